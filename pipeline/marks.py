@@ -1,0 +1,78 @@
+"""Marking rows: how every stage rejects, flags and lists fixes without ever dropping a row."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from schemas.columns import EMPTY_LISTS, INGESTED, MARKS
+
+
+def complete(table: pa.Table, schema: pa.Schema = INGESTED) -> pa.Table:
+    """The table with every column of `schema` that it lacked, added as "nothing yet" (null, or [] for lists).
+
+    A stage can so be called on a bare table of instruction, input and output, as in `datasets.map`.
+    """
+    for field in schema:
+        if field.name not in table.column_names:
+            nothing: object = [] if field.name in EMPTY_LISTS else None
+            table = table.append_column(field, pa.repeat(pa.scalar(nothing, field.type), len(table)))
+        elif table.field(field.name).type != field.type:
+            at = table.column_names.index(field.name)
+            table = table.set_column(at, field, table[field.name].cast(field.type))
+    return table
+
+
+def alive(table: pa.Table) -> pa.ChunkedArray:
+    """Boolean per row: not rejected so far."""
+    return pc.is_null(table["reject_stage"])
+
+
+def set_column(table: pa.Table, name: str, values: pa.Array | pa.ChunkedArray) -> pa.Table:
+    """The table with this column replaced, or added at the end."""
+    if name in table.column_names:
+        return table.set_column(table.column_names.index(name), pa.field(name, values.type), values)
+    return table.append_column(name, values)
+
+
+def reject(
+    table: pa.Table, rows: pa.Array | pa.ChunkedArray, stage: str, reason: str | pa.Array, detail: str | pa.Array
+) -> pa.Table:
+    """Mark living rows as rejected.
+
+    `rows`: boolean per row. `reason`, `detail`: one string for all marked rows, or an array of one string per row
+    of the table. Rows that are rejected already keep their first mark.
+    """
+    marked = pc.and_(pc.fill_null(rows, False), alive(table))
+    if not pc.any(marked).as_py():
+        return table
+    for name, value in zip(MARKS.names, (stage, reason, detail), strict=True):
+        table = set_column(table, name, pc.if_else(marked, value, table[name]))
+    return table
+
+
+def add_names(
+    lists: pa.Array | pa.ChunkedArray, names: Sequence[tuple[str, pa.Array | pa.ChunkedArray]]
+) -> pa.ChunkedArray:
+    """A list<string> column with each name added to the rows (boolean per row) it is paired with.
+
+    Names come out in the order given, after those the row had, and no name twice in a row.
+    """
+    touched = [(name, pc.fill_null(rows, False)) for name, rows in names if pc.any(rows).as_py()]
+    if not touched:
+        return lists if isinstance(lists, pa.ChunkedArray) else pa.chunked_array([lists])
+    some = touched[0][1]
+    for _, rows in touched[1:]:
+        some = pc.or_(some, rows)
+    at = pc.indices_nonzero(some)
+    had = lists.take(at).to_pylist()
+    for name, rows in touched:
+        for names_of_row, hit in zip(had, rows.take(at).to_pylist(), strict=True):
+            if hit and name not in names_of_row:
+                names_of_row.append(name)
+    # Arrow replaces no list values by mask: gather from the old column and the new lists instead.
+    index = np.arange(len(lists))
+    index[at.to_numpy()] = len(lists) + np.arange(len(had))
+    chunks = lists.chunks if isinstance(lists, pa.ChunkedArray) else [lists]
+    return pa.chunked_array([*chunks, pa.array(had, lists.type)]).take(pa.array(index))

@@ -1,0 +1,1 @@
+"""What the data is: the record, the columns, the options, the manifest. No behaviour."""

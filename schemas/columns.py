@@ -1,0 +1,49 @@
+"""The columns of the table that every stage takes and gives: the one place where they are defined.
+
+A stage adds the columns it writes and never drops one it does not know, so a user's own columns travel along.
+"""
+
+import pyarrow as pa
+
+TURN = pa.struct([pa.field("user", pa.string()), pa.field("assistant", pa.string())])
+
+#: Marks of rejection: null while the row is alive.
+MARKS = pa.schema(
+    [
+        pa.field("reject_stage", pa.string()),
+        pa.field("reject_reason", pa.string()),
+        pa.field("reject_detail", pa.string()),
+    ]
+)
+
+#: What `ingest` writes, in this order.
+INGESTED = pa.schema(
+    [
+        pa.field("origin", pa.string()),  # unique, readable: sample/kullm.jsonl:17, sample/lima.json[3]/2
+        pa.field("source", pa.string()),  # name of the source, as declared
+        pa.field("system", pa.string()),  # system prompt, null where there is none
+        pa.field("history", pa.list_(TURN)),  # earlier turns, [] where there are none
+        pa.field("instruction", pa.string()),
+        pa.field("input", pa.string()),  # "" where there is none
+        pa.field("output", pa.string()),
+        pa.field("meta", pa.string()),  # JSON object of every other field of the source record, null where none
+        pa.field("raw", pa.string()),  # raw text of a record that could not be read or mapped, else null
+        *MARKS,
+        pa.field("fixes", pa.list_(pa.string())),  # names of the repairs that changed this row
+        pa.field("flags", pa.list_(pa.string())),  # soft findings that do not reject
+    ]
+)
+
+#: What `dedupe` adds.
+DEDUPED = pa.schema(
+    [
+        pa.field("cluster", pa.string()),  # cluster key: the keeper's origin; null when unique
+        pa.field("duplicate_of", pa.string()),  # origin of the row that is kept in place of this one
+    ]
+)
+
+#: The text fields of a record, in the order in which a reader meets them.
+TEXTS = ("system", "instruction", "input", "output")
+
+#: Values of a column that a table may lack: what "nothing yet" is for it.
+EMPTY_LISTS = ("history", "fixes", "flags")

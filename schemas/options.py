@@ -1,0 +1,99 @@
+"""The options of every stage and the declaration of a run (pipeline.toml). Options are data: a typo is an error."""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+Name = Annotated[str, StringConstraints(pattern=r"^[\w가-힣][\w가-힣.-]*$")]
+
+
+class Options(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class IngestOptions(Options):
+    """How records are read. (Which files, and what they are: `Source`.)"""
+
+
+class ValidateOptions(Options):
+    """Nothing to set: the contract is `schemas.record.Record`. The section exists so that a key in it is an error."""
+
+
+class NormalizeOptions(Options):
+    """Which fixes run. `off` switches single fixes off by name."""
+
+    off: tuple[str, ...] = ()
+
+
+class TokenizeOptions(Options):
+    """How texts become ids."""
+
+    #: Tokenizers in order of preference, the first that can be had is used: a Hub id, a local path, or "embedded".
+    tokenizer: tuple[str, ...] = ("skt/kobert-base-v1",)
+    #: pair: [CLS] instruction, newline, input [SEP] output [SEP]. fields: each field apart, [CLS] field [SEP].
+    layout: Literal["pair", "fields"] = "pair"
+    #: Longest sequence in tokens, special tokens included.
+    max_length: int = Field(default=512, ge=8)
+    #: What becomes of a row that is longer than max_length.
+    truncation: Literal["longest-first", "truncate-prompt", "truncate-output", "drop", "error"] = "longest-first"
+    #: Pad every sequence to max_length (and write its mask). Unpadded otherwise: collators pad better.
+    padding: bool = False
+    #: Largest share of [UNK] among a file's tokens. Above it the tokenizer is the wrong one, and the run stops.
+    max_unk_rate: float = Field(default=0.05, ge=0, le=1)
+
+
+class DedupeOptions(Options):
+    """Which duplicates go. A policy is drop (reject all but the keeper), flag (mark in `flags`) or keep (say nothing)."""
+
+    exact: Literal["drop", "flag", "keep"] = "drop"
+
+
+class ExportOptions(Options):
+    """What is written to processed/<dataset>/."""
+
+    formats: tuple[Literal["arrow", "parquet", "jsonl"], ...] = ("arrow", "parquet", "jsonl")
+    #: Share of clusters that go to the validation split; 0 for none.
+    validation: float = Field(default=0.05, ge=0, lt=1)
+    #: Rows in a shard: one file of each format for so many rows.
+    shard_rows: int = Field(default=500_000, ge=1)
+
+
+class Dataset(Options):
+    """What is built: a folder of this name under processed/."""
+
+    name: Name
+    title: str = ""
+    description: str = ""
+
+
+def below_raw(pattern: str) -> str:
+    if re.match(r"[/\\~]|[A-Za-z]:", pattern) or ".." in re.split(r"[/\\]", pattern):
+        raise ValueError("a glob of a source is relative to raw/ and does not leave it")
+    return pattern
+
+
+class Source(Options):
+    """Files that belong together: one dataset as it was published."""
+
+    name: Name
+    #: Globs below raw/.
+    files: tuple[Annotated[str, AfterValidator(below_raw)], ...]
+    license: str = "unknown"
+    #: Where the data came from: a Hub id or an address.
+    url: str = ""
+    #: Whom the card thanks.
+    attribution: str = ""
+
+
+class Config(Options):
+    """One pipeline.toml: one dataset, its sources in order of priority, and the options of the stages."""
+
+    dataset: Dataset
+    source: tuple[Source, ...] = Field(min_length=1)
+    ingest: IngestOptions = IngestOptions()
+    validate_: ValidateOptions = Field(default=ValidateOptions(), alias="validate")
+    normalize: NormalizeOptions = NormalizeOptions()
+    tokenize: TokenizeOptions = TokenizeOptions()
+    dedupe: DedupeOptions = DedupeOptions()
+    export: ExportOptions = ExportOptions()
