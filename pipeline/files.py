@@ -30,6 +30,12 @@ def whole(path: Path) -> Iterator[IO[bytes]]:
         beside.unlink(missing_ok=True)
 
 
+def sync(path: Path) -> None:
+    """Flush a written file to the disk."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
 def write_if_changed(path: Path, content: str) -> bool:
     """Write a text file only if that changes it, so that Make sees a new time only with new content."""
     data = content.encode()

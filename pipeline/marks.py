@@ -10,9 +10,10 @@ from schemas.columns import EMPTY_LISTS, INGESTED, MARKS
 
 
 def complete(table: pa.Table, schema: pa.Schema = INGESTED) -> pa.Table:
-    """The table with every column of `schema` that it lacked, added as "nothing yet" (null, or [] for lists).
+    """The table with every column of `schema`: what it lacked is added as "nothing yet" (null, or [] for lists).
 
-    A stage can so be called on a bare table of instruction, input and output, as in `datasets.map`.
+    A stage can so be called on a bare table of instruction, input and output, as in `datasets.map`. A null `input`
+    is read as "none", which is written "".
     """
     for field in schema:
         if field.name not in table.column_names:
@@ -21,6 +22,8 @@ def complete(table: pa.Table, schema: pa.Schema = INGESTED) -> pa.Table:
         elif table.field(field.name).type != field.type:
             at = table.column_names.index(field.name)
             table = table.set_column(at, field, table[field.name].cast(field.type))
+    if table["input"].null_count:
+        table = set_column(table, "input", pc.fill_null(table["input"], ""))
     return table
 
 

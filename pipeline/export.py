@@ -1,0 +1,252 @@
+"""export: part the kept from the rejected and write the dataset, its rejects, its manifest and its card.
+
+The one stage that ends in files. They are made in a folder of their own, which takes its place under processed/ only
+when the last of them, the manifest, is written: there is never half a dataset.
+"""
+
+import hashlib
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipeline.card import card
+from pipeline.files import BATCH_ROWS, rechunk, sync
+from pipeline.json_lines import json_lines
+from pipeline.marks import alive
+from pipeline.split import SPLITS, split
+from schemas.columns import INGESTED, MARKS
+from schemas.manifest import Counts, File, Manifest, Rejected, Tokens
+from schemas.options import ExportOptions
+
+#: Columns of no use in a kept row: it has no marks, and no unread text.
+NOT_KEPT = (*MARKS.names, "raw")
+#: Columns of rejects.jsonl.
+OF_REJECTS = (*INGESTED.names, "duplicate_of")
+ROW_GROUP = 8 * BATCH_ROWS
+
+
+def export(tables: Iterable[pa.Table], folder: Path, options: ExportOptions, about: dict[str, Any]) -> Manifest:
+    """Write the dataset to `folder`, in place of what a former export left there.
+
+    `tables`: all rows of all sources in order, deduplicated. `about`: what the manifest says of how they came about
+    (its fields dataset, sources, tokenizer, options, versions, raw).
+    Written: `<split>/*.arrow` (for `datasets.load_from_disk`), `data/*.parquet` (for `load_dataset`),
+    `jsonl/*.jsonl` (texts without ids), `rejects.jsonl`, `README.md`, `manifest.json`.
+
+    Raises ValueError if the rows do not add up: what came in must have been kept or rejected.
+    """
+    fresh = folder.parent / ".stages" / f"{folder.name}.export"
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    splits = {name: Shards(fresh / name, options.shard_rows) for name in SPLITS}
+    tally = Tally()
+    columns: dict[str, str] = {}
+    with (fresh / "rejects.jsonl").open("wb") as rejects:
+        for table in rechunk(tables):
+            living = alive(table)
+            rejected, kept = table.filter(pc.invert(living)), table.filter(living)
+            rejects.write(json_lines(rejected.select([name for name in OF_REJECTS if name in table.column_names])))
+            sides = split(kept, options)
+            tally.add(rejected, kept, sides)
+            kept = kept.drop_columns([name for name in NOT_KEPT if name in table.column_names])
+            columns = {field.name: str(field.type) for field in kept.schema}
+            for name, shards in splits.items():
+                shards.write(kept.filter(pc.equal(sides, name)))
+    _write_formats(fresh, [name for name, shards in splits.items() if shards.close()], options)
+    manifest = Manifest(**about, counts=tally.counts(), tokens=tally.tokens(), columns=columns, files={})
+    (fresh / "README.md").write_text(card(manifest, options), encoding="utf-8")
+    for path in sorted(path for path in fresh.rglob("*") if path.is_file()):
+        manifest.files[path.relative_to(fresh).as_posix()] = describe_file(path)
+        sync(path)
+    text = orjson.dumps(manifest.model_dump(mode="json"), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    (fresh / "manifest.json").write_bytes(text)
+    sync(fresh / "manifest.json")
+    _put_in_place(fresh, folder)
+    return manifest
+
+
+class Shards:
+    """The rows of one split as Arrow stream files of at most `rows` rows: data-00000.arrow, data-00001.arrow, …"""
+
+    def __init__(self, folder: Path, rows: int) -> None:
+        self.folder, self.rows = folder, rows
+        self.count = 0
+        self.room = 0
+        self.writer: Any = None
+
+    def write(self, table: pa.Table) -> None:
+        while len(table):
+            if self.room == 0:
+                self.close()
+                self.folder.mkdir(exist_ok=True)
+                self.writer = pa.ipc.new_stream(self.folder / f"data-{self.count:05}.arrow", table.schema)
+                self.count, self.room = self.count + 1, self.rows
+            part, table = table.slice(0, self.room), table.slice(self.room)
+            self.writer.write_table(part.combine_chunks())
+            self.room -= len(part)
+
+    def close(self) -> int:
+        """Close the open file; gives the number of files."""
+        if self.writer is not None:
+            self.writer.close()
+            self.writer = None
+        return self.count
+
+
+def _write_formats(folder: Path, splits: list[str], options: ExportOptions) -> None:
+    """From the Arrow shards of every split, the other formats; shards are named `<n>-of-<count>`, as on the Hub."""
+    jobs = []
+    for name in splits:
+        shards = sorted((folder / name).iterdir())
+        for number, shard in enumerate(shards):
+            part = f"{number:05}-of-{len(shards):05}"
+            whole = shard.rename(shard.with_name(f"data-{part}.arrow"))
+            if "parquet" in options.formats:
+                jobs.append((_write_parquet, whole, folder / "data" / f"{name}-{part}.parquet"))
+            if "jsonl" in options.formats:
+                jobs.append((_write_json_lines, whole, folder / "jsonl" / f"{name}-{part}.jsonl"))
+    for _, _, target in jobs:
+        target.parent.mkdir(exist_ok=True)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda job: job[0](job[1], job[2]), jobs))
+    if "arrow" not in options.formats:
+        for name in splits:
+            shutil.rmtree(folder / name)
+        return
+    for name in splits:
+        _describe_split(folder / name)
+    (folder / "dataset_dict.json").write_bytes(orjson.dumps({"splits": splits}))
+
+
+def _describe_split(folder: Path) -> None:
+    """What `datasets.load_from_disk` wants beside the Arrow files of a split."""
+    files = sorted(folder.glob("*.arrow"))
+    digest = hashlib.sha256(b"".join(bytes.fromhex(describe_file(path).sha256) for path in files)).hexdigest()
+    state = {
+        "_data_files": [{"filename": path.name} for path in files],
+        "_fingerprint": digest[:16],  # of the content, so that `datasets` caches what is made from these very rows
+        "_format_columns": None,
+        "_format_kwargs": {},
+        "_format_type": None,
+        "_output_all_columns": False,
+        "_split": folder.name,
+    }
+    (folder / "state.json").write_bytes(orjson.dumps(state, option=orjson.OPT_INDENT_2))
+    info = {"citation": "", "description": "", "features": None, "homepage": "", "license": ""}
+    (folder / "dataset_info.json").write_bytes(orjson.dumps(info, option=orjson.OPT_INDENT_2))
+
+
+def _stream(path: Path) -> Iterator[pa.Table]:
+    with pa.memory_map(str(path)) as source, pa.ipc.open_stream(source) as reader:
+        for batch in reader:
+            yield pa.Table.from_batches([batch])
+
+
+def _write_parquet(arrow: Path, target: Path) -> None:
+    schema = next(_stream(arrow)).schema
+    with pq.ParquetWriter(target, schema, compression="zstd", write_page_index=True) as writer:
+        for table in rechunk(_stream(arrow), ROW_GROUP):
+            writer.write_table(table, row_group_size=ROW_GROUP)
+
+
+def _write_json_lines(arrow: Path, target: Path) -> None:
+    with target.open("wb") as sink:
+        for table in _stream(arrow):
+            texts = [field.name for field in table.schema if not _is_ids(field.type)]
+            sink.write(json_lines(table.select(texts)))
+
+
+def _is_ids(kind: pa.DataType) -> bool:
+    return pa.types.is_list(kind) and pa.types.is_integer(kind.value_type)
+
+
+def describe_file(path: Path) -> File:
+    with path.open("rb") as file:
+        return File(sha256=hashlib.file_digest(file, "sha256").hexdigest(), bytes=path.stat().st_size)
+
+
+def _put_in_place(fresh: Path, folder: Path) -> None:
+    """Exchange the old dataset for the new one. Files in the folder that are not ours are carried over."""
+    old = fresh.with_suffix(".old")
+    if old.exists() and not folder.exists():
+        old.rename(folder)  # a run was killed between the two renames below
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        try:
+            ours = set(orjson.loads((folder / "manifest.json").read_bytes())["files"])
+        except (OSError, ValueError, KeyError):
+            ours = set()
+        folder.rename(old)
+        fresh.rename(folder)
+        for path in [path for path in old.rglob("*") if path.is_file()]:
+            name = path.relative_to(old)
+            if name.as_posix() not in ours and not (folder / name).exists():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                path.rename(folder / name)
+        shutil.rmtree(old)
+    else:
+        fresh.rename(folder)
+
+
+class Tally:
+    """Counts over all rows, table by table."""
+
+    def __init__(self) -> None:
+        self.rows_in = 0
+        self.rejected: Counter[tuple[str, str, str]] = Counter()
+        self.sources: Counter[str] = Counter()
+        self.splits: Counter[str] = Counter()
+        self.fixes: Counter[str] = Counter()
+        self.flags: Counter[str] = Counter()
+        self.sums: Counter[str] = Counter()
+        self.longest = 0
+
+    def add(self, rejected: pa.Table, kept: pa.Table, sides: pa.Array) -> None:
+        self.rows_in += len(rejected) + len(kept)
+        groups = rejected.group_by(["source", "reject_stage", "reject_reason"]).aggregate([([], "count_all")])
+        for group in groups.to_pylist():
+            self.rejected[(group["source"], group["reject_stage"], group["reject_reason"])] += group["count_all"]
+        self.sources.update(_counts(kept["source"]))
+        self.splits.update(_counts(sides))
+        self.fixes.update(_counts(pc.list_flatten(kept["fixes"])))
+        self.flags.update(_counts(pc.list_flatten(kept["flags"])))
+        if len(kept):
+            for name in ("n_tokens", "truncated", "n_unk"):
+                self.sums[name] += pc.sum(kept[name]).as_py()
+            self.sums["cut_rows"] += pc.sum(pc.greater(kept["truncated"], 0)).as_py()
+            self.longest = max(self.longest, pc.max(kept["n_tokens"]).as_py())
+
+    def counts(self) -> Counts:
+        rejected = [Rejected(source=s, stage=t, reason=r, rows=n) for (s, t, r), n in self.rejected.items()]
+        return Counts(
+            rows_in=self.rows_in,
+            kept=sum(self.sources.values()),
+            rejected=rejected,
+            sources=dict(self.sources),
+            splits=dict(self.splits),
+            fixes=dict(sorted(self.fixes.items())),
+            flags=dict(sorted(self.flags.items())),
+        )
+
+    def tokens(self) -> Tokens:
+        kept = sum(self.sources.values())
+        return Tokens(
+            total=self.sums["n_tokens"],
+            mean=round(self.sums["n_tokens"] / kept, 2) if kept else 0.0,
+            longest=self.longest,
+            unknown=self.sums["n_unk"],
+            cut=self.sums["truncated"],
+            cut_rows=self.sums["cut_rows"],
+        )
+
+
+def _counts(column: pa.Array | pa.ChunkedArray) -> dict[str, int]:
+    return {item["values"]: item["counts"] for item in pc.value_counts(column).to_pylist()}

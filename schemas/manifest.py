@@ -1,0 +1,78 @@
+"""What a built dataset says of itself: manifest.json, the one source of the card and of `push`."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from schemas.options import Dataset, Source
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class File(Part):
+    """A file of the folder. `bytes`: its size."""
+
+    sha256: str
+    bytes: int
+
+
+class Rejected(Part):
+    source: str
+    stage: str
+    reason: str
+    rows: int
+
+
+class Counts(Part):
+    """The conservation law in numbers: rows_in == kept + the sum of all rejected."""
+
+    rows_in: int
+    kept: int
+    rejected: list[Rejected]
+    #: Kept rows of each source, of each split.
+    sources: dict[str, int]
+    splits: dict[str, int]
+    #: Rows that a fix changed, that a flag marks: by name, among the kept.
+    fixes: dict[str, int]
+    flags: dict[str, int]
+
+    @model_validator(mode="after")
+    def conserve(self) -> "Counts":
+        rejected = sum(part.rows for part in self.rejected)
+        if not self.rows_in == self.kept + rejected == sum(self.splits.values()) + rejected:
+            raise ValueError(
+                f"{self.rows_in} rows came in, but {self.kept} were kept ({sum(self.splits.values())} in splits) and "
+                f"{rejected} rejected: rows were lost or made. This is a bug of ko-instruct; please report it."
+            )
+        return self
+
+
+class Tokens(Part):
+    """Of the kept rows. `longest`, `mean`: tokens of a row. `cut`: tokens lost to truncation, in `cut_rows` rows."""
+
+    total: int
+    mean: float
+    longest: int
+    unknown: int
+    cut: int
+    cut_rows: int
+
+
+class Manifest(Part):
+    dataset: Dataset
+    sources: list[Source]
+    tokenizer: dict[str, Any]
+    #: Every option of every stage, as it was used.
+    options: dict[str, Any]
+    #: Versions of what decides about bytes.
+    versions: dict[str, str]
+    #: The raw files that were read: sha256 and bytes of each.
+    raw: dict[str, File]
+    counts: Counts
+    tokens: Tokens
+    #: Name and Arrow type of every column of the dataset.
+    columns: dict[str, str]
+    #: Every file of the folder but this one.
+    files: dict[str, File]
