@@ -18,7 +18,9 @@ def complete(table: pa.Table, schema: pa.Schema = INGESTED) -> pa.Table:
     for field in schema:
         if field.name not in table.column_names:
             nothing: object = [] if field.name in EMPTY_LISTS else None
-            table = table.append_column(field, pa.repeat(pa.scalar(nothing, field.type), len(table)))
+            # Arrow's `repeat` fails on lists for no rows, hence one row too many.
+            column = pa.repeat(pa.scalar(nothing, field.type), len(table) + 1)
+            table = table.append_column(field, column[: len(table)])
         elif table.field(field.name).type != field.type:
             at = table.column_names.index(field.name)
             table = table.set_column(at, field, table[field.name].cast(field.type))

@@ -39,6 +39,17 @@ DEDUPED = pa.schema(
     [
         pa.field("cluster", pa.string()),  # cluster key: the keeper's origin; null when unique
         pa.field("duplicate_of", pa.string()),  # origin of the row that is kept in place of this one
+        pa.field("similarity", pa.float32()),  # to that row: 1 where the keys are equal; null when unique
+        pa.field("cluster_key", pa.uint64()),  # hash of the keeper's prompt: the split goes by it
+    ]
+)
+
+#: What `dedupe` holds of a row: keys of fixed size and no text. All null where an earlier stage rejected the row.
+FINGERPRINT = pa.schema(
+    [
+        pa.field("prompt", pa.binary(16)),  # key of system, history, instruction and input
+        pa.field("output", pa.binary(16)),  # key of the output
+        pa.field("length", pa.uint32()),  # of the output, in characters that its key has seen
     ]
 )
 

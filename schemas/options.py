@@ -43,10 +43,25 @@ class TokenizeOptions(Options):
     max_unk_rate: float = Field(default=0.05, ge=0, le=1)
 
 
-class DedupeOptions(Options):
-    """Which duplicates go. A policy is drop (reject all but the keeper), flag (mark in `flags`) or keep (say nothing)."""
+Policy = Literal["drop", "flag", "keep"]
 
-    exact: Literal["drop", "flag", "keep"] = "drop"
+
+class DedupeOptions(Options):
+    """Which duplicates go. A policy is drop (reject all but the keeper), flag (mark in `flags`) or keep (say nothing).
+
+    A prompt is system, history, instruction and input together.
+    """
+
+    #: Same prompt, same output.
+    exact: Policy = "drop"
+    #: Same prompt, different output. Drop keeps one row of them, and flags that row too: its answer is in dispute.
+    conflict: Policy = "drop"
+    #: Many prompts, one output: "네." answers many questions, so that this is rarely a duplicate.
+    shared_output: Literal["flag", "keep"] = "flag"
+    #: How many different prompts make an output shared.
+    shared_by: int = Field(default=2, ge=2)
+    #: Which row of a cluster stays: the first (sources come in order of priority), or the one with the longest output.
+    keeper: Literal["first", "longest"] = "first"
 
 
 class ExportOptions(Options):
@@ -55,6 +70,10 @@ class ExportOptions(Options):
     formats: tuple[Literal["arrow", "parquet", "jsonl"], ...] = ("arrow", "parquet", "jsonl")
     #: Share of clusters that go to the validation split; 0 for none.
     validation: float = Field(default=0.05, ge=0, lt=1)
+    #: Share of clusters that go to the test split; 0 for none.
+    test: float = Field(default=0, ge=0, lt=1)
+    #: Give each source its share exactly; costs some stability when a source grows.
+    stratify: bool = False
     #: Rows in a shard: one file of each format for so many rows.
     shard_rows: int = Field(default=500_000, ge=1)
 

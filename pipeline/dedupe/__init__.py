@@ -1,0 +1,111 @@
+"""Mark duplicates: fingerprint every row, decide over all fingerprints, apply the decisions to the rows.
+
+Only the decision looks across rows, and it sees no text: a fingerprint has a fixed size, so that memory grows
+with the number of rows and not with their length.
+"""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline import marks
+from pipeline.dedupe.clusters import KINDS, decide
+from pipeline.dedupe.keys import combined, distinct, folded, hashed, history_keys
+from schemas.columns import DEDUPED, FINGERPRINT
+from schemas.options import DedupeOptions
+
+__all__ = ["apply", "decide", "dedupe", "fingerprint"]
+
+STAGE = "dedupe"
+
+#: Rows that are folded at once: enough for their values to repeat, few enough for the processor's cache.
+ROWS = 65_536
+
+
+def dedupe(table: pa.Table, options: DedupeOptions = DedupeOptions()) -> pa.Table:
+    """The table with its duplicates marked: rejected, flagged or neither, by kind, as the options say.
+
+    Adds the columns `schemas.columns.DEDUPED`. What an earlier dedupe decided is decided anew.
+    """
+    table = marks.complete(table)
+    named = marks.set_column(table, "origin", origins(table))
+    return apply(table, decide(fingerprint(table, options), named, options))
+
+
+def origins(table: pa.Table) -> pa.ChunkedArray:
+    """The origin of each row; where a row has none, `#` and its number in the table."""
+    if not table["origin"].null_count:
+        return table["origin"]
+    numbers = pc.cast(pa.array(range(len(table))), pa.string())
+    return pc.coalesce(table["origin"], pc.binary_join_element_wise("#", numbers, ""))
+
+
+def fingerprint(table: pa.Table, options: DedupeOptions = DedupeOptions()) -> pa.Table:
+    """The keys of each row (`schemas.columns.FINGERPRINT`), row by row: fingerprint(a + b) is that of a, then of b.
+
+    Null for rows that an earlier stage rejected; rows that dedupe rejected take part again.
+    """
+    parts = [_fingerprint(part) for part in _slices(marks.complete(table))]
+    return pa.concat_tables([FINGERPRINT.empty_table(), *parts])
+
+
+def _slices(table: pa.Table) -> list[pa.Table]:
+    return [table.slice(start, ROWS) for start in range(0, len(table), ROWS)]
+
+
+def _fingerprint(table: pa.Table) -> pa.Table:
+    takes_part = pc.or_kleene(marks.alive(table), pc.equal(table["reject_stage"], STAGE)).combine_chunks()
+    fields = [history_keys(table["history"])]
+    lengths = None
+    for name in ("system", "instruction", "input", "output"):
+        values, index = distinct(pc.if_else(takes_part, table[name], None))
+        codes, bounds = folded(values)
+        fields.append(hashed(codes, bounds)[index])
+        lengths = (bounds[1:] - bounds[:-1])[index]
+    keys = [np.ascontiguousarray(combined(fields[:-1])), np.ascontiguousarray(fields[-1])]
+    binary = pa.binary(16)
+    columns = [pa.Array.from_buffers(binary, len(table), [None, pa.py_buffer(key)]) for key in keys]
+    columns.append(pa.array(lengths).cast(pa.uint32()))
+    nothing = [pa.scalar(None, column.type) for column in columns]
+    columns = [pc.if_else(takes_part, column, null) for column, null in zip(columns, nothing, strict=True)]
+    return pa.table(columns, FINGERPRINT)
+
+
+def apply(table: pa.Table, decisions: pa.Table) -> pa.Table:
+    """The table (or any slice of it, with the same slice of the decisions) with the decisions written into its rows."""
+    table = marks.complete(table)
+    ours = pc.fill_null(pc.equal(table["reject_stage"], STAGE), False)
+    if pc.any(ours).as_py():
+        for name in ("reject_stage", "reject_reason", "reject_detail"):
+            table = marks.set_column(table, name, pc.if_else(ours, pa.scalar(None, pa.string()), table[name]))
+    flags = decisions["flags"]
+    bits = [pa.scalar(1 << number, flags.type) for number in range(len(KINDS))]
+    names = [(kind, pc.not_equal(pc.bit_wise_and(flags, bit), 0)) for kind, bit in zip(KINDS, bits, strict=True)]
+    table = marks.set_column(table, "flags", marks.add_names(_without(table["flags"]), names))
+    for name in DEDUPED.names:
+        table = marks.set_column(table, name, decisions[name])
+    return marks.reject(table, pc.is_valid(decisions["reason"]), STAGE, decisions["reason"], _details(decisions))
+
+
+def _without(flags: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The flags of rows without those of an earlier dedupe."""
+    if not pc.any(pc.is_in(pc.list_flatten(flags), pa.array(KINDS))).as_py():
+        return flags
+    kept = [None if names is None else [name for name in names if name not in KINDS] for names in flags.to_pylist()]
+    return pa.chunked_array([kept], flags.type)
+
+
+SENTENCES = {
+    "exact": "says the same as {}, which is kept (compared without case, spaces and Unicode form)",
+    "conflict": "answers the prompt of {} differently; that row is kept: see which answer is right",
+}
+
+
+def _details(decisions: pa.Table) -> pa.ChunkedArray:
+    """A sentence per row that says what it duplicates; null where it is no duplicate."""
+    detail = pa.scalar(None, pa.string())
+    for kind, sentence in SENTENCES.items():
+        before, after = sentence.split("{}")
+        words = pc.binary_join_element_wise(before, decisions["duplicate_of"], after, "")
+        detail = pc.if_else(pc.fill_null(pc.equal(decisions["reason"], kind), False), words, detail)
+    return detail

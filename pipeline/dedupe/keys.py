@@ -1,0 +1,155 @@
+"""Keys of texts: what is left of a text when the differences that do not make two texts different are gone."""
+
+import functools
+import itertools
+import re
+import sys
+import unicodedata
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import xxhash
+
+from schemas.record import VISIBLE
+
+Codes = npt.NDArray[np.uint32]
+Ints = npt.NDArray[np.int64]
+Words = npt.NDArray[np.uint64]
+
+#: A key of a text: 128 bits of XXH3. Among 10 million texts, two share a key by chance once in 10^24 runs.
+KEY_BYTES = 16
+
+
+def fold(text: str) -> str:
+    """NFC and case-folded, whatever order these two have to be applied in.
+
+    >>> fold("Ǆ한글 STRASSE Straße")
+    'ǆ한글 strasse strasse'
+    """
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
+
+
+@functools.cache
+def _folding() -> tuple[Codes, npt.NDArray[np.bool_]]:
+    """For each code point: what it folds to (0: nothing that a reader sees), and whether its neighbours have a say.
+
+    The second is true of marks and jamo that compose with the character before them, and of characters that fold
+    to several: texts that hold one go through `fold`.
+    """
+    to = np.arange(sys.maxunicode + 1, dtype=np.uint32)
+    contextual = np.zeros(len(to), bool)
+    visible = re.compile(VISIBLE)
+    for code in range(0x323B0):  # where the assigned letters end
+        if 0x3400 <= code < 0xA000 or 0xAC00 <= code < 0xE000 or 0x20000 <= code < 0x2F800:
+            continue  # Han and Hangul syllables fold to themselves; surrogates occur in no text
+        character = chr(code)
+        if not visible.match(character):
+            to[code] = 0
+            continue
+        folded = fold(character)
+        if len(folded) == 1 and not unicodedata.combining(character):
+            to[code] = ord(folded)
+        else:
+            contextual[code] = True
+        parts = unicodedata.decomposition(character).split()
+        if len(parts) == 2 and not parts[0].startswith("<"):
+            contextual[int(parts[1], 16)] = True
+    contextual[0x1161:0x1176] = contextual[0x11A8:0x11C3] = True  # jamo compose by rule, not by table
+    return to, contextual
+
+
+def code_points(texts: pa.StringArray) -> tuple[Codes, Ints]:
+    """The code points of all texts, one after the other, and where each text begins and ends: n and len(texts) + 1."""
+    offsets = np.zeros(len(texts) + 1, np.int64)
+    np.cumsum(pc.utf8_length(texts).to_numpy(zero_copy_only=False), out=offsets[1:])
+    bounds = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    data = memoryview(texts.buffers()[2] or b"")[bounds[0] : bounds[-1]]
+    return np.frombuffer(str(data, "utf-8").encode("utf-32-le"), np.uint32), offsets
+
+
+def folded(texts: pa.StringArray) -> tuple[Codes, Ints]:
+    """As `code_points`, of the texts (without nulls) under NFC, case-folded, without what no reader sees, spaces first.
+
+    Korean is spaced as its writers please, so that spaces tell two texts apart only where nothing else does.
+    """
+    to, contextual = _folding()
+    codes, offsets = code_points(texts)
+    if (hits := np.flatnonzero(contextual[codes])).size:
+        rows = np.unique(np.searchsorted(offsets, hits, "right") - 1)
+        mask = np.zeros(len(texts), bool)
+        mask[rows] = True
+        changed = pa.array([fold(text) for text in texts.take(pa.array(rows)).to_pylist()], texts.type)
+        codes, offsets = code_points(pc.replace_with_mask(texts, pa.array(mask), changed))
+    codes = to[codes]
+    return keep(codes, offsets, codes != 0)
+
+
+def keep(codes: Codes, offsets: Ints, kept: npt.NDArray[np.bool_]) -> tuple[Codes, Ints]:
+    """The code points of texts with only those that are to be kept."""
+    before = np.zeros(len(codes) + 1, np.int64)
+    np.cumsum(kept, out=before[1:])
+    return codes[kept], before[offsets]
+
+
+def hashed(codes: Codes, offsets: Ints) -> Words:
+    """XXH3-128 of each text: a matrix of len(texts) by 2 words. The empty text has key 0."""
+    data = memoryview(np.ascontiguousarray(codes).data).cast("B")
+    bounds = (offsets * codes.itemsize).tolist()
+    digest = xxhash.xxh3_128_digest
+    keys = b"".join([digest(data[start:end]) for start, end in itertools.pairwise(bounds)])
+    words = np.frombuffer(keys, np.uint64).reshape(-1, 2).copy()
+    words[offsets[1:] == offsets[:-1]] = 0
+    return words
+
+
+def mix(words: Words) -> Words:
+    """Spread the bits of words: the finaliser of SplitMix64 (Steele, Lea, Flood 2014), a bijection."""
+    words = words ^ (words >> np.uint64(30))
+    words *= np.uint64(0xBF58476D1CE4E5B9)
+    words ^= words >> np.uint64(27)
+    words *= np.uint64(0x94D049BB133111EB)
+    words ^= words >> np.uint64(31)
+    return words
+
+
+def combined(parts: list[Words]) -> Words:
+    """One key for several in this order: matrices of n by 2 words to one."""
+    key = np.zeros_like(parts[0])
+    for part in parts:
+        key = mix(key + np.uint64(0x9E3779B97F4A7C15)) ^ part
+    return mix(key)
+
+
+def distinct(column: pa.ChunkedArray | pa.Array) -> tuple[pa.StringArray, Ints]:
+    """The distinct values of a string column, null as "", and for each row the number of its value."""
+    if isinstance(column, pa.ChunkedArray):
+        column = column.combine_chunks()
+    encoded = pc.fill_null(column, "").dictionary_encode()
+    return encoded.dictionary, encoded.indices.to_numpy()
+
+
+def history_keys(history: pa.ChunkedArray | pa.Array) -> Words:
+    """The key of each conversation so far (list<struct<user, assistant>>): n by 2 words, 0 where there was none."""
+    if isinstance(history, pa.ChunkedArray):
+        history = history.combine_chunks()
+    keys = np.zeros((len(history), 2), np.uint64)
+    lengths = pc.fill_null(pc.list_value_length(history), 0).to_numpy()
+    if not lengths.any():
+        return keys
+    turns = history.flatten()
+    spoken = [
+        key[index]
+        for name in ("user", "assistant")
+        for values, index in [distinct(pc.struct_field(turns, name))]
+        for key in [hashed(*folded(values))]
+    ]
+    of_turn = np.ascontiguousarray(np.hstack(spoken))
+    rows = np.flatnonzero(lengths)
+    ends = np.cumsum(lengths)
+    for row in rows.tolist():
+        end = int(ends[row])
+        digest = xxhash.xxh3_128_digest(of_turn[end - int(lengths[row]) : end].tobytes())
+        keys[row] = np.frombuffer(digest, np.uint64)
+    return keys

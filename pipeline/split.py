@@ -1,0 +1,58 @@
+"""Which rows train, validate and test: by a hash of the cluster, so that no prompt stands on two sides."""
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from schemas.options import ExportOptions
+
+SPLITS = ("train", "validation", "test")
+
+
+def split(table: pa.Table, options: ExportOptions = ExportOptions()) -> pa.Array:
+    """The split of each row: train, validation or test; null for rejected rows.
+
+    `table` has the `cluster_key` that dedupe gives: equal for equal and for similar prompts. The key alone decides,
+    so that any slice of the rows can be asked for, and a row stays where it is when others come or go, unless its
+    cluster merges with an older one.
+
+    With `options.stratify`, each source (that of a cluster's first row) gives its share exactly, rounded, and not in
+    the mean. This looks at all rows: the table must hold them all (the columns cluster_key, source and reject_stage
+    will do), and clusters at the edge of a share may change sides when their source grows.
+
+    Raises ValueError without `cluster_key`, or where nothing is left to train on.
+    """
+    validation, test = options.validation, options.test
+    if validation + test >= 1:
+        raise ValueError(
+            f"validation ({validation}) and test ({test}) leave nothing to train on: they add up to 1 or more"
+        )
+    for name in ("cluster_key", "reject_stage"):
+        if name not in table.column_names:
+            raise ValueError(f"split goes by the column {name}, which the table lacks: run dedupe first")
+    living = table.filter(pc.is_null(table["reject_stage"]))
+    key = living["cluster_key"].to_numpy()
+    share = ranks(key, living["source"]) if options.stratify else unit(key)
+    side = np.where(share < test, 2, np.where(share < test + validation, 1, 0)).astype(np.int8)
+    at = np.zeros(len(table), np.int64)
+    alive = pc.is_null(table["reject_stage"]).to_numpy()
+    at[alive] = np.arange(len(living))
+    index = pa.array(side).take(pa.array(at, mask=~alive))
+    return pa.DictionaryArray.from_arrays(index, pa.array(SPLITS)).cast(pa.string())
+
+
+def unit(key: npt.NDArray[np.uint64]) -> npt.NDArray[np.float64]:
+    """Keys, which are spread evenly over 64 bits, as numbers in [0, 1)."""
+    return (key >> np.uint64(11)) / np.float64(1 << 53)
+
+
+def ranks(key: npt.NDArray[np.uint64], source: pa.ChunkedArray) -> npt.NDArray[np.float64]:
+    """For each row the place of its cluster among its source's clusters, ordered by key, as a number in (0, 1)."""
+    clusters, first, cluster = np.unique(key, return_index=True, return_inverse=True)
+    of_source = pc.fill_null(source, "").combine_chunks().dictionary_encode().indices.to_numpy()[first]
+    place = np.empty(len(clusters))
+    for number in range(of_source.max(initial=-1) + 1):
+        members = np.flatnonzero(of_source == number)
+        place[members] = (np.arange(len(members)) + 0.5) / len(members)
+    return place[cluster]
