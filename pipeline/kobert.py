@@ -1,0 +1,174 @@
+"""KoBERT's tokenizer: the ids of the official wrapper, at the speed of SentencePiece's C++ encoder.
+
+The official wrapper (SKTBrain/KoBERT, kobert_hf) splits a text at the special tokens written in it, strips and
+collapses whitespace, turns `` and '' into ", applies NFKD, drops combining characters, and gives the rest to
+SentencePiece. SentencePiece's own normaliser (nmt_nfkc) undoes or repeats these steps on almost every text, so one
+columnar scan finds the few texts on which they matter, and only those are prepared in Python.
+"""
+
+import json
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+#: The special tokens; a token's id is its place here.
+SPECIAL_TOKENS = ("[UNK]", "[PAD]", "[CLS]", "[SEP]", "[MASK]")
+UNK, PAD, CLS, SEP, MASK = range(5)
+
+EMBEDDED = Path(__file__).parent / "embedded"
+
+_SPECIAL = re.compile(f"({'|'.join(map(re.escape, SPECIAL_TOKENS))})")
+
+#: Characters that `prepare` leaves alone, or changes only into what SentencePiece's normaliser makes of them anyway
+#: (white space, syllables and compatibility jamo, the ellipsis). The list need not be complete: a character that is
+#: missing costs time, not truth. tests/test_kobert.py checks every member.
+PLAIN = (
+    "\t\n\r -~\u00a0\u3000"
+    "§©«®°±·»×÷Α-ΡΣ-Ωα-ω–—‘-‟†-•…※←-↙─-◿☀-➿、-〃〈-】〔-〛\ufe0f\u200d"
+    "一-鿿가-힣ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅ-ㅎㅏ-ㅣ\U0001f300-\U0001f64f\U0001f680-\U0001f6ff\U0001f900-\U0001f9ff"
+)
+
+#: A text without a match encodes the same with and without `prepare` (RE2 syntax). A consonant before a vowel is loose
+#: jamo that NFKD lets SentencePiece join to a syllable.
+UNPLAIN = f"[^{PLAIN}]|[ㄱ-ㅎ][ㅏ-ㅣ]|''|``|{_SPECIAL.pattern}"
+
+
+class VocabularyError(ValueError):
+    """A file is not the vocabulary that it should be."""
+
+
+class Check(NamedTuple):
+    """What a vocabulary is known by: its size and the ids of one text."""
+
+    name: str
+    pieces: int
+    text: str
+    ids: list[int]
+
+
+KOBERT = Check("kobert", 8002, "한국어 모델을 공유합니다.", [4958, 6855, 2046, 7088, 1050, 7843, 54])
+
+
+@cache
+def embedded_check() -> Check:
+    """The check of the embedded vocabulary, written beside it when it was trained."""
+    return Check(**json.loads((EMBEDDED / "check.json").read_text("utf-8")))
+
+
+def prepare(text: str) -> str:
+    """The official steps before SentencePiece, for a text without special tokens.
+
+    >>> prepare("  ``카페''  ②  ")
+    '"카페" 2'
+    """
+    text = " ".join(text.split()).replace("``", '"').replace("''", '"')
+    return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+
+
+@dataclass(frozen=True)
+class KoBERT:
+    """A KoBERT vocabulary, ready to encode. Made by `load`."""
+
+    name: str
+    processor: Any
+    single: tuple[list[int], list[int]] = field(default=([CLS], [SEP]), repr=False)
+    pair: tuple[list[int], list[int], list[int]] = field(default=([CLS], [SEP], [SEP]), repr=False)
+    pad_id: int = field(default=PAD, repr=False)
+    unk_id: int | None = field(default=UNK, repr=False)
+
+    def encode(self, texts: pa.Array | pa.ChunkedArray) -> pa.ListArray:
+        """The ids of each text: list<int32>, without [CLS] and [SEP]; null for null.
+
+        `texts`: strings, of any Arrow string type. Equal texts are encoded once, on all cores.
+        """
+        column = texts if isinstance(texts, pa.ChunkedArray) else pa.chunked_array([texts])
+        coded = column.cast(pa.string()).dictionary_encode().combine_chunks()
+        ids = self._encode_distinct(coded.dictionary)
+        return ids if len(ids) == len(coded) else ids.take(coded.indices)
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of the ids, special tokens and [UNK] included as written."""
+        return "".join(map(self.processor.id_to_piece, ids)).replace("▁", " ").strip()
+
+    def _encode_distinct(self, texts: pa.StringArray) -> pa.ListArray:
+        encoded = texts.cast(pa.binary()).to_pylist()
+        marked: dict[int, list[str]] = {}
+        for row in pc.indices_nonzero(pc.match_substring_regex(texts, UNPLAIN)).to_pylist():
+            parts = _SPECIAL.split(texts[row].as_py())
+            if len(parts) > 1:
+                marked[row] = parts
+            else:
+                encoded[row] = prepare(parts[0])
+        buffers = self._buffers(encoded)
+        for row, parts in marked.items():
+            buffers[row] = np.array(self._encode_parts(parts), np.int32)
+        # One flat array and the offsets into it: no Python object per token.
+        lengths = np.fromiter((len(memoryview(ids)) for ids in buffers), np.int64, len(buffers))
+        offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)])).cast(pa.int32())
+        return pa.ListArray.from_arrays(offsets, pa.array(np.frombuffer(b"".join(buffers), np.int32)))
+
+    def _buffers(self, texts: list[str | bytes]) -> list[Any]:
+        """The ids of each text as a buffer of int32.
+
+        This is what `encode(texts, return_type="numpy")` calls before it makes a numpy array of each buffer, which
+        costs more than the encoding. It runs on all cores without the GIL.
+        """
+        call = self.processor._processor._EncodeAsBufferBatch
+        buffers: list[Any] = call(texts, -1, None, False, -1, 0.1, False, False, False)
+        return buffers
+
+    def _encode_parts(self, parts: list[str]) -> list[int]:
+        """The ids of a text that was split at the special tokens: text, token, text, …"""
+        ids: list[int] = []
+        for number, part in enumerate(parts):
+            ids += [SPECIAL_TOKENS.index(part)] if number % 2 else self.processor.encode(prepare(part))
+        return ids
+
+
+def load(path: str | Path) -> KoBERT:
+    """Open a KoBERT vocabulary: the real one or the embedded one, told apart by their known ids.
+
+    `path`: a SentencePiece model file (`spiece.model`). Raises FileNotFoundError, and VocabularyError for a file that
+    is no SentencePiece model or another vocabulary.
+    """
+    path = Path(path)
+    processor = _processor(path)
+    pieces = processor.get_piece_size()
+    specials = _first_pieces(processor)
+    ids = processor.encode(KOBERT.text)
+    for check in (KOBERT, embedded_check()):
+        if specials == SPECIAL_TOKENS and (pieces, processor.encode(check.text)) == (check.pieces, check.ids):
+            return KoBERT(check.name, processor)
+    raise VocabularyError(
+        f"{path}: not KoBERT's vocabulary. Found {pieces:,} pieces that begin with {' '.join(specials)} and encode "
+        f"“{KOBERT.text}” as {ids}; KoBERT has {KOBERT.pieces:,} pieces that begin with {' '.join(SPECIAL_TOKENS)} and "
+        f"encode it as {KOBERT.ids}. Name the file spiece.model of skt/kobert-base-v1."
+    )
+
+
+def is_shaped_like_kobert(path: Path) -> bool:
+    """Whether a SentencePiece model begins with KoBERT's special tokens: then it is KoBERT's, or a wrong one."""
+    return _first_pieces(_processor(path)) == SPECIAL_TOKENS
+
+
+def _processor(path: Path) -> Any:
+    from sentencepiece import SentencePieceProcessor
+
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file. Name KoBERT's SentencePiece model, usually spiece.model.")
+    try:
+        return SentencePieceProcessor(model_file=str(path))
+    except RuntimeError as error:
+        raise VocabularyError(f"{path}: not a SentencePiece model ({path.stat().st_size:,} bytes).") from error
+
+
+def _first_pieces(processor: Any) -> tuple[str, ...]:
+    return tuple(processor.id_to_piece(number) for number in range(min(len(SPECIAL_TOKENS), len(processor))))
