@@ -46,8 +46,8 @@ def plain(text: str) -> str:
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """A Markdown table; numbers are set to the right."""
-    rows = [[f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row] for row in rows]
-    lines = [list(head), ["---"] * len(head), *rows]
+    cells = [[f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row] for row in rows]
+    lines = [list(head), ["---"] * len(head), *cells]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
@@ -86,9 +86,8 @@ def _summary(manifest: Manifest) -> str:
 
 def _sources(manifest: Manifest) -> str:
     rows = [
-        [plain(s.name), plain(s.license), plain(s.url) or "–", plain(s.attribution) or "–", counts]
+        [plain(s.name), plain(s.license), plain(s.url) or "–", plain(s.attribution) or "–", manifest.counts.sources.get(s.name, 0)]
         for s in manifest.sources
-        for counts in [manifest.counts.sources.get(s.name, 0)]
     ]
     return "## Sources · 출처\n\n" + table(["source", "license", "from", "attribution", "rows kept"], rows)
 

@@ -130,7 +130,7 @@ def _describe_split(folder: Path) -> None:
     """What `datasets.load_from_disk` wants beside the Arrow files of a split."""
     files = sorted(folder.glob("*.arrow"))
     digest = hashlib.sha256(b"".join(bytes.fromhex(describe_file(path).sha256) for path in files)).hexdigest()
-    state = {
+    state: dict[str, Any] = {
         "_data_files": [{"filename": path.name} for path in files],
         "_fingerprint": digest[:16],  # of the content, so that `datasets` caches what is made from these very rows
         "_format_columns": None,
@@ -165,7 +165,7 @@ def _write_json_lines(arrow: Path, target: Path) -> None:
 
 
 def _is_ids(kind: pa.DataType) -> bool:
-    return pa.types.is_list(kind) and pa.types.is_integer(kind.value_type)
+    return bool(pa.types.is_list(kind) and pa.types.is_integer(kind.value_type))
 
 
 def describe_file(path: Path) -> File:

@@ -54,6 +54,11 @@ def read_tables(path: Path) -> Iterator[pa.Table]:
             yield pa.Table.from_batches([reader.get_batch(number)])
 
 
+def open_table(path: Path) -> pa.Table:
+    """A whole Arrow IPC file as a table on a memory map."""
+    return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+
+
 def rechunk(tables: Iterable[pa.Table], rows: int = BATCH_ROWS) -> Iterator[pa.Table]:
     """The same rows in tables of exactly `rows` rows (fewer in the last), each column in one chunk."""
     held: list[pa.Table] = []

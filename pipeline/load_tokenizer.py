@@ -66,15 +66,16 @@ def load_tokenizer(names: Sequence[str]) -> Loaded:
     return Loaded(open_tokenizer(resolution), resolution)
 
 
-def resolve(names: Sequence[str]) -> Resolution:
+def resolve(names: Sequence[str], online: bool = True) -> Resolution:
     """Find the first of these tokenizers that can be had: its files, their sha256, and why those before it could not.
 
-    Files in the local Hub cache are used as they are; otherwise the Hub is asked once. Raises as `load_tokenizer`.
+    Files in the local Hub cache are used as they are; otherwise the Hub is asked once, if `online`. Raises as
+    `load_tokenizer`.
     """
     tried: list[tuple[str, str]] = []
     for name in names:
         try:
-            return _resolve(name).model_copy(update={"tried": tuple(tried)})
+            return _resolve(name, online).model_copy(update={"tried": tuple(tried)})
         except _Missing as reason:
             tried.append((name, str(reason)))
     reasons = "\n".join(f"  {name}: {why}" for name, why in tried) or "  the list is empty"
@@ -88,7 +89,7 @@ def open_tokenizer(resolution: Resolution) -> Tokenizer:
     return kobert.load(resolution.path)
 
 
-def _resolve(name: str) -> Resolution:
+def _resolve(name: str, online: bool) -> Resolution:
     if name == "embedded":
         return _file(name, kobert.EMBEDDED / SPIECE, None)
     path = Path(name).expanduser()
@@ -98,7 +99,7 @@ def _resolve(name: str) -> Resolution:
         return _folder(name, path, None)
     if not _is_hub_id(name):
         raise _Missing("no such file or folder")
-    return _from_hub(name)
+    return _from_hub(name, online)
 
 
 def _is_hub_id(name: str) -> bool:
@@ -132,7 +133,7 @@ def _sha256(files: list[Path]) -> str:
     return hashlib.sha256("".join(f"{digest}  {name}\n" for name, digest in digests).encode()).hexdigest()
 
 
-def _from_hub(name: str) -> Resolution:
+def _from_hub(name: str, online: bool) -> Resolution:
     """The tokenizer's files of a Hub repository: from the local cache if they are there, else downloaded."""
     from huggingface_hub import hf_hub_download, snapshot_download
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
@@ -153,6 +154,8 @@ def _from_hub(name: str) -> Resolution:
     try:
         folder = fetch(local_only=True)
     except Exception:
+        if not online:
+            raise _Missing("not in the local Hub cache") from None
         try:
             folder = fetch(local_only=False)
         except Exception as error:  # whatever the network says is a reason, and never a crash of the run

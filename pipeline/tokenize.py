@@ -26,13 +26,24 @@ FIELDS = ("instruction", "input", "output")
 class Tokenizer(Protocol):
     """What this stage asks of a tokenizer."""
 
-    name: str
-    #: Ids around one text: prefix, suffix.
-    single: tuple[list[int], list[int]]
-    #: Ids around two texts: prefix, between, suffix.
-    pair: tuple[list[int], list[int], list[int]]
-    pad_id: int
-    unk_id: int | None
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def single(self) -> tuple[list[int], list[int]]:
+        """Ids around one text: prefix, suffix."""
+        ...
+
+    @property
+    def pair(self) -> tuple[list[int], list[int], list[int]]:
+        """Ids around two texts: prefix, between, suffix."""
+        ...
+
+    @property
+    def pad_id(self) -> int: ...
+
+    @property
+    def unk_id(self) -> int | None: ...
 
     def encode(self, texts: pa.Array) -> pa.ListArray:
         """Ids of each text as list<int32>, without special tokens; null for null."""

@@ -1,0 +1,74 @@
+# make processed   build processed/<dataset>/ from raw/, redoing only what changed   (CONFIG=other.toml for another)
+# make test        lint nothing, run every test that needs no torch
+# make check       lint and types
+# make bench       run the benchmarks and write their tables
+# make clean       forget all stage files; raw/ and processed/ stay
+
+CONFIG ?= pipeline.toml
+PYTHON ?= python3
+VENV   ?= .venv
+KO     := $(VENV)/bin/ko-instruct
+
+.DELETE_ON_ERROR:
+.PHONY: processed test check bench clean embedded
+
+processed: $(VENV)/.installed
+	@plan=$$($(KO) plan --config $(CONFIG)) && $(MAKE) --no-print-directory PLAN=$$plan dataset
+
+# --- the chain: one Arrow file per raw file and stage ----------------------------------------------------------------
+# The plan names the raw files, and holds a stamp for everything that a stage depends on: its options, its code, the
+# versions of its libraries. A stamp is rewritten only when its content changes.
+ifdef PLAN
+include $(PLAN)
+STAMPS := $(STAGES)/stamps
+
+.PHONY: dataset
+dataset: $(FOLDER)/manifest.json
+
+$(STAGES)/%/ingest.arrow: $(STAGES)/%/source.json $(STAMPS)/ingest.json
+	@$(KO) ingest $(RAW) $@ --config $(CONFIG)
+
+$(STAGES)/%/validate.arrow: $(STAGES)/%/ingest.arrow $(STAMPS)/validate.json
+	@$(KO) validate $< $@ --config $(CONFIG)
+
+$(STAGES)/%/normalize.arrow: $(STAGES)/%/validate.arrow $(STAMPS)/normalize.json
+	@$(KO) normalize $< $@ --config $(CONFIG)
+
+$(STAGES)/%/tokenize.arrow: $(STAGES)/%/normalize.arrow $(STAMPS)/tokenize.json $(STAGES)/tokenizer.json
+	@$(KO) tokenize $< $@ --config $(CONFIG)
+
+$(STAGES)/%/fingerprint.arrow: $(STAGES)/%/tokenize.arrow $(STAMPS)/fingerprint.json
+	@$(KO) fingerprint $< $@ --config $(CONFIG)
+
+TOKENIZED    := $(UNITS:%=$(STAGES)/%/tokenize.arrow)
+FINGERPRINTS := $(UNITS:%=$(STAGES)/%/fingerprint.arrow)
+
+$(STAGES)/dedupe.arrow: $(FINGERPRINTS) $(TOKENIZED) $(STAMPS)/dedupe.json $(STAMPS)/sources.json
+	@$(KO) dedupe --config $(CONFIG)
+
+$(FOLDER)/manifest.json: $(STAGES)/dedupe.arrow $(STAMPS)/export.json
+	@$(KO) export --config $(CONFIG)
+
+.SECONDARY:
+endif
+
+# --- the house -------------------------------------------------------------------------------------------------------
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("ko-instruct needs Python 3.11 or later, and $(PYTHON) is %d.%d: make PYTHON=python3.12" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
+	@echo "setting up $(VENV) (once)"
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+test: $(VENV)/.installed-dev
+	@$(VENV)/bin/python -m pytest
+
+check: $(VENV)/.installed-dev
+	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy
+
+clean:
+	rm -rf processed/.stages

@@ -1,0 +1,158 @@
+"""The composition: the one place that knows the order of the stages. Make runs it step by step, `run` in one go."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain as chained
+from pathlib import Path
+
+import pyarrow as pa
+
+from pipeline.dedupe import apply, decide, fingerprint
+from pipeline.export import describe_file, export
+from pipeline.files import open_table, read_tables, write_if_changed, write_tables
+from pipeline.ingest import ingest
+from pipeline.load_tokenizer import LoadError, open_tokenizer, resolve
+from pipeline.normalize import normalize
+from pipeline.plan import Plan, Unit, versions
+from pipeline.progress import watch
+from pipeline.tokenize import Tokenizer, check_unknown, tokenize
+from pipeline.validate import validate
+from schemas.columns import FINGERPRINT, INGESTED
+from schemas.manifest import File, Manifest
+from schemas.options import Config, Source
+from schemas.tokenizer import Resolution
+
+Stage = Callable[[pa.Table], pa.Table]
+
+
+def ordered(stage: Stage, tables: Iterable[pa.Table], workers: int) -> Iterator[pa.Table]:
+    """`stage` of each table, in their order, `workers` at a time: Arrow and SentencePiece let go of the GIL."""
+    if workers == 1:
+        yield from map(stage, tables)
+        return
+    waiting: deque[pa.Table] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        for table in tables:
+            waiting.append(pool.submit(stage, table))
+            if len(waiting) > 2 * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def row_stages(config: Config, tokenizer: Tokenizer) -> dict[str, Stage]:
+    """The row-wise stages that follow ingest, by name, in order."""
+    return {
+        "validate": lambda table: validate(table, config.validate_),
+        "normalize": lambda table: normalize(table, config.normalize),
+        "tokenize": lambda table: tokenize(table, tokenizer, config.tokenize),
+    }
+
+
+def find_tokenizer(plan: Plan) -> Resolution:
+    """Which tokenizer the plan's list gives, kept in the plan's stages so that it stays the same from run to run.
+
+    The network is asked once for a list; after that, only what can be had here and now may change the answer.
+    """
+    names = plan.config.tokenize.tokenizer
+    if plan.tokenizer.exists():
+        before = Resolution.model_validate_json(plan.tokenizer.read_bytes())
+        if names[: len(before.tried) + 1] == (*(name for name, _ in before.tried), before.name):
+            try:
+                now = resolve(names, online=False)
+            except LoadError:
+                return before
+            if (now.name, now.sha256) == (before.name, before.sha256):
+                return before
+            write_if_changed(plan.tokenizer, now.model_dump_json(indent=1) + "\n")
+            return now
+    found = resolve(names)
+    write_if_changed(plan.tokenizer, found.model_dump_json(indent=1) + "\n")
+    return found
+
+
+def ingest_unit(plan: Plan, unit: Unit) -> Iterator[pa.Table]:
+    """The rows of a raw file. What file it was (sha256, bytes) is written beside them for the manifest."""
+    about = describe_file(unit.path)
+    write_if_changed(plan.file(unit, "raw.json"), about.model_dump_json() + "\n")
+    tables = ingest(unit.path, unit.origin, unit.source, plan.config.ingest)
+    yield from watch(tables, "ingest", unit.origin)
+
+
+def ingest_file(path: Path) -> Iterator[pa.Table]:
+    """The rows of a raw file that no config declares."""
+    return ingest(path, path.name, Source(name="file", files=(path.name,)))
+
+
+def dedupe_units(plan: Plan, rows: str, fingerprints: str) -> pa.Table:
+    """Decisions over all rows of the plan, from the stage files of these names."""
+    table = pa.concat_tables(
+        [INGESTED.empty_table(), *(open_table(plan.file(u, rows)) for u in plan.units)], promote_options="default"
+    )
+    keys = pa.concat_tables([FINGERPRINT.empty_table(), *(open_table(plan.file(u, fingerprints)) for u in plan.units)])
+    return decide(keys, table, plan.config.dedupe)
+
+
+def export_units(plan: Plan, rows: str, decisions: pa.Table, tokenizer: Resolution, workers: int) -> Manifest:
+    """Write processed/<dataset>/ from the stage files of this name and the decisions on their rows."""
+
+    def decided() -> Iterator[tuple[pa.Table, pa.Table]]:
+        start = 0
+        for table in chained.from_iterable(read_tables(plan.file(unit, rows)) for unit in plan.units):
+            yield table, decisions.slice(start, len(table))
+            start += len(table)
+
+    tables = ordered(lambda pair: apply(*pair), decided(), workers)
+    about = {
+        "dataset": plan.config.dataset,
+        "sources": list(plan.config.source),
+        "tokenizer": tokenizer.model_dump(mode="json", exclude={"path"}),
+        "options": plan.config.model_dump(mode="json", exclude={"dataset", "source"}, by_alias=True),
+        "versions": versions(),
+        "raw": {unit.origin: File.model_validate_json(plan.file(unit, "raw.json").read_bytes()) for unit in plan.units},
+    }
+    return export(watch(tables, "dedupe", "all sources", len(decisions)), plan.folder, plan.config.export, about)
+
+
+def run(plan: Plan, workers: int) -> Manifest:
+    """The whole chain in one process: the same functions as under Make, row-wise stages in one pass over each file."""
+    tokenizer = find_tokenizer(plan)
+    opened = open_tokenizer(tokenizer)
+    stages = row_stages(plan.config, opened)
+
+    def rows_of(table: pa.Table) -> pa.Table:
+        for stage in stages.values():
+            table = stage(table)
+        return table
+
+    for unit in plan.units:
+        tables = ordered(rows_of, ingest_unit(plan, unit), workers)
+        tables = check_unknown(tables, opened, plan.config.tokenize)
+        write_tables(plan.file(unit, "run.arrow"), tables, INGESTED)
+        keys = ordered(
+            lambda table: fingerprint(table, plan.config.dedupe), read_tables(plan.file(unit, "run.arrow")), workers
+        )
+        write_tables(plan.file(unit, "run.keys.arrow"), keys, FINGERPRINT)
+    decisions = dedupe_units(plan, "run.arrow", "run.keys.arrow")
+    manifest = export_units(plan, "run.arrow", decisions, tokenizer, workers)
+    for unit in plan.units:
+        for name in ("run.arrow", "run.keys.arrow"):
+            plan.file(unit, name).unlink()
+    return manifest
+
+
+def report(manifest: Manifest, folder: Path) -> str:
+    """What a run did, as a table for the terminal: rows in, kept, rejected by stage and reason, tokens."""
+    counts, tokens = manifest.counts, manifest.tokens
+    rejected: dict[str, int] = {}
+    for part in counts.rejected:
+        name = f"{part.stage}: {part.reason}"
+        rejected[name] = rejected.get(name, 0) + part.rows
+    lines = [("rows in", counts.rows_in), *((f"- {name}", rows) for name, rows in rejected.items())]
+    lines += [("kept", counts.kept), *((f"  {name}", rows) for name, rows in counts.splits.items())]
+    lines += [("tokens", tokens.total), ("  [UNK]", tokens.unknown), ("  cut by truncation", tokens.cut)]
+    width = max(len(name) for name, _ in lines)
+    text = "\n".join(f"{name:<{width}}  {number:>12,}" for name, number in lines)
+    tried = "".join(f"\n  not {name}: {why}" for name, why in manifest.tokenizer["tried"])
+    return f"{text}\n\ntokenizer: {manifest.tokenizer['name']}{tried}\nwritten to {folder}"

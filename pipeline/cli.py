@@ -1,0 +1,338 @@
+"""The command line: a thin layer of click over the functions. What a command does is said where its function is."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import IO, Any, Literal
+
+import click
+import pyarrow as pa
+
+from pipeline.plan import ConfigError, load_config, plan_of_config, plan_of_files
+from schemas.options import Config
+
+ROWS = click.Path(path_type=Path, allow_dash=True, dir_okay=False)
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+config_option = click.option(
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default="pipeline.toml",
+    show_default=True,
+    help="The run's declaration: sources and options.",
+)
+workers_option = click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=CORES,
+    show_default="all cores",
+    help="Batches worked on side by side. The result does not depend on it.",
+)
+
+
+class Fault(click.ClickException):
+    """An error that teaches, shown without a traceback. Exit code 1."""
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        click.echo(f"ko-instruct: {self.format_message()}", err=True)
+
+
+class Commands(click.Group):
+    """Shows the errors that users can mend as messages; anything else is a bug and keeps its traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        from pipeline.hub import PushError
+        from pipeline.ingest import IngestError
+        from pipeline.load_tokenizer import LoadError
+        from pipeline.tokenize import TooLongError, UnknownTokensError
+
+        ours = (ConfigError, IngestError, LoadError, PushError, TooLongError, UnknownTokensError)
+        try:
+            return super().invoke(ctx)
+        except (*ours, OSError) as error:
+            raise Fault(str(error)) from error
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="ko-instruct", message="%(prog)s %(version)s")
+def main() -> None:
+    """Korean instruction datasets: raw files in, a clean, tokenised, deduplicated dataset out.
+
+    \b
+    make processed                   rebuild processed/ from raw/, redoing only what changed
+    ko-instruct run                  the same in one process, without Make
+    ko-instruct push FOLDER REPO     publish a dataset on the Hugging Face Hub
+
+    The stages work on files of rows: FILE.arrow, FILE.jsonl, or - for JSON Lines on stdin and stdout.
+    """
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("out", type=ROWS, default="-")
+@config_option
+def ingest(file: Path, out: Path, config_path: Path) -> None:
+    """Read a raw FILE into rows. Unreadable records become rejected rows.
+
+    \b
+    Example: ko-instruct ingest raw/sample/office.csv | head -1
+    """
+    from pipeline.chain import ingest_file, ingest_unit
+    from schemas.columns import INGESTED
+
+    plan = plan_of_config(config_path) if config_path.exists() else None
+    unit = next((unit for unit in plan.units if unit.path.samefile(file)), None) if plan else None
+    _write(out, ingest_unit(plan, unit) if plan and unit else ingest_file(file), INGESTED)
+
+
+@main.command()
+@click.argument("rows", type=ROWS, default="-")
+@click.argument("out", type=ROWS, default="-")
+@config_option
+@workers_option
+def validate(rows: Path, out: Path, config_path: Path, workers: int) -> None:
+    """Reject the ROWS that are no valid instruction records.
+
+    \b
+    Example: ko-instruct ingest raw/sample/office.csv | ko-instruct validate > valid.jsonl
+    """
+    from pipeline.validate import validate as stage
+
+    options = _config(config_path).validate_
+    _row_wise("validate", lambda table: stage(table, options), rows, out, workers)
+
+
+@main.command()
+@click.argument("rows", type=ROWS, default="-")
+@click.argument("out", type=ROWS, default="-")
+@config_option
+@workers_option
+def normalize(rows: Path, out: Path, config_path: Path, workers: int) -> None:
+    """Mend the Korean text of ROWS; each row lists the fixes that changed it.
+
+    \b
+    Example: ko-instruct normalize valid.jsonl normalized.jsonl
+    """
+    from pipeline.normalize import normalize as stage
+
+    options = _config(config_path).normalize
+    _row_wise("normalize", lambda table: stage(table, options), rows, out, workers)
+
+
+@main.command()
+@click.argument("rows", type=ROWS, default="-")
+@click.argument("out", type=ROWS, default="-")
+@click.option("--tokenizer", "names", multiple=True, help="Hub id, local path or 'embedded'; in order of preference.")
+@config_option
+@workers_option
+def tokenize(rows: Path, out: Path, names: tuple[str, ...], config_path: Path, workers: int) -> None:
+    """Add the token ids of ROWS.
+
+    \b
+    Example: ko-instruct tokenize normalized.jsonl ids.arrow --tokenizer skt/kobert-base-v1
+    """
+    from pipeline.chain import find_tokenizer
+    from pipeline.load_tokenizer import open_tokenizer, resolve
+    from pipeline.tokenize import check_unknown
+    from pipeline.tokenize import tokenize as stage
+
+    options = _config(config_path).tokenize
+    found = resolve(names) if names or not config_path.exists() else find_tokenizer(plan_of_config(config_path))
+    tokenizer = open_tokenizer(found)
+    _row_wise(
+        "tokenize",
+        lambda table: stage(table, tokenizer, options),
+        rows,
+        out,
+        workers,
+        lambda tables: check_unknown(tables, tokenizer, options),
+    )
+
+
+@main.command()
+@click.argument("rows", type=ROWS)
+@click.argument("out", type=ROWS)
+@config_option
+@workers_option
+def fingerprint(rows: Path, out: Path, config_path: Path, workers: int) -> None:
+    """Take the fingerprints of ROWS, by which `dedupe` compares them.
+
+    \b
+    Example: ko-instruct fingerprint ids.arrow fingerprints.arrow
+    """
+    from pipeline.dedupe import fingerprint as stage
+    from schemas.columns import FINGERPRINT
+
+    options = _config(config_path).dedupe
+    _row_wise("fingerprint", lambda table: stage(table, options), rows, out, workers, empty=FINGERPRINT)
+
+
+@main.command()
+@config_option
+def dedupe(config_path: Path) -> None:
+    """Decide which rows of all sources are duplicates, from the stage files that `make processed` keeps.
+
+    \b
+    Example: ko-instruct dedupe --config pipeline.toml
+    """
+    from pipeline.chain import dedupe_units
+    from pipeline.files import write_tables
+
+    plan = plan_of_config(config_path)
+    decisions = dedupe_units(plan, "tokenize.arrow", "fingerprint.arrow")
+    write_tables(plan.stages / "dedupe.arrow", [decisions], decisions.schema)
+
+
+@main.command()
+@config_option
+@workers_option
+def export(config_path: Path, workers: int) -> None:
+    """Write processed/<dataset>/ from the stage files that `make processed` keeps, and report on the run.
+
+    \b
+    Example: ko-instruct export --config pipeline.toml
+    """
+    from pipeline.chain import export_units, find_tokenizer, report
+    from pipeline.files import open_table
+
+    plan = plan_of_config(config_path)
+    decisions = open_table(plan.stages / "dedupe.arrow")
+    manifest = export_units(plan, "tokenize.arrow", decisions, find_tokenizer(plan), workers)
+    click.echo("\n" + report(manifest, plan.folder))
+
+
+@main.command()
+@click.argument("files", type=click.Path(path_type=Path, exists=True, dir_okay=False), nargs=-1)
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder to write, with FILES.")
+@click.option("--tokenizer", "names", multiple=True, help="Hub id, local path or 'embedded'; in order of preference.")
+@config_option
+@workers_option
+def run(files: tuple[Path, ...], out: Path | None, names: tuple[str, ...], config_path: Path, workers: int) -> None:
+    """Build the dataset of a config in one process, or one from FILES without any config.
+
+    \b
+    Examples: ko-instruct run
+              ko-instruct run a.json b.jsonl.gz --out processed/mine --tokenizer embedded
+    """
+    from pipeline.chain import report
+    from pipeline.chain import run as chain
+
+    if files and out is None:
+        raise click.UsageError("name the folder to write with --out, as in: --out processed/mine")
+    if not files and out is not None:
+        raise click.UsageError("--out goes with FILES; a config writes to processed/<its dataset's name>")
+    if out is None:
+        plan = plan_of_config(config_path)
+    else:
+        plan = plan_of_files(files, out, load_config(config_path) if config_path.exists() else None)
+    if names:
+        options = plan.config.tokenize.model_copy(update={"tokenizer": names})
+        plan = replace(plan, config=plan.config.model_copy(update={"tokenize": options}))
+    manifest = chain(plan, workers)
+    click.echo("\n" + report(manifest, plan.folder))
+
+
+@main.command(hidden=True)
+@config_option
+def plan(config_path: Path) -> None:
+    """Write the stamps and plan.mk for Make, and print the path of the latter."""
+    from pipeline.chain import find_tokenizer
+    from pipeline.plan import write_plan
+
+    loaded = plan_of_config(config_path)
+    makefile = write_plan(loaded)
+    find_tokenizer(loaded)
+    click.echo(makefile)
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("repo")
+@click.option(
+    "--public/--private", default=False, show_default=True, help="Visibility of a repository that is created."
+)
+@click.option("--revision", default="main", show_default=True, help="Branch that takes the commit.")
+@click.option("--create-pr", is_flag=True, help="Propose the commit as a pull request.")
+@click.option("--tag", help="Tag of the published commit.")
+@click.option("--message", help="First line of the commit's message.")
+@click.option("--also", multiple=True, type=click.Choice(["jsonl", "arrow"]), help="Formats beside Parquet.")
+@click.option("--rejects", is_flag=True, help="Publish rejects.jsonl too.")
+@click.option("--allow-embedded", is_flag=True, help="Publish ids of the embedded vocabulary, which fit no model.")
+@click.option("--permitted", multiple=True, metavar="SOURCE", help="A source whose holder permits redistribution.")
+@click.option("--dry-run", is_flag=True, help="Check, and list what would be sent; change nothing.")
+def push(
+    folder: Path,
+    repo: str,
+    public: bool,
+    revision: str,
+    create_pr: bool,
+    tag: str | None,
+    message: str | None,
+    also: tuple[Literal["jsonl", "arrow"], ...],
+    rejects: bool,
+    allow_embedded: bool,
+    permitted: tuple[str, ...],
+    dry_run: bool,
+) -> None:
+    """Publish the dataset in FOLDER as REPO (user/name) on the Hugging Face Hub, in one commit.
+
+    The token is that of `hf auth login`, or HF_TOKEN.
+
+    \b
+    Example: ko-instruct push processed/sample my-name/sample --dry-run
+    """
+    from pipeline.hub import push as publish
+    from schemas.push import PushOptions
+
+    options = PushOptions(
+        private=not public,
+        revision=revision,
+        create_pr=create_pr,
+        tag=tag,
+        message=message,
+        also=also,
+        rejects=rejects,
+        allow_embedded=allow_embedded,
+        permitted=permitted,
+        dry_run=dry_run,
+    )
+    result = publish(folder, repo, options)
+    for warning in result.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    for file in result.files:
+        click.echo(f"{file.change:<7} {file.bytes:>13,}  {file.path}")
+    done = "would be sent" if dry_run else "sent" if result.committed else "unchanged: the repository holds these bytes"
+    click.echo(f"{result.bytes_to_send:,} of {result.bytes:,} bytes {done}")
+    click.echo(result.pr_url or result.url)
+
+
+def _config(path: Path) -> Config:
+    """The config at this path; where there is none, the defaults of every stage."""
+    return load_config(path) if path.exists() else Config.model_construct()
+
+
+def _row_wise(
+    stage: str,
+    function: Callable[[pa.Table], pa.Table],
+    rows: Path,
+    out: Path,
+    workers: int,
+    gate: Callable[[Iterable[pa.Table]], Iterator[pa.Table]] = iter,
+    empty: pa.Schema | None = None,
+) -> None:
+    """Rows from a file through a row-wise stage to a file. `gate` sees the results and may stop the run."""
+    from pipeline.chain import ordered
+    from pipeline.progress import watch
+    from pipeline.rows import count_rows, read_rows
+
+    what = out.parent.name if out.suffix == ".arrow" else str(out)
+    tables = gate(ordered(function, read_rows(rows), workers))
+    _write(out, watch(tables, stage, what, count_rows(rows)), empty)
+
+
+def _write(out: Path, tables: Iterable[pa.Table], empty: pa.Schema | None) -> None:
+    from pipeline.rows import write_rows
+
+    write_rows(out, tables, empty)

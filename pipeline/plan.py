@@ -1,0 +1,212 @@
+"""The plan of a run: which files, in which order, and what each stage's result depends on.
+
+Make compares times; these files give it times that mean something. A stamp holds what a stage depends on (its options,
+its code, the state of a raw file) and is rewritten only when that changes.
+"""
+
+import ast
+import hashlib
+import importlib.metadata
+import json
+import platform
+import re
+import shlex
+import shutil
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from pipeline.files import write_if_changed
+from schemas.options import Config, Dataset, Source
+
+#: The stages in order, each with the modules whose code (and all the project's code that they import) makes its result.
+STAGES = {
+    "ingest": ("pipeline.ingest",),
+    "validate": ("pipeline.validate",),
+    "normalize": ("pipeline.normalize",),
+    "tokenize": ("pipeline.tokenize", "pipeline.load_tokenizer"),
+    "fingerprint": ("pipeline.dedupe",),
+    "dedupe": ("pipeline.dedupe",),
+    "export": ("pipeline.export",),
+}
+#: Packages whose version may change a result.
+LIBRARIES = ("numpy", "orjson", "pandas", "pyarrow", "pydantic", "sentencepiece", "transformers", "xxhash")
+
+
+class ConfigError(ValueError):
+    """pipeline.toml cannot be used as it stands: the message says where and why."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One raw file, the unit of rebuilding. `origin`: its name below raw/. `key`: a name that any shell can bear."""
+
+    source: Source
+    path: Path
+    origin: str
+
+    @property
+    def key(self) -> str:
+        safe = re.sub(r"[^\w.-]", "_", self.origin.replace("/", "--"))
+        if safe != self.origin.replace("/", "--"):
+            safe += "-" + hashlib.sha256(self.origin.encode()).hexdigest()[:8]
+        return f"{self.source.name}/{safe}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run: its configuration, the raw files in order, the folder it writes and the one for its stage files."""
+
+    config: Config
+    units: tuple[Unit, ...]
+    folder: Path
+    stages: Path
+
+    @property
+    def tokenizer(self) -> Path:
+        """Which tokenizer the run uses, and why: a `Resolution` as JSON."""
+        return self.stages / "tokenizer.json"
+
+    def file(self, unit: Unit, name: str) -> Path:
+        return self.stages / unit.key / name
+
+
+def load_config(path: Path) -> Config:
+    """Read a pipeline.toml. Raises ConfigError with file, place, what was found and what is allowed."""
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise ConfigError(
+            f"{path}: no such file. Name one with --config, or run this beside a pipeline.toml."
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from None
+    try:
+        return Config.model_validate(data)
+    except ValidationError as error:
+        places = [f"  {'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
+        raise ConfigError(f"{path}:\n" + "\n".join(places)) from None
+
+
+def plan_of_config(path: Path) -> Plan:
+    """The plan of a pipeline.toml: raw/ and processed/ lie beside it."""
+    config = load_config(path)
+    root = path.parent
+    name = config.dataset.name
+    folder, stages = root / "processed" / name, root / "processed" / ".stages" / name
+    return Plan(config, tuple(find_units(config, root / "raw")), folder, stages)
+
+
+def plan_of_files(files: Sequence[Path], out: Path, config: Config | None) -> Plan:
+    """A plan for files named one by one, written to `out`: each is a source of its own. `config`: for its options."""
+    names = [file.name for file in files]
+    units = []
+    for file in files:
+        origin = file.name if names.count(file.name) == 1 else file.as_posix().lstrip("./")
+        source = Source(name=re.sub(r"[^\w-]", "_", file.name.split(".")[0]) or "file", files=(origin,))
+        units.append(Unit(source, file, origin))
+    declared = {unit.source.name: unit.source for unit in units}
+    about = {"dataset": Dataset(name=out.resolve().name), "source": tuple(declared.values())}
+    whole = config.model_copy(update=about) if config else Config.model_validate(about)
+    return Plan(whole, tuple(units), out, out.parent / ".stages" / out.name)
+
+
+def find_units(config: Config, raw: Path) -> list[Unit]:
+    """The raw files of all sources: sources in the order of the config, files by name.
+
+    Raises ConfigError for a glob that matches nothing, or a file that two sources claim.
+    """
+    claimed: dict[Path, str] = {}
+    units = []
+    for source in config.source:
+        for pattern in source.files:
+            inside = (path for path in raw.glob(pattern) if path.resolve().is_relative_to(raw.resolve()))
+            found = sorted(path for path in inside if path.is_file())
+            if not found:
+                raise ConfigError(f"source {source.name!r}: no file below {raw} matches {pattern!r}.")
+            for path in found:
+                if path not in claimed:
+                    units.append(Unit(source, path, path.relative_to(raw).as_posix()))
+                elif claimed[path] != source.name:
+                    raise ConfigError(f"{path} belongs to two sources: {claimed[path]!r} and {source.name!r}.")
+                claimed[path] = source.name
+    return units
+
+
+def write_plan(plan: Plan) -> Path:
+    """Write the stamps of all stages and units, and `plan.mk`, which the Makefile includes. Gives the latter's path."""
+    for stage, modules in STAGES.items():
+        write_if_changed(plan.stages / "stamps" / f"{stage}.json", stamp(plan.config, stage, modules))
+    for unit in plan.units:
+        state = unit.path.stat()
+        about = {
+            "origin": unit.origin,
+            "source": unit.source.model_dump(mode="json"),
+            # Whatever touches a file touches one of these; an older file copied over it, too.
+            "state": [state.st_size, state.st_mtime_ns, state.st_ctime_ns],
+        }
+        write_if_changed(plan.file(unit, "source.json"), _json(about))
+    declared = plan.config.model_dump(mode="json", include={"dataset", "source"})
+    write_if_changed(plan.stages / "stamps" / "sources.json", _json([declared, [unit.key for unit in plan.units]]))
+    _forget_old_units(plan)
+    makefile = plan.stages / "plan.mk"
+    lines = [f"FOLDER := {plan.folder}", f"STAGES := {plan.stages}", f"UNITS := {' '.join(u.key for u in plan.units)}"]
+    for unit in plan.units:
+        raw = shlex.quote(str(unit.path)).replace("$", "$$").replace("#", "\\#")
+        lines.append(f"{plan.file(unit, 'ingest.arrow')}: RAW = {raw}")
+    write_if_changed(makefile, "\n".join(lines) + "\n")
+    return makefile
+
+
+def stamp(config: Config, stage: str, modules: tuple[str, ...]) -> str:
+    """What the results of a stage depend on besides their input: its options, its code, its libraries."""
+    section = "dedupe" if stage == "fingerprint" else "validate_" if stage == "validate" else stage
+    return _json(
+        {
+            "options": getattr(config, section).model_dump(mode="json"),
+            "code": code_of(modules),
+            "versions": versions(),
+        }
+    )
+
+
+def versions() -> dict[str, str]:
+    """Versions of all that decides about bytes."""
+    found = {name: importlib.metadata.version(name) for name in ("ko-instruct", *LIBRARIES)}
+    return {"python": ".".join(platform.python_version_tuple()[:2]), **found}
+
+
+def code_of(modules: tuple[str, ...]) -> dict[str, str]:
+    """sha256 of the source of these modules and of every module of this project that they import, at any depth."""
+    home = Path(__file__).resolve().parent.parent
+    waiting, seen = list(modules), dict[str, str]()
+    while waiting:
+        module = waiting.pop()
+        base = home.joinpath(*module.split("."))
+        files = sorted(base.glob("**/*.py")) if base.is_dir() else [base.with_suffix(".py")]
+        for file in files:
+            name = file.relative_to(home).as_posix()
+            if name in seen or not file.is_file():
+                continue
+            source = file.read_bytes()
+            seen[name] = hashlib.sha256(source).hexdigest()
+            for node in ast.walk(ast.parse(source)):
+                names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+                if isinstance(node, ast.ImportFrom) and node.module:
+                    names = [node.module]
+                waiting += [name for name in names if name.split(".")[0] in ("pipeline", "schemas")]
+    return dict(sorted(seen.items()))
+
+
+def _forget_old_units(plan: Plan) -> None:
+    """Remove the stage files of raw files that are gone or claimed by another source now."""
+    for marker in plan.stages.glob("*/*/source.json"):
+        if marker.parent.relative_to(plan.stages).as_posix() not in {unit.key for unit in plan.units}:
+            shutil.rmtree(marker.parent)
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
