@@ -9,7 +9,7 @@ from typing import IO, Any, Literal
 import click
 import pyarrow as pa
 
-from pipeline.plan import ConfigError, load_config, plan_of_config, plan_of_files
+from pipeline.plan import load_config, plan_of_config, plan_of_files
 from schemas.options import Config
 
 ROWS = click.Path(path_type=Path, allow_dash=True, dir_okay=False)
@@ -40,19 +40,15 @@ class Fault(click.ClickException):
 
 
 class Commands(click.Group):
-    """Shows the errors that users can mend as messages; anything else is a bug and keeps its traceback."""
+    """Shows the errors that this project raises, and those of files, as messages. Others are bugs: with traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        from pipeline.hub import PushError
-        from pipeline.ingest import IngestError
-        from pipeline.load_tokenizer import LoadError
-        from pipeline.tokenize import TooLongError, UnknownTokensError
-
-        ours = (ConfigError, IngestError, LoadError, PushError, TooLongError, UnknownTokensError)
         try:
             return super().invoke(ctx)
-        except (*ours, OSError) as error:
-            raise Fault(str(error)) from error
+        except Exception as error:
+            if isinstance(error, OSError) or type(error).__module__.startswith("pipeline."):
+                raise Fault(str(error)) from error
+            raise
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
