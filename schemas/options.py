@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from schemas.shapes import Shape, Turns
+
 Name = Annotated[str, StringConstraints(pattern=r"^[\w가-힣][\w가-힣.-]*$")]
 
 
@@ -15,14 +17,22 @@ class Options(BaseModel):
 class IngestOptions(Options):
     """How records are read. (Which files, and what they are: `Source`.)"""
 
+    #: Of a conversation of several turns: one row per answer with the earlier turns in `history`, or one row only.
+    turns: Turns = "all"
+    #: Longest record in bytes. A longer one is rejected: it is a file without line ends, not a record.
+    max_record_bytes: int = Field(default=1 << 26, ge=1 << 10)
+
 
 class ValidateOptions(Options):
     """Nothing to set: the contract is `schemas.record.Record`. The section exists so that a key in it is an error."""
 
 
 class NormalizeOptions(Options):
-    """Which fixes run. `off` switches single fixes off by name."""
+    """Which fixes run (`pipeline.normalize.FIXES`). Those that are on by default change no meaning."""
 
+    #: Fixes to run beside the default ones: html-tags, repeats, quotes, dashes, hanja, hanja-gloss, spacing.
+    on: tuple[str, ...] = ()
+    #: Fixes not to run.
     off: tuple[str, ...] = ()
 
 
@@ -103,6 +113,16 @@ class Source(Options):
     url: str = ""
     #: Whom the card thanks.
     attribution: str = ""
+    #: Name of a recipe (schemas/recipes.toml), which says the shape; "" to look at the records instead.
+    recipe: str = ""
+    #: Shape of the records, where neither a recipe nor detection is to say it.
+    shape: Shape | None = None
+    #: How the files are read; auto: decided by their content.
+    reader: Literal["auto", "json", "jsonl", "csv", "tsv"] = "auto"
+    #: Encoding of text files; auto: UTF-8, UTF-16 or CP949, by their content.
+    encoding: str = "auto"
+    #: Names of the columns of a table whose first line is not a header.
+    header: tuple[str, ...] = ()
 
 
 class Config(Options):

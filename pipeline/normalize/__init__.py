@@ -31,10 +31,11 @@ def normalize(table: pa.Table, options: NormalizeOptions = NormalizeOptions()) -
 def chosen(options: NormalizeOptions) -> list[Fix]:
     """The fixes that the options leave on, in the order of FIXES."""
     names = [fix.name for fix in FIXES]
-    for name in options.off:
-        if name not in names:
-            raise ValueError(f"normalize.off names {name!r}, which is no fix. Fixes are: {', '.join(names)}.")
-    return [fix for fix in FIXES if fix.default and fix.name not in options.off]
+    for key, listed in (("on", options.on), ("off", options.off)):
+        for name in listed:
+            if name not in names:
+                raise ValueError(f"normalize.{key} names {name!r}, which is no fix. Fixes are: {', '.join(names)}.")
+    return [fix for fix in FIXES if (fix.default or fix.name in options.on) and fix.name not in options.off]
 
 
 def normalize_batch(table: pa.Table, fixes: Sequence[Fix]) -> pa.Table:

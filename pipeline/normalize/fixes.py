@@ -4,12 +4,14 @@ The shape follows ftfy (`ftfy.fixes`, `fix_and_explain`): every fix does one thi
 named in the explanation of the texts that it changed.
 """
 
+import functools
+import html
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from pipeline.normalize.spans import in_prose
+from pipeline.spans import MARK, hide, restore
 from schemas.record import VISIBLE
 
 
@@ -70,29 +72,109 @@ COMPOSABLE = (
 )
 
 
+#: Characters of CP1252 outside Latin-1: what the bytes 0x80 to 0x9F look like when UTF-8 is read as CP1252.
+_CP1252 = "€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ"
+_AS_LATIN = re.compile(rf"[\x80-\xff{_CP1252}]{{2,}}")
+_AS_CP949 = re.compile(r"[^\x00-\x7f\s]{4,}")
+_HANGUL = re.compile(r"[가-힣]")
+
+
+#: Chinese characters, as RE2 reads it.
+_CJK = r"[\x{4E00}-\x{9FFF}\x{F900}-\x{FAFF}]"
+
+
+def decode_mojibake(text: str) -> str:
+    r"""Korean that was decoded with the wrong codec, where the way back is certain: to Hangul or its punctuation.
+
+    UTF-8 read as Latin-1 or CP1252 (found by ftfy), CP949 read as Latin-1, UTF-8 read as CP949. A stretch of text is
+    decoded whole or not at all.
+
+    >>> decode_mojibake("ì•ˆë…•"), decode_mojibake("¾È³çÇÏ¼¼¿ä"), decode_mojibake("÷÷÷÷ é 안녕")
+    ('안녕', '안녕하세요', '÷÷÷÷ é 안녕')
+    >>> decode_mojibake("紐⑦넗濡쒕씪異⑹쟾"), decode_mojibake("禮讚人生")
+    ('모토로라충전', '禮讚人生')
+    """
+    return _AS_CP949.sub(_from_cp949, _AS_LATIN.sub(_from_latin, text))
+
+
+def _from_latin(match: re.Match[str]) -> str:
+    run = match[0]
+    # CP949 writes a syllable as a lead byte B0-C8 and a trail byte A1-FE. Three different characters or more: "½½½½"
+    # is no Korean.
+    if re.fullmatch(r"(?:[\xb0-\xc8][\xa1-\xfe]){2,}", run) and len(set(run)) > 2:
+        return run.encode("latin-1").decode("cp949")
+    if re.search(r"[\xea-\xed]|â€|Â", run):
+        from ftfy import fix_encoding
+
+        fixed: str = fix_encoding(run)
+        if re.fullmatch("[가-힣ㄱ-ㅣ“”‘’–—…•·°²³½×、。「」『』]+", fixed):
+            return fixed
+    return run
+
+
+def _from_cp949(match: re.Match[str]) -> str:
+    # A UTF-8 syllable starts with a byte EA-ED, which in CP949 is the lead of a Chinese character: no Korean word
+    # decodes this way by chance.
+    try:
+        fixed = match[0].encode("cp949").decode("utf-8")
+    except UnicodeError:
+        return match[0]
+    return fixed if re.fullmatch(r"[가-힣]{2,}", fixed) else match[0]
+
+
+def compose_filled(text: str) -> str:
+    r"""A syllable that KS X 1001 lacks, spelt as filler, initial, vowel and final (or filler), becomes that syllable.
+
+    >>> compose_filled("비행기에서 \u3164ㅂㅘㅅ는데")
+    '비행기에서 봣는데'
+    """
+
+    def compose(match: re.Match[str]) -> str:
+        initial, vowel, final = match.groups()
+        code = (_INITIALS.index(initial) * 21 + ord(vowel) - ord("ㅏ")) * 28
+        return chr(ord("가") + code + (0 if final == "\u3164" else _FINALS.index(final) + 1))
+
+    return re.sub(rf"\u3164([{_INITIALS}])([ㅏ-ㅣ])([{_FINALS}\u3164])", compose, text)
+
+
+_INITIALS = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ"
+_FINALS = "ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈㅊㅋㅌㅍㅎ"
+
+
+def break_lines(text: str) -> str:
+    r"""Vertical tab, form feed and Unicode's line and paragraph separators break a line as LF does.
+
+    >>> break_lines("하나\u2028둘\x0b셋")
+    '하나\n둘\n셋'
+    """
+    return re.sub(r"[\x0b\x0c\u2028\u2029]", "\n", text)
+
+
 def drop_controls(text: str) -> str:
-    r"""C0 controls and DEL are no text; vertical tab and form feed break a line. Tab and line feed stay.
+    r"""C0 controls and DEL are no text. Tab and line feed stay.
 
     C1 controls stay too: they are the bytes of undecoded text, and `screen` flags them.
 
-    >>> drop_controls("가\x08나\x0b다\t라")
-    '가나\n다\t라'
+    >>> drop_controls("가\x08나\t라")
+    '가나\t라'
     """
-    return re.sub(r"[\x00-\x08\x0e-\x1f\x7f]", "", re.sub(r"[\x0b\x0c]", "\n", text))
+    return re.sub(r"[\x00-\x08\x0e-\x1f\x7f]", "", text)
 
 
 #: Scripts in which joiners shape letters, and scripts without spaces, where U+200B parts words.
-JOINING = r"\u0600-\u08ff\u0900-\u0dff\u1000-\u109f\u1780-\u18af\ua840-\ua87f"
-SPACELESS = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u19e0-\u19ff"
-RIGHT_TO_LEFT = r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]"
-EMOJI = r"\u2190-\u2bff\u3030\u303d\u00a9\u00ae\ufe0f\u20e3\U0001f000-\U0001faff\U000e007f"
-ZERO_WIDTH = re.compile(
-    rf"[\u00ad\u2060\u180e]"
-    rf"|(?<![{SPACELESS}])\u200b(?![{SPACELESS}])"
-    rf"|(?<![{JOINING}])\u200c"
-    rf"|(?<![{JOINING}{EMOJI}])\u200d|(?<=[{EMOJI}])\u200d(?![{EMOJI}])"
+_JOINING = r"\u0600-\u08ff\u0900-\u0dff\u1000-\u109f\u1780-\u18af\ua840-\ua87f"
+_SPACELESS = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u19e0-\u19ff"
+_RIGHT_TO_LEFT = re.compile(
+    r"[\u0590-\u08ff\ufb1d-\ufdcf\ufdf0-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]"
 )
-BIDI = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_EMOJI = r"\u2190-\u2bff\u3030\u303d\u00a9\u00ae\ufe0f\u20e3\U0001f000-\U0001faff\U000e007f"
+_ZERO_WIDTH = re.compile(
+    rf"[\u00ad\u2060\u180e]"
+    rf"|(?<![{_SPACELESS}])\u200b(?![{_SPACELESS}])"
+    rf"|(?<![{_JOINING}])\u200c"
+    rf"|(?<![{_JOINING}{_EMOJI}])\u200d|(?<=[{_EMOJI}])\u200d(?![{_EMOJI}])"
+)
+_BIDI = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def drop_zero_width(text: str) -> str:
@@ -104,8 +186,121 @@ def drop_zero_width(text: str) -> str:
     >>> drop_zero_width("한\u200b국\u00ad어\u202e"), drop_zero_width("\U0001f468\u200d\U0001f469")
     ('한국어', '👨\u200d👩')
     """
-    text = ZERO_WIDTH.sub("", text)
-    return text if re.search(RIGHT_TO_LEFT, text) else BIDI.sub("", text)
+    text = _ZERO_WIDTH.sub("", text)
+    return text if _RIGHT_TO_LEFT.search(text) else _BIDI.sub("", text)
+
+
+#: Talk of HTML: then tags and entities are what the text is about.
+_ABOUT_HTML = re.compile(r"html|xml|태그|엔[터티]티|이스케이프|마크업|escape|markup|entit", re.IGNORECASE)
+_TAG = re.compile(r"<(/?[A-Za-z][A-Za-z0-9]*)(?:\s[^<>]*+)?/?>")
+_BREAK = re.compile(r"[ \t]*+<br[ \t]*+/?>(?:[ \t]*+\n|[ ](?![ ]))?", re.IGNORECASE)
+_ENTITY = re.compile(r"&(?:quot|apos|nbsp|middot|hellip|[lr]dquo|[lr]squo|[mn]dash|bull|#0?39|#3[24]|#160|#x27);")
+
+
+def decode_entities(text: str) -> str:
+    r"""HTML entities of punctuation and spaces, and `&amp;`, `&lt;`, `&gt;` where they start neither tag nor entity.
+
+    A text that speaks of HTML keeps them.
+
+    >>> decode_entities("영화 &#39;비밀&#39; &amp; &lt;기생충&gt;"), decode_entities("HTML에서 &nbsp;는 공백")
+    ("영화 '비밀' & <기생충>", 'HTML에서 &nbsp;는 공백')
+    >>> decode_entities("&lt;b&gt; &amp;lt;")
+    '&lt;b&gt; &amp;lt;'
+    """
+    if _ABOUT_HTML.search(text):
+        return text
+    text = _ENTITY.sub(lambda entity: html.unescape(entity[0]), text)
+    text = re.sub(r"&lt;(?![A-Za-z/!?&])", "<", text)
+    text = re.sub(r"(?<![\w\"'/-])&gt;|(?<=[가-힣])&gt;", ">", text, flags=re.ASCII)
+    return re.sub(r"&amp;(?![A-Za-z#][A-Za-z0-9]{0,31};)", "&", text)
+
+
+def break_at_br(text: str) -> str:
+    r"""`<br>` left in prose becomes the line break that it stands for. Not where the text is HTML or speaks of it.
+
+    >>> break_at_br("1. 산책<br>2. 독서<br />\n3. 잠")
+    '1. 산책\n2. 독서\n3. 잠'
+    >>> break_at_br("<br> 태그는 줄을 바꿉니다."), break_at_br("<td>가<br>나</td>")
+    ('<br> 태그는 줄을 바꿉니다.', '<td>가<br>나</td>')
+    """
+    if _ABOUT_HTML.search(text) or any(tag[1].lower() != "br" for tag in _TAG.finditer(text)):
+        return text
+    return _BREAK.sub("\n", text)
+
+
+_PRESENTATION = {"p", "div", "span", "font", "b", "i", "u", "em", "strong", "center"}
+
+
+def drop_tags(text: str) -> str:
+    r"""Presentational tags around prose go, their words stay. Off by default: `<b>` may be the answer.
+
+    >>> drop_tags("저녁으로 <b>라비올리</b>를 먹었다. <For Paul> >ㅁ<b>")
+    '저녁으로 라비올리를 먹었다. <For Paul> >ㅁ<b>'
+    """
+    if _ABOUT_HTML.search(text):
+        return text
+    tags = list(_TAG.finditer(text))
+    names = [tag[1].lower() for tag in tags]
+    # Only pairs: what is never closed may be a title or a face.
+    opened: dict[str, list[int]] = {}
+    paired: set[int] = set()
+    for number, name in enumerate(names):
+        if name in _PRESENTATION:
+            opened.setdefault(name, []).append(number)
+        elif name.startswith("/") and opened.get(name[1:]):
+            paired |= {number, opened[name[1:]].pop()}
+    for number in sorted(paired, reverse=True):
+        text = text[: tags[number].start()] + text[tags[number].end() :]
+    return text
+
+
+_TOKEN_AT_END = re.compile(
+    r"(?:<\|(?:endoftext|end_of_text|im_end|eot_id|eom_id|end|return)\|>"
+    r"|<end_of_turn>|<eos>|<EOS>|\[EOS\]|\[endofturn\]|</s>)\s*+\Z"
+)
+_TOKEN_AT_START = re.compile(r"\A\s*+(?:<\|begin_of_text\|>|<\|startoftext\|>|<bos>|<BOS>|\[BOS\]|<s>)")
+
+
+def drop_special_tokens(text: str) -> str:
+    r"""The end-of-text token of some model at the end of a text, and the beginning-of-text token at its start.
+
+    >>> drop_special_tokens("<s>서울입니다.</s>"), drop_special_tokens("답\n<|im_end|>\n<|endoftext|>")
+    ('서울입니다.', '답\n')
+    >>> drop_special_tokens("GPT는 <|endoftext|> 토큰을 씁니다."), drop_special_tokens("취소선은 <s>이렇게</s>")
+    ('GPT는 <|endoftext|> 토큰을 씁니다.', '취소선은 <s>이렇게</s>')
+    """
+    while True:
+        end, start = _TOKEN_AT_END.search(text[-200:]), _TOKEN_AT_START.match(text)
+        if end and not (end[0].startswith("</s>") and "<s>" in text and not start):
+            text = text[: len(text) - len(end[0])]
+        elif start and (start[0].strip() != "<s>" or "</s>" not in text):
+            text = text[start.end() :]
+        else:
+            return text
+
+
+def widen_jamo(text: str) -> str:
+    r"""Half-width jamo become the jamo of the keyboard, one for one, as their Unicode mapping says.
+
+    >>> widen_jamo("ﾻﾻﾻ")
+    'ㅋㅋㅋ'
+    """
+    return re.sub(r"[\uffa1-\uffdc]", lambda jamo: _narrow(jamo[0]), text)
+
+
+def _narrow(char: str) -> str:
+    """The character that a <narrow> or <wide> one stands for (one step of its decomposition, not all of NFKC)."""
+    mapping = unicodedata.decomposition(char).split()
+    return chr(int(mapping[1], 16)) if mapping and mapping[0] in ("<narrow>", "<wide>") else char
+
+
+def narrow_latin(text: str) -> str:
+    r"""Full-width Latin letters and digits become the plain ones. Punctuation stays, as part of faces and of Chinese.
+
+    >>> narrow_latin("ＡＩ １０대 ①㎏（주）｀")
+    'AI 10대 ①㎏（주）｀'
+    """
+    return re.sub(r"[０-９Ａ-Ｚａ-ｚ]", lambda char: _narrow(char[0]), text)
 
 
 def unify_spaces(text: str) -> str:
@@ -114,10 +309,7 @@ def unify_spaces(text: str) -> str:
     >>> unify_spaces("서울\u00a0특별시\u3000강남구")
     '서울 특별시 강남구'
     """
-    return re.sub(SPACES, " ", text)
-
-
-SPACES = r"[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000\u3164]"
+    return re.sub(r"[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000\u3164\uffa0]", " ", text)
 
 
 def drop_trailing_spaces(text: str) -> str:
@@ -129,20 +321,122 @@ def drop_trailing_spaces(text: str) -> str:
     return "\n".join(line.rstrip(" \t") for line in text.split("\n"))
 
 
+def squeeze_blank_lines(text: str) -> str:
+    r"""More than one blank line becomes one, and none at either end. Indentation stays.
+
+    >>> squeeze_blank_lines("\n  하나\n\n\n\n둘\n")
+    '  하나\n\n둘'
+    """
+    return re.sub(r"\n{3,}", "\n\n", text.strip("\n"))
+
+
+def squeeze_repeats(text: str) -> str:
+    r"""Jamo, exclamation and question marks, hearts: three of a kind say as much as thirty. Never digits or syllables.
+
+    >>> squeeze_repeats("안녕ㅋㅋㅋㅋㅋㅋ 10000원!!!!! 아아아아아")
+    '안녕ㅋㅋㅋ 10000원!!! 아아아아아'
+    """
+    return re.sub(r"([ㄱ-ㅣ!?♡♥])\1{3,}", r"\1\1\1", text)
+
+
+def unify_quotes(text: str) -> str:
+    r"""Curly quotes become straight ones. Korean brackets stay.
+
+    >>> unify_quotes("“훈민정음”과 ‘한글’, 《책》")
+    '"훈민정음"과 \'한글\', 《책》'
+    """
+    return re.sub("[‘’‚‛]", "'", re.sub("[“”„‟]", '"', text))
+
+
+def unify_dashes(text: str) -> str:
+    r"""Hyphens and dashes of every width become a hyphen. The minus sign stays.
+
+    >>> unify_dashes("1990–2000년 — 서울‑부산 −5도")
+    '1990-2000년 - 서울-부산 −5도'
+    """
+    return re.sub("[‐-―]", "-", text)
+
+
+def correct_spacing(text: str) -> str:
+    """Spaces put between words by kiwipiepy (install `ko-instruct[spacing]`), line by line; none is taken away.
+
+    A line whose other characters would change is left as it was.
+    """
+    kiwi = _kiwi()
+    return "\n".join(_spaced(kiwi, line) for line in text.split("\n"))
+
+
+def _spaced(kiwi: Any, line: str) -> str:
+    if not _HANGUL.search(line) or MARK in line:
+        return line
+    indent = line[: len(line) - len(line.lstrip())]
+    spaced: str = indent + kiwi.space(line[len(indent) :])
+    rest = iter(spaced)
+    added_only = all(char in rest for char in line) and spaced.replace(" ", "") == line.replace(" ", "")
+    return spaced if added_only else line
+
+
+@functools.cache
+def _kiwi() -> Any:
+    from kiwipiepy import Kiwi
+
+    return Kiwi(num_workers=1)
+
+
+_HANJA = re.compile(r"[\u4e00-\u9fff\uf900-\ufaff]+")
+
+
+def read_hanja(text: str) -> str:
+    """Chinese characters become their Korean reading, with the initial-sound rule (install `ko-instruct[hanja]`)."""
+    from hanja import translate
+
+    return _HANJA.sub(lambda run: str(translate(run[0], "substitution")), text)
+
+
+def gloss_hanja(text: str) -> str:
+    """The same, with the original kept: 漢字 becomes 한자(漢字). What has its reading beside it stays."""
+    from hanja import translate
+
+    def gloss(run: re.Match[str]) -> str:
+        reading = str(translate(run[0], "substitution"))
+        before, after = text[: run.start()], text[run.end() :]
+        if before[-1:] in ("(", "（") or after.startswith((f"({reading}", f"（{reading}")) or reading == run[0]:
+            return run[0]
+        return f"{reading}({run[0]})"
+
+    return _HANJA.sub(gloss, text)
+
+
 #: In this order. Encoding first, since spans are found in text that is decoded.
 FIXES: tuple[Fix, ...] = (
     Fix("byte-order-mark", drop_byte_order_mark, r"\x{FEFF}", everywhere=True),
     Fix("nul", drop_nul, r"\x00", everywhere=True),
     Fix("line-endings", unify_line_endings, r"\r", everywhere=True),
+    Fix("mojibake", decode_mojibake, rf"[\x{{B0}}-\x{{FF}}][\x{{80}}-\x{{FF}}{_CP1252}]|{_CJK}", everywhere=True),
     Fix("nfc", compose, COMPOSABLE, everywhere=True),
-    Fix("control", drop_controls, r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"),
+    Fix("filler-syllables", compose_filled, r"\x{3164}[ㄱ-ㅎ][ㅏ-ㅣ]"),
+    Fix("line-separators", break_lines, r"[\x0b\x0c\x{2028}\x{2029}]"),
+    Fix("control", drop_controls, r"[\x00-\x08\x0e-\x1f\x7f]"),
     Fix(
         "zero-width",
         drop_zero_width,
         r"[\x{AD}\x{61C}\x{180E}\x{200B}-\x{200F}\x{202A}-\x{202E}\x{2060}\x{2066}-\x{2069}]",
     ),
-    Fix("spaces", unify_spaces, r"[\x{A0}\x{1680}\x{2000}-\x{200A}\x{202F}\x{205F}\x{3000}\x{3164}]"),
+    Fix("html-entities", decode_entities, r"&[a-z#]"),
+    Fix("html-breaks", break_at_br, r"<[bB][rR]"),
+    Fix("html-tags", drop_tags, r"</[A-Za-z]", default=False),
+    Fix("special-tokens", drop_special_tokens, r"\|>|</?s>|<end_of_turn>|<[be]os>|<[BE]OS>|\[[BE]OS\]|\[endofturn\]"),
+    Fix("half-width-jamo", widen_jamo, r"[\x{FFA1}-\x{FFDC}]"),
+    Fix("full-width-latin", narrow_latin, r"[０-９Ａ-Ｚａ-ｚ]"),
+    Fix("spaces", unify_spaces, r"[\x{A0}\x{1680}\x{2000}-\x{200A}\x{202F}\x{205F}\x{3000}\x{3164}\x{FFA0}]"),
     Fix("trailing-spaces", drop_trailing_spaces, r"[ \t](?:\n|$)"),
+    Fix("blank-lines", squeeze_blank_lines, r"\n\n\n|^\n|\n$"),
+    Fix("repeats", squeeze_repeats, r"[ㄱ-ㅣ]{4}|!{4}|\?{4}|[♡♥]{4}", default=False),
+    Fix("quotes", unify_quotes, r"[‘-‟]", default=False),
+    Fix("dashes", unify_dashes, r"[‐-―]", default=False),
+    Fix("hanja", read_hanja, _CJK, default=False),
+    Fix("hanja-gloss", gloss_hanja, _CJK, default=False),
+    Fix("spacing", correct_spacing, r"[가-힣]", default=False),
 )
 
 _visible = re.compile(VISIBLE)
@@ -153,16 +447,28 @@ def apply_fixes(text: str, fixes: Sequence[Fix]) -> tuple[str, set[str]]:
 
     A fix that would leave nothing visible of a text is not applied: a valid record stays one.
 
-    >>> apply_fixes("\ufeff안녕\u00a0 ", FIXES) == ("안녕", {"byte-order-mark", "spaces", "trailing-spaces"})
+    >>> defaults = [fix for fix in FIXES if fix.default]
+    >>> apply_fixes("\ufeff안녕\u00a0 ", defaults) == ("안녕", {"byte-order-mark", "spaces", "trailing-spaces"})
     True
     """
     names: set[str] = set()
+
+    def apply(part: str, fix: Fix) -> str:
+        fixed = fix.fix(part)
+        if fixed == part or (_visible.search(part) and not _visible.search(fixed)):
+            return part
+        names.add(fix.name)
+        return fixed
+
     while True:
         before = text
-        for name, fix, _, everywhere, _ in fixes:
-            fixed = fix(text) if everywhere else in_prose(fix, text)
-            if fixed != text and (_visible.search(fixed) or not _visible.search(text)):
-                names.add(name)
-                text = fixed
+        for fix in fixes:
+            if fix.everywhere:
+                text = apply(text, fix)
+        prose, spans = hide(text)
+        for fix in fixes:
+            if not fix.everywhere:
+                prose = apply(prose, fix)
+        text = restore(prose, spans)
         if text == before:
             return text, names

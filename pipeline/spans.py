@@ -1,0 +1,112 @@
+"""Protected spans: the parts of a text that are not prose. Text fixes leave them alone; screening reads around them.
+
+A span is fenced or inline code, LaTeX, a URL, an e-mail address, a file path, a Markdown table, the indentation and
+marker of a Markdown list item (its words are prose), or a JSON or XML block. Every search is linear in the text: a
+delimiter that is never closed is looked for once.
+"""
+
+import re
+
+#: Stands for a span in the prose. A noncharacter: Unicode promises it no meaning, and one that is in the text all the
+#: same is itself hidden as a span.
+MARK = "\ufdd0"
+
+#: Whole spans first, then the openers whose end is looked for. The first alternative that matches wins.
+_START = re.compile(
+    rf"""
+      (?P<fence>```|^[ ]{{0,3}}~~~(?=[\w-]*+$))
+    | (?P<span>
+          ``(?:[^`\n]|`(?!`))++`` | `[^`\n]++` | {MARK}
+        | \$(?=[^\s$])[^$\n]*+(?<=\S)\$(?!\d)
+        | (?:(?:https?|ftp)://|\bwww\.)[^\s<>"`\u200b\u2060\ufeff]++
+        | (?<![\w.%+-])[\w.%+-]++@[A-Za-z0-9-]++(?:\.[A-Za-z0-9-]++)++
+        | (?<![\w/.:~<])(?:[A-Za-z]:[\\/]|~/|\.{{1,2}}/|/)(?=[\w.])[\w./\\@%+~-]++
+        | ^[ \t]*+\|[^\n]*\|[ \t]*$
+        | ^[^\n|]*+\|[^\n]*+\n[ \t]*+:?-{{2,}}+:?[ \t]*+\|[ \t|:-]*+(?:\n[^\n|]*+\|[^\n]*+)*+
+        | ^[ \t]*+(?:[-*+•]|\d{{1,9}}[.)])(?:[ \t]++|$)
+      )
+    | (?P<math>\$\$|\\\(|\\\[)
+    | (?P<environment>\\begin\{{)
+    | (?P<json>\{{(?=\s*+["}}])|\[(?=\s*+["{{\[\d]))
+    | ^[ \t]*+(?P<xml><(?=[A-Za-z]))
+    | ^[ \t]*+(?P<document><(?:!DOCTYPE|\?xml))
+    """,
+    re.VERBOSE | re.MULTILINE,
+)
+_CLOSE = {"```": "```", "$$": "$$", "\\(": "\\)", "\\[": "\\]"}
+
+#: Openers and closers that nest, by name.
+_NESTED = {
+    "environment": re.compile(r"\\(?:begin\{(?P<open>\w+\*?)\}|end\{(?P<close>\w+\*?)\})"),
+    "xml": re.compile(r"<(?P<open>[A-Za-z][\w:-]*+)(?:\s[^<>]*+)?(?<!/)>|</(?P<close>[A-Za-z][\w:-]*+)>"),
+    "json": re.compile(r'"(?:[^"\\\n]|\\.)*+"|(?P<open>[{\[])|(?P<close>[}\]])'),
+}
+_OPEN = {"}": "{", "]": "["}
+
+
+def find_spans(text: str) -> list[tuple[int, int]]:
+    """The protected spans as (start, end), in order and apart."""
+    spans: list[tuple[int, int]] = []
+    pairs: dict[str, dict[int, int]] = {}
+    never: set[str] = set()
+    at = 0
+    while start := _START.search(text, at):
+        kind = start.lastgroup or ""
+        opener = start[kind]
+        begin = start.start(kind)
+        if kind == "span":
+            end = start.end()
+        elif kind == "document":
+            end = len(text)
+        elif kind == "fence":
+            # A fence that is not closed is code to the end: the answer was cut off.
+            close = text.find("```" if opener == "```" else "\n~~~", start.end())
+            end = len(text) if close < 0 else close + len(opener.lstrip()) + (opener != "```")
+        elif kind == "math":
+            close = -1 if opener in never else text.find(_CLOSE[opener], start.end())
+            if close < 0:
+                never.add(opener)
+            end = close + 2 if close >= 0 else -1
+        else:
+            if kind not in pairs:
+                pairs[kind] = _matching(_NESTED[kind], text)
+            end = pairs[kind].get(begin, -1)
+        if end < 0:
+            at = start.end()
+        else:
+            spans.append((begin, end))
+            at = end
+    return spans
+
+
+def _matching(tokens: re.Pattern[str], text: str) -> dict[int, int]:
+    """Start of every opener that is closed, with the end of its closer: one pass, one stack per name."""
+    opened: dict[str, list[int]] = {}
+    pairs: dict[int, int] = {}
+    for token in tokens.finditer(text):
+        if name := token["open"]:
+            opened.setdefault(name, []).append(token.start())
+        elif (name := token["close"]) and (starts := opened.get(_OPEN.get(name, name))):
+            pairs[starts.pop()] = token.end()
+    return pairs
+
+
+def hide(text: str) -> tuple[str, list[str]]:
+    r"""The text with MARK in the place of every protected span, and the spans.
+
+    >>> hide("값은 `x` 입니다") == (f"값은 {MARK} 입니다", ["`x`"])
+    True
+    """
+    spans = find_spans(text)
+    if not spans:
+        return text, []
+    ends = [0, *(end for _, end in spans)]
+    starts = [*(start for start, _ in spans), len(text)]
+    prose = MARK.join(text[end:start] for end, start in zip(ends, starts, strict=True))
+    return prose, [text[start:end] for start, end in spans]
+
+
+def restore(prose: str, spans: list[str]) -> str:
+    """The text that `hide` took apart, whatever happened to the prose in between."""
+    pieces = prose.split(MARK)
+    return "".join(part for pair in zip(pieces, [*spans, ""], strict=True) for part in pair)
