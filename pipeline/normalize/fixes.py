@@ -91,7 +91,7 @@ def decode_mojibake(text: str) -> str:
 
     >>> decode_mojibake("ì•ˆë…•"), decode_mojibake("¾È³çÇÏ¼¼¿ä"), decode_mojibake("÷÷÷÷ é 안녕")
     ('안녕', '안녕하세요', '÷÷÷÷ é 안녕')
-    >>> decode_mojibake("紐⑦넗濡쒕씪異⑹쟾"), decode_mojibake("禮讚人生")
+    >>> decode_mojibake("모토로라충전".encode().decode("cp949")), decode_mojibake("禮讚人生")
     ('모토로라충전', '禮讚人生')
     """
     return _AS_CP949.sub(_from_cp949, _AS_LATIN.sub(_from_latin, text))
