@@ -1,10 +1,21 @@
 """What `push` is told and what it tells: options, the files that travel, the result."""
 
-from typing import Literal, Self
+import re
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from schemas.options import Options
+
+
+def must_name_a_ref(name: str) -> str:
+    if not re.fullmatch(r"\w[\w.+-]*(/\w[\w.+-]*)*", name) or name.startswith("refs/") or ".." in name:
+        raise ValueError("a branch or tag is named with letters, digits and . _ + - /, as in v1.0")
+    return name
+
+
+#: Short name of a branch or tag.
+Ref = Annotated[str, AfterValidator(must_name_a_ref)]
 
 
 class PushOptions(Options):
@@ -13,11 +24,11 @@ class PushOptions(Options):
     #: Visibility of a repository that push creates. Push never changes that of an existing one.
     private: bool = True
     #: Branch that takes the commit; made from main where it is missing.
-    revision: str = Field(default="main", min_length=1)
+    revision: Ref = "main"
     #: Propose the commit as a pull request to the branch instead of changing it.
     create_pr: bool = False
     #: Tag of the published commit.
-    tag: str | None = Field(default=None, min_length=1)
+    tag: Ref | None = None
     #: First line of the commit's message; the dataset's name by default.
     message: str | None = Field(default=None, min_length=1)
     #: Formats beside Parquet. `load_dataset` needs neither.

@@ -119,6 +119,8 @@ class Fault:
     #: Reset the connection after so many bytes of the request's body (or of the answer's).
     cut_after: int | None = None
     of: str = "request"
+    #: Never answer.
+    silent: bool = False
 
 
 class Hub:
@@ -146,6 +148,10 @@ class Hub:
         A request that is cut has no effect; one whose answer is cut has had it.
         """
         self.faults.append(Fault(method, re.compile(path), times, cut_after=after, of=of))
+
+    def hang(self, method: str, path: str, times: int = 1) -> None:
+        """Leave the next `times` such requests without any answer; the line stays open until the server stops."""
+        self.faults.append(Fault(method, re.compile(path), times, silent=True))
 
     def due(self, method: str, path: str) -> Fault | None:
         with self.lock:
@@ -196,6 +202,9 @@ class Handler(BaseHTTPRequestHandler):
                 self.rfile.read(min(fault.cut_after, int(self.headers.get("Content-Length") or 0)))
                 raise Cut
             self.body = self.read_body()
+            if fault and fault.silent:
+                self.server.stopping.wait(60)
+                raise Cut
             if fault and fault.status:
                 error = json.dumps({"error": f"{fault.status} on demand"}).encode()
                 self.answer(fault.status, error, dict(fault.headers))
@@ -541,6 +550,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.open: set[socket.socket] = set()
+        self.stopping = threading.Event()
         self.hub = Hub(f"http://127.0.0.1:{self.server_port}")
 
     def get_request(self) -> tuple[socket.socket, object]:
@@ -559,6 +569,7 @@ class Server(ThreadingHTTPServer):
 
     def stop(self) -> None:
         """No request is taken any more, and every thread has ended: idle connections are shut, not waited for."""
+        self.stopping.set()
         self.shutdown()
         for connection in list(self.open):
             with contextlib.suppress(OSError):

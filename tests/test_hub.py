@@ -2,6 +2,8 @@
 
 import hashlib
 import os
+import re
+import signal
 import subprocess
 import sys
 import time
@@ -10,17 +12,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import hub_server
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hub_server import Hub
 from pydantic import ValidationError
 
 from pipeline.hub import FORBIDS, PushError, push
 from schemas.manifest import Counts, File, Manifest, Tokens
 from schemas.options import Dataset, Source
 from schemas.push import PushOptions
+from tests import hub_server
+from tests.hub_server import Hub
 
 # huggingface_hub sends LFS files in a way that its HTTP library is about to drop.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=<...>' to upload raw bytes:DeprecationWarning")
@@ -262,6 +264,14 @@ def test_a_tag_names_one_version_for_ever(hub: Hub, folder: Path) -> None:
         PushOptions(create_pr=True, tag="v1")
 
 
+@pytest.mark.parametrize("name", ["", "v 1", "refs/pr/1", "-v", "a..b", "v1/"])
+def test_names_that_no_branch_or_tag_can_have(name: str) -> None:
+    with pytest.raises(ValidationError, match=r"v1\.0"):
+        PushOptions(tag=name)
+    with pytest.raises(ValidationError, match=r"v1\.0"):
+        PushOptions(revision=name)
+
+
 def test_load_dataset_reads_it_back(hub: Hub, folder: Path, tmp_path: Path) -> None:
     push(folder, REPO)
     script = f"""
@@ -277,6 +287,24 @@ assert data["validation"].num_rows == 1
         [sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_the_command(hub: Hub, folder: Path, tmp_path: Path) -> None:
+    """The client reads the environment here as it does for a user."""
+    environment = os.environ | hub_server.environment(hub, tmp_path / "new")
+
+    def command(**login: str) -> subprocess.CompletedProcess[str]:
+        line = [sys.executable, "-c", "from pipeline.cli import main; main()", "push", str(folder), REPO]
+        return subprocess.run(line, env=environment | login, capture_output=True, text=True, timeout=60, check=False)
+
+    done = command()
+    assert done.returncode == 0, done.stderr
+    assert set(PUBLISHED) < set(hub.repos[KEY].files)
+    refused = command(HF_TOKEN="hf_expiredTokenOfLastYear")
+    assert refused.returncode != 0
+    assert "hf auth login" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert not re.search(r"hf_\w{8}", done.stdout + done.stderr + refused.stdout + refused.stderr)
 
 
 # A dry run.
@@ -540,6 +568,30 @@ def test_a_line_lost_in_mid_upload_changes_nothing_and_the_next_push_goes_on(
     push(folder, REPO)
     assert repo.files[path] == (folder / path).read_bytes()
     assert len(hub.uploaded) == len(set(hub.uploaded)) == 2
+
+
+def test_an_interrupt_in_mid_upload_changes_nothing(
+    hub: Hub, folder: Path, waits: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(handler: hub_server.Handler, oid: str) -> object:
+        os.kill(os.getpid(), signal.SIGINT)
+        raise hub_server.Cut
+
+    lfs_put = hub_server.Handler.lfs_put
+    with monkeypatch.context() as patch:
+        routes = [(m, p, interrupt if action is lfs_put else action) for m, p, action in hub_server.ROUTES]
+        patch.setattr(hub_server, "ROUTES", routes)
+        with pytest.raises(KeyboardInterrupt):
+            push(folder, REPO)
+    assert len(hub.repos[KEY].commits) == 1
+    assert push(folder, REPO).committed
+
+
+def test_a_hub_that_never_answers(hub: Hub, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.hub.TIMEOUTS", (1.0, 0.2, 0.2, None))
+    hub.hang("POST", "/commit/")
+    assert refused(lambda: push(folder, REPO)).reason == "connection-lost"
+    assert set(hub.repos[KEY].files) == {".gitattributes"}
 
 
 def test_a_commit_whose_answer_is_lost_is_not_made_twice(hub: Hub, folder: Path) -> None:
