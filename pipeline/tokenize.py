@@ -165,7 +165,7 @@ def _pair(table: pa.Table, tokenizer: Tokenizer, options: TokenizeOptions) -> tu
     prompts, n_prompt = _encode(prompt(table), rows, tokenizer)
     outputs, n_output = _encode(table["output"], rows, tokenizer)
     keep_prompt, keep_output = _fit(n_prompt, n_output, room, options.truncation)
-    fits = (keep_prompt > 0) & (keep_output > 0) | (n_prompt + n_output <= room)
+    fits = ((keep_prompt > 0) | (n_prompt == 0)) & ((keep_output > 0) | (n_output == 0))  # no side is cut to nothing
     table = _refuse_long(table, rows & ~fits, n_prompt, n_output, room, options)
     rows &= fits
     keep_prompt, keep_output = np.where(rows, keep_prompt, 0), np.where(rows, keep_output, 0)

@@ -1,0 +1,33 @@
+"""What all tests share: a deterministic hypothesis, and where the real data lies (never in this repository)."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "ko-instruct", derandomize=True, deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("ko-instruct")
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def _named(variable: str, what: str) -> Path:
+    value = os.environ.get(variable)
+    if not value:
+        pytest.skip(f"{variable} does not name {what}")
+    return Path(value)
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The folder of real public data, named by KO_INSTRUCT_DATA."""
+    return _named("KO_INSTRUCT_DATA", "the folder of real data")
+
+
+@pytest.fixture(scope="session")
+def spiece() -> Path:
+    """KoBERT's real vocabulary, named by KOBERT_SPIECE."""
+    return _named("KOBERT_SPIECE", "KoBERT's spiece.model")
