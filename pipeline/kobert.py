@@ -63,6 +63,15 @@ def embedded_check() -> Check:
     return Check(**json.loads((EMBEDDED / "check.json").read_text("utf-8")))
 
 
+def __getattr__(name: str) -> Any:
+    """`KoBERTTokenizer`, the transformers tokenizer: imported on first use, since transformers is heavy."""
+    if name == "KoBERTTokenizer":
+        from pipeline.kobert_hf import KoBERTTokenizer
+
+        return KoBERTTokenizer
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 def prepare(text: str) -> str:
     """The official steps before SentencePiece, for a text without special tokens.
 
@@ -90,7 +99,7 @@ class KoBERT:
         `texts`: strings, of any Arrow string type. Equal texts are encoded once, on all cores.
         """
         column = texts if isinstance(texts, pa.ChunkedArray) else pa.chunked_array([texts])
-        coded = column.cast(pa.string()).dictionary_encode().combine_chunks()
+        coded = column.cast(pa.large_string()).dictionary_encode().combine_chunks()
         ids = self._encode_distinct(coded.dictionary)
         return ids if len(ids) == len(coded) else ids.take(coded.indices)
 
@@ -98,16 +107,15 @@ class KoBERT:
         """The text of the ids, special tokens and [UNK] included as written."""
         return "".join(map(self.processor.id_to_piece, ids)).replace("▁", " ").strip()
 
-    def _encode_distinct(self, texts: pa.StringArray) -> pa.ListArray:
-        encoded = texts.cast(pa.binary()).to_pylist()
+    def _encode_distinct(self, texts: pa.LargeStringArray) -> pa.ListArray:
+        ready = texts.cast(pa.large_binary()).to_pylist()
         marked: dict[int, list[str]] = {}
         for row in pc.indices_nonzero(pc.match_substring_regex(texts, UNPLAIN)).to_pylist():
             parts = _SPECIAL.split(texts[row].as_py())
+            ready[row] = prepare(parts[0])
             if len(parts) > 1:
                 marked[row] = parts
-            else:
-                encoded[row] = prepare(parts[0])
-        buffers = self._buffers(encoded)
+        buffers = self._encode_ready(ready)
         for row, parts in marked.items():
             buffers[row] = np.array(self._encode_parts(parts), np.int32)
         # One flat array and the offsets into it: no Python object per token.
@@ -115,14 +123,15 @@ class KoBERT:
         offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)])).cast(pa.int32())
         return pa.ListArray.from_arrays(offsets, pa.array(np.frombuffer(b"".join(buffers), np.int32)))
 
-    def _buffers(self, texts: list[str | bytes]) -> list[Any]:
-        """The ids of each text as a buffer of int32.
+    def _encode_ready(self, texts: list[str | bytes]) -> list[Any]:
+        """The ids of each prepared text as a buffer of int32.
 
-        This is what `encode(texts, return_type="numpy")` calls before it makes a numpy array of each buffer, which
-        costs more than the encoding. It runs on all cores without the GIL.
+        This is what `processor.encode(texts, return_type="numpy")` calls before it makes a numpy array of each buffer,
+        which costs as much as the encoding. It runs on all cores without the GIL.
         """
-        call = self.processor._processor._EncodeAsBufferBatch
-        buffers: list[Any] = call(texts, -1, None, False, -1, 0.1, False, False, False)
+        all_cores = -1
+        encode = self.processor._processor._EncodeAsBufferBatch
+        buffers: list[Any] = encode(texts, all_cores, None, False, -1, 0.1, False, False, False)
         return buffers
 
     def _encode_parts(self, parts: list[str]) -> list[int]:

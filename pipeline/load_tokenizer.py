@@ -4,6 +4,7 @@ A name is a Hub id, a path on this machine, or "embedded". `resolve` finds it an
 SentencePiece; `open_tokenizer` opens what was found; `load_tokenizer` does both.
 """
 
+import contextlib
 import hashlib
 import re
 from collections.abc import Sequence
@@ -11,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from pipeline import kobert
@@ -20,19 +20,15 @@ from schemas.tokenizer import Resolution
 
 SPIECE = "spiece.model"
 
-#: The files of a tokenizer, among all those of a model.
-TOKENIZER_FILES = (
-    "*token*.json",
-    "*.model",
-    "vocab.*",
-    "merges.txt",
-    "config.json",
-    "chat_template*",
-    "*.tiktoken",
-)
+#: The files that hold a tokenizer's vocabulary, and those that say how to use it.
+VOCABULARY = ("tokenizer.json", "*.model", "*.tiktoken", "vocab.*")
+SETTINGS = ("*token*.json", "merges.txt", "chat_template*", "config.json")
 
 #: Seconds to wait for the Hub to answer: a machine without a network must say so soon.
 TIMEOUT = 5
+
+#: A text that any tokenizer turns into at least one id, and the same ids wherever it stands.
+PROBE = "a"
 
 REMEDIES = """\
   1. Go online, or log in with `hf auth login` where the model is gated, and run again.
@@ -85,7 +81,7 @@ def resolve(names: Sequence[str], online: bool = True) -> Resolution:
 def open_tokenizer(resolution: Resolution) -> Tokenizer:
     """Open what `resolve` found."""
     if resolution.kind == "auto":
-        return AutoFast.open(resolution.name, resolution.path)
+        return open_transformers(resolution.name, resolution.path)
     return kobert.load(resolution.path)
 
 
@@ -119,10 +115,14 @@ def _folder(name: str, folder: Path, revision: str | None) -> Resolution:
     spiece = folder / SPIECE
     if spiece.is_file() and kobert.is_shaped_like_kobert(spiece):
         return _file(name, spiece, revision)
-    files = sorted({path for pattern in TOKENIZER_FILES for path in folder.glob(pattern)})
-    if not files:
-        raise _Missing("the folder holds no tokenizer (neither spiece.model nor tokenizer.json)")
+    if not _match(folder, VOCABULARY):
+        raise _Missing(f"it holds no tokenizer (no {', '.join(VOCABULARY)})")
+    files = _match(folder, VOCABULARY + SETTINGS)
     return Resolution(name=name, kind="auto", path=str(folder.absolute()), revision=revision, sha256=_sha256(files))
+
+
+def _match(folder: Path, patterns: Sequence[str]) -> list[Path]:
+    return sorted({path for pattern in patterns for path in folder.glob(pattern)})
 
 
 def _sha256(files: list[Path]) -> str:
@@ -135,41 +135,58 @@ def _sha256(files: list[Path]) -> str:
 
 def _from_hub(name: str, online: bool) -> Resolution:
     """The tokenizer's files of a Hub repository: from the local cache if they are there, else downloaded."""
-    from huggingface_hub import hf_hub_download, snapshot_download
-    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
-
-    def fetch(local_only: bool) -> Path:
-        try:
-            found = hf_hub_download(name, SPIECE, etag_timeout=TIMEOUT, local_files_only=local_only)
-        except LocalEntryNotFoundError:
-            raise
-        except EntryNotFoundError:
-            return Path(
-                snapshot_download(
-                    name, allow_patterns=list(TOKENIZER_FILES), etag_timeout=TIMEOUT, local_files_only=local_only
-                )
-            )
-        return Path(found).parent
-
-    try:
-        folder = fetch(local_only=True)
-    except Exception:
-        if not online:
-            raise _Missing("not in the local Hub cache") from None
-        try:
-            folder = fetch(local_only=False)
-        except Exception as error:  # whatever the network says is a reason, and never a crash of the run
-            raise _Missing(_reason(error)) from error
+    folder = _cached(name)
+    if folder is None and not online:
+        raise _Missing("not in the local Hub cache")
+    folder = folder or _download(name)
     return _folder(name, folder, folder.name)
 
 
+def _cached(name: str) -> Path | None:
+    """The repository's snapshot in the local Hub cache, if it holds a vocabulary."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        folder = Path(snapshot_download(name, allow_patterns=[*VOCABULARY, *SETTINGS], local_files_only=True))
+    except LocalEntryNotFoundError:
+        return None
+    return folder if _match(folder, VOCABULARY) else None
+
+
+def _download(name: str) -> Path:
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url, snapshot_download
+    from huggingface_hub.errors import RemoteEntryNotFoundError
+
+    try:
+        # One quick question first: snapshot_download alone repeats its own for half a minute when nothing answers.
+        with contextlib.suppress(RemoteEntryNotFoundError):
+            get_hf_file_metadata(hf_hub_url(name, SPIECE), timeout=TIMEOUT)
+        return Path(snapshot_download(name, allow_patterns=[*VOCABULARY, *SETTINGS], etag_timeout=TIMEOUT))
+    except Exception as error:  # whatever the network comes up with is a reason, never a crash of the run
+        raise _Missing(_reason(error)) from error
+
+
 def _reason(error: Exception) -> str:
-    return f"{type(error).__name__}: {str(error).splitlines()[0]}"
+    """One line on why the Hub did not give the files."""
+    from huggingface_hub import errors
+
+    match error:
+        case errors.OfflineModeIsEnabled():
+            return "not in the local Hub cache, and HF_HUB_OFFLINE is set"
+        case errors.GatedRepoError():
+            return "gated: accept its terms on its Hub page, then log in with `hf auth login`"
+        case errors.RepositoryNotFoundError():
+            return "not on the Hub, or private and you are not logged in (`hf auth login`)"
+        case errors.HfHubHTTPError():
+            return f"the Hub answered with status {error.response.status_code}"
+        case _:
+            return f"the Hub cannot be reached ({str(error).partition(chr(10))[0] or type(error).__name__})"
 
 
-@dataclass
-class AutoFast:
-    """Any other tokenizer, through transformers' AutoTokenizer."""
+@dataclass(frozen=True)
+class TransformersTokenizer:
+    """Any other tokenizer, as transformers opens it. Made by `open_transformers`."""
 
     name: str
     backend: Any
@@ -178,30 +195,42 @@ class AutoFast:
     pad_id: int
     unk_id: int | None
 
-    @classmethod
-    def open(cls, name: str, path: str) -> "AutoFast":
-        """`path`: a folder with the tokenizer's files. No code from the folder is run."""
-        from transformers import AutoTokenizer
-
-        tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True)
-        text, ids = "가", tokenizer("가", add_special_tokens=False)["input_ids"]
-        single = _around(tokenizer(text)["input_ids"], ids)
-        prefix, rest = _around(tokenizer(text, text)["input_ids"], ids)
-        between, suffix = _around(rest, ids)
-        pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
-        return cls(name, tokenizer, single, (prefix, between, suffix), pad or 0, tokenizer.unk_token_id)
-
     def encode(self, texts: pa.Array | pa.ChunkedArray) -> pa.ListArray:
         """The ids of each text: list<int32>, without special tokens; null for null. Equal texts are encoded once."""
         column = texts if isinstance(texts, pa.ChunkedArray) else pa.chunked_array([texts])
         coded = column.cast(pa.string()).dictionary_encode().combine_chunks()
-        rows = self.backend(coded.dictionary.to_pylist(), add_special_tokens=False)["input_ids"] if len(coded) else []
-        ids = pa.array([np.array(row, np.int32) for row in rows], pa.list_(pa.int32()))
-        return ids.take(coded.indices)
+        distinct = coded.dictionary.to_pylist()
+        if self.backend.is_fast:
+            rows = [
+                row.ids for row in self.backend.backend_tokenizer.encode_batch_fast(distinct, add_special_tokens=False)
+            ]
+        else:
+            rows = [self.backend.encode(text, add_special_tokens=False) for text in distinct]
+        return pa.array(rows, pa.list_(pa.int32())).take(coded.indices)
 
     def decode(self, ids: Sequence[int]) -> str:
         text: str = self.backend.decode(ids)
         return text
+
+
+def open_transformers(name: str, path: str) -> TransformersTokenizer:
+    """Open the tokenizer in a folder with AutoTokenizer. No code from the folder is run.
+
+    The special tokens around a text and a pair are read off what it does to a text with and without them.
+    A tokenizer without a padding token pads with its end-of-sequence token.
+    """
+    from transformers import AutoTokenizer
+
+    backend = AutoTokenizer.from_pretrained(path, local_files_only=True)
+    if backend.is_fast:  # a tokenizer.json may ask for these; here the caller does it
+        backend.backend_tokenizer.no_padding()
+        backend.backend_tokenizer.no_truncation()
+    ids = backend.encode(PROBE, add_special_tokens=False)
+    single = _around(backend.encode(PROBE), ids)
+    prefix, rest = _around(backend.encode(PROBE, PROBE), ids)
+    between, suffix = _around(rest, ids)
+    pad_id = next((i for i in (backend.pad_token_id, backend.eos_token_id) if i is not None), 0)
+    return TransformersTokenizer(name, backend, single, (prefix, between, suffix), pad_id, backend.unk_token_id)
 
 
 def _around(ids: list[int], inner: list[int]) -> tuple[list[int], list[int]]:

@@ -12,7 +12,7 @@ class Resolution(BaseModel):
 
     #: As it was named in the options: a Hub id, a local path, or "embedded".
     name: str
-    #: kobert: the real vocabulary. embedded: the small one that ships with the project. auto: any other (AutoTokenizer).
+    #: kobert: the real vocabulary. embedded: the small one of the project. auto: any other, through AutoTokenizer.
     kind: Literal["kobert", "embedded", "auto"]
     #: The file (kobert, embedded) or folder (auto) that is opened: of this machine, not of the tokenizer's identity.
     path: str
