@@ -38,7 +38,7 @@ $(STAGES)/%/tokenize.arrow: $(STAGES)/%/normalize.arrow $(STAMPS)/tokenize.json 
 	@$(KO) tokenize $< $@ --config $(CONFIG)
 
 $(STAGES)/%/fingerprint.arrow: $(STAGES)/%/tokenize.arrow $(STAMPS)/fingerprint.json
-	@$(KO) fingerprint $< $@ --config $(CONFIG)
+	@$(KO) fingerprint $< $@
 
 TOKENIZED    := $(UNITS:%=$(STAGES)/%/tokenize.arrow)
 FINGERPRINTS := $(UNITS:%=$(STAGES)/%/fingerprint.arrow)

@@ -130,9 +130,7 @@ def run(plan: Plan, workers: int) -> Manifest:
         tables = ordered(rows_of, ingest_unit(plan, unit), workers)
         tables = check_unknown(tables, opened, plan.config.tokenize)
         write_tables(plan.file(unit, "run.arrow"), tables, INGESTED)
-        keys = ordered(
-            lambda table: fingerprint(table, plan.config.dedupe), read_tables(plan.file(unit, "run.arrow")), workers
-        )
+        keys = ordered(fingerprint, read_tables(plan.file(unit, "run.arrow")), workers)
         write_tables(plan.file(unit, "run.keys.arrow"), keys, FINGERPRINT)
     decisions = dedupe_units(plan, "run.arrow", "run.keys.arrow")
     manifest = export_units(plan, "run.arrow", decisions, tokenizer, workers)

@@ -150,9 +150,8 @@ def tokenize(rows: Path, out: Path, names: tuple[str, ...], config_path: Path, w
 @main.command()
 @click.argument("rows", type=ROWS)
 @click.argument("out", type=ROWS)
-@config_option
 @workers_option
-def fingerprint(rows: Path, out: Path, config_path: Path, workers: int) -> None:
+def fingerprint(rows: Path, out: Path, workers: int) -> None:
     """Take the fingerprints of ROWS, by which `dedupe` compares them.
 
     \b
@@ -161,8 +160,7 @@ def fingerprint(rows: Path, out: Path, config_path: Path, workers: int) -> None:
     from pipeline.dedupe import fingerprint as stage
     from schemas.columns import FINGERPRINT
 
-    options = _config(config_path).dedupe
-    _row_wise("fingerprint", lambda table: stage(table, options), rows, out, workers, empty=FINGERPRINT)
+    _row_wise("fingerprint", stage, rows, out, workers, empty=FINGERPRINT)
 
 
 @main.command()

@@ -163,10 +163,11 @@ def write_plan(plan: Plan) -> Path:
 
 def stamp(config: Config, stage: str, modules: tuple[str, ...]) -> str:
     """What the results of a stage depend on besides their input: its options, its code, its libraries."""
-    section = "dedupe" if stage == "fingerprint" else "validate_" if stage == "validate" else stage
+    section = "validate_" if stage == "validate" else stage
+    options = getattr(config, section).model_dump(mode="json") if stage != "fingerprint" else {}  # it has none
     return _json(
         {
-            "options": getattr(config, section).model_dump(mode="json"),
+            "options": options,
             "code": code_of(modules),
             "versions": versions(),
         }

@@ -66,12 +66,23 @@ class DedupeOptions(Options):
     exact: Policy = "drop"
     #: Same prompt, different output. Drop keeps one row of them, and flags that row too: its answer is in dispute.
     conflict: Policy = "drop"
+    #: Similar prompt, similar output. What is dropped is as similar as the threshold to a row that is kept.
+    near: Policy = "drop"
+    #: Similar prompt, different output.
+    near_prompt: Policy = "flag"
     #: Many prompts, one output: "네." answers many questions, so that this is rarely a duplicate.
     shared_output: Literal["flag", "keep"] = "flag"
     #: How many different prompts make an output shared.
     shared_by: int = Field(default=2, ge=2)
     #: Which row of a cluster stays: the first (sources come in order of priority), or the one with the longest output.
     keeper: Literal["first", "longest"] = "first"
+    #: From which Jaccard index of character bigrams on two fields are similar. Of human-scored sentence pairs at 0.85
+    #: and above none is scored below 3 of 5; at 0.8 some are ("여자가 춤을 추고 있다", "남자가 춤을 추고 있다").
+    threshold: float = Field(default=0.85, ge=0.3, le=1)
+    #: Chance of finding a pair that is just at the threshold; it grows fast above.
+    recall: float = Field(default=0.99, gt=0, lt=1)
+    #: Texts whose numbers differ are not similar: "200대 교황이 누구야?", "71대 교황이 누구야?".
+    numbers: bool = True
 
 
 class ExportOptions(Options):

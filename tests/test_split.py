@@ -9,7 +9,7 @@ from pipeline.dedupe import dedupe
 from pipeline.split import split
 from schemas.options import ExportOptions
 
-WORDS = ["서울", "부산", "대구", "인천", "광주", "대전", "울산", "세종", "수원", "제주"]
+WORDS = ["서울", "부산", "대구", "인천", "광주", "대전", "포항", "세종", "수원", "제주"]
 PROMPTS = [
     f"{place}에서 {other}까지 {way} 가는 길" for place in WORDS for other in WORDS for way in ("버스로", "기차로")
 ]

@@ -4,14 +4,17 @@ Only the decision looks across rows, and it sees no text: a fingerprint has a fi
 with the number of rows and not with their length.
 """
 
+from typing import NamedTuple
+
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import marks
+from pipeline.dedupe import keys, minhash
 from pipeline.dedupe.clusters import KINDS, decide
-from pipeline.dedupe.keys import combined, distinct, folded, hashed, history_keys
-from schemas.columns import DEDUPED, FINGERPRINT
+from schemas.columns import DEDUPED, FINGERPRINT, TEXTS
 from schemas.options import DedupeOptions
 
 __all__ = ["apply", "decide", "dedupe", "fingerprint"]
@@ -29,7 +32,7 @@ def dedupe(table: pa.Table, options: DedupeOptions = DedupeOptions()) -> pa.Tabl
     """
     table = marks.complete(table)
     named = marks.set_column(table, "origin", origins(table))
-    return apply(table, decide(fingerprint(table, options), named, options))
+    return apply(table, decide(fingerprint(table), named, options))
 
 
 def origins(table: pa.Table) -> pa.ChunkedArray:
@@ -40,35 +43,65 @@ def origins(table: pa.Table) -> pa.ChunkedArray:
     return pc.coalesce(table["origin"], pc.binary_join_element_wise("#", numbers, ""))
 
 
-def fingerprint(table: pa.Table, options: DedupeOptions = DedupeOptions()) -> pa.Table:
+def fingerprint(table: pa.Table) -> pa.Table:
     """The keys of each row (`schemas.columns.FINGERPRINT`), row by row: fingerprint(a + b) is that of a, then of b.
 
-    Null for rows that an earlier stage rejected; rows that dedupe rejected take part again.
+    Null for rows that an earlier stage rejected; rows that dedupe rejected take part again. No option has a say, so
+    that other options, a threshold say, decide anew over the same fingerprints.
     """
-    parts = [_fingerprint(part) for part in _slices(marks.complete(table))]
+    table = marks.complete(table)
+    parts = [_fingerprint(table.slice(start, ROWS)) for start in range(0, len(table), ROWS)]
     return pa.concat_tables([FINGERPRINT.empty_table(), *parts])
-
-
-def _slices(table: pa.Table) -> list[pa.Table]:
-    return [table.slice(start, ROWS) for start in range(0, len(table), ROWS)]
 
 
 def _fingerprint(table: pa.Table) -> pa.Table:
     takes_part = pc.or_kleene(marks.alive(table), pc.equal(table["reject_stage"], STAGE)).combine_chunks()
-    fields = [history_keys(table["history"])]
-    lengths = None
-    for name in ("system", "instruction", "input", "output"):
-        values, index = distinct(pc.if_else(takes_part, table[name], None))
-        codes, bounds = folded(values)
-        fields.append(hashed(codes, bounds)[index])
-        lengths = (bounds[1:] - bounds[:-1])[index]
-    keys = [np.ascontiguousarray(combined(fields[:-1])), np.ascontiguousarray(fields[-1])]
-    binary = pa.binary(16)
-    columns = [pa.Array.from_buffers(binary, len(table), [None, pa.py_buffer(key)]) for key in keys]
-    columns.append(pa.array(lengths).cast(pa.uint32()))
-    nothing = [pa.scalar(None, column.type) for column in columns]
-    columns = [pc.if_else(takes_part, column, null) for column, null in zip(columns, nothing, strict=True)]
-    return pa.table(columns, FINGERPRINT)
+    texts = {name: pc.if_else(takes_part, table[name], None) for name in TEXTS}
+    history = pc.if_else(takes_part, table["history"].combine_chunks(), pa.scalar([], table["history"].type))
+    fields = {name: Field.of(values, salt) for salt, (name, values) in enumerate(texts.items())}
+    system, instruction, given, output = (fields[name] for name in TEXTS)
+    talk = Field.of(keys.history_texts(history), len(TEXTS))
+    context = (system, talk, instruction)
+    columns = [
+        keys.combined([system.key, keys.history_keys(history), instruction.key, given.key]),
+        output.key,
+        output.length.astype(np.uint32),
+        keys.combined([field.said for field in context])[:, 0],
+        keys.combined([field.numbers for field in context]),
+        np.minimum.reduce([field.minima for field in context]).astype(np.uint16),
+        given.said[:, 0],
+        given.numbers,
+        given.minima.astype(np.uint16),
+    ]
+    arrays = [
+        pa.Array.from_buffers(field.type, len(table), [None, pa.py_buffer(np.ascontiguousarray(column))])
+        for field, column in zip(FINGERPRINT, columns, strict=True)
+    ]
+    return pa.table([pc.if_else(takes_part, array, pa.scalar(None, array.type)) for array in arrays], FINGERPRINT)
+
+
+class Field(NamedTuple):
+    """What is held of one field of n rows."""
+
+    key: keys.Words  # n by 2
+    length: keys.Ints
+    said: keys.Words  # key without punctuation: n by 2
+    numbers: keys.Words
+    minima: npt.NDArray[np.uint32]  # n by HASHES
+
+    @classmethod
+    def of(cls, column: pa.Array | pa.ChunkedArray, salt: int) -> "Field":
+        values, index = keys.distinct(column)
+        codes, bounds = keys.folded(values)
+        seen, said = keys.seen(codes, bounds), keys.said(codes, bounds)
+        minima = minhash.minima(*minhash.shingles(*said), salt)
+        return cls(
+            keys.hashed(*seen)[index],
+            np.diff(seen[1])[index],
+            keys.hashed(*said)[index],
+            keys.numbers(values)[index],
+            minima[index],
+        )
 
 
 def apply(table: pa.Table, decisions: pa.Table) -> pa.Table:
@@ -97,7 +130,9 @@ def _without(flags: pa.ChunkedArray) -> pa.ChunkedArray:
 
 SENTENCES = {
     "exact": "says the same as {}, which is kept (compared without case, spaces and Unicode form)",
+    "near": "is alike to {}, which is kept, in every field",
     "conflict": "answers the prompt of {} differently; that row is kept: see which answer is right",
+    "near-prompt": "asks almost what {} asks, which is kept",
 }
 
 

@@ -5,6 +5,7 @@ import itertools
 import re
 import sys
 import unicodedata
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -31,15 +32,23 @@ def fold(text: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 
 
-@functools.cache
-def _folding() -> tuple[Codes, npt.NDArray[np.bool_]]:
-    """For each code point: what it folds to (0: nothing that a reader sees), and whether its neighbours have a say.
+class Folding(NamedTuple):
+    """Tables over all code points."""
 
-    The second is true of marks and jamo that compose with the character before them, and of characters that fold
-    to several: texts that hold one go through `fold`.
-    """
+    #: What it folds to; 0: nothing that a reader sees.
+    to: Codes
+    #: Whether its neighbours have a say: marks and jamo that compose with the character before them, characters that
+    #: fold to several. Texts that hold one go through `fold`.
+    contextual: npt.NDArray[np.bool_]
+    #: Whether it is said aloud: neither a space nor punctuation. Signs of mathematics and money are.
+    said: npt.NDArray[np.bool_]
+
+
+@functools.cache
+def folding() -> Folding:
     to = np.arange(sys.maxunicode + 1, dtype=np.uint32)
     contextual = np.zeros(len(to), bool)
+    said = np.ones(len(to), bool)
     visible = re.compile(VISIBLE)
     for code in range(0x323B0):  # where the assigned letters end
         if 0x3400 <= code < 0xA000 or 0xAC00 <= code < 0xE000 or 0x20000 <= code < 0x2F800:
@@ -47,7 +56,9 @@ def _folding() -> tuple[Codes, npt.NDArray[np.bool_]]:
         character = chr(code)
         if not visible.match(character):
             to[code] = 0
+            said[code] = False
             continue
+        said[code] = unicodedata.category(character)[0] not in "PZC" and character not in "~|`^"
         folded = fold(character)
         if len(folded) == 1 and not unicodedata.combining(character):
             to[code] = ord(folded)
@@ -57,7 +68,7 @@ def _folding() -> tuple[Codes, npt.NDArray[np.bool_]]:
         if len(parts) == 2 and not parts[0].startswith("<"):
             contextual[int(parts[1], 16)] = True
     contextual[0x1161:0x1176] = contextual[0x11A8:0x11C3] = True  # jamo compose by rule, not by table
-    return to, contextual
+    return Folding(to, contextual, said)
 
 
 def code_points(texts: pa.StringArray) -> tuple[Codes, Ints]:
@@ -70,27 +81,61 @@ def code_points(texts: pa.StringArray) -> tuple[Codes, Ints]:
 
 
 def folded(texts: pa.StringArray) -> tuple[Codes, Ints]:
-    """As `code_points`, of the texts (without nulls) under NFC, case-folded, without what no reader sees, spaces first.
+    """As `code_points`, of the texts (without nulls) under NFC and case-folded, with 0 for what no reader sees.
 
-    Korean is spaced as its writers please, so that spaces tell two texts apart only where nothing else does.
+    The zeros, spaces first among them, are for the caller to drop: Korean is spaced as its writers please, so that
+    spaces tell two texts apart only where nothing else does.
     """
-    to, contextual = _folding()
+    table = folding()
     codes, offsets = code_points(texts)
-    if (hits := np.flatnonzero(contextual[codes])).size:
+    if (hits := np.flatnonzero(table.contextual[codes])).size:
         rows = np.unique(np.searchsorted(offsets, hits, "right") - 1)
         mask = np.zeros(len(texts), bool)
         mask[rows] = True
         changed = pa.array([fold(text) for text in texts.take(pa.array(rows)).to_pylist()], texts.type)
         codes, offsets = code_points(pc.replace_with_mask(texts, pa.array(mask), changed))
-    codes = to[codes]
+    return table.to[codes], offsets
+
+
+def seen(codes: Codes, offsets: Ints) -> tuple[Codes, Ints]:
+    """Of folded texts what a reader sees: what two texts must share to be the same."""
     return keep(codes, offsets, codes != 0)
 
 
+def said(codes: Codes, offsets: Ints) -> tuple[Codes, Ints]:
+    """Of folded texts what is said: letters, digits and signs. Of a text of mere punctuation, all that is seen."""
+    kept = folding().said[codes]
+    kept &= codes != 0
+    spoken = keep(codes, offsets, kept)
+    mute = (spoken[1][1:] == spoken[1][:-1]) & (offsets[1:] > offsets[:-1])
+    if mute.any():
+        kept |= np.repeat(mute, np.diff(offsets)) & (codes != 0)
+        spoken = keep(codes, offsets, kept)
+    return spoken
+
+
+#: A number with its thousands and decimals, a number character of another kind (³ ½ Ⅳ), or an operator before a digit.
+NUMBERS = re.compile(r"\d+(?:,\d{3}(?!\d))*(?:\.\d+)?|[+\-−*/×÷=<>](?=\s*\d)|[²³¹⁰-₉¼-¾⅐-Ⅻ①-⒛]")
+HAS_NUMBER = "[0-9\\p{N}]"
+
+
+def numbers(texts: pa.StringArray) -> Words:
+    """For each text a hash of the sequence of its numbers; 0 where it holds none.
+
+    "1,000원" and "1000 원" say the same number, "10", "1 0" and "1.0" do not; neither do "3+5" and "3-5".
+    """
+    hashes = np.zeros(len(texts), np.uint64)
+    rows = pc.indices_nonzero(pc.match_substring_regex(texts, HAS_NUMBER))
+    for row, text in zip(rows.to_pylist(), texts.take(rows).to_pylist(), strict=True):
+        found = " ".join(NUMBERS.findall(text)).replace(",", "")
+        hashes[row] = xxhash.xxh3_64_intdigest(found.encode()) if found else 0
+    return hashes
+
+
 def keep(codes: Codes, offsets: Ints, kept: npt.NDArray[np.bool_]) -> tuple[Codes, Ints]:
-    """The code points of texts with only those that are to be kept."""
-    before = np.zeros(len(codes) + 1, np.int64)
-    np.cumsum(kept, out=before[1:])
-    return codes[kept], before[offsets]
+    """Texts with only those of their code points that are to be kept."""
+    dropped = np.flatnonzero(~kept)
+    return codes[kept], offsets - np.searchsorted(dropped, offsets)
 
 
 def hashed(codes: Codes, offsets: Ints) -> Words:
@@ -130,6 +175,17 @@ def distinct(column: pa.ChunkedArray | pa.Array) -> tuple[pa.StringArray, Ints]:
     return encoded.dictionary, encoded.indices.to_numpy()
 
 
+def history_texts(history: pa.ChunkedArray | pa.Array) -> pa.StringArray:
+    """Each conversation so far as one text, to compare it by its likeness; "" where there was none."""
+    if isinstance(history, pa.ChunkedArray):
+        history = history.combine_chunks()
+    lengths = pc.fill_null(pc.list_value_length(history), 0)
+    if not pc.any(pc.greater(lengths, 0)).as_py():
+        return pa.repeat(pa.scalar(""), len(history))
+    said = ["\n".join(part or "" for turn in turns or [] for part in turn.values()) for turns in history.to_pylist()]
+    return pa.array(said, pa.string())
+
+
 def history_keys(history: pa.ChunkedArray | pa.Array) -> Words:
     """The key of each conversation so far (list<struct<user, assistant>>): n by 2 words, 0 where there was none."""
     if isinstance(history, pa.ChunkedArray):
@@ -143,7 +199,7 @@ def history_keys(history: pa.ChunkedArray | pa.Array) -> Words:
         key[index]
         for name in ("user", "assistant")
         for values, index in [distinct(pc.struct_field(turns, name))]
-        for key in [hashed(*folded(values))]
+        for key in [hashed(*seen(*folded(values)))]
     ]
     of_turn = np.ascontiguousarray(np.hstack(spoken))
     rows = np.flatnonzero(lengths)

@@ -1,0 +1,169 @@
+"""Likeness of texts: the Jaccard index of their character bigrams, estimated by MinHash (Broder 1997) for all texts
+and computed for the few pairs that locality-sensitive hashing brings together.
+
+Bigrams, because Korean instructions are short: half of them have fewer than twenty syllables, and one changed syllable
+costs two bigrams, three trigrams or a whole word (benchmarks/dedupe.md has the comparison against human judgement).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.dedupe.keys import Codes, Ints, Words, mix
+
+Signatures = npt.NDArray[np.uint16]
+
+#: Hash functions of a signature. Two bytes are kept of each: two texts agree by chance in one of 65,536.
+HASHES = 64
+SIGNATURE_BYTES = 2 * HASHES
+
+_RANDOM = np.random.Generator(np.random.PCG64(20261101))
+_FACTORS = _RANDOM.integers(0, 1 << 32, HASHES, dtype=np.uint32) | np.uint32(1)
+_TERMS = _RANDOM.integers(0, 1 << 32, HASHES, dtype=np.uint32)
+#: Shingles hashed at once: they and their hashes stay in the processor's cache.
+_BLOCK = 1 << 15
+
+
+def shingles(codes: Codes, offsets: Ints) -> tuple[Words, Ints]:
+    """The bigrams of each text as numbers of 42 bits, in order: flat, with the bounds of each text.
+
+    A text of one character has that character for its only shingle.
+    """
+    follower = np.zeros(len(codes), np.uint64)
+    follower[:-1] = codes[1:]
+    lengths = np.diff(offsets)
+    last = offsets[1:][lengths > 0] - 1
+    follower[last] = 0
+    pairs = (codes.astype(np.uint64) << np.uint64(21)) | follower
+    kept = np.ones(len(codes), bool)
+    kept[offsets[1:][lengths > 1] - 1] = False
+    bounds = np.zeros(len(offsets), np.int64)
+    np.cumsum(lengths - (lengths > 1), out=bounds[1:])
+    return pairs[kept], bounds
+
+
+def minima(grams: Words, bounds: Ints, salt: int) -> npt.NDArray[np.uint32]:
+    """For each text the least of its shingles' hashes under each hash function: len(texts) by HASHES.
+
+    `salt` tells the fields of a record apart; the signature of several fields is the least of theirs. The empty text
+    has the greatest number everywhere.
+    """
+    hashes = (mix(grams + np.uint64(salt << 42)) >> np.uint64(32)).astype(np.uint32)
+    least = np.full((len(bounds) - 1, HASHES), np.iinfo(np.uint32).max, np.uint32)
+    lengths = np.diff(bounds)
+    order = np.argsort(lengths, kind="stable")
+    order = order[np.searchsorted(lengths[order], 1) :]
+    while len(order):
+        # Texts of like length side by side, so that one instruction takes the least over many texts at once. The
+        # shorter of them are filled up with their own last shingle, which changes no minimum.
+        count = max(1, min(len(order), _BLOCK // int(lengths[order[0]])))
+        count = max(1, min(count, _BLOCK // int(lengths[order[count - 1]])))
+        rows, order = order[:count], order[count:]
+        longest = int(lengths[rows[-1]])
+        if count >= 8:
+            index = bounds[rows] + np.minimum(np.arange(longest)[:, None], lengths[rows] - 1)
+            axis = 0
+        else:
+            index = bounds[rows, None] + np.minimum(np.arange(longest), lengths[rows, None] - 1)
+            axis = 1
+        block = hashes[index]
+        room = np.empty_like(block)
+        for number in range(HASHES):
+            np.multiply(block, _FACTORS[number], out=room)
+            np.add(room, _TERMS[number], out=room)
+            least[rows, number] = room.min(axis=axis)
+    return least
+
+
+class Bands(NamedTuple):
+    """Signatures are cut into bands; texts that agree in a whole band are compared."""
+
+    bands: int
+    rows: int
+
+    def chance(self, similarity: float) -> float:
+        """The chance that two texts of this similarity are compared: the S-curve 1 - (1 - s^rows)^bands."""
+        return 1.0 - (1.0 - similarity**self.rows) ** self.bands
+
+
+def choose_bands(threshold: float, recall: float) -> Bands:
+    """The longest bands that still compare texts at the threshold with this chance: the fewest comparisons in vain."""
+    choices = [Bands(HASHES // rows, rows) for rows in range(HASHES, 0, -1)]
+    return next((bands for bands in choices if bands.chance(threshold) >= recall), choices[-1])
+
+
+def band_keys(signatures: Signatures, rows: Ints, band: int, bands: Bands, salt: Words) -> Words:
+    """One word for each of these rows, equal where a band of their signatures and their salts are equal."""
+    key = salt.copy()
+    for column in range(band * bands.rows, (band + 1) * bands.rows):
+        key = mix(key + np.uint64(0x9E3779B97F4A7C15)) ^ signatures[rows, column]
+    return mix(key)
+
+
+def window_pairs(group: npt.NDArray[np.generic], width: int) -> tuple[Ints, Ints, int]:
+    """Pairs of places of a sorted array that hold the same value and are at most `width` apart, and how many such pairs
+    are farther apart and left out: the work for a value that occurs n times grows with n, and not with its square.
+    """
+    change = np.flatnonzero(group[1:] != group[:-1]) + 1
+    starts = np.concatenate([[0], change]) if len(group) else change
+    sizes = np.diff(np.append(starts, len(group)))
+    beyond = np.maximum(sizes - width - 1, 0)
+    skipped = int((beyond * (beyond + 1) // 2).sum())
+    room = np.repeat(starts + sizes, sizes) - np.arange(len(group)) - 1  # how many of the same value follow
+    first: list[Ints] = []
+    second: list[Ints] = []
+    for distance in range(1, min(width, int(sizes.max(initial=1)) - 1) + 1):
+        at = np.flatnonzero(room >= distance)
+        first.append(at)
+        second.append(at + distance)
+    nothing = np.empty(0, np.int64)
+    return np.concatenate([nothing, *first]), np.concatenate([nothing, *second]), skipped
+
+
+def components(count: int, first: Ints, second: Ints) -> Ints:
+    """For each of `count` nodes the least node that it is connected with by these edges."""
+    least: Ints = np.arange(count)
+    while True:
+        one, other = least[first], least[second]
+        apart = one != other
+        if not apart.any():
+            break
+        first, second, one, other = first[apart], second[apart], one[apart], other[apart]
+        np.minimum.at(least, np.maximum(one, other), np.minimum(one, other))
+        while (nearer := least[least]).tobytes() != least.tobytes():
+            least = nearer
+    return least
+
+
+def unique_sorted(grams: Words, bounds: Ints) -> tuple[Words, Ints]:
+    """The set of each text's shingles."""
+    text = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))
+    order = np.lexsort((grams, text))
+    grams, text = grams[order], text[order]
+    fresh = np.ones(len(grams), bool)
+    fresh[1:] = (grams[1:] != grams[:-1]) | (text[1:] != text[:-1])
+    sizes = np.bincount(text[fresh], minlength=len(bounds) - 1)
+    return grams[fresh], np.concatenate([[0], np.cumsum(sizes)])
+
+
+def spread(starts: Ints, sizes: Ints) -> Ints:
+    """The places starts[0], starts[0] + 1, … (sizes[0] of them), then those of starts[1], and so on."""
+    ends = np.cumsum(sizes)
+    places: Ints = np.arange(int(ends[-1]) if len(ends) else 0) + np.repeat(starts - (ends - sizes), sizes)
+    return places
+
+
+def jaccard(grams: Words, bounds: Ints, first: Ints, second: Ints) -> npt.NDArray[np.float64]:
+    """The Jaccard index of pairs of sets (as `unique_sorted` gives them). Two empty sets are equal."""
+    sizes = np.diff(bounds)
+    one, other = sizes[first], sizes[second]
+    pair = np.concatenate([np.repeat(np.arange(len(first)), one), np.repeat(np.arange(len(first)), other)])
+    gram = grams[np.concatenate([spread(bounds[first], one), spread(bounds[second], other)])]
+    order = np.lexsort((gram, pair))
+    gram, pair = gram[order], pair[order]
+    twice = (gram[1:] == gram[:-1]) & (pair[1:] == pair[:-1])
+    shared = np.bincount(pair[1:][twice], minlength=len(first))
+    union = one + other - shared
+    index: npt.NDArray[np.float64] = np.where(union == 0, 1.0, shared / np.maximum(union, 1))
+    return index

@@ -1,0 +1,200 @@
+"""Which prompts are alike, and which outputs: candidates by their signatures, verified by their texts.
+
+Fields are compared one by one, and two records are no more alike than their least similar field: a long instruction
+that thousands of rows share must not make their short inputs alike ("최고" and "최악" under one question).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pipeline.dedupe import keys, minhash
+from pipeline.dedupe.keys import Ints, Words
+from pipeline.dedupe.minhash import Signatures
+from schemas.options import DedupeOptions
+
+Floats = npt.NDArray[np.float64]
+
+CONTEXT = ("system", "history", "instruction")
+
+#: Of rows that share a band, how many of those that follow a row it is compared with.
+WIDTH = 64
+#: Pairs whose texts are held at once.
+_PAIRS = 1 << 15
+
+
+class Edges(NamedTuple):
+    """Pairs of nodes, the lesser first, and how alike they are."""
+
+    first: Ints
+    second: Ints
+    similarity: Floats
+
+
+class Tally:
+    """What was done, for the report: names and counts."""
+
+    def __init__(self) -> None:
+        self.counts: dict[str, int] = {}
+
+    def add(self, name: str, count: int) -> None:
+        self.counts[name] = self.counts.get(name, 0) + int(count)
+
+
+class Texts:
+    """The texts of some fields of a table, looked up a few rows at a time."""
+
+    def __init__(self, table: pa.Table, fields: tuple[str, ...]) -> None:
+        self.columns = [table[name] for name in fields]
+
+    def of(self, rows: Ints) -> list[pa.StringArray]:
+        """Per field the texts of these rows."""
+        taken = [column.take(pa.array(rows)).combine_chunks() for column in self.columns]
+        return [keys.history_texts(texts) if pa.types.is_list(texts.type) else texts.fill_null("") for texts in taken]
+
+
+def similar_prompts(fingerprints: pa.Table, table: pa.Table, rows: Ints, options: DedupeOptions, tally: Tally) -> Edges:
+    """Edges between rows of different prompts (numbered by their place in `rows`) whose every field is alike."""
+    context, context_numbers, given, given_numbers = (
+        fingerprints[name].take(pa.array(rows)).to_numpy()
+        for name in ("context", "context_numbers", "given", "given_numbers")
+    )
+    if not options.numbers:
+        context_numbers, given_numbers = np.zeros_like(context_numbers), np.zeros_like(given_numbers)
+
+    # First the contexts: equal or alike, they make a component, inside of which inputs are then compared.
+    ones, context_of = groups(context, context_numbers)
+    sketches = signatures(fingerprints["context_sketch"])
+    contexts = similar(sketches, rows[ones], context_numbers[ones], Texts(table, CONTEXT), options, tally)
+    component = minhash.components(len(ones), contexts.first, contexts.second)[context_of].astype(np.uint64)
+    nodes, node_of = groups(component, given, given_numbers)
+    told = np.flatnonzero(given[nodes] != 0)
+    salt = keys.mix(component[nodes[told]]) ^ given_numbers[nodes[told]]
+    sketches = signatures(fingerprints["given_sketch"])
+    inputs = similar(sketches, rows[nodes[told]], salt, Texts(table, ("input",)), options, tally)
+    inputs = Edges(told[inputs.first], told[inputs.second], inputs.similarity)
+
+    first, second = meet(node_of, len(nodes), inputs, tally)
+    alike = np.minimum(
+        look_up(contexts, len(ones), context_of[first], context_of[second]),
+        look_up(inputs, len(nodes), node_of[first], node_of[second]),
+    )
+    return Edges(first[alike > 0], second[alike > 0], alike[alike > 0])
+
+
+def similar_outputs(
+    output: Words, table: pa.Table, rows: Ints, first: Ints, second: Ints, options: DedupeOptions
+) -> Floats:
+    """How alike the outputs of pairs of rows (places in `rows`) are: 0 where their numbers differ."""
+    alike = np.ones(len(first))
+    differ = np.flatnonzero((output[first] != output[second]).any(axis=1))
+    alike[differ] = verified(Texts(table, ("output",)), rows, first[differ], second[differ], options.numbers)
+    return alike
+
+
+def groups(*columns: npt.NDArray[np.generic]) -> tuple[Ints, Ints]:
+    """The first row of each group of rows with equal values, and for each row the number of its group."""
+    firsts = leaders(np.column_stack(columns).astype(np.uint64))
+    of_group = np.flatnonzero(firsts == np.arange(len(firsts)))
+    number = np.zeros(len(firsts), np.int64)
+    number[of_group] = np.arange(len(of_group))
+    return of_group, number[firsts]
+
+
+def leaders(words: Words) -> Ints:
+    """For each row of a matrix the least row that is equal to it."""
+    words = np.ascontiguousarray(words)
+    column = pa.Array.from_buffers(pa.binary(words.shape[1] * 8), len(words), [None, pa.py_buffer(words)])
+    code = column.dictionary_encode().indices.to_numpy()  # numbered as they first occur
+    first = np.flatnonzero(np.diff(np.maximum.accumulate(code), prepend=-1))
+    of_row: Ints = first[code]
+    return of_row
+
+
+def signatures(column: pa.ChunkedArray) -> Signatures:
+    """A column of sketches as a matrix, in place where it is one chunk."""
+    held = column.combine_chunks()
+    if isinstance(held, pa.ChunkedArray):
+        held = pa.concat_arrays(held.chunks) if held.num_chunks else pa.array([], column.type)
+    width = minhash.HASHES
+    data = np.frombuffer(held.buffers()[1] or b"", np.uint16, (held.offset + len(held)) * width)
+    return data[held.offset * width :].reshape(-1, width)
+
+
+def similar(sketches: Signatures, rows: Ints, salt: Words, texts: Texts, options: DedupeOptions, tally: Tally) -> Edges:
+    """Verified edges between rows that agree in the salt and in a band (numbered by their place in `rows`)."""
+    bands = minhash.choose_bands(options.threshold, options.recall)
+    # Four standard deviations: one in 30,000 pairs at the threshold is estimated below this.
+    spread = (options.threshold * (1 - options.threshold) / minhash.HASHES) ** 0.5
+    enough = np.ceil((options.threshold - 4 * spread) * minhash.HASHES)
+    codes = [np.empty(0, np.int64)]
+    for band in range(bands.bands):
+        key = minhash.band_keys(sketches, rows, band, bands, salt)
+        order = np.argsort(key, kind="stable")
+        first, second, skipped = minhash.window_pairs(key[order], WIDTH)
+        first, second = order[first], order[second]
+        tally.add("skipped", skipped)
+        likely = [
+            (sketches[rows[first[at : at + _PAIRS]]] == sketches[rows[second[at : at + _PAIRS]]]).sum(axis=1) >= enough
+            for at in range(0, len(first), _PAIRS)
+        ]
+        chosen = np.concatenate([np.empty(0, bool), *likely])
+        codes.append(first[chosen] * len(rows) + second[chosen])
+    first, second = np.divmod(np.unique(np.concatenate(codes)), max(len(rows), 1))
+    tally.add("compared", len(first))
+    alike = verified(texts, rows, first, second, numbers=False)  # the salt holds the numbers
+    enough_alike = alike >= options.threshold
+    tally.add("verified", int(enough_alike.sum()))
+    return Edges(first[enough_alike], second[enough_alike], alike[enough_alike])
+
+
+def verified(texts: Texts, rows: Ints, first: Ints, second: Ints, numbers: bool) -> Floats:
+    """How alike pairs of rows truly are: the Jaccard index of their least similar field.
+
+    `numbers`: 0 where the numbers of a field differ.
+    """
+    alike = np.ones(len(first))
+    for at in range(0, len(first), _PAIRS):
+        part = slice(at, at + _PAIRS)
+        places, which = np.unique(np.concatenate([first[part], second[part]]), return_inverse=True)
+        one, other = np.split(which, 2)
+        for field in texts.of(rows[places]):
+            sets = minhash.unique_sorted(*minhash.shingles(*keys.said(*keys.folded(field))))
+            alike[part] = np.minimum(alike[part], minhash.jaccard(*sets, one, other))
+            if numbers:
+                said = keys.numbers(field)
+                alike[part][said[one] != said[other]] = 0
+    return alike
+
+
+def meet(bucket_of: Ints, count: int, joined: Edges, tally: Tally) -> tuple[Ints, Ints]:
+    """Pairs of members (the lesser first) that are in one bucket, or in two that an edge joins. Bounded per bucket."""
+    by_bucket = np.argsort(bucket_of, kind="stable")
+    sizes = np.bincount(bucket_of, minlength=count)
+    starts = np.cumsum(sizes) - sizes
+    members = [by_bucket]
+    bucket = [bucket_of[by_bucket]]
+    for end in (joined.first, joined.second):
+        members.append(by_bucket[minhash.spread(starts[end], sizes[end])])
+        bucket.append(np.repeat(count + np.arange(len(end)), sizes[end]))
+    member, group = np.concatenate(members), np.concatenate(bucket)
+    order = np.lexsort((member, group))
+    first, second, skipped = minhash.window_pairs(group[order], WIDTH)
+    tally.add("skipped", skipped)
+    codes = np.unique(member[order[first]] * len(bucket_of) + member[order[second]])
+    one, other = np.divmod(codes, max(len(bucket_of), 1))
+    return one, other
+
+
+def look_up(edges: Edges, count: int, first: Ints, second: Ints) -> Floats:
+    """How alike nodes are by the edges between them: 1 for a node and itself, 0 where there is no edge."""
+    code = edges.first * count + edges.second
+    order = np.argsort(code)
+    wanted = np.minimum(first, second) * count + np.maximum(first, second)
+    at = np.searchsorted(code[order], wanted)
+    known = np.append(edges.similarity[order], 0.0)
+    found = np.append(code[order], -1)[at] == wanted
+    alike: Floats = np.where(first == second, 1.0, np.where(found, known[at], 0.0))
+    return alike
