@@ -150,7 +150,7 @@ class Hub:
         self.faults.append(Fault(method, re.compile(path), times, cut_after=after, of=of))
 
     def hang(self, method: str, path: str, times: int = 1) -> None:
-        """Leave the next `times` such requests without any answer; the line stays open until the server stops."""
+        """Leave the next `times` such requests unanswered, for 20 s or until the server stops; then the line is cut."""
         self.faults.append(Fault(method, re.compile(path), times, silent=True))
 
     def due(self, method: str, path: str) -> Fault | None:
@@ -203,7 +203,7 @@ class Handler(BaseHTTPRequestHandler):
                 raise Cut
             self.body = self.read_body()
             if fault and fault.silent:
-                self.server.stopping.wait(60)
+                self.server.stopping.wait(20)
                 raise Cut
             if fault and fault.status:
                 error = json.dumps({"error": f"{fault.status} on demand"}).encode()
@@ -603,6 +603,7 @@ def environment(hub: Hub, home: Path) -> dict[str, str]:
         "HF_ENDPOINT": hub.endpoint,
         "HF_HOME": str(home),
         "HF_TOKEN": TOKEN,
+        "HF_HUB_OFFLINE": "0",
         "HF_HUB_DISABLE_XET": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",

@@ -447,6 +447,13 @@ def test_a_wrong_token_is_refused_and_not_shown(
     assert repr(token)[1:-1] not in str(error)
 
 
+def test_a_token_that_the_hub_repeats_is_not_shown(hub: Hub, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(hub_server.ROLES, "org-secret-token", "write")
+    monkeypatch.setenv("HF_TOKEN", "org-secret-token")
+    hub.fail("POST", "/commit/", 500, headers={"X-Error-Message": "org-secret-token and hf_someOtherToken failed"})
+    assert "hf_… and hf_… failed" in str(refused(lambda: push(folder, REPO)))
+
+
 def test_a_token_that_only_reads(hub: Hub, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_TOKEN", hub_server.READ_TOKEN)
     assert refused(lambda: push(folder, REPO)).reason == "forbidden"
@@ -590,7 +597,9 @@ def test_an_interrupt_in_mid_upload_changes_nothing(
 def test_a_hub_that_never_answers(hub: Hub, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.hub.TIMEOUTS", (1.0, 0.2, 0.2, None))
     hub.hang("POST", "/commit/")
-    assert refused(lambda: push(folder, REPO)).reason == "connection-lost"
+    error = refused(lambda: push(folder, REPO))
+    assert error.reason == "connection-lost"
+    assert "ReadTimeout" in str(error)
     assert set(hub.repos[KEY].files) == {".gitattributes"}
 
 
