@@ -1,0 +1,161 @@
+"""The Make graph on a small project: what is redone when something changes, and that the bytes are always the same."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+CONFIG = """
+[dataset]
+name = "small"
+
+[[source]]
+name = "가나"
+files = ["a (~1200)#$1.jsonl"]
+
+[[source]]
+name = "c"
+files = ["c/*.csv"]
+
+[tokenize]
+tokenizer = ["embedded"]
+"""
+ROW = '{{"instruction": "{0}을(를) 설명해 줘.", "input": "", "output": "{0}은(는) 이런 것입니다."}}'
+
+Make = Callable[..., str]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    raw = tmp_path / "raw"
+    (raw / "c").mkdir(parents=True)
+    (raw / "a (~1200)#$1.jsonl").write_text("\n".join(ROW.format(word) for word in ("사과", "배", "사과")))
+    (raw / "c" / "c.csv").write_text("instruction,input,output\n인사해 줘.,,안녕하세요.\n인사해 줘.,,\n")
+    (tmp_path / "pipeline.toml").write_text(CONFIG)
+    for name in ("pyproject.toml", "constraints.txt"):
+        (tmp_path / name).touch()
+    (tmp_path / "venv" / "bin").mkdir(parents=True)
+    (tmp_path / "venv" / "bin" / "ko-instruct").symlink_to(Path(sys.executable).parent / "ko-instruct")
+    (tmp_path / "venv" / ".installed").touch()
+    return tmp_path
+
+
+@pytest.fixture
+def make(project: Path) -> Make:
+    def call(*arguments: str) -> str:
+        done = subprocess.run(
+            ["make", "processed", "VENV=venv", *arguments],
+            cwd=project,
+            capture_output=True,
+            text=True,
+            env={name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL")},
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stderr
+
+    return call
+
+
+def redone(stderr: str) -> list[str]:
+    """The stages that ran: `stage` for a stage over all, `stage file` for one of a file."""
+    names = [line.split(":")[0].split() for line in stderr.splitlines()]
+    return sorted({" ".join([stage, *what]).replace("--", "/") for stage, *what in names if stage.isalpha()})
+
+
+def digest(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_only_what_changed_is_redone(project: Path, make: Make) -> None:
+    everything = redone(make())
+    assert len(everything) == 2 * 5 + 1
+    first = digest(project / "processed" / "small")
+
+    assert redone(make()) == []
+
+    (project / "raw" / "c" / "c.csv").touch()
+    assert redone(make()) == [
+        "dedupe all sources",
+        "fingerprint c/c.csv",
+        "ingest c/c.csv",
+        "normalize c/c.csv",
+        "tokenize c/c.csv",
+        "validate c/c.csv",
+    ]
+    assert digest(project / "processed" / "small") == first
+
+    (project / "pipeline.toml").write_text(CONFIG + '[dedupe]\nexact = "flag"\n')
+    ran = redone(make())
+    assert "dedupe all sources" in ran
+    assert not [name for name in ran if name.split()[0] in ("ingest", "validate", "normalize", "tokenize")]
+    (project / "pipeline.toml").write_text(CONFIG)
+    make()
+    assert digest(project / "processed" / "small") == first
+
+
+def test_files_come_change_and_go(project: Path, make: Make) -> None:
+    make()
+    folder = project / "processed" / "small"
+    first = digest(folder)
+    note = folder / "메모.txt"
+    note.write_text("직접 쓴 메모")
+
+    older = project / "older.csv"
+    older.write_text("instruction,input,output\n작별 인사를 해 줘.,,안녕히 가세요.\n")
+    os.utime(older, (1_000_000_000, 1_000_000_000))
+    added = project / "raw" / "c" / "d.csv"
+    shutil.copy2(older, added)
+    ran = redone(make())
+    assert [name for name in ran if name.startswith("ingest")] == ["ingest c/d.csv"]
+    assert "dedupe all sources" in ran
+
+    added.write_text(older.read_text().replace("안녕히", "조심히"))
+    make()
+    shutil.copy2(older, added)  # the same size, and a time long ago: make alone would miss it
+    assert "ingest c/d.csv" in redone(make())
+    assert "안녕히 가세요." in "".join(path.read_text() for path in (folder / "jsonl").iterdir())
+
+    added.unlink()
+    assert [name for name in redone(make()) if name.startswith("ingest")] == []
+    assert note.read_text() == "직접 쓴 메모"
+    note.unlink()
+    assert digest(folder) == first
+
+
+def test_make_side_by_side_and_run_give_the_same_bytes(project: Path, make: Make) -> None:
+    make()
+    folder = project / "processed" / "small"
+    by_make = digest(folder)
+    shutil.rmtree(project / "processed")
+    make("-j2")
+    assert digest(folder) == by_make
+    for workers in ("1", "2"):
+        shutil.rmtree(project / "processed")
+        command = [project / "venv" / "bin" / "ko-instruct", "run", "--workers", workers]
+        subprocess.run(command, cwd=project, check=True, capture_output=True)
+        assert digest(folder) == by_make
+
+
+def test_what_a_killed_run_leaves_does_no_harm(project: Path, make: Make) -> None:
+    make()
+    first = digest(project / "processed" / "small")
+    stages = project / "processed" / ".stages" / "small"
+    for left in (stages / "c" / "c--c.csv").glob("[tf]*.arrow"):
+        left.unlink()
+    (stages / "c" / "c--c.csv" / ".tokenize.arrow.99999.part").write_bytes(b"half a file")
+    (stages / "dedupe.arrow").unlink()
+    shutil.rmtree(project / "processed" / "small")
+    assert redone(make()) == ["dedupe all sources", "fingerprint c/c.csv", "tokenize c/c.csv"]
+    assert digest(project / "processed" / "small") == first
