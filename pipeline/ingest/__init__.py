@@ -1,56 +1,149 @@
 """Stage 1: whatever file people have, to rows. The one stage that starts from bytes."""
 
+import contextlib
 import itertools
-import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
 
 import pyarrow as pa
 
-from pipeline.files import BATCH_ROWS
+from pipeline.files import BATCH_ROWS, rechunk
 from schemas.options import IngestOptions, Source
+from schemas.shapes import Shape
 
-from . import readers, shapes
-from .opening import IngestError, blocks, open_bytes
+from . import readers
+from .delimited import Dialect, delimited, dialect_of
+from .detect import Detected, readings
+from .documents import records_in
+from .encoding import encoding_of, to_utf8
+from .opening import Blocks, IngestError, Member, is_workbook, members
 from .parsing import BOM, Fault, parse
-from .readers import Entry
-from .rows import table
+from .readers import Entry, Lines
+from .recipes import recipe
+from .rows import Row, rejected, table
+from .shapes import not_an_object, rows_of
+from .tables import batches, dataset_folder, is_dataset_folder, table_entries, table_kind, workbook
 
 __all__ = ["IngestError", "ingest"]
 
 #: Bytes that are looked at to decide what a file is.
 HEAD = 1 << 16
+#: Records that are looked at to decide what shape a file's records have.
+SAMPLE = 1000
+
+T = TypeVar("T")
 
 
 def ingest(path: Path, origin: str, source: Source, options: IngestOptions = IngestOptions()) -> Iterator[pa.Table]:
     """The records of a file in their order, as tables of at most 8192 rows with the columns of INGESTED.
 
-    `origin`: the file's name below raw/. It begins the `origin` of each row, which goes on with the line
-    (`sample/a.jsonl:17`; of CSV the line on which the record starts) or the index in an array (`sample/b.json[3]`).
+    `origin`: the file's name below raw/. It begins the `origin` of each row, which goes on with the member of an
+    archive (`!b.jsonl`), then the line (`sample/a.jsonl:17`; of CSV the line on which the record starts) or the index
+    in an array (`sample/b.json[3]`), then the exchange of a conversation that gives several rows (`/2`).
     A record that cannot be read or mapped is a rejected row with the record's text in `raw`.
-    Raises IngestError where the file itself cannot be read.
+    Raises IngestError where the file itself cannot be read, or fits no shape or several.
     """
-    entries = _entries(path)
-    while batch := list(itertools.islice(entries, BATCH_ROWS)):
-        yield table([shapes.columns(entry) for entry in batch], origin, source.name)
+    tables = (
+        found for reading in readings_of(path, source, options) for found in _tables(reading, origin, source, options)
+    )
+    yield from rechunk(tables)
 
 
-def _entries(path: Path) -> Iterator[Entry]:
-    with open_bytes(path) as stream:
-        head = stream.read(HEAD)
-        data = itertools.chain([head], blocks(stream))
-        text = head.removeprefix(BOM).lstrip()
-        if text[:1] == b"[" or (text[:1] == b"{" and not _is_json_lines(text)):
-            yield from readers.json_values(data)
-        elif text[:1] == b"{":
-            for lines in readers.lines_of(data):
-                yield from readers.json_lines(lines)
+class Reading(NamedTuple):
+    """How one stream of a file is read, and what that gives."""
+
+    place: str  # "" or "!member"
+    encoding: str
+    reader: str
+    entries: Iterator[Entry]
+    blocks: Blocks | None = None
+
+
+def readings_of(path: Path, source: Source, options: IngestOptions) -> Iterator[Reading]:
+    """The reading of each stream of a file or folder."""
+    if path.is_dir():
+        if not is_dataset_folder(path):
+            raise IngestError(f"{path} is a folder, and not one that `datasets` saved: name the files in it by a glob")
+        yield Reading("", "binary", "datasets folder", dataset_folder(path))
+        return
+    for member in members(path):
+        if member.path and is_workbook(path):
+            yield Reading("", "binary", "Excel", workbook(path))
         else:
-            yield from readers.delimited(readers.lines_of(data), *_dialect(text))
+            yield _read(path, member, source, options)
+
+
+def _read(path: Path, member: Member, source: Source, options: IngestOptions) -> Reading:
+    head = Blocks(member, HEAD).head()
+    kind = table_kind(head)
+    if kind:
+        return Reading(member.place, "binary", kind, table_entries(batches(member, kind)))
+    encoding = source.encoding
+    if encoding == "auto":
+        with contextlib.closing(iter(Blocks(member))) as looked_at:
+            encoding = encoding_of(looked_at)
+    blocks = Blocks(member)
+    data = to_utf8(blocks, encoding)
+
+    def read(reader: str, entries: Iterable[Entry]) -> Reading:
+        return Reading(member.place, encoding, reader, iter(entries), blocks)
+
+    def faults(dialect: Dialect) -> int:
+        # Whether quotes have a meaning in a TSV file shows only where they stand: a first look at all of it.
+        again = readers.lines_of(to_utf8(Blocks(member), encoding), limit)
+        return sum(entry.fault is not None for entry in delimited(again, dialect))
+
+    text, data = _peek_bytes(data)
+    limit = options.max_record_bytes
+    start = text.replace(BOM, b"").lstrip()[:1]
+    reader = source.reader
+    if reader == "auto":
+        if start in (b"[", b"{"):
+            reader = "jsonl" if start == b"{" and _is_json_lines(text) else "json"
+        elif not start:
+            entries = [Entry(":1", None, b"", (), Fault("empty-file", "the file holds nothing"))]
+            return read("text", entries)
+    if reader == "json":
+        return read("JSON", _documents(readers.json_values(data, limit)))
+    lines = readers.lines_of(data, limit)
+    if reader == "jsonl":
+        return read("JSON Lines", _flat(readers.json_lines, lines))
+    names = source.header or (recipe(source.recipe).header if source.recipe else ())
+    sample = text[: text.rfind(b"\n") + 1] or text
+    sample_text = sample.replace(BOM, b"").decode("utf-8", "surrogateescape")
+    dialect = dialect_of(sample_text, {"csv": ",", "tsv": "\t"}.get(reader), names)
+    if dialect is None:
+        begin = sample_text[:40].splitlines()[0]
+        raise IngestError(
+            f"{path}{member.place}: neither JSON nor a table: it begins with {begin!r}; "
+            'say `reader = "csv"`, "tsv", "json" or "jsonl" in the source if it is one of them'
+        )
+    if dialect.delimiter == "\t":
+        dialect = min((dialect._replace(quoted=quoted) for quoted in (True, False)), key=faults)
+    return read(f"delimited text ({dialect})", delimited(lines, dialect))
+
+
+def _flat(read: Callable[[Lines], Iterator[Entry]], lines: Iterable[Lines]) -> Iterator[Entry]:
+    for some in lines:
+        yield from read(some)
+
+
+def _peek_bytes(data: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
+    """The first HEAD bytes, and the data from its beginning."""
+    held: list[bytes] = []
+    size = 0
+    for block in data:
+        held.append(block)
+        size += len(block)
+        if size >= HEAD:
+            break
+    return b"".join(held)[:HEAD], itertools.chain(held, data)
 
 
 def _is_json_lines(head: bytes) -> bool:
     """Whether lines are records: the first is a value by itself, or at least no value goes on over it."""
+    head = head.removeprefix(BOM).lstrip()
     for text in (head.split(b"\n", 1)[0], head[: readers.end_of_value(head, 0)]):
         try:
             parse(text)
@@ -60,8 +153,61 @@ def _is_json_lines(head: bytes) -> bool:
     return True
 
 
-def _dialect(head: bytes) -> tuple[str, bool]:
-    """The delimiter that the header line holds most of, and whether cells may be quoted."""
-    header = re.split(rb"[\r\n]", head, maxsplit=1)[0]
-    delimiter = max([b",", b"\t", b";", b"|"], key=header.count)
-    return delimiter.decode(), True
+def _documents(entries: Iterator[Entry]) -> Iterator[Entry]:
+    """The same entries; where the file is one object that holds records, those."""
+    first = next(entries, None)
+    if first is None:
+        return
+    second = next(entries, None)
+    if second is None and isinstance(first.value, dict):
+        inside = records_in(first.value, lambda record: bool(readings(record)))
+        if inside:
+            for place, record in inside[1]:
+                yield Entry(place, record, None, first.fixes)
+            return
+    yield first
+    if second:
+        yield second
+    yield from entries
+
+
+def _tables(reading: Reading, origin: str, source: Source, options: IngestOptions) -> Iterator[pa.Table]:
+    entries = reading.entries
+    shape = source.shape or (recipe(source.recipe).shape if source.recipe else None)
+    choose: Callable[[Entry], Shape]
+    if shape is None:
+        sample = list(itertools.islice(entries, SAMPLE))
+        entries = itertools.chain(sample, entries)
+        try:
+            detected = Detected([entry.value for entry in sample])
+        except Fault as fault:
+            raise IngestError(f"{origin}{reading.place}: {fault.detail}") from None
+        choose = _chooser(detected)
+    else:
+        choose = _constant(shape)
+    rows = itertools.chain.from_iterable(_rows(entry, choose, options) for entry in entries)
+    place = origin + reading.place
+    while batch := list(itertools.islice(rows, BATCH_ROWS)):
+        yield table(batch, place, source.name)
+    if reading.blocks and reading.blocks.fault:
+        yield table([rejected(Entry(":end", None, b""), reading.blocks.fault)], place, source.name)
+
+
+def _constant(shape: Any) -> Callable[[Entry], Any]:
+    return lambda _: shape
+
+
+def _chooser(detected: Detected) -> Callable[[Entry], Shape]:
+    return lambda entry: detected.of(entry.value)
+
+
+def _rows(entry: Entry, choose: Callable[[Entry], Shape], options: IngestOptions) -> list[Row]:
+    if entry.fault:
+        return [rejected(entry, entry.fault)]
+    if not isinstance(entry.value, dict):
+        return [rejected(entry, not_an_object(entry.value))]
+    try:
+        shape = choose(entry)
+    except Fault as fault:
+        return [rejected(entry, fault)]
+    return rows_of(entry, shape, options.turns)

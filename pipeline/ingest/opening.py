@@ -1,41 +1,135 @@
-"""A file to a stream of bytes: whatever it is packed in, decided by its first bytes and not by its name."""
+"""A file to streams of bytes: whatever it is packed in, decided by its first bytes and not by its name."""
 
 import bz2
+import contextlib
 import gzip
+import io
 import lzma
-from collections.abc import Iterator
+import re
+import zipfile
+import zlib
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, NamedTuple, cast
+
+import pyarrow as pa
+
+from .parsing import Fault
 
 BLOCK = 1 << 22
+#: A packed file may unpack to so many bytes, or to so many times its size, whichever is more.
+BOMB_BYTES, BOMB_RATIO = 1 << 30, 200
 
 
 class IngestError(Exception):
     """A file that cannot be read at all, or not without being told how. The message names it and the remedy."""
 
 
-def open_bytes(path: Path) -> IO[bytes]:
-    """The file's content as a stream, uncompressed (.gz, .bz2, .xz by their magic bytes)."""
+class Member(NamedTuple):
+    """One stream of a file: the file itself, or a member of an archive."""
+
+    place: str  # how `origin` goes on after the file's name: "" or "!member.jsonl"
+    open: Callable[[], contextlib.AbstractContextManager[IO[bytes]]]
+    size: int  # packed
+    path: Path | None = None  # of a file that is not packed: it can be mapped
+
+
+MAGIC: dict[bytes, Callable[[IO[bytes]], IO[bytes]]] = {
+    b"\x1f\x8b": lambda stream: cast(IO[bytes], gzip.GzipFile(fileobj=stream)),
+    b"BZh": lambda stream: cast(IO[bytes], bz2.BZ2File(stream)),
+    b"\xfd7zXZ\x00": lambda stream: cast(IO[bytes], lzma.LZMAFile(stream)),  # noqa: SIM115
+    b"\x28\xb5\x2f\xfd": lambda stream: cast(IO[bytes], pa.CompressedInputStream(stream, "zstd")),
+}
+DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, RuntimeError, NotImplementedError)
+
+
+@contextlib.contextmanager
+def unpacked(packed: IO[bytes]) -> Iterator[IO[bytes]]:
+    """The stream, uncompressed if its first bytes say that it is .gz, .bz2, .xz or .zst."""
+    with packed, io.BufferedReader(cast(io.RawIOBase, packed), BLOCK) as stream:
+        head = stream.peek(6)
+        for magic, unpack in MAGIC.items():
+            if head.startswith(magic):
+                with unpack(stream) as plain:
+                    yield plain
+                return
+        yield stream
+
+
+def members(path: Path) -> Iterator[Member]:
+    """The file, or the members of a .zip in their order (none is written to disk). Raises IngestError."""
     try:
         with path.open("rb") as file:
-            magic = file.read(6)
-        if magic[:2] == b"\x1f\x8b":
-            return cast(IO[bytes], gzip.open(path, "rb"))
-        if magic[:3] == b"BZh":
-            return bz2.open(path, "rb")
-        if magic == b"\xfd7zXZ\x00":
-            return lzma.open(path, "rb")
-        return path.open("rb")
+            head = file.read(6)
+            size = path.stat().st_size
+            if head[:4] != b"PK\x03\x04" or is_workbook(path):
+                packed = any(head.startswith(magic) for magic in MAGIC)
+                yield Member("", lambda: unpacked(path.open("rb")), size, None if packed else path)
+                return
     except OSError as error:
         raise IngestError(f"{path}: {error.strerror or error}: check that it exists and may be read") from error
+    with zipfile.ZipFile(path) as archive:
+        for info in archive.infolist():
+            hidden = any(part.startswith((".", "__MACOSX")) for part in info.filename.split("/"))
+            if not info.is_dir() and not hidden:
+                yield Member(f"!{info.filename}", _opener(archive, info), info.compress_size)
 
 
-def blocks(stream: IO[bytes], size: int = BLOCK) -> Iterator[bytes]:
-    """The stream in pieces of about `size` bytes."""
-    while block := stream.read(size):
-        yield block
+def _opener(
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo
+) -> Callable[[], contextlib.AbstractContextManager[IO[bytes]]]:
+    return lambda: unpacked(archive.open(info))
+
+
+def is_workbook(path: Path) -> bool:
+    """Whether a file is an Excel workbook: a zip archive of a certain content."""
+    with path.open("rb") as file:
+        if file.read(4) != b"PK\x03\x04":
+            return False
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return "xl/workbook.xml" in archive.namelist()
+    except zipfile.BadZipFile as error:
+        raise IngestError(f"{path}: begins like a zip archive and is none ({error}): copy it again") from error
+
+
+class Blocks:
+    """A member's bytes in pieces. Where they cannot be read to the end, iteration stops and `fault` says why."""
+
+    def __init__(self, member: Member, size: int = BLOCK) -> None:
+        self.member = member
+        self.size = size
+        self.fault: Fault | None = None
+
+    def head(self) -> bytes:
+        """The first `size` bytes, fewer where there are no more."""
+        with contextlib.closing(iter(self)) as blocks:
+            return next(blocks, b"")
+
+    def __iter__(self) -> Generator[bytes, None, None]:
+        read = 0
+        limit = max(BOMB_BYTES, BOMB_RATIO * self.member.size)
+        try:
+            with self.member.open() as stream:
+                while block := stream.read(self.size):
+                    yield block
+                    read += len(block)
+                    if self.member.path is None and read > limit:
+                        self.fault = Fault(
+                            "size-bomb",
+                            f"{self.member.size} packed bytes gave more than {read}: reading stopped here; "
+                            "unpack the file yourself if that is right",
+                        )
+                        return
+        except DAMAGED as error:
+            self.fault = Fault("damaged", f"the file cannot be read beyond byte {read} ({error}): copy it again")
+
+
+UNDECODABLE = re.compile(rb"\xed([\xb0-\xb3][\x80-\xbf])")
 
 
 def escaped(data: bytes) -> str:
     """Bytes as text, with those that are no UTF-8 written as \\xff."""
+    # A byte that another encoding could not decode arrives as the code point U+DC00 + byte (see `to_utf8`).
+    data = UNDECODABLE.sub(lambda found: b"\\x%02x" % (((found[1][0] & 0x0F) << 6 | found[1][1] & 0x3F) & 0xFF), data)
     return data.decode("utf-8", "backslashreplace")

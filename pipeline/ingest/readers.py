@@ -1,6 +1,5 @@
-"""Bytes to records: JSON of every framing and delimited text, streamed. A broken record is an entry like any other."""
+"""Bytes to records: JSON of every framing, streamed. A broken record is an entry like any other."""
 
-import csv
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
@@ -18,7 +17,7 @@ class Entry(NamedTuple):
 
     place: str  # how `origin` goes on after the file's name: ":17", "[3]"
     value: Any
-    raw: bytes  # the record as it stands in the file (UTF-8)
+    raw: bytes | None  # the record as it stands in the file (UTF-8); None in a table, where it has no text
     fixes: tuple[str, ...] = ()
     fault: Fault | None = None
 
@@ -201,58 +200,3 @@ def _more(data: bytes, at: int, source: Iterator[bytes]) -> tuple[bytes, int, bo
         if got >= wanted:
             return b"".join(held), 0, True
     return b"".join(held), 0, False
-
-
-def delimited(lines: Iterable[Lines], delimiter: str, quoted: bool) -> Iterator[Entry]:
-    """The records of CSV or TSV below a header line, as objects of strings."""
-    header: list[str] | None = None
-    for number, raw, cells, fault in _records(lines, delimiter, quoted):
-        place = f":{number}"
-        text = raw.rstrip("\r\n").encode("utf-8", "surrogateescape")
-        if fault:
-            yield Entry(place, None, text, (), fault)
-        elif not any(cells):
-            continue
-        elif any(_broken(cell) for cell in cells):
-            yield Entry(place, None, text, (), Fault("undecodable", "the row holds bytes that are not UTF-8"))
-        elif header is None:
-            header = cells
-        elif len(cells) != len(header):
-            detail = f"{len(cells)} cells where the header has {len(header)}: quote a cell that holds {delimiter!r}"
-            yield Entry(place, None, text, (), Fault("wrong-cell-count", detail))
-        else:
-            yield Entry(place, dict(zip(header, cells, strict=True)), text)
-
-
-def _broken(cell: str) -> bool:
-    return not cell.isascii() and any("\ud800" <= character <= "\udfff" for character in cell)
-
-
-def _records(
-    blocks: Iterable[Lines], delimiter: str, quoted: bool
-) -> Iterator[tuple[int, str, list[str], Fault | None]]:
-    """(line on which it starts, its text, its cells, fault) of each record."""
-    taken: list[str] = []
-
-    def lines() -> Iterator[str]:
-        for block in blocks:
-            for line in LINE.findall(block.data):
-                taken.append(line.removeprefix(BOM).decode("utf-8", "surrogateescape"))
-                yield taken[-1]
-
-    csv.field_size_limit(MAX_RECORD)
-    reader = csv.reader(
-        lines(), delimiter=delimiter, strict=True, quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
-    )
-    number = 1
-    while True:
-        try:
-            cells = next(reader)
-            fault = None
-        except StopIteration:
-            return
-        except csv.Error as error:
-            cells, fault = [], Fault("invalid-csv", f"{error}: check the quotes of this row")
-        yield number, "".join(taken), cells, fault
-        number += len(taken)
-        taken.clear()

@@ -8,7 +8,7 @@ import pyarrow as pa
 from schemas.columns import INGESTED
 
 from .opening import escaped
-from .parsing import Fault
+from .parsing import Fault, dumps
 from .readers import Entry
 
 
@@ -30,9 +30,8 @@ class Row(NamedTuple):
 
 def rejected(entry: Entry, fault: Fault, **known: Any) -> Row:
     """The row of a record that could not be read or mapped, with the record's text in `raw`."""
-    return Row(
-        entry.place, raw=escaped(entry.raw), reason=fault.reason, detail=fault.detail, fixes=entry.fixes, **known
-    )
+    raw = dumps(entry.value) if entry.raw is None else escaped(entry.raw)
+    return Row(entry.place, raw=raw, reason=fault.reason, detail=fault.detail, fixes=entry.fixes, **known)
 
 
 def table(rows: Sequence[Row], origin: str, source: str) -> pa.Table:

@@ -1,10 +1,30 @@
-"""Records to rows: one small pure function per shape."""
+"""Records to rows: one small pure function per shape (`schemas.shapes` says what each is)."""
 
+import re
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
+
+from schemas.shapes import (
+    Articles,
+    Columns,
+    Conversation,
+    Delimited,
+    Instances,
+    Pairs,
+    Preference,
+    Questions,
+    Shape,
+    Template,
+    Turns,
+)
 
 from .parsing import Fault, Number, dumps
 from .readers import Entry
 from .rows import Row, rejected
+from .transcripts import STYLES, Turn, turns_of
+from .turns import Exchange, exchanges
+
+Record = dict[str, Any]
 
 #: What people and machine translators write where a task has no input, without brackets, quotes, spaces and case.
 NO_INPUT = frozenset(
@@ -22,7 +42,7 @@ NO_INPUT = frozenset(
     ]
 )
 AROUND = " \t\r\n<>[](){}\"'`.。_-"
-LONGEST_NO_INPUT = 32
+LONGEST_NO_INPUT = 48  # bytes
 
 
 def says_no_input(text: str) -> bool:
@@ -30,6 +50,23 @@ def says_no_input(text: str) -> bool:
     if not text or len(text) > LONGEST_NO_INPUT:
         return False
     return text.strip(AROUND).replace(" ", "").casefold() in NO_INPUT
+
+
+def rows_of(entry: Entry, shape: Shape, turns: Turns = "all") -> list[Row]:
+    """The rows of one entry: at least one, rejected where the entry is faulty or the shape does not fit it."""
+    if entry.fault:
+        return [rejected(entry, entry.fault)]
+    if not isinstance(entry.value, dict):
+        return [rejected(entry, not_an_object(entry.value))]
+    try:
+        rows: list[Row] = SHAPES[shape.kind](entry, shape, turns)
+    except Fault as fault:
+        return [rejected(entry, fault)]
+    return rows
+
+
+def not_an_object(value: Any) -> Fault:
+    return Fault("not-an-object", f"the record is {kind(value)}, not an object with named fields")
 
 
 def kind(value: object) -> str:
@@ -45,35 +82,344 @@ def kind(value: object) -> str:
     return "null" if value is None else "a text"
 
 
-def text_of(record: dict[str, Any], key: str | None) -> str | None:
-    """The text under a key, None where it is missing or null. Raises Fault (not-text) for any other value."""
-    value = record.get(key) if key is not None else None
+def at(record: Any, path: str | None) -> Any:
+    """The value under a key or a dotted path, None where there is none."""
+    if not path:
+        return None
+    if isinstance(record, dict):
+        if path in record:
+            return record[path]
+        head, _, rest = path.partition(".")
+        return at(record[head], rest) if rest and head in record else None
+    if isinstance(record, list):
+        head, _, rest = path.partition(".")
+        if head.isdigit() and int(head) < len(record):
+            return at(record[int(head)], rest) if rest else record[int(head)]
+    return None
+
+
+def text_at(record: Any, path: str | None) -> str | None:
+    """The text under a path, None where it is missing or null. Raises Fault (not-text) for any other value."""
+    value = at(record, path)
     if value is None or isinstance(value, str):
         return value
-    raise Fault("not-text", f"`{key}` is {kind(value)}, not text: quote it in the file, or map another field")
+    raise Fault("not-text", f"`{path}` is {kind(value)}, not text: quote it in the file, or map another field")
 
 
-def columns(entry: Entry) -> Row:
-    """A record whose fields are the row's own."""
-    if entry.fault:
-        return rejected(entry, entry.fault)
-    record = entry.value
-    if not isinstance(record, dict):
-        detail = f"the record is {kind(record)}, not an object with named fields"
-        return rejected(entry, Fault("not-an-object", detail))
-    texts: dict[str, str | None] = {}
-    fault = None
-    for name in ("instruction", "input", "output"):
-        try:
-            texts[name] = text_of(record, name)
-        except Fault as found:
-            fault = fault or found
-    given = texts.get("input") or ""
-    if fault:
-        return rejected(entry, fault, instruction=texts.get("instruction"), input=given, output=texts.get("output"))
-    fixes = entry.fixes
+def list_at(record: Any, path: str) -> list[Any]:
+    """The list under a path, empty where it is missing or null. Raises Fault (not-a-list)."""
+    value = at(record, path)
+    if value is None:
+        return []
+    if isinstance(value, list):
+        return value
+    raise Fault("not-a-list", f"`{path}` is {kind(value)}, not a list: map another field")
+
+
+def without(record: Record, paths: Sequence[str | None]) -> Record:
+    """The record less what stands under these paths: what is left for `meta`. Lists stay whole."""
+    left = dict(record)
+    for path in paths:
+        if not path:
+            continue
+        if path in left:
+            del left[path]
+            continue
+        head, _, rest = path.partition(".")
+        if isinstance(left.get(head), dict):
+            inner = without(left[head], [rest])
+            if inner:
+                left[head] = inner
+            else:
+                del left[head]
+    return left
+
+
+def row(
+    entry: Entry,
+    others: Record,
+    instruction: str | None,
+    given: str | None,
+    output: str | None,
+    *,
+    place: str = "",
+    system: str | None = None,
+    history: Sequence[dict[str, str]] = (),
+    fixes: Sequence[str] = (),
+) -> Row:
+    """One row: the sentinels of "no input" become "", the fields that no column took become `meta`."""
+    given = given or ""
     if says_no_input(given):
         given, fixes = "", (*fixes, "no-input")
-    others = {key: value for key, value in record.items() if key not in ("instruction", "input", "output")}
     meta = dumps(others) if others else None
-    return Row(entry.place, texts["instruction"], given, texts["output"], meta=meta, fixes=fixes)
+    return Row(
+        entry.place + place, instruction, given, output, system or None, history, meta, fixes=(*entry.fixes, *fixes)
+    )
+
+
+def numbered(number: int, count: int) -> str:
+    """What `origin` ends in where a record gives several rows."""
+    return f"/{number}" if count > 1 else ""
+
+
+def columns(entry: Entry, shape: Columns, turns: Turns) -> list[Row]:
+    record = entry.value
+    texts: dict[str, str | None] = {}
+    fault = None
+    for name in ("instruction", "input", "output", "system"):
+        try:
+            texts[name] = text_at(record, getattr(shape, name))
+        except Fault as found:
+            fault = fault or found
+    if fault:
+        texts["input"] = texts.get("input") or ""
+        return [rejected(entry, fault, **texts)]
+    history = []
+    for number, pair in enumerate(list_at(record, shape.history) if shape.history else [], 1):
+        match pair:
+            case [str(user), str(assistant)]:
+                history.append({"user": user, "assistant": assistant})
+            case _:
+                raise Fault("not-text", f"exchange {number} of `{shape.history}` is no pair of texts")
+    others = without(record, [shape.instruction, shape.input, shape.output, shape.system, shape.history])
+    return [
+        row(
+            entry,
+            others,
+            texts["instruction"],
+            texts["input"],
+            texts["output"],
+            system=texts["system"],
+            history=history,
+        )
+    ]
+
+
+def from_exchanges(
+    entry: Entry, system: str | None, found: Sequence[Exchange], others: Record, turns: Turns
+) -> Iterator[Row]:
+    """A row per exchange, or of the first or last alone. A question that nobody answered is a rejected row."""
+    numbers = {"all": range(len(found)), "first": range(1), "last": range(len(found) - 1, len(found))}[turns]
+    for number in numbers:
+        said = found[number]
+        given = row(
+            entry,
+            others,
+            said.question,
+            said.context,
+            said.answer,
+            place=numbered(number + 1, len(found)),
+            system=system,
+            history=said.history,
+            fixes=said.fixes,
+        )
+        if said.answer is None:
+            fault = Fault("no-answer", "the conversation ends with a question that nobody answers")
+            bad = rejected(entry, fault)
+            given = given._replace(raw=bad.raw, reason=bad.reason, detail=bad.detail, meta=None)
+        yield given
+
+
+def spoken(turns: list[Any], role: str, text: str) -> tuple[list[Turn], list[Record]]:
+    """(role, text) of each turn, and what else each turn says. Raises Fault."""
+    said: list[Turn] = []
+    extras: list[Record] = []
+    for number, turn in enumerate(turns, 1):
+        if not isinstance(turn, dict):
+            raise Fault("not-an-object", f"turn {number} is {kind(turn)}, not an object with `{role}` and `{text}`")
+        name, value = turn.get(role), turn.get(text)
+        if not isinstance(name, str):
+            raise Fault("unknown-role", f"`{role}` of turn {number} is {kind(name)}, no name of a role")
+        if not isinstance(value, str):
+            raise Fault("not-text", f"`{text}` of turn {number} is {kind(value)}, not text")
+        said.append((name, value))
+        extras.append({key: item for key, item in turn.items() if key not in (role, text) and item is not None})
+    return said, extras
+
+
+def conversation(entry: Entry, shape: Conversation, turns: Turns) -> list[Row]:
+    record = entry.value
+    said, extras = spoken(list_at(record, shape.turns), shape.role, shape.text)
+    system, found = exchanges(said, shape.roles)
+    prompt = text_at(record, shape.system)
+    others = without(record, [shape.turns, shape.system])
+    if any(extras):
+        others[shape.turns] = extras
+    both = "\n".join(text for text in (prompt, system) if text)
+    return list(from_exchanges(entry, both, found, others, turns))
+
+
+def delimited(entry: Entry, shape: Delimited, turns: Turns) -> list[Row]:
+    text = text_at(entry.value, shape.text) or ""
+    cut = turns_of(text)
+    if cut is None:
+        known = ", ".join(style.name for style in STYLES)
+        raise Fault("no-delimiters", f"`{shape.text}` holds no question and answer between known delimiters ({known})")
+    system, found = exchanges(cut[1], {})
+    return list(from_exchanges(entry, system, found, without(entry.value, [shape.text]), turns))
+
+
+def _said(value: Any, role: str, path: str | None) -> list[Turn]:
+    """The turns that one field of a preference record stands for: a text, a {from, value}, a list of those."""
+    if value is None:
+        return []
+    if isinstance(value, str):
+        cut = turns_of(value)
+        return cut[1] if cut else [(role, value)]
+    names = (
+        ("role", "content")
+        if "role" in (value[0] if isinstance(value, list) and value else value)
+        else ("from", "value")
+    )
+    if isinstance(value, dict):
+        return spoken([value], *names)[0]
+    if isinstance(value, list):
+        return spoken(value, *names)[0]
+    raise Fault("not-text", f"`{path}` is {kind(value)}: neither a text nor turns")
+
+
+def preference(entry: Entry, shape: Preference, turns: Turns) -> list[Row]:
+    record = entry.value
+    prompt = _said(at(record, shape.prompt), "user", shape.prompt)
+    chosen = _said(at(record, shape.chosen), "assistant", shape.chosen)
+    rejected_turns = _said(at(record, shape.rejected), "assistant", shape.rejected)
+    if len(chosen) > 1:
+        # The answer comes with its whole conversation: the prompt is what both begin with.
+        if rejected_turns and chosen[0] != rejected_turns[0]:
+            raise Fault(
+                "different-prompts",
+                f"`{shape.chosen}` and `{shape.rejected}` do not begin alike: one has another prompt",
+            )
+        prompt = []
+    elif not prompt:
+        raise Fault("no-prompt", f"`{shape.chosen}` is an answer alone: name the field of its prompt in the shape")
+    context = _said(at(record, shape.context), "user", shape.context) if shape.context else []
+    system, found = exchanges([*context, *prompt, *chosen], {})
+    both = "\n".join(text for text in (text_at(record, shape.system), system) if text)
+    others = without(record, [shape.chosen, shape.context, shape.system])
+    # Only the last answer was preferred. What came before it is its history.
+    last = found[-1]._replace(fixes=found[-1].fixes)
+    return list(from_exchanges(entry, both, [last], others, "all"))
+
+
+def instances(entry: Entry, shape: Instances, turns: Turns) -> list[Row]:
+    record = entry.value
+    tasks = list_at(record, shape.instances)
+    if not tasks:
+        raise Fault("no-turns", f"`{shape.instances}` is empty")
+    instruction = text_at(record, shape.instruction)
+    rest = without(record, [shape.instruction, shape.instances])
+    return [
+        row(
+            entry,
+            {**rest, **without(task, ["input", "output"])} if isinstance(task, dict) else rest,
+            instruction,
+            text_at(task, "input"),
+            text_at(task, "output"),
+            place=numbered(number, len(tasks)),
+        )
+        for number, task in enumerate(tasks, 1)
+    ]
+
+
+def pairs(entry: Entry, shape: Pairs, turns: Turns) -> list[Row]:
+    record = entry.value
+    questions, answers = list_at(record, shape.questions), list_at(record, shape.answers)
+    if len(questions) != len(answers) or not questions:
+        raise Fault(
+            "unequal-lists",
+            f"{len(questions)} `{shape.questions}` and {len(answers)} `{shape.answers}`: which answers which?",
+        )
+    others = without(record, [shape.questions, shape.answers])
+    return [
+        row(
+            entry,
+            others,
+            text_at(questions, str(number)),
+            "",
+            text_at(answers, str(number)),
+            place=numbered(number + 1, len(questions)),
+        )
+        for number in range(len(questions))
+    ]
+
+
+def articles(entry: Entry, shape: Articles, turns: Turns) -> list[Row]:
+    record = entry.value
+    found = []
+    paragraphs = list_at(record, shape.paragraphs) if at(record, shape.paragraphs) is not None else [record]
+    for paragraph in paragraphs:
+        context = text_at(paragraph, "context")
+        for question in list_at(paragraph, "qas"):
+            answer = at(question, "answers.0.text") or at(question, "answer.text") or at(question, "answer")
+            found.append((question, context, answer if isinstance(answer, str) else None))
+    if not found:
+        raise Fault("no-turns", f"`{shape.paragraphs}` hold no question (`qas`)")
+    rest = without(record, [shape.paragraphs, "context", "qas"])
+    return [
+        row(
+            entry,
+            {**rest, **without(question, ["question"])},
+            text_at(question, "question"),
+            context,
+            answer,
+            place=numbered(number, len(found)),
+        )
+        for number, (question, context, answer) in enumerate(found, 1)
+    ]
+
+
+def questions(entry: Entry, shape: Questions, turns: Turns) -> list[Row]:
+    asked = list_at(entry.value, shape.questions)
+    detail = f"`{shape.questions}` holds {len(asked)} questions and no field answers them: this is an evaluation set"
+    return [rejected(entry, Fault("no-answer", detail), instruction=text_at(asked, "0"))]
+
+
+FIELD = re.compile(r"\{([^{}]+)\}")
+
+
+def template(entry: Entry, shape: Template, turns: Turns) -> list[Row]:
+    record = entry.value
+    used: list[str] = []
+
+    def word(match: re.Match[str]) -> str:
+        path = match[1]
+        value = at(record, path)
+        if value is None:
+            raise Fault("missing-field", f"`{path}`, which the template asks for, is missing or null")
+        said = _spelled(value, path)
+        if path in shape.labels:
+            if said not in shape.labels[path]:
+                known = ", ".join(shape.labels[path])
+                raise Fault("unknown-label", f"`{path}` is {said!r}: the template words only {known}")
+            return shape.labels[path][said]
+        if isinstance(value, str):
+            used.append(path)
+        return said
+
+    instruction = FIELD.sub(word, shape.instruction)
+    given, output = FIELD.sub(word, shape.input), FIELD.sub(word, shape.output)
+    return [row(entry, without(record, used), instruction, given, output)]
+
+
+def _spelled(value: Any, path: str) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return ", ".join(value)
+    if isinstance(value, list | dict):
+        raise Fault("not-text", f"`{path}` is {kind(value)}: name a field inside it")
+    return dumps(value)
+
+
+SHAPES: dict[str, Callable[..., list[Row]]] = {
+    "columns": columns,
+    "conversation": conversation,
+    "delimited": delimited,
+    "preference": preference,
+    "instances": instances,
+    "pairs": pairs,
+    "articles": articles,
+    "questions": questions,
+    "template": template,
+}

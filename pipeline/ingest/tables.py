@@ -1,0 +1,121 @@
+"""Records of files that are tables already: Parquet, Arrow, a `datasets` folder, Excel."""
+
+import datetime
+import decimal
+import io
+import json
+import math
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from .opening import IngestError, Member, escaped
+from .parsing import Number
+from .readers import Entry
+
+ROWS = 8192
+
+
+def table_kind(head: bytes) -> str | None:
+    """parquet, arrow or arrow-stream, by a file's first bytes; None for another file."""
+    if head[:4] == b"PAR1":
+        return "parquet"
+    if head[:6] == b"ARROW1":
+        return "arrow"
+    return "arrow-stream" if head[:4] == b"\xff\xff\xff\xff" else None
+
+
+def batches(member: Member, kind: str) -> Iterator[pa.RecordBatch]:
+    """The record batches of a table file. Raises pa.ArrowInvalid where it is damaged."""
+    with member.open() as stream:
+        source: Any = member.path if member.path else io.BytesIO(stream.read())
+    if kind == "parquet":
+        from pyarrow import parquet
+
+        with parquet.ParquetFile(source) as file:
+            yield from file.iter_batches(ROWS)
+        return
+    with pa.memory_map(str(source)) if member.path else pa.PythonFile(source) as opened:
+        if kind == "arrow":
+            reader = pa.ipc.open_file(opened)
+            for number in range(reader.num_record_batches):
+                yield reader.get_batch(number)
+        else:
+            yield from pa.ipc.open_stream(opened)
+
+
+def table_entries(found: Iterator[pa.RecordBatch], first: int = 0) -> Iterator[Entry]:
+    """One entry per row, placed by its number from `first`."""
+    for batch in found:
+        for small in range(0, len(batch), ROWS):
+            for record in batch.slice(small, ROWS).to_pylist():
+                yield _entry(f"[{first}]", record)
+                first += 1
+
+
+def _entry(place: str, record: dict[str, Any]) -> Entry:
+    fixes: list[str] = []
+    value = {key: _plain(item, fixes) for key, item in record.items()}
+    return Entry(place, value, None, tuple(dict.fromkeys(fixes)))
+
+
+def _plain(value: Any, fixes: list[str]) -> Any:
+    """A value of a table as a JSON value."""
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        if math.isnan(value):
+            fixes.append("nan-to-null")
+            return None
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, dict):
+        return {str(key): _plain(item, fixes) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item, fixes) for item in value]
+    if isinstance(value, bytes):
+        return escaped(value)
+    if isinstance(value, decimal.Decimal):
+        return Number(str(value)) if value.is_finite() else str(value)
+    if isinstance(value, datetime.date | datetime.time | datetime.datetime):
+        return value.isoformat()
+    return str(value)
+
+
+def is_dataset_folder(path: Path) -> bool:
+    return (path / "state.json").exists() or (path / "dataset_dict.json").exists()
+
+
+def dataset_folder(path: Path) -> Iterator[Entry]:
+    """The rows of a folder that `datasets` saved (`save_to_disk`), split by split."""
+    splits = path / "dataset_dict.json"
+    if splits.exists():
+        for split in json.loads(splits.read_text("utf-8"))["splits"]:
+            for entry in dataset_folder(path / split):
+                yield entry._replace(place=f"/{split}{entry.place}")
+        return
+    first = 0
+    for data in json.loads((path / "state.json").read_text("utf-8"))["_data_files"]:
+        file = path / data["filename"]
+        with file.open("rb") as opened:
+            kind = table_kind(opened.read(6)) or "arrow-stream"
+        for batch in batches(Member("", partial(file.open, "rb"), file.stat().st_size, file), kind):
+            yield from table_entries(iter([batch]), first)
+            first += len(batch)
+
+
+def workbook(path: Path) -> Iterator[Entry]:
+    """The rows of every sheet of an Excel workbook below its header row."""
+    import pandas
+
+    try:
+        sheets = pandas.read_excel(path, sheet_name=None, dtype=object, keep_default_na=False)
+    except ImportError as error:
+        raise IngestError(f"{path}: an Excel workbook needs openpyxl: pip install openpyxl") from error
+    for name, sheet in sheets.items():
+        inside = "" if len(sheets) == 1 else f"!{name}"
+        for number, record in enumerate(sheet.to_dict("records"), 2):
+            if any(value not in ("", None) for value in record.values()):
+                yield _entry(f"{inside}:{number}", {str(key): value for key, value in record.items()})

@@ -1,0 +1,110 @@
+"""The shapes of source records: how a record's fields become system, history, instruction, input and output.
+
+A field is named by its key, or by a dotted path into nested objects and lists: `body.messages`, `answers.text.0`.
+Where a field may be absent, None and "" both say that there is none (toml has no null).
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Role = Literal["system", "user", "assistant", "context"]
+Turns = Literal["all", "first", "last"]
+
+
+class Mapping(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Columns(Mapping):
+    """Each text is a field of its own."""
+
+    kind: Literal["columns"] = "columns"
+    instruction: str = "instruction"
+    output: str = "output"
+    input: str | None = "input"
+    system: str | None = None
+    #: Earlier turns: a list of [user, assistant] pairs.
+    history: str | None = None
+
+
+class Conversation(Mapping):
+    """A list of turns, each with a role and a text (sharegpt's from and value, OpenAI's role and content)."""
+
+    kind: Literal["conversation"] = "conversation"
+    turns: str = "conversations"
+    role: str = "from"
+    text: str = "value"
+    #: A field beside the turns that holds the system prompt.
+    system: str | None = None
+    #: Role names of this set that are not among the known ones.
+    roles: dict[str, Role] = {}
+
+
+class Delimited(Mapping):
+    """A transcript in one text: `### Human:`, `<usr>`, ChatML, Alpaca's `### Instruction:` and so on."""
+
+    kind: Literal["delimited"] = "delimited"
+    text: str = "text"
+
+
+class Preference(Mapping):
+    """A chosen and a rejected answer to one prompt. The chosen one becomes the output."""
+
+    kind: Literal["preference"] = "preference"
+    #: None: the prompt is what the two transcripts have in common.
+    prompt: str | None = "prompt"
+    chosen: str = "chosen"
+    rejected: str = "rejected"
+    #: Turns before the prompt.
+    context: str | None = None
+    system: str | None = None
+
+
+class Instances(Mapping):
+    """One instruction with a list of inputs and outputs (Self-Instruct)."""
+
+    kind: Literal["instances"] = "instances"
+    instruction: str = "instruction"
+    instances: str = "instances"
+
+
+class Pairs(Mapping):
+    """A list of questions and a list of answers of the same length."""
+
+    kind: Literal["pairs"] = "pairs"
+    questions: str = "questions"
+    answers: str = "outputs"
+
+
+class Articles(Mapping):
+    """Texts with questions about them, as SQuAD and KorQuAD nest them: paragraphs[].context and .qas[]."""
+
+    kind: Literal["articles"] = "articles"
+    paragraphs: str = "paragraphs"
+
+
+class Questions(Mapping):
+    """Questions without answers: an evaluation set. Nothing can be learned from it, so every record is rejected."""
+
+    kind: Literal["questions"] = "questions"
+    questions: str = "turns"
+
+
+class Template(Mapping):
+    """A labelled set, made an instruction by a template. `{field}` stands for the text of a field.
+
+    `labels` words the values of a field: labels.label."0" = "부정". A value that it lacks rejects the record.
+    """
+
+    kind: Literal["template"] = "template"
+    instruction: str
+    input: str = ""
+    output: str
+    labels: dict[str, dict[str, str]] = {}
+
+
+Shape = Annotated[
+    Columns | Conversation | Delimited | Preference | Instances | Pairs | Articles | Questions | Template,
+    Field(discriminator="kind"),
+]
