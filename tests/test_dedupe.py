@@ -1,7 +1,13 @@
-"""Exact duplicates, conflicts and shared outputs; the laws of dedupe."""
+"""Duplicates of every kind as cases; the laws of dedupe; near-duplicates against their plain definition."""
 
+import itertools
 import json
+import os
+import re
+import unicodedata
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from random import Random
 
 import pyarrow as pa
 import pytest
@@ -9,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.dedupe import apply, decide, dedupe, fingerprint
+from pipeline.dedupe.minhash import HASHES, Bands, choose_bands
 from schemas.columns import INGESTED
 from schemas.options import DedupeOptions
 
@@ -20,7 +27,17 @@ ROW = st.fixed_dictionaries(
     {"system": st.none() | SHORT, "instruction": SHORT, "input": SHORT, "output": SHORT},
     optional={"history": st.lists(st.fixed_dictionaries({"user": SHORT, "assistant": SHORT}), max_size=2)},
 )
-OPTIONS = st.builds(DedupeOptions)
+POLICY = st.sampled_from(["drop", "flag", "keep"])
+OPTIONS = st.builds(
+    DedupeOptions,
+    exact=POLICY,
+    conflict=POLICY,
+    near=POLICY,
+    near_prompt=POLICY,
+    keeper=st.sampled_from(["first", "longest"]),
+    threshold=st.sampled_from([0.5, 0.85, 1.0]),
+    numbers=st.booleans(),
+)
 
 
 def table_of(rows: list[dict]) -> pa.Table:
@@ -70,3 +87,144 @@ def test_a_bare_table_needs_no_origins() -> None:
     done = dedupe(pa.table({"instruction": ["가", "가"], "output": ["나", "나"]}))
     assert done["duplicate_of"].to_pylist() == [None, "#0"]
     assert done["origin"].null_count == 2
+
+
+WORDS = [
+    "서울",
+    "부산",
+    "날씨",
+    "오늘",
+    "어떻게",
+    "김치찌개",
+    "알려",
+    "주세요",
+    "왜",
+    "만들어",
+    "12개",
+    "7월",
+    "줘",
+    "ㅋㅋ",
+]
+PHRASE = st.lists(st.sampled_from(WORDS), min_size=1, max_size=9).map(" ".join)
+#: Rows that are often alike: a phrase, and what a writer changes in it.
+CHANGE = st.sampled_from(["", "!", "?", "요", " 네", "...", "ㅋㅋ"])
+
+
+@st.composite
+def alike_rows(draw: st.DrawFn) -> list[dict]:
+    phrases = draw(st.lists(PHRASE, min_size=1, max_size=3))
+    pick = st.sampled_from(phrases)
+    rows = draw(st.lists(st.tuples(pick, CHANGE, pick, CHANGE), max_size=16))
+    return [{"instruction": a + b, "input": "", "output": c + d} for a, b, c, d in rows]
+
+
+def bigrams(text: str) -> set[str]:
+    said = "".join(c for c in unicodedata.normalize("NFC", text).casefold() if c.isalnum())
+    return {said[at : at + 2] for at in range(max(1, len(said) - 1))}
+
+
+def likeness(one: str, other: str) -> float:
+    """The plain definition, written once more: 0 where numbers differ, else the Jaccard index of bigrams."""
+    if re.findall(r"\d+", one) != re.findall(r"\d+", other):
+        return 0.0
+    return len(bigrams(one) & bigrams(other)) / len(bigrams(one) | bigrams(other))
+
+
+@given(alike_rows())
+@settings(max_examples=60, deadline=None)
+def test_near_duplicates_are_those_of_the_definition(rows: list[dict]) -> None:
+    done = dedupe(table_of(rows), DedupeOptions(threshold=0.6, recall=0.999999)).to_pylist()
+    kept = [row for row in done if row["reject_reason"] is None]
+    by_origin = {row["origin"]: row for row in done}
+    for row in done:
+        if row["reject_reason"] == "near":
+            keeper = by_origin[row["duplicate_of"]]
+            alike = min(likeness(row[name], keeper[name]) for name in ("instruction", "output"))
+            assert keeper["reject_reason"] is None
+            assert row["similarity"] == pytest.approx(alike)
+            assert alike >= 0.6
+    for one, other in itertools.combinations(kept, 2):
+        assert min(likeness(one[name], other[name]) for name in ("instruction", "output")) < 0.6
+
+
+@given(alike_rows(), st.randoms(use_true_random=False))
+@settings(max_examples=40, deadline=None)
+def test_clusters_do_not_depend_on_the_order(rows: list[dict], random: Random) -> None:
+    table = table_of(rows)
+    order = random.sample(range(len(rows)), len(rows))
+
+    def partition(done: pa.Table) -> set[frozenset[str]]:
+        clusters: dict[str, set[str]] = {}
+        for row in done.to_pylist():
+            clusters.setdefault(row["cluster"] or row["origin"], set()).add(row["origin"])
+        return {frozenset(members) for members in clusters.values()}
+
+    assert partition(dedupe(table)) == partition(dedupe(table.take(pa.array(order, pa.int64()))))
+
+
+@given(alike_rows(), alike_rows())
+@settings(max_examples=30, deadline=None)
+def test_nothing_is_dropped_from_what_was_there_before(old: list[dict], new: list[dict]) -> None:
+    table = table_of(old + new)
+    decisions = decide(fingerprint(table), table, DedupeOptions(keeper="longest"), against=len(old))
+    assert decisions["reason"][: len(old)].null_count == len(old)
+
+
+def test_a_lower_threshold_decides_anew_over_the_same_fingerprints() -> None:
+    rows = [row("내일 서울 날씨를 자세하게 알려 주세요"), row("내일 부산 날씨를 자세하게 알려 주세요")]
+    table = table_of(rows)
+    prints = fingerprint(table)
+    assert decide(prints, table)["reason"].to_pylist() == [None, None]
+    assert decide(prints, table, DedupeOptions(threshold=0.6))["reason"].to_pylist() == [None, "near"]
+
+
+def row(instruction: str, output: str = "네, 그럴게요.") -> dict:
+    return {"instruction": instruction, "input": "", "output": output}
+
+
+def test_a_crowd_of_equal_sketches_is_bounded_and_leaves_one() -> None:
+    table = table_of([row("정말 재미있는 영화였어요" + "!" * n) for n in range(300)])
+    done = dedupe(table)
+    assert done["reject_reason"].to_pylist() == [None] + ["near"] * 299
+    assert set(done["cluster"].to_pylist()) == {"a:1"}
+    report = json.loads(decide(fingerprint(table), table).schema.metadata[b"report"])
+    assert report["skipped"] > 0
+
+
+def test_a_chain_keeps_every_other_link() -> None:
+    """Of A ~ B ~ C where A and C are not alike, B goes and C stays: it is like nothing that was kept."""
+    texts = ["가나다라마바사아자차", "나다라마바사아자차카", "다라마바사아자차카타", "라마바사아자차카타파"]
+    done = dedupe(table_of([row(text) for text in texts]), DedupeOptions(threshold=0.8, recall=0.9999))
+    assert done["reject_reason"].to_pylist() == [None, "near", None, "near"]
+    assert done["duplicate_of"].to_pylist() == [None, "a:1", None, "a:3"]
+    assert done["cluster"].to_pylist() == ["a:1"] * 4
+
+
+def test_bytes_do_not_depend_on_the_workers() -> None:
+    table = table_of([row(f"{place} {word} {ending}") for place in WORDS for word in WORDS for ending in ("요", "")])
+    parts = [table.slice(at, 50) for at in range(0, len(table), 50)]
+    with ThreadPoolExecutor(2) as pool:
+        prints = pa.concat_tables(pool.map(fingerprint, parts))
+    assert prints.equals(fingerprint(table))
+    assert decide(prints, pa.concat_tables(parts)).equals(decide(fingerprint(table), table))
+
+
+def test_the_curve_finds_what_is_at_the_threshold() -> None:
+    for threshold in (0.5, 0.7, 0.85, 0.95):
+        bands = choose_bands(threshold, 0.99)
+        assert bands.bands * bands.rows <= HASHES
+        assert bands.chance(threshold) >= 0.99
+        longer = Bands(HASHES // (bands.rows + 1), bands.rows + 1)
+        assert longer.chance(threshold) < 0.99
+
+
+@pytest.mark.skipif("KO_INSTRUCT_DATA" not in os.environ, reason="KO_INSTRUCT_DATA is not set")
+def test_records_that_stand_in_two_files() -> None:
+    folder = Path(os.environ["KO_INSTRUCT_DATA"])
+    parts = [json.loads(folder.joinpath(f"koalpaca_v1.0_{name}.json").read_bytes()) for name in "ab"]
+    shared = {tuple(row.values()) for row in parts[0]} & {tuple(row.values()) for row in parts[1]}
+    assert len(shared) == 11_419
+    table = pa.Table.from_pylist(parts[0] + parts[1]).select(["instruction", "input", "output"])
+    done = dedupe(table)
+    for row, stage in zip(parts[1], done["reject_stage"][len(parts[0]) :].to_pylist(), strict=True):
+        assert stage == "dedupe" or tuple(row.values()) not in shared

@@ -102,14 +102,16 @@ def band_keys(signatures: Signatures, rows: Ints, band: int, bands: Bands, salt:
 
 
 def window_pairs(group: npt.NDArray[np.generic], width: int) -> tuple[Ints, Ints, int]:
-    """Pairs of places of a sorted array that hold the same value and are at most `width` apart, and how many such pairs
-    are farther apart and left out: the work for a value that occurs n times grows with n, and not with its square.
+    """Pairs of places of a sorted array that hold the same value, and how many such pairs are left out.
+
+    A place is paired with the `width` places that follow it and with the first of its value, so that the work for a
+    value that occurs n times grows with n, and not with its square.
     """
     change = np.flatnonzero(group[1:] != group[:-1]) + 1
     starts = np.concatenate([[0], change]) if len(group) else change
     sizes = np.diff(np.append(starts, len(group)))
     beyond = np.maximum(sizes - width - 1, 0)
-    skipped = int((beyond * (beyond + 1) // 2).sum())
+    skipped = int((beyond * (beyond - 1) // 2).sum())  # beyond * (beyond + 1) / 2 are farther apart
     room = np.repeat(starts + sizes, sizes) - np.arange(len(group)) - 1  # how many of the same value follow
     first: list[Ints] = []
     second: list[Ints] = []
@@ -117,8 +119,9 @@ def window_pairs(group: npt.NDArray[np.generic], width: int) -> tuple[Ints, Ints
         at = np.flatnonzero(room >= distance)
         first.append(at)
         second.append(at + distance)
-    nothing = np.empty(0, np.int64)
-    return np.concatenate([nothing, *first]), np.concatenate([nothing, *second]), skipped
+    first.append(np.repeat(starts, beyond))
+    second.append(spread(starts + width + 1, beyond))
+    return np.concatenate(first), np.concatenate(second), skipped
 
 
 def components(count: int, first: Ints, second: Ints) -> Ints:
