@@ -115,8 +115,8 @@ def _folder(name: str, folder: Path, revision: str | None) -> Resolution:
     spiece = folder / SPIECE
     if spiece.is_file() and kobert.is_shaped_like_kobert(spiece):
         return _file(name, spiece, revision)
-    if not _match(folder, VOCABULARY):
-        raise _Missing(f"it holds no tokenizer (no {', '.join(VOCABULARY)})")
+    if not _match(folder, (*VOCABULARY, "tokenizer_config.json")):
+        raise _Missing(f"it holds no tokenizer (no {SPIECE}, {', '.join(VOCABULARY)})")
     files = _match(folder, VOCABULARY + SETTINGS)
     return Resolution(name=name, kind="auto", path=str(folder.absolute()), revision=revision, sha256=_sha256(files))
 
@@ -235,5 +235,7 @@ def open_transformers(name: str, path: str) -> TransformersTokenizer:
 
 def _around(ids: list[int], inner: list[int]) -> tuple[list[int], list[int]]:
     """What stands before and after the first occurrence of `inner`."""
-    at = next(at for at in range(len(ids)) if ids[at : at + len(inner)] == inner)
-    return ids[:at], ids[at + len(inner) :]
+    for at in range(len(ids)):
+        if inner and ids[at : at + len(inner)] == inner:
+            return ids[:at], ids[at + len(inner) :]
+    raise LoadError(f"cannot tell its special tokens: {PROBE!r} alone gives {inner}, and {ids} with special tokens")

@@ -211,7 +211,8 @@ def wrong_vocabulary(path: Path, **options: Any) -> Path:
         SentencePieceTrainer.train(
             sentence_iterator=iter(["가나다라 마바사", "아자차카 타파하"]),
             model_writer=sink,
-            vocab_size=18,
+            vocab_size=20,
+            model_type="char",
             minloglevel=2,
             **options,
         )
