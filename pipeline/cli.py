@@ -147,7 +147,7 @@ def tokenize(rows: Path, out: Path, names: tuple[str, ...], config_path: Path, w
     )
 
 
-@main.command()
+@main.command(hidden=True)
 @click.argument("rows", type=ROWS)
 @click.argument("out", type=ROWS)
 @workers_option

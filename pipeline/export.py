@@ -22,7 +22,7 @@ from pipeline.files import BATCH_ROWS, rechunk, sync
 from pipeline.json_lines import json_lines
 from pipeline.marks import alive
 from pipeline.split import SPLITS, split
-from schemas.columns import INGESTED, MARKS
+from schemas.columns import INGESTED, MARKS, STAGES
 from schemas.manifest import Counts, File, Manifest, Rejected, Tokens
 from schemas.options import ExportOptions
 
@@ -225,7 +225,8 @@ class Tally:
             self.longest = max(self.longest, pc.max(kept["n_tokens"]).as_py())
 
     def counts(self) -> Counts:
-        rejected = [Rejected(source=s, stage=t, reason=r, rows=n) for (s, t, r), n in self.rejected.items()]
+        parts = sorted(self.rejected.items(), key=lambda part: (STAGES.index(part[0][1]), *part[0]))
+        rejected = [Rejected(source=s, stage=t, reason=r, rows=n) for (s, t, r), n in parts]
         return Counts(
             rows_in=self.rows_in,
             kept=sum(self.sources.values()),

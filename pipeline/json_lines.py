@@ -7,9 +7,10 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-#: What JSON must escape, in the order of replacement (the backslash first).
+#: What JSON must escape, in the order of replacement (the backslash first), and the characters that are rarer.
 ESCAPES = (("\\", "\\\\"), ('"', '\\"'), ("\n", "\\n"), ("\t", "\\t"), ("\r", "\\r"))
-OTHER_CONTROLS = r"[\x00-\x08\x0b\x0c\x0e-\x1f]"
+ESCAPED = r'["\\\x00-\x1f]'
+RARE = r"[\x00-\x08\x0b\x0c\x0e-\x1f]"
 
 
 def json_lines(table: pa.Table) -> bytes:
@@ -40,10 +41,14 @@ def _json(column: pa.Array) -> pa.Array:
 
 
 def _strings(column: pa.StringArray) -> pa.Array:
-    if pc.any(pc.match_substring_regex(column, OTHER_CONTROLS)).as_py():
+    special = pc.fill_null(pc.match_substring_regex(column, ESCAPED), False)
+    escaped = column.filter(special)
+    if pc.any(pc.match_substring_regex(escaped, RARE)).as_py():
         return _one_by_one(column)
-    for plain, escaped in ESCAPES:
-        column = pc.replace_substring(column, pattern=plain, replacement=escaped)
+    for plain, replacement in ESCAPES:
+        escaped = pc.replace_substring(escaped, pattern=plain, replacement=replacement)
+    if len(escaped):
+        column = pc.replace_with_mask(column, special, escaped)
     return pc.binary_join_element_wise('"', column, '"', "")
 
 

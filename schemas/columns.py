@@ -5,6 +5,9 @@ A stage adds the columns it writes and never drops one it does not know, so a us
 
 import pyarrow as pa
 
+#: The stages that may reject a row, in their order.
+STAGES = ("ingest", "validate", "normalize", "screen", "tokenize", "dedupe")
+
 TURN = pa.struct([pa.field("user", pa.string()), pa.field("assistant", pa.string())])
 
 #: Marks of rejection: null while the row is alive.
@@ -31,6 +34,16 @@ INGESTED = pa.schema(
         *MARKS,
         pa.field("fixes", pa.list_(pa.string())),  # names of the repairs that changed this row
         pa.field("flags", pa.list_(pa.string())),  # soft findings that do not reject
+    ]
+)
+
+#: What `screen` adds: for every flag of its own where it was found and what says so. Never personal data.
+SCREENED = pa.schema(
+    [
+        pa.field(
+            "evidence",
+            pa.list_(pa.struct([pa.field(name, pa.string()) for name in ("flag", "field", "detail")])),
+        )
     ]
 )
 
@@ -64,4 +77,4 @@ FINGERPRINT = pa.schema(
 TEXTS = ("system", "instruction", "input", "output")
 
 #: Values of a column that a table may lack: what "nothing yet" is for it.
-EMPTY_LISTS = ("history", "fixes", "flags")
+EMPTY_LISTS = ("history", "fixes", "flags", "evidence")

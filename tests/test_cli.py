@@ -1,0 +1,108 @@
+"""The command line: help with examples, pipes of JSON Lines, errors that teach instead of tracebacks."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from pipeline.cli import main
+from tests.conftest import ROOT
+
+OFFICE = str(ROOT / "raw" / "sample" / "office.csv")
+
+
+def call(*arguments: str, stdin: str | bytes | None = None) -> Result:
+    return CliRunner().invoke(main, arguments, input=stdin, catch_exceptions=False)
+
+
+def rows_of(result: Result) -> list[dict[str, object]]:
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+COMMANDS = [name for name, command in main.commands.items() if not command.hidden]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_with_an_example_and_stands_in_both_readmes(name: str) -> None:
+    help_text = call(name, "--help").stdout
+    assert "Example" in help_text
+    assert f"ko-instruct {name}" in help_text
+    for readme in ("README.md", "README.ko.md"):
+        assert f"`{name}`" in (ROOT / readme).read_text(encoding="utf-8")
+
+
+def test_stages_work_as_a_pipe(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    ingested = call("ingest", OFFICE)
+    assert len(rows_of(ingested)) == 194
+    validated = call("validate", stdin=ingested.stdout_bytes)
+    assert "194 rows, 1 rejected" in validated.stderr
+    normalized = call("normalize", stdin=validated.stdout_bytes)
+    tokenized = call("tokenize", "--tokenizer", "embedded", stdin=normalized.stdout_bytes)
+    rows = rows_of(tokenized)
+    assert len(rows) == 194
+    assert all((row["input_ids"] is None) == (row["reject_stage"] is not None) for row in rows)
+
+
+def test_a_bare_record_goes_through_a_stage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    row = rows_of(call("normalize", stdin='{"instruction": "한\u1100\u1161", "output": "네\u00a0네", "점수": 3}\n'))[0]
+    assert (row["instruction"], row["input"], row["output"], row["점수"]) == ("한가", "", "네 네", 3)
+    assert row["fixes"] == ["nfc", "spaces"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "says"),
+    [
+        (["validate"], "{broken\n", r"-:1: "),
+        (["validate"], '{"text": "가"}\n', "-:1: no row with instruction and output"),
+        (["run", "--config", "nowhere.toml"], None, "nowhere.toml: no such file"),
+        (
+            ["run", OFFICE, "--out", "out", "--tokenizer", "./nowhere.model"],
+            None,
+            "None of the named tokenizers can be had",
+        ),
+        (["validate", "missing.arrow", "out.arrow"], None, "missing.arrow"),
+    ],
+)
+def test_errors_teach(
+    arguments: list[str], stdin: str | None, says: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = call(*arguments, stdin=stdin)
+    assert result.exit_code == 1
+    assert says in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("toml", "says"),
+    [
+        ("[dataset\n", "not TOML"),
+        ('[dataset]\nname = "a"\n', "source: Field required"),
+        (
+            '[dataset]\nname = "a"\n[[source]]\nname = "a"\nfiles = ["*.json"]\n[dedupe]\nexcat = "drop"\n',
+            "dedupe.excat: Extra",
+        ),
+        (
+            '[dataset]\nname = "a"\n[[source]]\nname = "a"\nfiles = ["../*.json"]\n',
+            "source.0.files.0: Value error, a glob",
+        ),
+        (
+            '[dataset]\nname = "a"\n[[source]]\nname = "a"\nfiles = ["*.json"]\n',
+            "source 'a': no file below raw matches",
+        ),
+        (
+            '[dataset]\nname = "a/../b"\n[[source]]\nname = "a"\nfiles = ["*.json"]\n',
+            "dataset.name: String should match",
+        ),
+    ],
+)
+def test_a_config_that_cannot_be_used(toml: str, says: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pipeline.toml").write_text(toml)
+    result = call("run")
+    assert result.exit_code == 1
+    assert says in result.stderr
+    assert "pipeline.toml" in result.stderr or "source 'a'" in result.stderr
