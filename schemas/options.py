@@ -36,6 +36,23 @@ class NormalizeOptions(Options):
     off: tuple[str, ...] = ()
 
 
+class ScreenOptions(Options):
+    """What is looked for (names: `pipeline.screen.FINDINGS`) and what becomes of it: a flag unless named here."""
+
+    #: Findings not to look for.
+    off: tuple[str, ...] = ()
+    #: Findings that reject their row.
+    reject: tuple[str, ...] = ()
+    #: Kinds of personal data (pii-…) to replace by a fixed placeholder, such as <전화번호>.
+    mask: tuple[str, ...] = ()
+    #: Least share of Hangul among the letters of a row, code and quotes aside.
+    min_hangul: float = Field(default=0.1, ge=0, le=1)
+    #: Name the language of Latin, Cyrillic, Arabic or Chinese text with lingua (`ko-instruct[language]`).
+    identify: bool = False
+    #: Least share of the n-grams of a benchmark's prompt in one text of a row for the row to be contaminated.
+    overlap: float = Field(default=0.6, gt=0, le=1)
+
+
 class TokenizeOptions(Options):
     """How texts become ids."""
 
@@ -144,6 +161,7 @@ class Config(Options):
     ingest: IngestOptions = IngestOptions()
     validate_: ValidateOptions = Field(default=ValidateOptions(), alias="validate")
     normalize: NormalizeOptions = NormalizeOptions()
+    screen: ScreenOptions = ScreenOptions()
     tokenize: TokenizeOptions = TokenizeOptions()
     dedupe: DedupeOptions = DedupeOptions()
     export: ExportOptions = ExportOptions()

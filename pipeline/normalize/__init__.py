@@ -1,14 +1,13 @@
 """normalize: small named repairs of Korean text that keep its meaning, each listed in the row that it changed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline import marks
 from pipeline.normalize.fixes import FIXES, Fix, apply_fixes
-from schemas.columns import TEXTS
+from pipeline.texts import map_texts
 from schemas.options import NormalizeOptions
 
 __all__ = ["FIXES", "normalize"]
@@ -24,8 +23,7 @@ def normalize(table: pa.Table, options: NormalizeOptions = NormalizeOptions()) -
     table = marks.complete(table)
     if not fixes or not len(table):
         return table
-    parts = [normalize_batch(pa.Table.from_batches([batch]), fixes) for batch in table.to_batches()]
-    return pa.concat_tables(parts)
+    return pa.concat_tables([normalize_batch(pa.Table.from_batches([batch]), fixes) for batch in table.to_batches()])
 
 
 def chosen(options: NormalizeOptions) -> list[Fix]:
@@ -40,12 +38,10 @@ def chosen(options: NormalizeOptions) -> list[Fix]:
 
 def normalize_batch(table: pa.Table, fixes: Sequence[Fix]) -> pa.Table:
     """One record batch: one scan per column finds the texts that may need a fix, and only those meet Python."""
-    scan = "|".join(f"(?:{fix.scan})" for fix in fixes)
-    living = marks.alive(table).chunk(0)
     changed = {fix.name: np.zeros(len(table), bool) for fix in fixes}
     memory: dict[str, tuple[str, set[str]]] = {}
 
-    def fixed(text: str, row: int) -> str:
+    def fixed(text: str, row: int, field: str) -> str:
         if text not in memory:
             memory[text] = apply_fixes(text, fixes)
         text, names = memory[text]
@@ -53,38 +49,6 @@ def normalize_batch(table: pa.Table, fixes: Sequence[Fix]) -> pa.Table:
             changed[name][row] = True
         return text
 
-    for column in TEXTS:
-        texts = table[column].chunk(0)
-        suspects = pc.and_(pc.fill_null(pc.match_substring_regex(texts, scan), False), living)
-        rows = pc.indices_nonzero(suspects)
-        if len(rows):
-            new = [
-                fixed(text, row) for text, row in zip(texts.filter(suspects).to_pylist(), rows.to_pylist(), strict=True)
-            ]
-            table = marks.set_column(table, column, pc.replace_with_mask(texts, suspects, pa.array(new, texts.type)))
-    table = normalize_history(table, living, scan, fixed)
+    table = map_texts(table, "|".join(f"(?:{fix.scan})" for fix in fixes), fixed)
     names = [(name, pa.array(rows)) for name, rows in changed.items()]
     return marks.set_column(table, "fixes", marks.add_names(table["fixes"], names).combine_chunks())
-
-
-def normalize_history(table: pa.Table, living: pa.Array, scan: str, fixed: Callable[[str, int], str]) -> pa.Table:
-    """The same for the turns of `history`: the rows with a suspect turn are rebuilt and gathered with the rest."""
-    history = table["history"].chunk(0)
-    turns = history.flatten()
-    if not len(turns):
-        return table
-    suspect = np.zeros(len(turns), bool)
-    for speaker in turns.flatten():
-        suspect |= pc.fill_null(pc.match_substring_regex(speaker, scan), False).to_numpy(zero_copy_only=False)
-    rows = np.unique(pc.list_parent_indices(history).to_numpy()[suspect])
-    rows = rows[living.to_numpy(zero_copy_only=False)[rows]]
-    if not len(rows):
-        return table
-    new = [
-        [{speaker: text and fixed(text, row) for speaker, text in turn.items()} for turn in turns]
-        for turns, row in zip(history.take(pa.array(rows)).to_pylist(), rows.tolist(), strict=True)
-    ]
-    index = np.arange(len(table))
-    index[rows] = len(table) + np.arange(len(rows))
-    joined = pa.concat_arrays([history, pa.array(new, history.type)])
-    return marks.set_column(table, "history", joined.take(pa.array(index)))

@@ -1,0 +1,189 @@
+"""screen: findings per row, each with its evidence: language, defects, personal data, overlap with benchmarks."""
+
+from collections.abc import Collection
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline import marks
+from pipeline.screen import pii
+from pipeline.screen.contamination import Benchmarks, benchmarks_of, overlaps
+from pipeline.screen.defects import DEFECTS, Defect, Row
+from pipeline.texts import map_texts, matches
+from schemas.columns import SCREENED
+from schemas.options import ScreenOptions
+
+__all__ = ["FINDINGS", "Benchmarks", "benchmarks_of", "screen"]
+
+ECHO = "echo"
+CONTAMINATED = "contaminated"
+#: Every finding by name: the flags that this stage writes, and the reasons for which it can reject.
+FINDINGS = (*(kind.name for kind in pii.KINDS), *(defect.name for defect in DEFECTS), ECHO, CONTAMINATED)
+
+Finding = tuple[int, str, str, str]  # row, name, field, detail
+
+
+def screen(table: pa.Table, options: ScreenOptions = ScreenOptions(), benchmarks: Benchmarks | None = None) -> pa.Table:
+    """The table with what was found in its living rows: names in `flags`, (flag, field, detail) in `evidence`.
+
+    A finding named in `options.reject` rejects its row; personal data of a kind named in `options.mask` is replaced in
+    the text, and "mask" joins the row's `fixes`. `benchmarks` (from `benchmarks_of`): evaluation sets to keep out.
+    No evidence holds personal data: kinds and counts only. Raises ValueError for an option that names no finding.
+    """
+    check(options)
+    table = marks.complete(marks.complete(table), SCREENED)
+    if not len(table):
+        return table
+    parts = [screen_batch(pa.Table.from_batches([batch]), options, benchmarks) for batch in table.to_batches()]
+    return pa.concat_tables(parts)
+
+
+def check(options: ScreenOptions) -> None:
+    kinds = [kind.name for kind in pii.KINDS]
+    for key, listed, known in (
+        ("off", options.off, FINDINGS),
+        ("reject", options.reject, FINDINGS),
+        ("mask", options.mask, kinds),
+    ):
+        for name in listed:
+            if name not in known:
+                raise ValueError(f"screen.{key} names {name!r}, which it does not know. It knows: {', '.join(known)}.")
+
+
+def screen_batch(table: pa.Table, options: ScreenOptions, benchmarks: Benchmarks | None) -> pa.Table:
+    table, findings = find_personal(table, options)
+    findings += find_defects(table, options)
+    findings += find_echoes(table, options)
+    if benchmarks is not None:
+        findings += find_overlaps(table, benchmarks, options)
+    return record_findings(table, findings, options.reject)
+
+
+def find_personal(table: pa.Table, options: ScreenOptions) -> tuple[pa.Table, list[Finding]]:
+    """Personal data in every text, and the table with the kinds masked that the options name."""
+    kinds = [kind for kind in pii.KINDS if kind.name not in options.off]
+    masked = [kind for kind in kinds if kind.name in options.mask]
+    findings: list[Finding] = []
+    touched = np.zeros(len(table), bool)
+
+    def look(text: str, row: int, field: str) -> str:
+        found = [kind for kind, _, _ in pii.find_pii(text, kinds)]
+        for kind in dict.fromkeys(found):
+            verb = "masked" if kind in masked else "found"
+            findings.append((row, kind.name, field, f"{found.count(kind)} {verb}"))
+        if not any(kind in masked for kind in found):
+            return text
+        touched[row] = True
+        # Found among all kinds, so that switching one mask on does not turn another kind into it.
+        return pii.mask_pii(text, kinds, masked)
+
+    if kinds:
+        table = map_texts(table, pii.SCAN, look)
+    fixes = marks.add_names(table["fixes"], [("mask", pa.array(touched))])
+    return marks.set_column(table, "fixes", fixes.combine_chunks()), findings
+
+
+def find_defects(table: pa.Table, options: ScreenOptions) -> list[Finding]:
+    """The defects of the living rows. One scan of each field finds the rows that any finder has to read."""
+    defects = [defect for defect in DEFECTS if defect.name not in options.off]
+    living = marks.alive(table).chunk(0)
+    texts = {name: table[name].chunk(0) for name in Row._fields}
+    readers: list[tuple[Defect, list[int]]] = []
+    for field, column in texts.items():
+        of_field = [defect for defect in defects if defect.field == field]
+        scans = [f"(?:{defect.scan})" for defect in of_field if defect.scan]
+        near = pc.indices_nonzero(pc.and_(living, matches(column, "|".join(scans)))) if scans else None
+        for defect in of_field:
+            rows = []
+            if defect.scan and near is not None and len(near):
+                rows += near.filter(matches(column.take(near), defect.scan)).to_pylist()
+            if defect.longer:
+                long = pc.fill_null(pc.greater_equal(pc.binary_length(column), defect.longer), False)
+                rows += pc.indices_nonzero(pc.and_(living, long)).to_pylist()
+            readers.append((defect, sorted(set(rows))))
+    read = sorted({row for _, rows in readers for row in rows})
+    columns = [pc.fill_null(column.take(pa.array(read, pa.int64())), "").to_pylist() for column in texts.values()]
+    row_of = {row: Row(*values) for row, *values in zip(read, *columns, strict=True)}
+    findings: list[Finding] = []
+    for defect, rows in readers:
+        for row in rows:
+            # Evidence quotes the text, so what is found must be found with personal data masked.
+            if defect.find(row_of[row], options) and (detail := defect.find(masked(row_of[row]), options)):
+                findings.append((row, defect.name, defect.field, detail))  # noqa: PERF401
+    return findings
+
+
+def masked(row: Row) -> Row:
+    return Row(*(pii.mask_pii(text) for text in row))
+
+
+def find_echoes(table: pa.Table, options: ScreenOptions) -> list[Finding]:
+    """Rows whose answer is their instruction or their input, letter for letter."""
+    if ECHO in options.off:
+        return []
+    findings: list[Finding] = []
+    for field in ("instruction", "input"):
+        same = pc.and_(pc.equal(table["output"], table[field]), marks.alive(table))
+        rows = pc.indices_nonzero(pc.fill_null(same, False)).to_pylist()
+        findings += [(row, ECHO, "output", f"the answer is the {field}, letter for letter") for row in rows]
+    return findings
+
+
+def find_overlaps(table: pa.Table, benchmarks: Benchmarks, options: ScreenOptions) -> list[Finding]:
+    """Rows that hold a prompt of a benchmark: in their own prompt, their answer, or the question of an earlier turn."""
+    if CONTAMINATED in options.off:
+        return []
+    places: list[tuple[int, str]] = []
+    texts: list[str] = []
+    rows = pc.indices_nonzero(marks.alive(table))
+    for row, record in zip(rows.to_pylist(), table.take(rows).to_pylist(), strict=True):
+        questions = {f"history[{place}].user": turn["user"] for place, turn in enumerate(record["history"] or [])}
+        prompt = f"{record['instruction'] or ''}\n{record['input'] or ''}"
+        for field, text in (("instruction", prompt), ("output", record["output"]), *questions.items()):
+            if text:
+                places.append((row, field))
+                texts.append(text)
+    findings: list[Finding] = []
+    for number, seen, share in sorted(overlaps(texts, benchmarks, options.overlap)):
+        row, field = places[number]
+        where = f"{benchmarks.names[seen]}, {benchmarks.origins[seen]}: {share:.0%} of its n-grams"
+        findings.append((row, CONTAMINATED, field, where))
+    return findings
+
+
+def record_findings(table: pa.Table, findings: list[Finding], reject: Collection[str]) -> pa.Table:
+    """Flags, evidence and marks of rejection for what was found. What stands in a row already is not added again."""
+    if not findings:
+        return table
+    order = {name: number for number, name in enumerate(FINDINGS)}
+    findings = sorted(dict.fromkeys(findings), key=lambda finding: (finding[0], order[finding[1]]))
+    by_row: dict[int, list[dict[str, str]]] = {}
+    for row, flag, field, detail in findings:
+        by_row.setdefault(row, []).append({"flag": flag, "field": field, "detail": detail})
+    hits = {name: np.zeros(len(table), bool) for name in FINDINGS}
+    for row, name, _, _ in findings:
+        hits[name][row] = True
+    flags = marks.add_names(table["flags"], [(name, pa.array(rows)) for name, rows in hits.items()])
+    rows = pa.array(by_row)
+    evidence = table["evidence"].chunk(0)
+    new = [
+        had + [item for item in by_row[row] if item not in had]
+        for row, had in zip(by_row, evidence.take(rows).to_pylist(), strict=True)
+    ]
+    index = np.arange(len(table))
+    index[list(by_row)] = len(table) + np.arange(len(by_row))
+    joined = pa.concat_arrays([evidence, pa.array(new, evidence.type)]).take(pa.array(index))
+    table = marks.set_column(marks.set_column(table, "flags", flags.combine_chunks()), "evidence", joined)
+    for name in FINDINGS:
+        if name in reject and hits[name].any():
+            found = {row: item for row, items in by_row.items() for item in items if item["flag"] == name}
+            details = [
+                f"{found[row]['field']}: {found[row]['detail']}. "
+                f"Correct the text, or take {name!r} out of screen.reject to keep such rows with a flag."
+                if row in found
+                else None
+                for row in range(len(table))
+            ]
+            table = marks.reject(table, pa.array(hits[name]), "screen", name, pa.array(details, pa.string()))
+    return table

@@ -1,0 +1,130 @@
+"""Overlap with evaluation sets: character n-grams that neither spacing nor punctuation nor case can hide.
+
+All prompts of all benchmarks are hashed once into one sorted array; a table is hashed in one pass and looked up in it.
+A prompt counts as seen when enough of its n-grams stand in one text of a row. Prompts shorter than an n-gram are seen
+only where they are the whole of a text, and those below a floor never are: "안녕하세요" is no leak.
+
+The hash of a window is a difference of prefix sums of character codes times powers of an odd base, modulo 2^64
+(Karp and Rabin, 1987): one pass whatever the length of the window.
+"""
+
+import dataclasses
+import re
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+Hashes = npt.NDArray[np.uint64]
+
+#: Characters in an n-gram: letters and digits, no spaces. About five Korean words.
+N = 13
+#: Shortest prompt that can be seen, in the same characters.
+FLOOR = 10
+#: An n-gram of more prompts than this is a phrase of the form ("다음 글을 읽고 물음에 답하시오") and says nothing.
+COMMON = 5
+
+_BASE = 0x9E3779B97F4A7C15
+_NOISE = re.compile(r"[\W_]+")
+
+
+@dataclasses.dataclass(frozen=True)
+class Benchmarks:
+    """Prompts of evaluation sets, ready to be looked up."""
+
+    #: Prompt number → name of the benchmark, origin of its row, and how many n-grams count.
+    names: Sequence[str]
+    origins: Sequence[str]
+    sizes: npt.NDArray[np.int64]
+    #: Sorted hashes with the prompt of each; whole short prompts stand among them.
+    hashes: Hashes
+    prompts: npt.NDArray[np.int64]
+    #: Whole short prompts.
+    whole: Mapping[str, int]
+
+
+def canonical(text: str) -> str:
+    """Letters and digits alone, in lower case.
+
+    >>> canonical("다음 글을 읽고, 답하시오. (A)")
+    '다음글을읽고답하시오a'
+    """
+    return _NOISE.sub("", text.lower())
+
+
+def grams(texts: Sequence[str]) -> tuple[Hashes, npt.NDArray[np.int64]]:
+    """The hash of every window of N characters within a text, and the number of its text."""
+    codes = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.uint64)
+    if len(codes) < N:
+        return np.empty(0, np.uint64), np.empty(0, np.int64)
+    owners = np.repeat(np.arange(len(texts)), [len(text) for text in texts])
+    # Unmixed codes are small and alike: their sums would collide.
+    codes = (codes + np.uint64(1)) * np.uint64(0xBF58476D1CE4E5B9)
+    codes ^= codes >> np.uint64(29)
+    powers = np.full(len(codes) + 1, _BASE, np.uint64)
+    powers[0] = 1
+    powers = np.multiply.accumulate(powers)
+    inverses = np.full(len(codes) + 1, pow(_BASE, -1, 1 << 64), np.uint64)
+    inverses[0] = 1
+    inverses = np.multiply.accumulate(inverses)
+    sums = np.zeros(len(codes) + 1, np.uint64)
+    np.cumsum(codes * powers[:-1], out=sums[1:])
+    hashes = (sums[N:] - sums[:-N]) * inverses[: len(codes) - N + 1]
+    inside = owners[N - 1 :] == owners[: len(owners) - N + 1]
+    return hashes[inside], owners[: len(inside)][inside]
+
+
+def benchmarks_of(tables: Mapping[str, pa.Table]) -> Benchmarks:
+    """Benchmarks from tables as `ingest` gives them, by name. The prompt of a row is its instruction and input.
+
+    The questions of earlier turns are prompts too. Tables need `instruction`; origin, input and history are optional.
+    """
+    names: list[str] = []
+    origins: list[str] = []
+    texts: list[str] = []
+    for name, table in tables.items():
+        for number, row in enumerate(table.to_pylist()):
+            prompt = f"{row.get('instruction') or ''}\n{row.get('input') or ''}"
+            for question in (prompt, *((turn["user"] or "") for turn in row.get("history") or [])):
+                text = canonical(question)
+                if len(text) >= FLOOR:
+                    names.append(name)
+                    origins.append(row.get("origin") or f"row {number + 1}")
+                    texts.append(text)
+    hashes, owners = grams(texts)
+    pairs = np.unique(np.stack([hashes, owners.astype(np.uint64)]), axis=1)
+    hashes, owners = pairs[0], pairs[1].astype(np.int64)
+    _, at, counts = np.unique(hashes, return_inverse=True, return_counts=True)
+    telling = counts[at] <= COMMON
+    hashes, owners = hashes[telling], owners[telling]
+    sizes = np.bincount(owners, minlength=len(texts))
+    whole = {text: number for number, text in enumerate(texts) if sizes[number] == 0 and len(text) < N}
+    return Benchmarks(names, origins, sizes, hashes, owners, whole)
+
+
+def overlaps(texts: Sequence[str], benchmarks: Benchmarks, least: float) -> list[tuple[int, int, float]]:
+    """Per text the prompt it overlaps most, where that is at least `least`: (text, prompt, share of its n-grams)."""
+    canon = [canonical(text) for text in texts]
+    found = [(number, benchmarks.whole[text], 1.0) for number, text in enumerate(canon) if text in benchmarks.whole]
+    hashes, owners = grams(canon)
+    if not len(benchmarks.hashes) or not len(hashes):
+        return found
+    # A table of bits answers "surely not" for nearly all, far faster than the search.
+    slots = np.zeros(1 << 22, bool)
+    slots[benchmarks.hashes >> np.uint64(42)] = True
+    near = slots[hashes >> np.uint64(42)]
+    hashes, owners = hashes[near], owners[near]
+    left = np.searchsorted(benchmarks.hashes, hashes, "left")
+    right = np.searchsorted(benchmarks.hashes, hashes, "right")
+    lengths = right - left
+    places = np.repeat(left - np.cumsum(lengths) + lengths, lengths) + np.arange(lengths.sum())
+    # Once per (text, prompt, n-gram): what a text repeats counts once.
+    triples = np.unique(np.stack([np.repeat(owners, lengths), places]), axis=1)
+    pairs, counts = np.unique(np.stack([triples[0], benchmarks.prompts[triples[1]]]), axis=1, return_counts=True)
+    shares = counts / benchmarks.sizes[pairs[1]]
+    best: dict[int, tuple[int, float]] = {}
+    for text, prompt, share in zip(pairs[0].tolist(), pairs[1].tolist(), shares.tolist(), strict=True):
+        if share >= least and share > best.get(text, (0, 0.0))[1]:
+            best[text] = (prompt, share)
+    return found + [(text, prompt, share) for text, (prompt, share) in best.items()]

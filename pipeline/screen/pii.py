@@ -1,0 +1,283 @@
+"""Personal data, Korean and validated: what is found must be what it looks like, by its date, checksum or neighbours.
+
+Numbers of the state carry a check of their own (resident registration: date, gender digit and, for births before
+October 2020, the check digit; business and corporate registration: the check digit; cards: Luhn). What carries none
+counts only where a word beside it says what it is (an account beside a bank, a passport beside its name). Found values
+go nowhere but into the mask: findings are kinds and counts.
+"""
+
+import datetime
+import ipaddress
+import re
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from pipeline.spans import MARK
+
+Match = re.Match[str]
+
+#: No digit or Latin letter at either end, nor one behind a hyphen or dot: a part of a longer number is no number.
+_BEGIN = r"(?<![0-9A-Za-z])(?<![0-9A-Za-z][-.=/_])"
+_END = r"(?![0-9A-Za-z])(?![-.][0-9A-Za-z])"
+
+
+class Kind(NamedTuple):
+    name: str
+    mask: str
+    pattern: re.Pattern[str]
+    #: Whether a match of the pattern is what it looks like.
+    holds: Callable[[Match], bool]
+
+
+def _kind(name: str, mask: str, pattern: str, holds: Callable[[Match], bool]) -> Kind:
+    return Kind(f"pii-{name}", mask, re.compile(pattern, re.VERBOSE), holds)
+
+
+def _digits(match: Match) -> list[int]:
+    return [int(char) for char in match[0] if "0" <= char <= "9"]
+
+
+def _before(match: Match, width: int = 20) -> str:
+    """What stands before the match on its line, at most `width` characters."""
+    return match.string[max(0, match.start() - width) : match.start()].rpartition("\n")[2]
+
+
+def _check(digits: list[int], weights: tuple[int, ...]) -> int:
+    return sum(digit * weight for digit, weight in zip(digits, weights, strict=False))
+
+
+#: Words that say that the number after them is a number of something else.
+_OTHER_NUMBER = re.compile(
+    r"(?i:주문|송장|운송장|등기|택배|상품|품번|제품|시리얼|일련|모델|바코드|예약|접수|추적|배송|isbn|issn|doi|version|버전|order|serial|tracking)"
+    r"[^\n]{0,12}$"
+)
+
+
+def _registration(match: Match, foreign: bool) -> bool:
+    digits = _digits(match)
+    gender = digits[6]
+    if (gender in (5, 6, 7, 8)) != foreign or gender in (0, 9):
+        return False
+    century = 1900 if gender in (1, 2, 5, 6) else 2000
+    try:
+        born = datetime.date(century + int(match["yy"]), int(match["mm"]), int(match["dd"]))
+    except ValueError:
+        return False
+    # Since October 2020 the last six digits are random: there is nothing to check, so the hyphen must be there.
+    if born >= datetime.date(2020, 10, 1):
+        return not match[0].isdigit() and born.year < 2100
+    sum_ = _check(digits, (2, 3, 4, 5, 6, 7, 8, 9, 2, 3, 4, 5))
+    return digits[12] == ((13 if foreign else 11) - sum_ % 11) % 10
+
+
+_REGISTRATION = rf"{_BEGIN}(?P<yy>\d\d)(?P<mm>\d\d)(?P<dd>\d\d)\s?[-–]?\s?[1-8]\d{{6}}{_END}"
+
+
+def _business(match: Match) -> bool:
+    digits = _digits(match)
+    if match[0].isdigit() and not re.search(r"사업자[^\n]{0,12}$", _before(match)):
+        return False
+    total = _check(digits, (1, 3, 7, 1, 3, 7, 1, 3, 5)) + digits[8] * 5 // 10
+    return len(set(digits)) > 1 and digits[9] == (10 - total % 10) % 10
+
+
+def _corporate(match: Match) -> bool:
+    digits = _digits(match)
+    if match[0].isdigit() and not re.search(r"법인[^\n]{0,12}$", _before(match)):
+        return False
+    return len(set(digits)) > 1 and digits[12] == -_check(digits, (1, 2) * 6) % 10
+
+
+def _card(match: Match) -> bool:
+    digits = _digits(match)
+    doubled = [digit * 2 - 9 * (digit > 4) if place % 2 else digit for place, digit in enumerate(reversed(digits))]
+    return sum(doubled) % 10 == 0 and len(set(digits)) > 2 and not _OTHER_NUMBER.search(_before(match))
+
+
+_PHONE_WORD = re.compile(r"(?i:전화|연락|휴대|핸드폰|폰|문의|번호|팩스|tel|fax|phone|mobile|hp|☎|📞)[^\n0-9]{0,10}$")
+
+
+def _phone(match: Match) -> bool:
+    bare = match[0].isdigit()
+    if bare and set(match[0]) <= {"0", "1"}:
+        return False
+    # Without separators only mobile numbers are long and marked enough to stand alone.
+    if bare and not match["mobile"] and not _PHONE_WORD.search(_before(match)):
+        return False
+    return not _OTHER_NUMBER.search(_before(match))
+
+
+_BANK = re.compile(
+    r"(?:계좌|예금주|입금|송금|이체|은행|뱅크|농협|신협|수협|새마을금고|우체국)(?:[^\n0-9]|[0-9](?![0-9-])){0,15}$"
+)
+
+
+def _account(match: Match) -> bool:
+    if not 10 <= len(_digits(match)) <= 14 or re.match(r"(?:19|20)\d\d-?[01]\d-?[0-3]\d", match[0]):
+        return False
+    before = _before(match, 24)
+    return bool(_BANK.search(before)) and not _OTHER_NUMBER.search(before)
+
+
+def _passport(match: Match) -> bool:
+    return bool(re.search(r"(?i:여권|passport)[^\n]{0,15}$", _before(match, 24)))
+
+
+_FILE = re.compile(r"(?i:png|jpe?g|gif|svg|webp|bmp|mp[34]|zip|pdf|css|js|py|html?)$")
+
+
+def _email(match: Match) -> bool:
+    name, _, domain = match[0].lower().rpartition("@")
+    # RFC 2606 keeps these names for examples; git@host is an address of a machine.
+    example = re.search(r"(?:^|\.)(?:example(?:\.(?:com|net|org|kr|co\.kr))?|test|invalid|localhost)$", domain)
+    return not example and not _FILE.search(domain) and name != "git"
+
+
+def _ip(match: Match) -> bool:
+    try:
+        address = ipaddress.ip_address(match[0])
+    except ValueError:
+        return False
+    if not address.is_global:
+        return False
+    if address.version == 6:
+        return len(match[0]) > 12
+    # 1.2.3.4 is a list of parts or a version more often than an address.
+    few = all(len(part) == 1 for part in match[0].split("."))
+    return not few and not re.search(r"(?i:v|ver\.?|version|버전|release|chrome|[a-z]/) ?$", _before(match))
+
+
+_PLATE_UNIT = r"(?!\s?(?:[년월일원억만천백개명점회권동번위세cmkg%㎡㎞℃°]|시간|여|미터|킬로|달러|가구))"
+_CAR = re.compile(r"(?:차량|자동차|번호판|차\s?번호|승용차|트럭|주차)[^\n]{0,15}$")
+
+
+def _plate(match: Match) -> bool:
+    # With a space inside it may be "12조 3456" of a sum or "30도 1000": then a car must be spoken of.
+    return not match["space"] or bool(match["region"]) or bool(_CAR.search(_before(match)))
+
+
+_PROVINCE = (
+    r"(?:서울|부산|대구|인천|광주|대전|울산|세종|경기|강원|충북|충남|충청[남북]|전북|전남|전라[남북]|경북|경남|경상[남북]|제주)"
+    r"(?:특별자치시|특별자치도|특별시|광역시|시|도)?"
+)
+#: Adverbs and particles that end like the name of a street.
+_NO_STREET = re.compile(
+    r"(?:으로|적로|서로|바로|별로|따로|홀로|새로|[그이저]대로|뜻대로|제멋대로|스스로|때로|절대로|마음대로|도로)$"
+)
+
+
+def _address(match: Match) -> bool:
+    if _NO_STREET.search(match["street"]):
+        return False
+    return bool(match["province"]) or bool(
+        re.search(r"(?:주소|배송지|거주|소재지|사는 곳|자택|본사)[^\n]{0,12}$", _before(match))
+    )
+
+
+def _always(match: Match) -> bool:
+    return True
+
+
+#: In order of certainty: a stretch of text that one kind has claimed is left by the next.
+KINDS: tuple[Kind, ...] = (
+    _kind(
+        "email",
+        "<이메일>",
+        r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9][A-Za-z0-9._%+-]{0,63}@(?:[A-Za-z0-9-]{1,63}\.){1,4}[A-Za-z]{2,15}(?![A-Za-z0-9@])",
+        _email,
+    ),
+    _kind("resident-number", "<주민등록번호>", _REGISTRATION, lambda match: _registration(match, foreign=False)),
+    _kind("foreigner-number", "<외국인등록번호>", _REGISTRATION, lambda match: _registration(match, foreign=True)),
+    _kind(
+        "card",
+        "<카드번호>",
+        rf"{_BEGIN}(?:(?:4\d|5[1-5]|2[2-7]|3[56]|6[0-9]|9[0-9])\d\d(?P<s>[- ]?)\d{{4}}(?P=s)\d{{4}}(?P=s)\d{{4}}"
+        rf"|3[47]\d\d(?P<t>[- ]?)\d{{6}}(?P=t)\d{{5}}){_END}",
+        _card,
+    ),
+    _kind("business-number", "<사업자등록번호>", rf"{_BEGIN}\d{{3}}(?P<s>-?)\d\d(?P=s)\d{{5}}{_END}", _business),
+    _kind("corporate-number", "<법인등록번호>", rf"{_BEGIN}\d{{6}}-?\d{{7}}{_END}", _corporate),
+    _kind(
+        "driver-licence",
+        "<운전면허번호>",
+        rf"{_BEGIN}(?:1[1-9]|2[0-8]|(?:서울|부산|경기|강원|충북|충남|전북|전남|경북|경남|제주|대구|인천|광주|대전|울산)\s?)"
+        rf"[- ]?\d\d-\d{{6}}-\d\d{_END}",
+        _always,
+    ),
+    _kind("passport", "<여권번호>", rf"{_BEGIN}[MSRODGPT](?:\d{{8}}|\d{{3}}[A-Z]\d{{4}}){_END}", _passport),
+    _kind(
+        "phone",
+        "<전화번호>",
+        rf"""
+        (?:(?<![0-9A-Za-z+])\+82[-.\s]?(?:\(0\)\s?|0)?(?:1[016789]|[2-8]\d?)(?P<p>[-.\s]?)\d{{3,4}}(?P=p)\d{{4}}
+        | {_BEGIN}(?P<mobile>010(?P<m>[-.\s]?)\d{{4}}(?P=m)\d{{4}}|01[16789](?P<o>[-.\s]?)\d{{3,4}}(?P=o)\d{{4}})
+        | {_BEGIN}\(?0(?:2|3[1-3]|4[1-4]|5[1-5]|6[1-4]|[35678]0|50\d)\)?(?P<l>[-.\s]?)\s?\d{{3,4}}(?P=l)\d{{4}}
+        ){_END}""",
+        _phone,
+    ),
+    _kind("account", "<계좌번호>", rf"{_BEGIN}(?:\d{{2,6}}(?:-\d{{2,7}}){{2,3}}|\d{{10,14}}){_END}", _account),
+    _kind(
+        "plate",
+        "<차량번호>",
+        rf"(?<![0-9A-Za-z.,])(?P<region>(?:서울|부산|대구|인천|광주|대전|울산|세종|경기|강원|충북|충남|전북|전남|경북|경남|제주)\s?)?"
+        rf"(?:\d\d|[1-9]\d\d)[가나다라마거너더러머버서어저고노도로모보소오조구누두루무부수우주바사아자배허하호]"
+        rf"(?P<space>\s?)\d{{4}}(?![0-9A-Za-z])(?![-.,][0-9]){_PLATE_UNIT}",
+        _plate,
+    ),
+    _kind(
+        "ip",
+        "<IP주소>",
+        rf"{_BEGIN}\d{{1,3}}(?:\.\d{{1,3}}){{3}}{_END}|(?<![0-9A-Za-z:.])[0-9A-Fa-f]{{1,4}}(?::[0-9A-Fa-f]{{0,4}}){{2,7}}(?![0-9A-Za-z:.])",
+        _ip,
+    ),
+    _kind(
+        "address",
+        "<주소>",
+        rf"(?<![가-힣])(?P<province>{_PROVINCE}\s)?(?:[가-힣]{{1,5}}[시군]\s)?(?:[가-힣]{{1,5}}[구군]\s)?(?:[가-힣]{{1,5}}[읍면]\s)?"
+        rf"(?P<street>[가-힣][가-힣0-9·.]{{0,12}}(?:대로|로|길))(?:\s?\d{{1,4}}(?:번|가|나)?길)?\s?\d{{1,4}}(?:-\d{{1,4}})?"
+        rf"(?![0-9])(?![.,][0-9])(?!\s?(?:[년월일명개원분%점위배차회세대만억천편권곡초배]|시간|번째|가지|단어|[cmk]))",
+        _address,
+    ),
+)
+
+#: A text without a match of this RE2 pattern holds no personal data of these kinds.
+SCAN = r"@[A-Za-z0-9]|[0-9]{4}|[0-9]-[0-9]{2}|[로길] ?[0-9]|[0-9]\.[0-9]{1,3}\.[0-9]|[0-9A-Fa-f]:[0-9A-Fa-f]*:"
+
+_URL = re.compile(r"(?:https?|ftp)://[^\s<>\"]+")
+
+
+def find_pii(text: str, kinds: Sequence[Kind] = KINDS) -> list[tuple[Kind, int, int]]:
+    """Every stretch of personal data as (kind, start, end), apart and in order of their place."""
+    found: list[tuple[Kind, int, int]] = []
+    rest = text
+    for kind in kinds:
+        # The digits of a link are its own.
+        if kind.name != "pii-email":
+            rest = _URL.sub(_blank, rest)
+
+        def claim(match: Match, kind: Kind = kind) -> str:
+            if not kind.holds(match):
+                return match[0]
+            found.append((kind, *match.span()))
+            return _blank(match)
+
+        rest = kind.pattern.sub(claim, rest)
+    return sorted(found, key=lambda item: item[1])
+
+
+def _blank(match: Match) -> str:
+    return MARK * len(match[0])
+
+
+def mask_pii(text: str, kinds: Sequence[Kind] = KINDS, masked: Sequence[Kind] = KINDS) -> str:
+    """The text with every stretch of the `masked` kinds, found among `kinds`, replaced by the fixed mask of its kind.
+
+    >>> mask_pii("연락처는 010-2345-6789입니다. 2023-05-06에 10,000원.")
+    '연락처는 <전화번호>입니다. 2023-05-06에 10,000원.'
+    """
+    parts, at = [], 0
+    for kind, start, end in find_pii(text, kinds):
+        if kind in masked:
+            parts += [text[at:start], kind.mask]
+            at = end
+    return "".join([*parts, text[at:]])
