@@ -2,19 +2,22 @@
 
 import contextlib
 import itertools
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
 from pipeline.files import BATCH_ROWS, rechunk
 from schemas.options import IngestOptions, Source
-from schemas.shapes import Shape
+from schemas.shapes import Columns, Shape
 
 from . import readers
+from .columnar import plain_rows, plain_texts
 from .delimited import Dialect, delimited, dialect_of
-from .detect import Detected, readings
+from .detect import TRANSCRIPTS, Detected, readings
 from .documents import records_in
 from .encoding import encoding_of, to_utf8
 from .opening import Blocks, IngestError, Member, is_workbook, members
@@ -32,7 +35,8 @@ HEAD = 1 << 16
 #: Records that are looked at to decide what shape a file's records have.
 SAMPLE = 1000
 
-T = TypeVar("T")
+#: The shape of a record. Raises Fault where it has none, or several.
+Choose = Callable[[dict[str, Any]], Shape]
 
 
 def ingest(path: Path, origin: str, source: Source, options: IngestOptions = IngestOptions()) -> Iterator[pa.Table]:
@@ -58,6 +62,7 @@ class Reading(NamedTuple):
     reader: str
     entries: Iterator[Entry]
     blocks: Blocks | None = None
+    lines: Iterator[Lines] | None = None  # JSON Lines, by the block: in place of entries
 
 
 def readings_of(path: Path, source: Source, options: IngestOptions) -> Iterator[Reading]:
@@ -86,8 +91,8 @@ def _read(path: Path, member: Member, source: Source, options: IngestOptions) ->
     blocks = Blocks(member)
     data = to_utf8(blocks, encoding)
 
-    def read(reader: str, entries: Iterable[Entry]) -> Reading:
-        return Reading(member.place, encoding, reader, iter(entries), blocks)
+    def read(reader: str, entries: Iterable[Entry], lines: Iterator[Lines] | None = None) -> Reading:
+        return Reading(member.place, encoding, reader, iter(entries), blocks, lines)
 
     def faults(dialect: Dialect) -> int:
         # Whether quotes have a meaning in a TSV file shows only where they stand: a first look at all of it.
@@ -98,17 +103,15 @@ def _read(path: Path, member: Member, source: Source, options: IngestOptions) ->
     limit = options.max_record_bytes
     start = text.replace(BOM, b"").lstrip()[:1]
     reader = source.reader
-    if reader == "auto":
-        if start in (b"[", b"{"):
-            reader = "jsonl" if start == b"{" and _is_json_lines(text) else "json"
-        elif not start:
-            entries = [Entry(":1", None, b"", (), Fault("empty-file", "the file holds nothing"))]
-            return read("text", entries)
+    if reader == "auto" and start in (b"[", b"{"):
+        reader = "jsonl" if start == b"{" and _is_json_lines(text) else "json"
+    if not start and len(text) < HEAD:
+        return read("text", [Entry(":1", None, b"", (), Fault("empty-file", "the file holds nothing"))])
     if reader == "json":
         return read("JSON", _documents(readers.json_values(data, limit)))
     lines = readers.lines_of(data, limit)
     if reader == "jsonl":
-        return read("JSON Lines", _flat(readers.json_lines, lines))
+        return read("JSON Lines", (), lines)
     names = source.header or (recipe(source.recipe).header if source.recipe else ())
     sample = text[: text.rfind(b"\n") + 1] or text
     sample_text = sample.replace(BOM, b"").decode("utf-8", "surrogateescape")
@@ -122,11 +125,6 @@ def _read(path: Path, member: Member, source: Source, options: IngestOptions) ->
     if dialect.delimiter == "\t":
         dialect = min((dialect._replace(quoted=quoted) for quoted in (True, False)), key=faults)
     return read(f"delimited text ({dialect})", delimited(lines, dialect))
-
-
-def _flat(read: Callable[[Lines], Iterator[Entry]], lines: Iterable[Lines]) -> Iterator[Entry]:
-    for some in lines:
-        yield from read(some)
 
 
 def _peek_bytes(data: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
@@ -172,42 +170,88 @@ def _documents(entries: Iterator[Entry]) -> Iterator[Entry]:
 
 
 def _tables(reading: Reading, origin: str, source: Source, options: IngestOptions) -> Iterator[pa.Table]:
-    entries = reading.entries
-    shape = source.shape or (recipe(source.recipe).shape if source.recipe else None)
-    choose: Callable[[Entry], Shape]
-    if shape is None:
-        sample = list(itertools.islice(entries, SAMPLE))
-        entries = itertools.chain(sample, entries)
-        try:
-            detected = Detected([entry.value for entry in sample])
-        except Fault as fault:
-            raise IngestError(f"{origin}{reading.place}: {fault.detail}") from None
-        choose = _chooser(detected)
-    else:
-        choose = _constant(shape)
-    rows = itertools.chain.from_iterable(_rows(entry, choose, options) for entry in entries)
+    entries, lines = reading.entries, reading.lines
     place = origin + reading.place
-    while batch := list(itertools.islice(rows, BATCH_ROWS)):
-        yield table(batch, place, source.name)
+    shape = source.shape or (recipe(source.recipe).shape if source.recipe else None)
+    choose: Choose
+    if shape is not None:
+        choose = _constant(shape)
+    else:
+        sample: list[Entry] = []
+        if lines is not None:
+            some = list(_until(lines, sample))
+            lines = itertools.chain(some, lines)
+        else:
+            sample = list(itertools.islice(entries, SAMPLE))
+            entries = itertools.chain(sample, entries)
+        try:
+            choose = Detected([entry.value for entry in sample]).of
+        except Fault as fault:
+            raise IngestError(f"{place}: {fault.detail}") from None
+    if lines is not None:
+        yield from _in_order(lambda some: _block(some, choose, place, source, options), lines)
+    else:
+        yield from _by_record(entries, choose, place, source, options)
     if reading.blocks and reading.blocks.fault:
         yield table([rejected(Entry(":end", None, b""), reading.blocks.fault)], place, source.name)
 
 
-def _constant(shape: Any) -> Callable[[Entry], Any]:
-    return lambda _: shape
+def _until(lines: Iterator[Lines], sample: list[Entry]) -> Iterator[Lines]:
+    """Blocks of lines until SAMPLE records are found in them, which are put into `sample`."""
+    for some in lines:
+        yield some
+        sample.extend(itertools.islice(readers.json_lines(some), SAMPLE - len(sample)))
+        if len(sample) == SAMPLE:
+            return
 
 
-def _chooser(detected: Detected) -> Callable[[Entry], Shape]:
-    return lambda entry: detected.of(entry.value)
+def _constant(shape: Shape) -> Choose:
+    return lambda record: shape
 
 
-def _rows(entry: Entry, choose: Callable[[Entry], Shape], options: IngestOptions) -> list[Row]:
+def _by_record(
+    entries: Iterator[Entry], choose: Choose, place: str, source: Source, options: IngestOptions
+) -> Iterator[pa.Table]:
+    rows = itertools.chain.from_iterable(_rows(entry, choose, options) for entry in entries)
+    while batch := list(itertools.islice(rows, BATCH_ROWS)):
+        yield table(batch, place, source.name)
+
+
+def _rows(entry: Entry, choose: Choose, options: IngestOptions) -> list[Row]:
     if entry.fault:
         return [rejected(entry, entry.fault)]
     if not isinstance(entry.value, dict):
         return [rejected(entry, not_an_object(entry.value))]
     try:
-        shape = choose(entry)
+        shape = choose(entry.value)
     except Fault as fault:
         return [rejected(entry, fault)]
     return rows_of(entry, shape, options.turns)
+
+
+def _block(lines: Lines, choose: Choose, place: str, source: Source, options: IngestOptions) -> list[pa.Table]:
+    """The rows of a block of JSON Lines: at once where it is plain, else record by record."""
+    texts = plain_texts(lines)
+    if texts is not None:
+        try:
+            # Records of the same keys that all hold texts have the same shape, save for transcripts.
+            shape = choose(dict.fromkeys(texts.column_names, ""))
+        except Fault:
+            shape = None
+        if isinstance(shape, Columns) and not set(TRANSCRIPTS) & {name.casefold() for name in texts.column_names}:
+            found = plain_rows(lines, texts, shape, place, source.name)
+            if found is not None:
+                return [found]
+    return list(_by_record(readers.json_lines(lines), choose, place, source, options))
+
+
+def _in_order(work: Callable[[Lines], list[pa.Table]], blocks: Iterator[Lines]) -> Iterator[pa.Table]:
+    """The tables of each block, in the order of the blocks, two of them under way at a time."""
+    waiting: deque[Future[list[pa.Table]]] = deque()
+    with ThreadPoolExecutor(2) as pool:
+        for block in blocks:
+            waiting.append(pool.submit(work, block))
+            if len(waiting) > 2:
+                yield from waiting.popleft().result()
+        while waiting:
+            yield from waiting.popleft().result()

@@ -64,7 +64,7 @@ def members(path: Path) -> Iterator[Member]:
             size = path.stat().st_size
             if head[:4] != b"PK\x03\x04" or is_workbook(path):
                 packed = any(head.startswith(magic) for magic in MAGIC)
-                yield Member("", lambda: unpacked(path.open("rb")), size, None if packed else path)
+                yield Member("", lambda: unpacked(path.open("rb", buffering=0)), size, None if packed else path)
                 return
     except OSError as error:
         raise IngestError(f"{path}: {error.strerror or error}: check that it exists and may be read") from error

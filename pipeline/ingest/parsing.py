@@ -124,6 +124,8 @@ def _exact(data: bytes, line: int, error: orjson.JSONDecodeError | None) -> Pars
             parse_int=lambda digits: int(digits) if len(digits) <= 18 and digits != "-0" else Number(digits),
         )
         dumps(value)
+        if fixes and value is None:
+            raise Fault("invalid-json", f"NaN (line {line}) is no record: remove it")
     except json.JSONDecodeError as found:
         found = error or found
         place = f"line {line + found.lineno - 1}, column {found.colno}"

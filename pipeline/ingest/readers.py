@@ -52,7 +52,7 @@ def lines_of(blocks: Iterable[bytes], limit: int = MAX_RECORD) -> Iterator[Lines
             yield _too_long(first, held, dropped + end)
             first, held, dropped, block, at = first + 1, b"", 0, block[end:], at - end
         if at or held:
-            whole = held + block[:at] if held else block[:at]
+            whole = b"".join((held, memoryview(block)[:at]))
             if whole:
                 yield Lines(first, whole)
                 first += whole.count(b"\n")
@@ -129,6 +129,7 @@ def json_values(blocks: Iterable[bytes], limit: int = MAX_RECORD) -> Iterator[En
     data, at, line, index, more = b"", 0, 1, 0, True
     opened = False  # inside the array's brackets
     wanted = False  # a comma stood before: a value must follow
+    parted = False  # a value stood before: a comma may follow
 
     def fault(raw: bytes, text: str) -> Entry:
         return Entry(f"[{index}]", None, raw, (), Fault("invalid-json", f"{text} (line {line})"))
@@ -145,7 +146,7 @@ def json_values(blocks: Iterable[bytes], limit: int = MAX_RECORD) -> Iterator[En
             break
         sign = data[start]
         if sign == 0x5B and not opened:
-            opened, wanted, at = True, False, start + 1
+            opened, wanted, parted, at = True, False, False, start + 1
             continue
         if sign == 0x5D:
             if wanted:
@@ -154,13 +155,13 @@ def json_values(blocks: Iterable[bytes], limit: int = MAX_RECORD) -> Iterator[En
             if not opened:
                 yield fault(b"]", "a closing bracket that nothing opened")
                 index += 1
-            opened, wanted, at = False, False, start + 1
+            opened, wanted, parted, at = False, False, False, start + 1
             continue
         if sign == 0x2C:
-            if not opened or wanted:
+            if not parted:
                 yield fault(b",", "a comma without a value before it")
                 index += 1
-            wanted, at = opened, start + 1
+            wanted, parted, at = opened, False, start + 1
             continue
         bare = not opened and sign not in b'{["'
         end = WORD.match(data, start).end() if bare else end_of_value(data, start, opened)  # type: ignore[union-attr]
@@ -182,7 +183,7 @@ def json_values(blocks: Iterable[bytes], limit: int = MAX_RECORD) -> Iterator[En
         yield entry
         index += 1
         line += data.count(b"\n", start, end)
-        wanted, at = False, end
+        wanted, parted, at = False, opened, end
         if at > 1 << 20:
             data, at = data[at:], 0
     if opened:

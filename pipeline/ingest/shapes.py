@@ -26,30 +26,21 @@ from .turns import Exchange, exchanges
 
 Record = dict[str, Any]
 
-#: What people and machine translators write where a task has no input, without brackets, quotes, spaces and case.
-NO_INPUT = frozenset(
-    [
-        "nan",
-        "none",
-        "null",
-        "noinput",
-        "n/a",
-        "입력없음",
-        "입력이없습니다",
-        "입력이필요하지않습니다",
-        "노인풋",
-        "노인입력",
-    ]
+#: What people and machine translators write where a task has no input.
+NO_INPUT_WORDS = (
+    *("nan", "none", "null", "noinput", "n/a", "입력없음", "입력이없습니다", "입력이필요하지않습니다"),
+    *("노인풋", "노인입력"),
 )
-AROUND = " \t\r\n<>[](){}\"'`.。_-"
-LONGEST_NO_INPUT = 48  # bytes
 
 
-def says_no_input(text: str) -> bool:
-    """Whether a text only says that there is no input: `nan`, `<noinput>`, `입력 없음`."""
-    if not text or len(text) > LONGEST_NO_INPUT:
-        return False
-    return text.strip(AROUND).replace(" ", "").casefold() in NO_INPUT
+def _letters(word: str) -> str:
+    return " *".join(f"[{letter}{letter.upper()}]" if letter.isascii() else letter for letter in word)
+
+
+#: A text that only says so, in any case and spacing, with or without brackets, quotes and full stop around it:
+#: `nan`, `<noinput>`, `입력 없음`. Written so that Python's `re` and Arrow's RE2 read it alike.
+NO_INPUT = rf"^[\s<>\[\](){{}}\"'`.。_-]*(?:{'|'.join(map(_letters, NO_INPUT_WORDS))})[\s<>\[\](){{}}\"'`.。_-]*$"
+SAYS_NO_INPUT = re.compile(NO_INPUT, re.ASCII)
 
 
 def rows_of(entry: Entry, shape: Shape, turns: Turns = "all") -> list[Row]:
@@ -149,7 +140,7 @@ def row(
 ) -> Row:
     """One row: the sentinels of "no input" become "", the fields that no column took become `meta`."""
     given = given or ""
-    if says_no_input(given):
+    if SAYS_NO_INPUT.match(given):
         given, fixes = "", (*fixes, "no-input")
     meta = dumps(others) if others else None
     return Row(
