@@ -25,6 +25,8 @@ from .transcripts import STYLES, Turn, turns_of
 from .turns import Exchange, exchanges
 
 Record = dict[str, Any]
+#: The shape of a record. Raises Fault where it has none, or several.
+Choose = Callable[[Record], Shape]
 
 #: What people and machine translators write where a task has no input.
 NO_INPUT_WORDS = (
@@ -45,15 +47,24 @@ SAYS_NO_INPUT = re.compile(NO_INPUT, re.ASCII)
 
 def rows_of(entry: Entry, shape: Shape, turns: Turns = "all") -> list[Row]:
     """The rows of one entry: at least one, rejected where the entry is faulty or the shape does not fit it."""
-    if entry.fault:
-        return [rejected(entry, entry.fault)]
-    if not isinstance(entry.value, dict):
-        return [rejected(entry, not_an_object(entry.value))]
+    if entry.fault or not isinstance(entry.value, dict):
+        return [rejected(entry, entry.fault or not_an_object(entry.value))]
     try:
         rows: list[Row] = SHAPES[shape.kind](entry, shape, turns)
     except Fault as fault:
         return [rejected(entry, fault)]
     return rows
+
+
+def rows_or_rejects(entry: Entry, choose: Choose, turns: Turns = "all") -> list[Row]:
+    """The rows of one entry in the shape that is chosen for it."""
+    if entry.fault or not isinstance(entry.value, dict):
+        return [rejected(entry, entry.fault or not_an_object(entry.value))]
+    try:
+        shape = choose(entry.value)
+    except Fault as fault:
+        return [rejected(entry, fault)]
+    return rows_of(entry, shape, turns)
 
 
 def not_an_object(value: Any) -> Fault:

@@ -1,0 +1,42 @@
+"""What `ko-instruct inspect` found out about a file: how it is read, what shape its records have, and why."""
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Found(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Candidate(Found):
+    """A shape that some of the records can be read in."""
+
+    toml: str  # the line of pipeline.toml that pins it
+    records: int
+    share: float  # of the records looked at
+
+
+class Example(Found):
+    """One record before and after: its text, and the rows that it gives (fields that hold something)."""
+
+    before: str
+    after: tuple[dict[str, object], ...]
+
+
+class Stream(Found):
+    """One stream of the file: the file itself or a member of an archive."""
+
+    place: str  # "" or "!member"
+    encoding: str
+    reader: str
+    records: int  # looked at
+    candidates: tuple[Candidate, ...]
+    decision: str  # how the records are read, or the error that ingest will raise, and what to do
+    readable: bool
+    toml: tuple[str, ...]  # lines to pin what was decided
+    examples: tuple[Example, ...]
+    rejected: dict[str, int]  # rows by reason, of the records looked at
+
+
+class Inspection(Found):
+    path: str
+    streams: tuple[Stream, ...]
