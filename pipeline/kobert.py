@@ -73,10 +73,10 @@ def __getattr__(name: str) -> Any:
 
 
 def prepare(text: str) -> str:
-    """The official steps before SentencePiece, for a text without special tokens.
+    r"""The official steps before SentencePiece, for a text without special tokens.
 
-    >>> prepare("  ``카페''  ②  ")
-    '"카페" 2'
+    >>> prepare("  ``cafe\u0301''   ②  ")
+    '"cafe" 2'
     """
     text = " ".join(text.split()).replace("``", '"').replace("''", '"')
     return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
