@@ -1,13 +1,28 @@
 """Which shape a record has: every reading of it that makes sense, and one only where there is one."""
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from schemas.shapes import Articles, Columns, Conversation, Delimited, Instances, Pairs, Preference, Questions, Shape
+import orjson
+
+from schemas.shapes import (
+    Articles,
+    Columns,
+    Conversation,
+    Delimited,
+    Instances,
+    Pairs,
+    Preference,
+    Questions,
+    Shape,
+    Template,
+)
 
 from .parsing import Fault
 from .readers import Entry
-from .shapes import Record, at, rows_of
+from .recipes import recipes
+from .shapes import FIELD, Record, at, rows_of
 from .transcripts import turns_of
 
 #: Field names (case-folded) by what they hold, the plainest first.
@@ -181,21 +196,42 @@ def fields(shape: Shape) -> list[str]:
 
 def toml(shape: Shape) -> str:
     """The line of pipeline.toml that pins a shape."""
-    import json
+    return f"shape = {_toml({'kind': shape.kind, **shape.model_dump(exclude_defaults=True)})}"
 
-    given = shape.model_dump(exclude_defaults=True, exclude={"kind"})
-    parts = [f'kind = "{shape.kind}"', *(f"{key} = {json.dumps(v, ensure_ascii=False)}" for key, v in given.items())]
-    return f"shape = {{ {', '.join(parts)} }}"
+
+def _toml(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{_key(key)} = {_toml(item)}' for key, item in value.items())} }}"
+    # A JSON string is a TOML string, but for DEL. There is no null: "" stands for no field.
+    return orjson.dumps(value or "").decode().replace("\x7f", "\\u007f")
+
+
+def _key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _toml(key)
 
 
 def _unknown(record: Record) -> Fault:
     keys = ", ".join(list(record)[:12]) or "none"
-    return Fault(
-        "unknown-shape",
-        f"no known shape fits a record with the fields {keys}: say it in the source, for columns as "
-        '`shape = { kind = "columns", instruction = "…", output = "…" }`, for a labelled set as '
-        '`shape = { kind = "template", instruction = "…", input = "{…}", output = "{…}" }`',
+    known = [name for name, recipe in recipes().items() if _has_all(record, recipe.shape)]
+    remedy = (
+        " or ".join(f'`recipe = "{name}"`' for name in known[:3])
+        if known
+        else 'for columns as `shape = { kind = "columns", instruction = "…", output = "…" }`, for a labelled set as '
+        '`shape = { kind = "template", instruction = "…", input = "{…}", output = "{…}" }`'
     )
+    if "column1" in record:
+        remedy += '; the names of a table without a header line as `header = ["…", "…"]`'
+    return Fault(
+        "unknown-shape", f"no known shape fits a record with the fields {keys}: say it in the source, {remedy}"
+    )
+
+
+def _has_all(record: Record, shape: Shape | None) -> bool:
+    """Whether a template's fields are all there."""
+    if not isinstance(shape, Template):
+        return False
+    asked = FIELD.findall(shape.instruction + shape.input + shape.output)
+    return all(at(record, path) is not None for path in asked)
 
 
 def _ambiguous(record: Record, shapes: Sequence[Shape]) -> Fault:
