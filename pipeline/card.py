@@ -85,8 +85,9 @@ def _summary(manifest: Manifest) -> str:
 
 
 def _sources(manifest: Manifest) -> str:
+    kept = manifest.counts.sources
     rows = [
-        [plain(s.name), plain(s.license), plain(s.url) or "–", plain(s.attribution) or "–", manifest.counts.sources.get(s.name, 0)]
+        [plain(s.name), plain(s.license), plain(s.url) or "–", plain(s.attribution) or "–", kept.get(s.name, 0)]
         for s in manifest.sources
     ]
     return "## Sources · 출처\n\n" + table(["source", "license", "from", "attribution", "rows kept"], rows)

@@ -26,7 +26,7 @@ def ids_of(text: str) -> list[int]:
 
 
 def table_of(*rows: tuple[str, str, str]) -> pa.Table:
-    return pa.table({name: list(column) for name, column in zip(("instruction", "input", "output"), zip(*rows))})
+    return pa.Table.from_pylist([dict(zip(("instruction", "input", "output"), row, strict=True)) for row in rows])
 
 
 ROWS = st.lists(st.tuples(texts, texts, texts), min_size=1, max_size=4)

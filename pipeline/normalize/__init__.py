@@ -23,7 +23,8 @@ def normalize(table: pa.Table, options: NormalizeOptions = NormalizeOptions()) -
     table = marks.complete(table)
     if not fixes or not len(table):
         return table
-    return pa.concat_tables([normalize_batch(pa.Table.from_batches([batch]), fixes) for batch in table.to_batches()])
+    batches = [pa.Table.from_batches([batch]) for batch in table.to_batches() if batch.num_rows]
+    return pa.concat_tables([normalize_batch(batch, fixes) for batch in batches])
 
 
 def chosen(options: NormalizeOptions) -> list[Fix]:
