@@ -58,14 +58,15 @@ def _fingerprint(table: pa.Table) -> pa.Table:
     takes_part = pc.or_kleene(marks.alive(table), pc.equal(table["reject_stage"], STAGE)).combine_chunks()
     texts = {name: pc.if_else(takes_part, table[name], None) for name in TEXTS}
     history = pc.if_else(takes_part, table["history"].combine_chunks(), pa.scalar([], table["history"].type))
-    fields = {name: Field.of(values, salt) for salt, (name, values) in enumerate(texts.items())}
-    system, instruction, given, output = (fields[name] for name in TEXTS)
-    talk = Field.of(keys.history_texts(history), len(TEXTS))
+    output, row_of = keys.distinct(texts.pop("output"))
+    answer, bounds = keys.seen(*keys.folded(output))
+    asked = {**texts, "history": keys.history_texts(history)}
+    system, instruction, given, talk = (Field.of(values, salt) for salt, values in enumerate(asked.values()))
     context = (system, talk, instruction)
     columns = [
         keys.combined([system.key, keys.history_keys(history), instruction.key, given.key]),
-        output.key,
-        output.length.astype(np.uint32),
+        keys.hashed(answer, bounds)[row_of],
+        np.diff(bounds)[row_of].astype(np.uint32),
         keys.combined([field.said for field in context])[:, 0],
         keys.combined([field.numbers for field in context]),
         np.minimum.reduce([field.minima for field in context]).astype(np.uint16),
@@ -81,10 +82,9 @@ def _fingerprint(table: pa.Table) -> pa.Table:
 
 
 class Field(NamedTuple):
-    """What is held of one field of n rows."""
+    """What is held of one field of the prompts of n rows."""
 
     key: keys.Words  # n by 2
-    length: keys.Ints
     said: keys.Words  # key without punctuation: n by 2
     numbers: keys.Words
     minima: npt.NDArray[np.uint32]  # n by HASHES
@@ -97,7 +97,6 @@ class Field(NamedTuple):
         minima = minhash.minima(*minhash.shingles(*said), salt)
         return cls(
             keys.hashed(*seen)[index],
-            np.diff(seen[1])[index],
             keys.hashed(*said)[index],
             keys.numbers(values)[index],
             minima[index],

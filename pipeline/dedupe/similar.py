@@ -161,8 +161,8 @@ def verified(texts: Texts, rows: Ints, first: Ints, second: Ints, numbers: bool)
         places, which = np.unique(np.concatenate([first[part], second[part]]), return_inverse=True)
         one, other = np.split(which, 2)
         for field in texts.of(rows[places]):
-            sets = minhash.unique_sorted(*minhash.shingles(*keys.said(*keys.folded(field))))
-            alike[part] = np.minimum(alike[part], minhash.jaccard(*sets, one, other))
+            grams, bounds = minhash.sets(*minhash.shingles(*keys.said(*keys.folded(field))))
+            alike[part] = np.minimum(alike[part], minhash.jaccard(grams, bounds, one, other))
             if numbers:
                 said = keys.numbers(field)
                 alike[part][said[one] != said[other]] = 0
