@@ -34,7 +34,10 @@ $(STAGES)/%/validate.arrow: $(STAGES)/%/ingest.arrow $(STAMPS)/validate.json
 $(STAGES)/%/normalize.arrow: $(STAGES)/%/validate.arrow $(STAMPS)/normalize.json
 	@$(KO) normalize $< $@ --config $(CONFIG)
 
-$(STAGES)/%/tokenize.arrow: $(STAGES)/%/normalize.arrow $(STAMPS)/tokenize.json $(STAGES)/tokenizer.json
+$(STAGES)/%/screen.arrow: $(STAGES)/%/normalize.arrow $(STAMPS)/screen.json
+	@$(KO) screen $< $@ --config $(CONFIG)
+
+$(STAGES)/%/tokenize.arrow: $(STAGES)/%/screen.arrow $(STAMPS)/tokenize.json $(STAGES)/tokenizer.json
 	@$(KO) tokenize $< $@ --config $(CONFIG)
 
 $(STAGES)/%/fingerprint.arrow: $(STAGES)/%/tokenize.arrow $(STAMPS)/fingerprint.json

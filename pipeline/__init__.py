@@ -4,7 +4,8 @@ from pipeline.dedupe import dedupe
 from pipeline.export import export
 from pipeline.ingest import ingest
 from pipeline.normalize import normalize
+from pipeline.screen import screen
 from pipeline.tokenize import tokenize
 from pipeline.validate import validate
 
-__all__ = ["dedupe", "export", "ingest", "normalize", "tokenize", "validate"]
+__all__ = ["dedupe", "export", "ingest", "normalize", "screen", "tokenize", "validate"]

@@ -16,6 +16,7 @@ from pipeline.load_tokenizer import LoadError, open_tokenizer, resolve
 from pipeline.normalize import normalize
 from pipeline.plan import Plan, Unit, versions
 from pipeline.progress import watch
+from pipeline.screen import screen
 from pipeline.tokenize import Tokenizer, check_unknown, tokenize
 from pipeline.validate import validate
 from schemas.columns import FINGERPRINT, INGESTED
@@ -46,6 +47,7 @@ def row_stages(config: Config, tokenizer: Tokenizer) -> dict[str, Stage]:
     return {
         "validate": lambda table: validate(table, config.validate_),
         "normalize": lambda table: normalize(table, config.normalize),
+        "screen": lambda table: screen(table, config.screen),
         "tokenize": lambda table: tokenize(table, tokenizer, config.tokenize),
     }
 

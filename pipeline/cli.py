@@ -120,6 +120,23 @@ def normalize(rows: Path, out: Path, config_path: Path, workers: int) -> None:
 @main.command()
 @click.argument("rows", type=ROWS, default="-")
 @click.argument("out", type=ROWS, default="-")
+@config_option
+@workers_option
+def screen(rows: Path, out: Path, config_path: Path, workers: int) -> None:
+    """Look through ROWS for foreign language, defects and personal data; flag, mask or reject as the options say.
+
+    \b
+    Example: ko-instruct screen normalized.jsonl screened.jsonl
+    """
+    from pipeline.screen import screen as stage
+
+    options = _config(config_path).screen
+    _row_wise("screen", lambda table: stage(table, options), rows, out, workers)
+
+
+@main.command()
+@click.argument("rows", type=ROWS, default="-")
+@click.argument("out", type=ROWS, default="-")
 @click.option("--tokenizer", "names", multiple=True, help="Hub id, local path or 'embedded'; in order of preference.")
 @config_option
 @workers_option

@@ -27,6 +27,7 @@ STAGES = {
     "ingest": ("pipeline.ingest",),
     "validate": ("pipeline.validate",),
     "normalize": ("pipeline.normalize",),
+    "screen": ("pipeline.screen",),
     "tokenize": ("pipeline.tokenize", "pipeline.load_tokenizer"),
     "fingerprint": ("pipeline.dedupe",),
     "dedupe": ("pipeline.dedupe",),

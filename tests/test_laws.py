@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import dedupe, normalize, tokenize, validate
+from pipeline import dedupe, normalize, screen, tokenize, validate
 from pipeline.load_tokenizer import load_tokenizer
 from pipeline.tokenize import Tokenizer
 from schemas.columns import MARKS
@@ -35,8 +35,8 @@ def padded(table: pa.Table) -> pa.Table:
     return tokenize(table, embedded(), TokenizeOptions(max_length=24, padding=True))
 
 
-ROW_WISE: list[Stage] = [validate, normalize, pairs, fields, padded]
-IDEMPOTENT: list[Stage] = [validate, normalize, dedupe]
+ROW_WISE: list[Stage] = [validate, normalize, screen, pairs, fields, padded]
+IDEMPOTENT: list[Stage] = [validate, normalize, screen, dedupe]
 ALL: list[Stage] = [*ROW_WISE, dedupe]
 
 by_name = {"ids": lambda stage: stage.__name__}

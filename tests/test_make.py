@@ -80,7 +80,7 @@ def digest(folder: Path) -> dict[str, str]:
 
 def test_only_what_changed_is_redone(project: Path, make: Make) -> None:
     everything = redone(make())
-    assert len(everything) == 2 * 5 + 1
+    assert len(everything) == 2 * 6 + 1
     first = digest(project / "processed" / "small")
 
     assert redone(make()) == []
@@ -91,6 +91,7 @@ def test_only_what_changed_is_redone(project: Path, make: Make) -> None:
         "fingerprint c/c.csv",
         "ingest c/c.csv",
         "normalize c/c.csv",
+        "screen c/c.csv",
         "tokenize c/c.csv",
         "validate c/c.csv",
     ]
@@ -99,7 +100,7 @@ def test_only_what_changed_is_redone(project: Path, make: Make) -> None:
     (project / "pipeline.toml").write_text(CONFIG + '[dedupe]\nexact = "flag"\n')
     ran = redone(make())
     assert "dedupe all sources" in ran
-    assert not [name for name in ran if name.split()[0] in ("ingest", "validate", "normalize", "tokenize")]
+    assert not [name for name in ran if name.split()[0] in ("ingest", "validate", "normalize", "screen", "tokenize")]
     (project / "pipeline.toml").write_text(CONFIG)
     make()
     assert digest(project / "processed" / "small") == first

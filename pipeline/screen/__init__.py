@@ -35,8 +35,8 @@ def screen(table: pa.Table, options: ScreenOptions = ScreenOptions(), benchmarks
     table = marks.complete(marks.complete(table), SCREENED)
     if not len(table):
         return table
-    parts = [screen_batch(pa.Table.from_batches([batch]), options, benchmarks) for batch in table.to_batches()]
-    return pa.concat_tables(parts)
+    batches = [pa.Table.from_batches([batch]) for batch in table.to_batches() if batch.num_rows]
+    return pa.concat_tables([screen_batch(batch, options, benchmarks) for batch in batches])
 
 
 def check(options: ScreenOptions) -> None:
@@ -92,7 +92,7 @@ def find_defects(table: pa.Table, options: ScreenOptions) -> list[Finding]:
     readers: list[tuple[Defect, list[int]]] = []
     for field, column in texts.items():
         of_field = [defect for defect in defects if defect.field == field]
-        scans = [f"(?:{defect.scan})" for defect in of_field if defect.scan]
+        scans = dict.fromkeys(f"(?:{defect.scan})" for defect in of_field if defect.scan)
         near = pc.indices_nonzero(pc.and_(living, matches(column, "|".join(scans)))) if scans else None
         for defect in of_field:
             rows = []
