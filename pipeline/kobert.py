@@ -28,17 +28,17 @@ EMBEDDED = Path(__file__).parent / "embedded"
 _SPECIAL = re.compile(f"({'|'.join(map(re.escape, SPECIAL_TOKENS))})")
 
 #: Characters that `prepare` leaves alone, or changes only into what SentencePiece's normaliser makes of them anyway
-#: (white space, syllables and compatibility jamo, the ellipsis). The list need not be complete: a character that is
-#: missing costs time, not truth. tests/test_kobert.py checks every member.
+#: (white space, syllables and compatibility jamo, the ellipsis). Not ㄳ and its like: NFKD makes a final consonant of
+#: it, which joins the syllable before. The list need not be complete: a character that is missing costs time, not
+#: truth. tests/test_kobert.py checks every member.
 PLAIN = (
     "\t\n\r -~\u00a0\u3000"
     "§©«®°±·»×÷Α-ΡΣ-Ωα-ω–—‘-‟†-•…※←-↙─-◿☀-➿、-〃〈-】〔-〛\ufe0f\u200d"
     "一-鿿가-힣ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅ-ㅎㅏ-ㅣ\U0001f300-\U0001f64f\U0001f680-\U0001f6ff\U0001f900-\U0001f9ff"
 )
 
-#: A text without a match encodes the same with and without `prepare` (RE2 syntax). A consonant before a vowel is loose
-#: jamo that NFKD lets SentencePiece join to a syllable.
-UNPLAIN = f"[^{PLAIN}]|[ㄱ-ㅎ][ㅏ-ㅣ]|''|``|{_SPECIAL.pattern}"
+#: A text without a match encodes the same with and without `prepare` (RE2 syntax).
+UNPLAIN = f"[^{PLAIN}]|''|``|{_SPECIAL.pattern}"
 
 
 class VocabularyError(ValueError):

@@ -144,9 +144,12 @@ def test_plain_characters_need_no_preparation(embedded: KoBERT) -> None:
     assert [pair for pair, r, p in zip(changed, raw, ready, strict=True) if r != p] == []
 
 
-def test_pairs_of_jamo_and_syllables(embedded: KoBERT) -> None:
+def test_jamo_next_to_each_other(embedded: KoBERT) -> None:
+    """Loose jamo join to syllables: every pair of letters, and triples and fours of one letter of each kind."""
     letters = [*COMPATIBILITY_JAMO, *CONJOINING_JAMO, *"가각힣a. …'`", "\u3000"]
-    expect_reference(embedded, ["".join(pair) for pair in product(letters, letters)])
+    kinds = "ㄱㄲㅋㅏㅢㄳㅤ가각각. "
+    sequences = [*product(letters, letters), *product(kinds, repeat=3), *product("ㄱㅏㄳ가ᅡᆨ ", repeat=4)]
+    expect_reference(embedded, ["".join(sequence) for sequence in sequences])
 
 
 # Columns.
