@@ -27,8 +27,10 @@ ESCAPED[:0x20] = ESCAPED[[0x22, 0x5C]] = True
 def plain_texts(lines: Lines) -> pa.Table | None:
     """The fields of a plain block as string columns in the order of the keys, None for another block."""
     data = lines.data if lines.data.endswith(b"\n") else lines.data + b"\n"
+    if lines.fault or not data.startswith(b"{"):
+        return None
     starts = line_starts(data)
-    if lines.fault or not _objects_only(data, starts) or NULL_BEHIND.search(data):
+    if not _objects_only(data, starts) or NULL_BEHIND.search(data):
         return None
     count = len(starts) - 1
     try:

@@ -1,6 +1,7 @@
 """Which shape a record has: every reading of it that makes sense, and one only where there is one."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -168,14 +169,11 @@ class Detected:
         for record, shapes in zip(records, found, strict=True):
             if len(shapes) > 1:
                 raise _ambiguous(record, shapes)
-        votes: dict[Shape, int] = {}
-        for shapes in found:
-            for shape in shapes:
-                votes[shape] = votes.get(shape, 0) + 1
-        if records and not votes:
+        self.shapes = [shape for shapes in found for shape in shapes]
+        if records and not self.shapes:
             raise _unknown(records[0])
-        self.votes = votes
-        self.neighbour = max(votes, key=lambda shape: votes[shape]) if votes else None
+        votes = Counter(map(toml, self.shapes))
+        self.neighbour = max(self.shapes, key=lambda shape: votes[toml(shape)]) if votes else None
 
     def of(self, record: Record) -> Shape:
         """The shape of one record. Raises Fault: unknown-shape, ambiguous-shape."""

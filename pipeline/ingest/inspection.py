@@ -43,7 +43,7 @@ def _some(entries: Iterable[Entry]) -> Iterator[Entry]:
 def _stream(reading: Reading, source: Source, options: IngestOptions) -> Stream:
     entries = list(_some(entries_of(reading)))
     records = [entry.value for entry in entries if isinstance(entry.value, dict)]
-    votes = Counter(shape for record in records for shape in readings(record))
+    votes = Counter(toml(shape) for record in records for shape in readings(record))
     shape = declared_shape(source)
     decision, detected, readable = "", None, True
     if shape is not None:
@@ -51,7 +51,7 @@ def _stream(reading: Reading, source: Source, options: IngestOptions) -> Stream:
     else:
         try:
             detected = Detected(records[:SAMPLE])
-            kinds = ", ".join(dict.fromkeys(shape.kind for shape in detected.votes)) or "nothing"
+            kinds = ", ".join(dict.fromkeys(shape.kind for shape in detected.shapes)) or "nothing"
             decision = f"by the records' own fields: {kinds}"
         except Fault as fault:
             decision, readable = fault.detail, False
@@ -62,15 +62,14 @@ def _stream(reading: Reading, source: Source, options: IngestOptions) -> Stream:
         return rows_of(entry, shape, options.turns) if shape else []
 
     found = [rows(entry) for entry in entries]
-    pinned: Shape | None = shape or (detected.neighbour if detected and len(detected.votes) == 1 else None)
+    pinned: Shape | None = shape or (detected.neighbour if detected and len(votes) == 1 else None)
     return Stream(
         place=reading.place,
         encoding=reading.encoding,
         reader=reading.reader,
         records=len(entries),
         candidates=tuple(
-            Candidate(toml=toml(shape), records=count, share=count / len(entries))
-            for shape, count in votes.most_common()
+            Candidate(toml=line, records=count, share=count / len(entries)) for line, count in votes.most_common()
         ),
         decision=decision,
         readable=readable,

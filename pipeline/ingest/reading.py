@@ -18,7 +18,7 @@ from .opening import Blocks, IngestError, Member, is_workbook, members
 from .parsing import BOM, Fault, parse
 from .readers import Entry, Lines
 from .recipes import recipe
-from .tables import batches, dataset_folder, is_dataset_folder, table_entries, table_kind, workbook
+from .tables import batches, dataset_folder, guarded, is_dataset_folder, table_entries, table_kind, workbook
 
 #: Bytes that are looked at to decide what a file is.
 HEAD = 1 << 16
@@ -42,11 +42,11 @@ def readings_of(path: Path, source: Source, options: IngestOptions) -> Iterator[
     if path.is_dir():
         if not is_dataset_folder(path):
             raise IngestError(f"{path} is a folder, and not one that `datasets` saved: name the files in it by a glob")
-        yield Reading("", "binary", "datasets folder", dataset_folder(path))
+        yield Reading("", "binary", "datasets folder", guarded(dataset_folder(path)))
         return
     for member in members(path):
         if member.path and is_workbook(path):
-            yield Reading("", "binary", "Excel", workbook(path))
+            yield Reading("", "binary", "Excel", guarded(workbook(path)))
         else:
             yield _read(path, member, source, options)
 
@@ -55,7 +55,7 @@ def _read(path: Path, member: Member, source: Source, options: IngestOptions) ->
     head = Blocks(member, HEAD).head()
     kind = table_kind(head)
     if kind:
-        return Reading(member.place, "binary", kind, table_entries(batches(member, kind)))
+        return Reading(member.place, "binary", kind, guarded(table_entries(batches(member, kind))))
     encoding = source.encoding
     if encoding == "auto":
         with contextlib.closing(iter(Blocks(member))) as looked_at:

@@ -5,6 +5,7 @@ import decimal
 import io
 import json
 import math
+import zipfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from .opening import IngestError, Member, escaped
-from .parsing import Number
+from .parsing import Fault, Number
 from .readers import Entry
 
 ROWS = 8192
@@ -54,6 +55,16 @@ def table_entries(found: Iterator[pa.RecordBatch], first: int = 0) -> Iterator[E
             for record in batch.slice(small, ROWS).to_pylist():
                 yield _entry(f"[{first}]", record)
                 first += 1
+
+
+def guarded(entries: Iterator[Entry]) -> Iterator[Entry]:
+    """The same entries, and where the file is damaged, one that says so in place of the rest."""
+    try:
+        yield from entries
+    except (pa.ArrowException, OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        yield Entry(
+            ":end", None, b"", (), Fault("damaged", f"the file cannot be read further ({error}): copy it again")
+        )
 
 
 def _entry(place: str, record: dict[str, Any]) -> Entry:
