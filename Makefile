@@ -70,6 +70,17 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 test: $(VENV)/.installed-dev
 	@$(VENV)/bin/python -m pytest
 
+# Train the embedded vocabulary anew, after a change of raw/sample.
+embedded: $(VENV)/.installed
+	@$(VENV)/bin/python -m pipeline.train_embedded
+
+bench: $(VENV)/.installed-dev
+	@for name in tokenizer ingest korean_text dedupe chain; do \
+		test -f benchmarks/$$name.py || continue; \
+		echo "benchmarks/$$name.md"; \
+		$(VENV)/bin/python -m benchmarks.$$name > benchmarks/.$$name.part && mv benchmarks/.$$name.part benchmarks/$$name.md; \
+	done
+
 check: $(VENV)/.installed-dev
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy
 

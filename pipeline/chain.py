@@ -21,7 +21,7 @@ from pipeline.tokenize import Tokenizer, check_unknown, tokenize
 from pipeline.validate import validate
 from schemas.columns import FINGERPRINT, INGESTED
 from schemas.manifest import File, Manifest
-from schemas.options import Config, Source
+from schemas.options import Config, IngestOptions, Source
 from schemas.tokenizer import Resolution
 
 Stage = Callable[[pa.Table], pa.Table]
@@ -55,7 +55,8 @@ def row_stages(config: Config, tokenizer: Tokenizer) -> dict[str, Stage]:
 def find_tokenizer(plan: Plan) -> Resolution:
     """Which tokenizer the plan's list gives, kept in the plan's stages so that it stays the same from run to run.
 
-    The network is asked once for a list; after that, only what can be had here and now may change the answer.
+    The network is asked once for a list, and again only if what was found has gone; a better one that can be had on
+    this machine by now is taken.
     """
     names = plan.config.tokenize.tokenizer
     if plan.tokenizer.exists():
@@ -64,12 +65,15 @@ def find_tokenizer(plan: Plan) -> Resolution:
             try:
                 now = resolve(names, online=False)
             except LoadError:
-                return before
-            if (now.name, now.sha256) == (before.name, before.sha256):
-                return before
-            write_if_changed(plan.tokenizer, now.model_dump_json(indent=1) + "\n")
-            return now
-    found = resolve(names)
+                now = None
+            if now and (now.name, now.sha256) == (before.name, before.sha256):
+                return now.model_copy(update={"tried": before.tried})
+            if now and len(now.tried) < len(before.tried):
+                return _keep_tokenizer(plan, now)
+    return _keep_tokenizer(plan, resolve(names))
+
+
+def _keep_tokenizer(plan: Plan, found: Resolution) -> Resolution:
     write_if_changed(plan.tokenizer, found.model_dump_json(indent=1) + "\n")
     return found
 
@@ -78,13 +82,19 @@ def ingest_unit(plan: Plan, unit: Unit) -> Iterator[pa.Table]:
     """The rows of a raw file. What file it was (sha256, bytes) is written beside them for the manifest."""
     about = describe_file(unit.path)
     write_if_changed(plan.file(unit, "raw.json"), about.model_dump_json() + "\n")
-    tables = ingest(unit.path, unit.origin, unit.source, plan.config.ingest)
-    yield from watch(tables, "ingest", unit.origin)
+    yield from read_unit(unit, plan.config.ingest)
 
 
-def ingest_file(path: Path) -> Iterator[pa.Table]:
-    """The rows of a raw file that no config declares."""
-    return ingest(path, path.name, Source(name="file", files=(path.name,)))
+def read_unit(unit: Unit, options: IngestOptions) -> Iterator[pa.Table]:
+    yield from watch(ingest(unit.path, unit.origin, unit.source, options), "ingest", unit.origin)
+
+
+def unit_of(plan: Plan | None, path: Path) -> Unit:
+    """The plan's unit for this raw file; where no plan has one, a source of its own, to be detected."""
+    for unit in plan.units if plan else ():
+        if unit.path.samefile(path):
+            return unit
+    return Unit(Source(name="file", files=(path.name,)), path, path.name)
 
 
 def dedupe_units(plan: Plan, rows: str, fingerprints: str) -> pa.Table:

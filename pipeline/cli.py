@@ -10,7 +10,7 @@ import click
 import pyarrow as pa
 
 from pipeline.plan import load_config, plan_of_config, plan_of_files
-from schemas.options import Config
+from schemas.options import Config, IngestOptions
 
 ROWS = click.Path(path_type=Path, allow_dash=True, dir_okay=False)
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -75,12 +75,31 @@ def ingest(file: Path, out: Path, config_path: Path) -> None:
     \b
     Example: ko-instruct ingest raw/sample/office.csv | head -1
     """
-    from pipeline.chain import ingest_file, ingest_unit
+    from pipeline.chain import ingest_unit, read_unit, unit_of
     from schemas.columns import INGESTED
 
     plan = plan_of_config(config_path) if config_path.exists() else None
-    unit = next((unit for unit in plan.units if unit.path.samefile(file)), None) if plan else None
-    _write(out, ingest_unit(plan, unit) if plan and unit else ingest_file(file), INGESTED)
+    unit = unit_of(plan, file)
+    tables = ingest_unit(plan, unit) if plan and unit in plan.units else read_unit(unit, IngestOptions())
+    _write(out, tables, INGESTED)
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@config_option
+def inspect(file: Path, config_path: Path) -> None:
+    """Say how a raw FILE would be read and why, show five records, and print the toml lines that pin it.
+
+    \b
+    Example: ko-instruct inspect raw/sample/study.json
+    """
+    from pipeline.chain import unit_of
+    from pipeline.ingest import describe
+    from pipeline.ingest import inspect as look
+
+    plan = plan_of_config(config_path) if config_path.exists() else None
+    unit = unit_of(plan, file)
+    click.echo(describe(look(file, unit.source, plan.config.ingest if plan else IngestOptions())))
 
 
 @main.command()

@@ -126,7 +126,7 @@ def find_units(config: Config, raw: Path) -> list[Unit]:
         for pattern in source.files:
             inside = (path for path in raw.glob(pattern) if path.resolve().is_relative_to(raw.resolve()))
             found = sorted(path for path in inside if path.is_file())
-            if not found:
+            if not found and not source.optional:
                 raise ConfigError(f"source {source.name!r}: no file below {raw} matches {pattern!r}.")
             for path in found:
                 if path not in claimed:

@@ -136,6 +136,8 @@ class Source(Options):
     name: Name
     #: Globs below raw/.
     files: tuple[Annotated[str, AfterValidator(below_raw)], ...]
+    #: Whether it is all right that a glob matches nothing.
+    optional: bool = False
     license: str = "unknown"
     #: Where the data came from: a Hub id or an address.
     url: str = ""
