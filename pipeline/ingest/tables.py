@@ -124,7 +124,7 @@ def workbook(path: Path) -> Iterator[Entry]:
     try:
         sheets = pandas.read_excel(path, sheet_name=None, dtype=object, keep_default_na=False)
     except ImportError as error:
-        raise IngestError(f"{path}: an Excel workbook needs openpyxl: pip install openpyxl") from error
+        raise IngestError(f'{path}: an Excel workbook needs openpyxl: pip install "ko-instruct[excel]"') from error
     for name, sheet in sheets.items():
         inside = "" if len(sheets) == 1 else f"!{name}"
         for number, record in enumerate(sheet.to_dict("records"), 2):
