@@ -1,5 +1,6 @@
 # make processed   build processed/<dataset>/ from raw/, redoing only what changed   (CONFIG=other.toml for another)
-# make test        lint nothing, run every test that needs no torch
+# make test        run every test that needs no torch
+# make test-train  run the tests that need torch (installs it)
 # make check       lint and types
 # make bench       run the benchmarks and write their tables
 # make clean       forget all stage files; raw/ and processed/ stay
@@ -10,7 +11,7 @@ VENV   ?= .venv
 KO     := $(VENV)/bin/ko-instruct
 
 .DELETE_ON_ERROR:
-.PHONY: processed test check bench clean embedded
+.PHONY: processed test test-train check bench clean embedded
 
 processed: $(VENV)/.installed
 	@plan=$$($(KO) plan --config $(CONFIG)) && $(MAKE) --no-print-directory PLAN=$$plan dataset
@@ -80,6 +81,14 @@ bench: $(VENV)/.installed-dev
 		echo "benchmarks/$$name.md"; \
 		$(VENV)/bin/python -m benchmarks.$$name > benchmarks/.$$name.part && mv benchmarks/.$$name.part benchmarks/$$name.md; \
 	done
+
+# What needs torch: the step from processed/ to training.
+test-train: $(VENV)/.installed-train
+	@$(VENV)/bin/python -m pytest -m train
+
+$(VENV)/.installed-train: $(VENV)/.installed-dev
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train]'
+	@touch $@
 
 check: $(VENV)/.installed-dev
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy
