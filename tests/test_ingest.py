@@ -4,19 +4,25 @@ import bz2
 import gzip
 import json
 import lzma
+import re
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from pipeline.ingest import IngestError, ingest
+from pipeline.ingest import IngestError, ingest, opening
 from schemas.columns import INGESTED
-from schemas.options import Source
+from schemas.options import IngestOptions, Source
 
 CASES = [
-    json.loads(line) for line in (Path(__file__).parent / "cases/ingest/files.jsonl").read_text("utf-8").splitlines()
+    json.loads(line)
+    for name in ("files", "shapes")
+    for line in (Path(__file__).parent / f"cases/ingest/{name}.jsonl").read_text("utf-8").splitlines()
 ]
+GOOD = '{"instruction": "예?", "output": "네."}\n'
+ROW = {"instruction": "예?", "output": "네."}
 
 
 def rows_of(path: Path, **source: Any) -> list[dict[str, Any]]:
@@ -44,16 +50,20 @@ def check(rows: list[dict[str, Any]], expected: list[dict[str, Any]], name: str)
 
 @pytest.mark.parametrize("case", CASES, ids=[case["case"] for case in CASES])
 def test_cases(case: dict[str, Any], tmp_path: Path) -> None:
-    path = tmp_path / "file"
+    path = tmp_path / case.get("name", "file")
     path.write_bytes(case["data"].encode())
-    check(rows_of(path), case["rows"], path.name)
+    if "error" in case:
+        with pytest.raises(IngestError, match=re.escape(case["error"])):
+            rows_of(path)
+    else:
+        check(rows_of(path), case["rows"], path.name)
 
 
-@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress, pa.Codec("zstd").compress])
 def test_compressed_files_are_known_by_their_content(pack: Any, tmp_path: Path) -> None:
     path = tmp_path / "misnamed.json"
-    path.write_bytes(pack('{"instruction": "예?", "output": "네."}\n'.encode()))
-    check(rows_of(path), [{"place": ":1", "instruction": "예?", "output": "네."}], path.name)
+    path.write_bytes(pack(GOOD.encode()))
+    check(rows_of(path), [{"place": ":1", **ROW}], path.name)
 
 
 def test_undecodable_record_is_rejected_with_its_bytes(tmp_path: Path) -> None:
@@ -67,3 +77,89 @@ def test_undecodable_record_is_rejected_with_its_bytes(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read_is_an_error_that_names_it(tmp_path: Path) -> None:
     with pytest.raises(IngestError, match=r"nowhere\.json.*check that it exists"):
         rows_of(tmp_path / "nowhere.json")
+
+
+def test_a_zip_is_read_member_by_member(tmp_path: Path) -> None:
+    path = tmp_path / "all.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.jsonl", GOOD * 2)
+        archive.writestr("__MACOSX/a.jsonl", "junk")
+        archive.writestr("sub/b.csv", "질문,답변\n예?,네.\n")
+        archive.writestr("c.json.gz", gzip.compress(f"[{GOOD}]".encode()))
+    places = ["!a.jsonl:1", "!a.jsonl:2", "!sub/b.csv:2", "!c.json.gz[0]"]
+    check(rows_of(path), [{"place": place, **ROW} for place in places], path.name)
+
+
+def test_a_packed_file_that_is_cut_off_gives_what_it_holds(tmp_path: Path) -> None:
+    path = tmp_path / "cut.jsonl.gz"
+    lines = "".join(json.dumps({"instruction": f"{number}?", "output": "네."}) + "\n" for number in range(5000))
+    path.write_bytes(gzip.compress(lines.encode())[:-2000])
+    rows = rows_of(path)
+    assert rows[-1]["origin"] == "cut.jsonl.gz:end"
+    assert rows[-1]["reject_reason"] == "damaged"
+    assert len(rows) > 100
+
+
+def test_a_size_bomb_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opening, "BOMB_BYTES", 1 << 20)
+    path = tmp_path / "bomb.gz"
+    path.write_bytes(gzip.compress((GOOD * 400_000).encode()))
+    rows = rows_of(path)
+    assert rows[-1]["reject_reason"] == "size-bomb"
+    assert len(rows) < 400_000
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp949", "euc-kr", "utf-32"]
+)
+@pytest.mark.parametrize("head", ["", "instruction,output\r\n"])
+def test_encodings_are_detected(encoding: str, head: str, tmp_path: Path) -> None:
+    path = tmp_path / "encoded"
+    text = head + "예?,네.\r\n" * 3 if head else GOOD * 3
+    path.write_bytes(text.encode(encoding))
+    first = 2 if head else 1
+    check(rows_of(path), [{"place": f":{number}", **ROW} for number in range(first, first + 3)], path.name)
+
+
+def test_undecodable_bytes_of_cp949_are_kept_escaped(tmp_path: Path) -> None:
+    good = GOOD.encode("cp949")
+    path = tmp_path / "windows.jsonl"
+    path.write_bytes(good * 3 + b'{"instruction": "\xff", "output": "a"}\n' + good)
+    bad = {"place": ":4", "reject_reason": "undecodable", "raw": '{"instruction": "\\xff", "output": "a"}'}
+    check(rows_of(path), [*({"place": f":{number}", **ROW} for number in (1, 2, 3)), bad, {"place": ":5"}], path.name)
+
+
+def test_a_gigabyte_line_is_a_rejected_row_with_its_beginning(tmp_path: Path) -> None:
+    path = tmp_path / "long.jsonl"
+    path.write_bytes((GOOD + '{"instruction": "' + "가" * 3_000_000 + '"}\n' + GOOD).encode())
+    source = Source(name="source", files=("*",))
+    tables = ingest(path, path.name, source, IngestOptions(max_record_bytes=1 << 20))
+    rows = pa.concat_tables(tables).to_pylist()
+    assert [row["origin"] for row in rows] == ["long.jsonl:1", "long.jsonl:2", "long.jsonl:3"]
+    assert [row["reject_reason"] for row in rows] == [None, "too-long", None]
+    assert 0 < len(rows[1]["raw"].encode()) < 1 << 18
+
+
+@pytest.mark.parametrize("bomb", ["[" * 100_000, '{"a":' * 100_000, "[" * 300 + "]" * 300])
+def test_a_nesting_bomb_is_one_rejected_row(bomb: str, tmp_path: Path) -> None:
+    path = tmp_path / "bomb.jsonl"
+    path.write_text(f"{GOOD}{bomb}\n{GOOD}", "utf-8")
+    rows = rows_of(path)
+    assert [row["reject_reason"] is None for row in rows] == [True, False, True]
+
+
+def test_a_datasets_folder(tmp_path: Path) -> None:
+    import datasets
+
+    folder = tmp_path / "saved"
+    datasets.Dataset.from_list([ROW, ROW]).save_to_disk(folder)
+    check(rows_of(folder), [{"place": "[0]", **ROW}, {"place": "[1]", **ROW}], folder.name)
+
+
+def test_an_excel_workbook(tmp_path: Path) -> None:
+    pytest.importorskip("openpyxl")
+    import pandas
+
+    path = tmp_path / "book.xlsx"
+    pandas.DataFrame([{"질문": "예?", "답변": "네.", "점수": 3}]).to_excel(path, index=False)
+    check(rows_of(path), [{"place": ":2", **ROW, "meta": '{"점수":3}'}], path.name)

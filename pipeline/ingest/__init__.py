@@ -14,7 +14,7 @@ from schemas.shapes import Columns, Shape
 
 from . import readers
 from .columnar import plain_rows, plain_texts
-from .detect import TRANSCRIPTS, Detected
+from .detect import Detected, may_hold_transcript
 from .inspection import describe, inspect
 from .opening import IngestError
 from .parsing import Fault
@@ -24,6 +24,10 @@ from .rows import rejected, table
 from .shapes import Choose, rows_or_rejects
 
 __all__ = ["IngestError", "describe", "ingest", "inspect"]
+
+
+#: A block that is not plain is tried again in so many parts, down to parts of so many bytes.
+PARTS, SMALL = 8, 1 << 16
 
 
 def ingest(path: Path, origin: str, source: Source, options: IngestOptions = IngestOptions()) -> Iterator[pa.Table]:
@@ -90,7 +94,7 @@ def _by_record(
 
 
 def _block(lines: Lines, choose: Choose, place: str, source: Source, options: IngestOptions) -> list[pa.Table]:
-    """The rows of a block of JSON Lines: at once where it is plain, else record by record."""
+    """The rows of a block of JSON Lines: at once where it is plain, else part by part, and at last by record."""
     texts = plain_texts(lines)
     if texts is not None:
         try:
@@ -98,10 +102,13 @@ def _block(lines: Lines, choose: Choose, place: str, source: Source, options: In
             shape = choose(dict.fromkeys(texts.column_names, ""))
         except Fault:
             shape = None
-        if isinstance(shape, Columns) and not set(TRANSCRIPTS) & {name.casefold() for name in texts.column_names}:
+        if isinstance(shape, Columns) and not may_hold_transcript(texts.column_names):
             found = plain_rows(lines, texts, shape, place, source.name)
             if found is not None:
                 return [found]
+    parts = readers.split(lines, PARTS) if len(lines.data) > SMALL else []
+    if len(parts) > 1:
+        return [found for part in parts for found in _block(part, choose, place, source, options)]
     return list(_by_record(readers.json_lines(lines), choose, place, source, options))
 
 

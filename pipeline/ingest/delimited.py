@@ -35,7 +35,8 @@ def dialect_of(head: str, delimiter: str | None = None, names: tuple[str, ...] =
     best: tuple[float, int, bool] | None = None
     found: tuple[str, bool, list[str]] | None = None
     for sign in (delimiter,) if delimiter else DELIMITERS:
-        for quoted in (True, False):
+        # Only in tab-separated text do quotes often mean nothing.
+        for quoted in (True, False) if sign == "\t" else (True,):
             rows = _sample(head, sign, quoted)
             if not rows or len(rows[0]) < 2:
                 continue

@@ -64,6 +64,8 @@ def text_path(record: Record, key: str) -> str:
 def _columns(record: Record) -> Iterator[Shape]:
     questions, answers = named(record, INSTRUCTION), named(record, OUTPUT)
     inputs, systems = named(record, INPUT), named(record, SYSTEM)
+    if not answers and isinstance(record.get("answers"), dict):
+        answers = ["answers"]  # SQuAD on the Hub: {"text": ["…"], "answer_start": [0]}
     if not questions and inputs and answers:
         questions, inputs = inputs[:1], inputs[1:]
     if not questions or not answers:
@@ -173,18 +175,31 @@ class Detected:
         if records and not self.shapes:
             raise _unknown(records[0])
         votes = Counter(map(toml, self.shapes))
+        self.flat: dict[tuple[str, ...], Shape] = {}
         self.neighbour = max(self.shapes, key=lambda shape: votes[toml(shape)]) if votes else None
 
     def of(self, record: Record) -> Shape:
         """The shape of one record. Raises Fault: unknown-shape, ambiguous-shape."""
+        # Of a record of plain texts, its keys alone say which shape it has, save for transcripts.
+        keys = tuple(record)
+        flat = all(type(value) is str for value in record.values())
+        if flat and keys in self.flat:
+            return self.flat[keys]
         shapes = readings(record)
         if len(shapes) > 1:
             raise _ambiguous(record, shapes)
         if shapes:
+            if flat and isinstance(shapes[0], Columns) and not may_hold_transcript(keys):
+                self.flat[keys] = shapes[0]
             return shapes[0]
         if self.neighbour and any(at(record, path) is not None for path in fields(self.neighbour)):
             return self.neighbour
         raise _unknown(record)
+
+
+def may_hold_transcript(names: Sequence[str]) -> bool:
+    """Whether one of these columns may be a transcript beside the others."""
+    return any(name.casefold() in TRANSCRIPTS for name in names)
 
 
 def fields(shape: Shape) -> list[str]:

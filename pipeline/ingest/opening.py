@@ -111,9 +111,11 @@ class Blocks:
         limit = max(BOMB_BYTES, BOMB_RATIO * self.member.size)
         try:
             with self.member.open() as stream:
-                while block := stream.read(self.size):
+                while block := self._block(stream):
                     yield block
                     read += len(block)
+                    if self.fault:
+                        return
                     if self.member.path is None and read > limit:
                         self.fault = Fault(
                             "size-bomb",
@@ -122,7 +124,25 @@ class Blocks:
                         )
                         return
         except DAMAGED as error:
-            self.fault = Fault("damaged", f"the file cannot be read beyond byte {read} ({error}): copy it again")
+            self.fault = damaged(error)
+
+    def _block(self, stream: IO[bytes]) -> bytes:
+        if self.member.path:
+            return stream.read(self.size)
+        # Unpacked piece by piece, so that what stands before a damage is not lost with it.
+        pieces: list[bytes] = []
+        size = 0
+        try:
+            while size < self.size and (piece := stream.read1(1 << 17)):  # type: ignore[attr-defined]
+                pieces.append(piece)
+                size += len(piece)
+        except DAMAGED as error:
+            self.fault = damaged(error)
+        return b"".join(pieces)
+
+
+def damaged(error: Exception) -> Fault:
+    return Fault("damaged", f"the file cannot be read further ({error}): copy it again")
 
 
 UNDECODABLE = re.compile(rb"\xed([\xb0-\xb3][\x80-\xbf])")

@@ -63,6 +63,18 @@ def lines_of(blocks: Iterable[bytes], limit: int = MAX_RECORD) -> Iterator[Lines
         yield Lines(first, held)
 
 
+def split(lines: Lines, parts: int) -> list[Lines]:
+    """The same lines in at most so many pieces of about the same size."""
+    found: list[Lines] = []
+    first, start, step = lines.first, 0, len(lines.data) // parts + 1
+    while start < len(lines.data):
+        end = lines.data.find(b"\n", start + step) + 1 or len(lines.data)
+        piece = lines.data[start:end]
+        found.append(Lines(first, piece, lines.fault))
+        first, start = first + piece.count(b"\n"), end
+    return found
+
+
 def _hold(held: bytes, dropped: int, limit: int) -> tuple[bytes, int]:
     if not dropped and len(held) <= limit:
         return held, 0

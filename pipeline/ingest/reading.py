@@ -4,7 +4,7 @@ import contextlib
 import itertools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from schemas.options import IngestOptions, Source
 from schemas.shapes import Shape
@@ -18,6 +18,7 @@ from .opening import Blocks, IngestError, Member, is_workbook, members
 from .parsing import BOM, Fault, parse
 from .readers import Entry, Lines
 from .recipes import recipe
+from .shapes import rows_of
 from .tables import batches, dataset_folder, guarded, is_dataset_folder, table_entries, table_kind, workbook
 
 #: Bytes that are looked at to decide what a file is.
@@ -71,8 +72,8 @@ def _read(path: Path, member: Member, source: Source, options: IngestOptions) ->
         again = readers.lines_of(to_utf8(Blocks(member), encoding), limit)
         return sum(entry.fault is not None for entry in delimited(again, dialect))
 
-    text, data = _peek_bytes(data)
     limit = options.max_record_bytes
+    text, data = _peek_bytes(data, limit)
     start = text.replace(BOM, b"").lstrip()[:1]
     reader = source.reader
     if reader == "auto" and start in (b"[", b"{"):
@@ -99,21 +100,31 @@ def _read(path: Path, member: Member, source: Source, options: IngestOptions) ->
     return read(f"delimited text ({dialect})", delimited(lines, dialect))
 
 
-def _peek_bytes(data: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
-    """The first HEAD bytes, and the data from its beginning."""
+def _peek_bytes(data: Iterator[bytes], limit: int) -> tuple[bytes, Iterator[bytes]]:
+    """The first HEAD bytes (more, up to `limit`, where the first line is longer), and the data from its beginning."""
     held: list[bytes] = []
     size = 0
     for block in data:
         held.append(block)
         size += len(block)
-        if size >= HEAD:
+        if (size >= HEAD and b"\n" in block) or size >= limit:
             break
-    return b"".join(held)[:HEAD], itertools.chain(held, data)
+    head = b"".join(held)
+    return head[: max(HEAD, head.find(b"\n", 1) + 1 or limit)], itertools.chain(held, data)
 
 
 def _is_json_lines(head: bytes) -> bool:
-    """Whether lines are records: the first is a value by itself, or at least no value goes on over it."""
-    head = head.removeprefix(BOM).lstrip()
+    """Whether lines are records: the first is a value by itself, or at least no value goes on over it.
+
+    A line that is alone may hold a whole document of records.
+    """
+    head = head.removeprefix(BOM).strip()
+    if b"\n" not in head:
+        try:
+            only = parse(head).value
+        except Fault:
+            return False
+        return not (isinstance(only, dict) and records_in(only, _is_record))
     for text in (head.split(b"\n", 1)[0], head[: readers.end_of_value(head, 0)]):
         try:
             parse(text)
@@ -123,6 +134,11 @@ def _is_json_lines(head: bytes) -> bool:
     return True
 
 
+def _is_record(record: dict[str, Any]) -> bool:
+    entry = Entry("", record, b"")
+    return any(rows_of(entry, shape)[0].reason is None for shape in readings(record))
+
+
 def _documents(entries: Iterator[Entry]) -> Iterator[Entry]:
     """The same entries; where the file is one object that holds records, those."""
     first = next(entries, None)
@@ -130,7 +146,7 @@ def _documents(entries: Iterator[Entry]) -> Iterator[Entry]:
         return
     second = next(entries, None)
     if second is None and isinstance(first.value, dict):
-        inside = records_in(first.value, lambda record: bool(readings(record)))
+        inside = records_in(first.value, _is_record)
         if inside:
             for place, record in inside[1]:
                 yield Entry(place, record, None, first.fixes)

@@ -13,8 +13,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from .opening import IngestError, Member, escaped
-from .parsing import Fault, Number
+from .opening import IngestError, Member, damaged, escaped
+from .parsing import Number
 from .readers import Entry
 
 ROWS = 8192
@@ -62,9 +62,7 @@ def guarded(entries: Iterator[Entry]) -> Iterator[Entry]:
     try:
         yield from entries
     except (pa.ArrowException, OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        yield Entry(
-            ":end", None, b"", (), Fault("damaged", f"the file cannot be read further ({error}): copy it again")
-        )
+        yield Entry(":end", None, b"", (), damaged(error))
 
 
 def _entry(place: str, record: dict[str, Any]) -> Entry:
