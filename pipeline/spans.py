@@ -35,10 +35,10 @@ _START = re.compile(
 )
 _CLOSE = {"```": "```", "$$": "$$", "\\(": "\\)", "\\[": "\\]"}
 
-#: Openers and closers that nest, by name.
+#: Openers and closers that nest, by name. <s> is left out: it is the start token of language models, too.
 _NESTED = {
     "environment": re.compile(r"\\(?:begin\{(?P<open>\w+\*?)\}|end\{(?P<close>\w+\*?)\})"),
-    "xml": re.compile(r"<(?P<open>[A-Za-z][\w:-]*+)(?:\s[^<>]*+)?(?<!/)>|</(?P<close>[A-Za-z][\w:-]*+)>"),
+    "xml": re.compile(r"<(?P<open>(?!s>)[A-Za-z][\w:-]*+)(?:\s[^<>]*+)?(?<!/)>|</(?P<close>[A-Za-z][\w:-]*+)>"),
     "json": re.compile(r'"(?:[^"\\\n]|\\.)*+"|(?P<open>[{\[])|(?P<close>[}\]])'),
 }
 _OPEN = {"}": "{", "]": "["}

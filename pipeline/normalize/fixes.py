@@ -193,7 +193,7 @@ def drop_zero_width(text: str) -> str:
 #: Talk of HTML: then tags and entities are what the text is about.
 _ABOUT_HTML = re.compile(r"html|xml|태그|엔[터티]티|이스케이프|마크업|escape|markup|entit", re.IGNORECASE)
 _TAG = re.compile(r"<(/?[A-Za-z][A-Za-z0-9]*)(?:\s[^<>]*+)?/?>")
-_BREAK = re.compile(r"[ \t]*+<br[ \t]*+/?>(?:[ \t]*+\n|[ ](?![ ]))?", re.IGNORECASE)
+_BREAK = re.compile(r"(?<![ \t])[ \t]*+<br[ \t]*+/?>(?:[ \t]*+\n|[ ](?![ ]))?", re.IGNORECASE)
 _ENTITY = re.compile(r"&(?:quot|apos|nbsp|middot|hellip|[lr]dquo|[lr]squo|[mn]dash|bull|#0?39|#3[24]|#160|#x27);")
 
 

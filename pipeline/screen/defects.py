@@ -277,7 +277,7 @@ DEFECTS: tuple[Defect, ...] = (
         "refusal",
         "output",
         refusal,
-        r"^.{0,12}(?:죄송|미안|유감)|수(?:는|가)? ?없습니다|불가|부족|보완|필요합니다|입력해|제공해|알려",
+        r"죄송|미안|유감|수(?:는|가)? ?없습니다|불가|부족|보완|필요합니다|입력해|제공해|알려",
     ),
     Defect(
         "disclaimer",
@@ -290,7 +290,7 @@ DEFECTS: tuple[Defect, ...] = (
         "no-answer",
         "output",
         no_answer,
-        r"^\W*(?i:n/?a|none|null|nan|no|해당|입력|출력|답변|내용)[^\n]{0,12}$|^[\s.\-_…]+$",
+        r"^\W*(?i:n/?a\W*$|none\W*$|null|nan\W*$|no ?[oai]|<?no|해당 ?|(?:사항|입력|출력|답변|내용) ?없음\W*$)|^[\s.\-_…]+$",
     ),
     Defect(
         "template-residue",

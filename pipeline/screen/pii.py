@@ -209,9 +209,9 @@ KINDS: tuple[Kind, ...] = (
         "phone",
         "<전화번호>",
         rf"""
-        (?:(?<![0-9A-Za-z+])\+82[-.\s]?(?:\(0\)\s?|0)?(?:1[016789]|[2-8]\d?)(?P<p>[-.\s]?)\d{{3,4}}(?P=p)\d{{4}}
-        | {_BEGIN}(?P<mobile>010(?P<m>[-.\s]?)\d{{4}}(?P=m)\d{{4}}|01[16789](?P<o>[-.\s]?)\d{{3,4}}(?P=o)\d{{4}})
-        | {_BEGIN}\(?0(?:2|3[1-3]|4[1-4]|5[1-5]|6[1-4]|[35678]0|50\d)\)?(?P<l>[-.\s]?)\s?\d{{3,4}}(?P=l)\d{{4}}
+        (?:(?<![0-9A-Za-z+])\+82[-.\ ]?(?:\(0\)\ ?|0)?(?:1[016789]|[2-8]\d?)(?P<p>[-.\ ]?)\d{{3,4}}(?P=p)\d{{4}}
+        | {_BEGIN}(?P<mobile>010(?P<m>[-.\ ]?)\d{{4}}(?P=m)\d{{4}}|01[16789](?P<o>[-.\ ]?)\d{{3,4}}(?P=o)\d{{4}})
+        | {_BEGIN}\(?0(?:2|3[1-3]|4[1-4]|5[1-5]|6[1-4]|[35678]0|50\d)\)?(?P<l>[-.\ ]?)\ ?\d{{3,4}}(?P=l)\d{{4}}
         ){_END}""",
         _phone,
     ),
@@ -241,7 +241,10 @@ KINDS: tuple[Kind, ...] = (
 )
 
 #: A text without a match of this RE2 pattern holds no personal data of these kinds.
-SCAN = r"@[A-Za-z0-9]|[0-9]{4}|[0-9]-[0-9]{2}|[로길] ?[0-9]|[0-9]\.[0-9]{1,3}\.[0-9]|[0-9A-Fa-f]:[0-9A-Fa-f]*:"
+SCAN = (
+    r"@[A-Za-z0-9]|[0-9]{7}|[0-9][-. )]{1,2}[0-9]{3}|[0-9]-[0-9]{2}|[0-9][가-힣] ?[0-9]{4}|[A-Z][0-9]{3}"
+    r"|[로길] ?[0-9]|[0-9]\.[0-9]{1,3}\.[0-9]|[0-9A-Fa-f]:[0-9A-Fa-f]*:"
+)
 
 _URL = re.compile(r"(?:https?|ftp)://[^\s<>\"]+")
 
@@ -249,11 +252,11 @@ _URL = re.compile(r"(?:https?|ftp)://[^\s<>\"]+")
 def find_pii(text: str, kinds: Sequence[Kind] = KINDS) -> list[tuple[Kind, int, int]]:
     """Every stretch of personal data as (kind, start, end), apart and in order of their place."""
     found: list[tuple[Kind, int, int]] = []
-    rest = text
+    rest, linked = text, "://" in text
     for kind in kinds:
         # The digits of a link are its own.
-        if kind.name != "pii-email":
-            rest = _URL.sub(_blank, rest)
+        if linked and kind.name != "pii-email":
+            rest, linked = _URL.sub(_blank, rest), False
 
         def claim(match: Match, kind: Kind = kind) -> str:
             if not kind.holds(match):
