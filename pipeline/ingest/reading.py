@@ -136,7 +136,8 @@ def _is_json_lines(head: bytes) -> bool:
 
 def _is_record(record: dict[str, Any]) -> bool:
     entry = Entry("", record, b"")
-    return any(rows_of(entry, shape)[0].reason is None for shape in readings(record))
+    # Columns of lists or objects are a table that lies on its side.
+    return any(shape.kind != "columns" or not rows_of(entry, shape)[0].reason for shape in readings(record))
 
 
 def _documents(entries: Iterator[Entry]) -> Iterator[Entry]:
