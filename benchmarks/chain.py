@@ -83,7 +83,7 @@ def main() -> None:
     KOBERT_SPIECE=…/spiece.model KO_INSTRUCT_DATA=…/data python -m benchmarks.chain > benchmarks/chain.md
 
 `ko-instruct run` with the default options (ingest, validate, normalize, screen, tokenize with KoBERT's vocabulary,
-dedupe, export to Arrow, Parquet and JSON Lines), from the start of the process to its end, against SentencePiece's own
+dedupe, export to Arrow and Parquet), from the start of the process to its end, against SentencePiece's own
 `encode(list, num_threads={CORES})` of the instruction, input and output columns, ready in memory.
 Best of {ROUNDS} rounds, in turns.
 

@@ -60,12 +60,14 @@ def export(tables: Iterable[pa.Table], folder: Path, options: ExportOptions, abo
             columns = {field.name: str(field.type) for field in kept.schema}
             for name, shards in splits.items():
                 shards.write(kept.filter(pc.equal(sides, name)))
-    _write_formats(fresh, [name for name, shards in splits.items() if shards.close()], options)
+    written = [name for name, shards in splits.items() if shards.close()]
+    _write_formats(fresh, written, options)
+    files = describe_folder(fresh)
+    if "arrow" in options.formats:
+        _describe_splits(fresh, written, files)
     manifest = Manifest(**about, counts=tally.counts(), tokens=tally.tokens(), columns=columns, files={})
     (fresh / "README.md").write_text(card(manifest, options), encoding="utf-8")
-    for path in sorted(path for path in fresh.rglob("*") if path.is_file()):
-        manifest.files[path.relative_to(fresh).as_posix()] = describe_file(path)
-        sync(path)
+    manifest.files = describe_folder(fresh, files)
     text = orjson.dumps(manifest.model_dump(mode="json"), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
     (fresh / "manifest.json").write_bytes(text)
     sync(fresh / "manifest.json")
@@ -120,28 +122,27 @@ def _write_formats(folder: Path, splits: list[str], options: ExportOptions) -> N
     if "arrow" not in options.formats:
         for name in splits:
             shutil.rmtree(folder / name)
-        return
-    for name in splits:
-        _describe_split(folder / name)
+
+
+def _describe_splits(folder: Path, splits: list[str], files: dict[str, File]) -> None:
+    """What `datasets.load_from_disk` wants beside the Arrow files of the splits."""
+    for split_name in splits:
+        shards = {name: file for name, file in files.items() if name.startswith(f"{split_name}/")}
+        digest = hashlib.sha256(" ".join(file.sha256 for file in shards.values()).encode()).hexdigest()
+        state: dict[str, Any] = {
+            "_data_files": [{"filename": Path(name).name} for name in shards],
+            "_fingerprint": digest[:16],  # of the content, so that `datasets` caches what is made of these very rows
+            "_format_columns": None,
+            "_format_kwargs": {},
+            "_format_type": None,
+            "_output_all_columns": False,
+            "_split": split_name,
+        }
+        info = {"citation": "", "description": "", "features": None, "homepage": "", "license": ""}
+        for name, content in (("state", state), ("dataset_info", info)):
+            path = folder / split_name / f"{name}.json"
+            path.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2))
     (folder / "dataset_dict.json").write_bytes(orjson.dumps({"splits": splits}))
-
-
-def _describe_split(folder: Path) -> None:
-    """What `datasets.load_from_disk` wants beside the Arrow files of a split."""
-    files = sorted(folder.glob("*.arrow"))
-    digest = hashlib.sha256(b"".join(bytes.fromhex(describe_file(path).sha256) for path in files)).hexdigest()
-    state: dict[str, Any] = {
-        "_data_files": [{"filename": path.name} for path in files],
-        "_fingerprint": digest[:16],  # of the content, so that `datasets` caches what is made from these very rows
-        "_format_columns": None,
-        "_format_kwargs": {},
-        "_format_type": None,
-        "_output_all_columns": False,
-        "_split": folder.name,
-    }
-    (folder / "state.json").write_bytes(orjson.dumps(state, option=orjson.OPT_INDENT_2))
-    info = {"citation": "", "description": "", "features": None, "homepage": "", "license": ""}
-    (folder / "dataset_info.json").write_bytes(orjson.dumps(info, option=orjson.OPT_INDENT_2))
 
 
 def _stream(path: Path) -> Iterator[pa.Table]:
@@ -166,6 +167,21 @@ def _write_json_lines(arrow: Path, target: Path) -> None:
 
 def _is_ids(kind: pa.DataType) -> bool:
     return bool(pa.types.is_list(kind) and pa.types.is_integer(kind.value_type))
+
+
+def describe_folder(folder: Path, known: dict[str, File] | None = None) -> dict[str, File]:
+    """Every file below the folder, by name in order, flushed to the disk. Files in `known` are as they were."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    names = [path.relative_to(folder).as_posix() for path in paths]
+
+    def describe(name: str) -> File:
+        if known and name in known:
+            return known[name]
+        sync(folder / name)
+        return describe_file(folder / name)
+
+    with ThreadPoolExecutor(4) as pool:
+        return dict(zip(names, pool.map(describe, names), strict=True))
 
 
 def describe_file(path: Path) -> File:

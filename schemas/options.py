@@ -105,7 +105,8 @@ class DedupeOptions(Options):
 class ExportOptions(Options):
     """What is written to processed/<dataset>/."""
 
-    formats: tuple[Literal["arrow", "parquet", "jsonl"], ...] = ("arrow", "parquet", "jsonl")
+    #: arrow: for training. parquet: for the Hub. jsonl: the texts without ids, for people.
+    formats: tuple[Literal["arrow", "parquet", "jsonl"], ...] = ("arrow", "parquet")
     #: Share of clusters that go to the validation split; 0 for none.
     validation: float = Field(default=0.05, ge=0, lt=1)
     #: Share of clusters that go to the test split; 0 for none.

@@ -39,7 +39,7 @@ def test_every_row_is_in_one_place(
     tmp_path_factory: pytest.TempPathFactory, records: list[dict[str, object]], validation: float, shard_rows: int
 ) -> None:
     folder = tmp_path_factory.mktemp("export") / "표본"
-    options = ExportOptions(validation=validation, shard_rows=shard_rows)
+    options = ExportOptions(formats=("parquet", "jsonl"), validation=validation, shard_rows=shard_rows)
     manifest = export([finished(records)], folder, options, ABOUT)
     lines = lines_of(folder / "rejects.jsonl")
     for path in folder.glob("jsonl/*.jsonl"):

@@ -26,6 +26,9 @@ files = ["c/*.csv"]
 
 [tokenize]
 tokenizer = ["embedded"]
+
+[export]
+formats = ["arrow", "parquet", "jsonl"]
 """
 ROW = '{{"instruction": "{0}을(를) 설명해 줘.", "input": "", "output": "{0}은(는) 이런 것입니다."}}'
 

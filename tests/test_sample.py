@@ -23,7 +23,12 @@ FILES = [SAMPLE / name for name in ("everyday.jsonl", "study.json", "office.csv"
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("processed") / "sample"
     config = Config.model_validate(
-        {"dataset": {"name": "x"}, "source": [{"name": "x", "files": ["x"]}], "tokenize": {"tokenizer": ["embedded"]}}
+        {
+            "dataset": {"name": "x"},
+            "source": [{"name": "x", "files": ["x"]}],
+            "tokenize": {"tokenizer": ["embedded"]},
+            "export": {"formats": ["arrow", "parquet", "jsonl"]},
+        }
     )
     run(plan_of_files(FILES, folder, config), workers=2)
     return folder
