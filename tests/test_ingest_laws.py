@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from pipeline.ingest import IngestError, describe, ingest, inspect
 from pipeline.ingest import _block as block_of
-from pipeline.ingest.columnar import plain_rows, plain_texts
+from pipeline.ingest.columnar import plain_rows, plain_table
 from pipeline.ingest.detect import toml
 from pipeline.ingest.readers import Lines, json_lines, json_values, lines_of
 from pipeline.ingest.rows import table
@@ -46,8 +46,8 @@ records = st.dictionaries(names, values | text, max_size=5)
 
 def both(data: bytes, first: int = 1) -> tuple[pa.Table | None, pa.Table]:
     lines = Lines(first, data)
-    texts = plain_texts(lines)
-    quick = plain_rows(lines, texts, Columns(system="system"), "file", "source") if texts is not None else None
+    plain = plain_table(lines)
+    quick = plain_rows(lines, plain, Columns(system="system"), "file", "source") if plain is not None else None
     rows = [row for entry in json_lines(lines) for row in rows_of_entry(entry, Columns(system="system"))]
     return quick, table(rows, "file", "source")
 
@@ -70,7 +70,8 @@ def test_a_plain_block_gives_the_rows_of_its_records(rows: list[Any], ascii_only
 
 def test_the_block_path_is_taken() -> None:
     line = b'{"instruction": "a", "input": "nan", "output": "b", "system": "", "id": "1\\"", "n": "2"}\n'
-    for data in (line * 3, line[:-1], line.replace(b"\n", b"\r\n") * 2):
+    number = line.replace(b'"2"', b"-20").replace(b'"1\\""', b"true")
+    for data in (number * 2, line * 3, line[:-1], line.replace(b"\n", b"\r\n") * 2):
         quick, careful = both(data)
         assert quick is not None
         assert quick.equals(careful)
@@ -93,6 +94,11 @@ ODD = [
     ),
     *(GOOD.replace(b"2", b"\\u0000"), GOOD.replace(b"2", b"\xed\xa0\x80"), GOOD.replace(b'"n"', b'"\\u006e"')),
     b'{"n": "2", "id": "1", "instruction": "a", "output": "b", "input": ""}',
+    *(
+        GOOD.replace(b'"2"', number)
+        for number in (b"-0", b"1.0", b"1e2", b"9223372036854775808", b"true", b"NaN", b"01")
+    ),
+    *(GOOD.replace(b'"b"', value) for value in (b"1", b"false", b"null")),
     b'{"instruction": "a",',
     b'"input": "", "output": "b", "id": "1", "n": "2"}',
     b'{"instruction": "a", "output": "b", "id": "1", "n": "2"}',
@@ -101,7 +107,10 @@ ODD = [
 ]
 
 
-@given(st.lists(st.just(GOOD) | st.sampled_from(ODD), min_size=1, max_size=4))
+NUMBERED = GOOD.replace(b'"2"', b"2")
+
+
+@given(st.lists(st.sampled_from([GOOD, NUMBERED]) | st.sampled_from(ODD), min_size=1, max_size=4))
 @settings(max_examples=300)
 def test_an_odd_block_gives_the_rows_of_its_records(lines: list[bytes]) -> None:
     quick, careful = both(b"\n".join(lines) + b"\n")

@@ -13,7 +13,7 @@ from schemas.options import IngestOptions, Source
 from schemas.shapes import Columns, Shape
 
 from . import readers
-from .columnar import plain_rows, plain_texts
+from .columnar import plain_rows, plain_table
 from .detect import Detected, may_hold_transcript
 from .inspection import describe, inspect
 from .opening import IngestError
@@ -26,8 +26,8 @@ from .shapes import Choose, rows_or_rejects
 __all__ = ["IngestError", "describe", "ingest", "inspect"]
 
 
-#: A block that is not plain is tried again in so many parts, down to parts of so many bytes.
-PARTS, SMALL = 8, 1 << 16
+#: A block of more than so many bytes that is not plain is tried again in so many parts.
+SMALL, PARTS = 1 << 20, 16
 
 
 def ingest(path: Path, origin: str, source: Source, options: IngestOptions = IngestOptions()) -> Iterator[pa.Table]:
@@ -95,15 +95,15 @@ def _by_record(
 
 def _block(lines: Lines, choose: Choose, place: str, source: Source, options: IngestOptions) -> list[pa.Table]:
     """The rows of a block of JSON Lines: at once where it is plain, else part by part, and at last by record."""
-    texts = plain_texts(lines)
-    if texts is not None:
+    plain = plain_table(lines)
+    if plain is not None:
         try:
-            # Records of the same keys that all hold texts have the same shape, save for transcripts.
-            shape = choose(dict.fromkeys(texts.column_names, ""))
+            # Flat records of the same keys have the same shape, save for transcripts.
+            shape = choose(dict.fromkeys(plain.column_names, ""))
         except Fault:
             shape = None
-        if isinstance(shape, Columns) and not may_hold_transcript(texts.column_names):
-            found = plain_rows(lines, texts, shape, place, source.name)
+        if isinstance(shape, Columns) and not may_hold_transcript(plain.column_names):
+            found = plain_rows(lines, plain, shape, place, source.name)
             if found is not None:
                 return [found]
     parts = readers.split(lines, PARTS) if len(lines.data) > SMALL else []

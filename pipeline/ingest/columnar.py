@@ -1,7 +1,8 @@
 """Plain JSON Lines by the block, in Arrow: the same rows as record by record, or none at all.
 
-A block is plain when each of its lines is one flat object, all with the same keys and all values texts. Arrow's parser
-reads it. Everything in which that parser and ours could differ is looked for first, and sends the block back.
+A block is plain when each of its lines is one flat object, all with the same keys, and the values of a key all texts,
+all integers or all truth values. Arrow's parser reads it. Everything in which that parser and ours could differ is
+looked for first, and sends the block back.
 """
 
 import re
@@ -22,10 +23,12 @@ NULL_BEHIND = re.compile(rb"\}[ \t\r]*n")
 #: What JSON escapes in a text.
 ESCAPED = np.zeros(256, bool)
 ESCAPED[:0x20] = ESCAPED[[0x22, 0x5C]] = True
+#: What a key's values may be. (Arrow would not keep the spelling of a float.)
+TYPES = {str: pa.string(), int: pa.int64(), bool: pa.bool_()}
 
 
-def plain_texts(lines: Lines) -> pa.Table | None:
-    """The fields of a plain block as string columns in the order of the keys, None for another block."""
+def plain_table(lines: Lines) -> pa.Table | None:
+    """The fields of a plain block as columns in the order of the keys, None for another block."""
     data = lines.data if lines.data.endswith(b"\n") else lines.data + b"\n"
     if lines.fault or not data.startswith(b"{"):
         return None
@@ -37,9 +40,9 @@ def plain_texts(lines: Lines) -> pa.Table | None:
         record = orjson.loads(data[: starts[1]])
     except orjson.JSONDecodeError:
         return None
-    if not all(type(value) is str for value in record.values()) or not record:
+    if not record or not all(type(value) in TYPES for value in record.values()):
         return None
-    schema = pa.schema([pa.field(key, pa.string()) for key in record])
+    schema = pa.schema([pa.field(key, TYPES[type(value)]) for key, value in record.items()])
     table = _parse(data, schema)
     if table is None or len(table) != count or any(column.null_count for column in table.columns):
         return None
@@ -95,13 +98,14 @@ def same_order(lines: Lines, keys: list[str], count: int) -> bool:
     return True
 
 
-def plain_rows(lines: Lines, texts: pa.Table, shape: Columns, origin: str, source: str) -> pa.Table | None:
-    """The rows of a plain block, None where `meta` could come out in another order of keys."""
-    count = len(texts)
-    columns = {name: texts[name].chunk(0) for name in texts.column_names}
-    paths = [shape.instruction, shape.input, shape.output, shape.system]
-    taken = {path for path in paths if path}
+def plain_rows(lines: Lines, table: pa.Table, shape: Columns, origin: str, source: str) -> pa.Table | None:
+    """The rows of a plain block, None where a text is none or `meta` could come out in another order of keys."""
+    count = len(table)
+    columns = {name: table[name].chunk(0) for name in table.column_names}
+    taken = {path for path in (shape.instruction, shape.input, shape.output, shape.system) if path}
     others = [name for name in columns if name not in taken]
+    if shape.history in columns or any(columns[name].type != pa.string() for name in taken & columns.keys()):
+        return None
     if not same_order(lines, others, count):
         return None
     nothing = pa.nulls(count, pa.string())
@@ -137,11 +141,13 @@ def _objects(columns: dict[str, pa.Array]) -> pa.Array:
     parts: list[object] = []
     for name, column in columns.items():
         key = orjson.dumps(name).decode()
-        parts += [("," if parts else "{") + key + ":", _quoted(column)]
+        parts += [("," if parts else "{") + key + ":", _json(column)]
     return pc.binary_join_element_wise(*parts, "}", "")
 
 
-def _quoted(column: pa.StringArray) -> pa.Array:
+def _json(column: pa.Array) -> pa.Array:
+    if column.type != pa.string():
+        return column.cast(pa.string())
     _, offsets, text = column.buffers()
     if text is None:
         return pa.repeat('""', len(column))
