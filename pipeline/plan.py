@@ -37,6 +37,10 @@ STAGES = {
 LIBRARIES = ("numpy", "orjson", "pandas", "pyarrow", "pydantic", "sentencepiece", "transformers", "xxhash")
 
 
+#: Endings of a file name that are no part of a source's name.
+EXTENSIONS = re.compile(r"(\.(jsonl?|csv|tsv|txt|parquet|arrow|xlsx|zip|gz|zst|bz2|xz))+$", re.IGNORECASE)
+
+
 class ConfigError(ValueError):
     """pipeline.toml cannot be used as it stands: the message says where and why."""
 
@@ -107,7 +111,8 @@ def plan_of_files(files: Sequence[Path], out: Path, config: Config | None) -> Pl
     units = []
     for file in files:
         origin = file.name if names.count(file.name) == 1 else file.as_posix().lstrip("./")
-        source = Source(name=re.sub(r"[^\w-]", "_", file.name.split(".")[0]) or "file", files=(origin,))
+        name = re.sub(r"[^\w.-]|^\W", "_", EXTENSIONS.sub("", file.name)) or "file"
+        source = Source(name=name, files=(origin,))
         units.append(Unit(source, file, origin))
     declared = {unit.source.name: unit.source for unit in units}
     about = {"dataset": Dataset(name=out.resolve().name), "source": tuple(declared.values())}
