@@ -27,7 +27,9 @@ def test_every_record_that_two_sets_share_is_found(data: Path, spiece: Path, tmp
         "tokenize": {"tokenizer": [str(spiece)]},
     }
     manifest = run(plan_of_files(files, tmp_path / "ko", Config.model_validate(config)), workers=2)
-    rejects = {row["origin"]: row for row in map(orjson.loads, (tmp_path / "ko" / "rejects.jsonl").open("rb"))}
+    rejects = {
+        row["origin"]: row for row in map(orjson.loads, (tmp_path / "ko" / "rejects.jsonl").read_bytes().splitlines())
+    }
     reasons = Counter(rejects[origin]["reject_reason"] for origin in shared)
     # One of them has no output; three repeat a record of which the first file itself holds another answer.
     assert reasons == {"exact": 11_415, "conflict": 3, "output-blank": 1}
