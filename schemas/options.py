@@ -142,6 +142,8 @@ class Source(Options):
     license: str = "unknown"
     #: Where the data came from: a Hub id or an address.
     url: str = ""
+    #: The commit at which the files were taken, if they were.
+    revision: str = ""
     #: Whom the card thanks.
     attribution: str = ""
     #: Name of a recipe (schemas/recipes.toml), which says the shape; "" to look at the records instead.
