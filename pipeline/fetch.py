@@ -60,10 +60,10 @@ def fetch(name: str, raw: Path, revision: str = "main") -> Fetched:
     commit that it stands for. Raises FetchError: offline, gated, unknown, or nothing to take.
     """
     from huggingface_hub import HfApi, snapshot_download
-    from huggingface_hub.errors import (
+    from huggingface_hub.errors import (  # type: ignore[attr-defined]
         GatedRepoError,
         HFValidationError,
-        HTTPError,  # type: ignore[attr-defined]  # of whichever HTTP library the client uses
+        HTTPError,  # of whichever HTTP library the client uses
         RepositoryNotFoundError,
         RevisionNotFoundError,
     )
