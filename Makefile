@@ -25,6 +25,7 @@ STAMPS := $(STAGES)/stamps
 
 .PHONY: dataset
 dataset: $(FOLDER)/manifest.json
+	@echo "$(FOLDER) is up to date"
 
 $(STAGES)/%/ingest.arrow: $(STAGES)/%/source.json $(STAMPS)/ingest.json
 	@$(KO) ingest $(RAW) $@ --config $(CONFIG)

@@ -21,7 +21,7 @@ from pipeline.tokenize import Tokenizer, check_unknown, tokenize
 from pipeline.validate import validate
 from schemas.columns import FINGERPRINT, INGESTED
 from schemas.manifest import File, Manifest
-from schemas.options import Config, IngestOptions, Source
+from schemas.options import Config, DedupeOptions, IngestOptions, Source
 from schemas.tokenizer import Resolution
 
 Stage = Callable[[pa.Table], pa.Table]
@@ -97,13 +97,16 @@ def unit_of(plan: Plan | None, path: Path) -> Unit:
     return Unit(Source(name="file", files=(path.name,)), path, path.name)
 
 
-def dedupe_units(plan: Plan, rows: str, fingerprints: str) -> pa.Table:
+def rows_of_units(plan: Plan, rows: str) -> pa.Table:
+    """All rows of the plan, from the stage files of this name, on memory maps."""
+    tables = [INGESTED.empty_table(), *(open_table(plan.file(unit, rows)) for unit in plan.units)]
+    return pa.concat_tables(tables, promote_options="default")
+
+
+def dedupe_units(plan: Plan, rows: str, fingerprints: str, options: DedupeOptions) -> pa.Table:
     """Decisions over all rows of the plan, from the stage files of these names."""
-    table = pa.concat_tables(
-        [INGESTED.empty_table(), *(open_table(plan.file(u, rows)) for u in plan.units)], promote_options="default"
-    )
     keys = pa.concat_tables([FINGERPRINT.empty_table(), *(open_table(plan.file(u, fingerprints)) for u in plan.units)])
-    return decide(keys, table, plan.config.dedupe)
+    return decide(keys, rows_of_units(plan, rows), options)
 
 
 def export_units(plan: Plan, rows: str, decisions: pa.Table, tokenizer: Resolution, workers: int) -> Manifest:
@@ -118,7 +121,7 @@ def export_units(plan: Plan, rows: str, decisions: pa.Table, tokenizer: Resoluti
     tables = ordered(lambda pair: apply(*pair), decided(), workers)
     about = {
         "dataset": plan.config.dataset,
-        "sources": list(plan.config.source),
+        "sources": [source for source in plan.config.source if any(unit.source == source for unit in plan.units)],
         "tokenizer": tokenizer.model_dump(mode="json", exclude={"path"}),
         "options": plan.config.model_dump(mode="json", exclude={"dataset", "source"}, by_alias=True),
         "versions": versions(),
@@ -144,7 +147,7 @@ def run(plan: Plan, workers: int) -> Manifest:
         write_tables(plan.file(unit, "run.arrow"), tables, INGESTED)
         keys = ordered(fingerprint, read_tables(plan.file(unit, "run.arrow")), workers)
         write_tables(plan.file(unit, "run.keys.arrow"), keys, FINGERPRINT)
-    decisions = dedupe_units(plan, "run.arrow", "run.keys.arrow")
+    decisions = dedupe_units(plan, "run.arrow", "run.keys.arrow", plan.config.dedupe)
     manifest = export_units(plan, "run.arrow", decisions, tokenizer, workers)
     for unit in plan.units:
         for name in ("run.arrow", "run.keys.arrow"):

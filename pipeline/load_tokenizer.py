@@ -144,6 +144,11 @@ def _from_hub(name: str, online: bool) -> Resolution:
 
 def _cached(name: str) -> Path | None:
     """The repository's snapshot in the local Hub cache, if it holds a vocabulary."""
+    from huggingface_hub import constants
+
+    if not (Path(constants.HF_HUB_CACHE) / f"models--{name.replace('/', '--')}").is_dir():
+        return None  # the rest of huggingface_hub takes half a second to import
+
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 

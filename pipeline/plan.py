@@ -4,7 +4,6 @@ Make compares times; these files give it times that mean something. A stamp hold
 its code, the state of a raw file) and is rewritten only when that changes.
 """
 
-import ast
 import hashlib
 import importlib.metadata
 import json
@@ -15,6 +14,7 @@ import shutil
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -24,7 +24,7 @@ from schemas.options import Config, Dataset, Source
 
 #: The stages in order, each with the modules whose code (and all the project's code that they import) makes its result.
 STAGES = {
-    "ingest": ("pipeline.ingest",),
+    "ingest": ("pipeline.ingest", "schemas.recipes"),
     "validate": ("pipeline.validate",),
     "normalize": ("pipeline.normalize",),
     "screen": ("pipeline.screen",),
@@ -188,24 +188,35 @@ def versions() -> dict[str, str]:
 
 def code_of(modules: tuple[str, ...]) -> dict[str, str]:
     """sha256 of the source of these modules and of every module of this project that they import, at any depth."""
-    home = Path(__file__).resolve().parent.parent
     waiting, seen = list(modules), dict[str, str]()
     while waiting:
-        module = waiting.pop()
-        base = home.joinpath(*module.split("."))
-        files = sorted(base.glob("**/*.py")) if base.is_dir() else [base.with_suffix(".py")]
-        for file in files:
-            name = file.relative_to(home).as_posix()
-            if name in seen or not file.is_file():
-                continue
-            source = file.read_bytes()
-            seen[name] = hashlib.sha256(source).hexdigest()
-            for node in ast.walk(ast.parse(source)):
-                names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-                if isinstance(node, ast.ImportFrom) and node.module:
-                    names = [node.module]
-                waiting += [name for name in names if name.split(".")[0] in ("pipeline", "schemas")]
+        for name, digest, imports in _files_of(waiting.pop()):
+            if name not in seen:
+                seen[name] = digest
+                waiting += imports
     return dict(sorted(seen.items()))
+
+
+#: An import of this project's modules. Those within a package need no following: a package is taken whole.
+IMPORT = re.compile(r"^\s*(?:from|import) ((?:pipeline|schemas)[\w.]*)(?: import ([\w, ]+))?", re.MULTILINE)
+
+
+@cache
+def _files_of(module: str) -> list[tuple[str, str, list[str]]]:
+    """Name, sha256 and imports of the files of a module, or of a package with its data."""
+    home = Path(__file__).resolve().parent.parent
+    base = home.joinpath(*module.split("."))
+    files = sorted(path for path in base.rglob("*") if path.suffix in (".py", ".toml")) if base.is_dir() else []
+    found = []
+    for file in files or [base.with_suffix(".py"), base.with_suffix(".toml")]:
+        if file.is_file():
+            source = file.read_bytes()
+            imports = []
+            for package, names in IMPORT.findall(source.decode()):
+                parts = [f".{name.strip()}" for name in names.split(",")] if "." not in package else [""]
+                imports += [package + part for part in parts]
+            found.append((file.relative_to(home).as_posix(), hashlib.sha256(source).hexdigest(), imports))
+    return found
 
 
 def _forget_old_units(plan: Plan) -> None:
