@@ -49,24 +49,18 @@ def _spelling(value: object) -> Any:
 def plain_keys(value: Any) -> int:
     """How many keys a value holds at all depths, or -1 where it holds a float (whose spelling may be lost)."""
     if type(value) is dict:
-        keys = len(value)
-        for item in value.values():
-            if type(item) is not str:
-                inner = plain_keys(item)
-                if inner < 0:
-                    return -1
-                keys += inner
-        return keys
-    if type(value) is list:
-        keys = 0
-        for item in value:
-            if type(item) is not str:
-                inner = plain_keys(item)
-                if inner < 0:
-                    return -1
-                keys += inner
-        return keys
-    return -1 if type(value) is float else 0
+        keys, items = len(value), value.values()
+    elif type(value) is list:
+        keys, items = 0, value
+    else:
+        return -1 if type(value) is float else 0
+    for item in items:
+        if type(item) is not str:
+            inner = plain_keys(item)
+            if inner < 0:
+                return -1
+            keys += inner
+    return keys
 
 
 def parse(text: bytes, line: int = 1) -> Parsed:
