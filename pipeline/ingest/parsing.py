@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import orjson
@@ -48,6 +49,7 @@ def _spelling(value: object) -> Any:
 
 def plain_keys(value: Any) -> int:
     """How many keys a value holds at all depths, or -1 where it holds a float (whose spelling may be lost)."""
+    items: Iterable[Any]
     if type(value) is dict:
         keys, items = len(value), value.values()
     elif type(value) is list:
