@@ -84,10 +84,12 @@ def test_a_zip_is_read_member_by_member(tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a.jsonl", GOOD * 2)
         archive.writestr("__MACOSX/a.jsonl", "junk")
+        archive.writestr("README.md", "# 안내\n\n이 묶음은 예시입니다.\n")
         archive.writestr("sub/b.csv", "질문,답변\n예?,네.\n")
         archive.writestr("c.json.gz", gzip.compress(f"[{GOOD}]".encode()))
-    places = ["!a.jsonl:1", "!a.jsonl:2", "!sub/b.csv:2", "!c.json.gz[0]"]
-    check(rows_of(path), [{"place": place, **ROW} for place in places], path.name)
+    data = [{"place": place, **ROW} for place in ("!a.jsonl:1", "!a.jsonl:2", "!sub/b.csv:2", "!c.json.gz[0]")]
+    note = {"place": "!README.md:1", "reject_reason": "not-data", "detail": "it begins with '# 안내'"}
+    check(rows_of(path), [*data[:2], note, *data[2:]], path.name)
 
 
 def test_a_packed_file_that_is_cut_off_gives_what_it_holds(tmp_path: Path) -> None:

@@ -91,9 +91,12 @@ def _read(path: Path, member: Member, source: Source, options: IngestOptions) ->
     dialect = dialect_of(sample_text, {"csv": ",", "tsv": "\t"}.get(reader), names)
     if dialect is None:
         begin = sample_text[:40].splitlines()[0]
+        detail = f"neither JSON nor a table: it begins with {begin!r}"
+        if member.place:
+            # A note beside the data in an archive is no reason to stop.
+            return read("none", [Entry(":1", None, sample[: readers.KEPT], (), Fault("not-data", detail))])
         raise IngestError(
-            f"{path}{member.place}: neither JSON nor a table: it begins with {begin!r}; "
-            'say `reader = "csv"`, "tsv", "json" or "jsonl" in the source if it is one of them'
+            f'{path}: {detail}; say `reader = "csv"`, "tsv", "json" or "jsonl" in the source if it is one of them'
         )
     if dialect.delimiter == "\t":
         dialect = min((dialect._replace(quoted=quoted) for quoted in (True, False)), key=faults)
