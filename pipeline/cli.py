@@ -103,6 +103,32 @@ def inspect(file: Path, config_path: Path) -> None:
 
 
 @main.command()
+@click.argument("name")
+@click.option("--revision", default="main", show_default=True, help="Branch, tag or commit; pinned to its commit.")
+@config_option
+def fetch(name: str, revision: str, config_path: Path) -> None:
+    """Download the dataset NAME (owner/name) from the Hugging Face Hub into raw/, and declare it in the config.
+
+    \b
+    Example: ko-instruct fetch beomi/KoAlpaca-v1.1a
+    """
+    from pipeline.fetch import fetch as download
+
+    declared = load_config(config_path).source
+    fetched = download(name, config_path.parent / "raw", revision)
+    click.echo(f"{len(fetched.files)} files in {config_path.parent / 'raw' / fetched.folder}, at {fetched.revision}")
+    if fetched.trap:
+        click.echo(f"to mind: {fetched.trap}")
+    if any(source.name == fetched.source_name for source in declared):
+        click.echo(f"{config_path} declares {fetched.source_name!r} already, and stays as it is. Now it would be:")
+    else:
+        with config_path.open("a", encoding="utf-8") as file:
+            file.write(f"\n{fetched.toml()}\n")
+        click.echo(f"declared in {config_path}:")
+    click.echo(fetched.toml())
+
+
+@main.command()
 @click.argument("rows", type=ROWS, default="-")
 @click.argument("out", type=ROWS, default="-")
 @config_option
@@ -201,18 +227,41 @@ def fingerprint(rows: Path, out: Path, workers: int) -> None:
 
 @main.command()
 @config_option
-def dedupe(config_path: Path) -> None:
+@click.option("--rethreshold", type=click.FloatRange(0.3, 1), help="Try another threshold on the stored fingerprints.")
+@click.option("--explain", is_flag=True, help="Show the S-curve, the counts and the most doubtful rejections.")
+def dedupe(config_path: Path, rethreshold: float | None, explain: bool) -> None:
     """Decide which rows of all sources are duplicates, from the stage files that `make processed` keeps.
+
+    Lists the clusters with their texts in duplicates.jsonl, beside these files. With --rethreshold nothing else is
+    written: to keep a threshold, set it in pipeline.toml, and Make redoes dedupe and export alone.
 
     \b
     Example: ko-instruct dedupe --config pipeline.toml
     """
-    from pipeline.chain import dedupe_units
-    from pipeline.files import write_tables
+    import orjson
+
+    from pipeline.chain import dedupe_units, rows_of_units
+    from pipeline.dedupe import report
+    from pipeline.files import whole, write_tables
 
     plan = plan_of_config(config_path)
-    decisions = dedupe_units(plan, "tokenize.arrow", "fingerprint.arrow")
-    write_tables(plan.stages / "dedupe.arrow", [decisions], decisions.schema)
+    options = plan.config.dedupe
+    if rethreshold is not None:
+        options = options.model_copy(update={"threshold": rethreshold})
+    decisions = dedupe_units(plan, "tokenize.arrow", "fingerprint.arrow", options)
+    rows = rows_of_units(plan, "tokenize.arrow")
+    listed = "duplicates.jsonl" if rethreshold is None else f"duplicates-{rethreshold}.jsonl"
+    with whole(plan.stages / listed) as sink:
+        for cluster in report.clusters(rows, decisions):
+            sink.write(orjson.dumps(cluster, option=orjson.OPT_APPEND_NEWLINE))
+    if rethreshold is None:
+        write_tables(plan.stages / "dedupe.arrow", [decisions], decisions.schema)
+    if explain:
+        click.echo(report.explain(options))
+        for pair in report.doubtful(rows, decisions):
+            click.echo(orjson.dumps(pair, option=orjson.OPT_INDENT_2).decode())
+    if explain or rethreshold is not None:
+        click.echo(report.summary(decisions))
 
 
 @main.command()

@@ -34,10 +34,14 @@ class Fetched(BaseModel):
     recipe: str  # "" where none is known
     trap: str
 
+    @property
+    def source_name(self) -> str:
+        return self.id.replace("/", "--")
+
     def toml(self) -> str:
         """The [[source]] of pipeline.toml that declares it."""
         values: dict[str, object] = {
-            "name": self.id.replace("/", "--"),
+            "name": self.source_name,
             "files": [f"{self.folder}/{escape(name)}" for name in self.files],
             "recipe": self.recipe,
             "license": self.license,

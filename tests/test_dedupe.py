@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.dedupe import apply, decide, dedupe, fingerprint
+from pipeline.dedupe import apply, decide, dedupe, fingerprint, report
 from pipeline.dedupe.minhash import HASHES, Bands, choose_bands
 from schemas.columns import INGESTED
 from schemas.options import DedupeOptions
@@ -228,3 +228,34 @@ def test_records_that_stand_in_two_files() -> None:
     done = dedupe(table)
     for row, stage in zip(parts[1], done["reject_stage"][len(parts[0]) :].to_pylist(), strict=True):
         assert stage == "dedupe" or tuple(row.values()) not in shared
+
+
+def test_against_an_existing_dataset() -> None:
+    old = pa.table({"instruction": ["수도는 어디인가요?"], "output": ["서울입니다."]})
+    new = table_of([row("수도는 어디인가요", "서울입니다"), row("가장 높은 산은 어디인가요", "한라산입니다")])
+    done = dedupe(new, against=old)
+    assert done["reject_reason"].to_pylist() == ["near", None]
+    assert done["duplicate_of"].to_pylist() == ["against#0", None]
+
+
+def test_the_report_shows_clusters_with_texts_and_the_least_similar_rejections() -> None:
+    table = table_of(
+        [
+            row("오늘 서울 날씨를 알려 주세요", "맑습니다."),
+            row("다른 이야기를 해 볼까요"),
+            row("오늘 서울 날씨를 알려 주세요!", "맑습니다."),
+            row("오늘 서울 날씨를 알려 주세요", "흐립니다."),
+            row("오늘도 서울 날씨를 알려 주세요", "맑습니다."),
+        ]
+    )
+    options = DedupeOptions(threshold=0.75, recall=0.9999)
+    decisions = decide(fingerprint(table), table, options)
+    (cluster,) = report.clusters(table, decisions)
+    assert cluster["cluster"] == "a:1"
+    assert [member["origin"] for member in cluster["rows"]] == ["a:1", "a:3", "a:4", "a:5"]
+    assert [member["reason"] for member in cluster["rows"]] == [None, "near", "conflict", "near"]
+    worst, *others = report.doubtful(table, decisions)
+    assert (worst["origin"], worst["kept"]["instruction"]) == ("a:5", "오늘 서울 날씨를 알려 주세요")
+    assert [pair["origin"] for pair in others] == ["a:3", "a:4"]
+    assert "1 conflict, 2 near; 1 clusters" in report.summary(decisions)
+    assert "0.75  100.0%" in report.explain(options)

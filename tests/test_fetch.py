@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from click.testing import CliRunner
 
+from pipeline.cli import main
 from pipeline.fetch import FetchError, escape, fetch, wanted
 from pipeline.ingest import ingest
 from schemas.options import Source
@@ -77,3 +79,20 @@ def test_globs_of_files() -> None:
     assert wanted("train.parquet", ("**/*.parquet",))
     assert not wanted("README.md", ("**/*.parquet", "*.json"))
     assert escape("a[1]*.json") == "a[[]1][*].json"
+
+
+def test_the_command_declares_what_it_fetched_once(
+    hub: hub_server.Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = tmp_path / "pipeline.toml"
+    config.write_text(
+        '[dataset]\nname = "a"\n\n[[source]]\nname = "b"\nfiles = ["b.json"]\n\n[export]\nvalidation = 0\n'
+    )
+    first = CliRunner().invoke(main, ["fetch", ID], catch_exceptions=False)
+    assert "declared in pipeline.toml" in first.stdout
+    declared = config.read_text()
+    assert [source["name"] for source in tomllib.loads(declared)["source"]] == ["b", ID.replace("/", "--")]
+    again = CliRunner().invoke(main, ["fetch", ID], catch_exceptions=False)
+    assert "stays as it is" in again.stdout
+    assert config.read_text() == declared

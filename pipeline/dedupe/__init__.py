@@ -25,22 +25,27 @@ STAGE = "dedupe"
 ROWS = 65_536
 
 
-def dedupe(table: pa.Table, options: DedupeOptions = DedupeOptions()) -> pa.Table:
+def dedupe(table: pa.Table, options: DedupeOptions = DedupeOptions(), against: pa.Table | None = None) -> pa.Table:
     """The table with its duplicates marked: rejected, flagged or neither, by kind, as the options say.
 
     Adds the columns `schemas.columns.DEDUPED`. What an earlier dedupe decided is decided anew.
+    `against`: an existing dataset, whose rows come before those of the table and are all kept. Where rows have no
+    origin, `duplicate_of` names them by their number: `#3`, or `against#3`.
     """
     table = marks.complete(table)
-    named = marks.set_column(table, "origin", origins(table))
-    return apply(table, decide(fingerprint(table), named, options))
+    before = marks.complete(against) if against is not None else table.slice(0, 0)
+    both = pa.concat_tables([texts(before, "against#"), texts(table, "#")])
+    prints = pa.concat_tables([fingerprint(before), fingerprint(table)])
+    return apply(table, decide(prints, both, options, against=len(before)).slice(len(before)))
 
 
-def origins(table: pa.Table) -> pa.ChunkedArray:
-    """The origin of each row; where a row has none, `#` and its number in the table."""
-    if not table["origin"].null_count:
-        return table["origin"]
-    numbers = pc.cast(pa.array(range(len(table))), pa.string())
-    return pc.coalesce(table["origin"], pc.binary_join_element_wise("#", numbers, ""))
+def texts(table: pa.Table, name: str) -> pa.Table:
+    """What a decision may look up of each row: its texts and its origin, which is this name and a number for want."""
+    if table["origin"].null_count:
+        numbers = pc.cast(pa.array(range(len(table)), pa.int64()), pa.string())
+        named = pc.coalesce(table["origin"], pc.binary_join_element_wise(name, numbers, ""))
+        table = marks.set_column(table, "origin", named)
+    return table.select(["origin", "history", *TEXTS])
 
 
 def fingerprint(table: pa.Table) -> pa.Table:

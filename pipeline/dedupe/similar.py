@@ -51,7 +51,7 @@ class Texts:
 
     def of(self, rows: Ints) -> list[pa.StringArray]:
         """Per field the texts of these rows."""
-        taken = [column.take(pa.array(rows)).combine_chunks() for column in self.columns]
+        taken = [gather(column, rows) for column in self.columns]
         return [keys.history_texts(texts) if pa.types.is_list(texts.type) else texts.fill_null("") for texts in taken]
 
 
@@ -148,6 +148,25 @@ def similar(sketches: Signatures, rows: Ints, salt: Words, texts: Texts, options
     enough_alike = alike >= options.threshold
     tally.add("verified", int(enough_alike.sum()))
     return Edges(first[enough_alike], second[enough_alike], alike[enough_alike])
+
+
+def gather(column: pa.ChunkedArray, rows: Ints) -> pa.Array:
+    """The values of these rows, read chunk by chunk: Arrow's `take` would first join all chunks of texts in memory."""
+    bounds = np.cumsum([0, *(len(chunk) for chunk in column.chunks)])
+    order = np.argsort(rows, kind="stable")
+    ordered = rows[order]
+    cuts = np.searchsorted(ordered, bounds)
+    parts = [
+        chunk.take(pa.array(ordered[start:end] - bound))
+        for chunk, bound, start, end in zip(column.chunks, bounds, cuts, cuts[1:], strict=False)
+        if end > start
+    ]
+    values = pa.concat_arrays([pa.array([], column.type), *parts])
+    if (order[1:] > order[:-1]).all():
+        return values
+    back = np.empty_like(order)
+    back[order] = np.arange(len(order))
+    return values.take(pa.array(back))
 
 
 def verified(texts: Texts, rows: Ints, first: Ints, second: Ints, numbers: bool) -> Floats:
