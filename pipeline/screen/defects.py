@@ -57,7 +57,7 @@ def untranslated(row: Row, options: ScreenOptions) -> str | None:
     # Sentences, not a name or a formula: many letters, spaces, small letters.
     if latin < 40 or share(counts, "Latin") < 0.9 or len(re.findall(r"\b[a-z]{2,}\b", row.output)) < 6:
         return None
-    if not _asks_in_korean(row) or re.search(r"[{};=]|\bdef |\bSELECT\b|^\s*#", row.output):
+    if not _asks_in_korean(row) or re.search(r"[{};=]|\bdef |\bSELECT\b|^[ \t]*#", row.output):
         return None
     return f"the instruction is Korean, the answer is {name_of(row.output, counts, options.identify)}: {latin} letters"
 
@@ -95,8 +95,9 @@ def refusal(row: Row, options: ScreenOptions) -> str | None:
 
 
 _DISCLAIMER = re.compile(
-    r"(?:\A|[.!?\n]\s*|저는 |제가 |나는 |전 )(?:저는 |나는 )?(?:대규모 |거대 |하나의 )?"
-    r"(?:AI|인공지능|인공 지능|언어)(?: ?(?:언어|대화|챗봇))?(?: ?(?:모델|어시스턴트|비서|챗봇|시스템|프로그램))?"
+    r"(?:\A|[.!?\n] ?|저는 |제가 |나는 |전 )(?:저는 |나는 )?(?:대규모 |거대 |하나의 )?"
+    r"(?:AI|인공지능|인공 지능|언어(?= ?모델))(?: ?(?:언어|대화|챗봇))?"
+    r"(?: ?(?:모델|어시스턴트|비서|챗봇|시스템|프로그램))?"
     r"(?:으?로서|으?로써|이므로|이기 때문에|이라서|라서|이기에|라,|이라,)"
     r"|(?:저는|나는) (?:OpenAI|오픈AI|구글|Google|Anthropic)[가-힣]{0,3} [^\n.]{0,20}(?:개발|훈련|학습|만든|만들)"
     r"|\bChatGPT(?:는|로서|이므로)[^\n.]{0,40}수 없"
@@ -164,8 +165,10 @@ def merged_instruction(row: Row, options: ScreenOptions) -> str | None:
 
 
 _OPEN_END = re.compile(
-    r"(?:[가-힣]{2,}(?:으로|에서|에게|에는|하고|하며|하면|하여|해서|지만|도록|위해|위한|대한|통해|통한|하는|되는|있는|없는|라는|이는|했고|되며|되어|인해)"
-    r"|[가-힣]{2,}[을를은는]|(?:^|\s)(?:및|또는|그리고|또한|하지만|그러나|따라서|때문에|예를 들어|즉|등의|더)|,)$"
+    r"(?:[가-힣]*(?:으로|에서|에게|에는|하고|하며|하면|하여|해서|지만|도록|위해|위한|대한|통해|통한|하는|되는|있는|없는|라는|이는"
+    r"|했고|되며|되어|인해)"
+    r"|[가-힣]+(?<![마가노고])[을를은는]"
+    r"|(?:^|\s)(?:및|또는|그리고|또한|하지만|그러나|따라서|때문에|예를 들어|즉|등의)|,)$"
 )
 
 
@@ -202,7 +205,7 @@ def repetition(row: Row, options: ScreenOptions) -> str | None:
         if (
             times >= 4
             and end - start >= 30
-            and not re.search("[<>{}]", unit)
+            and not re.search(r"</?\w|[{};]", unit)
             and len(re.findall(r"[^\W\d_]", unit)) * 3 >= len(unit)
         ):
             return f"“{' '.join(unit[:30].split())}” {times} times on end"
@@ -250,12 +253,14 @@ def missing_image(row: Row, options: ScreenOptions) -> str | None:
 _POLITE = re.compile(
     r"(?:니다|세요|어요|아요|해요|예요|에요|네요|군요|지요|죠|까요|[나는]가요|십시오|돼요|워요|려요|셔요)[.!?…]"
 )
-_PLAIN = re.compile(r"(?:[한된준간온쓴낸었았했였겠있없같이않]다|[거이해]야|[었았했있없]어|[자냐])[.!?…](?=\s|$)")
+#: Verbs in plain speech end in a syllable with ㄴ, ㅆ or ㅄ and 다: 간다, 갔다, 없다.
+_STEMS = "".join(chr(code) for code in range(0xAC00, 0xD7A4) if (code - 0xAC00) % 28 in (4, 18, 20))
+_PLAIN = re.compile(rf"(?:[{_STEMS}많같않좋이크]다|[거이해]야|[었았했있없]어|[자냐])[.!?…](?=\s|$)")
 
 
 def mixed_speech(row: Row, options: ScreenOptions) -> str | None:
     prose = _QUOTES.sub("", hide(row.output)[0])
-    if re.search(r"^\s*[가-힣A-Za-z]{1,8} ?[:：]", prose, re.MULTILINE):  # a dialogue has several speakers
+    if re.search(r"^[ \t]*[가-힣A-Za-z]{1,8} ?[:：]", prose, re.MULTILINE):  # a dialogue has several speakers
         return None
     polite, plain = len(_POLITE.findall(prose)), len(_PLAIN.findall(prose))
     if min(polite, plain) < 2 or min(polite, plain) * 4 < max(polite, plain):
@@ -264,7 +269,7 @@ def mixed_speech(row: Row, options: ScreenOptions) -> str | None:
 
 
 _QUOTES = re.compile(
-    r"\"[^\"]*\"|“[^”]*”|'[^'\n]*'|‘[^’]*’|「[^」]*」|『[^』]*』|\([^()\n]*\)|^\s*>[^\n]*", re.MULTILINE
+    r"\"[^\"]*\"|“[^“”]*”|'[^'\n]*'|‘[^‘’]*’|「[^「」]*」|『[^『』]*』|\([^()\n]*\)|^[ \t]*>[^\n]*", re.MULTILINE
 )
 
 
@@ -290,7 +295,7 @@ DEFECTS: tuple[Defect, ...] = (
         "no-answer",
         "output",
         no_answer,
-        r"^\W*(?i:n/?a\W*$|none\W*$|null|nan\W*$|no ?[oai]|<?no|해당 ?|(?:사항|입력|출력|답변|내용) ?없음\W*$)|^[\s.\-_…]+$",
+        r"^\W*(?i:n/?a\W*$|none\W*$|null|nan\W*$|no ?[oai]|해당 ?|(?:입력|출력|답변|내용) ?없음\W*$)|^[\s.\-_…]+$",
     ),
     Defect(
         "template-residue",
@@ -304,5 +309,5 @@ DEFECTS: tuple[Defect, ...] = (
     Defect("url-only", "input", url_only, r"^[^\n]{0,40}https?://\S+\s*$"),
     Defect("missing-image", "instruction", missing_image, r"이미지|사진|그림|도표|그래프|차트"),
     Defect("mojibake", "output", replacement, r"\x{FFFD}|[\x{80}-\x{9F}]"),
-    Defect("mixed-speech", "output", mixed_speech, r"(?:[한된준간온쓴낸었았했였겠있없같이않]다|야|어|[자냐])[.!?…]"),
+    Defect("mixed-speech", "output", mixed_speech, r"(?:[^니]다|야|어|[자냐])[.!?…]"),
 )

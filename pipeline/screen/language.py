@@ -23,7 +23,7 @@ SCRIPTS = {
 #: A text in another language has a stretch of its letters of some length.
 FOREIGN = r"[A-Za-z ,.'’-]{31}|[\x{0370}-\x{06FF}\x{0900}-\x{0E7F}\x{3041}-\x{30FF}\x{3400}-\x{9FFF}]{4}"
 
-_QUOTED = re.compile(r"\"[^\"\n]*\"|“[^”\n]*”|‘[^’\n]*’|「[^」\n]*」|『[^』\n]*』|《[^》\n]*》")
+_QUOTED = re.compile(r"\"[^\"\n]*\"|“[^“”\n]*”|‘[^‘’\n]*’|「[^「」\n]*」|『[^『』\n]*』|《[^《》\n]*》")
 
 #: What an instruction says that wants another language, or an answer that is made of Latin letters.
 WANTS_FOREIGN = re.compile(

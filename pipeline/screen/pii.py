@@ -81,6 +81,7 @@ def _business(match: Match) -> bool:
     return len(set(digits)) > 1 and digits[9] == (10 - total % 10) % 10
 
 
+# Four digits of the registry (11 for Seoul to 28), two of the kind of corporation, six of a series, one to check.
 def _corporate(match: Match) -> bool:
     digits = _digits(match)
     if match[0].isdigit() and not re.search(r"법인[^\n]{0,12}$", _before(match)):
@@ -91,7 +92,7 @@ def _corporate(match: Match) -> bool:
 def _card(match: Match) -> bool:
     digits = _digits(match)
     doubled = [digit * 2 - 9 * (digit > 4) if place % 2 else digit for place, digit in enumerate(reversed(digits))]
-    return sum(doubled) % 10 == 0 and len(set(digits)) > 2 and not _OTHER_NUMBER.search(_before(match))
+    return sum(doubled) % 10 == 0 and len(set(digits)) > 1 and not _OTHER_NUMBER.search(_before(match))
 
 
 _PHONE_WORD = re.compile(r"(?i:전화|연락|휴대|핸드폰|폰|문의|번호|팩스|tel|fax|phone|mobile|hp|☎|📞)[^\n0-9]{0,10}$")
@@ -106,6 +107,8 @@ def _phone(match: Match) -> bool:
         return False
     return not _OTHER_NUMBER.search(_before(match))
 
+
+_AREA = r"0(?:2|3[1-3]|4[1-4]|5[1-5]|6[1-4]|[35678]0|50\d)"
 
 _BANK = re.compile(
     r"(?:계좌|예금주|입금|송금|이체|은행|뱅크|농협|신협|수협|새마을금고|우체국)(?:[^\n0-9]|[0-9](?![0-9-])){0,15}$"
@@ -147,7 +150,7 @@ def _ip(match: Match) -> bool:
     return not few and not re.search(r"(?i:v|ver\.?|version|버전|release|chrome|[a-z]/) ?$", _before(match))
 
 
-_PLATE_UNIT = r"(?!\s?(?:[년월일원억만천백개명점회권동번위세cmkg%㎡㎞℃°]|시간|여|미터|킬로|달러|가구))"
+_PLATE_UNIT = r"(?!\s?(?:[년월일원억만천백개명점회권동번위세cmkg%㎡㎞℃°]|시간|여|주(?!차)|미터|킬로|달러|가구))"
 _CAR = re.compile(r"(?:차량|자동차|번호판|차\s?번호|승용차|트럭|주차)[^\n]{0,15}$")
 
 
@@ -196,7 +199,7 @@ KINDS: tuple[Kind, ...] = (
         _card,
     ),
     _kind("business-number", "<사업자등록번호>", rf"{_BEGIN}\d{{3}}(?P<s>-?)\d\d(?P=s)\d{{5}}{_END}", _business),
-    _kind("corporate-number", "<법인등록번호>", rf"{_BEGIN}\d{{6}}-?\d{{7}}{_END}", _corporate),
+    _kind("corporate-number", "<법인등록번호>", rf"{_BEGIN}[12]\d{{3}}(?:1[1-5]|[2-8]\d)-?\d{{7}}{_END}", _corporate),
     _kind(
         "driver-licence",
         "<운전면허번호>",
@@ -211,7 +214,8 @@ KINDS: tuple[Kind, ...] = (
         rf"""
         (?:(?<![0-9A-Za-z+])\+82[-.\ ]?(?:\(0\)\ ?|0)?(?:1[016789]|[2-8]\d?)(?P<p>[-.\ ]?)\d{{3,4}}(?P=p)\d{{4}}
         | {_BEGIN}(?P<mobile>010(?P<m>[-.\ ]?)\d{{4}}(?P=m)\d{{4}}|01[16789](?P<o>[-.\ ]?)\d{{3,4}}(?P=o)\d{{4}})
-        | {_BEGIN}\(?0(?:2|3[1-3]|4[1-4]|5[1-5]|6[1-4]|[35678]0|50\d)\)?(?P<l>[-.\ ]?)\ ?\d{{3,4}}(?P=l)\d{{4}}
+        | {_BEGIN}\({_AREA}\)\ ?\d{{3,4}}[-.\ ]\d{{4}}
+        | {_BEGIN}{_AREA}(?P<l>[-.\ ]?)\d{{3,4}}(?P=l)\d{{4}}
         ){_END}""",
         _phone,
     ),
