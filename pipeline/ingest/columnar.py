@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from schemas.columns import INGESTED
 from schemas.shapes import Columns
 
-from .readers import Lines
+from .readers import Lines, count_byte
 from .shapes import NO_INPUT
 
 #: What may be a null behind an object on the same line: at the top level it would crash Arrow's parser (26.0).
@@ -33,9 +33,9 @@ def plain_table(lines: Lines) -> pa.Table | None:
     if lines.fault or not data.startswith(b"{"):
         return None
     starts = line_starts(data)
-    if not _objects_only(data, starts) or NULL_BEHIND.search(data):
-        return None
     count = len(starts) - 1
+    if not _objects_only(data, starts) or (count_byte(data, 0x7D) > count and NULL_BEHIND.search(data)):
+        return None
     try:
         record = orjson.loads(data[: starts[1]])
     except orjson.JSONDecodeError:
