@@ -1,8 +1,6 @@
 """The composition: the one place that knows the order of the stages. Make runs it step by step, `run` in one go."""
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from itertools import chain as chained
 from pathlib import Path
 
@@ -12,34 +10,18 @@ from pipeline.dedupe import apply, decide, fingerprint
 from pipeline.export import describe_file, export
 from pipeline.files import open_table, read_tables, write_if_changed, write_tables
 from pipeline.ingest import ingest
-from pipeline.load_tokenizer import LoadError, open_tokenizer, resolve
+from pipeline.load_tokenizer import open_tokenizer
 from pipeline.normalize import normalize
-from pipeline.plan import Plan, Unit, versions
+from pipeline.plan import Plan, Unit, find_tokenizer, versions
 from pipeline.progress import watch
 from pipeline.screen import screen
 from pipeline.tokenize import Tokenizer, check_unknown, tokenize
 from pipeline.validate import validate
+from pipeline.workers import Stage, ordered
 from schemas.columns import FINGERPRINT, INGESTED
 from schemas.manifest import File, Manifest
 from schemas.options import Config, DedupeOptions, IngestOptions, Source
 from schemas.tokenizer import Resolution
-
-Stage = Callable[[pa.Table], pa.Table]
-
-
-def ordered(stage: Stage, tables: Iterable[pa.Table], workers: int) -> Iterator[pa.Table]:
-    """`stage` of each table, in their order, `workers` at a time: Arrow and SentencePiece let go of the GIL."""
-    if workers == 1:
-        yield from map(stage, tables)
-        return
-    waiting: deque[pa.Table] = deque()
-    with ThreadPoolExecutor(workers) as pool:
-        for table in tables:
-            waiting.append(pool.submit(stage, table))
-            if len(waiting) > 2 * workers:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
 
 
 def row_stages(config: Config, tokenizer: Tokenizer) -> dict[str, Stage]:
@@ -50,32 +32,6 @@ def row_stages(config: Config, tokenizer: Tokenizer) -> dict[str, Stage]:
         "screen": lambda table: screen(table, config.screen),
         "tokenize": lambda table: tokenize(table, tokenizer, config.tokenize),
     }
-
-
-def find_tokenizer(plan: Plan) -> Resolution:
-    """Which tokenizer the plan's list gives, kept in the plan's stages so that it stays the same from run to run.
-
-    The network is asked once for a list, and again only if what was found has gone; a better one that can be had on
-    this machine by now is taken.
-    """
-    names = plan.config.tokenize.tokenizer
-    if plan.tokenizer.exists():
-        before = Resolution.model_validate_json(plan.tokenizer.read_bytes())
-        if names[: len(before.tried) + 1] == (*(name for name, _ in before.tried), before.name):
-            try:
-                now = resolve(names, online=False)
-            except LoadError:
-                now = None
-            if now and (now.name, now.sha256) == (before.name, before.sha256):
-                return now.model_copy(update={"tried": before.tried})
-            if now and len(now.tried) < len(before.tried):
-                return _keep_tokenizer(plan, now)
-    return _keep_tokenizer(plan, resolve(names))
-
-
-def _keep_tokenizer(plan: Plan, found: Resolution) -> Resolution:
-    write_if_changed(plan.tokenizer, found.model_dump_json(indent=1) + "\n")
-    return found
 
 
 def ingest_unit(plan: Plan, unit: Unit) -> Iterator[pa.Table]:

@@ -1,16 +1,20 @@
 """The command line: a thin layer of click over the functions. What a command does is said where its function is."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 import click
-import pyarrow as pa
 
-from pipeline.plan import load_config, plan_of_config, plan_of_files
-from schemas.options import Config, IngestOptions
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from pipeline.plan import Plan
+    from schemas.options import Config
 
 ROWS = click.Path(path_type=Path, allow_dash=True, dir_okay=False)
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -77,8 +81,9 @@ def ingest(file: Path, out: Path, config_path: Path) -> None:
     """
     from pipeline.chain import ingest_unit, read_unit, unit_of
     from schemas.columns import INGESTED
+    from schemas.options import IngestOptions
 
-    plan = plan_of_config(config_path) if config_path.exists() else None
+    plan = _plan(config_path)
     unit = unit_of(plan, file)
     tables = ingest_unit(plan, unit) if plan and unit in plan.units else read_unit(unit, IngestOptions())
     _write(out, tables, INGESTED)
@@ -96,8 +101,9 @@ def inspect(file: Path, config_path: Path) -> None:
     from pipeline.chain import unit_of
     from pipeline.ingest import describe
     from pipeline.ingest import inspect as look
+    from schemas.options import IngestOptions
 
-    plan = plan_of_config(config_path) if config_path.exists() else None
+    plan = _plan(config_path)
     unit = unit_of(plan, file)
     click.echo(describe(look(file, unit.source, plan.config.ingest if plan else IngestOptions())))
 
@@ -113,6 +119,7 @@ def fetch(name: str, revision: str, config_path: Path) -> None:
     Example: ko-instruct fetch beomi/KoAlpaca-v1.1a
     """
     from pipeline.fetch import fetch as download
+    from pipeline.plan import load_config
 
     declared = load_config(config_path).source
     fetched = download(name, config_path.parent / "raw", revision)
@@ -191,8 +198,8 @@ def tokenize(rows: Path, out: Path, names: tuple[str, ...], config_path: Path, w
     \b
     Example: ko-instruct tokenize normalized.jsonl ids.arrow --tokenizer skt/kobert-base-v1
     """
-    from pipeline.chain import find_tokenizer
     from pipeline.load_tokenizer import open_tokenizer, resolve
+    from pipeline.plan import find_tokenizer, plan_of_config
     from pipeline.tokenize import check_unknown
     from pipeline.tokenize import tokenize as stage
 
@@ -243,6 +250,7 @@ def dedupe(config_path: Path, rethreshold: float | None, explain: bool) -> None:
     from pipeline.chain import dedupe_units, rows_of_units
     from pipeline.dedupe import report
     from pipeline.files import whole, write_tables
+    from pipeline.plan import plan_of_config
 
     plan = plan_of_config(config_path)
     options = plan.config.dedupe
@@ -273,8 +281,9 @@ def export(config_path: Path, workers: int) -> None:
     \b
     Example: ko-instruct export --config pipeline.toml
     """
-    from pipeline.chain import export_units, find_tokenizer, report
+    from pipeline.chain import export_units, report
     from pipeline.files import open_table
+    from pipeline.plan import find_tokenizer, plan_of_config
 
     plan = plan_of_config(config_path)
     decisions = open_table(plan.stages / "dedupe.arrow")
@@ -297,15 +306,13 @@ def run(files: tuple[Path, ...], out: Path | None, names: tuple[str, ...], confi
     """
     from pipeline.chain import report
     from pipeline.chain import run as chain
+    from pipeline.plan import plan_of_config, plan_of_files
 
     if files and out is None:
         raise click.UsageError("name the folder to write with --out, as in: --out processed/mine")
     if not files and out is not None:
         raise click.UsageError("--out goes with FILES; a config writes to processed/<its dataset's name>")
-    if out is None:
-        plan = plan_of_config(config_path)
-    else:
-        plan = plan_of_files(files, out, load_config(config_path) if config_path.exists() else None)
+    plan = plan_of_config(config_path) if out is None else plan_of_files(files, out, _config(config_path))
     if names:
         options = plan.config.tokenize.model_copy(update={"tokenizer": names})
         plan = replace(plan, config=plan.config.model_copy(update={"tokenize": options}))
@@ -317,8 +324,7 @@ def run(files: tuple[Path, ...], out: Path | None, names: tuple[str, ...], confi
 @config_option
 def plan(config_path: Path) -> None:
     """Write the stamps and plan.mk for Make, and print the path of the latter."""
-    from pipeline.chain import find_tokenizer
-    from pipeline.plan import write_plan
+    from pipeline.plan import find_tokenizer, plan_of_config, write_plan
 
     loaded = plan_of_config(config_path)
     makefile = write_plan(loaded)
@@ -389,7 +395,16 @@ def push(
 
 def _config(path: Path) -> Config:
     """The config at this path; where there is none, the defaults of every stage."""
+    from pipeline.plan import load_config
+    from schemas.options import Config
+
     return load_config(path) if path.exists() else Config.model_construct()
+
+
+def _plan(path: Path) -> Plan | None:
+    from pipeline.plan import plan_of_config
+
+    return plan_of_config(path) if path.exists() else None
 
 
 def _row_wise(
@@ -402,9 +417,9 @@ def _row_wise(
     empty: pa.Schema | None = None,
 ) -> None:
     """Rows from a file through a row-wise stage to a file. `gate` sees the results and may stop the run."""
-    from pipeline.chain import ordered
     from pipeline.progress import watch
     from pipeline.rows import count_rows, read_rows
+    from pipeline.workers import ordered
 
     what = out.parent.name if out.suffix == ".arrow" else str(out)
     tables = gate(ordered(function, read_rows(rows), workers))

@@ -20,7 +20,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from pipeline.files import write_if_changed
+from pipeline.load_tokenizer import LoadError, resolve
 from schemas.options import Config, Dataset, Source
+from schemas.tokenizer import Resolution
 
 #: The stages in order, each with the modules whose code (and all the project's code that they import) makes its result.
 STAGES = {
@@ -105,7 +107,7 @@ def plan_of_config(path: Path) -> Plan:
     return Plan(config, tuple(find_units(config, root / "raw")), folder, stages)
 
 
-def plan_of_files(files: Sequence[Path], out: Path, config: Config | None) -> Plan:
+def plan_of_files(files: Sequence[Path], out: Path, config: Config) -> Plan:
     """A plan for files named one by one, written to `out`: each is a source of its own. `config`: for its options."""
     names = [file.name for file in files]
     units = []
@@ -116,8 +118,7 @@ def plan_of_files(files: Sequence[Path], out: Path, config: Config | None) -> Pl
         units.append(Unit(source, file, origin))
     declared = {unit.source.name: unit.source for unit in units}
     about = {"dataset": Dataset(name=out.resolve().name), "source": tuple(declared.values())}
-    whole = config.model_copy(update=about) if config else Config.model_validate(about)
-    return Plan(whole, tuple(units), out, out.parent / ".stages" / out.name)
+    return Plan(config.model_copy(update=about), tuple(units), out, out.parent / ".stages" / out.name)
 
 
 def find_units(config: Config, raw: Path) -> list[Unit]:
@@ -165,6 +166,32 @@ def write_plan(plan: Plan) -> Path:
         lines.append(f"{plan.file(unit, 'ingest.arrow')}: RAW = {raw}")
     write_if_changed(makefile, "\n".join(lines) + "\n")
     return makefile
+
+
+def find_tokenizer(plan: Plan) -> Resolution:
+    """Which tokenizer the plan's list gives, kept in the plan's stages so that it stays the same from run to run.
+
+    The network is asked once for a list, and again only if what was found has gone; a better one that can be had on
+    this machine by now is taken.
+    """
+    names = plan.config.tokenize.tokenizer
+    if plan.tokenizer.exists():
+        before = Resolution.model_validate_json(plan.tokenizer.read_bytes())
+        if names[: len(before.tried) + 1] == (*(name for name, _ in before.tried), before.name):
+            try:
+                now = resolve(names, online=False)
+            except LoadError:
+                now = None
+            if now and (now.name, now.sha256) == (before.name, before.sha256):
+                return now.model_copy(update={"tried": before.tried})
+            if now and len(now.tried) < len(before.tried):
+                return _keep_tokenizer(plan, now)
+    return _keep_tokenizer(plan, resolve(names))
+
+
+def _keep_tokenizer(plan: Plan, found: Resolution) -> Resolution:
+    write_if_changed(plan.tokenizer, found.model_dump_json(indent=1) + "\n")
+    return found
 
 
 def stamp(config: Config, stage: str, modules: tuple[str, ...]) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.plan import STAGES, Unit, code_of, load_config, plan_of_files, stamp
-from schemas.options import Source
+from schemas.options import Config, Source
 from tests.conftest import ROOT
 
 
@@ -53,6 +53,8 @@ def test_keys_of_units_are_names_that_make_and_shells_can_bear(origin: str, key:
 
 
 def test_units_of_files_with_one_name_stay_apart(tmp_path: Path) -> None:
-    plan = plan_of_files([Path("a/x.jsonl"), Path("b/x.jsonl.gz"), Path("b/x.jsonl")], tmp_path / "out", None)
+    plan = plan_of_files(
+        [Path("a/x.jsonl"), Path("b/x.jsonl.gz"), Path("b/x.jsonl")], tmp_path / "out", Config.model_construct()
+    )
     assert len({unit.origin for unit in plan.units}) == 3
     assert len({unit.key for unit in plan.units}) == 3
