@@ -10,6 +10,7 @@ from pipeline.dedupe import apply, decide, fingerprint
 from pipeline.export import describe_file, export
 from pipeline.files import open_table, read_tables, write_if_changed, write_tables
 from pipeline.ingest import ingest
+from pipeline.ingest.reading import readings_of
 from pipeline.load_tokenizer import open_tokenizer
 from pipeline.normalize import normalize
 from pipeline.plan import Plan, Unit, find_tokenizer, versions
@@ -19,7 +20,7 @@ from pipeline.tokenize import Tokenizer, check_unknown, tokenize
 from pipeline.validate import validate
 from pipeline.workers import Stage, ordered
 from schemas.columns import FINGERPRINT, INGESTED
-from schemas.manifest import File, Manifest
+from schemas.manifest import Manifest, RawFile
 from schemas.options import Config, DedupeOptions, IngestOptions, Source
 from schemas.tokenizer import Resolution
 
@@ -35,8 +36,10 @@ def row_stages(config: Config, tokenizer: Tokenizer) -> dict[str, Stage]:
 
 
 def ingest_unit(plan: Plan, unit: Unit) -> Iterator[pa.Table]:
-    """The rows of a raw file. What file it was (sha256, bytes) is written beside them for the manifest."""
-    about = describe_file(unit.path)
+    """The rows of a raw file. What file it was, and how it was read, is written beside them for the manifest."""
+    readings = readings_of(unit.path, unit.source, plan.config.ingest)
+    read_as = [", ".join(filter(None, (reading.place, reading.reader, reading.encoding))) for reading in readings]
+    about = RawFile(**describe_file(unit.path).model_dump(), read_as=read_as)
     write_if_changed(plan.file(unit, "raw.json"), about.model_dump_json() + "\n")
     yield from read_unit(unit, plan.config.ingest)
 
@@ -81,7 +84,9 @@ def export_units(plan: Plan, rows: str, decisions: pa.Table, tokenizer: Resoluti
         "tokenizer": tokenizer.model_dump(mode="json", exclude={"path"}),
         "options": plan.config.model_dump(mode="json", exclude={"dataset", "source"}, by_alias=True),
         "versions": versions(),
-        "raw": {unit.origin: File.model_validate_json(plan.file(unit, "raw.json").read_bytes()) for unit in plan.units},
+        "raw": {
+            unit.origin: RawFile.model_validate_json(plan.file(unit, "raw.json").read_bytes()) for unit in plan.units
+        },
     }
     return export(watch(tables, "dedupe", "all sources", len(decisions)), plan.folder, plan.config.export, about)
 

@@ -18,6 +18,12 @@ class File(Part):
     bytes: int
 
 
+class RawFile(File):
+    """A raw file that was read. `read_as`: reader and encoding, as declared or detected, of each stream in it."""
+
+    read_as: list[str]
+
+
 class Rejected(Part):
     source: str
     stage: str
@@ -68,8 +74,8 @@ class Manifest(Part):
     options: dict[str, Any]
     #: Versions of what decides about bytes.
     versions: dict[str, str]
-    #: The raw files that were read: sha256 and bytes of each.
-    raw: dict[str, File]
+    #: The raw files that were read, by their place below raw/.
+    raw: dict[str, RawFile]
     counts: Counts
     tokens: Tokens
     #: Name and Arrow type of every column of the dataset.
