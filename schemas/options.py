@@ -93,8 +93,8 @@ class DedupeOptions(Options):
     shared_by: int = Field(default=2, ge=2)
     #: Which row of a cluster stays: the first (sources come in order of priority), or the one with the longest output.
     keeper: Literal["first", "longest"] = "first"
-    #: From which Jaccard index of character bigrams on two fields are similar. Of human-scored sentence pairs at 0.85
-    #: and above none is scored below 3 of 5; at 0.8 some are ("여자가 춤을 추고 있다", "남자가 춤을 추고 있다").
+    #: From which Jaccard index of character bigrams on two fields are similar. Of sentence pairs scored by people none
+    #: at 0.85 and above has less than 3 of 5; at 0.8 some have ("세 남자가 체스를 하고 있다", "두 남자가 …").
     threshold: float = Field(default=0.85, ge=0.3, le=1)
     #: Chance of finding a pair that is just at the threshold; it grows fast above.
     recall: float = Field(default=0.99, gt=0, lt=1)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from pipeline.dedupe.keys import Codes, Ints, Words, mix
 
@@ -16,6 +17,7 @@ Signatures = npt.NDArray[np.uint16]
 
 #: Hash functions of a signature. Two bytes are kept of each: two texts agree by chance in one of 65,536.
 HASHES = 64
+SKETCH_BYTES = 2 * HASHES
 
 #: A bigram is two code points of 21 bits.
 GRAM_BITS = np.uint64(42)
@@ -95,12 +97,22 @@ def choose_bands(threshold: float, recall: float) -> Bands:
     return next((bands for bands in choices if bands.chance(threshold) >= recall), choices[-1])
 
 
-def band_keys(signatures: Signatures, rows: Ints, band: int, bands: Bands, salt: Words) -> Words:
-    """One word for each of these rows, equal where a band of their signatures and their salts are equal."""
-    key = salt.copy()
-    for column in range(band * bands.rows, (band + 1) * bands.rows):
-        key = mix(key + np.uint64(0x9E3779B97F4A7C15)) ^ signatures[rows, column]
-    return mix(key)
+def matrix(sketches: pa.Array) -> Signatures:
+    """A column of sketches as n by HASHES numbers, in place."""
+    start = sketches.offset * SKETCH_BYTES
+    return np.frombuffer(sketches.buffers()[1] or b"", np.uint16, len(sketches) * HASHES, start).reshape(-1, HASHES)
+
+
+def band_keys(sketches: pa.ChunkedArray, band: int, bands: Bands) -> Words:
+    """One word for each row, equal where a band of their sketches is equal. Chunk by chunk, out of the mapped file."""
+    words = []
+    for chunk in sketches.chunks:
+        hashes = matrix(chunk)
+        key = np.zeros(len(hashes), np.uint64)
+        for column in range(band * bands.rows, (band + 1) * bands.rows):
+            key = mix(key + np.uint64(0x9E3779B97F4A7C15)) ^ hashes[:, column]
+        words.append(mix(key))
+    return np.concatenate([np.empty(0, np.uint64), *words])
 
 
 def window_pairs(group: npt.NDArray[np.generic], width: int) -> tuple[Ints, Ints, int]:

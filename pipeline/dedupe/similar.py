@@ -12,7 +12,6 @@ import pyarrow as pa
 
 from pipeline.dedupe import keys, minhash
 from pipeline.dedupe.keys import Ints, Words
-from pipeline.dedupe.minhash import Signatures
 from schemas.options import DedupeOptions
 
 Floats = npt.NDArray[np.float64]
@@ -66,13 +65,13 @@ def similar_prompts(fingerprints: pa.Table, table: pa.Table, rows: Ints, options
 
     # First the contexts: equal or alike, they make a component, inside of which inputs are then compared.
     ones, context_of = groups(context, context_numbers)
-    sketches = signatures(fingerprints["context_sketch"])
+    sketches = fingerprints["context_sketch"]
     contexts = similar(sketches, rows[ones], context_numbers[ones], Texts(table, CONTEXT), options, tally)
     component = minhash.components(len(ones), contexts.first, contexts.second)[context_of].astype(np.uint64)
     nodes, node_of = groups(component, given, given_numbers)
     told = np.flatnonzero(given[nodes] != 0)
     salt = keys.mix(component[nodes[told]]) ^ given_numbers[nodes[told]]
-    sketches = signatures(fingerprints["given_sketch"])
+    sketches = fingerprints["given_sketch"]
     inputs = similar(sketches, rows[nodes[told]], salt, Texts(table, ("input",)), options, tally)
     inputs = Edges(told[inputs.first], told[inputs.second], inputs.similarity)
 
@@ -113,31 +112,24 @@ def leaders(words: Words) -> Ints:
     return of_row
 
 
-def signatures(column: pa.ChunkedArray) -> Signatures:
-    """A column of sketches as a matrix, in place where it is one chunk."""
-    held = column.combine_chunks()
-    if isinstance(held, pa.ChunkedArray):
-        held = pa.concat_arrays(held.chunks) if held.num_chunks else pa.array([], column.type)
-    width = minhash.HASHES
-    data = np.frombuffer(held.buffers()[1] or b"", np.uint16, (held.offset + len(held)) * width)
-    return data[held.offset * width :].reshape(-1, width)
-
-
-def similar(sketches: Signatures, rows: Ints, salt: Words, texts: Texts, options: DedupeOptions, tally: Tally) -> Edges:
+def similar(
+    sketches: pa.ChunkedArray, rows: Ints, salt: Words, texts: Texts, options: DedupeOptions, tally: Tally
+) -> Edges:
     """Verified edges between rows that agree in the salt and in a band (numbered by their place in `rows`)."""
     bands = minhash.choose_bands(options.threshold, options.recall)
     # Four standard deviations: one in 30,000 pairs at the threshold is estimated below this.
     spread = (options.threshold * (1 - options.threshold) / minhash.HASHES) ** 0.5
     enough = np.ceil((options.threshold - 4 * spread) * minhash.HASHES)
     codes = [np.empty(0, np.int64)]
-    for band in range(bands.bands):
-        key = minhash.band_keys(sketches, rows, band, bands, salt)
+    salted = keys.mix(salt)
+    for band in range(bands.bands if len(rows) else 0):
+        key = keys.mix(minhash.band_keys(sketches, band, bands)[rows] ^ salted)
         order = np.argsort(key, kind="stable")
         first, second, skipped = minhash.window_pairs(key[order], WIDTH)
         first, second = order[first], order[second]
         tally.add("skipped", skipped)
         likely = [
-            (sketches[rows[first[at : at + _PAIRS]]] == sketches[rows[second[at : at + _PAIRS]]]).sum(axis=1) >= enough
+            agreement(sketches, rows[first[at : at + _PAIRS]], rows[second[at : at + _PAIRS]]) >= enough
             for at in range(0, len(first), _PAIRS)
         ]
         chosen = np.concatenate([np.empty(0, bool), *likely])
@@ -148,6 +140,13 @@ def similar(sketches: Signatures, rows: Ints, salt: Words, texts: Texts, options
     enough_alike = alike >= options.threshold
     tally.add("verified", int(enough_alike.sum()))
     return Edges(first[enough_alike], second[enough_alike], alike[enough_alike])
+
+
+def agreement(sketches: pa.ChunkedArray, first: Ints, second: Ints) -> Ints:
+    """In how many hashes the sketches of pairs of rows agree."""
+    ones, others = (minhash.matrix(gather(sketches, rows)) for rows in (first, second))
+    hashes: Ints = (ones == others).sum(axis=1)
+    return hashes
 
 
 def gather(column: pa.ChunkedArray, rows: Ints) -> pa.Array:
