@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -64,20 +65,24 @@ def add_names(
 
     Names come out in the order given, after those the row had, and no name twice in a row.
     """
-    touched = [(name, pc.fill_null(rows, False)) for name, rows in names if pc.any(rows).as_py()]
-    if not touched:
-        return lists if isinstance(lists, pa.ChunkedArray) else pa.chunked_array([lists])
-    some = touched[0][1]
-    for _, rows in touched[1:]:
-        some = pc.or_(some, rows)
-    at = pc.indices_nonzero(some)
-    had = lists.take(at).to_pylist()
-    for name, rows in touched:
-        for names_of_row, hit in zip(had, rows.take(at).to_pylist(), strict=True):
-            if hit and name not in names_of_row:
-                names_of_row.append(name)
-    # Arrow replaces no list values by mask: gather from the old column and the new lists instead.
-    index = np.arange(len(lists))
-    index[at.to_numpy()] = len(lists) + np.arange(len(had))
-    chunks = lists.chunks if isinstance(lists, pa.ChunkedArray) else [lists]
-    return pa.chunked_array([*chunks, pa.array(had, lists.type)]).take(pa.array(index))
+    column = lists.combine_chunks() if isinstance(lists, pa.ChunkedArray) else lists
+    for name, rows in names:
+        hit = pc.fill_null(rows, False).to_numpy(zero_copy_only=False)
+        if hit.any():
+            column = _add_name(column, name, hit)
+    return pa.chunked_array([column])
+
+
+def _add_name(lists: pa.ListArray, name: str, rows: npt.NDArray[np.bool_]) -> pa.ListArray:
+    """One name at the end of the lists of these rows, where it does not stand already; null lists stay null."""
+    values = pc.list_flatten(lists)
+    lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy()
+    row_of = np.repeat(np.arange(len(lists)), lengths)
+    has = np.zeros(len(lists), bool)
+    has[row_of[pc.equal(values, name).to_numpy(zero_copy_only=False)]] = True
+    adds = rows & ~has & lists.is_valid().to_numpy(zero_copy_only=False)
+    offsets = np.concatenate([[0], np.cumsum(lengths + adds)])
+    index = np.full(offsets[-1], len(values))  # the new name stands behind all old values
+    index[np.arange(len(values)) + np.cumsum(np.concatenate([[0], adds]))[row_of]] = np.arange(len(values))
+    longer = pa.concat_arrays([values, pa.array([name], values.type)]).take(pa.array(index))
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), longer, lists.type, mask=pc.is_null(lists))
