@@ -5,6 +5,7 @@ from itertools import chain as chained
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.dedupe import apply, decide, fingerprint
 from pipeline.export import describe_file, export
@@ -12,10 +13,12 @@ from pipeline.files import open_table, read_tables, write_if_changed, write_tabl
 from pipeline.ingest import ingest
 from pipeline.ingest.reading import readings_of
 from pipeline.load_tokenizer import open_tokenizer
+from pipeline.marks import set_column
 from pipeline.normalize import normalize
 from pipeline.plan import Plan, Unit, find_tokenizer, versions
 from pipeline.progress import watch
 from pipeline.screen import screen
+from pipeline.split import split
 from pipeline.tokenize import Tokenizer, check_unknown, tokenize
 from pipeline.validate import validate
 from pipeline.workers import Stage, ordered
@@ -71,13 +74,19 @@ def dedupe_units(plan: Plan, rows: str, fingerprints: str, options: DedupeOption
 def export_units(plan: Plan, rows: str, decisions: pa.Table, tokenizer: Resolution, workers: int) -> Manifest:
     """Write processed/<dataset>/ from the stage files of this name and the decisions on their rows."""
 
-    def decided() -> Iterator[tuple[pa.Table, pa.Table]]:
+    sides = _sides(plan, rows, decisions)
+
+    def parts() -> Iterator[tuple[pa.Table, slice]]:
         start = 0
         for table in chained.from_iterable(read_tables(plan.file(unit, rows)) for unit in plan.units):
-            yield table, decisions.slice(start, len(table))
+            yield table, slice(start, start + len(table))
             start += len(table)
 
-    tables = ordered(lambda pair: apply(*pair), decided(), workers)
+    def decided(part: tuple[pa.Table, slice]) -> pa.Table:
+        table, place = part
+        return set_column(apply(table, decisions[place]), "split", sides[place])
+
+    tables = ordered(decided, parts(), workers)
     about = {
         "dataset": plan.config.dataset,
         "sources": [source for source in plan.config.source if any(unit.source == source for unit in plan.units)],
@@ -89,6 +98,14 @@ def export_units(plan: Plan, rows: str, decisions: pa.Table, tokenizer: Resoluti
         },
     }
     return export(watch(tables, "dedupe", "all sources", len(decisions)), plan.folder, plan.config.export, about)
+
+
+def _sides(plan: Plan, rows: str, decisions: pa.Table) -> pa.Array:
+    """The split of every row; null for the rejected."""
+    table = rows_of_units(plan, rows).select(["source", "reject_stage"])
+    rejected = pc.if_else(pc.is_valid(decisions["reason"]), "dedupe", table["reject_stage"])
+    table = set_column(set_column(table, "reject_stage", rejected), "cluster_key", decisions["cluster_key"])
+    return split(table, plan.config.export)
 
 
 def run(plan: Plan, workers: int) -> Manifest:

@@ -20,23 +20,25 @@ import pyarrow.parquet as pq
 from pipeline.card import card
 from pipeline.files import BATCH_ROWS, rechunk, sync
 from pipeline.json_lines import json_lines
-from pipeline.marks import alive
-from pipeline.split import SPLITS, split
+from pipeline.split import SPLITS
 from schemas.columns import INGESTED, MARKS, STAGES
 from schemas.manifest import Counts, File, Manifest, Rejected, Tokens
 from schemas.options import ExportOptions
 
-#: Columns of no use in a kept row: it has no marks, and no unread text.
-NOT_KEPT = (*MARKS.names, "raw")
+#: Columns of no use in a kept row: it has no marks and no unread text, and stands in the files of its split.
+NOT_KEPT = (*MARKS.names, "raw", "cluster_key", "split")
 #: Columns of rejects.jsonl.
 OF_REJECTS = (*INGESTED.names, "duplicate_of")
+#: Columns that the manifest counts.
+COUNTED = ["source", "split", "fixes", "flags", "n_tokens", "truncated", "n_unk", "reject_stage", "reject_reason"]
 ROW_GROUP = 8 * BATCH_ROWS
 
 
 def export(tables: Iterable[pa.Table], folder: Path, options: ExportOptions, about: dict[str, Any]) -> Manifest:
     """Write the dataset to `folder`, in place of what a former export left there.
 
-    `tables`: all rows of all sources in order, deduplicated. `about`: what the manifest says of how they came about
+    `tables`: all rows of all sources in order, deduplicated, with the column `split` (`pipeline.split`), which is null
+    in rejected rows. `about`: what the manifest says of how they came about
     (its fields dataset, sources, tokenizer, options, versions, raw).
     Written: `<split>/*.arrow` (for `datasets.load_from_disk`), `data/*.parquet` (for `load_dataset`),
     `jsonl/*.jsonl` (texts without ids), `rejects.jsonl`, `README.md`, `manifest.json`.
@@ -51,15 +53,13 @@ def export(tables: Iterable[pa.Table], folder: Path, options: ExportOptions, abo
     columns: dict[str, str] = {}
     with (fresh / "rejects.jsonl").open("wb") as rejects:
         for table in rechunk(tables):
-            living = alive(table)
-            rejected, kept = table.filter(pc.invert(living)), table.filter(living)
-            rejects.write(json_lines(rejected.select([name for name in OF_REJECTS if name in table.column_names])))
-            sides = split(kept, options)
-            tally.add(rejected, kept, sides)
-            kept = kept.drop_columns([name for name in NOT_KEPT if name in table.column_names])
+            rejected = table.select([name for name in OF_REJECTS if name in table.column_names])
+            rejects.write(json_lines(rejected.filter(pc.is_valid(table["reject_stage"]))))
+            tally.add(table.select(COUNTED))
+            kept = table.drop_columns([name for name in NOT_KEPT if name in table.column_names])
             columns = {field.name: str(field.type) for field in kept.schema}
             for name, shards in splits.items():
-                shards.write(kept.filter(pc.equal(sides, name)))
+                shards.write(kept.filter(pc.equal(table["split"], name)))
     written = [name for name, shards in splits.items() if shards.close()]
     _write_formats(fresh, written, options)
     files = describe_folder(fresh)
@@ -225,13 +225,15 @@ class Tally:
         self.sums: Counter[str] = Counter()
         self.longest = 0
 
-    def add(self, rejected: pa.Table, kept: pa.Table, sides: pa.Array) -> None:
-        self.rows_in += len(rejected) + len(kept)
+    def add(self, table: pa.Table) -> None:
+        """Count a table of the columns COUNTED."""
+        self.rows_in += len(table)
+        rejected, kept = (table.filter(rows) for rows in (pc.is_null(table["split"]), pc.is_valid(table["split"])))
         groups = rejected.group_by(["source", "reject_stage", "reject_reason"]).aggregate([([], "count_all")])
         for group in groups.to_pylist():
             self.rejected[(group["source"], group["reject_stage"], group["reject_reason"])] += group["count_all"]
         self.sources.update(_counts(kept["source"]))
-        self.splits.update(_counts(sides))
+        self.splits.update(_counts(kept["split"]))
         self.fixes.update(_counts(pc.list_flatten(kept["fixes"])))
         self.flags.update(_counts(pc.list_flatten(kept["flags"])))
         if len(kept):

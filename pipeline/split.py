@@ -31,14 +31,15 @@ def split(table: pa.Table, options: ExportOptions = ExportOptions()) -> pa.Array
     for name in ("cluster_key", "reject_stage"):
         if name not in table.column_names:
             raise ValueError(f"split goes by the column {name}, which the table lacks: run dedupe first")
-    living = table.filter(pc.is_null(table["reject_stage"]))
+    alive = pc.is_null(table["reject_stage"])
+    living = table.select(["cluster_key", *(["source"] if options.stratify else [])]).filter(alive)
     key = living["cluster_key"].to_numpy()
     share = ranks(key, living["source"]) if options.stratify else unit(key)
     side = np.where(share < test, 2, np.where(share < test + validation, 1, 0)).astype(np.int8)
+    rows = alive.to_numpy()
     at = np.zeros(len(table), np.int64)
-    alive = pc.is_null(table["reject_stage"]).to_numpy()
-    at[alive] = np.arange(len(living))
-    index = pa.array(side).take(pa.array(at, mask=~alive))
+    at[rows] = np.arange(len(living))
+    index = pa.array(side).take(pa.array(at, mask=~rows))
     return pa.DictionaryArray.from_arrays(index, pa.array(SPLITS)).cast(pa.string())
 
 

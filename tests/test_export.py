@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from pipeline import dedupe, export, tokenize, validate
 from pipeline.load_tokenizer import load_tokenizer
+from pipeline.split import split
 from schemas.manifest import Counts, Manifest
 from schemas.options import ExportOptions
 from tests.tables import rows, table_of
@@ -26,8 +27,9 @@ ABOUT = {
 }
 
 
-def finished(records: list[dict[str, object]]) -> pa.Table:
-    return dedupe(tokenize(validate(table_of(records)), load_tokenizer(["embedded"]).tokenizer))
+def finished(records: list[dict[str, object]], options: ExportOptions = ExportOptions()) -> pa.Table:
+    table = dedupe(tokenize(validate(table_of(records)), load_tokenizer(["embedded"]).tokenizer))
+    return table.append_column("split", split(table, options))
 
 
 def lines_of(path: Path) -> list[bytes]:
@@ -40,7 +42,7 @@ def test_every_row_is_in_one_place(
 ) -> None:
     folder = tmp_path_factory.mktemp("export") / "표본"
     options = ExportOptions(formats=("parquet", "jsonl"), validation=validation, shard_rows=shard_rows)
-    manifest = export([finished(records)], folder, options, ABOUT)
+    manifest = export([finished(records, options)], folder, options, ABOUT)
     lines = lines_of(folder / "rejects.jsonl")
     for path in folder.glob("jsonl/*.jsonl"):
         part = lines_of(path)
