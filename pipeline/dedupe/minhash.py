@@ -129,8 +129,9 @@ def window_pairs(group: npt.NDArray[np.generic], width: int) -> tuple[Ints, Ints
     room = np.repeat(starts + sizes, sizes) - np.arange(len(group)) - 1  # how many of the same value follow
     first: list[Ints] = []
     second: list[Ints] = []
+    at = np.arange(len(group))
     for distance in range(1, min(width, int(sizes.max(initial=1)) - 1) + 1):
-        at = np.flatnonzero(room >= distance)
+        at = at[room[at] >= distance]
         first.append(at)
         second.append(at + distance)
     first.append(np.repeat(starts, beyond))
@@ -148,7 +149,7 @@ def components(count: int, first: Ints, second: Ints) -> Ints:
             break
         first, second, one, other = first[apart], second[apart], one[apart], other[apart]
         np.minimum.at(least, np.maximum(one, other), np.minimum(one, other))
-        while (nearer := least[least]).tobytes() != least.tobytes():
+        while ((nearer := least[least]) != least).any():
             least = nearer
     return least
 

@@ -103,12 +103,19 @@ def groups(*columns: npt.NDArray[np.generic]) -> tuple[Ints, Ints]:
 
 
 def leaders(words: Words) -> Ints:
-    """For each row of a matrix the least row that is equal to it."""
-    words = np.ascontiguousarray(words)
-    column = pa.Array.from_buffers(pa.binary(words.shape[1] * 8), len(words), [None, pa.py_buffer(words)])
-    code = column.dictionary_encode().indices.to_numpy()  # numbered as they first occur
-    first = np.flatnonzero(np.diff(np.maximum.accumulate(code), prepend=-1))
-    of_row: Ints = first[code]
+    """For each row of a matrix the least row that is equal to it. By sorting: large hash tables miss the cache."""
+    key = words[:, 0]
+    for column in words.T[1:]:
+        key = keys.mix(key) ^ column
+    order = np.argsort(key, kind="stable")
+    ordered = key[order]
+    fresh = np.append(True, ordered[1:] != ordered[:-1])[: len(key)]
+    differ = np.append(False, (words[order[1:]] != words[order[:-1]]).any(axis=1))[: len(key)]
+    if (differ & ~fresh).any():  # two rows share a word of 64 bits by chance
+        order = np.lexsort(words.T)
+        fresh = np.append(True, (words[order[1:]] != words[order[:-1]]).any(axis=1))[: len(key)]
+    of_row = np.empty(len(key), np.int64)
+    of_row[order] = order[fresh][np.cumsum(fresh) - 1]
     return of_row
 
 
