@@ -1,6 +1,6 @@
 """The composition: the one place that knows the order of the stages. Make runs it step by step, `run` in one go."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain as chained
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from pipeline.dedupe import apply, decide, fingerprint
 from pipeline.export import describe_file, export
-from pipeline.files import open_table, read_tables, write_if_changed, write_tables
+from pipeline.files import open_table, read_tables, table_writer, write_if_changed, write_tables
 from pipeline.ingest import ingest
 from pipeline.ingest.reading import readings_of
 from pipeline.load_tokenizer import open_tokenizer
@@ -114,23 +114,28 @@ def run(plan: Plan, workers: int) -> Manifest:
     opened = open_tokenizer(tokenizer)
     stages = row_stages(plan.config, opened)
 
-    def rows_of(table: pa.Table) -> pa.Table:
+    def rows_of(table: pa.Table) -> tuple[pa.Table, pa.Table]:
         for stage in stages.values():
             table = stage(table)
-        return table
+        return table, fingerprint(table)
 
     for unit in plan.units:
-        tables = ordered(rows_of, ingest_unit(plan, unit), workers)
-        tables = check_unknown(tables, opened, plan.config.tokenize)
-        write_tables(plan.file(unit, "run.arrow"), tables, INGESTED)
-        keys = ordered(fingerprint, read_tables(plan.file(unit, "run.arrow")), workers)
-        write_tables(plan.file(unit, "run.keys.arrow"), keys, FINGERPRINT)
+        with table_writer(plan.file(unit, "run.keys.arrow"), FINGERPRINT) as write_keys:
+            pairs = ordered(rows_of, ingest_unit(plan, unit), workers)
+            rows = check_unknown(_first(pairs, write_keys), opened, plan.config.tokenize)
+            write_tables(plan.file(unit, "run.arrow"), rows, INGESTED)
     decisions = dedupe_units(plan, "run.arrow", "run.keys.arrow", plan.config.dedupe)
     manifest = export_units(plan, "run.arrow", decisions, tokenizer, workers)
     for unit in plan.units:
         for name in ("run.arrow", "run.keys.arrow"):
             plan.file(unit, name).unlink()
     return manifest
+
+
+def _first(pairs: Iterable[tuple[pa.Table, pa.Table]], take_second: Callable[[pa.Table], None]) -> Iterator[pa.Table]:
+    for first, second in pairs:
+        take_second(second)
+        yield first
 
 
 def report(manifest: Manifest, folder: Path) -> str:

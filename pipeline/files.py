@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -59,40 +59,67 @@ def open_table(path: Path) -> pa.Table:
     return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
 
 
+class Batches:
+    """Rows come in tables of any length and go out in tables of exactly `rows` rows, each column in one chunk."""
+
+    def __init__(self, rows: int = BATCH_ROWS) -> None:
+        self.rows = rows
+        self._held: list[pa.Table] = []
+        self._count = 0
+
+    def add(self, table: pa.Table) -> Iterator[pa.Table]:
+        """The full batches that this table completes."""
+        self._held.append(table)
+        self._count += len(table)
+        if self._count >= self.rows:
+            joined = pa.concat_tables(self._held)
+            full = self._count - self._count % self.rows
+            self._held, self._count = [joined.slice(full)], self._count - full
+            for start in range(0, full, self.rows):
+                yield _owning(joined.slice(start, self.rows))
+
+    def rest(self) -> Iterator[pa.Table]:
+        """The rows that no full batch has taken, if any."""
+        if self._count:
+            yield _owning(pa.concat_tables(self._held))
+
+
+def _owning(table: pa.Table) -> pa.Table:
+    """A copy in one chunk. Of a slice Arrow would write some bytes of its neighbours too, which no promise covers."""
+    return pa.concat_tables([table.slice(0, 0), table]).combine_chunks()  # of a single chunk it would make no copy
+
+
 def rechunk(tables: Iterable[pa.Table], rows: int = BATCH_ROWS) -> Iterator[pa.Table]:
     """The same rows in tables of exactly `rows` rows (fewer in the last), each column in one chunk."""
-    held: list[pa.Table] = []
-    count = 0
+    batches = Batches(rows)
     for table in tables:
-        held.append(table)
-        count += len(table)
-        if count < rows:
-            continue
-        joined = pa.concat_tables(held)
-        whole_rows = count - count % rows
-        for start in range(0, whole_rows, rows):
-            yield joined.slice(start, rows).combine_chunks()
-        held, count = [joined.slice(whole_rows)], count - whole_rows
-    if count or held:
-        last = pa.concat_tables(held).combine_chunks()
-        if len(last):
-            yield last
+        yield from batches.add(table)
+    yield from batches.rest()
 
 
-def write_tables(path: Path, tables: Iterable[pa.Table], empty: pa.Schema) -> int:
-    """Write tables to an Arrow IPC file in batches of BATCH_ROWS, whole or not at all; gives the number of rows.
+@contextlib.contextmanager
+def table_writer(path: Path, empty: pa.Schema) -> Iterator[Callable[[pa.Table], None]]:
+    """A function that writes tables to an Arrow IPC file in batches of BATCH_ROWS; the file appears whole or not.
 
-    `empty`: the schema of the file when there are no tables to take it from.
+    `empty`: the schema of the file when no row is written.
     """
-    rows = 0
+    batches = Batches()
     writer: Any = None
     with whole(path) as sink:
-        for table in rechunk(tables):
-            if writer is None:
-                writer = pa.ipc.new_file(sink, table.schema)
-            writer.write_table(table)
-            rows += len(table)
-        if writer is None:
-            writer = pa.ipc.new_file(sink, empty)
-        writer.close()
-    return rows
+
+        def write_batches(tables: Iterable[pa.Table]) -> None:
+            nonlocal writer
+            for table in tables:
+                writer = writer or pa.ipc.new_file(sink, table.schema)
+                writer.write_table(table)
+
+        yield lambda table: write_batches(batches.add(table))
+        write_batches(batches.rest())
+        (writer or pa.ipc.new_file(sink, empty)).close()
+
+
+def write_tables(path: Path, tables: Iterable[pa.Table], empty: pa.Schema) -> None:
+    """Write tables to an Arrow IPC file as `table_writer` does."""
+    with table_writer(path, empty) as write:
+        for table in tables:
+            write(table)

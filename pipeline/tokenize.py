@@ -266,7 +266,8 @@ def check_unknown(tables: Iterable[pa.Table], tokenizer: Tokenizer, options: Tok
         yield table
         tokens += pc.sum(table["n_tokens"]).as_py() or 0
         unknown += pc.sum(table["n_unk"]).as_py() or 0
-        some = table.filter(pc.greater(table["n_unk"], 0)).select(["n_unk", "origin", "instruction", "input", "output"])
+        shown = table.select(["n_unk", "origin", "instruction", "input", "output"])
+        some = shown.filter(pc.greater(table["n_unk"], 0))
         for row in some.sort_by([("n_unk", "descending")]).slice(0, 3).to_pylist():
             text = " / ".join(filter(None, (row["instruction"], row["input"], row["output"])))
             worst.append((row["n_unk"], row["origin"] or "?", text[:80]))

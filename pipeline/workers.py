@@ -9,17 +9,18 @@ import pyarrow as pa
 
 Stage = Callable[[pa.Table], pa.Table]
 Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
-def ordered(stage: Callable[[Item], pa.Table], tables: Iterable[Item], workers: int) -> Iterator[pa.Table]:
-    """`stage` of each table, in their order, `workers` at a time: Arrow and SentencePiece let go of the GIL."""
+def ordered(work: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:
+    """`work` of each item, in their order, `workers` at a time: Arrow and SentencePiece let go of the GIL."""
     if workers == 1:
-        yield from map(stage, tables)
+        yield from map(work, items)
         return
-    waiting: deque[Future[pa.Table]] = deque()
+    waiting: deque[Future[Result]] = deque()
     with ThreadPoolExecutor(workers) as pool:
-        for table in tables:
-            waiting.append(pool.submit(stage, table))
+        for item in items:
+            waiting.append(pool.submit(work, item))
             if len(waiting) > 2 * workers:
                 yield waiting.popleft().result()
         while waiting:
