@@ -17,7 +17,7 @@ from pipeline.marks import set_column
 from pipeline.normalize import normalize
 from pipeline.plan import Plan, Unit, find_tokenizer, versions
 from pipeline.progress import watch
-from pipeline.screen import screen
+from pipeline.screen import Benchmarks, benchmarks_of, screen
 from pipeline.split import split
 from pipeline.tokenize import Tokenizer, check_unknown, tokenize
 from pipeline.validate import validate
@@ -28,12 +28,12 @@ from schemas.options import Config, DedupeOptions, IngestOptions, Source
 from schemas.tokenizer import Resolution
 
 
-def row_stages(config: Config, tokenizer: Tokenizer) -> dict[str, Stage]:
+def row_stages(config: Config, tokenizer: Tokenizer, benchmarks: Benchmarks | None = None) -> dict[str, Stage]:
     """The row-wise stages that follow ingest, by name, in order."""
     return {
         "validate": lambda table: validate(table, config.validate_),
         "normalize": lambda table: normalize(table, config.normalize),
-        "screen": lambda table: screen(table, config.screen),
+        "screen": lambda table: screen(table, config.screen, benchmarks),
         "tokenize": lambda table: tokenize(table, tokenizer, config.tokenize),
     }
 
@@ -49,6 +49,15 @@ def ingest_unit(plan: Plan, unit: Unit) -> Iterator[pa.Table]:
 
 def read_unit(unit: Unit, options: IngestOptions) -> Iterator[pa.Table]:
     yield from watch(ingest(unit.path, unit.origin, unit.source, options), "ingest", unit.origin)
+
+
+def load_benchmarks(plan: Plan) -> Benchmarks | None:
+    """The evaluation sets that the config names, ready for `screen`; their rows need no answer."""
+    tables = {
+        unit.origin: pa.concat_tables(ingest(unit.path, unit.origin, unit.source, plan.config.ingest))
+        for unit in plan.benchmarks
+    }
+    return benchmarks_of(tables) if tables else None
 
 
 def unit_of(plan: Plan | None, path: Path) -> Unit:
@@ -112,7 +121,7 @@ def run(plan: Plan, workers: int) -> Manifest:
     """The whole chain in one process: the same functions as under Make, row-wise stages in one pass over each file."""
     tokenizer = find_tokenizer(plan)
     opened = open_tokenizer(tokenizer)
-    stages = row_stages(plan.config, opened)
+    stages = row_stages(plan.config, opened, load_benchmarks(plan))
 
     def rows_of(table: pa.Table) -> tuple[pa.Table, pa.Table]:
         for stage in stages.values():

@@ -180,10 +180,13 @@ def screen(rows: Path, out: Path, config_path: Path, workers: int) -> None:
     \b
     Example: ko-instruct screen normalized.jsonl screened.jsonl
     """
+    from pipeline.chain import load_benchmarks
     from pipeline.screen import screen as stage
 
     options = _config(config_path).screen
-    _row_wise("screen", lambda table: stage(table, options), rows, out, workers)
+    declared = _plan(config_path)
+    benchmarks = load_benchmarks(declared) if declared else None
+    _row_wise("screen", lambda table: stage(table, options, benchmarks), rows, out, workers)
 
 
 @main.command()
@@ -312,7 +315,11 @@ def run(files: tuple[Path, ...], out: Path | None, names: tuple[str, ...], confi
         raise click.UsageError("name the folder to write with --out, as in: --out processed/mine")
     if not files and out is not None:
         raise click.UsageError("--out goes with FILES; a config writes to processed/<its dataset's name>")
-    plan = plan_of_config(config_path) if out is None else plan_of_files(files, out, _config(config_path))
+    plan = (
+        plan_of_config(config_path)
+        if out is None
+        else plan_of_files(files, out, _config(config_path), config_path.parent)
+    )
     if names:
         options = plan.config.tokenize.model_copy(update={"tokenizer": names})
         plan = replace(plan, config=plan.config.model_copy(update={"tokenize": options}))

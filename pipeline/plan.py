@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -69,6 +70,8 @@ class Plan:
 
     config: Config
     units: tuple[Unit, ...]
+    #: Evaluation sets that `screen` looks for; the folder is the source's name.
+    benchmarks: tuple[Unit, ...]
     folder: Path
     stages: Path
 
@@ -104,11 +107,15 @@ def plan_of_config(path: Path) -> Plan:
     root = path.parent
     name = config.dataset.name
     folder, stages = root / "processed" / name, root / "processed" / ".stages" / name
-    return Plan(config, tuple(find_units(config, root / "raw")), folder, stages)
+    raw = root / "raw"
+    return Plan(config, find_units(config.source, raw), find_benchmarks(config, raw), folder, stages)
 
 
-def plan_of_files(files: Sequence[Path], out: Path, config: Config) -> Plan:
-    """A plan for files named one by one, written to `out`: each is a source of its own. `config`: for its options."""
+def plan_of_files(files: Sequence[Path], out: Path, config: Config, root: Path = Path()) -> Plan:
+    """A plan for files named one by one, written to `out`: each is a source of its own.
+
+    `config`: for its options. `root`: the folder of the config, beside which raw/ lies.
+    """
     names = [file.name for file in files]
     units = []
     for file in files:
@@ -118,17 +125,23 @@ def plan_of_files(files: Sequence[Path], out: Path, config: Config) -> Plan:
         units.append(Unit(source, file, origin))
     declared = {unit.source.name: unit.source for unit in units}
     about = {"dataset": Dataset(name=out.resolve().name), "source": tuple(declared.values())}
-    return Plan(config.model_copy(update=about), tuple(units), out, out.parent / ".stages" / out.name)
+    benchmarks = find_benchmarks(config, root / "raw")
+    return Plan(config.model_copy(update=about), tuple(units), benchmarks, out, out.parent / ".stages" / out.name)
 
 
-def find_units(config: Config, raw: Path) -> list[Unit]:
-    """The raw files of all sources: sources in the order of the config, files by name.
+def find_benchmarks(config: Config, raw: Path) -> tuple[Unit, ...]:
+    """The files of the evaluation sets that `screen` is to look for."""
+    return find_units([Source(name="benchmarks", files=config.screen.benchmarks)], raw)
+
+
+def find_units(sources: Sequence[Source], raw: Path) -> tuple[Unit, ...]:
+    """The raw files of all sources: sources in their order, files by name.
 
     Raises ConfigError for a glob that matches nothing, or a file that two sources claim.
     """
     claimed: dict[Path, str] = {}
     units = []
-    for source in config.source:
+    for source in sources:
         for pattern in source.files:
             inside = (path for path in raw.glob(pattern) if path.resolve().is_relative_to(raw.resolve()))
             found = sorted(path for path in inside if path.is_file())
@@ -140,22 +153,16 @@ def find_units(config: Config, raw: Path) -> list[Unit]:
                 elif claimed[path] != source.name:
                     raise ConfigError(f"{path} belongs to two sources: {claimed[path]!r} and {source.name!r}.")
                 claimed[path] = source.name
-    return units
+    return tuple(units)
 
 
 def write_plan(plan: Plan) -> Path:
     """Write the stamps of all stages and units, and `plan.mk`, which the Makefile includes. Gives the latter's path."""
     for stage, modules in STAGES.items():
-        write_if_changed(plan.stages / "stamps" / f"{stage}.json", stamp(plan.config, stage, modules))
+        files = [_state(unit) for unit in plan.benchmarks] if stage == "screen" else []
+        write_if_changed(plan.stages / "stamps" / f"{stage}.json", stamp(plan.config, stage, modules, files))
     for unit in plan.units:
-        state = unit.path.stat()
-        about = {
-            "origin": unit.origin,
-            "source": unit.source.model_dump(mode="json"),
-            # Whatever touches a file touches one of these; an older file copied over it, too.
-            "state": [state.st_size, state.st_mtime_ns, state.st_ctime_ns],
-        }
-        write_if_changed(plan.file(unit, "source.json"), _json(about))
+        write_if_changed(plan.file(unit, "source.json"), _json(_state(unit)))
     declared = plan.config.model_dump(mode="json", include={"dataset", "source"})
     write_if_changed(plan.stages / "stamps" / "sources.json", _json([declared, [unit.key for unit in plan.units]]))
     _forget_old_units(plan)
@@ -194,17 +201,17 @@ def _keep_tokenizer(plan: Plan, found: Resolution) -> Resolution:
     return found
 
 
-def stamp(config: Config, stage: str, modules: tuple[str, ...]) -> str:
-    """What the results of a stage depend on besides their input: its options, its code, its libraries."""
-    section = "validate_" if stage == "validate" else stage
-    options = getattr(config, section).model_dump(mode="json") if stage != "fingerprint" else {}  # it has none
-    return _json(
-        {
-            "options": options,
-            "code": code_of(modules),
-            "versions": versions(),
-        }
-    )
+def _state(unit: Unit) -> dict[str, Any]:
+    """A raw file as it is now. Whatever touches it touches its state; an older file copied over it, too."""
+    state = unit.path.stat()
+    times = [state.st_size, state.st_mtime_ns, state.st_ctime_ns]
+    return {"origin": unit.origin, "source": unit.source.model_dump(mode="json"), "state": times}
+
+
+def stamp(config: Config, stage: str, modules: tuple[str, ...], files: Sequence[dict[str, Any]] = ()) -> str:
+    """What the results of a stage depend on besides their input: its options, its code, its libraries, its files."""
+    options = config.model_dump(mode="json", by_alias=True).get(stage)
+    return _json({"options": options, "code": code_of(modules), "versions": versions(), "files": list(files)})
 
 
 def versions() -> dict[str, str]:

@@ -10,6 +10,15 @@ from schemas.shapes import Shape, Turns
 Name = Annotated[str, StringConstraints(pattern=r"^[\w가-힣][\w가-힣.-]*$")]
 
 
+def below_raw(pattern: str) -> str:
+    if re.match(r"[/\\~]|[A-Za-z]:", pattern) or ".." in re.split(r"[/\\]", pattern):
+        raise ValueError("a glob is relative to raw/ and does not leave it")
+    return pattern
+
+
+BelowRaw = Annotated[str, AfterValidator(below_raw)]
+
+
 class Options(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -49,6 +58,8 @@ class ScreenOptions(Options):
     min_hangul: float = Field(default=0.1, ge=0, le=1)
     #: Name the language of Latin, Cyrillic, Arabic or Chinese text with lingua (`ko-instruct[language]`).
     identify: bool = False
+    #: Evaluation sets to keep out of the data: globs below raw/, such as "evaluation/*.jsonl", read as sources are.
+    benchmarks: tuple[BelowRaw, ...] = ()
     #: Least share of the n-grams of a benchmark's prompt in one text of a row for the row to be contaminated.
     overlap: float = Field(default=0.6, gt=0, le=1)
 
@@ -125,18 +136,12 @@ class Dataset(Options):
     description: str = ""
 
 
-def below_raw(pattern: str) -> str:
-    if re.match(r"[/\\~]|[A-Za-z]:", pattern) or ".." in re.split(r"[/\\]", pattern):
-        raise ValueError("a glob of a source is relative to raw/ and does not leave it")
-    return pattern
-
-
 class Source(Options):
     """Files that belong together: one dataset as it was published."""
 
     name: Name
     #: Globs below raw/.
-    files: tuple[Annotated[str, AfterValidator(below_raw)], ...]
+    files: tuple[BelowRaw, ...]
     #: Whether it is all right that a glob matches nothing.
     optional: bool = False
     license: str = "unknown"

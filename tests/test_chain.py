@@ -1,0 +1,67 @@
+"""The composition: evaluation sets kept out, and the same bytes on any number of workers."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline.chain import run
+from pipeline.plan import plan_of_config, plan_of_files
+from schemas.options import Config
+from tests.conftest import ROOT
+
+QUESTION = "조선 세종 때 만들어진 강우량 측정 기구의 이름과 그 쓰임새를 자세히 설명해 주세요."
+CONFIG = """
+[dataset]
+name = "small"
+
+[[source]]
+name = "a"
+files = ["a.jsonl"]
+
+[screen]
+benchmarks = ["evaluation/*.jsonl"]
+reject = ["contaminated"]
+
+[tokenize]
+tokenizer = ["embedded"]
+"""
+
+
+def test_rows_of_an_evaluation_set_are_kept_out(tmp_path: Path) -> None:
+    evaluation = tmp_path / "raw" / "evaluation"
+    evaluation.mkdir(parents=True)
+    (evaluation / "시험.jsonl").write_text(json.dumps({"prompt": QUESTION, "answer": "측우기"}) + "\n")
+    rows = [
+        {"instruction": QUESTION.replace(" ", "  ") + " 세 문장으로 쓰세요.", "input": "", "output": "측우기입니다."},
+        {"instruction": "오늘 저녁으로 먹을 만한 음식을 하나 추천해 주세요.", "input": "", "output": "된장찌개요."},
+    ]
+    (tmp_path / "raw" / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (tmp_path / "pipeline.toml").write_text(CONFIG)
+    manifest = run(plan_of_config(tmp_path / "pipeline.toml"), workers=1)
+    assert [(part.stage, part.reason, part.rows) for part in manifest.counts.rejected] == [
+        ("screen", "contaminated", 1)
+    ]
+    reject = json.loads((tmp_path / "processed" / "small" / "rejects.jsonl").read_text())
+    assert "evaluation/시험.jsonl" in reject["reject_detail"]
+
+
+@pytest.mark.parametrize("workers", [2, 4])
+def test_the_bytes_do_not_depend_on_workers(tmp_path: Path, workers: int) -> None:
+    files = [ROOT / "raw" / "sample" / name for name in ("everyday.jsonl", "study.json", "office.csv")]
+    config = Config.model_construct().model_copy(
+        update={"tokenize": Config.model_construct().tokenize.model_copy(update={"tokenizer": ("embedded",)})}
+    )
+    digests = []
+    for name, count in (("one", 1), ("many", workers)):
+        folder = tmp_path / name / "sample"
+        run(plan_of_files(files, folder, config), count)
+        digests.append(
+            {
+                path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+                for path in folder.rglob("*")
+                if path.is_file()
+            }
+        )
+    assert digests[0] == digests[1]
