@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from pipeline.dedupe import apply, decide, fingerprint
 from pipeline.export import describe_file, export
-from pipeline.files import open_table, read_tables, table_writer, write_if_changed, write_tables
+from pipeline.files import open_table, read_tables, table_writer, write_if_changed
 from pipeline.ingest import ingest
 from pipeline.ingest.reading import readings_of
 from pipeline.load_tokenizer import open_tokenizer
@@ -129,10 +129,17 @@ def run(plan: Plan, workers: int) -> Manifest:
         return table, fingerprint(table)
 
     for unit in plan.units:
-        with table_writer(plan.file(unit, "run.keys.arrow"), FINGERPRINT) as write_keys:
+        rows_file, keys_file = plan.file(unit, "run.arrow"), plan.file(unit, "run.keys.arrow")
+        rows_file.parent.mkdir(parents=True, exist_ok=True)
+        with (  # files of this run alone: they need not survive it, so nothing waits for the disk
+            rows_file.open("wb") as rows_sink,
+            keys_file.open("wb") as keys_sink,
+            table_writer(rows_sink, INGESTED) as write_rows,
+            table_writer(keys_sink, FINGERPRINT) as write_keys,
+        ):
             pairs = ordered(rows_of, ingest_unit(plan, unit), workers)
-            rows = check_unknown(_first(pairs, write_keys), opened, plan.config.tokenize)
-            write_tables(plan.file(unit, "run.arrow"), rows, INGESTED)
+            for rows in check_unknown(_first(pairs, write_keys), opened, plan.config.tokenize):
+                write_rows(rows)
     decisions = dedupe_units(plan, "run.arrow", "run.keys.arrow", plan.config.dedupe)
     manifest = export_units(plan, "run.arrow", decisions, tokenizer, workers)
     for unit in plan.units:

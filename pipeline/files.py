@@ -98,28 +98,27 @@ def rechunk(tables: Iterable[pa.Table], rows: int = BATCH_ROWS) -> Iterator[pa.T
 
 
 @contextlib.contextmanager
-def table_writer(path: Path, empty: pa.Schema) -> Iterator[Callable[[pa.Table], None]]:
-    """A function that writes tables to an Arrow IPC file in batches of BATCH_ROWS; the file appears whole or not.
+def table_writer(sink: IO[bytes], empty: pa.Schema) -> Iterator[Callable[[pa.Table], None]]:
+    """A function that writes tables to an open file as Arrow IPC, in batches of BATCH_ROWS.
 
     `empty`: the schema of the file when no row is written.
     """
     batches = Batches()
     writer: Any = None
-    with whole(path) as sink:
 
-        def write_batches(tables: Iterable[pa.Table]) -> None:
-            nonlocal writer
-            for table in tables:
-                writer = writer or pa.ipc.new_file(sink, table.schema)
-                writer.write_table(table)
+    def write_batches(tables: Iterable[pa.Table]) -> None:
+        nonlocal writer
+        for table in tables:
+            writer = writer or pa.ipc.new_file(sink, table.schema)
+            writer.write_table(table)
 
-        yield lambda table: write_batches(batches.add(table))
-        write_batches(batches.rest())
-        (writer or pa.ipc.new_file(sink, empty)).close()
+    yield lambda table: write_batches(batches.add(table))
+    write_batches(batches.rest())
+    (writer or pa.ipc.new_file(sink, empty)).close()
 
 
 def write_tables(path: Path, tables: Iterable[pa.Table], empty: pa.Schema) -> None:
-    """Write tables to an Arrow IPC file as `table_writer` does."""
-    with table_writer(path, empty) as write:
+    """Write tables to an Arrow IPC file, whole or not at all. `empty`: as for `table_writer`."""
+    with whole(path) as sink, table_writer(sink, empty) as write:
         for table in tables:
             write(table)
