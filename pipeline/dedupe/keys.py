@@ -58,7 +58,10 @@ def folding() -> Folding:
             to[code] = 0
             said[code] = False
             continue
-        said[code] = unicodedata.category(character)[0] not in "PZC" and character not in "~|`^"
+        category = unicodedata.category(character)
+        said[code] = category[0] not in "PZC" and character not in "~|`^"
+        if category in ("Cn", "Co"):
+            continue  # not assigned, or for private use: folds to itself
         folded = fold(character)
         if len(folded) == 1 and not unicodedata.combining(character):
             to[code] = ord(folded)
