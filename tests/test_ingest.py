@@ -2,15 +2,18 @@
 
 import bz2
 import gzip
+import io
 import json
 import lzma
 import re
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from pipeline.ingest import IngestError, ingest, opening
 from schemas.columns import INGESTED
@@ -165,3 +168,116 @@ def test_an_excel_workbook(tmp_path: Path) -> None:
     path = tmp_path / "book.xlsx"
     pandas.DataFrame([{"질문": "예?", "답변": "네.", "점수": 3}]).to_excel(path, index=False)
     check(rows_of(path), [{"place": ":2", **ROW, "meta": '{"점수":3}'}], path.name)
+
+
+# --- found by fuzzing and by damaged copies --------------------------------------------------------------------------
+
+TABLE = pa.Table.from_pylist([ROW, ROW])
+
+
+def tables_as_bytes() -> dict[str, bytes]:
+    files = {kind: io.BytesIO() for kind in ("parquet", "arrow", "arrow-stream")}
+    parquet.write_table(TABLE, files["parquet"])
+    for kind, new in (("arrow", pa.ipc.new_file), ("arrow-stream", pa.ipc.new_stream)):
+        with new(files[kind], TABLE.schema) as sink:
+            sink.write_table(TABLE)
+    return {kind: file.getvalue() for kind, file in files.items()}
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress, pa.Codec("zstd").compress])
+@pytest.mark.parametrize("kind", tables_as_bytes())
+def test_a_packed_table_is_read(kind: str, pack: Any, tmp_path: Path) -> None:
+    path = tmp_path / "table"
+    path.write_bytes(pack(tables_as_bytes()[kind]))
+    check(rows_of(path), [{"place": "[0]", **ROW}, {"place": "[1]", **ROW}], path.name)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, lzma.compress])
+@pytest.mark.parametrize("kind", tables_as_bytes())
+def test_a_packed_table_that_is_cut_off_is_one_rejected_row(kind: str, pack: Any, tmp_path: Path) -> None:
+    path = tmp_path / "table"
+    path.write_bytes(pack(tables_as_bytes()[kind])[:-20])
+    check(rows_of(path), [{"place": ":end", "reject_reason": "damaged"}], path.name)
+
+
+def test_a_size_bomb_that_is_a_table_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opening, "BOMB_BYTES", 1 << 10)
+    monkeypatch.setattr(opening, "BOMB_RATIO", 1)
+    path = tmp_path / "bomb.gz"
+    path.write_bytes(gzip.compress(tables_as_bytes()["arrow"] + bytes(1 << 20)))
+    check(rows_of(path), [{"place": ":end", "reject_reason": "size-bomb"}], path.name)
+
+
+def test_a_packed_file_that_is_damaged_from_its_beginning_is_not_called_empty(tmp_path: Path) -> None:
+    path = tmp_path / "damaged.bz2"
+    path.write_bytes(bz2.compress(GOOD.encode())[:30])
+    check(rows_of(path), [{"place": ":end", "reject_reason": "damaged"}], path.name)
+
+
+@pytest.mark.parametrize("name", ["xl/workbook.xml", "xl/worksheets/sheet1.xml", "[Content_Types].xml"])
+def test_a_workbook_with_a_broken_part_is_one_rejected_row(name: str, tmp_path: Path) -> None:
+    pytest.importorskip("openpyxl")
+    whole, path = tmp_path / "whole.xlsx", tmp_path / "broken.xlsx"
+    TABLE.to_pandas().to_excel(whole, index=False)
+    with zipfile.ZipFile(whole) as read, zipfile.ZipFile(path, "w") as written:
+        for part in read.namelist():
+            data = read.read(part)
+            written.writestr(part, data[: len(data) // 2] if part == name else data)
+    check(rows_of(path), [{"place": ":end", "reject_reason": "damaged"}], path.name)
+
+
+def test_undecodable_bytes_in_a_header_are_escaped(tmp_path: Path) -> None:
+    path = tmp_path / "header.csv"
+    path.write_bytes("질문,답변,출처\n".encode()[:-2] + "\n예?,네.,책\n예?,네.,책\n".encode())
+    row = {**ROW, "meta": '{"출\\\\xec\\\\xb2":"책"}'}
+    check(rows_of(path), [{"place": ":2", **row}, {"place": ":3", **row}], path.name)
+
+
+def test_members_of_a_zip_that_share_a_name_are_told_apart(tmp_path: Path) -> None:
+    path = tmp_path / "twice.zip"
+    with zipfile.ZipFile(path, "w") as archive, warnings.catch_warnings(action="ignore"):
+        archive.writestr("a.jsonl", GOOD)
+        archive.writestr("a.jsonl", GOOD)
+    check(rows_of(path), [{"place": "!a.jsonl:1", **ROW}, {"place": "!a.jsonl~2:1", **ROW}], path.name)
+
+
+@pytest.mark.parametrize("encoding", ["cp949", "utf-8"])
+def test_korean_names_in_a_zip_are_read_whatever_packed_it(encoding: str, tmp_path: Path) -> None:
+    # Windows and older macOS tools write names in their own encoding and do not say so.
+    path = tmp_path / "names.zip"
+    stand_in = "x" * len("대화".encode(encoding)) + ".jsonl"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(stand_in, GOOD)
+    path.write_bytes(path.read_bytes().replace(stand_in.encode(), "대화.jsonl".encode(encoding)))
+    check(rows_of(path), [{"place": "!대화.jsonl:1", **ROW}], path.name)
+
+
+def test_a_member_of_a_zip_without_a_name_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "nameless.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("@", GOOD)
+    path.write_bytes(path.read_bytes().replace(b"@", b"\0"))
+    check(rows_of(path), [{"place": "!:1", **ROW}], path.name)
+
+
+def test_a_zip_whose_names_are_no_text_is_an_error_that_names_it(tmp_path: Path) -> None:
+    path = tmp_path / "names.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("가", GOOD)
+    path.write_bytes(path.read_bytes().replace("가".encode(), b"\xff\xff\xff"))
+    with pytest.raises(IngestError, match=r"names\.zip: begins like a zip archive"):
+        rows_of(path)
+
+
+def test_an_archive_in_an_archive_is_a_rejected_row_and_packed_once_more_an_error(tmp_path: Path) -> None:
+    inner, path = io.BytesIO(), tmp_path / "outer.zip"
+    with zipfile.ZipFile(inner, "w") as archive:
+        archive.writestr("a.jsonl", GOOD)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("inner.zip", inner.getvalue())
+        archive.writestr("b.jsonl", GOOD)
+    nested = {"place": "!inner.zip:1", "reject_reason": "not-data", "detail": "unpack the outer one"}
+    check(rows_of(path), [nested, {"place": "!b.jsonl:1", **ROW}], path.name)
+    path.write_bytes(gzip.compress(inner.getvalue()))
+    with pytest.raises(IngestError, match="unpack the outer one"):
+        rows_of(path)

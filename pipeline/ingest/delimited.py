@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from .opening import escaped
 from .parsing import BOM, Fault
 from .readers import LINE, Entry, Lines
 
@@ -47,6 +48,7 @@ def dialect_of(head: str, delimiter: str | None = None, names: tuple[str, ...] =
     if best is None or found is None or best[0] < 0.5:
         return None
     sign, quoted, first = found
+    first = [escaped(cell.encode("utf-8", "surrogateescape")) for cell in first]
     if names:
         return Dialect(sign, quoted, names, first == list(names))
     # Names differ from one another and are no numbers.

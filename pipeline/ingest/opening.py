@@ -8,6 +8,7 @@ import lzma
 import re
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import IO, NamedTuple, cast
@@ -34,6 +35,7 @@ class Member(NamedTuple):
     path: Path | None = None  # of a file that is not packed: it can be mapped
 
 
+ZIP = b"PK\x03\x04"
 MAGIC: dict[bytes, Callable[[IO[bytes]], IO[bytes]]] = {
     b"\x1f\x8b": lambda stream: cast(IO[bytes], gzip.GzipFile(fileobj=stream)),
     b"BZh": lambda stream: cast(IO[bytes], bz2.BZ2File(stream)),
@@ -62,17 +64,30 @@ def members(path: Path) -> Iterator[Member]:
         with path.open("rb") as file:
             head = file.read(6)
             size = path.stat().st_size
-            if head[:4] != b"PK\x03\x04" or is_workbook(path):
+            if head[:4] != ZIP or is_workbook(path):
                 packed = any(head.startswith(magic) for magic in MAGIC)
                 yield Member("", lambda: unpacked(path.open("rb", buffering=0)), size, None if packed else path)
                 return
     except OSError as error:
         raise IngestError(f"{path}: {error.strerror or error}: check that it exists and may be read") from error
     with zipfile.ZipFile(path) as archive:
+        times: Counter[str] = Counter()
         for info in archive.infolist():
-            hidden = any(part.startswith((".", "__MACOSX")) for part in info.filename.split("/"))
-            if not info.is_dir() and not hidden:
-                yield Member(f"!{info.filename}", _opener(archive, info), info.compress_size)
+            name = _name(info)
+            hidden = any(part.startswith((".", "__MACOSX")) for part in name.split("/"))
+            if not name.endswith("/") and not hidden:
+                times[name] += 1
+                again = f"~{times[name]}" if times[name] > 1 else ""
+                yield Member(f"!{name}{again}", _opener(archive, info), info.compress_size)
+
+
+def _name(info: zipfile.ZipInfo) -> str:
+    """A member's name: many tools write it in their system's encoding and do not say so; zipfile reads CP437 then."""
+    if not info.flag_bits & 0x800:
+        for encoding in ("utf-8", "cp949"):
+            with contextlib.suppress(UnicodeError):
+                return info.filename.encode("cp437").decode(encoding)
+    return info.filename
 
 
 def _opener(
@@ -84,12 +99,12 @@ def _opener(
 def is_workbook(path: Path) -> bool:
     """Whether a file is an Excel workbook: a zip archive of a certain content."""
     with path.open("rb") as file:
-        if file.read(4) != b"PK\x03\x04":
+        if file.read(4) != ZIP:
             return False
     try:
         with zipfile.ZipFile(path) as archive:
             return "xl/workbook.xml" in archive.namelist()
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
         raise IngestError(f"{path}: begins like a zip archive and is none ({error}): copy it again") from error
 
 
@@ -142,7 +157,7 @@ class Blocks:
 
 
 def damaged(error: Exception) -> Fault:
-    return Fault("damaged", f"the file cannot be read further ({error}): copy it again")
+    return Fault("damaged", f"the file cannot be read further ({error}): copy it again, or pack it anew")
 
 
 UNDECODABLE = re.compile(rb"\xed([\xb0-\xb3][\x80-\xbf])")

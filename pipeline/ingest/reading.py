@@ -14,7 +14,7 @@ from .delimited import Dialect, delimited, dialect_of
 from .detect import readings
 from .documents import records_in
 from .encoding import encoding_of, to_utf8
-from .opening import Blocks, IngestError, Member, is_workbook, members
+from .opening import ZIP, Blocks, IngestError, Member, is_workbook, members
 from .parsing import BOM, Fault, parse
 from .readers import Entry, Lines
 from .recipes import recipe
@@ -57,6 +57,10 @@ def _read(path: Path, member: Member, source: Source, options: IngestOptions) ->
     kind = table_kind(head)
     if kind:
         return Reading(member.place, "binary", kind, guarded(table_entries(batches(member, kind))))
+    if head.startswith(ZIP):
+        return _no_data(
+            path, member, head, "a zip archive or an Excel workbook that is packed once more: unpack the outer one"
+        )
     encoding = source.encoding
     if encoding == "auto":
         with contextlib.closing(iter(Blocks(member))) as looked_at:
@@ -79,6 +83,8 @@ def _read(path: Path, member: Member, source: Source, options: IngestOptions) ->
     if reader == "auto" and start in (b"[", b"{"):
         reader = "jsonl" if start == b"{" and _is_json_lines(text) else "json"
     if not start and len(text) < HEAD:
+        if blocks.fault:  # which is told at the end
+            return read("text", ())
         return read("text", [Entry(":1", None, b"", (), Fault("empty-file", "the file holds nothing"))])
     if reader == "json":
         return read("JSON", _documents(readers.json_values(data, limit)))
@@ -91,16 +97,24 @@ def _read(path: Path, member: Member, source: Source, options: IngestOptions) ->
     dialect = dialect_of(sample_text, {"csv": ",", "tsv": "\t"}.get(reader), names)
     if dialect is None:
         begin = sample_text[:40].splitlines()[0]
-        detail = f"neither JSON nor a table: it begins with {begin!r}"
-        if member.place:
-            # A note beside the data in an archive is no reason to stop.
-            return read("none", [Entry(":1", None, sample[: readers.KEPT], (), Fault("not-data", detail))])
-        raise IngestError(
-            f'{path}: {detail}; say `reader = "csv"`, "tsv", "json" or "jsonl" in the source if it is one of them'
+        return _no_data(
+            path,
+            member,
+            sample,
+            f"neither JSON nor a table: it begins with {begin!r}; "
+            'say `reader = "csv"`, "tsv", "json" or "jsonl" in the source if it is one of them',
         )
     if dialect.delimiter == "\t":
         dialect = min((dialect._replace(quoted=quoted) for quoted in (True, False)), key=faults)
     return read(f"delimited text ({dialect})", delimited(lines, dialect))
+
+
+def _no_data(path: Path, member: Member, head: bytes, detail: str) -> Reading:
+    """Nothing to read: beside the data in an archive it is a row that says so, alone it is an IngestError."""
+    if not member.place:
+        raise IngestError(f"{path}: {detail}")
+    entry = Entry(":1", None, head[: readers.KEPT], (), Fault("not-data", detail))
+    return Reading(member.place, "binary", "none", iter([entry]))
 
 
 def _peek_bytes(data: Iterator[bytes], limit: int) -> tuple[bytes, Iterator[bytes]]:

@@ -2,10 +2,8 @@
 
 import datetime
 import decimal
-import io
 import json
 import math
-import zipfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -13,8 +11,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from .opening import IngestError, Member, damaged, escaped
-from .parsing import Number
+from .opening import Blocks, IngestError, Member, damaged, escaped
+from .parsing import Fault, Number
 from .readers import Entry
 
 ROWS = 8192
@@ -30,22 +28,29 @@ def table_kind(head: bytes) -> str | None:
 
 
 def batches(member: Member, kind: str) -> Iterator[pa.RecordBatch]:
-    """The record batches of a table file. Raises pa.ArrowInvalid where it is damaged."""
-    with member.open() as stream:
-        source: Any = member.path if member.path else io.BytesIO(stream.read())
+    """The record batches of a table file. Raises pa.ArrowInvalid where it is damaged, Fault where its packing is."""
+    source: Any = member.path or pa.BufferReader(_unpacked(member))
     if kind == "parquet":
         from pyarrow import parquet
 
         with parquet.ParquetFile(source) as file:
             yield from file.iter_batches(ROWS)
         return
-    with pa.memory_map(str(source)) if member.path else pa.PythonFile(source) as opened:
+    with pa.memory_map(str(source)) if member.path else source as opened:
         if kind == "arrow":
             reader = pa.ipc.open_file(opened)
             for number in range(reader.num_record_batches):
                 yield reader.get_batch(number)
         else:
             yield from pa.ipc.open_stream(opened)
+
+
+def _unpacked(member: Member) -> bytes:
+    blocks = Blocks(member)
+    data = b"".join(blocks)
+    if blocks.fault:
+        raise blocks.fault
+    return data
 
 
 def table_entries(found: Iterator[pa.RecordBatch], first: int = 0) -> Iterator[Entry]:
@@ -61,7 +66,9 @@ def guarded(entries: Iterator[Entry]) -> Iterator[Entry]:
     """The same entries, and where the file is damaged, one that says so in place of the rest."""
     try:
         yield from entries
-    except (pa.ArrowException, OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except Fault as fault:
+        yield Entry(":end", None, b"", (), fault)
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         yield Entry(":end", None, b"", (), damaged(error))
 
 
@@ -123,6 +130,8 @@ def workbook(path: Path) -> Iterator[Entry]:
         sheets = pandas.read_excel(path, sheet_name=None, dtype=object, keep_default_na=False)
     except ImportError as error:
         raise IngestError(f'{path}: an Excel workbook needs openpyxl: pip install "ko-instruct[excel]"') from error
+    except Exception as error:  # openpyxl lets whatever goes wrong in its parts through
+        raise damaged(error) from error
     for name, sheet in sheets.items():
         inside = "" if len(sheets) == 1 else f"!{name}"
         for number, record in enumerate(sheet.to_dict("records"), 2):
