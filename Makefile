@@ -1,6 +1,7 @@
 # make processed   build processed/<dataset>/ from raw/, redoing only what changed   (CONFIG=other.toml for another)
 # make test        run every test that needs no torch
 # make test-train  run the tests that need torch (installs it)
+# make fuzz        break files at random for SECONDS=60, in search of one that ingest cannot bear (installs atheris)
 # make check       lint and types
 # make bench       run the benchmarks and write their tables (KOBERT_SPIECE, KO_INSTRUCT_DATA name the data)
 # make clean       forget all stage files; raw/ and processed/ stay
@@ -11,7 +12,7 @@ VENV   ?= .venv
 KO     := $(VENV)/bin/ko-instruct
 
 .DELETE_ON_ERROR:
-.PHONY: processed test test-train check bench clean embedded
+.PHONY: processed test test-train fuzz check bench clean embedded
 
 processed: $(VENV)/.installed
 	@plan=$$($(KO) plan --config $(CONFIG)) && $(MAKE) --no-print-directory PLAN=$$plan dataset
@@ -90,6 +91,16 @@ test-train: $(VENV)/.installed-train
 
 $(VENV)/.installed-train: $(VENV)/.installed-dev
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train]'
+	@touch $@
+
+# What needs atheris: the search for files that break ingest.
+SECONDS ?= 60
+
+fuzz: $(VENV)/.installed-fuzz
+	@$(VENV)/bin/python -m tests.fuzz_ingest -max_total_time=$(SECONDS)
+
+$(VENV)/.installed-fuzz: $(VENV)/.installed-dev
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[excel,fuzz]'
 	@touch $@
 
 check: $(VENV)/.installed-dev
