@@ -6,6 +6,7 @@ import io
 import json
 import lzma
 import re
+import struct
 import warnings
 import zipfile
 from pathlib import Path
@@ -197,6 +198,14 @@ def test_a_packed_table_is_read(kind: str, pack: Any, tmp_path: Path) -> None:
 def test_a_packed_table_that_is_cut_off_is_one_rejected_row(kind: str, pack: Any, tmp_path: Path) -> None:
     path = tmp_path / "table"
     path.write_bytes(pack(tables_as_bytes()[kind])[:-20])
+    check(rows_of(path), [{"place": ":end", "reject_reason": "damaged"}], path.name)
+
+
+@pytest.mark.parametrize("kind", ["arrow", "arrow-stream"])
+def test_an_arrow_file_with_broken_offsets_is_one_rejected_row(kind: str, tmp_path: Path) -> None:
+    right, wrong = struct.pack("<3i", 0, 4, 8), struct.pack("<3i", 0, -4, 8)
+    path = tmp_path / "table"
+    path.write_bytes(tables_as_bytes()[kind].replace(right, wrong))
     check(rows_of(path), [{"place": ":end", "reject_reason": "damaged"}], path.name)
 
 

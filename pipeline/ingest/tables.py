@@ -54,8 +54,9 @@ def _unpacked(member: Member) -> bytes:
 
 
 def table_entries(found: Iterator[pa.RecordBatch], first: int = 0) -> Iterator[Entry]:
-    """One entry per row, placed by its number from `first`."""
+    """One entry per row, placed by its number from `first`. Raises pa.ArrowInvalid where a batch is damaged."""
     for batch in found:
+        batch.validate(full=True)  # Arrow reads offsets as they stand in the file, beyond all memory if they say so
         for small in range(0, len(batch), ROWS):
             for record in batch.slice(small, ROWS).to_pylist():
                 yield _entry(f"[{first}]", record)
