@@ -167,4 +167,6 @@ def report(manifest: Manifest, folder: Path) -> str:
     width = max(len(name) for name, _ in lines)
     text = "\n".join(f"{name:<{width}}  {number:>12,}" for name, number in lines)
     tried = "".join(f"\n  not {name}: {why}" for name, why in manifest.tokenizer["tried"])
+    if not counts.kept:
+        text += "\n\nNo row was kept: rejects.jsonl says of each why."
     return f"{text}\n\ntokenizer: {manifest.tokenizer['name']}{tried}\nwritten to {folder}"

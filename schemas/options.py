@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from schemas.shapes import Shape, Turns
 
@@ -17,6 +17,11 @@ def below_raw(pattern: str) -> str:
 
 
 BelowRaw = Annotated[str, AfterValidator(below_raw)]
+
+
+def as_list(value: object) -> object:
+    """One name where a list of names is meant."""
+    return (value,) if isinstance(value, str) else value
 
 
 class Options(BaseModel):
@@ -68,7 +73,7 @@ class TokenizeOptions(Options):
     """How texts become ids."""
 
     #: Tokenizers in order of preference, the first that can be had is used: a Hub id, a local path, or "embedded".
-    tokenizer: tuple[str, ...] = ("skt/kobert-base-v1",)
+    tokenizer: Annotated[tuple[str, ...], BeforeValidator(as_list)] = ("skt/kobert-base-v1",)
     #: pair: [CLS] instruction, newline, input [SEP] output [SEP]. fields: each field apart, [CLS] field [SEP].
     layout: Literal["pair", "fields"] = "pair"
     #: Longest sequence in tokens, special tokens included.
