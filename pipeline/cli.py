@@ -70,7 +70,7 @@ def main() -> None:
 
 
 @main.command()
-@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("file", type=click.Path(path_type=Path, exists=True))
 @click.argument("out", type=ROWS, default="-")
 @config_option
 def ingest(file: Path, out: Path, config_path: Path) -> None:
@@ -90,7 +90,7 @@ def ingest(file: Path, out: Path, config_path: Path) -> None:
 
 
 @main.command()
-@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("file", type=click.Path(path_type=Path, exists=True))
 @config_option
 def inspect(file: Path, config_path: Path) -> None:
     """Say how a raw FILE would be read and why, show five records, and print the toml lines that pin it.
@@ -295,7 +295,7 @@ def export(config_path: Path, workers: int) -> None:
 
 
 @main.command()
-@click.argument("files", type=click.Path(path_type=Path, exists=True, dir_okay=False), nargs=-1)
+@click.argument("files", type=click.Path(path_type=Path, exists=True), nargs=-1)
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder to write, with FILES.")
 @click.option("--tokenizer", "names", multiple=True, help="Hub id, local path or 'embedded'; in order of preference.")
 @config_option

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.card import card
-from pipeline.files import BATCH_ROWS, rechunk, sync
+from pipeline.files import BATCH_ROWS, files_of, rechunk, sync
 from pipeline.json_lines import json_lines
 from pipeline.split import SPLITS
 from schemas.columns import INGESTED, MARKS, STAGES
@@ -185,6 +185,11 @@ def describe_folder(folder: Path, known: dict[str, File] | None = None) -> dict[
 
 
 def describe_file(path: Path) -> File:
+    """Size and sha256 of a file; of a folder, the sum and the sha256 over those of its files in order."""
+    if path.is_dir():
+        parts = [describe_file(file) for file in files_of(path)]
+        digest = hashlib.sha256("".join(part.sha256 for part in parts).encode())
+        return File(sha256=digest.hexdigest(), bytes=sum(part.bytes for part in parts))
     with path.open("rb") as file:
         return File(sha256=hashlib.file_digest(file, "sha256").hexdigest(), bytes=path.stat().st_size)
 

@@ -46,6 +46,16 @@ def write_if_changed(path: Path, content: str) -> bool:
     return True
 
 
+def is_saved_dataset(path: Path) -> bool:
+    """A folder that `datasets` saved: one raw "file" to us."""
+    return (path / "state.json").is_file() or (path / "dataset_dict.json").is_file()
+
+
+def files_of(path: Path) -> list[Path]:
+    """The file itself, or all files of a folder in the order of their names."""
+    return sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+
+
 def read_tables(path: Path) -> Iterator[pa.Table]:
     """The record batches of an Arrow IPC file as tables, from a memory map: nothing is read before it is used."""
     with pa.memory_map(str(path)) as source:

@@ -20,7 +20,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pipeline.files import write_if_changed
+from pipeline.files import files_of, is_saved_dataset, write_if_changed
 from pipeline.load_tokenizer import LoadError, resolve
 from schemas.options import Config, Dataset, Source
 from schemas.tokenizer import Resolution
@@ -144,7 +144,7 @@ def find_units(sources: Sequence[Source], raw: Path) -> tuple[Unit, ...]:
     for source in sources:
         for pattern in source.files:
             inside = (path for path in raw.glob(pattern) if path.resolve().is_relative_to(raw.resolve()))
-            found = sorted(path for path in inside if path.is_file())
+            found = sorted(path for path in inside if path.is_file() or is_saved_dataset(path))
             if not found and not source.optional:
                 raise ConfigError(f"source {source.name!r}: no file below {raw} matches {pattern!r}.")
             for path in found:
@@ -203,8 +203,8 @@ def _keep_tokenizer(plan: Plan, found: Resolution) -> Resolution:
 
 def _state(unit: Unit) -> dict[str, Any]:
     """A raw file as it is now. Whatever touches it touches its state; an older file copied over it, too."""
-    state = unit.path.stat()
-    times = [state.st_size, state.st_mtime_ns, state.st_ctime_ns]
+    states = [path.stat() for path in files_of(unit.path)]
+    times = [[state.st_size, state.st_mtime_ns, state.st_ctime_ns] for state in states]
     return {"origin": unit.origin, "source": unit.source.model_dump(mode="json"), "state": times}
 
 

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+from datasets import Dataset
 
 from pipeline.chain import run
 from pipeline.plan import plan_of_config, plan_of_files
@@ -45,6 +46,22 @@ def test_rows_of_an_evaluation_set_are_kept_out(tmp_path: Path) -> None:
     ]
     reject = json.loads((tmp_path / "processed" / "small" / "rejects.jsonl").read_text())
     assert "evaluation/시험.jsonl" in reject["reject_detail"]
+
+
+def test_a_folder_that_datasets_saved_and_a_dropped_file_are_sources(tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    saved = {"질문": ["한국의 수도는?", "가장 긴 강은?"], "답변": ["서울입니다.", "압록강입니다."]}
+    Dataset.from_dict(saved).save_to_disk(raw / "saved" / "문답")
+    (raw / "떨어뜨린 파일.json").write_text('[{"prompt": "인사해 줘.", "completion": "안녕하세요!"}]')
+    config = (
+        (ROOT / "pipeline.toml").read_text().replace('"sample/*.jsonl", "sample/*.json", "sample/*.csv"', '"saved/*"')
+    )
+    (tmp_path / "pipeline.toml").write_text(config)
+    plan = plan_of_config(tmp_path / "pipeline.toml")
+    assert [unit.origin for unit in plan.units] == ["saved/문답", "떨어뜨린 파일.json"]
+    manifest = run(plan, workers=1)
+    assert manifest.counts.sources == {"sample": 2, "mine": 1}
+    assert manifest.raw["saved/문답"].bytes > 0
 
 
 @pytest.mark.parametrize("workers", [2, 4])

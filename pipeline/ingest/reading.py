@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pipeline.files import is_saved_dataset
 from schemas.options import IngestOptions, Source
 from schemas.shapes import Shape
 
@@ -19,7 +20,7 @@ from .parsing import BOM, Fault, parse
 from .readers import Entry, Lines
 from .recipes import recipe
 from .shapes import rows_of
-from .tables import batches, dataset_folder, guarded, is_dataset_folder, table_entries, table_kind, workbook
+from .tables import batches, dataset_folder, guarded, table_entries, table_kind, workbook
 
 #: Bytes that are looked at to decide what a file is.
 HEAD = 1 << 16
@@ -41,7 +42,7 @@ class Reading(NamedTuple):
 def readings_of(path: Path, source: Source, options: IngestOptions) -> Iterator[Reading]:
     """The reading of each stream of a file or folder."""
     if path.is_dir():
-        if not is_dataset_folder(path):
+        if not is_saved_dataset(path):
             raise IngestError(f"{path} is a folder, and not one that `datasets` saved: name the files in it by a glob")
         yield Reading("", "binary", "datasets folder", guarded(dataset_folder(path)))
         return

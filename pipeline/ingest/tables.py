@@ -101,10 +101,6 @@ def _plain(value: Any, fixes: list[str]) -> Any:
     return str(value)
 
 
-def is_dataset_folder(path: Path) -> bool:
-    return (path / "state.json").exists() or (path / "dataset_dict.json").exists()
-
-
 def dataset_folder(path: Path) -> Iterator[Entry]:
     """The rows of a folder that `datasets` saved (`save_to_disk`), split by split."""
     splits = path / "dataset_dict.json"
