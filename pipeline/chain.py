@@ -28,14 +28,14 @@ from schemas.options import Config, DedupeOptions, IngestOptions, Source
 from schemas.tokenizer import Resolution
 
 
-def row_stages(config: Config, tokenizer: Tokenizer, benchmarks: Benchmarks | None = None) -> dict[str, Stage]:
-    """The row-wise stages that follow ingest, by name, in order."""
-    return {
-        "validate": lambda table: validate(table, config.validate_),
-        "normalize": lambda table: normalize(table, config.normalize),
-        "screen": lambda table: screen(table, config.screen, benchmarks),
-        "tokenize": lambda table: tokenize(table, tokenizer, config.tokenize),
-    }
+def row_stages(config: Config, tokenizer: Tokenizer, benchmarks: Benchmarks | None) -> list[Stage]:
+    """The row-wise stages that follow ingest, in order."""
+    return [
+        lambda table: validate(table, config.validate_),
+        lambda table: normalize(table, config.normalize),
+        lambda table: screen(table, config.screen, benchmarks),
+        lambda table: tokenize(table, tokenizer, config.tokenize),
+    ]
 
 
 def ingest_unit(plan: Plan, unit: Unit) -> Iterator[pa.Table]:
@@ -54,7 +54,9 @@ def read_unit(unit: Unit, options: IngestOptions) -> Iterator[pa.Table]:
 def load_benchmarks(plan: Plan) -> Benchmarks | None:
     """The evaluation sets that the config names, ready for `screen`; their rows need no answer."""
     tables = {
-        unit.origin: pa.concat_tables(ingest(unit.path, unit.origin, unit.source, plan.config.ingest))
+        unit.origin: pa.concat_tables(
+            [INGESTED.empty_table(), *ingest(unit.path, unit.origin, unit.source, plan.config.ingest)]
+        )
         for unit in plan.benchmarks
     }
     return benchmarks_of(tables) if tables else None
@@ -124,28 +126,40 @@ def run(plan: Plan, workers: int) -> Manifest:
     stages = row_stages(plan.config, opened, load_benchmarks(plan))
 
     def rows_of(table: pa.Table) -> tuple[pa.Table, pa.Table]:
-        for stage in stages.values():
+        for stage in stages:
             table = stage(table)
         return table, fingerprint(table)
 
-    for unit in plan.units:
-        rows_file, keys_file = plan.file(unit, "run.arrow"), plan.file(unit, "run.keys.arrow")
-        rows_file.parent.mkdir(parents=True, exist_ok=True)
-        with (  # files of this run alone: they need not survive it, so nothing waits for the disk
-            rows_file.open("wb") as rows_sink,
-            keys_file.open("wb") as keys_sink,
-            table_writer(rows_sink, INGESTED) as write_rows,
-            table_writer(keys_sink, FINGERPRINT) as write_keys,
-        ):
-            pairs = ordered(rows_of, ingest_unit(plan, unit), workers)
-            for rows in check_unknown(_first(pairs, write_keys), opened, plan.config.tokenize):
-                write_rows(rows)
-    decisions = dedupe_units(plan, "run.arrow", "run.keys.arrow", plan.config.dedupe)
-    manifest = export_units(plan, "run.arrow", decisions, tokenizer, workers)
-    for unit in plan.units:
-        for name in ("run.arrow", "run.keys.arrow"):
-            plan.file(unit, name).unlink()
-    return manifest
+    try:
+        for unit in plan.units:
+            _run_rows(plan, unit, rows_of, opened, workers)
+        decisions = dedupe_units(plan, "run.arrow", "run.keys.arrow", plan.config.dedupe)
+        return export_units(plan, "run.arrow", decisions, tokenizer, workers)
+    finally:
+        for unit in plan.units:
+            for name in ("run.arrow", "run.keys.arrow"):
+                plan.file(unit, name).unlink(missing_ok=True)
+
+
+def _run_rows(
+    plan: Plan,
+    unit: Unit,
+    rows_of: Callable[[pa.Table], tuple[pa.Table, pa.Table]],
+    tokenizer: Tokenizer,
+    workers: int,
+) -> None:
+    """The rows and the fingerprints of a raw file, into files of this run alone: nothing waits for the disk."""
+    rows_file, keys_file = plan.file(unit, "run.arrow"), plan.file(unit, "run.keys.arrow")
+    rows_file.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        rows_file.open("wb") as rows_sink,
+        keys_file.open("wb") as keys_sink,
+        table_writer(rows_sink, INGESTED) as write_rows,
+        table_writer(keys_sink, FINGERPRINT) as write_keys,
+    ):
+        pairs = ordered(rows_of, ingest_unit(plan, unit), workers)
+        for rows in check_unknown(_first(pairs, write_keys), tokenizer, plan.config.tokenize):
+            write_rows(rows)
 
 
 def _first(pairs: Iterable[tuple[pa.Table, pa.Table]], take_second: Callable[[pa.Table], None]) -> Iterator[pa.Table]:

@@ -50,6 +50,8 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except Exception as error:
+            if isinstance(error, BrokenPipeError):
+                raise  # the reader of a pipe has seen enough: click ends quietly
             if isinstance(error, OSError) or type(error).__module__.startswith("pipeline."):
                 raise Fault(str(error)) from error
             raise

@@ -231,9 +231,9 @@ class Tally:
         self.longest = 0
 
     def add(self, table: pa.Table) -> None:
-        """Count a table of the columns COUNTED."""
+        """Count a table of the columns COUNTED: the kept by their split, the rejected by their mark."""
         self.rows_in += len(table)
-        rejected, kept = (table.filter(rows) for rows in (pc.is_null(table["split"]), pc.is_valid(table["split"])))
+        kept, rejected = (table.filter(pc.is_valid(table[name])) for name in ("split", "reject_stage"))
         groups = rejected.group_by(["source", "reject_stage", "reject_reason"]).aggregate([([], "count_all")])
         for group in groups.to_pylist():
             self.rejected[(group["source"], group["reject_stage"], group["reject_reason"])] += group["count_all"]

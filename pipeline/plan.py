@@ -38,8 +38,6 @@ STAGES = {
 }
 #: Packages whose version may change a result.
 LIBRARIES = ("numpy", "orjson", "pandas", "pyarrow", "pydantic", "sentencepiece", "transformers", "xxhash")
-
-
 #: Endings of a file name that are no part of a source's name.
 EXTENSIONS = re.compile(r"(\.(jsonl?|csv|tsv|txt|parquet|arrow|xlsx|zip|gz|zst|bz2|xz))+$", re.IGNORECASE)
 
@@ -116,17 +114,22 @@ def plan_of_files(files: Sequence[Path], out: Path, config: Config, root: Path =
 
     `config`: for its options. `root`: the folder of the config, beside which raw/ lies.
     """
-    names = [file.name for file in files]
+    once = list(dict.fromkeys(files))
+    names = [file.name for file in once]
     units = []
-    for file in files:
-        origin = file.name if names.count(file.name) == 1 else file.as_posix().lstrip("./")
-        name = re.sub(r"[^\w.-]|^\W", "_", EXTENSIONS.sub("", file.name)) or "file"
-        source = Source(name=name, files=(origin,))
+    for file in once:
+        origin = file.name if names.count(file.name) == 1 else file.as_posix()
+        source = Source(name=_as_name(EXTENSIONS.sub("", file.name)), files=(file.name,))
         units.append(Unit(source, file, origin))
     declared = {unit.source.name: unit.source for unit in units}
-    about = {"dataset": Dataset(name=out.resolve().name), "source": tuple(declared.values())}
+    about = {"dataset": Dataset(name=_as_name(out.resolve().name)), "source": tuple(declared.values())}
     benchmarks = find_benchmarks(config, root / "raw")
     return Plan(config.model_copy(update=about), tuple(units), benchmarks, out, out.parent / ".stages" / out.name)
+
+
+def _as_name(text: str) -> str:
+    """A name that a config allows, from that of a file or folder."""
+    return re.sub(r"[^\w.-]|^\W", "_", text) or "file"
 
 
 def find_benchmarks(config: Config, raw: Path) -> tuple[Unit, ...]:

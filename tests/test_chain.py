@@ -9,6 +9,7 @@ from datasets import Dataset
 
 from pipeline.chain import run
 from pipeline.plan import plan_of_config, plan_of_files
+from pipeline.tokenize import UnknownTokensError
 from schemas.options import Config
 from tests.conftest import ROOT
 
@@ -62,6 +63,20 @@ def test_a_folder_that_datasets_saved_and_a_dropped_file_are_sources(tmp_path: P
     manifest = run(plan, workers=1)
     assert manifest.counts.sources == {"sample": 2, "mine": 1}
     assert manifest.raw["saved/문답"].bytes > 0
+
+
+def test_a_run_that_fails_leaves_no_files_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"instruction": "뷁뙑", "output": "쀍뚧꿿"}')
+    config = {
+        "dataset": {"name": "x"},
+        "source": [{"name": "x", "files": ["x"]}],
+        "tokenize": {"tokenizer": "embedded"},
+    }
+    plan = plan_of_files([tmp_path / "a.jsonl"], tmp_path / "out", Config.model_validate(config))
+    with pytest.raises(UnknownTokensError):
+        run(plan, workers=1)
+    assert not list(tmp_path.rglob("*.arrow"))
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("workers", [2, 4])

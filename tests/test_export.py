@@ -69,6 +69,15 @@ def test_lost_rows_are_an_error() -> None:
         )
 
 
+def test_a_row_that_is_neither_kept_nor_rejected_stops_the_export(tmp_path: Path) -> None:
+    table = finished([RECORD, RECORD | {"output": "반가워!"}])
+    lost = table.set_column(table.column_names.index("split"), "split", pa.array([None, "train"], pa.string()))
+    lost = lost.set_column(lost.column_names.index("reject_stage"), "reject_stage", pa.nulls(len(lost), pa.string()))
+    with pytest.raises(ValidationError, match="2 rows came in, but 1 were kept"):
+        export([lost], tmp_path / "표본", ExportOptions(), ABOUT)
+    assert not (tmp_path / "표본").exists()
+
+
 RECORD = {"source": "가", "history": [], "instruction": "인사해 줘.", "input": "", "output": "안녕!", "reject": None}
 
 

@@ -52,6 +52,13 @@ def test_keys_of_units_are_names_that_make_and_shells_can_bear(origin: str, key:
     assert not set(found) & set(" ()~#$%:'\"\\")
 
 
+def test_a_folder_or_file_of_any_name_gives_names_that_a_config_allows(tmp_path: Path) -> None:
+    plan = plan_of_files([Path("내 데이터 (1).json")] * 2, tmp_path / "내 폴더!", Config.model_construct())
+    assert plan.config.dataset.name == "내_폴더_"
+    assert [source.name for source in plan.config.source] == ["내_데이터__1_"]
+    assert len(plan.units) == 1
+
+
 def test_units_of_files_with_one_name_stay_apart(tmp_path: Path) -> None:
     plan = plan_of_files(
         [Path("a/x.jsonl"), Path("b/x.jsonl.gz"), Path("b/x.jsonl")], tmp_path / "out", Config.model_construct()
