@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 from collections import Counter
 from itertools import combinations
 
@@ -12,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from pipeline.ingest import ingest
 from pipeline.normalize import normalize
 from pipeline.validate import validate
-from schemas.options import Source
+from schemas.options import Config, Source
 from schemas.record import Said
 from tests.conftest import ROOT
 
@@ -109,3 +110,10 @@ def test_the_pipeline_takes_them_as_they_are_written(tasks: list[Task]) -> None:
         (task.instruction, instance.input, instance.output) for task, instance in written
     ]
     assert [json.loads(row["meta"])["id"] for row in rows] == [task.id for task, _ in written]
+
+
+def test_the_shipped_config_does_not_take_them() -> None:
+    config = Config.model_validate(tomllib.loads((ROOT / "pipeline.toml").read_text()))
+    taken = {path for source in config.source for pattern in source.files for path in (ROOT / "raw").glob(pattern)}
+    assert taken
+    assert SEEDS not in taken
