@@ -15,9 +15,10 @@ KO     := $(VENV)/bin/ko-instruct
 .PHONY: processed test test-train fuzz check bench clean embedded
 
 processed: $(VENV)/.installed
-	@plan=$$($(KO) plan --config $(CONFIG)) && $(MAKE) --no-print-directory PLAN=$$plan dataset
+	@$(KO) plan --config $(CONFIG) -- $(MAKE) --no-print-directory dataset
 
 # --- the chain: one Arrow file per raw file and stage ----------------------------------------------------------------
+# `plan` locks the dataset and becomes the inner Make, whose stages so work under its lock.
 # The plan names the raw files, and holds a stamp for everything that a stage depends on: its options, its code, the
 # versions of its libraries. A stamp is rewritten only when its content changes.
 ifdef PLAN

@@ -255,9 +255,11 @@ def dedupe(config_path: Path, rethreshold: float | None, explain: bool) -> None:
     from pipeline.chain import dedupe_units, rows_of_units
     from pipeline.dedupe import report
     from pipeline.files import whole, write_tables
+    from pipeline.lock import locked
     from pipeline.plan import plan_of_config
 
     plan = plan_of_config(config_path)
+    click.get_current_context().with_resource(locked(plan.stages, "ko-instruct dedupe"))
     options = plan.config.dedupe
     if rethreshold is not None:
         options = options.model_copy(update={"threshold": rethreshold})
@@ -288,9 +290,11 @@ def export(config_path: Path, workers: int) -> None:
     """
     from pipeline.chain import export_units, report
     from pipeline.files import open_table
+    from pipeline.lock import locked
     from pipeline.plan import find_tokenizer, plan_of_config
 
     plan = plan_of_config(config_path)
+    click.get_current_context().with_resource(locked(plan.stages, "ko-instruct export"))
     decisions = open_table(plan.stages / "dedupe.arrow")
     manifest = export_units(plan, "tokenize.arrow", decisions, find_tokenizer(plan), workers)
     click.echo("\n" + report(manifest, plan.folder))
@@ -330,15 +334,25 @@ def run(files: tuple[Path, ...], out: Path | None, names: tuple[str, ...], confi
 
 
 @main.command(hidden=True)
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 @config_option
-def plan(config_path: Path) -> None:
-    """Write the stamps and plan.mk for Make, and print the path of the latter."""
+def plan(command: tuple[str, ...], config_path: Path) -> None:
+    """Lock the dataset, write the stamps and plan.mk for Make, and become COMMAND PLAN=<path of plan.mk>.
+
+    \b
+    Example: ko-instruct plan --config pipeline.toml -- make dataset
+    """
+    from pipeline.folders import clean_up
+    from pipeline.lock import pass_on, take
     from pipeline.plan import find_tokenizer, plan_of_config, write_plan
 
     loaded = plan_of_config(config_path)
+    held = take(loaded.stages, "make processed")
+    clean_up(loaded.folder, loaded.stages)
     makefile = write_plan(loaded)
     find_tokenizer(loaded)
-    click.echo(makefile)
+    pass_on(held, loaded.stages)
+    os.execvp(command[0], [*command, f"PLAN={makefile}"])
 
 
 @main.command()

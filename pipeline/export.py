@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from pipeline.card import card
 from pipeline.files import BATCH_ROWS, files_of, rechunk, sync
+from pipeline.folders import whole_folder
 from pipeline.json_lines import json_lines
 from pipeline.split import SPLITS
 from schemas.columns import INGESTED, MARKS, STAGES
@@ -45,9 +46,11 @@ def export(tables: Iterable[pa.Table], folder: Path, options: ExportOptions, abo
 
     Raises ValueError if the rows do not add up: what came in must have been kept or rejected.
     """
-    fresh = folder.parent / ".stages" / f"{folder.name}.export"
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(parents=True)
+    with whole_folder(folder) as fresh:
+        return _fill(fresh, tables, options, about)
+
+
+def _fill(fresh: Path, tables: Iterable[pa.Table], options: ExportOptions, about: dict[str, Any]) -> Manifest:
     splits = {name: Shards(fresh / name, options.shard_rows) for name in SPLITS}
     tally = Tally()
     columns: dict[str, str] = {}
@@ -71,7 +74,6 @@ def export(tables: Iterable[pa.Table], folder: Path, options: ExportOptions, abo
     text = orjson.dumps(manifest.model_dump(mode="json"), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
     (fresh / "manifest.json").write_bytes(text)
     sync(fresh / "manifest.json")
-    _put_in_place(fresh, folder)
     return manifest
 
 
@@ -192,29 +194,6 @@ def describe_file(path: Path) -> File:
         return File(sha256=digest.hexdigest(), bytes=sum(part.bytes for part in parts))
     with path.open("rb") as file:
         return File(sha256=hashlib.file_digest(file, "sha256").hexdigest(), bytes=path.stat().st_size)
-
-
-def _put_in_place(fresh: Path, folder: Path) -> None:
-    """Exchange the old dataset for the new one. Files in the folder that are not ours are carried over."""
-    old = fresh.with_suffix(".old")
-    if old.exists() and not folder.exists():
-        old.rename(folder)  # a run was killed between the two renames below
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        try:
-            ours = set(orjson.loads((folder / "manifest.json").read_bytes())["files"])
-        except (OSError, ValueError, KeyError):
-            ours = set()
-        folder.rename(old)
-        fresh.rename(folder)
-        for path in [path for path in old.rglob("*") if path.is_file()]:
-            name = path.relative_to(old)
-            if name.as_posix() not in ours and not (folder / name).exists():
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                path.rename(folder / name)
-        shutil.rmtree(old)
-    else:
-        fresh.rename(folder)
 
 
 class Tally:

@@ -12,6 +12,27 @@ import pyarrow as pa
 BATCH_ROWS = 8192
 
 
+class WriteError(OSError):
+    """Something cannot be written: a full disk, a quota, a limit. Names the file, which the system's error does not."""
+
+    def __str__(self) -> str:
+        return (
+            f"{self.filename}: {self.strerror}. What was finished before is unharmed: "
+            "put this right and run again, it goes on from there."
+        )
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Give errors of writing the name of what is written."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or error.filename is not None:
+            raise
+        raise WriteError(error.errno, os.strerror(error.errno), str(path)) from error
+
+
 @contextlib.contextmanager
 def whole(path: Path) -> Iterator[IO[bytes]]:
     """A binary file to write that appears at `path` complete, or not at all.
@@ -21,7 +42,7 @@ def whole(path: Path) -> Iterator[IO[bytes]]:
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with beside.open("wb") as sink:
+        with naming(path), beside.open("wb") as sink:
             yield sink
             sink.flush()
             os.fsync(sink.fileno())

@@ -4,6 +4,7 @@ Make compares times; these files give it times that mean something. A stamp hold
 its code, the state of a raw file) and is rewritten only when that changes.
 """
 
+import contextlib
 import hashlib
 import importlib.metadata
 import json
@@ -12,7 +13,7 @@ import re
 import shlex
 import shutil
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -40,6 +41,10 @@ STAGES = {
 LIBRARIES = ("numpy", "orjson", "pandas", "pyarrow", "pydantic", "sentencepiece", "transformers", "xxhash")
 #: Endings of a file name that are no part of a source's name.
 EXTENSIONS = re.compile(r"(\.(jsonl?|csv|tsv|txt|parquet|arrow|xlsx|zip|gz|zst|bz2|xz))+$", re.IGNORECASE)
+
+
+class ChangedError(RuntimeError):
+    """A raw file changed while it was read."""
 
 
 class ConfigError(ValueError):
@@ -80,6 +85,10 @@ class Plan:
 
     def file(self, unit: Unit, name: str) -> Path:
         return self.stages / unit.key / name
+
+    def stamp(self, name: str) -> Path:
+        """What a stage depends on besides its input (`stamp`), for Make."""
+        return self.stages / "stamps" / f"{name}.json"
 
 
 def load_config(path: Path) -> Config:
@@ -163,11 +172,11 @@ def write_plan(plan: Plan) -> Path:
     """Write the stamps of all stages and units, and `plan.mk`, which the Makefile includes. Gives the latter's path."""
     for stage, modules in STAGES.items():
         files = [_state(unit) for unit in plan.benchmarks] if stage == "screen" else []
-        write_if_changed(plan.stages / "stamps" / f"{stage}.json", stamp(plan.config, stage, modules, files))
+        write_if_changed(plan.stamp(stage), stamp(plan.config, stage, modules, files))
     for unit in plan.units:
         write_if_changed(plan.file(unit, "source.json"), _json(_state(unit)))
     declared = plan.config.model_dump(mode="json", include={"dataset", "source"})
-    write_if_changed(plan.stages / "stamps" / "sources.json", _json([declared, [unit.key for unit in plan.units]]))
+    write_if_changed(plan.stamp("sources"), _json([declared, [unit.key for unit in plan.units]]))
     _forget_old_units(plan)
     makefile = plan.stages / "plan.mk"
     lines = [f"FOLDER := {plan.folder}", f"STAGES := {plan.stages}", f"UNITS := {' '.join(u.key for u in plan.units)}"]
@@ -209,6 +218,19 @@ def _state(unit: Unit) -> dict[str, Any]:
     states = [path.stat() for path in files_of(unit.path)]
     times = [[state.st_size, state.st_mtime_ns, state.st_ctime_ns] for state in states]
     return {"origin": unit.origin, "source": unit.source.model_dump(mode="json"), "state": times}
+
+
+@contextlib.contextmanager
+def unchanged(unit: Unit) -> Iterator[None]:
+    """Raises ChangedError where a raw file is not the same after reading it as before: what was read is no file then."""
+    before = _state(unit)
+    yield
+    try:
+        after = _state(unit)
+    except FileNotFoundError:
+        raise ChangedError(f"{unit.path} vanished while it was read: put it back, or take it out of the sources") from None
+    if after != before:
+        raise ChangedError(f"{unit.path} changed while it was read: run again when nothing writes to it any more")
 
 
 def stamp(config: Config, stage: str, modules: tuple[str, ...], files: Sequence[dict[str, Any]] = ()) -> str:
