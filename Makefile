@@ -1,6 +1,7 @@
 # make processed   build processed/<dataset>/ from raw/, redoing only what changed   (CONFIG=other.toml for another)
 # make test        run every test that needs no torch
 # make test-train  run the tests that need torch (installs it)
+# make test-kill   kill KILLS=100 runs of each way at random moments, and see that the next one ends as if nothing had been
 # make fuzz        break files at random for SECONDS=60, in search of one that ingest cannot bear (installs atheris)
 # make check       lint and types
 # make bench       run the benchmarks and write their tables (KOBERT_SPIECE, KO_INSTRUCT_DATA name the data)
@@ -12,7 +13,7 @@ VENV   ?= .venv
 KO     := $(VENV)/bin/ko-instruct
 
 .DELETE_ON_ERROR:
-.PHONY: processed test test-train fuzz check bench clean embedded
+.PHONY: processed test test-train test-kill fuzz check bench clean embedded
 
 processed: $(VENV)/.installed
 	@$(KO) plan --config $(CONFIG) -- $(MAKE) --no-print-directory dataset
@@ -93,6 +94,14 @@ test-train: $(VENV)/.installed-train
 $(VENV)/.installed-train: $(VENV)/.installed-dev
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train]'
 	@touch $@
+
+# A quarter of an hour and more. Another SEED gives other moments, ROWS the size of the generated file beside raw/sample.
+KILLS ?= 100
+SEED  ?= 1
+ROWS  ?= 20000
+
+test-kill: $(VENV)/.installed-dev
+	@KILLS=$(KILLS) SEED=$(SEED) ROWS=$(ROWS) $(VENV)/bin/python -m tests.kills
 
 # What needs atheris: the search for files that break ingest.
 SECONDS ?= 60

@@ -3,6 +3,7 @@
 import html
 from collections.abc import Iterable, Sequence
 
+from pipeline.visible import visible
 from schemas.manifest import Manifest
 from schemas.options import ExportOptions
 
@@ -38,7 +39,7 @@ def card(manifest: Manifest, options: ExportOptions) -> str:
 
 def plain(text: str) -> str:
     """Text of a source or a user as text: no HTML, no table cells, no headings, no links come to life."""
-    text = html.escape(" ".join(text.split()), quote=False)
+    text = html.escape(" ".join(visible(text).split()), quote=False)
     for mark in "\\`*_[]|#":
         text = text.replace(mark, "\\" + mark)
     return text

@@ -23,6 +23,7 @@ from pipeline.screen import Benchmarks, benchmarks_of, screen
 from pipeline.split import split
 from pipeline.tokenize import Tokenizer, check_unknown, tokenize
 from pipeline.validate import validate
+from pipeline.visible import visible
 from pipeline.workers import Stage, ordered
 from schemas.columns import FINGERPRINT, INGESTED
 from schemas.manifest import Manifest, RawFile
@@ -194,4 +195,4 @@ def report(manifest: Manifest, folder: Path) -> str:
     tried = "".join(f"\n  not {name}: {why}" for name, why in manifest.tokenizer["tried"])
     if not counts.kept:
         text += "\n\nNo row was kept: rejects.jsonl says of each why."
-    return f"{text}\n\ntokenizer: {manifest.tokenizer['name']}{tried}\nwritten to {folder}"
+    return visible(f"{text}\n\ntokenizer: {manifest.tokenizer['name']}{tried}\nwritten to {folder}")

@@ -40,7 +40,9 @@ class Fault(click.ClickException):
     """An error that teaches, shown without a traceback. Exit code 1."""
 
     def show(self, file: IO[Any] | None = None) -> None:
-        click.echo(f"ko-instruct: {self.format_message()}", err=True)
+        from pipeline.visible import visible
+
+        click.echo(f"ko-instruct: {visible(self.format_message())}", err=True)
 
 
 class Commands(click.Group):

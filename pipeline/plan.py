@@ -149,23 +149,33 @@ def find_benchmarks(config: Config, raw: Path) -> tuple[Unit, ...]:
 def find_units(sources: Sequence[Source], raw: Path) -> tuple[Unit, ...]:
     """The raw files of all sources: sources in their order, files by name.
 
-    Raises ConfigError for a glob that matches nothing, or a file that two sources claim.
+    Raises ConfigError for a glob that matches nothing, a file that two sources claim, or a link that leads out of raw.
     """
     claimed: dict[Path, str] = {}
     units = []
     for source in sources:
         for pattern in source.files:
-            inside = (path for path in raw.glob(pattern) if path.resolve().is_relative_to(raw.resolve()))
-            found = sorted(path for path in inside if path.is_file() or is_saved_dataset(path))
+            found = sorted(path for path in raw.glob(pattern) if path.is_file() or is_saved_dataset(path))
             if not found and not source.optional:
                 raise ConfigError(f"source {source.name!r}: no file below {raw} matches {pattern!r}.")
             for path in found:
+                _refuse_links_out(path, raw)
                 if path not in claimed:
                     units.append(Unit(source, path, path.relative_to(raw).as_posix()))
                 elif claimed[path] != source.name:
                     raise ConfigError(f"{path} belongs to two sources: {claimed[path]!r} and {source.name!r}.")
                 claimed[path] = source.name
     return tuple(units)
+
+
+def _refuse_links_out(path: Path, raw: Path) -> None:
+    """A link in raw/, which may come from anyone, must not bring other files of this machine into a dataset."""
+    for part in (path, *path.rglob("*")):
+        if not part.resolve().is_relative_to(raw.resolve()):
+            raise ConfigError(
+                f"{part} is a link that leads out of {raw}, to {part.resolve()}: copy the file there, "
+                "or name it yourself: ko-instruct run FILE --out FOLDER"
+            )
 
 
 def write_plan(plan: Plan) -> Path:
@@ -222,13 +232,15 @@ def _state(unit: Unit) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def unchanged(unit: Unit) -> Iterator[None]:
-    """Raises ChangedError where a raw file is not the same after reading it as before: what was read is no file then."""
+    """Raises ChangedError where a raw file is not the same after reading as before: what was read is no file then."""
     before = _state(unit)
     yield
     try:
         after = _state(unit)
     except FileNotFoundError:
-        raise ChangedError(f"{unit.path} vanished while it was read: put it back, or take it out of the sources") from None
+        raise ChangedError(
+            f"{unit.path} vanished while it was read: put it back, or take it out of the sources"
+        ) from None
     if after != before:
         raise ChangedError(f"{unit.path} changed while it was read: run again when nothing writes to it any more")
 

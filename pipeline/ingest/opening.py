@@ -132,11 +132,7 @@ class Blocks:
                     if self.fault:
                         return
                     if self.member.path is None and read > limit:
-                        self.fault = Fault(
-                            "size-bomb",
-                            f"{self.member.size} packed bytes gave more than {read}: reading stopped here; "
-                            "unpack the file yourself if that is right",
-                        )
+                        self.fault = size_bomb(self.member.size, read)
                         return
         except DAMAGED as error:
             self.fault = damaged(error)
@@ -154,6 +150,13 @@ class Blocks:
         except DAMAGED as error:
             self.fault = damaged(error)
         return b"".join(pieces)
+
+
+def size_bomb(packed: int, read: int) -> Fault:
+    return Fault(
+        "size-bomb",
+        f"{packed} packed bytes gave more than {read}: reading stopped here; unpack the file yourself if that is right",
+    )
 
 
 def damaged(error: Exception) -> Fault:
