@@ -359,6 +359,32 @@ def plan(command: tuple[str, ...], config_path: Path) -> None:
 
 @main.command()
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--tokenizer", "names", multiple=True, help="Where the tokenizer is, if not by the manifest's name.")
+def verify(folder: Path, names: tuple[str, ...]) -> None:
+    """Check the dataset in FOLDER, built here or downloaded: its files, columns, rows, clusters and token ids.
+
+    Exit code 1 if anything is not as the manifest says.
+
+    \b
+    Example: ko-instruct verify processed/sample
+    """
+    from pipeline.verify import verify as checks
+    from pipeline.visible import visible
+
+    faults = 0
+    for check in checks(folder, names):
+        click.echo(visible(f"{'FAULT' if check.faults else 'ok':<6} {check.name:<10} {check.found}".rstrip()))
+        for text in check.faults:
+            click.echo(visible(f"       - {text}"))
+        for text in check.notes:
+            click.echo(visible(f"       note: {text}"))
+        faults += len(check.faults)
+    if faults:
+        raise Fault(f"{folder} has {faults} faults: build it again (make processed), or download it again")
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.argument("repo")
 @click.option(
     "--public/--private", default=False, show_default=True, help="Visibility of a repository that is created."
