@@ -109,7 +109,7 @@ def check_files(folder: Path, manifest: Manifest) -> tuple[Check, set[str]]:
             faults.append(f"{name} has {found.bytes:,} bytes, and the manifest says {file.bytes:,}")
         else:
             faults.append(f"{name} has the sha256 {found.sha256}, and the manifest says {file.sha256}")
-    if not any(re.fullmatch(FORMATS[kind], name) for kind in DATA for name in manifest.files.keys() & here.keys()):
+    if not any(pattern.fullmatch(name) for pattern in DATA.values() for name in manifest.files.keys() & here.keys()):
         faults += ["no data file is here"] * (manifest.counts.kept > 0)
     ours = manifest.files.keys() | {"manifest.json"}
     notes += [f"{name} is no file of this export" for name in sorted(here.keys() - ours) if not name.startswith(".")]
