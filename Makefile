@@ -95,10 +95,10 @@ $(VENV)/.installed-train: $(VENV)/.installed-dev
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train]'
 	@touch $@
 
-# A quarter of an hour and more. Another SEED gives other moments, ROWS the size of the generated file beside raw/sample.
+# Half an hour for 100. Another SEED gives other moments; ROWS is the size of a generated file beside one of raw/sample.
 KILLS ?= 100
 SEED  ?= 1
-ROWS  ?= 20000
+ROWS  ?= 5000
 
 test-kill: $(VENV)/.installed-dev
 	@KILLS=$(KILLS) SEED=$(SEED) ROWS=$(ROWS) $(VENV)/bin/python -m tests.kills

@@ -1,7 +1,7 @@
 """Runs killed with SIGKILL at random moments, and at every step of theirs that changes a file; the next run must end as
 if nothing had been: the same bytes, nothing half-written, nothing left over.
 
-make test-kill            (KILLS=100 of Make and of `ko-instruct run` each, and as many at steps of `run`)
+make test-kill            (KILLS=100 of Make and of `ko-instruct run` each; as many of `run` at steps)
 """
 
 import hashlib
@@ -161,33 +161,49 @@ class Project:
             (self.built / NOTE).write_text("직접 쓴 메모")
 
 
+@dataclass(frozen=True)
+class Unbroken:
+    """What unbroken runs of a project make, in all ways the same, and how many seconds each takes."""
+
+    digest: dict[str, str]
+    duration: dict[str, float]
+
+    @classmethod
+    def of(cls, project: Project) -> "Unbroken":
+        duration = {}
+        for way in ("run", "make"):
+            shutil.rmtree(project.folder / "processed", ignore_errors=True)
+            begin = time.monotonic()
+            project.finish(project.command(way))
+            duration[way] = time.monotonic() - begin
+        return cls(project.digest(), duration)
+
+
 STATES = ("fresh", "touched", "other")
 
 
-def random_kills(project: Project, way: str, kills: int, seed: int) -> Counter[str]:
+def random_kills(project: Project, wanted: Unbroken, way: str, kills: int, seed: int) -> Counter[str]:
     """Kill a way of running at random moments, each time followed by a run to the end, of this way or the other.
 
     Raises AssertionError where that run fails, gives other bytes or leaves something over. Gives counts.
     """
     rng = random.Random(seed)
-    wanted, duration = unbroken(project)
     seen: Counter[str] = Counter()
     for number in range(kills):
         state, last = rng.choice(STATES), rng.choice(("make", "run"))
         project.begin(state, way)
         noted = (project.built / NOTE).exists()
-        moment = rng.uniform(0, duration[way])
+        moment = rng.uniform(0, wanted.duration[way])
         hit = project.kill(project.command(way), moment)
         project.finish(project.command(last))
         where = f"kill {number} (seed {seed}) of {way} after {moment:.2f} s from {state!r}, then {last}"
-        check(project, wanted, noted, last, where)
+        check(project, wanted.digest, noted, last, where)
         seen[f"{way} killed" if hit else f"{way} ended before"] += 1
     return seen
 
 
-def step_kills(project: Project, state: str, kills: int, seed: int) -> Counter[str]:
+def step_kills(project: Project, wanted: Unbroken, state: str, kills: int, seed: int) -> Counter[str]:
     """Kill `run` at so many of its steps that change a file, or at each if there are no more; let the next one end."""
-    wanted, _ = unbroken(project)
     code = [sys.executable, "-c", STEPS]
     project.begin(state, "run")
     count = int(project.finish([*code, "0"]).split()[-1])
@@ -199,20 +215,9 @@ def step_kills(project: Project, state: str, kills: int, seed: int) -> Counter[s
         process.communicate()
         assert process.returncode in (0, -signal.SIGKILL)
         project.finish(project.command("run"))
-        check(project, wanted, noted, "run", f"run killed at its step {step} of {count} from {state!r}")
+        check(project, wanted.digest, noted, "run", f"run killed at its step {step} of {count} from {state!r}")
         seen[f"run killed at a step, from {state}"] += process.returncode != 0
     return seen
-
-
-def unbroken(project: Project) -> tuple[dict[str, str], dict[str, float]]:
-    """What unbroken runs make, all ways the same, and how many seconds each takes."""
-    duration = {}
-    for way in ("run", "make"):
-        shutil.rmtree(project.folder / "processed", ignore_errors=True)
-        begin = time.monotonic()
-        project.finish(project.command(way))
-        duration[way] = time.monotonic() - begin
-    return project.digest(), duration
 
 
 def check(project: Project, wanted: dict[str, str], noted: bool, last: str, where: str) -> None:
