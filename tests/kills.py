@@ -236,13 +236,15 @@ def main() -> None:
     kills, seed, rows = (int(os.environ[name]) for name in ("KILLS", "SEED", "ROWS"))
     begin = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        project = Project.at(Path(folder), ("everyday.jsonl", "study.json", "office.csv"), rows)
+        project = Project.at(Path(folder), ("everyday.jsonl",), rows)
+        wanted = Unbroken.of(project)
         for way in ("run", "make"):
-            tell(random_kills(project, way, kills, seed), begin)
+            tell(random_kills(project, wanted, way, kills, seed), begin)
         for state in STATES:
-            tell(step_kills(project, state, kills, seed), begin)
+            tell(step_kills(project, wanted, state, kills // 4, seed), begin)
     print(
-        f"SEED={seed}, {rows:,} rows beside raw/sample: every run after a kill ended with the bytes of an unbroken one"
+        f"SEED={seed}, raw/sample/everyday.jsonl and {rows:,} rows: "
+        "every run after a kill ended with the bytes of an unbroken one"
     )
 
 
