@@ -53,13 +53,14 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def make(project: Path) -> Make:
-    def call(*arguments: str) -> str:
+    def call(*arguments: str, **environment: str) -> str:
+        clean = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL")}
         done = subprocess.run(
             ["make", "processed", "VENV=venv", *arguments],
             cwd=project,
             capture_output=True,
             text=True,
-            env={name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL")},
+            env=clean | environment,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stderr
@@ -138,17 +139,18 @@ def test_files_come_change_and_go(project: Path, make: Make) -> None:
     assert digest(folder) == first
 
 
-def test_make_side_by_side_and_run_give_the_same_bytes(project: Path, make: Make) -> None:
-    make()
+def test_make_side_by_side_and_run_give_the_same_bytes_whatever_the_hash_seed(project: Path, make: Make) -> None:
+    make(PYTHONHASHSEED="1")
     folder = project / "processed" / "small"
     by_make = digest(folder)
     shutil.rmtree(project / "processed")
-    make("-j2")
+    make("-j2", PYTHONHASHSEED="2")
     assert digest(folder) == by_make
-    for workers in ("1", "2"):
+    for workers, seed in (("1", "2"), ("2", "3"), ("4", "1")):
         shutil.rmtree(project / "processed")
         command = [project / "venv" / "bin" / "ko-instruct", "run", "--workers", workers]
-        subprocess.run(command, cwd=project, check=True, capture_output=True)
+        environment = os.environ | {"PYTHONHASHSEED": seed}
+        subprocess.run(command, cwd=project, check=True, capture_output=True, env=environment)
         assert digest(folder) == by_make
 
 
