@@ -114,12 +114,14 @@ def _changes(manifest: Manifest) -> str:
 def _tokens(manifest: Manifest) -> str:
     tokens, tokenizer = manifest.tokens, manifest.tokenizer
     lines = [
-        f"Tokenizer: `{tokenizer['name']}` (sha256 `{str(tokenizer['sha256'])[:16]}…`), "
+        f"Tokenizer: {plain(tokenizer['name'])} (sha256 `{str(tokenizer['sha256'])[:16]}…`), "
         f"layout `{manifest.options['tokenize']['layout']}`.",
         f"{tokens.total:,} tokens, {tokens.mean} a row, {tokens.longest:,} in the longest; {tokens.unknown:,} [UNK]; "
         f"{tokens.cut:,} tokens were cut from {tokens.cut_rows:,} rows.",
     ]
-    lines += [f"`{name}` was asked for first, but could not be had: {plain(why)}" for name, why in tokenizer["tried"]]
+    lines += [
+        f"{plain(name)} was asked for first, but could not be had: {plain(why)}" for name, why in tokenizer["tried"]
+    ]
     if tokenizer["kind"] == "embedded":
         lines.append(
             "**These ids are for trying the pipeline out: the embedded vocabulary belongs to no model.** "
@@ -137,7 +139,7 @@ def _loading(manifest: Manifest, options: ExportOptions) -> str:
         )
     if "arrow" in options.formats:
         lines.append(f'from datasets import load_from_disk\n\ndataset = load_from_disk("{name}")  # no copy is made')
-    columns = table(["column", "type"], [[f"`{column}`", f"`{kind}`"] for column, kind in manifest.columns.items()])
+    columns = table(["column", "type"], [[plain(column), f"`{kind}`"] for column, kind in manifest.columns.items()])
     code = "\n\n".join(f"```python\n{line}\n```" for line in lines)
     return (
         f"## Use · 사용법\n\n{code}\n\n{columns}\n"

@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline import kobert
+from pipeline.secret import without_token
 from pipeline.tokenize import Tokenizer
 from schemas.tokenizer import Resolution
 
@@ -186,7 +187,9 @@ def _reason(error: Exception) -> str:
         case errors.HfHubHTTPError():
             return f"the Hub answered with status {error.response.status_code}"
         case _:
-            return f"the Hub cannot be reached ({str(error).partition(chr(10))[0] or type(error).__name__})"
+            return (
+                f"the Hub cannot be reached ({without_token(str(error).partition(chr(10))[0]) or type(error).__name__})"
+            )
 
 
 @dataclass(frozen=True)
@@ -226,7 +229,15 @@ def open_transformers(name: str, path: str) -> TransformersTokenizer:
     """
     from transformers import AutoTokenizer
 
-    backend = AutoTokenizer.from_pretrained(path, local_files_only=True)
+    try:
+        backend = AutoTokenizer.from_pretrained(path, local_files_only=True, trust_remote_code=False)
+    except ValueError as error:
+        if "trust_remote_code" not in str(error):
+            raise
+        raise LoadError(
+            f"{name}: this tokenizer is a program that comes with it (auto_map in its tokenizer_config.json), and such "
+            "programs are never run here. Convert it to a tokenizer.json where you trust it, and name that folder."
+        ) from error
     if backend.is_fast:  # a tokenizer.json may ask for these; here the caller does it
         backend.backend_tokenizer.no_padding()
         backend.backend_tokenizer.no_truncation()

@@ -74,7 +74,8 @@ def members(path: Path) -> Iterator[Member]:
         times: Counter[str] = Counter()
         for info in archive.infolist():
             name = _name(info)
-            hidden = any(part.startswith((".", "__MACOSX")) for part in name.split("/"))
+            parts = [part for part in name.split("/") if part not in (".", "..")]
+            hidden = any(part.startswith((".", "__MACOSX")) for part in parts)
             if not name.endswith("/") and not hidden:
                 times[name] += 1
                 again = f"~{times[name]}" if times[name] > 1 else ""
