@@ -3,6 +3,7 @@
 # make test-train  run the tests that need torch (installs it)
 # make test-kill   kill KILLS=100 runs of each way at random moments, and see that the next one ends as if nothing had been
 # make fuzz        break files at random for SECONDS=60, in search of one that ingest cannot bear (installs atheris)
+# make audit       list the licences of what is needed, and look for known weaknesses in it (installs pip-audit; online)
 # make check       lint and types
 # make bench       run the benchmarks and write their tables (KOBERT_SPIECE, KO_INSTRUCT_DATA name the data)
 # make clean       forget all stage files; raw/ and processed/ stay
@@ -13,7 +14,7 @@ VENV   ?= .venv
 KO     := $(VENV)/bin/ko-instruct
 
 .DELETE_ON_ERROR:
-.PHONY: processed test test-train test-kill fuzz check bench clean embedded
+.PHONY: processed test test-train test-kill fuzz audit check bench clean embedded
 
 processed: $(VENV)/.installed
 	@$(KO) plan --config $(CONFIG) -- $(MAKE) --no-print-directory dataset
@@ -111,6 +112,14 @@ fuzz: $(VENV)/.installed-fuzz
 
 $(VENV)/.installed-fuzz: $(VENV)/.installed-dev
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[excel,fuzz]'
+	@touch $@
+
+audit: $(VENV)/.installed-audit
+	@$(VENV)/bin/python -m tests.licenses
+	@$(VENV)/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip --strict
+
+$(VENV)/.installed-audit: $(VENV)/.installed-dev
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[audit]'
 	@touch $@
 
 check: $(VENV)/.installed-dev
