@@ -10,6 +10,8 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 
 import click
 
+from pipeline.visible import visible
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -40,8 +42,6 @@ class Fault(click.ClickException):
     """An error that teaches, shown without a traceback. Exit code 1."""
 
     def show(self, file: IO[Any] | None = None) -> None:
-        from pipeline.visible import visible
-
         click.echo(f"ko-instruct: {visible(self.format_message())}", err=True)
 
 
@@ -136,7 +136,7 @@ def fetch(name: str, revision: str, config_path: Path) -> None:
         with config_path.open("a", encoding="utf-8") as file:
             file.write(f"\n{fetched.toml()}\n")
         click.echo(f"declared in {config_path}:")
-    click.echo(fetched.toml())
+    click.echo(visible(fetched.toml()))
 
 
 @main.command()
@@ -276,7 +276,7 @@ def dedupe(config_path: Path, rethreshold: float | None, explain: bool) -> None:
     if explain:
         click.echo(report.explain(options))
         for pair in report.doubtful(rows, decisions):
-            click.echo(orjson.dumps(pair, option=orjson.OPT_INDENT_2).decode())
+            click.echo(visible(orjson.dumps(pair, option=orjson.OPT_INDENT_2).decode()))
     if explain or rethreshold is not None:
         click.echo(report.summary(decisions))
 
@@ -369,7 +369,6 @@ def verify(folder: Path, names: tuple[str, ...]) -> None:
     Example: ko-instruct verify processed/sample
     """
     from pipeline.verify import verify as checks
-    from pipeline.visible import visible
 
     faults = 0
     for check in checks(folder, names):
@@ -436,9 +435,9 @@ def push(
     )
     result = publish(folder, repo, options)
     for warning in result.warnings:
-        click.echo(f"warning: {warning}", err=True)
+        click.echo(visible(f"warning: {warning}"), err=True)
     for file in result.files:
-        click.echo(f"{file.change:<7} {file.bytes:>13,}  {file.path}")
+        click.echo(visible(f"{file.change:<7} {file.bytes:>13,}  {file.path}"))
     done = "would be sent" if dry_run else "sent" if result.committed else "unchanged: the repository holds these bytes"
     click.echo(f"{result.bytes_to_send:,} of {result.bytes:,} bytes {done}")
     click.echo(result.pr_url or result.url)
