@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from pipeline.export import COUNTED, Tally, describe_file
 from pipeline.hub import FORMATS
 from pipeline.load_tokenizer import LoadError, TransformersTokenizer, open_tokenizer, resolve
-from pipeline.parts import DATA, Part, column, lines, parts_of, schema, spelled, tables, tables_of
+from pipeline.parts import Part, column, lines, parts_of, schema, spelled, tables, tables_of
 from pipeline.plan import versions
 from pipeline.tokenize import Tokenizer, tokenize
 from schemas.manifest import Counts, Manifest, Tokens
@@ -84,13 +84,10 @@ def verify(folder: Path, tokenizers: Sequence[str] = ()) -> Iterator[Check]:
 def check_files(folder: Path, manifest: Manifest) -> tuple[Check, set[str]]:
     """Every file by size and sha256, and the names of those that are not as described, or missing."""
     here = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-    groups = {**FORMATS, "card": r"README\.md"}
-    absent = {
-        kind: names
-        for kind, pattern in groups.items()
-        if (names := [name for name in manifest.files if re.fullmatch(pattern, name)]) and not here.keys() & set(names)
-    }
-    left_out = set(itertools.chain.from_iterable(absent.values()))
+    listed = {kind: {name for name in manifest.files if re.fullmatch(FORMATS[kind], name)} for kind in FORMATS}
+    may_lack = ("jsonl", "arrow", "rejects") if listed["parquet"] else ("rejects",)
+    absent = {kind: listed[kind] for kind in may_lack if listed[kind] and not listed[kind] & here.keys()}
+    left_out = set().union(*absent.values())
     faults, damaged = [], set()
     notes = [f"no {kind} files here, as in a snapshot of the Hub" for kind in absent]
     for name, file in manifest.files.items():
@@ -109,8 +106,6 @@ def check_files(folder: Path, manifest: Manifest) -> tuple[Check, set[str]]:
             faults.append(f"{name} has {found.bytes:,} bytes, and the manifest says {file.bytes:,}")
         else:
             faults.append(f"{name} has the sha256 {found.sha256}, and the manifest says {file.sha256}")
-    if not any(pattern.fullmatch(name) for pattern in DATA.values() for name in manifest.files.keys() & here.keys()):
-        faults += ["no data file is here"] * (manifest.counts.kept > 0)
     ours = manifest.files.keys() | {"manifest.json"}
     notes += [f"{name} is no file of this export" for name in sorted(here.keys() - ours) if not name.startswith(".")]
     size = sum(file.bytes for name, file in manifest.files.items() if name not in left_out)

@@ -240,7 +240,7 @@ DAMAGES: list[tuple[Callable[[Path], None], str, str]] = [
     (flip, "files", f"{TRAIN} has the sha256"),
     (cut, "files", "train/data-00000-of-00001.arrow has"),
     (lose, "files", "jsonl/validation-00000-of-00001.jsonl is missing"),
-    (lose_all_data, "files", "no data file is here"),
+    (lose_all_data, "files", f"{TRAIN} is missing"),
     (drop_a_row, "rows", "rows in parquet, and the manifest counts"),
     (drop_a_row, "counts", "kept: "),
     (double_a_row, "rows", "1 origins stand more than once among the rows of parquet"),
