@@ -10,7 +10,6 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -34,9 +33,24 @@ TIMEOUT = 5
 #: A text that any tokenizer turns into at least one id, and the same ids wherever it stands.
 PROBE = "a"
 
-#: The date for chat templates that tell today's, as those of Llama 3 do: the result must not depend on the clock. It is
-#: the one that Llama 3's template falls back to.
-TEMPLATE_DATE = date(2024, 7, 26)
+#: For chat templates that tell today's date, as those of Llama 3 do: the result must not depend on the clock. The date
+#: is the one that Llama 3's own template falls back to.
+DATE = {
+    "%d": "26",
+    "%e": "26",
+    "%b": "Jul",
+    "%B": "July",
+    "%m": "07",
+    "%Y": "2024",
+    "%y": "24",
+    "%a": "Fri",
+    "%A": "Friday",
+}
+FIXED_DATE = (
+    "{% macro strftime_now(format) %}{{ format "
+    + " ".join(f"| replace('{code}', '{value}')" for code, value in DATE.items())
+    + " }}{% endmacro %}"
+)
 
 REMEDIES = """\
   1. Go online, or log in with `hf auth login` where the model is gated, and run again.
@@ -221,13 +235,17 @@ class TransformersTokenizer:
     def chat(self) -> Chat | None:
         return self._chat if self.backend.chat_template else None
 
-    def _chat(self, messages: list[dict[str, str]]) -> str:
-        """The conversation as the chat template writes it. Templates that tell the date are given TEMPLATE_DATE."""
+    def _chat(self, messages: list[dict[str, str]], add_generation_prompt: bool = False) -> str:
+        """The conversation as the chat template writes it."""
         from jinja2 import TemplateError
 
+        template = self.backend.get_chat_template()
         try:
             text: str = self.backend.apply_chat_template(
-                messages, tokenize=False, date_string=f"{TEMPLATE_DATE:%d %b %Y}", strftime_now=TEMPLATE_DATE.strftime
+                messages,
+                chat_template=FIXED_DATE + template if "strftime_now" in template else template,
+                tokenize=False,
+                add_generation_prompt=add_generation_prompt,
             )
         except (TemplateError, ValueError, TypeError) as error:
             roles = " → ".join(message["role"] for message in messages)
