@@ -1,4 +1,5 @@
-# make processed   build processed/<dataset>/ from raw/, redoing only what changed   (CONFIG=other.toml for another)
+# make processed   build processed/<dataset>/ from raw/, redoing only what changed   (CONFIG=other.toml for another;
+#                  LAYOUT=causal TOKENIZER=folder in place of what the config says of them)
 # make test        run every test that needs no torch
 # make test-train  run the tests that need torch (installs it)
 # make test-kill   kill KILLS=100 runs of each way at random moments, and see that the next one ends as if nothing had been
@@ -12,12 +13,13 @@ CONFIG ?= pipeline.toml
 PYTHON ?= python3
 VENV   ?= .venv
 KO     := $(VENV)/bin/ko-instruct
+CHANGED := $(if $(LAYOUT),--layout $(LAYOUT)) $(if $(TOKENIZER),--tokenizer "$(TOKENIZER)")
 
 .DELETE_ON_ERROR:
 .PHONY: processed test test-train test-kill fuzz audit check bench clean embedded
 
 processed: $(VENV)/.installed
-	@$(KO) plan --config $(CONFIG) -- $(MAKE) --no-print-directory dataset
+	@$(KO) plan --config $(CONFIG) $(CHANGED) -- $(MAKE) --no-print-directory dataset
 
 # --- the chain: one Arrow file per raw file and stage ----------------------------------------------------------------
 # `plan` locks the dataset and becomes the inner Make, whose stages so work under its lock.
@@ -44,7 +46,7 @@ $(STAGES)/%/screen.arrow: $(STAGES)/%/normalize.arrow $(STAMPS)/screen.json
 	@$(KO) screen $< $@ --config $(CONFIG)
 
 $(STAGES)/%/tokenize.arrow: $(STAGES)/%/screen.arrow $(STAMPS)/tokenize.json $(STAGES)/tokenizer.json
-	@$(KO) tokenize $< $@ --config $(CONFIG)
+	@$(KO) tokenize $< $@ --config $(CONFIG) $(CHANGED)
 
 $(STAGES)/%/fingerprint.arrow: $(STAGES)/%/tokenize.arrow $(STAMPS)/fingerprint.json
 	@$(KO) fingerprint $< $@
@@ -56,7 +58,7 @@ $(STAGES)/dedupe.arrow: $(FINGERPRINTS) $(TOKENIZED) $(STAMPS)/dedupe.json $(STA
 	@$(KO) dedupe --config $(CONFIG)
 
 $(FOLDER)/manifest.json: $(STAGES)/dedupe.arrow $(STAMPS)/export.json
-	@$(KO) export --config $(CONFIG)
+	@$(KO) export --config $(CONFIG) $(CHANGED)
 
 .SECONDARY:
 endif

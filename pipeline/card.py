@@ -119,6 +119,19 @@ def _tokens(manifest: Manifest) -> str:
         f"{tokens.total:,} tokens, {tokens.mean} a row, {tokens.longest:,} in the longest; {tokens.unknown:,} [UNK]; "
         f"{tokens.cut:,} tokens were cut from {tokens.cut_rows:,} rows.",
     ]
+    if packing := manifest.packing:
+        count = sum(manifest.counts.splits.values())
+        lines.append(
+            f"Packed: {count:,} sequences in {packing.packs:,} rows of at most {packing.length:,} tokens, "
+            f"{packing.fill:.2%} full; `position_ids` and `seq_lengths` tell them apart. "
+            f"시퀀스 {count:,}개를 한 행에 최대 {packing.length:,}토큰씩 {packing.packs:,}행으로 묶었습니다"
+            f"(채움률 {packing.fill:.2%})."
+        )
+    elif manifest.options["tokenize"]["layout"] == "qa":
+        rows = sum(manifest.examples.values())
+        lines.append(
+            f"A row is a window of a context: {rows:,} in all. 한 행은 지문의 한 구간이며 모두 {rows:,}개입니다."
+        )
     lines += [
         f"{plain(name)} was asked for first, but could not be had: {plain(why)}" for name, why in tokenizer["tried"]
     ]
