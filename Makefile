@@ -1,7 +1,10 @@
-# make processed   build processed/<dataset>/ from raw/, redoing only what changed   (CONFIG=other.toml for another)
+# make processed   build processed/<dataset>/ from raw/, redoing only what changed   (CONFIG=other.toml for another;
+#                  LAYOUT=causal TOKENIZER=folder in place of what the config says of them)
 # make test        run every test that needs no torch
 # make test-train  run the tests that need torch (installs it)
+# make test-kill   kill KILLS=100 runs of each way at random moments, and see that the next one ends as if nothing had been
 # make fuzz        break files at random for SECONDS=60, in search of one that ingest cannot bear (installs atheris)
+# make audit       list the licences of what is needed, and look for known weaknesses in it (installs pip-audit; online)
 # make check       lint and types
 # make bench       run the benchmarks and write their tables (KOBERT_SPIECE, KO_INSTRUCT_DATA name the data)
 # make clean       forget all stage files; raw/ and processed/ stay
@@ -10,14 +13,16 @@ CONFIG ?= pipeline.toml
 PYTHON ?= python3
 VENV   ?= .venv
 KO     := $(VENV)/bin/ko-instruct
+CHANGED := $(if $(LAYOUT),--layout $(LAYOUT)) $(if $(TOKENIZER),--tokenizer "$(TOKENIZER)")
 
 .DELETE_ON_ERROR:
-.PHONY: processed test test-train fuzz check bench clean embedded
+.PHONY: processed test test-train test-kill fuzz audit check bench clean embedded
 
 processed: $(VENV)/.installed
-	@plan=$$($(KO) plan --config $(CONFIG)) && $(MAKE) --no-print-directory PLAN=$$plan dataset
+	@$(KO) plan --config $(CONFIG) $(CHANGED) -- $(MAKE) --no-print-directory dataset
 
 # --- the chain: one Arrow file per raw file and stage ----------------------------------------------------------------
+# `plan` locks the dataset and becomes the inner Make, whose stages so work under its lock.
 # The plan names the raw files, and holds a stamp for everything that a stage depends on: its options, its code, the
 # versions of its libraries. A stamp is rewritten only when its content changes.
 ifdef PLAN
@@ -41,7 +46,7 @@ $(STAGES)/%/screen.arrow: $(STAGES)/%/normalize.arrow $(STAMPS)/screen.json
 	@$(KO) screen $< $@ --config $(CONFIG)
 
 $(STAGES)/%/tokenize.arrow: $(STAGES)/%/screen.arrow $(STAMPS)/tokenize.json $(STAGES)/tokenizer.json
-	@$(KO) tokenize $< $@ --config $(CONFIG)
+	@$(KO) tokenize $< $@ --config $(CONFIG) $(CHANGED)
 
 $(STAGES)/%/fingerprint.arrow: $(STAGES)/%/tokenize.arrow $(STAMPS)/fingerprint.json
 	@$(KO) fingerprint $< $@
@@ -53,7 +58,7 @@ $(STAGES)/dedupe.arrow: $(FINGERPRINTS) $(TOKENIZED) $(STAMPS)/dedupe.json $(STA
 	@$(KO) dedupe --config $(CONFIG)
 
 $(FOLDER)/manifest.json: $(STAGES)/dedupe.arrow $(STAMPS)/export.json
-	@$(KO) export --config $(CONFIG)
+	@$(KO) export --config $(CONFIG) $(CHANGED)
 
 .SECONDARY:
 endif
@@ -93,6 +98,14 @@ $(VENV)/.installed-train: $(VENV)/.installed-dev
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train]'
 	@touch $@
 
+# Half an hour for 100. Another SEED gives other moments; ROWS is the size of a generated file beside one of raw/sample.
+KILLS ?= 100
+SEED  ?= 1
+ROWS  ?= 5000
+
+test-kill: $(VENV)/.installed-dev
+	@KILLS=$(KILLS) SEED=$(SEED) ROWS=$(ROWS) $(VENV)/bin/python -m tests.kills
+
 # What needs atheris: the search for files that break ingest.
 SECONDS ?= 60
 
@@ -101,6 +114,14 @@ fuzz: $(VENV)/.installed-fuzz
 
 $(VENV)/.installed-fuzz: $(VENV)/.installed-dev
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[excel,fuzz]'
+	@touch $@
+
+audit: $(VENV)/.installed-audit
+	@$(VENV)/bin/python -m tests.licenses
+	@$(VENV)/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip --strict
+
+$(VENV)/.installed-audit: $(VENV)/.installed-dev
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[audit]'
 	@touch $@
 
 check: $(VENV)/.installed-dev

@@ -3,6 +3,7 @@
 import html
 from collections.abc import Iterable, Sequence
 
+from pipeline.visible import visible
 from schemas.manifest import Manifest
 from schemas.options import ExportOptions
 
@@ -38,7 +39,7 @@ def card(manifest: Manifest, options: ExportOptions) -> str:
 
 def plain(text: str) -> str:
     """Text of a source or a user as text: no HTML, no table cells, no headings, no links come to life."""
-    text = html.escape(" ".join(text.split()), quote=False)
+    text = html.escape(" ".join(visible(text).split()), quote=False)
     for mark in "\\`*_[]|#":
         text = text.replace(mark, "\\" + mark)
     return text
@@ -114,12 +115,27 @@ def _changes(manifest: Manifest) -> str:
 def _tokens(manifest: Manifest) -> str:
     tokens, tokenizer = manifest.tokens, manifest.tokenizer
     lines = [
-        f"Tokenizer: `{tokenizer['name']}` (sha256 `{str(tokenizer['sha256'])[:16]}…`), "
+        f"Tokenizer: {plain(tokenizer['name'])} (sha256 `{str(tokenizer['sha256'])[:16]}…`), "
         f"layout `{manifest.options['tokenize']['layout']}`.",
         f"{tokens.total:,} tokens, {tokens.mean} a row, {tokens.longest:,} in the longest; {tokens.unknown:,} [UNK]; "
         f"{tokens.cut:,} tokens were cut from {tokens.cut_rows:,} rows.",
     ]
-    lines += [f"`{name}` was asked for first, but could not be had: {plain(why)}" for name, why in tokenizer["tried"]]
+    if packing := manifest.packing:
+        count = sum(manifest.counts.splits.values())
+        lines.append(
+            f"Packed: {count:,} sequences in {packing.packs:,} rows of at most {packing.length:,} tokens, "
+            f"{packing.fill:.2%} full; `position_ids` and `seq_lengths` tell them apart. "
+            f"시퀀스 {count:,}개를 한 행에 최대 {packing.length:,}토큰씩 {packing.packs:,}행으로 묶었습니다"
+            f"(채움률 {packing.fill:.2%})."
+        )
+    elif manifest.options["tokenize"]["layout"] == "qa":
+        rows = sum(manifest.examples.values())
+        lines.append(
+            f"A row is a window of a context: {rows:,} in all. 한 행은 지문의 한 구간이며 모두 {rows:,}개입니다."
+        )
+    lines += [
+        f"{plain(name)} was asked for first, but could not be had: {plain(why)}" for name, why in tokenizer["tried"]
+    ]
     if tokenizer["kind"] == "embedded":
         lines.append(
             "**These ids are for trying the pipeline out: the embedded vocabulary belongs to no model.** "
@@ -137,7 +153,7 @@ def _loading(manifest: Manifest, options: ExportOptions) -> str:
         )
     if "arrow" in options.formats:
         lines.append(f'from datasets import load_from_disk\n\ndataset = load_from_disk("{name}")  # no copy is made')
-    columns = table(["column", "type"], [[f"`{column}`", f"`{kind}`"] for column, kind in manifest.columns.items()])
+    columns = table(["column", "type"], [[plain(column), f"`{kind}`"] for column, kind in manifest.columns.items()])
     code = "\n\n".join(f"```python\n{line}\n```" for line in lines)
     return (
         f"## Use · 사용법\n\n{code}\n\n{columns}\n"

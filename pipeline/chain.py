@@ -9,18 +9,21 @@ import pyarrow.compute as pc
 
 from pipeline.dedupe import apply, decide, fingerprint
 from pipeline.export import describe_file, export
-from pipeline.files import open_table, read_tables, table_writer, write_if_changed
+from pipeline.files import naming, open_table, read_tables, table_writer, write_if_changed
+from pipeline.folders import clean_up
 from pipeline.ingest import ingest
 from pipeline.ingest.reading import readings_of
 from pipeline.load_tokenizer import open_tokenizer
+from pipeline.lock import locked
 from pipeline.marks import set_column
 from pipeline.normalize import normalize
-from pipeline.plan import Plan, Unit, find_tokenizer, versions
+from pipeline.plan import Plan, Unit, find_tokenizer, unchanged, versions
 from pipeline.progress import watch
 from pipeline.screen import Benchmarks, benchmarks_of, screen
 from pipeline.split import split
 from pipeline.tokenize import Tokenizer, check_unknown, tokenize
 from pipeline.validate import validate
+from pipeline.visible import visible
 from pipeline.workers import Stage, ordered
 from schemas.columns import FINGERPRINT, INGESTED
 from schemas.manifest import Manifest, RawFile
@@ -40,11 +43,12 @@ def row_stages(config: Config, tokenizer: Tokenizer, benchmarks: Benchmarks | No
 
 def ingest_unit(plan: Plan, unit: Unit) -> Iterator[pa.Table]:
     """The rows of a raw file. What file it was, and how it was read, is written beside them for the manifest."""
-    readings = readings_of(unit.path, unit.source, plan.config.ingest)
-    read_as = [", ".join(filter(None, (reading.place, reading.reader, reading.encoding))) for reading in readings]
-    about = RawFile(**describe_file(unit.path).model_dump(), read_as=read_as)
-    write_if_changed(plan.file(unit, "raw.json"), about.model_dump_json() + "\n")
-    yield from read_unit(unit, plan.config.ingest)
+    with unchanged(unit):
+        readings = readings_of(unit.path, unit.source, plan.config.ingest)
+        read_as = [", ".join(filter(None, (reading.place, reading.reader, reading.encoding))) for reading in readings]
+        about = RawFile(**describe_file(unit.path).model_dump(), read_as=read_as)
+        write_if_changed(plan.file(unit, "raw.json"), about.model_dump_json() + "\n")
+        yield from read_unit(unit, plan.config.ingest)
 
 
 def read_unit(unit: Unit, options: IngestOptions) -> Iterator[pa.Table]:
@@ -53,12 +57,11 @@ def read_unit(unit: Unit, options: IngestOptions) -> Iterator[pa.Table]:
 
 def load_benchmarks(plan: Plan) -> Benchmarks | None:
     """The evaluation sets that the config names, ready for `screen`; their rows need no answer."""
-    tables = {
-        unit.origin: pa.concat_tables(
-            [INGESTED.empty_table(), *ingest(unit.path, unit.origin, unit.source, plan.config.ingest)]
-        )
-        for unit in plan.benchmarks
-    }
+    tables = {}
+    for unit in plan.benchmarks:
+        with unchanged(unit):
+            found = ingest(unit.path, unit.origin, unit.source, plan.config.ingest)
+            tables[unit.origin] = pa.concat_tables([INGESTED.empty_table(), *found])
     return benchmarks_of(tables) if tables else None
 
 
@@ -121,6 +124,12 @@ def _sides(plan: Plan, rows: str, decisions: pa.Table) -> pa.Array:
 
 def run(plan: Plan, workers: int) -> Manifest:
     """The whole chain in one process: the same functions as under Make, row-wise stages in one pass over each file."""
+    with locked(plan.stages, "ko-instruct run"):
+        clean_up(plan.folder, plan.stages)
+        return _run(plan, workers)
+
+
+def _run(plan: Plan, workers: int) -> Manifest:
     tokenizer = find_tokenizer(plan)
     opened = open_tokenizer(tokenizer)
     stages = row_stages(plan.config, opened, load_benchmarks(plan))
@@ -134,6 +143,8 @@ def run(plan: Plan, workers: int) -> Manifest:
         for unit in plan.units:
             _run_rows(plan, unit, rows_of, opened, workers)
         decisions = dedupe_units(plan, "run.arrow", "run.keys.arrow", plan.config.dedupe)
+        # What Make has of this dataset may be of other options: it is to export anew.
+        plan.stamp("export").unlink(missing_ok=True)
         return export_units(plan, "run.arrow", decisions, tokenizer, workers)
     finally:
         for unit in plan.units:
@@ -152,6 +163,7 @@ def _run_rows(
     rows_file, keys_file = plan.file(unit, "run.arrow"), plan.file(unit, "run.keys.arrow")
     rows_file.parent.mkdir(parents=True, exist_ok=True)
     with (
+        naming(rows_file),
         rows_file.open("wb") as rows_sink,
         keys_file.open("wb") as keys_sink,
         table_writer(rows_sink, INGESTED) as write_rows,
@@ -183,4 +195,4 @@ def report(manifest: Manifest, folder: Path) -> str:
     tried = "".join(f"\n  not {name}: {why}" for name, why in manifest.tokenizer["tried"])
     if not counts.kept:
         text += "\n\nNo row was kept: rejects.jsonl says of each why."
-    return f"{text}\n\ntokenizer: {manifest.tokenizer['name']}{tried}\nwritten to {folder}"
+    return visible(f"{text}\n\ntokenizer: {manifest.tokenizer['name']}{tried}\nwritten to {folder}")

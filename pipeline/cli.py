@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
 
 import click
+
+from pipeline.visible import visible
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -36,11 +39,21 @@ workers_option = click.option(
 )
 
 
+tokenizer_option = click.option(
+    "--tokenizer", "names", multiple=True, help="Hub id, local path or 'embedded'; in order of preference."
+)
+layout_option = click.option(
+    "--layout",
+    type=click.Choice(["pair", "fields", "classification", "qa", "seq2seq", "causal"]),
+    help="Layout, in place of the config's.",
+)
+
+
 class Fault(click.ClickException):
     """An error that teaches, shown without a traceback. Exit code 1."""
 
     def show(self, file: IO[Any] | None = None) -> None:
-        click.echo(f"ko-instruct: {self.format_message()}", err=True)
+        click.echo(f"ko-instruct: {visible(self.format_message())}", err=True)
 
 
 class Commands(click.Group):
@@ -134,7 +147,7 @@ def fetch(name: str, revision: str, config_path: Path) -> None:
         with config_path.open("a", encoding="utf-8") as file:
             file.write(f"\n{fetched.toml()}\n")
         click.echo(f"declared in {config_path}:")
-    click.echo(fetched.toml())
+    click.echo(visible(fetched.toml()))
 
 
 @main.command()
@@ -194,21 +207,24 @@ def screen(rows: Path, out: Path, config_path: Path, workers: int) -> None:
 @main.command()
 @click.argument("rows", type=ROWS, default="-")
 @click.argument("out", type=ROWS, default="-")
-@click.option("--tokenizer", "names", multiple=True, help="Hub id, local path or 'embedded'; in order of preference.")
+@layout_option
+@tokenizer_option
 @config_option
 @workers_option
-def tokenize(rows: Path, out: Path, names: tuple[str, ...], config_path: Path, workers: int) -> None:
+def tokenize(
+    rows: Path, out: Path, layout: str | None, names: tuple[str, ...], config_path: Path, workers: int
+) -> None:
     """Add the token ids of ROWS.
 
     \b
     Example: ko-instruct tokenize normalized.jsonl ids.arrow --tokenizer skt/kobert-base-v1
     """
     from pipeline.load_tokenizer import open_tokenizer, resolve
-    from pipeline.plan import find_tokenizer, plan_of_config
+    from pipeline.plan import find_tokenizer, plan_of_config, with_tokenize
     from pipeline.tokenize import check_unknown
     from pipeline.tokenize import tokenize as stage
 
-    options = _config(config_path).tokenize
+    options = with_tokenize(_config(config_path), layout, names).tokenize
     found = resolve(names) if names or not config_path.exists() else find_tokenizer(plan_of_config(config_path))
     tokenizer = open_tokenizer(found)
     _row_wise(
@@ -255,9 +271,11 @@ def dedupe(config_path: Path, rethreshold: float | None, explain: bool) -> None:
     from pipeline.chain import dedupe_units, rows_of_units
     from pipeline.dedupe import report
     from pipeline.files import whole, write_tables
+    from pipeline.lock import locked
     from pipeline.plan import plan_of_config
 
     plan = plan_of_config(config_path)
+    click.get_current_context().with_resource(locked(plan.stages, "ko-instruct dedupe"))
     options = plan.config.dedupe
     if rethreshold is not None:
         options = options.model_copy(update={"threshold": rethreshold})
@@ -272,15 +290,17 @@ def dedupe(config_path: Path, rethreshold: float | None, explain: bool) -> None:
     if explain:
         click.echo(report.explain(options))
         for pair in report.doubtful(rows, decisions):
-            click.echo(orjson.dumps(pair, option=orjson.OPT_INDENT_2).decode())
+            click.echo(visible(orjson.dumps(pair, option=orjson.OPT_INDENT_2).decode()))
     if explain or rethreshold is not None:
         click.echo(report.summary(decisions))
 
 
 @main.command()
+@layout_option
+@tokenizer_option
 @config_option
 @workers_option
-def export(config_path: Path, workers: int) -> None:
+def export(layout: str | None, names: tuple[str, ...], config_path: Path, workers: int) -> None:
     """Write processed/<dataset>/ from the stage files that `make processed` keeps, and report on the run.
 
     \b
@@ -288,9 +308,11 @@ def export(config_path: Path, workers: int) -> None:
     """
     from pipeline.chain import export_units, report
     from pipeline.files import open_table
+    from pipeline.lock import locked
     from pipeline.plan import find_tokenizer, plan_of_config
 
-    plan = plan_of_config(config_path)
+    plan = _changed(plan_of_config(config_path), layout, names)
+    click.get_current_context().with_resource(locked(plan.stages, "ko-instruct export"))
     decisions = open_table(plan.stages / "dedupe.arrow")
     manifest = export_units(plan, "tokenize.arrow", decisions, find_tokenizer(plan), workers)
     click.echo("\n" + report(manifest, plan.folder))
@@ -299,10 +321,18 @@ def export(config_path: Path, workers: int) -> None:
 @main.command()
 @click.argument("files", type=click.Path(path_type=Path, exists=True), nargs=-1)
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder to write, with FILES.")
-@click.option("--tokenizer", "names", multiple=True, help="Hub id, local path or 'embedded'; in order of preference.")
+@layout_option
+@tokenizer_option
 @config_option
 @workers_option
-def run(files: tuple[Path, ...], out: Path | None, names: tuple[str, ...], config_path: Path, workers: int) -> None:
+def run(
+    files: tuple[Path, ...],
+    out: Path | None,
+    layout: str | None,
+    names: tuple[str, ...],
+    config_path: Path,
+    workers: int,
+) -> None:
     """Build the dataset of a config in one process, or one from FILES without any config.
 
     \b
@@ -322,23 +352,78 @@ def run(files: tuple[Path, ...], out: Path | None, names: tuple[str, ...], confi
         if out is None
         else plan_of_files(files, out, _config(config_path), config_path.parent)
     )
-    if names:
-        options = plan.config.tokenize.model_copy(update={"tokenizer": names})
-        plan = replace(plan, config=plan.config.model_copy(update={"tokenize": options}))
+    plan = _changed(plan, layout, names)
     manifest = chain(plan, workers)
     click.echo("\n" + report(manifest, plan.folder))
 
 
+@main.command()
+@click.argument("path", type=click.Path(path_type=Path, exists=True))
+@click.option("--row", type=click.IntRange(min=0), default=0, show_default=True, help="Number of the row, from 0.")
+@click.option("--split", default="train", show_default=True, help="Split of a dataset.")
+@tokenizer_option
+def show(path: Path, row: int, split: str, names: tuple[str, ...]) -> None:
+    """Print a row of a dataset, or of a stage's .arrow file, as its tokens.
+
+    What is trained (of a question's context: the answer) is bright, and all else dim; without colours it stands in
+    [brackets]. Special tokens and line ends can be seen.
+
+    \b
+    Example: ko-instruct show processed/sample --row 3
+    """
+    from pipeline.show import show as shown
+
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    click.echo(shown(path, row, split, names, colour), color=colour)
+
+
 @main.command(hidden=True)
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@layout_option
+@tokenizer_option
 @config_option
-def plan(config_path: Path) -> None:
-    """Write the stamps and plan.mk for Make, and print the path of the latter."""
+def plan(command: tuple[str, ...], layout: str | None, names: tuple[str, ...], config_path: Path) -> None:
+    """Lock the dataset, write the stamps and plan.mk for Make, and become COMMAND PLAN=<path of plan.mk>.
+
+    \b
+    Example: ko-instruct plan --config pipeline.toml -- make dataset
+    """
+    from pipeline.folders import clean_up
+    from pipeline.lock import pass_on, take
     from pipeline.plan import find_tokenizer, plan_of_config, write_plan
 
-    loaded = plan_of_config(config_path)
+    loaded = _changed(plan_of_config(config_path), layout, names)
+    held = take(loaded.stages, "make processed")
+    clean_up(loaded.folder, loaded.stages)
     makefile = write_plan(loaded)
     find_tokenizer(loaded)
-    click.echo(makefile)
+    pass_on(held, loaded.stages)
+    os.execvp(command[0], [*command, f"PLAN={makefile}"])
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--tokenizer", "names", multiple=True, help="Where the tokenizer is, if not by the manifest's name.")
+def verify(folder: Path, names: tuple[str, ...]) -> None:
+    """Check the dataset in FOLDER, built here or downloaded: its files, columns, rows, clusters and token ids.
+
+    Exit code 1 if anything is not as the manifest says.
+
+    \b
+    Example: ko-instruct verify processed/sample
+    """
+    from pipeline.verify import verify as checks
+
+    faults = 0
+    for check in checks(folder, names):
+        click.echo(visible(f"{'FAULT' if check.faults else 'ok':<6} {check.name:<10} {check.found}".rstrip()))
+        for text in check.faults:
+            click.echo(visible(f"       - {text}"))
+        for text in check.notes:
+            click.echo(visible(f"       note: {text}"))
+        faults += len(check.faults)
+    if faults:
+        raise Fault(f"{folder} has {faults} faults: build it again (make processed), or download it again")
 
 
 @main.command()
@@ -394,9 +479,9 @@ def push(
     )
     result = publish(folder, repo, options)
     for warning in result.warnings:
-        click.echo(f"warning: {warning}", err=True)
+        click.echo(visible(f"warning: {warning}"), err=True)
     for file in result.files:
-        click.echo(f"{file.change:<7} {file.bytes:>13,}  {file.path}")
+        click.echo(visible(f"{file.change:<7} {file.bytes:>13,}  {file.path}"))
     done = "would be sent" if dry_run else "sent" if result.committed else "unchanged: the repository holds these bytes"
     click.echo(f"{result.bytes_to_send:,} of {result.bytes:,} bytes {done}")
     click.echo(result.pr_url or result.url)
@@ -414,6 +499,13 @@ def _plan(path: Path) -> Plan | None:
     from pipeline.plan import plan_of_config
 
     return plan_of_config(path) if path.exists() else None
+
+
+def _changed(plan: Plan, layout: str | None, names: tuple[str, ...]) -> Plan:
+    """The plan with the layout and the tokenizers of the command line."""
+    from pipeline.plan import with_tokenize
+
+    return replace(plan, config=with_tokenize(plan.config, layout, names))
 
 
 def _row_wise(

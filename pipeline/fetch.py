@@ -83,31 +83,32 @@ def fetch(name: str, raw: Path, revision: str = "main") -> Fetched:
         folder = raw / name
         exactly = [escape(file) for file in files]
         snapshot_download(name, repo_type="dataset", revision=info.sha, allow_patterns=exactly, local_dir=folder)
-    except GatedRepoError as error:
-        raise FetchError(
-            f"{name} is gated: accept its terms at https://huggingface.co/datasets/{name}, then `hf auth login`"
-        ) from error
-    except (RepositoryNotFoundError, RevisionNotFoundError) as error:
-        raise FetchError(
-            f"{name} at {revision} is not on the Hub, or private: check the name, or `hf auth login`"
-        ) from error
-    except HFValidationError as error:
-        raise FetchError(f"{name!r} is no Hub id: it has the form owner/name") from error
+    except GatedRepoError:
+        refused = f"{name} is gated: accept its terms at https://huggingface.co/datasets/{name}, then `hf auth login`"
+    except (RepositoryNotFoundError, RevisionNotFoundError):
+        refused = f"{name} at {revision} is not on the Hub, or private: check the name, or `hf auth login`"
+    except HFValidationError:
+        refused = f"{name!r} is no Hub id: it has the form owner/name"
+    except UnicodeEncodeError:
+        refused = "the token holds characters that no token has: log in again with `hf auth login`"
     except (HTTPError, OSError) as error:
-        raise FetchError(
+        refused = (
             f"the Hub cannot be reached ({type(error).__name__}): go online and run this again, it goes on where it "
             f"stopped; or put the files into {raw / name} yourself"
-        ) from error
-    card = info.card_data.get("license") if info.card_data else None
-    return Fetched(
-        id=name,
-        revision=info.sha or revision,
-        license=recipe.license if recipe.license != "unknown" else card if isinstance(card, str) else "unknown",
-        folder=name,
-        files=files,
-        recipe=name if name in recipes() else "",
-        trap=recipe.trap,
-    )
+        )
+    else:
+        card = info.card_data.get("license") if info.card_data else None
+        return Fetched(
+            id=name,
+            revision=info.sha or revision,
+            license=recipe.license if recipe.license != "unknown" else card if isinstance(card, str) else "unknown",
+            folder=name,
+            files=files,
+            recipe=name if name in recipes() else "",
+            trap=recipe.trap,
+        )
+    # Raised outside of the handlers, so that nothing is chained to it: the requests that errors hold carry the token.
+    raise FetchError(refused)
 
 
 def wanted(file: str, patterns: tuple[str, ...]) -> bool:

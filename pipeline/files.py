@@ -1,6 +1,7 @@
 """Files that appear only whole, and tables streamed from and to them."""
 
 import contextlib
+import glob
 import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -12,22 +13,57 @@ import pyarrow as pa
 BATCH_ROWS = 8192
 
 
+class WriteError(OSError):
+    """Something cannot be written: a full disk, a quota, a limit. Names the file, which the system's error does not."""
+
+    def __str__(self) -> str:
+        return (
+            f"{self.filename}: {self.strerror}. What was finished before is unharmed: "
+            "put this right and run again, it goes on from there."
+        )
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Give errors of writing the name of what is written."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or error.filename is not None:
+            raise
+        raise WriteError(error.errno, os.strerror(error.errno), str(path)) from error
+
+
 @contextlib.contextmanager
 def whole(path: Path) -> Iterator[IO[bytes]]:
     """A binary file to write that appears at `path` complete, or not at all.
 
-    Written beside the target, flushed to the disk, then renamed over it: a killed run leaves the old file or none.
+    Written beside the target, flushed to the disk, then renamed over it: a killed run leaves the old file or none, and
+    what it had written so far goes with the next.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    _forget_killed(path)
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with beside.open("wb") as sink:
+        with naming(path), beside.open("wb") as sink:
             yield sink
             sink.flush()
             os.fsync(sink.fileno())
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _forget_killed(path: Path) -> None:
+    """Remove what processes that are gone were writing for this target."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+        pid = left.name.split(".")[-2]
+        try:
+            os.kill(int(pid), 0)
+        except ProcessLookupError:
+            left.unlink(missing_ok=True)
+        except (ValueError, OSError):
+            pass  # not ours, or of another user who is at work
 
 
 def sync(path: Path) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import ValidationError
 
+from pipeline.secret import without_token
 from schemas.manifest import Manifest
 from schemas.options import Source
 from schemas.push import PushedFile, PushOptions, PushResult
@@ -555,12 +556,3 @@ def chain(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
-
-
-def without_token(text: str) -> str:
-    """The text on one line, with any token in it made unreadable."""
-    from huggingface_hub import get_token
-
-    if token := get_token():
-        text = text.replace(token, "hf_…")
-    return re.sub(r"\s*\n\s*", " ", re.sub(r"hf_\w{8,}", "hf_…", text)).strip()

@@ -9,7 +9,7 @@ columnar scan finds the few texts on which they matter, and only those are prepa
 import json
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -19,6 +19,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.offsets import Token, as_columns, places
+
 #: The special tokens; a token's id is its place here.
 SPECIAL_TOKENS = ("[UNK]", "[PAD]", "[CLS]", "[SEP]", "[MASK]")
 UNK, PAD, CLS, SEP, MASK = range(5)
@@ -26,6 +28,9 @@ UNK, PAD, CLS, SEP, MASK = range(5)
 EMBEDDED = Path(__file__).parent / "embedded"
 
 _SPECIAL = re.compile(f"({'|'.join(map(re.escape, SPECIAL_TOKENS))})")
+_NONE = re.compile(r"(?!)()")
+#: What `prepare` changes as one.
+_PIECES = re.compile(r"(?P<space>\s+)|(?P<quote>``|'')|.", re.DOTALL)
 
 #: Characters that `prepare` leaves alone, or changes only into what SentencePiece's normaliser makes of them anyway
 #: (white space, syllables and compatibility jamo, the ellipsis). Not ㄳ and its like: NFKD makes a final consonant of
@@ -82,6 +87,28 @@ def prepare(text: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
 
 
+def prepare_aligned(text: str) -> tuple[str, list[int], list[int]]:
+    """`prepare`, and for each character of the prepared text where its origin in `text` begins, and where it ends.
+
+    The first list has one more: the length of the text. A run of white space is the origin of one space.
+    """
+    ready: list[str] = []
+    first: list[int] = []
+    behind: list[int] = []
+    for piece in _PIECES.finditer(text):
+        start, end = piece.span()
+        if piece["space"]:
+            characters = "" if start == 0 or end == len(text) else " "
+        elif piece["quote"]:
+            characters = '"'
+        else:
+            characters = "".join(c for c in unicodedata.normalize("NFKD", piece[0]) if not unicodedata.combining(c))
+        ready.append(characters)
+        first += [start] * len(characters)
+        behind += [end] * len(characters)
+    return "".join(ready), [*first, len(text)], behind
+
+
 @dataclass(frozen=True)
 class KoBERT:
     """A KoBERT vocabulary, ready to encode. Made by `load`."""
@@ -92,26 +119,54 @@ class KoBERT:
     pair: tuple[list[int], list[int], list[int]] = field(default=([CLS], [SEP], [SEP]), repr=False)
     pad_id: int = field(default=PAD, repr=False)
     unk_id: int | None = field(default=UNK, repr=False)
+    eos_id: int | None = field(default=SEP, repr=False)
+    specials: dict[str, int] = field(default_factory=lambda: {t: i for i, t in enumerate(SPECIAL_TOKENS)}, repr=False)
+    chat: None = field(default=None, repr=False)
 
     def encode(self, texts: pa.Array | pa.ChunkedArray) -> pa.ListArray:
         """The ids of each text: list<int32>, without [CLS] and [SEP]; null for null.
 
         `texts`: strings, of any Arrow string type. Equal texts are encoded once, on all cores.
         """
-        column = texts if isinstance(texts, pa.ChunkedArray) else pa.chunked_array([texts])
-        coded = column.cast(pa.large_string()).dictionary_encode().combine_chunks()
-        ids = self._encode_distinct(coded.dictionary)
-        return ids if len(ids) == len(coded) else ids.take(coded.indices)
+        return self._encode(texts, _SPECIAL)
+
+    def encode_literally(self, texts: pa.Array | pa.ChunkedArray) -> pa.ListArray:
+        """As `encode`, but a special token written in a text is text like any other."""
+        return self._encode(texts, _NONE)
+
+    def encode_with_offsets(self, texts: pa.Array | pa.ChunkedArray) -> tuple[pa.ListArray, pa.ListArray, pa.ListArray]:
+        """The ids of each text, and for each token the characters that it stands for: the first, and the one behind
+        the last, as list<int32>. A character that became several tokens is that of each of them."""
+        return as_columns(texts, lambda distinct: map(self._tokens, distinct))
+
+    def _tokens(self, text: str) -> Iterator[Token]:
+        """SentencePiece says which characters of the prepared text a token stands for, `prepare_aligned` the rest."""
+        at = 0
+        for number, part in enumerate(_SPECIAL.split(text)):
+            if number % 2:
+                yield SPECIAL_TOKENS.index(part), at, at + len(part)
+            else:
+                ready, first, behind = prepare_aligned(part)
+                encoded = self.processor.encode(ready, return_type="offset_mapping")
+                for token, (start, end) in zip(encoded["ids"], places(encoded["offsets"], first, behind), strict=True):
+                    yield token, at + start, at + end
+            at += len(part)
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of the ids, special tokens and [UNK] included as written."""
         return "".join(map(self.processor.id_to_piece, ids)).replace("▁", " ").strip()
 
-    def _encode_distinct(self, texts: pa.LargeStringArray) -> pa.ListArray:
+    def _encode(self, texts: pa.Array | pa.ChunkedArray, special: re.Pattern[str]) -> pa.ListArray:
+        column = texts if isinstance(texts, pa.ChunkedArray) else pa.chunked_array([texts])
+        coded = column.cast(pa.large_string()).dictionary_encode().combine_chunks()
+        ids = self._encode_distinct(coded.dictionary, special)
+        return ids if len(ids) == len(coded) else ids.take(coded.indices)
+
+    def _encode_distinct(self, texts: pa.LargeStringArray, special: re.Pattern[str]) -> pa.ListArray:
         ready = texts.cast(pa.large_binary()).to_pylist()
         marked: dict[int, list[str]] = {}
         for row in pc.indices_nonzero(pc.match_substring_regex(texts, UNPLAIN)).to_pylist():
-            parts = _SPECIAL.split(texts[row].as_py())
+            parts = special.split(texts[row].as_py())
             ready[row] = prepare(parts[0])
             if len(parts) > 1:
                 marked[row] = parts

@@ -4,6 +4,7 @@ Make compares times; these files give it times that mean something. A stamp hold
 its code, the state of a raw file) and is rewritten only when that changes.
 """
 
+import contextlib
 import hashlib
 import importlib.metadata
 import json
@@ -12,7 +13,7 @@ import re
 import shlex
 import shutil
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -22,7 +23,7 @@ from pydantic import ValidationError
 
 from pipeline.files import files_of, is_saved_dataset, write_if_changed
 from pipeline.load_tokenizer import LoadError, resolve
-from schemas.options import Config, Dataset, Source
+from schemas.options import Config, Dataset, Source, TokenizeOptions
 from schemas.tokenizer import Resolution
 
 #: The stages in order, each with the modules whose code (and all the project's code that they import) makes its result.
@@ -40,6 +41,10 @@ STAGES = {
 LIBRARIES = ("numpy", "orjson", "pandas", "pyarrow", "pydantic", "sentencepiece", "transformers", "xxhash")
 #: Endings of a file name that are no part of a source's name.
 EXTENSIONS = re.compile(r"(\.(jsonl?|csv|tsv|txt|parquet|arrow|xlsx|zip|gz|zst|bz2|xz))+$", re.IGNORECASE)
+
+
+class ChangedError(RuntimeError):
+    """A raw file changed while it was read."""
 
 
 class ConfigError(ValueError):
@@ -81,6 +86,10 @@ class Plan:
     def file(self, unit: Unit, name: str) -> Path:
         return self.stages / unit.key / name
 
+    def stamp(self, name: str) -> Path:
+        """What a stage depends on besides its input (`stamp`), for Make."""
+        return self.stages / "stamps" / f"{name}.json"
+
 
 def load_config(path: Path) -> Config:
     """Read a pipeline.toml. Raises ConfigError with file, place, what was found and what is allowed."""
@@ -95,8 +104,27 @@ def load_config(path: Path) -> Config:
     try:
         return Config.model_validate(data)
     except ValidationError as error:
-        places = [f"  {'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
+        places = [f"  {'.'.join(map(str, fault['loc'])) or 'config'}: {fault['msg']}" for fault in error.errors()]
         raise ConfigError(f"{path}:\n" + "\n".join(places)) from None
+
+
+def with_tokenize(config: Config, layout: str | None, names: Sequence[str]) -> Config:
+    """The config with another layout or another list of tokenizers, as if pipeline.toml said so; None, (): as it is.
+
+    Raises ConfigError where that does not go with the other options.
+    """
+    changes = ({"layout": layout} if layout else {}) | ({"tokenizer": tuple(names)} if names else {})
+    if not changes:
+        return config
+    try:
+        options = TokenizeOptions.model_validate(config.tokenize.model_dump() | changes)
+        changed = config.model_copy(update={"tokenize": options})
+        changed.check_packing()
+        return changed
+    except ValueError as error:
+        faults = [fault["msg"] for fault in error.errors()] if isinstance(error, ValidationError) else [str(error)]
+        asked = ", ".join(f"{name} {value!r}" for name, value in changes.items())
+        raise ConfigError(f"{asked} in place of what the config says: {'; '.join(faults)}") from None
 
 
 def plan_of_config(path: Path) -> Plan:
@@ -140,17 +168,17 @@ def find_benchmarks(config: Config, raw: Path) -> tuple[Unit, ...]:
 def find_units(sources: Sequence[Source], raw: Path) -> tuple[Unit, ...]:
     """The raw files of all sources: sources in their order, files by name.
 
-    Raises ConfigError for a glob that matches nothing, or a file that two sources claim.
+    Raises ConfigError for a glob that matches nothing, a file that two sources claim, or a link that leads out of raw.
     """
     claimed: dict[Path, str] = {}
     units = []
     for source in sources:
         for pattern in source.files:
-            inside = (path for path in raw.glob(pattern) if path.resolve().is_relative_to(raw.resolve()))
-            found = sorted(path for path in inside if path.is_file() or is_saved_dataset(path))
+            found = sorted(path for path in raw.glob(pattern) if path.is_file() or is_saved_dataset(path))
             if not found and not source.optional:
                 raise ConfigError(f"source {source.name!r}: no file below {raw} matches {pattern!r}.")
             for path in found:
+                _refuse_links_out(path, raw)
                 if path not in claimed:
                     units.append(Unit(source, path, path.relative_to(raw).as_posix()))
                 elif claimed[path] != source.name:
@@ -159,15 +187,25 @@ def find_units(sources: Sequence[Source], raw: Path) -> tuple[Unit, ...]:
     return tuple(units)
 
 
+def _refuse_links_out(path: Path, raw: Path) -> None:
+    """A link in raw/, which may come from anyone, must not bring other files of this machine into a dataset."""
+    for part in (path, *path.rglob("*")):
+        if not part.resolve().is_relative_to(raw.resolve()):
+            raise ConfigError(
+                f"{part} is a link that leads out of {raw}, to {part.resolve()}: copy the file there, "
+                "or name it yourself: ko-instruct run FILE --out FOLDER"
+            )
+
+
 def write_plan(plan: Plan) -> Path:
     """Write the stamps of all stages and units, and `plan.mk`, which the Makefile includes. Gives the latter's path."""
     for stage, modules in STAGES.items():
         files = [_state(unit) for unit in plan.benchmarks] if stage == "screen" else []
-        write_if_changed(plan.stages / "stamps" / f"{stage}.json", stamp(plan.config, stage, modules, files))
+        write_if_changed(plan.stamp(stage), stamp(plan.config, stage, modules, files))
     for unit in plan.units:
         write_if_changed(plan.file(unit, "source.json"), _json(_state(unit)))
     declared = plan.config.model_dump(mode="json", include={"dataset", "source"})
-    write_if_changed(plan.stages / "stamps" / "sources.json", _json([declared, [unit.key for unit in plan.units]]))
+    write_if_changed(plan.stamp("sources"), _json([declared, [unit.key for unit in plan.units]]))
     _forget_old_units(plan)
     makefile = plan.stages / "plan.mk"
     lines = [f"FOLDER := {plan.folder}", f"STAGES := {plan.stages}", f"UNITS := {' '.join(u.key for u in plan.units)}"]
@@ -209,6 +247,21 @@ def _state(unit: Unit) -> dict[str, Any]:
     states = [path.stat() for path in files_of(unit.path)]
     times = [[state.st_size, state.st_mtime_ns, state.st_ctime_ns] for state in states]
     return {"origin": unit.origin, "source": unit.source.model_dump(mode="json"), "state": times}
+
+
+@contextlib.contextmanager
+def unchanged(unit: Unit) -> Iterator[None]:
+    """Raises ChangedError where a raw file is not the same after reading as before: what was read is no file then."""
+    before = _state(unit)
+    yield
+    try:
+        after = _state(unit)
+    except FileNotFoundError:
+        raise ChangedError(
+            f"{unit.path} vanished while it was read: put it back, or take it out of the sources"
+        ) from None
+    if after != before:
+        raise ChangedError(f"{unit.path} changed while it was read: run again when nothing writes to it any more")
 
 
 def stamp(config: Config, stage: str, modules: tuple[str, ...], files: Sequence[dict[str, Any]] = ()) -> str:

@@ -7,6 +7,8 @@ import click
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.visible import visible
+
 
 def watch(tables: Iterable[pa.Table], stage: str, what: str, total: int | None = None) -> Iterator[pa.Table]:
     """Pass tables through; show on stderr how far they are, and how many rows this stage rejected.
@@ -16,7 +18,7 @@ def watch(tables: Iterable[pa.Table], stage: str, what: str, total: int | None =
     from tqdm import tqdm
 
     rows = rejected = 0
-    label = f"{stage:<11} {what}"
+    label = visible(f"{stage:<11} {what}")
     with tqdm(total=total, desc=label, unit=" rows", leave=False, disable=not sys.stderr.isatty()) as bar:
         for table in tables:
             rows += len(table)

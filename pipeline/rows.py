@@ -53,6 +53,7 @@ def write_rows(path: Path, tables: Iterable[pa.Table], empty: pa.Schema) -> None
     elif str(path) == "-":
         for table in tables:
             sys.stdout.buffer.write(_lines(table))
+        sys.stdout.buffer.flush()  # a full disk is an error here, and none at exit
     else:
         with whole(path) as sink:
             for table in tables:

@@ -2,17 +2,21 @@
 
 import hashlib
 import json
+import tempfile
 from pathlib import Path
 
 import pytest
 from datasets import Dataset
 
+from pipeline import chain
 from pipeline.chain import run
-from pipeline.plan import plan_of_config, plan_of_files
+from pipeline.files import BATCH_ROWS, rechunk
+from pipeline.plan import plan_of_config, plan_of_files, versions
 from pipeline.tokenize import UnknownTokensError
 from schemas.options import Config
 from tests.conftest import ROOT
 
+GOLDEN = ROOT / "tests" / "cases" / "sample_sha256.json"
 QUESTION = "조선 세종 때 만들어진 강우량 측정 기구의 이름과 그 쓰임새를 자세히 설명해 주세요."
 CONFIG = """
 [dataset]
@@ -79,21 +83,57 @@ def test_a_run_that_fails_leaves_no_files_of_its_own(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("workers", [2, 4])
-def test_the_bytes_do_not_depend_on_workers(tmp_path: Path, workers: int) -> None:
+def bytes_of(folder: Path, workers: int) -> dict[str, str]:
+    """raw/sample through the whole chain: sha256 of every file of the dataset."""
     files = [ROOT / "raw" / "sample" / name for name in ("everyday.jsonl", "study.json", "office.csv")]
-    config = Config.model_construct().model_copy(
-        update={"tokenize": Config.model_construct().tokenize.model_copy(update={"tokenizer": ("embedded",)})}
-    )
-    digests = []
-    for name, count in (("one", 1), ("many", workers)):
-        folder = tmp_path / name / "sample"
-        run(plan_of_files(files, folder, config), count)
-        digests.append(
-            {
-                path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-                for path in folder.rglob("*")
-                if path.is_file()
-            }
-        )
-    assert digests[0] == digests[1]
+    config = {
+        "dataset": {"name": "x"},
+        "source": [{"name": "x", "files": ["x"]}],
+        "tokenize": {"tokenizer": "embedded"},
+        "export": {"formats": ["arrow", "parquet", "jsonl"]},
+    }
+    run(plan_of_files(files, folder, Config.model_validate(config)), workers)
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    return bytes_of(tmp_path_factory.mktemp("first") / "sample", workers=1)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4])
+@pytest.mark.parametrize("rows", [37, 256, BATCH_ROWS])
+def test_the_bytes_do_not_depend_on_workers_or_batches(
+    tmp_path: Path, first: dict[str, str], workers: int, rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`rows`: of the tables in which rows come to the stages, and later to dedupe's decisions and to export."""
+    read, reread = chain.ingest, chain.read_tables
+    monkeypatch.setattr(chain, "ingest", lambda *arguments: rechunk(read(*arguments), rows))
+    monkeypatch.setattr(chain, "read_tables", lambda path: rechunk(reread(path), rows))
+    assert bytes_of(tmp_path / "sample", workers) == first
+
+
+def test_the_bytes_of_the_sample_are_those_of_every_machine(first: dict[str, str]) -> None:
+    """The same lock gives the same bytes elsewhere. After a change that is meant: python -m tests.test_chain"""
+    golden = json.loads(GOLDEN.read_text())
+    here = {name: version for name, version in versions().items() if name != "python"}
+    other = [f"{name} {version}" for name, version in golden["versions"].items() if here.get(name) != version]
+    if other:
+        pytest.skip(f"made with {', '.join(other)}, which are not installed here: see constraints.txt")
+    assert data_of(first) == golden["files"]
+
+
+def data_of(files: dict[str, str]) -> dict[str, str]:
+    """The files of rows: the others name versions and times of this machine's tools."""
+    return {name: files[name] for name in sorted(files) if name.endswith((".arrow", ".jsonl"))}
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as made:
+        files = data_of(bytes_of(Path(made) / "sample", workers=1))
+    here = {name: version for name, version in versions().items() if name != "python"}
+    GOLDEN.write_text(json.dumps({"versions": here, "files": files}, indent=1) + "\n")

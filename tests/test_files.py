@@ -1,6 +1,7 @@
 """Files appear whole or not at all; batches are of one size however the rows came."""
 
 import os
+import subprocess
 from pathlib import Path
 
 import pyarrow as pa
@@ -52,6 +53,17 @@ def test_a_failure_leaves_the_old_file_and_nothing_beside(tmp_path: Path) -> Non
         write_half()
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["file"]
+
+
+def test_what_a_killed_process_had_begun_goes_with_the_next(tmp_path: Path) -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    other = tmp_path / f".x[1].arrow.{os.getppid()}.part"  # of a process that lives
+    for left in (tmp_path / f".x[1].arrow.{ended.pid}.part", other, tmp_path / ".x[1].arrow.mine.part"):
+        left.write_bytes(b"half")
+    with whole(tmp_path / "x[1].arrow") as sink:
+        sink.write(b"all")
+    assert sorted(os.listdir(tmp_path)) == sorted([other.name, ".x[1].arrow.mine.part", "x[1].arrow"])
 
 
 def test_a_stamp_keeps_its_time_while_its_content_stays(tmp_path: Path) -> None:

@@ -96,6 +96,14 @@ def test_a_zip_is_read_member_by_member(tmp_path: Path) -> None:
     check(rows_of(path), [*data[:2], note, *data[2:]], path.name)
 
 
+def test_members_below_the_current_folder_are_not_hidden(tmp_path: Path) -> None:
+    path = tmp_path / "dots.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("./a.jsonl", GOOD)
+        archive.writestr(".hidden/a.jsonl", GOOD)
+    check(rows_of(path), [{"place": "!./a.jsonl:1", **ROW}], path.name)
+
+
 def test_a_packed_file_that_is_cut_off_gives_what_it_holds(tmp_path: Path) -> None:
     path = tmp_path / "cut.jsonl.gz"
     lines = "".join(json.dumps({"instruction": f"{number}?", "output": "네."}) + "\n" for number in range(5000))

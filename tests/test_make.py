@@ -1,6 +1,7 @@
 """The Make graph on a small project: what is redone when something changes, and that the bytes are always the same."""
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -9,7 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from datasets import load_from_disk
 
+from tests import small_tokenizers as small
 from tests.conftest import ROOT
 
 CONFIG = """
@@ -53,13 +56,14 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def make(project: Path) -> Make:
-    def call(*arguments: str) -> str:
+    def call(*arguments: str, **environment: str) -> str:
+        clean = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL")}
         done = subprocess.run(
             ["make", "processed", "VENV=venv", *arguments],
             cwd=project,
             capture_output=True,
             text=True,
-            env={name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL")},
+            env=clean | environment,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stderr
@@ -138,17 +142,18 @@ def test_files_come_change_and_go(project: Path, make: Make) -> None:
     assert digest(folder) == first
 
 
-def test_make_side_by_side_and_run_give_the_same_bytes(project: Path, make: Make) -> None:
-    make()
+def test_make_side_by_side_and_run_give_the_same_bytes_whatever_the_hash_seed(project: Path, make: Make) -> None:
+    make(PYTHONHASHSEED="1")
     folder = project / "processed" / "small"
     by_make = digest(folder)
     shutil.rmtree(project / "processed")
-    make("-j2")
+    make("-j2", PYTHONHASHSEED="2")
     assert digest(folder) == by_make
-    for workers in ("1", "2"):
+    for workers, seed in (("1", "2"), ("2", "3"), ("4", "1")):
         shutil.rmtree(project / "processed")
         command = [project / "venv" / "bin" / "ko-instruct", "run", "--workers", workers]
-        subprocess.run(command, cwd=project, check=True, capture_output=True)
+        environment = os.environ | {"PYTHONHASHSEED": seed}
+        subprocess.run(command, cwd=project, check=True, capture_output=True, env=environment)
         assert digest(folder) == by_make
 
 
@@ -163,3 +168,43 @@ def test_what_a_killed_run_leaves_does_no_harm(project: Path, make: Make) -> Non
     shutil.rmtree(project / "processed" / "small")
     assert redone(make()) == ["dedupe all sources", "fingerprint c/c.csv", "tokenize c/c.csv"]
     assert digest(project / "processed" / "small") == first
+
+
+def test_layout_and_tokenizer_take_the_place_of_those_in_the_config(project: Path, make: Make) -> None:
+    """With a causal tokenizer trained here: what is trained in the dataset is the outputs, and only ids are redone."""
+    tokenizer = small.causal()
+    small.save_causal(project / "내 토크나이저")
+    make()
+    folder = project / "processed" / "small"
+    by_config = digest(folder)
+    changed = ("LAYOUT=causal", "TOKENIZER=내 토크나이저")
+    ran = {name.split()[0] for name in redone(make(*changed))}
+    assert ran == {"tokenize", "fingerprint", "dedupe"}
+    assert redone(make(*changed)) == []
+    rows = load_from_disk(str(folder))["train"]
+    for row in rows:
+        trained = [label for label in row["labels"] if label != -100]
+        assert tokenizer.decode(trained) == row["output"] + "<|im_end|>"
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    assert (manifest["tokenizer"]["name"], manifest["options"]["tokenize"]["layout"]) == ("내 토크나이저", "causal")
+    by_make = digest(folder)
+    command = [project / "venv" / "bin" / "ko-instruct", "run", "--layout", "causal", "--tokenizer", "내 토크나이저"]
+    subprocess.run(command, cwd=project, check=True, capture_output=True)
+    assert digest(folder) == by_make
+    make()
+    assert digest(folder) == by_config
+
+
+def test_a_layout_that_does_not_go_with_the_config(project: Path) -> None:
+    (project / "pipeline.toml").write_text(CONFIG.replace("[export]", "[export]\npacking = true"))
+    for arguments, says in (
+        ([], "config: Value error, [export] packing is for layout"),
+        (["--layout", "classification"], "layout 'classification' in place of what the config says"),
+    ):
+        if arguments:
+            (project / "pipeline.toml").write_text(CONFIG)
+        done = subprocess.run(
+            [project / "venv" / "bin" / "ko-instruct", "plan", *arguments], cwd=project, capture_output=True, text=True
+        )
+        assert done.returncode == 1
+        assert says in done.stderr

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from pipeline.visible import visible
 from schemas.inspection import Candidate, Example, Inspection, Stream
 from schemas.options import IngestOptions, Source
 from schemas.shapes import Shape
@@ -97,7 +98,7 @@ def _told(row: Row) -> dict[str, object]:
 
 def describe(inspection: Inspection) -> str:
     """An inspection as text for people."""
-    return "\n\n".join("\n".join(_lines(inspection.path, stream)) for stream in inspection.streams)
+    return visible("\n\n".join("\n".join(_lines(inspection.path, stream)) for stream in inspection.streams))
 
 
 def _lines(path: str, stream: Stream) -> Iterator[str]:

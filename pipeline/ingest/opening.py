@@ -74,7 +74,8 @@ def members(path: Path) -> Iterator[Member]:
         times: Counter[str] = Counter()
         for info in archive.infolist():
             name = _name(info)
-            hidden = any(part.startswith((".", "__MACOSX")) for part in name.split("/"))
+            parts = [part for part in name.split("/") if part not in (".", "..")]
+            hidden = any(part.startswith((".", "__MACOSX")) for part in parts)
             if not name.endswith("/") and not hidden:
                 times[name] += 1
                 again = f"~{times[name]}" if times[name] > 1 else ""
@@ -132,11 +133,7 @@ class Blocks:
                     if self.fault:
                         return
                     if self.member.path is None and read > limit:
-                        self.fault = Fault(
-                            "size-bomb",
-                            f"{self.member.size} packed bytes gave more than {read}: reading stopped here; "
-                            "unpack the file yourself if that is right",
-                        )
+                        self.fault = size_bomb(self.member.size, read)
                         return
         except DAMAGED as error:
             self.fault = damaged(error)
@@ -154,6 +151,13 @@ class Blocks:
         except DAMAGED as error:
             self.fault = damaged(error)
         return b"".join(pieces)
+
+
+def size_bomb(packed: int, read: int) -> Fault:
+    return Fault(
+        "size-bomb",
+        f"{packed} packed bytes gave more than {read}: reading stopped here; unpack the file yourself if that is right",
+    )
 
 
 def damaged(error: Exception) -> Fault:

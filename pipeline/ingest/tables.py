@@ -2,8 +2,10 @@
 
 import datetime
 import decimal
+import io
 import json
 import math
+import zipfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from . import opening
 from .opening import Blocks, IngestError, Member, damaged, escaped
 from .parsing import Fault, Number
 from .readers import Entry
@@ -36,7 +39,8 @@ def batches(member: Member, kind: str) -> Iterator[pa.RecordBatch]:
         with parquet.ParquetFile(source) as file:
             yield from file.iter_batches(ROWS)
         return
-    with pa.memory_map(str(source)) if member.path else source as opened:
+    # Not mapped: a file that someone cuts short meanwhile would end this process, and not in an error.
+    with pa.OSFile(str(source)) if member.path else source as opened:
         if kind == "arrow":
             reader = pa.ipc.open_file(opened)
             for number in range(reader.num_record_batches):
@@ -106,23 +110,34 @@ def dataset_folder(path: Path) -> Iterator[Entry]:
     splits = path / "dataset_dict.json"
     if splits.exists():
         for split in json.loads(splits.read_text("utf-8"))["splits"]:
-            for entry in dataset_folder(path / split):
+            for entry in dataset_folder(_inside(path, split)):
                 yield entry._replace(place=f"/{split}{entry.place}")
         return
     first = 0
     for data in json.loads((path / "state.json").read_text("utf-8"))["_data_files"]:
-        file = path / data["filename"]
+        file = _inside(path, data["filename"])
         with file.open("rb") as opened:
             kind = table_kind(opened.read(6)) or "arrow-stream"
-        for batch in batches(Member("", partial(file.open, "rb"), file.stat().st_size, file), kind):
+        for batch in batches(Member("", partial(io.FileIO, file), file.stat().st_size, file), kind):
             yield from table_entries(iter([batch]), first)
             first += len(batch)
+
+
+def _inside(folder: Path, name: str) -> Path:
+    """A file that a folder's own description names. Raises Fault where that is a file elsewhere."""
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        raise Fault("damaged", f"the folder names a file outside of itself, {name!r}: it is not as `datasets` saved it")
+    return folder / name
 
 
 def workbook(path: Path) -> Iterator[Entry]:
     """The rows of every sheet of an Excel workbook below its header row."""
     import pandas
 
+    with zipfile.ZipFile(path) as archive:
+        size = sum(part.file_size for part in archive.infolist())
+    if size > max(opening.BOMB_BYTES, opening.BOMB_RATIO * path.stat().st_size):
+        raise opening.size_bomb(path.stat().st_size, size)
     try:
         sheets = pandas.read_excel(path, sheet_name=None, dtype=object, keep_default_na=False)
     except ImportError as error:

@@ -1,0 +1,86 @@
+"""One run at a time on a dataset: a lock that the kernel takes back when the last process of a run has ended.
+
+It is an flock on a file among the stage files, so that a killed run leaves no stale one. Under Make the stages are
+processes of their own: `ko-instruct plan` takes the lock and becomes Make, whose children inherit the open file. As
+long as one of them lives, an orphan of a killed Make too, no other run begins.
+"""
+
+import contextlib
+import datetime
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+#: Names the lock that a process inherits, in its environment.
+INHERITED = "KO_INSTRUCT_LOCK"
+#: Seconds to wait for a lock: what was just killed takes a moment to be gone.
+PATIENCE = 2.0
+
+
+class LockedError(RuntimeError):
+    """Another run works on the same dataset. The message names its process, and since when."""
+
+
+@contextlib.contextmanager
+def locked(stages: Path, what: str) -> Iterator[None]:
+    """Hold the lock of the stage files in this folder. `what`: the command, to tell others. Raises LockedError.
+
+    A process that Make started under the lock works under that one.
+    """
+    if os.environ.get(INHERITED) == _name(stages):
+        yield
+        return
+    held = take(stages, what)
+    try:
+        yield
+    finally:
+        os.close(held)
+
+
+def pass_on(held: int, stages: Path) -> None:
+    """Let the processes that this one starts, or becomes, inherit a lock."""
+    os.set_inheritable(held, True)
+    os.environ[INHERITED] = _name(stages)
+
+
+def take(stages: Path, what: str) -> int:
+    """Take the lock: it is held until the file descriptor given is closed, here and wherever it was inherited."""
+    stages.mkdir(parents=True, exist_ok=True)
+    held = os.open(stages / "lock", os.O_RDWR | os.O_CREAT, 0o666)
+    give_up = time.monotonic() + PATIENCE
+    while True:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            if time.monotonic() > give_up:
+                holder = _holder(os.pread(held, 1 << 12, 0))
+                os.close(held)
+                raise LockedError(f"another run works on {stages}: {holder}") from None
+            time.sleep(0.05)
+    now = datetime.datetime.now().astimezone().isoformat(" ", "seconds")
+    os.ftruncate(held, 0)
+    os.pwrite(held, json.dumps({"pid": os.getpid(), "what": what, "since": now}).encode(), 0)
+    return held
+
+
+def _holder(content: bytes) -> str:
+    try:
+        told = json.loads(content)
+        pid, since = told["pid"], f"{told['what']}, process {told['pid']}, since {told['since']}"
+    except (ValueError, KeyError, TypeError):
+        return "it has just begun. Wait until it has ended."
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return f"{since}, was stopped, but a stage that it began still runs. Try again in a moment."
+    except PermissionError:
+        pass  # of another user, and alive
+    return f"{since}. Wait until it has ended, or stop it: kill {pid}"
+
+
+def _name(stages: Path) -> str:
+    return str(stages.resolve())

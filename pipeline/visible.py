@@ -1,0 +1,15 @@
+"""Text of files and of people on a terminal: what would steer it is shown instead of obeyed."""
+
+import re
+
+#: Control characters but tab and line end, and those that turn the direction of writing.
+STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def visible(text: str) -> str:
+    r"""The text with characters that steer a terminal written as \x1b or \u202e, as Python writes them.
+
+    >>> print(visible("\x1b[31mred"))
+    \x1b[31mred
+    """
+    return STEERING.sub(lambda found: ascii(found[0])[1:-1], text)
