@@ -66,6 +66,14 @@ class Tokens(Part):
     cut_rows: int
 
 
+def config_name(options: dict[str, Any]) -> str:
+    """What the dataset is called beside its siblings, in `load_dataset(repository, config)`: its layout.
+
+    `options`: those of every stage, as in the manifest.
+    """
+    return str(options["tokenize"]["layout"])
+
+
 class Manifest(Part):
     dataset: Dataset
     sources: list[Source]
