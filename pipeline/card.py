@@ -162,7 +162,8 @@ def _tokens(manifest: Manifest) -> str:
         f"{tokens.total:,} tokens, {tokens.mean} a row, {tokens.longest:,} in the longest; {tokens.unknown:,} [UNK]; "
         f"{tokens.cut:,} tokens were cut from {tokens.cut_rows:,} rows.",
         f"토큰은 모두 {tokens.total:,}개로 행마다 평균 {tokens.mean}개이고 가장 긴 행은 {tokens.longest:,}개입니다. "
-        f"[UNK]는 {tokens.unknown:,}개이며, 길이 제한 때문에 {tokens.cut_rows:,}개 행에서 {tokens.cut:,}개를 잘랐습니다.",
+        f"[UNK]는 {tokens.unknown:,}개이며, 길이 제한에 맞추려고 {tokens.cut_rows:,}개 행에서 {tokens.cut:,}개를 "
+        "잘랐습니다.",
     ]
     lines += [f"`{name}` was asked for first, but could not be had: {plain(why)}" for name, why in tokenizer["tried"]]
     if tokenizer["kind"] == "embedded":
