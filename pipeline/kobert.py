@@ -26,6 +26,7 @@ UNK, PAD, CLS, SEP, MASK = range(5)
 EMBEDDED = Path(__file__).parent / "embedded"
 
 _SPECIAL = re.compile(f"({'|'.join(map(re.escape, SPECIAL_TOKENS))})")
+_NONE = re.compile(r"(?!)()")
 
 #: Characters that `prepare` leaves alone, or changes only into what SentencePiece's normaliser makes of them anyway
 #: (white space, syllables and compatibility jamo, the ellipsis). Not ㄳ and its like: NFKD makes a final consonant of
@@ -92,26 +93,36 @@ class KoBERT:
     pair: tuple[list[int], list[int], list[int]] = field(default=([CLS], [SEP], [SEP]), repr=False)
     pad_id: int = field(default=PAD, repr=False)
     unk_id: int | None = field(default=UNK, repr=False)
+    eos_id: int | None = field(default=SEP, repr=False)
+    specials: dict[str, int] = field(default_factory=lambda: {t: i for i, t in enumerate(SPECIAL_TOKENS)}, repr=False)
+    chat: None = field(default=None, repr=False)
 
     def encode(self, texts: pa.Array | pa.ChunkedArray) -> pa.ListArray:
         """The ids of each text: list<int32>, without [CLS] and [SEP]; null for null.
 
         `texts`: strings, of any Arrow string type. Equal texts are encoded once, on all cores.
         """
-        column = texts if isinstance(texts, pa.ChunkedArray) else pa.chunked_array([texts])
-        coded = column.cast(pa.large_string()).dictionary_encode().combine_chunks()
-        ids = self._encode_distinct(coded.dictionary)
-        return ids if len(ids) == len(coded) else ids.take(coded.indices)
+        return self._encode(texts, _SPECIAL)
+
+    def encode_literally(self, texts: pa.Array | pa.ChunkedArray) -> pa.ListArray:
+        """As `encode`, but a special token written in a text is text like any other."""
+        return self._encode(texts, _NONE)
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of the ids, special tokens and [UNK] included as written."""
         return "".join(map(self.processor.id_to_piece, ids)).replace("▁", " ").strip()
 
-    def _encode_distinct(self, texts: pa.LargeStringArray) -> pa.ListArray:
+    def _encode(self, texts: pa.Array | pa.ChunkedArray, special: re.Pattern[str]) -> pa.ListArray:
+        column = texts if isinstance(texts, pa.ChunkedArray) else pa.chunked_array([texts])
+        coded = column.cast(pa.large_string()).dictionary_encode().combine_chunks()
+        ids = self._encode_distinct(coded.dictionary, special)
+        return ids if len(ids) == len(coded) else ids.take(coded.indices)
+
+    def _encode_distinct(self, texts: pa.LargeStringArray, special: re.Pattern[str]) -> pa.ListArray:
         ready = texts.cast(pa.large_binary()).to_pylist()
         marked: dict[int, list[str]] = {}
         for row in pc.indices_nonzero(pc.match_substring_regex(texts, UNPLAIN)).to_pylist():
-            parts = _SPECIAL.split(texts[row].as_py())
+            parts = special.split(texts[row].as_py())
             ready[row] = prepare(parts[0])
             if len(parts) > 1:
                 marked[row] = parts

@@ -5,17 +5,20 @@ SentencePiece; `open_tokenizer` opens what was found; `load_tokenizer` does both
 """
 
 import contextlib
+import copy
 import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from pipeline import kobert
-from pipeline.tokenize import Tokenizer
+from pipeline.tokenize import ChatTemplateError, Tokenizer
+from pipeline.tokenize.tokenizer import Chat
 from schemas.tokenizer import Resolution
 
 SPIECE = "spiece.model"
@@ -29,6 +32,25 @@ TIMEOUT = 5
 
 #: A text that any tokenizer turns into at least one id, and the same ids wherever it stands.
 PROBE = "a"
+
+#: For chat templates that tell today's date, as those of Llama 3 do: the result must not depend on the clock. The date
+#: is the one that Llama 3's own template falls back to.
+DATE = {
+    "%d": "26",
+    "%e": "26",
+    "%b": "Jul",
+    "%B": "July",
+    "%m": "07",
+    "%Y": "2024",
+    "%y": "24",
+    "%a": "Fri",
+    "%A": "Friday",
+}
+FIXED_DATE = (
+    "{% macro strftime_now(format) %}{{ format "
+    + " ".join(f"| replace('{code}', '{value}')" for code, value in DATE.items())
+    + " }}{% endmacro %}"
+)
 
 REMEDIES = """\
   1. Go online, or log in with `hf auth login` where the model is gated, and run again.
@@ -200,21 +222,70 @@ class TransformersTokenizer:
     pad_id: int
     unk_id: int | None
 
+    @property
+    def eos_id(self) -> int | None:
+        eos: int | None = self.backend.eos_token_id
+        return eos
+
+    @cached_property
+    def specials(self) -> dict[str, int]:
+        return {token.content: id_ for id_, token in self.backend.added_tokens_decoder.items() if token.special}
+
+    @property
+    def chat(self) -> Chat | None:
+        return self._chat if self.backend.chat_template else None
+
+    def _chat(self, messages: list[dict[str, str]], add_generation_prompt: bool = False) -> str:
+        """The conversation as the chat template writes it."""
+        from jinja2 import TemplateError
+
+        template = self.backend.get_chat_template()
+        try:
+            text: str = self.backend.apply_chat_template(
+                messages,
+                chat_template=FIXED_DATE + template if "strftime_now" in template else template,
+                tokenize=False,
+                add_generation_prompt=add_generation_prompt,
+            )
+        except (TemplateError, ValueError, TypeError) as error:
+            roles = " → ".join(message["role"] for message in messages)
+            raise ChatTemplateError(
+                f"the chat template of {self.name} cannot write a conversation {roles}: {error}"
+            ) from error
+        return text
+
     def encode(self, texts: pa.Array | pa.ChunkedArray) -> pa.ListArray:
-        """The ids of each text: list<int32>, without special tokens; null for null. Equal texts are encoded once."""
+        """The ids of each text: list<int32>, none added; null for null. Equal texts are encoded once."""
+        fast = self.backend.backend_tokenizer if self.backend.is_fast else None
+        return self._encode(texts, fast, split_special_tokens=False)
+
+    def encode_literally(self, texts: pa.Array | pa.ChunkedArray) -> pa.ListArray:
+        """As `encode`, but a special token written in a text is text like any other."""
+        return self._encode(texts, self._literal, split_special_tokens=True)
+
+    @cached_property
+    def _literal(self) -> Any:
+        """The fast tokenizer again, set to read special tokens as text: a setting that cannot differ by call."""
+        if not self.backend.is_fast:
+            return None
+        literal = copy.deepcopy(self.backend.backend_tokenizer)
+        literal.encode_special_tokens = True
+        return literal
+
+    def _encode(self, texts: pa.Array | pa.ChunkedArray, fast: Any, split_special_tokens: bool) -> pa.ListArray:
         column = texts if isinstance(texts, pa.ChunkedArray) else pa.chunked_array([texts])
         coded = column.cast(pa.string()).dictionary_encode().combine_chunks()
         distinct = coded.dictionary.to_pylist()
-        if self.backend.is_fast:
-            rows = [
-                row.ids for row in self.backend.backend_tokenizer.encode_batch_fast(distinct, add_special_tokens=False)
-            ]
+        if fast:
+            rows = [row.ids for row in fast.encode_batch_fast(distinct, add_special_tokens=False)]
         else:
-            rows = [self.backend.encode(text, add_special_tokens=False) for text in distinct]
+            how = {"add_special_tokens": False, "split_special_tokens": split_special_tokens}
+            rows = [self.backend.encode(text, **how) for text in distinct]
         return pa.array(rows, pa.list_(pa.int32())).take(coded.indices)
 
     def decode(self, ids: Sequence[int]) -> str:
-        text: str = self.backend.decode(ids)
+        """The text of the ids, special tokens included."""
+        text: str = self.backend.decode(ids, clean_up_tokenization_spaces=False)
         return text
 
 

@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from schemas.shapes import Shape, Turns
 
@@ -75,15 +75,32 @@ class TokenizeOptions(Options):
     #: Tokenizers in order of preference, the first that can be had is used: a Hub id, a local path, or "embedded".
     tokenizer: Annotated[tuple[str, ...], BeforeValidator(as_list)] = ("skt/kobert-base-v1",)
     #: pair: [CLS] instruction, newline, input [SEP] output [SEP]. fields: each field apart, [CLS] field [SEP].
-    layout: Literal["pair", "fields"] = "pair"
+    #: classification: a text and its label. seq2seq: prompt and output apart. causal: a conversation, answers learned.
+    layout: Literal["pair", "fields", "classification", "seq2seq", "causal"] = "pair"
+    #: classification: the labels, which are the outputs that the set has; a label's number is its place here.
+    labels: tuple[str, ...] = ()
+    #: classification: what is classified, the prompt (instruction, newline, input) or the input alone.
+    text: Literal["prompt", "input"] = "prompt"
+    #: causal: which answers of a conversation are learned, the last (the output) or all.
+    loss: Literal["last", "all"] = "last"
     #: Longest sequence in tokens, special tokens included.
     max_length: int = Field(default=512, ge=8)
     #: What becomes of a row that is longer than max_length.
     truncation: Literal["longest-first", "truncate-prompt", "truncate-output", "drop", "error"] = "longest-first"
-    #: Pad every sequence to max_length (and write its mask). Unpadded otherwise: collators pad better.
+    #: pair, fields, classification: pad every sequence to max_length (and write its mask). Collators pad better.
     padding: bool = False
     #: Largest share of [UNK] among a file's tokens. Above it the tokenizer is the wrong one, and the run stops.
     max_unk_rate: float = Field(default=0.05, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def fit_together(self) -> "TokenizeOptions":
+        if self.layout == "classification" and (not self.labels or len(set(self.labels)) < len(self.labels)):
+            raise ValueError('layout "classification" needs its labels, each once, as in labels = ["부정", "긍정"]')
+        if self.padding and self.layout not in ("pair", "fields", "classification"):
+            raise ValueError(
+                f'padding is not for layout "{self.layout}": the collators of pipeline.training pad its batches'
+            )
+        return self
 
 
 Policy = Literal["drop", "flag", "keep"]

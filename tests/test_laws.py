@@ -35,7 +35,20 @@ def padded(table: pa.Table) -> pa.Table:
     return tokenize(table, embedded(), TokenizeOptions(max_length=24, padding=True))
 
 
-ROW_WISE: list[Stage] = [validate, normalize, screen, pairs, fields, padded]
+def labelled(table: pa.Table) -> pa.Table:
+    return tokenize(table, embedded(), TokenizeOptions(layout="classification", labels=("", "가", " "), max_length=16))
+
+
+def source_and_target(table: pa.Table) -> pa.Table:
+    return tokenize(table, embedded(), TokenizeOptions(layout="seq2seq", max_length=16))
+
+
+def conversations(table: pa.Table) -> pa.Table:
+    return tokenize(table, embedded(), TokenizeOptions(layout="causal", loss="all", max_length=128))
+
+
+LAYOUTS: list[Stage] = [pairs, fields, padded, labelled, source_and_target, conversations]
+ROW_WISE: list[Stage] = [validate, normalize, screen, *LAYOUTS]
 IDEMPOTENT: list[Stage] = [validate, normalize, screen, dedupe]
 ALL: list[Stage] = [*ROW_WISE, dedupe]
 
