@@ -20,10 +20,12 @@ from typing import Any
 
 import torch
 from datasets import Dataset, load_dataset
+from huggingface_hub import hf_hub_download
 from transformers import Trainer
 from transformers.trainer_pt_utils import LengthGroupedSampler
 
 from schemas.columns import TEXTS
+from schemas.manifest import Manifest
 
 Row = Mapping[str, Any]
 Batch = dict[str, Any]
@@ -77,6 +79,17 @@ def load(path_or_hub_id: str | Path, split: str = "train", layout: str | None = 
     else:
         dataset = load_dataset(str(path_or_hub_id), layout, split=split)
     return dataset.with_format("torch", columns=[name for name in MODEL_COLUMNS if name in dataset.column_names])
+
+
+def manifest_of(path_or_hub_id: str | Path, layout: str) -> Manifest:
+    """What a finished dataset says of itself: its labels, its tokenizer, its counts.
+
+    Named as for `load`; the layout finds it in a repository. Raises FileNotFoundError or the Hub's EntryNotFoundError.
+    """
+    path = Path(path_or_hub_id) / "manifest.json"
+    if not path.parent.is_dir():
+        path = Path(hf_hub_download(str(path_or_hub_id), f"{layout}/manifest.json", repo_type="dataset"))
+    return Manifest.model_validate_json(path.read_bytes())
 
 
 def pad(lists: Sequence[Any], value: int, multiple: int = 1) -> torch.Tensor:
