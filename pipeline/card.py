@@ -19,6 +19,8 @@ SIZES = (
     (1_000_000, "100K<n<1M"),
     (10_000_000, "1M<n<10M"),
 )
+#: What the Hub calls the task of a layout, where it is another than text generation.
+TASKS = {"classification": "text-classification", "qa": "question-answering"}
 #: Licences that name no terms, so that the Hub wants `other`.
 HUB_OTHER = ("", "unknown", "other")
 
@@ -76,7 +78,7 @@ def _header(manifest: Manifest, options: ExportOptions, shape: Shape) -> str:
         "license": licenses[0] if len(licenses) == 1 and licenses[0] not in HUB_OTHER else "other",
         "pretty_name": manifest.dataset.title or manifest.dataset.name,
         "size_categories": [next((label for bound, label in SIZES if kept < bound), "n>10M")],
-        "task_categories": ["text-generation"],
+        "task_categories": [TASKS.get(config_name(manifest.options), "text-generation")],
         "tags": ["instruction-tuning", "korean", "ko-instruct"],
     }
     if "parquet" in options.formats and kept:
@@ -96,7 +98,7 @@ def _yaml(header: Mapping[str, Any]) -> str:
 
 def _dataset_info(manifest: Manifest, shape: Shape, config: str) -> dict[str, Any]:
     """What `datasets` wants to know before it reads: the names and types of columns, and how much there is."""
-    splits = manifest.counts.splits
+    splits = manifest.examples
     return {
         "features": [{"name": field.name, **_feature(field.type)} for field in shape.schema],
         "splits": [{"name": name, "num_bytes": shape.bytes[name], "num_examples": splits[name]} for name in splits],
@@ -165,6 +167,19 @@ def _tokens(manifest: Manifest) -> str:
         f"[UNK]는 {tokens.unknown:,}개이며, 길이 제한에 맞추려고 {tokens.cut_rows:,}개 행에서 {tokens.cut:,}개를 "
         "잘랐습니다.",
     ]
+    if packing := manifest.packing:
+        count = sum(manifest.counts.splits.values())
+        lines.append(
+            f"Packed: {count:,} sequences in {packing.packs:,} rows of at most {packing.length:,} tokens, "
+            f"{packing.fill:.2%} full; `position_ids` and `seq_lengths` tell them apart. "
+            f"시퀀스 {count:,}개를 한 행에 최대 {packing.length:,}토큰씩 {packing.packs:,}행으로 묶었습니다"
+            f"(채움률 {packing.fill:.2%})."
+        )
+    elif manifest.options["tokenize"]["layout"] == "qa":
+        rows = sum(manifest.examples.values())
+        lines.append(
+            f"A row is a window of a context: {rows:,} in all. 한 행은 지문의 한 구간이며 모두 {rows:,}개입니다."
+        )
     lines += [f"`{name}` was asked for first, but could not be had: {plain(why)}" for name, why in tokenizer["tried"]]
     if tokenizer["kind"] == "embedded":
         lines.append(
@@ -186,10 +201,8 @@ def _loading(manifest: Manifest, options: ExportOptions) -> str:
         lines.append(f'from datasets import load_from_disk\n\ndataset = load_from_disk("{name}")  # no copy is made')
     columns = table(["column", "type"], [[f"`{column}`", f"`{kind}`"] for column, kind in manifest.columns.items()])
     code = "\n\n".join(f"```python\n{line}\n```" for line in lines)
-    return (
-        "## Use · 사용법\n\nText and token ids stand side by side in each row. "
-        f"행마다 원문과 토큰 ID가 함께 들어 있습니다.\n\n{code}\n\n{columns}"
-    )
+    beside = "Text and token ids stand side by side in each row. 행마다 원문과 토큰 ID가 함께 들어 있습니다.\n\n"
+    return f"## Use · 사용법\n\n{beside if 'instruction' in manifest.columns else ''}{code}\n\n{columns}"
 
 
 def _policy(manifest: Manifest) -> str:

@@ -20,9 +20,11 @@ import pyarrow.parquet as pq
 from pipeline.card import Shape, card
 from pipeline.files import BATCH_ROWS, files_of, rechunk, sync
 from pipeline.json_lines import json_lines
+from pipeline.packing import PACKED, pack_rows
 from pipeline.split import SPLITS
+from pipeline.windows import one_a_row
 from schemas.columns import INGESTED, MARKS, STAGES
-from schemas.manifest import Counts, File, Manifest, Rejected, Tokens, config_name
+from schemas.manifest import Counts, File, Manifest, Packing, Rejected, Tokens, config_name
 from schemas.options import ExportOptions
 
 #: Columns of no use in a kept row: it has no marks and no unread text, and stands in the files of its split.
@@ -59,16 +61,25 @@ def export(tables: Iterable[pa.Table], folder: Path, options: ExportOptions, abo
             rejects.write(json_lines(rejected.filter(pc.is_valid(table["reject_stage"]))))
             tally.add(table.select(COUNTED))
             kept = table.drop_columns([name for name in NOT_KEPT if name in table.column_names])
-            columns = {field.name: str(field.type) for field in kept.schema}
             for name, shards in splits.items():
-                shards.write(kept.filter(pc.equal(table["split"], name)))
+                rows = one_a_row(kept.filter(pc.equal(table["split"], name)))
+                columns = {field.name: str(field.type) for field in rows.schema}
+                shards.write(rows)
     written = [name for name, shards in splits.items() if shards.close()]
+    packing = None
+    if options.packing:
+        packing = _pack(fresh, written, options, about["options"]["tokenize"]["max_length"])
+        columns = {field.name: str(field.type) for field in PACKED}
+    examples = {name: sum(map(len, _rows_of_split(fresh / name))) for name in written}
     shape = _shape(fresh, written)
     _write_formats(fresh, written, config_name(about["options"]), options)
     files = describe_folder(fresh)
     if "arrow" in options.formats:
         _describe_splits(fresh, written, files)
-    manifest = Manifest(**about, counts=tally.counts(), tokens=tally.tokens(), columns=columns, files=files)
+    counts, tokens = tally.counts(), tally.tokens()
+    manifest = Manifest(
+        **about, counts=counts, tokens=tokens, examples=examples, packing=packing, columns=columns, files=files
+    )
     (fresh / "README.md").write_text(card(manifest, options, shape), encoding="utf-8")
     manifest.files = describe_folder(fresh, files)
     text = orjson.dumps(manifest.model_dump(mode="json"), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
@@ -119,6 +130,25 @@ def _shape(folder: Path, splits: list[str]) -> Shape:
     return Shape(schema, {name: sum(shard.stat().st_size for shard in parts) for name, parts in shards.items()})
 
 
+def _pack(folder: Path, splits: list[str], options: ExportOptions, capacity: int) -> Packing:
+    """Packs of `capacity` tokens in place of the rows of every split. The texts of the rows are written before."""
+    packs = tokens = 0
+    for name in splits:
+        rows = (folder / name).rename(folder / f"{name}.rows")
+        shards = sorted(rows.iterdir())
+        for number, shard in enumerate(shards if "jsonl" in options.formats else ()):
+            (folder / "jsonl").mkdir(exist_ok=True)
+            _write_json_lines(shard, folder / "jsonl" / f"{name}-{number:05}-of-{len(shards):05}.jsonl")
+        packed = Shards(folder / name, options.shard_rows)
+        for table in pack_rows([batch for part in _rows_of_split(rows) for batch in part.to_batches()], capacity):
+            packed.write(table)
+            packs += len(table)
+            tokens += pc.sum(table["n_tokens"]).as_py()
+        packed.close()
+        shutil.rmtree(rows)
+    return Packing(length=capacity, packs=packs, fill=round(tokens / (packs * capacity), 4) if packs else 0.0)
+
+
 def _write_formats(folder: Path, splits: list[str], config: str, options: ExportOptions) -> None:
     """From the Arrow shards of every split, the other formats; shards are named `<n>-of-<count>`, as on the Hub."""
     jobs = []
@@ -129,7 +159,7 @@ def _write_formats(folder: Path, splits: list[str], config: str, options: Export
             whole = shard.rename(shard.with_name(f"data-{part}.arrow"))
             if "parquet" in options.formats:
                 jobs.append((_write_parquet, whole, folder / config / f"{name}-{part}.parquet"))
-            if "jsonl" in options.formats:
+            if "jsonl" in options.formats and not options.packing:
                 jobs.append((_write_json_lines, whole, folder / "jsonl" / f"{name}-{part}.jsonl"))
     for _, _, target in jobs:
         target.parent.mkdir(exist_ok=True)
@@ -161,6 +191,11 @@ def _describe_splits(folder: Path, splits: list[str], files: dict[str, File]) ->
     (folder / "dataset_dict.json").write_bytes(orjson.dumps({"splits": splits}))
 
 
+def _rows_of_split(folder: Path) -> Iterator[pa.Table]:
+    for shard in sorted(folder.iterdir()):
+        yield from _stream(shard)
+
+
 def _stream(path: Path) -> Iterator[pa.Table]:
     with pa.memory_map(str(path)) as source, pa.ipc.open_stream(source) as reader:
         for batch in reader:
@@ -177,6 +212,8 @@ def _write_parquet(arrow: Path, target: Path) -> None:
 def _write_json_lines(arrow: Path, target: Path) -> None:
     with target.open("wb") as sink:
         for table in _stream(arrow):
+            if "window" in table.column_names:  # a record once, not with each of its windows
+                table = table.filter(pc.equal(table["window"], 0))
             texts = [field.name for field in table.schema if not _is_ids(field.type)]
             sink.write(json_lines(table.select(texts)))
 

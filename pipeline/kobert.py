@@ -9,7 +9,7 @@ columnar scan finds the few texts on which they matter, and only those are prepa
 import json
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -19,6 +19,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.offsets import Token, as_columns, places
+
 #: The special tokens; a token's id is its place here.
 SPECIAL_TOKENS = ("[UNK]", "[PAD]", "[CLS]", "[SEP]", "[MASK]")
 UNK, PAD, CLS, SEP, MASK = range(5)
@@ -27,6 +29,8 @@ EMBEDDED = Path(__file__).parent / "embedded"
 
 _SPECIAL = re.compile(f"({'|'.join(map(re.escape, SPECIAL_TOKENS))})")
 _NONE = re.compile(r"(?!)()")
+#: What `prepare` changes as one.
+_PIECES = re.compile(r"(?P<space>\s+)|(?P<quote>``|'')|.", re.DOTALL)
 
 #: Characters that `prepare` leaves alone, or changes only into what SentencePiece's normaliser makes of them anyway
 #: (white space, syllables and compatibility jamo, the ellipsis). Not ㄳ and its like: NFKD makes a final consonant of
@@ -83,6 +87,28 @@ def prepare(text: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
 
 
+def prepare_aligned(text: str) -> tuple[str, list[int], list[int]]:
+    """`prepare`, and for each character of the prepared text where its origin in `text` begins, and where it ends.
+
+    The first list has one more: the length of the text. A run of white space is the origin of one space.
+    """
+    ready: list[str] = []
+    first: list[int] = []
+    behind: list[int] = []
+    for piece in _PIECES.finditer(text):
+        start, end = piece.span()
+        if piece["space"]:
+            characters = "" if start == 0 or end == len(text) else " "
+        elif piece["quote"]:
+            characters = '"'
+        else:
+            characters = "".join(c for c in unicodedata.normalize("NFKD", piece[0]) if not unicodedata.combining(c))
+        ready.append(characters)
+        first += [start] * len(characters)
+        behind += [end] * len(characters)
+    return "".join(ready), [*first, len(text)], behind
+
+
 @dataclass(frozen=True)
 class KoBERT:
     """A KoBERT vocabulary, ready to encode. Made by `load`."""
@@ -107,6 +133,24 @@ class KoBERT:
     def encode_literally(self, texts: pa.Array | pa.ChunkedArray) -> pa.ListArray:
         """As `encode`, but a special token written in a text is text like any other."""
         return self._encode(texts, _NONE)
+
+    def encode_with_offsets(self, texts: pa.Array | pa.ChunkedArray) -> tuple[pa.ListArray, pa.ListArray, pa.ListArray]:
+        """The ids of each text, and for each token the characters that it stands for: the first, and the one behind
+        the last, as list<int32>. A character that became several tokens is that of each of them."""
+        return as_columns(texts, lambda distinct: map(self._tokens, distinct))
+
+    def _tokens(self, text: str) -> Iterator[Token]:
+        """SentencePiece says which characters of the prepared text a token stands for, `prepare_aligned` the rest."""
+        at = 0
+        for number, part in enumerate(_SPECIAL.split(text)):
+            if number % 2:
+                yield SPECIAL_TOKENS.index(part), at, at + len(part)
+            else:
+                ready, first, behind = prepare_aligned(part)
+                encoded = self.processor.encode(ready, return_type="offset_mapping")
+                for token, (start, end) in zip(encoded["ids"], places(encoded["offsets"], first, behind), strict=True):
+                    yield token, at + start, at + end
+            at += len(part)
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of the ids, special tokens and [UNK] included as written."""

@@ -8,7 +8,7 @@ import contextlib
 import copy
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +17,8 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline import kobert
-from pipeline.tokenize import ChatTemplateError, Tokenizer
+from pipeline.offsets import Token, as_columns
+from pipeline.tokenize import ChatTemplateError, NoOffsetsError, Tokenizer
 from pipeline.tokenize.tokenizer import Chat
 from schemas.tokenizer import Resolution
 
@@ -262,6 +263,20 @@ class TransformersTokenizer:
     def encode_literally(self, texts: pa.Array | pa.ChunkedArray) -> pa.ListArray:
         """As `encode`, but a special token written in a text is text like any other."""
         return self._encode(texts, self._literal, split_special_tokens=True)
+
+    def encode_with_offsets(self, texts: pa.Array | pa.ChunkedArray) -> tuple[pa.ListArray, pa.ListArray, pa.ListArray]:
+        """The ids of each text, and for each token the characters that it stands for: the first, and the one behind
+        the last, as list<int32>. Raises NoOffsetsError for a tokenizer that transformers has in Python only."""
+        if not self.backend.is_fast:
+            raise NoOffsetsError(
+                f"the tokenizer {self.name} cannot say where its tokens stand in a text, which the layout qa needs: "
+                "take one that transformers calls fast (its folder has a tokenizer.json)."
+            )
+        return as_columns(texts, self._tokens)
+
+    def _tokens(self, texts: list[str]) -> Iterator[list[Token]]:
+        for row in self.backend.backend_tokenizer.encode_batch(texts, add_special_tokens=False):
+            yield [(token, start, end) for token, (start, end) in zip(row.ids, row.offsets, strict=True)]
 
     @cached_property
     def _literal(self) -> Any:

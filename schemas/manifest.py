@@ -74,6 +74,14 @@ def config_name(options: dict[str, Any]) -> str:
     return str(options["tokenize"]["layout"])
 
 
+class Packing(Part):
+    """Packed rows: how many tokens one can hold, how many there are, and which share of their room is filled."""
+
+    length: int
+    packs: int
+    fill: float
+
+
 class Manifest(Part):
     dataset: Dataset
     sources: list[Source]
@@ -86,6 +94,9 @@ class Manifest(Part):
     raw: dict[str, RawFile]
     counts: Counts
     tokens: Tokens
+    #: Rows of each split as they are written: windows in layout qa, packs with packing, else the kept rows.
+    examples: dict[str, int] = {}
+    packing: Packing | None = None
     #: Name and Arrow type of every column of the dataset.
     columns: dict[str, str]
     #: Every file of the folder but this one.

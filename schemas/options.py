@@ -75,12 +75,15 @@ class TokenizeOptions(Options):
     #: Tokenizers in order of preference, the first that can be had is used: a Hub id, a local path, or "embedded".
     tokenizer: Annotated[tuple[str, ...], BeforeValidator(as_list)] = ("skt/kobert-base-v1",)
     #: pair: [CLS] instruction, newline, input [SEP] output [SEP]. fields: each field apart, [CLS] field [SEP].
-    #: classification: a text and its label. seq2seq: prompt and output apart. causal: a conversation, answers learned.
-    layout: Literal["pair", "fields", "classification", "seq2seq", "causal"] = "pair"
+    #: classification: a text and its label. qa: question and context, and where in it the answer stands.
+    #: seq2seq: prompt and output apart. causal: a conversation, of which the answers are learned.
+    layout: Literal["pair", "fields", "classification", "qa", "seq2seq", "causal"] = "pair"
     #: classification: the labels, which are the outputs that the set has; a label's number is its place here.
     labels: tuple[str, ...] = ()
     #: classification: what is classified, the prompt (instruction, newline, input) or the input alone.
     text: Literal["prompt", "input"] = "prompt"
+    #: qa: tokens that a window of the context shares with the one before it.
+    stride: int = Field(default=128, ge=0)
     #: causal: which answers of a conversation are learned, the last (the output) or all.
     loss: Literal["last", "all"] = "last"
     #: Longest sequence in tokens, special tokens included.
@@ -96,6 +99,10 @@ class TokenizeOptions(Options):
     def fit_together(self) -> "TokenizeOptions":
         if self.layout == "classification" and (not self.labels or len(set(self.labels)) < len(self.labels)):
             raise ValueError('layout "classification" needs its labels, each once, as in labels = ["부정", "긍정"]')
+        if self.layout == "qa" and self.stride >= self.max_length:
+            raise ValueError(
+                f"stride ({self.stride}) leaves no room in a window of max_length ({self.max_length}) tokens"
+            )
         if self.padding and self.layout not in ("pair", "fields", "classification"):
             raise ValueError(
                 f'padding is not for layout "{self.layout}": the collators of pipeline.training pad its batches'
@@ -146,6 +153,8 @@ class ExportOptions(Options):
     test: float = Field(default=0, ge=0, lt=1)
     #: Give each source its share exactly; costs some stability when a source grows.
     stratify: bool = False
+    #: Lay several sequences of layout causal in one row of at most max_length tokens (`pipeline.packing`).
+    packing: bool = False
     #: Rows in a shard: one file of each format for so many rows.
     shard_rows: int = Field(default=500_000, ge=1)
 
@@ -197,3 +206,9 @@ class Config(Options):
     tokenize: TokenizeOptions = TokenizeOptions()
     dedupe: DedupeOptions = DedupeOptions()
     export: ExportOptions = ExportOptions()
+
+    @model_validator(mode="after")
+    def pack_what_can_be(self) -> "Config":
+        if self.export.packing and self.tokenize.layout != "causal":
+            raise ValueError(f'packing is for layout "causal", and [tokenize] layout is "{self.tokenize.layout}"')
+        return self

@@ -47,7 +47,11 @@ def conversations(table: pa.Table) -> pa.Table:
     return tokenize(table, embedded(), TokenizeOptions(layout="causal", loss="all", max_length=128))
 
 
-LAYOUTS: list[Stage] = [pairs, fields, padded, labelled, source_and_target, conversations]
+def questions(table: pa.Table) -> pa.Table:
+    return tokenize(table, embedded(), TokenizeOptions(layout="qa", max_length=48, stride=4))
+
+
+LAYOUTS: list[Stage] = [pairs, fields, padded, labelled, questions, source_and_target, conversations]
 ROW_WISE: list[Stage] = [validate, normalize, screen, *LAYOUTS]
 IDEMPOTENT: list[Stage] = [validate, normalize, screen, dedupe]
 ALL: list[Stage] = [*ROW_WISE, dedupe]

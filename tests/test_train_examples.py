@@ -7,7 +7,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from pipeline.chain import run
 from pipeline.kobert import EMBEDDED
@@ -33,6 +35,8 @@ from transformers import (  # noqa: E402
     LlamaConfig,
     LlamaForCausalLM,
 )
+
+from pipeline.training import PaddingCollator, load, packed_collator  # noqa: E402
 
 SIZE = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4}
 SETTINGS = {
@@ -107,6 +111,29 @@ def test_sentiment(kobert: Path, tmp_path: Path) -> None:
     assert {"model.safetensors", "spiece.model"} <= {path.name for path in (tmp_path / "out").iterdir()}
 
 
+def test_question_answering(kobert: Path, tmp_path: Path) -> None:
+    dataset = build("qa.toml", tmp_path)
+    module = example("kobert_qa")
+    more = {"max_steps": 60, "per_device_train_batch_size": 16}
+    trainer = module.train(str(dataset), str(kobert), str(tmp_path / "out"), **SETTINGS | more)
+    falls(trainer, 0.9)
+    found = module.answers(trainer, trainer.eval_dataset)
+    rows = {row["origin"]: row for row in trainer.eval_dataset.with_format(None)}
+    assert set(found) == set(rows)
+    for origin, (question, answer, wanted) in found.items():
+        row = rows[origin]
+        assert (question, wanted) == (row["instruction"], row["output"])
+        assert answer
+        assert answer in row["input"]
+
+
+def test_an_answer_is_read_off_its_tokens() -> None:
+    """The likeliest pair is start 4, end 2: no answer ends before it begins, and none is outside of the context."""
+    row = {"input": "서울은 수도이다.", "offset_starts": [-1, -1, 0, 2, 4, -1], "offset_ends": [-1, -1, 2, 3, 6, -1]}
+    start, end = [9.0, 0, 1, 2, 5, 0], [9.0, 0, 6, 4, 0, 0]
+    assert example("kobert_qa").span(row, np.array(start), np.array(end)) == (7.0, "서울")
+
+
 @pytest.mark.filterwarnings("ignore:Version v4.12.0 introduces a better way:FutureWarning")
 def test_the_notes_own_flow(kobert: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = ROOT / "raw" / "sample" / "study.json"
@@ -157,3 +184,41 @@ def test_instructions_for_a_causal_model(llama: Path, tmp_path: Path) -> None:
     trainer = module.train(str(dataset), str(llama), str(tmp_path / "out"), **SETTINGS)
     falls(trainer, 0.9)
     assert isinstance(module.answer(trainer, trainer.eval_dataset, 0, max_new_tokens=8), str)
+
+
+def test_packed_instructions_for_a_causal_model(llama: Path, tmp_path: Path) -> None:
+    dataset = instructions("causal", llama, tmp_path / "packed", packing=True)
+    module = example("instruct_causal")
+    trainer = module.train(str(dataset), str(llama), str(tmp_path / "out"), **SETTINGS)
+    assert next(iter(trainer.get_train_dataloader()))["attention_mask"].ndim == 4
+    falls(trainer, 0.9)
+    assert isinstance(module.answer(trainer, trainer.eval_dataset, 0, max_new_tokens=8), str)
+
+
+def test_the_loss_of_packed_rows_is_that_of_the_rows(llama: Path, tmp_path: Path) -> None:
+    """Packing changes how much is padded, and nothing that is learned."""
+    model = LlamaForCausalLM.from_pretrained(llama).eval()
+    loss = {}
+    for packing in (False, True):
+        rows = load(instructions("causal", llama, tmp_path / str(packing), packing=packing), "validation")
+        batch = (packed_collator(model, 0) if packing else PaddingCollator(0))(list(rows))
+        with torch.no_grad():
+            loss[packing] = model(**batch).loss.item()
+    assert loss[True] == pytest.approx(loss[False], rel=1e-5)
+
+
+def test_the_command_of_an_example(kobert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = example("kobert_sentiment")
+    monkeypatch.chdir(tmp_path)
+    dataset = build("sentiment.toml", tmp_path)
+    arguments = [str(dataset), "--model", str(kobert), "--epochs", "0.1", "--batch-size", "32"]
+    done = CliRunner().invoke(module.main, arguments, catch_exceptions=False)
+    assert done.exit_code == 0
+    assert "accuracy on validation: " in done.output
+    assert (tmp_path / "runs/sentiment/config.json").is_file()
+
+
+def test_every_example_has_help_with_an_example() -> None:
+    for path in (ROOT / "examples").glob("*.py"):
+        done = CliRunner().invoke(example(path.stem).main, ["--help"])
+        assert f"Example: python examples/{path.name} " in done.output

@@ -15,11 +15,20 @@ from pipeline.tokenize.causal import causal
 from pipeline.tokenize.classification import classification
 from pipeline.tokenize.fields import fields
 from pipeline.tokenize.pair import pair
+from pipeline.tokenize.qa import qa
 from pipeline.tokenize.seq2seq import seq2seq
-from pipeline.tokenize.tokenizer import ChatTemplateError, Tokenizer, TooLongError, UnknownTokensError
+from pipeline.tokenize.tokenizer import ChatTemplateError, NoOffsetsError, Tokenizer, TooLongError, UnknownTokensError
 from schemas.options import TokenizeOptions
 
-__all__ = ["ChatTemplateError", "Tokenizer", "TooLongError", "UnknownTokensError", "check_unknown", "tokenize"]
+__all__ = [
+    "ChatTemplateError",
+    "NoOffsetsError",
+    "Tokenizer",
+    "TooLongError",
+    "UnknownTokensError",
+    "check_unknown",
+    "tokenize",
+]
 
 Layout = Callable[[pa.Table, Tokenizer, TokenizeOptions], tuple[pa.Table, dict[str, pa.Array]]]
 
@@ -28,6 +37,7 @@ LAYOUTS: dict[str, Layout] = {
     "pair": pair,
     "fields": fields,
     "classification": classification,
+    "qa": qa,
     "seq2seq": seq2seq,
     "causal": causal,
 }

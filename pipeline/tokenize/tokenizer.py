@@ -54,6 +54,14 @@ class Tokenizer(Protocol):
         """The same, but a special token written in the text is text like any other."""
         ...
 
+    def encode_with_offsets(self, texts: pa.Array) -> tuple[pa.ListArray, pa.ListArray, pa.ListArray]:
+        """As `encode`; and for each token the characters of the text that it stands for, as list<int32>: the first, and
+        the one behind the last. White space around them is not counted. Both grow from token to token, or stay.
+
+        Raises NoOffsetsError.
+        """
+        ...
+
     def decode(self, ids: Sequence[int]) -> str:
         """The text of the ids, special tokens included."""
         ...
@@ -61,6 +69,10 @@ class Tokenizer(Protocol):
 
 class ChatTemplateError(ValueError):
     """The chat template cannot write a conversation, or not in a way that tells what belongs to which message."""
+
+
+class NoOffsetsError(ValueError):
+    """The tokenizer cannot say which characters its tokens stand for."""
 
 
 class TooLongError(ValueError):
