@@ -1,4 +1,5 @@
-# make processed   build processed/<dataset>/ from raw/, redoing only what changed   (CONFIG=other.toml for another)
+# make processed   build processed/<dataset>/ from raw/, redoing only what changed   (CONFIG=other.toml for another;
+#                  LAYOUT=causal TOKENIZER=folder in place of what the config says of them)
 # make test        run every test that needs no torch
 # make test-train  run the tests that need torch (installs it)
 # make fuzz        break files at random for SECONDS=60, in search of one that ingest cannot bear (installs atheris)
@@ -10,12 +11,13 @@ CONFIG ?= pipeline.toml
 PYTHON ?= python3
 VENV   ?= .venv
 KO     := $(VENV)/bin/ko-instruct
+CHANGED := $(if $(LAYOUT),--layout $(LAYOUT)) $(if $(TOKENIZER),--tokenizer "$(TOKENIZER)")
 
 .DELETE_ON_ERROR:
 .PHONY: processed test test-train fuzz check bench clean embedded
 
 processed: $(VENV)/.installed
-	@plan=$$($(KO) plan --config $(CONFIG)) && $(MAKE) --no-print-directory PLAN=$$plan dataset
+	@plan=$$($(KO) plan --config $(CONFIG) $(CHANGED)) && $(MAKE) --no-print-directory PLAN=$$plan dataset
 
 # --- the chain: one Arrow file per raw file and stage ----------------------------------------------------------------
 # The plan names the raw files, and holds a stamp for everything that a stage depends on: its options, its code, the
@@ -41,7 +43,7 @@ $(STAGES)/%/screen.arrow: $(STAGES)/%/normalize.arrow $(STAMPS)/screen.json
 	@$(KO) screen $< $@ --config $(CONFIG)
 
 $(STAGES)/%/tokenize.arrow: $(STAGES)/%/screen.arrow $(STAMPS)/tokenize.json $(STAGES)/tokenizer.json
-	@$(KO) tokenize $< $@ --config $(CONFIG)
+	@$(KO) tokenize $< $@ --config $(CONFIG) $(CHANGED)
 
 $(STAGES)/%/fingerprint.arrow: $(STAGES)/%/tokenize.arrow $(STAMPS)/fingerprint.json
 	@$(KO) fingerprint $< $@
@@ -53,7 +55,7 @@ $(STAGES)/dedupe.arrow: $(FINGERPRINTS) $(TOKENIZED) $(STAMPS)/dedupe.json $(STA
 	@$(KO) dedupe --config $(CONFIG)
 
 $(FOLDER)/manifest.json: $(STAGES)/dedupe.arrow $(STAMPS)/export.json
-	@$(KO) export --config $(CONFIG)
+	@$(KO) export --config $(CONFIG) $(CHANGED)
 
 .SECONDARY:
 endif

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -33,6 +34,16 @@ workers_option = click.option(
     default=CORES,
     show_default="all cores",
     help="Batches worked on side by side. The result does not depend on it.",
+)
+
+
+tokenizer_option = click.option(
+    "--tokenizer", "names", multiple=True, help="Hub id, local path or 'embedded'; in order of preference."
+)
+layout_option = click.option(
+    "--layout",
+    type=click.Choice(["pair", "fields", "classification", "qa", "seq2seq", "causal"]),
+    help="Layout, in place of the config's.",
 )
 
 
@@ -194,21 +205,24 @@ def screen(rows: Path, out: Path, config_path: Path, workers: int) -> None:
 @main.command()
 @click.argument("rows", type=ROWS, default="-")
 @click.argument("out", type=ROWS, default="-")
-@click.option("--tokenizer", "names", multiple=True, help="Hub id, local path or 'embedded'; in order of preference.")
+@layout_option
+@tokenizer_option
 @config_option
 @workers_option
-def tokenize(rows: Path, out: Path, names: tuple[str, ...], config_path: Path, workers: int) -> None:
+def tokenize(
+    rows: Path, out: Path, layout: str | None, names: tuple[str, ...], config_path: Path, workers: int
+) -> None:
     """Add the token ids of ROWS.
 
     \b
     Example: ko-instruct tokenize normalized.jsonl ids.arrow --tokenizer skt/kobert-base-v1
     """
     from pipeline.load_tokenizer import open_tokenizer, resolve
-    from pipeline.plan import find_tokenizer, plan_of_config
+    from pipeline.plan import find_tokenizer, plan_of_config, with_tokenize
     from pipeline.tokenize import check_unknown
     from pipeline.tokenize import tokenize as stage
 
-    options = _config(config_path).tokenize
+    options = with_tokenize(_config(config_path), layout, names).tokenize
     found = resolve(names) if names or not config_path.exists() else find_tokenizer(plan_of_config(config_path))
     tokenizer = open_tokenizer(found)
     _row_wise(
@@ -278,9 +292,11 @@ def dedupe(config_path: Path, rethreshold: float | None, explain: bool) -> None:
 
 
 @main.command()
+@layout_option
+@tokenizer_option
 @config_option
 @workers_option
-def export(config_path: Path, workers: int) -> None:
+def export(layout: str | None, names: tuple[str, ...], config_path: Path, workers: int) -> None:
     """Write processed/<dataset>/ from the stage files that `make processed` keeps, and report on the run.
 
     \b
@@ -290,7 +306,7 @@ def export(config_path: Path, workers: int) -> None:
     from pipeline.files import open_table
     from pipeline.plan import find_tokenizer, plan_of_config
 
-    plan = plan_of_config(config_path)
+    plan = _changed(plan_of_config(config_path), layout, names)
     decisions = open_table(plan.stages / "dedupe.arrow")
     manifest = export_units(plan, "tokenize.arrow", decisions, find_tokenizer(plan), workers)
     click.echo("\n" + report(manifest, plan.folder))
@@ -299,10 +315,18 @@ def export(config_path: Path, workers: int) -> None:
 @main.command()
 @click.argument("files", type=click.Path(path_type=Path, exists=True), nargs=-1)
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder to write, with FILES.")
-@click.option("--tokenizer", "names", multiple=True, help="Hub id, local path or 'embedded'; in order of preference.")
+@layout_option
+@tokenizer_option
 @config_option
 @workers_option
-def run(files: tuple[Path, ...], out: Path | None, names: tuple[str, ...], config_path: Path, workers: int) -> None:
+def run(
+    files: tuple[Path, ...],
+    out: Path | None,
+    layout: str | None,
+    names: tuple[str, ...],
+    config_path: Path,
+    workers: int,
+) -> None:
     """Build the dataset of a config in one process, or one from FILES without any config.
 
     \b
@@ -322,20 +346,40 @@ def run(files: tuple[Path, ...], out: Path | None, names: tuple[str, ...], confi
         if out is None
         else plan_of_files(files, out, _config(config_path), config_path.parent)
     )
-    if names:
-        options = plan.config.tokenize.model_copy(update={"tokenizer": names})
-        plan = replace(plan, config=plan.config.model_copy(update={"tokenize": options}))
+    plan = _changed(plan, layout, names)
     manifest = chain(plan, workers)
     click.echo("\n" + report(manifest, plan.folder))
 
 
+@main.command()
+@click.argument("path", type=click.Path(path_type=Path, exists=True))
+@click.option("--row", type=click.IntRange(min=0), default=0, show_default=True, help="Number of the row, from 0.")
+@click.option("--split", default="train", show_default=True, help="Split of a dataset.")
+@tokenizer_option
+def show(path: Path, row: int, split: str, names: tuple[str, ...]) -> None:
+    """Print a row of a dataset, or of a stage's .arrow file, as its tokens.
+
+    What is trained (of a question's context: the answer) is bright, and all else dim; without colours it stands in
+    [brackets]. Special tokens and line ends can be seen.
+
+    \b
+    Example: ko-instruct show processed/sample --row 3
+    """
+    from pipeline.show import show as shown
+
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    click.echo(shown(path, row, split, names, colour), color=colour)
+
+
 @main.command(hidden=True)
+@layout_option
+@tokenizer_option
 @config_option
-def plan(config_path: Path) -> None:
+def plan(layout: str | None, names: tuple[str, ...], config_path: Path) -> None:
     """Write the stamps and plan.mk for Make, and print the path of the latter."""
     from pipeline.plan import find_tokenizer, plan_of_config, write_plan
 
-    loaded = plan_of_config(config_path)
+    loaded = _changed(plan_of_config(config_path), layout, names)
     makefile = write_plan(loaded)
     find_tokenizer(loaded)
     click.echo(makefile)
@@ -416,6 +460,13 @@ def _plan(path: Path) -> Plan | None:
     from pipeline.plan import plan_of_config
 
     return plan_of_config(path) if path.exists() else None
+
+
+def _changed(plan: Plan, layout: str | None, names: tuple[str, ...]) -> Plan:
+    """The plan with the layout and the tokenizers of the command line."""
+    from pipeline.plan import with_tokenize
+
+    return replace(plan, config=with_tokenize(plan.config, layout, names))
 
 
 def _row_wise(

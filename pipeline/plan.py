@@ -22,7 +22,7 @@ from pydantic import ValidationError
 
 from pipeline.files import files_of, is_saved_dataset, write_if_changed
 from pipeline.load_tokenizer import LoadError, resolve
-from schemas.options import Config, Dataset, Source
+from schemas.options import Config, Dataset, Source, TokenizeOptions
 from schemas.tokenizer import Resolution
 
 #: The stages in order, each with the modules whose code (and all the project's code that they import) makes its result.
@@ -95,8 +95,27 @@ def load_config(path: Path) -> Config:
     try:
         return Config.model_validate(data)
     except ValidationError as error:
-        places = [f"  {'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
+        places = [f"  {'.'.join(map(str, fault['loc'])) or 'config'}: {fault['msg']}" for fault in error.errors()]
         raise ConfigError(f"{path}:\n" + "\n".join(places)) from None
+
+
+def with_tokenize(config: Config, layout: str | None, names: Sequence[str]) -> Config:
+    """The config with another layout or another list of tokenizers, as if pipeline.toml said so; None, (): as it is.
+
+    Raises ConfigError where that does not go with the other options.
+    """
+    changes = ({"layout": layout} if layout else {}) | ({"tokenizer": tuple(names)} if names else {})
+    if not changes:
+        return config
+    try:
+        options = TokenizeOptions.model_validate(config.tokenize.model_dump() | changes)
+        changed = config.model_copy(update={"tokenize": options})
+        changed.check_packing()
+        return changed
+    except ValueError as error:
+        faults = [fault["msg"] for fault in error.errors()] if isinstance(error, ValidationError) else [str(error)]
+        asked = ", ".join(f"{name} {value!r}" for name, value in changes.items())
+        raise ConfigError(f"{asked} in place of what the config says: {'; '.join(faults)}") from None
 
 
 def plan_of_config(path: Path) -> Plan:

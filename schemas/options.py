@@ -208,7 +208,12 @@ class Config(Options):
     export: ExportOptions = ExportOptions()
 
     @model_validator(mode="after")
-    def pack_what_can_be(self) -> "Config":
-        if self.export.packing and self.tokenize.layout != "causal":
-            raise ValueError(f'packing is for layout "causal", and [tokenize] layout is "{self.tokenize.layout}"')
+    def fit_together(self) -> "Config":
+        self.check_packing()
         return self
+
+    def check_packing(self) -> None:
+        if self.export.packing and self.tokenize.layout != "causal":
+            raise ValueError(
+                f'[export] packing is for layout "causal", and [tokenize] layout is "{self.tokenize.layout}"'
+            )

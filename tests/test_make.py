@@ -1,6 +1,7 @@
 """The Make graph on a small project: what is redone when something changes, and that the bytes are always the same."""
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -9,7 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from datasets import load_from_disk
 
+from tests import small_tokenizers as small
 from tests.conftest import ROOT
 
 CONFIG = """
@@ -163,3 +166,43 @@ def test_what_a_killed_run_leaves_does_no_harm(project: Path, make: Make) -> Non
     shutil.rmtree(project / "processed" / "small")
     assert redone(make()) == ["dedupe all sources", "fingerprint c/c.csv", "tokenize c/c.csv"]
     assert digest(project / "processed" / "small") == first
+
+
+def test_layout_and_tokenizer_take_the_place_of_those_in_the_config(project: Path, make: Make) -> None:
+    """With a causal tokenizer trained here: what is trained in the dataset is the outputs, and only ids are redone."""
+    tokenizer = small.causal()
+    small.save_causal(project / "내 토크나이저")
+    make()
+    folder = project / "processed" / "small"
+    by_config = digest(folder)
+    changed = ("LAYOUT=causal", "TOKENIZER=내 토크나이저")
+    ran = {name.split()[0] for name in redone(make(*changed))}
+    assert ran == {"tokenize", "fingerprint", "dedupe"}
+    assert redone(make(*changed)) == []
+    rows = load_from_disk(str(folder))["train"]
+    for row in rows:
+        trained = [label for label in row["labels"] if label != -100]
+        assert tokenizer.decode(trained) == row["output"] + "<|im_end|>"
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    assert (manifest["tokenizer"]["name"], manifest["options"]["tokenize"]["layout"]) == ("내 토크나이저", "causal")
+    by_make = digest(folder)
+    command = [project / "venv" / "bin" / "ko-instruct", "run", "--layout", "causal", "--tokenizer", "내 토크나이저"]
+    subprocess.run(command, cwd=project, check=True, capture_output=True)
+    assert digest(folder) == by_make
+    make()
+    assert digest(folder) == by_config
+
+
+def test_a_layout_that_does_not_go_with_the_config(project: Path) -> None:
+    (project / "pipeline.toml").write_text(CONFIG.replace("[export]", "[export]\npacking = true"))
+    for arguments, says in (
+        ([], "config: Value error, [export] packing is for layout"),
+        (["--layout", "classification"], "layout 'classification' in place of what the config says"),
+    ):
+        if arguments:
+            (project / "pipeline.toml").write_text(CONFIG)
+        done = subprocess.run(
+            [project / "venv" / "bin" / "ko-instruct", "plan", *arguments], cwd=project, capture_output=True, text=True
+        )
+        assert done.returncode == 1
+        assert says in done.stderr

@@ -171,6 +171,6 @@ def test_an_export_of_windows(tmp_path: Path) -> None:
 
 def test_packing_is_for_one_layout() -> None:
     base = {"dataset": {"name": "a"}, "source": [{"name": "a", "files": ["a"]}], "export": {"packing": True}}
-    with pytest.raises(ValidationError, match=r'packing is for layout "causal", and .* is "pair"'):
+    with pytest.raises(ValidationError, match=r'\[export\] packing is for layout "causal", and .* is "pair"'):
         Config.model_validate(base)
     assert Config.model_validate(base | {"tokenize": {"layout": "causal"}}).export.packing
