@@ -22,11 +22,9 @@ ROWS = [
 ]
 
 
-def built(
-    folder: Path, tokenizer: str, layout: dict[str, Any], rows: list[dict[str, str]] = ROWS, **export: Any
-) -> Path:
+def built(folder: Path, tokenizer: str, layout: dict[str, Any], **export: Any) -> Path:
     raw = folder / "a.jsonl"
-    raw.write_text("\n".join(map(json.dumps, rows)))
+    raw.write_text("\n".join(map(json.dumps, ROWS)))
     config = {
         "dataset": {"name": "x"},
         "source": [{"name": "x", "files": ["x"]}],
@@ -72,7 +70,7 @@ def test_packs(tmp_path: Path) -> None:
         ({"layout": "fields"}, ["a.jsonl:1, instruction", "a.jsonl:1, input", "a.jsonl:1, output"], ""),
         ({"layout": "classification", "labels": ["안녕", "서울"]}, ["a.jsonl:1, label 1"], ""),
         ({"layout": "seq2seq"}, ["a.jsonl:1, input_ids", "a.jsonl:1, labels"], "[[CLS]·서·울·[SEP]]"),
-        ({"layout": "qa"}, ["a.jsonl:1, window 0: answer at 7 to 8"], "·[서·울]·은·"),
+        ({"layout": "qa"}, ["a.jsonl:1, window 0: answer at 9 to 10"], "·[서·울]·은·"),
     ],
 )
 def test_layouts_of_kobert(tmp_path: Path, layout: dict[str, Any], titles: list[str], marked: str) -> None:
@@ -125,8 +123,7 @@ def test_characters_of_several_tokens_come_out_whole() -> None:
     pieces = list(pieces_of(Shown("", ids, [GIVEN] * len(ids)), tokenizer))
     assert "".join(piece.text for piece in pieces) == "뷁🙂<|im_end|>\ufffd\n끝"
     assert [piece.text for piece in pieces if piece.special] == ["<|im_end|>"]
-    assert pieces[0].text == "뷁"
-    assert in_brackets(pieces).endswith("<|im_end|>·\ufffd·⏎\n끝")
+    assert in_brackets(pieces) == "뷁·🙂·<|im_end|>·\ufffd⏎\n끝"
 
 
 def test_colours() -> None:
