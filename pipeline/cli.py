@@ -480,6 +480,8 @@ def push(
     result = publish(folder, repo, options)
     for warning in result.warnings:
         click.echo(visible(f"warning: {warning}"), err=True)
+    if dry_run:
+        click.echo(visible(result.card))
     for file in result.files:
         click.echo(visible(f"{file.change:<7} {file.bytes:>13,}  {file.path}"))
     done = "would be sent" if dry_run else "sent" if result.committed else "unchanged: the repository holds these bytes"

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.card import card
+from pipeline.card import Shape, card
 from pipeline.files import BATCH_ROWS, files_of, rechunk, sync
 from pipeline.folders import whole_folder
 from pipeline.json_lines import json_lines
@@ -25,7 +25,7 @@ from pipeline.packing import PACKED, pack_rows
 from pipeline.split import SPLITS
 from pipeline.windows import one_a_row
 from schemas.columns import INGESTED, MARKS, STAGES
-from schemas.manifest import Counts, File, Manifest, Packing, Rejected, Tokens
+from schemas.manifest import Counts, File, Manifest, Packing, Rejected, Tokens, config_name
 from schemas.options import ExportOptions
 
 #: Columns of no use in a kept row: it has no marks and no unread text, and stands in the files of its split.
@@ -35,6 +35,8 @@ OF_REJECTS = (*INGESTED.names, "duplicate_of")
 #: Columns that the manifest counts.
 COUNTED = ["source", "split", "fixes", "flags", "n_tokens", "truncated", "n_unk", "reject_stage", "reject_reason"]
 ROW_GROUP = 8 * BATCH_ROWS
+#: Bytes at which a shard of Arrow is full; as Parquet it is smaller. What `datasets` takes for a shard of the Hub.
+SHARD_BYTES = 500_000_000
 
 
 def export(tables: Iterable[pa.Table], folder: Path, options: ExportOptions, about: dict[str, Any]) -> Manifest:
@@ -43,7 +45,7 @@ def export(tables: Iterable[pa.Table], folder: Path, options: ExportOptions, abo
     `tables`: all rows of all sources in order, deduplicated, with the column `split` (`pipeline.split`), which is null
     in rejected rows. `about`: what the manifest says of how they came about
     (its fields dataset, sources, tokenizer, options, versions, raw).
-    Written: `<split>/*.arrow` (for `datasets.load_from_disk`), `data/*.parquet` (for `load_dataset`),
+    Written: `<split>/*.arrow` (for `datasets.load_from_disk`), `<layout>/*.parquet` (for `load_dataset`),
     `jsonl/*.jsonl` (texts without ids), `rejects.jsonl`, `README.md`, `manifest.json`.
 
     Raises ValueError if the rows do not add up: what came in must have been kept or rejected.
@@ -72,15 +74,16 @@ def _fill(fresh: Path, tables: Iterable[pa.Table], options: ExportOptions, about
         packing = _pack(fresh, written, options, about["options"]["tokenize"]["max_length"])
         columns = {field.name: str(field.type) for field in PACKED}
     examples = {name: sum(map(len, _rows_of_split(fresh / name))) for name in written}
-    _write_formats(fresh, written, options)
+    shape = _shape(fresh, written)
+    _write_formats(fresh, written, config_name(about["options"]), options)
     files = describe_folder(fresh)
     if "arrow" in options.formats:
         _describe_splits(fresh, written, files)
     counts, tokens = tally.counts(), tally.tokens()
     manifest = Manifest(
-        **about, counts=counts, tokens=tokens, examples=examples, packing=packing, columns=columns, files={}
+        **about, counts=counts, tokens=tokens, examples=examples, packing=packing, columns=columns, files=files
     )
-    (fresh / "README.md").write_text(card(manifest, options), encoding="utf-8")
+    (fresh / "README.md").write_text(card(manifest, options, shape), encoding="utf-8")
     manifest.files = describe_folder(fresh, files)
     text = orjson.dumps(manifest.model_dump(mode="json"), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
     (fresh / "manifest.json").write_bytes(text)
@@ -89,20 +92,25 @@ def _fill(fresh: Path, tables: Iterable[pa.Table], options: ExportOptions, about
 
 
 class Shards:
-    """The rows of one split as Arrow stream files of at most `rows` rows: data-00000.arrow, data-00001.arrow, …"""
+    """The rows of one split as Arrow stream files: data-00000.arrow, data-00001.arrow, …
+
+    A file ends at `rows` rows, or after the batch with which it has grown to SHARD_BYTES.
+    """
 
     def __init__(self, folder: Path, rows: int) -> None:
         self.folder, self.rows = folder, rows
         self.count = 0
         self.room = 0
         self.writer: Any = None
+        self.sink: Any = None
 
     def write(self, table: pa.Table) -> None:
         while len(table):
-            if self.room == 0:
+            if self.room == 0 or self.sink.tell() >= SHARD_BYTES:
                 self.close()
                 self.folder.mkdir(exist_ok=True)
-                self.writer = pa.ipc.new_stream(self.folder / f"data-{self.count:05}.arrow", table.schema)
+                self.sink = pa.OSFile(str(self.folder / f"data-{self.count:05}.arrow"), "wb")
+                self.writer = pa.ipc.new_stream(self.sink, table.schema)
                 self.count, self.room = self.count + 1, self.rows
             part, table = table.slice(0, self.room), table.slice(self.room)
             self.writer.write_table(part.combine_chunks())
@@ -112,8 +120,16 @@ class Shards:
         """Close the open file; gives the number of files."""
         if self.writer is not None:
             self.writer.close()
+            self.sink.close()
             self.writer = None
         return self.count
+
+
+def _shape(folder: Path, splits: list[str]) -> Shape:
+    """What `datasets` says of a dataset, from the Arrow shards of its splits."""
+    shards = {name: sorted((folder / name).iterdir()) for name in splits}
+    schema = next(_stream(shards[splits[0]][0])).schema if splits else pa.schema([])
+    return Shape(schema, {name: sum(shard.stat().st_size for shard in parts) for name, parts in shards.items()})
 
 
 def _pack(folder: Path, splits: list[str], options: ExportOptions, capacity: int) -> Packing:
@@ -135,7 +151,7 @@ def _pack(folder: Path, splits: list[str], options: ExportOptions, capacity: int
     return Packing(length=capacity, packs=packs, fill=round(tokens / (packs * capacity), 4) if packs else 0.0)
 
 
-def _write_formats(folder: Path, splits: list[str], options: ExportOptions) -> None:
+def _write_formats(folder: Path, splits: list[str], config: str, options: ExportOptions) -> None:
     """From the Arrow shards of every split, the other formats; shards are named `<n>-of-<count>`, as on the Hub."""
     jobs = []
     for name in splits:
@@ -144,7 +160,7 @@ def _write_formats(folder: Path, splits: list[str], options: ExportOptions) -> N
             part = f"{number:05}-of-{len(shards):05}"
             whole = shard.rename(shard.with_name(f"data-{part}.arrow"))
             if "parquet" in options.formats:
-                jobs.append((_write_parquet, whole, folder / "data" / f"{name}-{part}.parquet"))
+                jobs.append((_write_parquet, whole, folder / config / f"{name}-{part}.parquet"))
             if "jsonl" in options.formats and not options.packing:
                 jobs.append((_write_json_lines, whole, folder / "jsonl" / f"{name}-{part}.jsonl"))
     for _, _, target in jobs:

@@ -1,5 +1,8 @@
 """Push: an exported folder becomes one commit of a dataset repository on the Hugging Face Hub, or nothing changes.
 
+A repository holds one config for each layout, all of whose files stand below the folder of its name. Another layout of
+the same data joins those that are there, and the repository's own card is made of theirs.
+
 Everything that can be refused is refused before the first request that writes. The files travel next, to where no
 reader sees them, and one commit makes them the dataset. What was sent before an interruption is not sent again.
 """
@@ -8,15 +11,17 @@ import contextlib
 import hashlib
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import ValidationError
 
+from pipeline.card import merge
 from pipeline.secret import without_token
-from schemas.manifest import Manifest
+from schemas.manifest import Manifest, config_name
 from schemas.options import Source
 from schemas.push import PushedFile, PushOptions, PushResult
 
@@ -44,10 +49,10 @@ Reason = Literal[
     "hub-error",
 ]
 
-#: Files of an export by format, as paths in the folder and in the repository.
+#: Files of an export by format, as paths below the config's folder in the repository.
 CARD = r"README\.md|manifest\.json"
 FORMATS = {
-    "parquet": r"data/.+\.parquet",
+    "parquet": r"[^/]+\.parquet",
     "jsonl": r"jsonl/.+\.jsonl",
     "arrow": r"dataset_dict\.json|[^/]+/(data-[^/]+\.arrow|state\.json|dataset_info\.json)",
     "rejects": r"rejects\.jsonl",
@@ -78,10 +83,10 @@ class PushError(Exception):
 
 @dataclass(frozen=True)
 class Local:
-    """A file to publish. `path`: in the repository."""
+    """A file to publish. `path`: in the repository. `content`: where it lies, or what it holds."""
 
     path: str
-    file: Path
+    content: Path | bytes
     bytes: int
     sha256: str
 
@@ -110,10 +115,15 @@ def push(folder: Path, repo_id: str, options: PushOptions = PushOptions()) -> Pu
     Raises PushError, whose `reason` names why and whose message says what to do.
     """
     manifest = read_manifest(folder)
-    paths = select(manifest, options)
+    config = config_name(manifest.options)
+    paths = select(manifest, config, options)
     warnings = refuse_unpublishable(manifest, options)
-    files = [measure(folder, path) for path in paths]
-    warnings += refuse_changed(files, manifest)
+    digests = {path: measure(folder, path) for path in paths}
+    warnings += refuse_changed(digests, manifest)
+    files = [
+        Local(f"{config}/{inside}", folder / path, (folder / path).stat().st_size, digests[path])
+        for path, inside in paths.items()
+    ]
 
     from huggingface_hub import HfApi
 
@@ -126,7 +136,7 @@ def push(folder: Path, repo_id: str, options: PushOptions = PushOptions()) -> Pu
     except Exception as error:
         refused = explain(error, repo_id, options)
     if options.dry_run and refused.reason in ("not-logged-in", "offline", "connection-lost"):
-        return unseen(api, repo_id, files, options, [*warnings, f"Not compared with the Hub: {refused}"])
+        return unseen(api, repo_id, files, config, options, [*warnings, f"Not compared with the Hub: {refused}"])
     # Raised outside of the handler, so that nothing is chained to it: the requests that errors hold carry the token.
     raise refused
 
@@ -137,30 +147,38 @@ def push(folder: Path, repo_id: str, options: PushOptions = PushOptions()) -> Pu
 def read_manifest(folder: Path) -> Manifest:
     path = folder / "manifest.json"
     try:
-        return Manifest.model_validate_json(path.read_bytes())
+        manifest = Manifest.model_validate_json(path.read_bytes())
+        config_name(manifest.options)
+        return manifest
     except OSError as error:
         found = f"{folder} holds no manifest.json that can be read ({error.strerror}): it is no finished export."
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the file"
         found = f"{path} is no manifest that this version understands: {where}: {first['msg']}."
+    except KeyError as error:
+        found = f"{path} is no manifest that this version understands: options: {error} is missing."
     raise PushError("not-an-export", found, "Build the dataset (make processed) and push the folder that it names.")
 
 
-def select(manifest: Manifest, options: PushOptions) -> list[str]:
-    """The paths to publish, sorted: card, manifest, Parquet, and what the options add."""
+def select(manifest: Manifest, config: str, options: PushOptions) -> dict[str, str]:
+    """The files to publish: card, manifest, Parquet, and what the options add.
+
+    Of each the path in the export's folder, sorted, and that below the config's folder in the repository: the Parquet
+    files stand in a folder of the config's name already.
+    """
     wanted = [CARD, *(FORMATS[name] for name in ("parquet", *options.also))]
     if options.rejects:
         wanted.append(FORMATS["rejects"])
-    have = sorted({*manifest.files, "manifest.json"})
+    have = {path: path.removeprefix(f"{config}/") for path in sorted({*manifest.files, "manifest.json"})}
     for name in ("parquet", *options.also):
-        if not any(re.fullmatch(FORMATS[name], path) for path in have):
+        if not any(re.fullmatch(FORMATS[name], inside) for inside in have.values()):
             raise PushError(
                 "not-an-export",
                 f"The export holds no {name} files.",
                 f'Add "{name}" to formats under [export] in pipeline.toml and build again.',
             )
-    return [path for path in have if re.fullmatch("|".join(wanted), path)]
+    return {path: inside for path, inside in have.items() if re.fullmatch("|".join(wanted), inside)}
 
 
 def refuse_unpublishable(manifest: Manifest, options: PushOptions) -> list[str]:
@@ -203,12 +221,11 @@ def spelled(source: Source) -> str:
     return re.sub(r"[\s_-]+", "-", source.license.strip().lower())
 
 
-def measure(folder: Path, path: str) -> Local:
+def measure(folder: Path, path: str) -> str:
+    """sha256 of a file."""
     try:
         with (folder / path).open("rb") as file:
-            return Local(
-                path, folder / path, (folder / path).stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()
-            )
+            return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise PushError(
             "changed-since-export",
@@ -217,10 +234,10 @@ def measure(folder: Path, path: str) -> Local:
         ) from None
 
 
-def refuse_changed(files: Iterable[Local], manifest: Manifest) -> list[str]:
+def refuse_changed(digests: Mapping[str, str], manifest: Manifest) -> list[str]:
     """Raises where a file is not the one that the manifest describes. A card edited by hand is welcome: a warning."""
     changed = [
-        file.path for file in files if file.path in manifest.files and file.sha256 != manifest.files[file.path].sha256
+        path for path, digest in digests.items() if path in manifest.files and digest != manifest.files[path].sha256
     ]
     if data := [path for path in changed if path != "README.md"]:
         raise PushError(
@@ -250,7 +267,9 @@ def publish(
         )
     if before.private and not options.private:
         warnings = [*warnings, f"{repo_id} is private and stays so: make it public in its settings on the Hub."]
-    compared = compare(files, before.files)
+    config = config_name(manifest.options)
+    files = [root_card(files, config, cards_of_others(api, repo_id, before, config)), *files]
+    compared = compare(files, before.files, config)
     changed = any(file.change != "same" for file in compared)
     tagged = before.tags.get(options.tag) if options.tag else None
     if tagged is not None and (changed or tagged != before.head):
@@ -266,6 +285,7 @@ def publish(
         private=options.private if before.private is None else before.private,
         created=before.head is None,
         files=tuple(compared),
+        card=text_of(files[0].content, config),
         warnings=tuple(warnings),
     )
     if options.dry_run:
@@ -273,7 +293,7 @@ def publish(
     commit, pr_url, committed = before.head, None, False
     if not changed:
         make_branch(api, repo_id, before, options)
-    elif options.create_pr and before.head and (pull := same_pull_request(api, repo_id, owner, files)):
+    elif options.create_pr and before.head and (pull := same_pull_request(api, repo_id, owner, files, config)):
         commit, pr_url = pull
     else:
         sent = send(
@@ -285,15 +305,55 @@ def publish(
     return result.model_copy(update={"commit": commit, "committed": committed, "pr_url": pr_url, "tag": tag})
 
 
-def unseen(api: "HfApi", repo_id: str, files: list[Local], options: PushOptions, warnings: list[str]) -> PushResult:
+def cards_of_others(api: "HfApi", repo_id: str, before: Remote, config: str) -> dict[str, str]:
+    """The cards of the other configs that the repository holds."""
+    others = [
+        path.removesuffix("/README.md")
+        for path in before.files
+        if re.fullmatch(r"[^/]+/README\.md", path) and f"{path.removesuffix('README.md')}manifest.json" in before.files
+    ]
+
+    def read(name: str) -> str:
+        path = api.hf_hub_download(repo_id, f"{name}/README.md", repo_type="dataset", revision=before.head)
+        return text_of(Path(path), name)
+
+    return {name: patiently(partial(read, name)) for name in others if name != config}
+
+
+def root_card(files: Iterable[Local], config: str, others: Mapping[str, str]) -> Local:
+    """README.md of the repository, which the Hub shows and `load_dataset` reads: the cards of all configs."""
+    own = next(text_of(file.content, config) for file in files if file.path == f"{config}/README.md")
+    try:
+        data = merge({config: own, **others}).encode()
+    except ValueError as error:
+        found = f"The cards of the configs cannot be joined: {error}."
+        raise PushError("invalid-card", found, "Correct its YAML header, and push again.") from None
+    return Local("README.md", data, len(data), hashlib.sha256(data).hexdigest())
+
+
+def text_of(card: Path | bytes, config: str) -> str:
+    """A card's text as its author left it, line ends too."""
+    data = card if isinstance(card, bytes) else card.read_bytes()
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        found = f"The card of the config {config} is not UTF-8 ({error.reason} at byte {error.start})."
+        raise PushError("invalid-card", found, "Save README.md as UTF-8, and push again.") from None
+
+
+def unseen(
+    api: "HfApi", repo_id: str, files: list[Local], config: str, options: PushOptions, warnings: list[str]
+) -> PushResult:
     """What a dry run can say without a look at the repository."""
+    files = [root_card(files, config, {}), *files]
     return PushResult(
         repo_id=repo_id,
         url=page(api, repo_id),
         revision=options.revision,
         private=options.private,
         created=False,
-        files=tuple(compare(files, {})),
+        files=tuple(compare(files, {}, config)),
+        card=text_of(files[0].content, config),
         warnings=tuple(warnings),
     )
 
@@ -316,7 +376,7 @@ def send(
 
     if before.head is None:
         patiently(lambda: api.create_repo(repo_id, private=options.private, repo_type="dataset"))
-    local = {file.path: file.file for file in files}
+    local = {file.path: file.content for file in files}
     additions = [
         CommitOperationAdd(each.path, local[each.path]) for each in compared if each.change in ("add", "update")
     ]
@@ -391,33 +451,41 @@ def tree(api: "HfApi", repo_id: str, revision: str) -> dict[str, "RepoFile"]:
     return {entry.path: entry for entry in entries if isinstance(entry, RepoFile)}
 
 
-def compare(files: Iterable[Local], there: dict[str, "RepoFile"]) -> list[PushedFile]:
-    """What becomes of each file. Files of an export that are not among these are deleted: a shard that stayed behind
-    would be loaded with the new ones. Files of any other name are not ours to touch."""
+def compare(files: Iterable[Local], there: dict[str, "RepoFile"], config: str) -> list[PushedFile]:
+    """What becomes of each file. Files of the config that are not among these are deleted: a shard that stayed behind
+    would be loaded with the new ones. Files of other configs, or of any other name, are not ours to touch."""
     compared = []
     for file in files:
         change: Literal["add", "update", "same"] = "add"
         if file.path in there:
             change = "same" if is_same(file, there[file.path]) else "update"
         compared.append(PushedFile(path=file.path, bytes=file.bytes, change=change))
-    ours, kept = "|".join(FORMATS.values()), {file.path for file in compared}
-    stale = sorted(path for path in there if path not in kept and re.fullmatch(ours, path))
+    kept = {file.path for file in compared}
+    stale = sorted(path for path in there if path not in kept and belongs(path, config))
     return compared + [PushedFile(path=path, bytes=there[path].size, change="delete") for path in stale]
+
+
+def belongs(path: str, config: str) -> bool:
+    """Whether a push of this config may have put the file there."""
+    inside = path.removeprefix(f"{config}/")
+    return inside != path and any(re.fullmatch(ours, inside) for ours in (CARD, *FORMATS.values()))
 
 
 def is_same(file: Local, there: "RepoFile") -> bool:
     if file.bytes != there.size:
         return False
-    return file.sha256 == there.lfs.sha256 if there.lfs else git_oid(file.file) == there.blob_id
+    return file.sha256 == there.lfs.sha256 if there.lfs else git_oid(file.content) == there.blob_id
 
 
-def git_oid(path: Path) -> str:
+def git_oid(content: Path | bytes) -> str:
     """The id under which git stores a small file."""
-    data = path.read_bytes()
+    data = content if isinstance(content, bytes) else content.read_bytes()
     return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
 
 
-def same_pull_request(api: "HfApi", repo_id: str, author: str, files: list[Local]) -> tuple[str, str] | None:
+def same_pull_request(
+    api: "HfApi", repo_id: str, author: str, files: list[Local], config: str
+) -> tuple[str, str] | None:
     """Commit and address of an open pull request of ours that proposes exactly this, if there is one."""
 
     def ours() -> list["Discussion"]:
@@ -433,7 +501,7 @@ def same_pull_request(api: "HfApi", repo_id: str, author: str, files: list[Local
     commits = {ref.ref: ref.target_commit for ref in patiently(refs).pull_requests or ()}
     for pull in patiently(ours):
         commit = commits.get(pull.git_reference or "")
-        if commit and all(file.change == "same" for file in compare(files, tree(api, repo_id, commit))):
+        if commit and all(file.change == "same" for file in compare(files, tree(api, repo_id, commit), config)):
             return commit, pull.url
     return None
 

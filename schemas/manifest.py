@@ -66,6 +66,14 @@ class Tokens(Part):
     cut_rows: int
 
 
+def config_name(options: dict[str, Any]) -> str:
+    """What the dataset is called beside its siblings, in `load_dataset(repository, config)`: its layout.
+
+    `options`: those of every stage, as in the manifest.
+    """
+    return str(options["tokenize"]["layout"])
+
+
 class Packing(Part):
     """Packed rows: how many tokens one can hold, how many there are, and which share of their room is filled."""
 

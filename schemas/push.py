@@ -73,6 +73,8 @@ class PushResult(BaseModel):
     created: bool
     #: Every file that is published, and those of an earlier push that this one deletes.
     files: tuple[PushedFile, ...]
+    #: The repository's own card, README.md: that of the layout pushed, or of all layouts that the repository holds.
+    card: str
     #: The commit that holds these files: the new one, or the one that held them already. None in a dry run.
     commit: str | None = None
     #: Whether that commit is new. False means that the repository held the same bytes.

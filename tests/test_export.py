@@ -1,6 +1,8 @@
 """export: conservation is checked, splits are whole, formats are chosen, nothing old or half-written stays."""
 
 import json
+import re
+from importlib import import_module
 from pathlib import Path
 
 import pyarrow as pa
@@ -51,7 +53,7 @@ def test_every_row_is_in_one_place(
     assert sorted(json.loads(line)["origin"] for line in lines) == sorted(
         f"file.jsonl:{number}" for number in range(1, len(records) + 1)
     )
-    parquet = [row for path in sorted(folder.glob("data/*.parquet")) for row in pq.read_table(path).to_pylist()]
+    parquet = [row for path in sorted(folder.glob("pair/*.parquet")) for row in pq.read_table(path).to_pylist()]
     assert len(parquet) == manifest.counts.kept
     assert manifest == Manifest.model_validate_json((folder / "manifest.json").read_bytes())
 
@@ -103,10 +105,21 @@ def test_a_new_export_takes_the_place_of_the_old(tmp_path: Path) -> None:
     assert on_disk == {*manifest["files"], "manifest.json", "메모.txt"}
 
 
+def test_a_shard_ends_when_it_is_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = finished([RECORD | {"instruction": f"{number}번을 외쳐 줘."} for number in range(10)])
+    module = import_module("pipeline.export")
+    monkeypatch.setattr(module, "SHARD_BYTES", 1)
+    monkeypatch.setattr(module, "rechunk", lambda tables, *_: tables)
+    parts = [table.slice(start, 4) for start in range(0, len(table), 4)]
+    export(parts, tmp_path / "표본", ExportOptions(formats=("parquet",), validation=0), ABOUT)
+    shards = sorted((tmp_path / "표본").glob("pair/*.parquet"))
+    assert [pq.read_metadata(shard).num_rows for shard in shards] == [4, 4, 2]
+
+
 def test_text_of_a_source_cannot_become_markup(tmp_path: Path) -> None:
     about = ABOUT | {"dataset": {"name": "표본", "description": "<script>|x|</script> [링크](a)"}}
     export([finished([RECORD])], tmp_path / "표본", ExportOptions(), about)
-    card = (tmp_path / "표본" / "README.md").read_text()
+    card = re.sub("\n```.*?\n```", "", (tmp_path / "표본" / "README.md").read_text(), flags=re.DOTALL)
     assert "<script>" not in card
     assert r"\|x\|" in card
     assert r"\[링크\]" in card

@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from pydantic import ValidationError
 
 from pipeline.hub import FORBIDS, PushError, push
@@ -30,21 +31,26 @@ pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=<...>' to upload ra
 
 REPO = "tester/ko-sample"
 KEY = f"datasets/{REPO}"
-PUBLISHED = [
-    "README.md",
-    "data/train-00000-of-00001.parquet",
-    "data/validation-00000-of-00001.parquet",
-    "manifest.json",
-]
+#: What is published: path in the repository, and in the export's folder.
+PUBLISHED = {
+    "README.md": "README.md",
+    "pair/README.md": "README.md",
+    "pair/manifest.json": "manifest.json",
+    "pair/train-00000-of-00001.parquet": "pair/train-00000-of-00001.parquet",
+    "pair/validation-00000-of-00001.parquet": "pair/validation-00000-of-00001.parquet",
+}
+TRAIN, VALIDATION = list(PUBLISHED)[3:]
 CARD = """---
-language: ko
+language:
+- ko
+license: cc0-1.0
 configs:
-- config_name: default
+- config_name: pair
   data_files:
   - split: train
-    path: data/train-*.parquet
+    path: pair/train-*.parquet
   - split: validation
-    path: data/validation-*.parquet
+    path: pair/validation-*.parquet
 ---
 # 작은 예제
 """
@@ -62,7 +68,9 @@ def rows(*instructions: str) -> pa.Table:
     )
 
 
-def write_manifest(folder: Path, tokenizer: dict[str, Any] | None = None, **licenses: str) -> None:
+def write_manifest(
+    folder: Path, tokenizer: dict[str, Any] | None = None, layout: str = "pair", **licenses: str
+) -> None:
     """manifest.json for what lies in the folder."""
     files = {
         path.relative_to(folder).as_posix(): File(
@@ -76,7 +84,7 @@ def write_manifest(folder: Path, tokenizer: dict[str, Any] | None = None, **lice
         dataset=Dataset(name="ko-sample"),
         sources=[Source(name=name, files=("sample/*.jsonl",), license=text) for name, text in sources.items()],
         tokenizer=tokenizer or {"name": "skt/kobert-base-v1", "kind": "kobert"},
-        options={},
+        options={"tokenize": {"layout": layout}},
         versions={},
         raw={},
         counts=Counts(
@@ -106,8 +114,8 @@ def folder(tmp_path: Path) -> Path:
     folder = tmp_path / "processed" / "ko-sample"
     put(folder, "README.md", CARD.encode())
     for split, table in (("train", rows("한글의 날은?", "김치란?")), ("validation", rows("서울은 어디?"))):
-        put(folder, f"data/{split}-00000-of-00001.parquet", b"")
-        pq.write_table(table, folder / f"data/{split}-00000-of-00001.parquet")
+        put(folder, f"pair/{split}-00000-of-00001.parquet", b"")
+        pq.write_table(table, folder / f"pair/{split}-00000-of-00001.parquet")
         put(folder, f"jsonl/{split}.jsonl", '{"instruction": "한글의 날은?"}\n'.encode())
         put(folder, f"{split}/data-00000-of-00001.arrow", b"arrow")
         put(folder, f"{split}/state.json", b"{}")
@@ -157,15 +165,15 @@ def test_one_commit_holds_card_manifest_and_parquet(hub: Hub, folder: Path) -> N
     repo = hub.repos[KEY]
     assert repo.private
     assert len(repo.commits) == 2  # the Hub's own first one, and this
-    assert sorted(set(repo.files) - {".gitattributes"}) == PUBLISHED
-    assert all(repo.files[path] == (folder / path).read_bytes() for path in PUBLISHED)
+    assert set(repo.files) - {".gitattributes"} == set(PUBLISHED)
+    assert all(repo.files[there] == (folder / here).read_bytes() for there, here in PUBLISHED.items())
     assert result.commit == repo.head.oid
     assert repo.head.title == "Publish ko-sample"
     assert result.committed
     assert result.created
     assert result.private
     assert result.url == f"{hub.endpoint}/{KEY}"
-    assert result.bytes == result.bytes_to_send == sum((folder / path).stat().st_size for path in PUBLISHED)
+    assert result.bytes == result.bytes_to_send == sum((folder / path).stat().st_size for path in PUBLISHED.values())
 
 
 def test_the_same_bytes_make_no_commit(hub: Hub, folder: Path) -> None:
@@ -187,22 +195,23 @@ def test_only_what_changed_is_sent_and_stale_shards_go(hub: Hub, folder: Path) -
         "by hand",
         {**hub.repos[KEY].head.files, "LICENSE": hub_server.Blob(b"CC0", False)},
     )
-    (folder / "data/train-00000-of-00001.parquet").unlink()
-    pq.write_table(rows("한글의 날은?"), folder / "data/train-00000-of-00002.parquet")
-    pq.write_table(rows("김치란?"), folder / "data/train-00001-of-00002.parquet")
+    (folder / TRAIN).unlink()
+    pq.write_table(rows("한글의 날은?"), folder / "pair/train-00000-of-00002.parquet")
+    pq.write_table(rows("김치란?"), folder / "pair/train-00001-of-00002.parquet")
     write_manifest(folder)
     result = push(folder, REPO)
     changes = {file.path: file.change for file in result.files}
     assert changes == {
         "README.md": "same",
-        "data/train-00000-of-00001.parquet": "delete",
-        "data/train-00000-of-00002.parquet": "add",
-        "data/train-00001-of-00002.parquet": "add",
-        "data/validation-00000-of-00001.parquet": "same",
-        "jsonl/train.jsonl": "delete",
-        "jsonl/validation.jsonl": "delete",
-        "manifest.json": "update",
-        "rejects.jsonl": "delete",
+        "pair/README.md": "same",
+        "pair/manifest.json": "update",
+        "pair/train-00000-of-00001.parquet": "delete",
+        "pair/train-00000-of-00002.parquet": "add",
+        "pair/train-00001-of-00002.parquet": "add",
+        "pair/validation-00000-of-00001.parquet": "same",
+        "pair/jsonl/train.jsonl": "delete",
+        "pair/jsonl/validation.jsonl": "delete",
+        "pair/rejects.jsonl": "delete",
     }
     assert set(hub.repos[KEY].files) == {".gitattributes", "LICENSE"} | {
         path for path, change in changes.items() if change != "delete"
@@ -213,7 +222,8 @@ def test_only_what_changed_is_sent_and_stale_shards_go(hub: Hub, folder: Path) -
 def test_other_formats_and_rejects_go_when_asked(hub: Hub, folder: Path) -> None:
     push(folder, REPO, PushOptions(also=("jsonl", "arrow"), rejects=True))
     everything = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    assert set(hub.repos[KEY].files) == everything | {".gitattributes"}
+    below = {path if path.startswith("pair/") else f"pair/{path}" for path in everything}
+    assert set(hub.repos[KEY].files) == below | {"README.md", ".gitattributes"}
 
 
 def test_a_name_alone_is_below_the_account(hub: Hub, folder: Path) -> None:
@@ -308,6 +318,88 @@ def test_the_command(hub: Hub, folder: Path, tmp_path: Path) -> None:
     assert not re.search(r"hf_\w{8}", done.stdout + done.stderr + refused.stdout + refused.stderr)
 
 
+# Several layouts in one repository.
+
+
+@pytest.fixture
+def fields(tmp_path: Path, folder: Path) -> Path:
+    """The same dataset in another layout."""
+    other = tmp_path / "processed" / "ko-sample-fields"
+    put(other, "README.md", CARD.replace("pair", "fields").replace("cc0-1.0", "cc-by-4.0").encode())
+    for split in ("train", "validation"):
+        put(other, f"fields/{split}-00000-of-00001.parquet", b"")
+        table = rows(f"{split}의 지시").rename_columns(["instruction", "output", "instruction_ids", "output_ids"])
+        pq.write_table(table, other / f"fields/{split}-00000-of-00001.parquet")
+    write_manifest(other, layout="fields")
+    return other
+
+
+def test_another_layout_joins_as_another_config(hub: Hub, folder: Path, fields: Path, tmp_path: Path) -> None:
+    push(folder, REPO)
+    first = hub.repos[KEY].files
+    result = push(fields, REPO)
+    both = hub.repos[KEY].files
+    assert {path: both[path] for path in PUBLISHED if path != "README.md"} == {
+        path: first[path] for path in PUBLISHED if path != "README.md"
+    }
+    assert {file.change for file in result.files} == {"update", "add"}
+    card = both["README.md"].decode()
+    assert result.card == card
+    header = yaml.safe_load(card.split("---\n")[1])
+    assert [config["config_name"] for config in header["configs"]] == ["fields", "pair"]
+    assert header["language"] == ["ko"]
+    assert header["license"] == "other"
+    assert card.count("# 작은 예제") == 2
+    script = f"""
+from datasets import load_dataset
+assert load_dataset({REPO!r}, "pair", split="train")["instruction"][:] == ["한글의 날은?", "김치란?"]
+fields = load_dataset({REPO!r}, "fields", split="validation")
+assert fields["instruction"][:] == ["validation의 지시"]
+assert "instruction_ids" in fields.column_names
+try:
+    load_dataset({REPO!r})
+except ValueError as error:
+    assert "fields" in str(error)
+else:
+    raise AssertionError("one of two configs was taken unasked")
+"""
+    environment = os.environ | hub_server.environment(hub, tmp_path / "reader")
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_configs_come_in_any_order_and_again(hub: Hub, folder: Path, fields: Path) -> None:
+    push(folder, REPO)
+    head = push(fields, REPO).commit
+    assert [push(each, REPO).commit for each in (folder, fields)] == [head, head]
+    push(fields, "tester/other-order")
+    push(folder, "tester/other-order")
+    assert hub.repos["datasets/tester/other-order"].files == hub.repos[KEY].files
+
+
+def test_only_files_of_the_pushed_config_go(hub: Hub, folder: Path, fields: Path) -> None:
+    push(folder, REPO)
+    push(fields, REPO, PushOptions(rejects=False))
+    (folder / TRAIN).rename(folder / "pair/train-00000-of-00002.parquet")
+    write_manifest(folder)
+    gone = [file.path for file in push(folder, REPO).files if file.change == "delete"]
+    assert gone == [TRAIN]
+    assert sum(path.startswith("fields/") for path in hub.repos[KEY].files) == 4
+
+
+@pytest.mark.parametrize("data", [b"# no header\n", b"---\nlicense: [cc0\n---\n", CARD.encode("cp949")])
+def test_cards_that_cannot_be_joined(hub: Hub, folder: Path, fields: Path, data: bytes) -> None:
+    push(folder, REPO)
+    head = hub.repos[KEY].head
+    put(fields, "README.md", data)
+    error = refused(lambda: push(fields, REPO))
+    assert error.reason == "invalid-card"
+    assert "config fields" in str(error)
+    assert hub.repos[KEY].head is head
+
+
 # A dry run.
 
 
@@ -315,19 +407,20 @@ def test_a_dry_run_only_reads(hub: Hub, folder: Path) -> None:
     dry = push(folder, REPO, PushOptions(dry_run=True, tag="v1"))
     assert hub.repos == {}
     assert [(file.path, file.change) for file in dry.files] == [(path, "add") for path in PUBLISHED]
+    assert dry.card == CARD
     assert (dry.commit, dry.committed, dry.created) == (None, False, True)
     push(folder, REPO)
     put(folder, "README.md", CARD.encode() + "둘째 판\n".encode())
     hub.requests.clear()
     dry = push(folder, REPO, PushOptions(dry_run=True))
-    assert {file.path for file in dry.files if file.change == "update"} == {"README.md"}
+    assert {file.path for file in dry.files if file.change == "update"} == {"README.md", "pair/README.md"}
     assert hub.methods == {"GET"}
 
 
 def test_a_dry_run_needs_no_login(hub: Hub, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HF_TOKEN")
     dry = push(folder, REPO, PushOptions(dry_run=True))
-    assert [file.path for file in dry.files] == PUBLISHED
+    assert [file.path for file in dry.files] == list(PUBLISHED)
     assert "hf auth login" in dry.warnings[0]
 
 
@@ -397,11 +490,11 @@ def test_an_export_without_the_format(hub: Hub, folder: Path) -> None:
 
 
 def test_data_changed_after_the_export(hub: Hub, folder: Path) -> None:
-    pq.write_table(rows("바뀐 행"), folder / PUBLISHED[1])
+    pq.write_table(rows("바뀐 행"), folder / TRAIN)
     error = refused(lambda: push(folder, REPO))
     assert error.reason == "changed-since-export"
-    assert PUBLISHED[1] in str(error)
-    (folder / PUBLISHED[1]).unlink()
+    assert TRAIN in str(error)
+    (folder / TRAIN).unlink()
     assert refused(lambda: push(folder, REPO)).reason == "changed-since-export"
     assert hub.requests == []
 
@@ -541,7 +634,7 @@ def test_a_wait_that_is_too_long_is_not_waited(hub: Hub, folder: Path, waits: li
 
 def big(folder: Path) -> str:
     """A file in the export that does not fit into the buffers of a connection; gives its path."""
-    path = "data/train-00001-of-00002.parquet"
+    path = "pair/train-00001-of-00002.parquet"
     put(folder, path, bytes(range(256)) * 40_000)
     write_manifest(folder)
     return path
@@ -562,7 +655,7 @@ def test_a_line_lost_in_mid_upload_changes_nothing_and_the_next_push_goes_on(
     repo = hub.repos[KEY]
     head, refs = repo.head, dict(repo.refs)
     path = big(folder)
-    pq.write_table(rows("서울은 어디?", "부산은?"), folder / PUBLISHED[2])
+    pq.write_table(rows("서울은 어디?", "부산은?"), folder / VALIDATION)
     write_manifest(folder)
     broken = hashlib.sha256((folder / path).read_bytes()).hexdigest()
     hub.uploaded.clear()

@@ -128,7 +128,7 @@ def test_an_export_of_packs(tmp_path: Path) -> None:
     assert manifest.packing == Packing(length=96, packs=packs, fill=round(manifest.tokens.total / packs / 96, 4))
     lines = [json.loads(line) for path in folder.glob("jsonl/*") for line in lines_of(path)]
     assert {line["instruction"] for line in lines} == {row["instruction"] for row in ROWS}
-    assert sum(len(pq.read_table(path)) for path in folder.glob("data/train-*")) == manifest.examples["train"]
+    assert sum(len(pq.read_table(path)) for path in folder.glob("causal/train-*")) == manifest.examples["train"]
     assert not [path for path in folder.iterdir() if "rows" in path.name]
     assert f"Packed: 40 sequences in {packs} rows" in (folder / "README.md").read_text()
 
@@ -137,7 +137,7 @@ def test_an_export_of_packs_in_parquet_alone(tmp_path: Path) -> None:
     options = ExportOptions(formats=("parquet",), packing=True)
     manifest = exported(tmp_path / "표본", small.causal(), TokenizeOptions(layout="causal"), options)
     assert manifest.packing.packs == sum(manifest.examples.values()) < 40
-    assert {path.parent.name for path in (tmp_path / "표본").rglob("*-of-*")} == {"data"}
+    assert {path.parent.name for path in (tmp_path / "표본").rglob("*-of-*")} == {"causal"}
 
 
 def test_an_export_of_nothing_has_no_packs(tmp_path: Path) -> None:

@@ -1,0 +1,103 @@
+"""Teach a causal language model (GPT, Llama) to follow instructions.
+
+    ko-instruct run raw/sample/study.json raw/sample/everyday.jsonl --out processed/causal \\
+        --layout causal --tokenizer EleutherAI/polyglot-ko-1.3b
+    python examples/instruct_causal.py processed/causal --model EleutherAI/polyglot-ko-1.3b
+"""
+
+from typing import Any
+
+import click
+from datasets import Dataset
+from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, TrainingArguments, set_seed
+
+from pipeline.training import (
+    IGNORE,
+    LengthGroupedTrainer,
+    PaddingCollator,
+    check_packing,
+    check_tokenizer,
+    load,
+    packed_collator,
+)
+
+
+def train(dataset: str, model_name: str, out: str, push_to_hub: bool = False, **settings: Any) -> Trainer:
+    """`dataset`: a folder below processed/ or a Hub id; packed or not. `settings`: more of TrainingArguments."""
+    data = {split: load(dataset, split, "causal") for split in ("train", "validation")}
+    tokenizer = AutoTokenizer.from_pretrained(model_name)
+    check_tokenizer(data["train"], tokenizer)
+    set_seed(0)
+    model = AutoModelForCausalLM.from_pretrained(model_name)
+    pad_id = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id  # masked: any will do
+    kind: type[Trainer]
+    if "position_ids" in data["train"].column_names:  # packed: rows are full, and of one length
+        kind, collator = Trainer, packed_collator(model, pad_id)
+        check_packing(model, collator)
+    else:
+        kind, collator = LengthGroupedTrainer, PaddingCollator(pad_id)
+    arguments = TrainingArguments(
+        output_dir=out,
+        eval_strategy="epoch",
+        save_strategy="no",
+        logging_steps=1,
+        report_to="none",
+        push_to_hub=push_to_hub,
+        **settings,
+    )
+    trainer = kind(
+        model=model,
+        args=arguments,
+        train_dataset=data["train"],
+        eval_dataset=data["validation"],
+        data_collator=collator,
+        processing_class=tokenizer,
+    )
+    trainer.train()
+    trainer.save_model()
+    if push_to_hub:
+        trainer.push_to_hub()
+    return trainer
+
+
+def answer(trainer: Trainer, dataset: Dataset, row: int, max_new_tokens: int = 128) -> str:
+    """What the model says to the prompt of a row: the ids before the first one that is trained."""
+    ids, labels = dataset[row]["input_ids"], dataset[row]["labels"]
+    prompt = ids[: int((labels != IGNORE).nonzero()[0])]
+    written = trainer.model.generate(prompt[None].to(trainer.model.device), max_new_tokens=max_new_tokens)
+    return trainer.processing_class.decode(written[0, len(prompt) :], skip_special_tokens=True)
+
+
+@click.command()
+@click.argument("dataset")
+@click.option("--model", required=True, help="Hub id or folder of the model whose tokenizer made the dataset.")
+@click.option("--out", default="runs/causal", show_default=True, help="Folder for the trained model.")
+@click.option("--epochs", default=3.0, show_default=True)
+@click.option("--batch-size", default=4, show_default=True)
+@click.option("--learning-rate", default=2e-5, show_default=True)
+@click.option("--push-to-hub", is_flag=True, help="Publish the trained model.")
+def main(
+    dataset: str, model: str, out: str, epochs: float, batch_size: int, learning_rate: float, push_to_hub: bool
+) -> None:
+    """Fine-tune a causal language model on DATASET (layout causal, packed or not).
+
+    \b
+    Example: python examples/instruct_causal.py processed/causal --model EleutherAI/polyglot-ko-1.3b
+    """
+    trainer = train(
+        dataset,
+        model,
+        out,
+        push_to_hub,
+        num_train_epochs=epochs,
+        per_device_train_batch_size=batch_size,
+        learning_rate=learning_rate,
+    )
+    validation = load(dataset, "validation", "causal")
+    click.echo(validation.with_format(None)[0]["instruction"])
+    click.echo(f"  says: {answer(trainer, validation, 0)}")
+    click.echo(f"the model is in {out}")
+
+
+if __name__ == "__main__":
+    main()

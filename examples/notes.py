@@ -1,0 +1,83 @@
+"""The study notes' own way, with this project's functions: JSON, DataFrame, tokenizer, encodings, Trainer.
+
+    python examples/notes.py raw/sample/study.json
+
+The notes encoded instruction, input and output each with the tokenizer, wrapped the three in a CustomDataset, and gave
+that to a Trainer. Here the three encodings are the layout `fields`, and the CustomDataset is a `datasets.Dataset`. The
+model is KoBERT twice, as encoder and as decoder: it reads instruction and input, and learns the output.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import click
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+from datasets import Dataset
+from transformers import EncoderDecoderModel, Trainer, TrainingArguments, set_seed
+
+from pipeline import ingest, normalize, tokenize, validate
+from pipeline.load_tokenizer import load_tokenizer
+from pipeline.training import IGNORE, FieldsCollator
+from schemas.options import Source, TokenizeOptions
+
+
+def encode(path: Path, model_name: str, max_length: int = 128) -> pa.Table:
+    """A raw file as rows with their three encodings; rows that are faulty are left out, with a word about each."""
+    table = pa.concat_tables(ingest(path, path.name, Source(name="notes", files=(path.name,))))
+    tokenizer = load_tokenizer([model_name]).tokenizer
+    table = tokenize(normalize(validate(table)), tokenizer, TokenizeOptions(layout="fields", max_length=max_length))
+    frame: pd.DataFrame = table.select(["origin", "reject_stage", "reject_detail"]).to_pandas().dropna()
+    click.echo(frame.to_string(index=False) if len(frame) else "no row was left out")
+    return table.filter(pc.is_null(table["reject_stage"]))
+
+
+class Prompted(FieldsCollator):
+    """Instruction and input side by side for the encoder, output for the decoder."""
+
+    def __call__(self, rows: Any) -> dict[str, torch.Tensor]:
+        batch = super().__call__(rows)
+        return {
+            "input_ids": torch.cat([batch["instruction_ids"], batch["input_ids"]], dim=1),
+            "attention_mask": torch.cat([batch["instruction_mask"], batch["input_mask"]], dim=1),
+            "labels": batch["output_ids"].masked_fill(batch["output_mask"] == 0, IGNORE),
+        }
+
+
+def train(path: str, model_name: str, out: str, **settings: Any) -> Trainer:
+    columns = ["instruction_ids", "input_ids", "output_ids"]
+    dataset = Dataset(encode(Path(path), model_name)).with_format("torch", columns=columns)
+    set_seed(0)
+    model = EncoderDecoderModel.from_encoder_decoder_pretrained(model_name, model_name)
+    model.config.pad_token_id, model.config.decoder_start_token_id, model.config.eos_token_id = 1, 2, 3  # KoBERT's
+    arguments = TrainingArguments(
+        output_dir=out,
+        save_strategy="no",
+        logging_steps=1,
+        report_to="none",
+        remove_unused_columns=False,  # the three encodings are no arguments of the model: the collator makes them so
+        **settings,
+    )
+    trainer = Trainer(model=model, args=arguments, train_dataset=dataset, data_collator=Prompted(pad_id=1))
+    trainer.train()
+    return trainer
+
+
+@click.command()
+@click.argument("path")
+@click.option("--model", default="skt/kobert-base-v1", show_default=True, help="Hub id or folder of a KoBERT.")
+@click.option("--out", default="runs/notes", show_default=True)
+@click.option("--epochs", default=3.0, show_default=True)
+def main(path: str, model: str, out: str, epochs: float) -> None:
+    """Train KoBERT as encoder and decoder on a raw file of instructions.
+
+    \b
+    Example: python examples/notes.py raw/sample/study.json
+    """
+    train(path, model, out, num_train_epochs=epochs).save_model()
+
+
+if __name__ == "__main__":
+    main()
