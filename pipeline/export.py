@@ -4,13 +4,13 @@ The one stage that ends in files. They are made in a folder of their own, which 
 when the last of them, the manifest, is written: there is never half a dataset.
 """
 
+import contextlib
 import hashlib
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import orjson
 import pyarrow as pa
@@ -18,9 +18,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.card import card
-from pipeline.files import BATCH_ROWS, files_of, rechunk, sync
+from pipeline.files import BATCH_ROWS, HashedFile, batched, files_of, sync
 from pipeline.json_lines import json_lines
 from pipeline.split import SPLITS
+from pipeline.workers import background
 from schemas.columns import INGESTED, MARKS, STAGES
 from schemas.manifest import Counts, File, Manifest, Rejected, Tokens
 from schemas.options import ExportOptions
@@ -48,23 +49,27 @@ def export(tables: Iterable[pa.Table], folder: Path, options: ExportOptions, abo
     fresh = folder.parent / ".stages" / f"{folder.name}.export"
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
-    splits = {name: Shards(fresh / name, options.shard_rows) for name in SPLITS}
     tally = Tally()
     columns: dict[str, str] = {}
-    with (fresh / "rejects.jsonl").open("wb") as rejects:
-        for table in rechunk(tables):
+    with contextlib.ExitStack() as open_files:
+        rejects = open_files.enter_context(HashedFile(fresh / "rejects.jsonl"))
+        reject = open_files.enter_context(batched(lambda batch: rejects.write(json_lines(batch))))
+        splits = {name: Shards(fresh, name, options) for name in SPLITS}
+        for shards in splits.values():
+            open_files.callback(shards.close)
+        for table in tables:
             rejected = table.select([name for name in OF_REJECTS if name in table.column_names])
-            rejects.write(json_lines(rejected.filter(pc.is_valid(table["reject_stage"]))))
+            reject(rejected.filter(pc.is_valid(table["reject_stage"])))
             tally.add(table.select(COUNTED))
             kept = table.drop_columns([name for name in NOT_KEPT if name in table.column_names])
             columns = {field.name: str(field.type) for field in kept.schema}
             for name, shards in splits.items():
                 shards.write(kept.filter(pc.equal(table["split"], name)))
-    written = [name for name, shards in splits.items() if shards.close()]
-    _write_formats(fresh, written, options)
-    files = describe_folder(fresh)
+    files = {"rejects.jsonl": _written(rejects)}
+    for shards in splits.values():
+        files |= shards.named()
     if "arrow" in options.formats:
-        _describe_splits(fresh, written, files)
+        _describe_splits(fresh, [name for name, shards in splits.items() if shards.count], files)
     manifest = Manifest(**about, counts=tally.counts(), tokens=tally.tokens(), columns=columns, files={})
     (fresh / "README.md").write_text(card(manifest, options), encoding="utf-8")
     manifest.files = describe_folder(fresh, files)
@@ -76,52 +81,53 @@ def export(tables: Iterable[pa.Table], folder: Path, options: ExportOptions, abo
 
 
 class Shards:
-    """The rows of one split as Arrow stream files of at most `rows` rows: data-00000.arrow, data-00001.arrow, …"""
+    """The kept rows of one split, in files of at most `options.shard_rows` rows in each of the formats.
 
-    def __init__(self, folder: Path, rows: int) -> None:
-        self.folder, self.rows = folder, rows
+    Each open file has a thread of its own: what is written to it, compressed or hashed, holds up nothing else.
+    """
+
+    def __init__(self, folder: Path, split: str, options: ExportOptions) -> None:
+        self.folder, self.split, self.options = folder, split, options
+        self.files: dict[Path, File] = {}
         self.count = 0
         self.room = 0
-        self.writer: Any = None
+        self.open = contextlib.ExitStack()
+        self.take: Callable[[pa.Table], object]
 
     def write(self, table: pa.Table) -> None:
         while len(table):
             if self.room == 0:
                 self.close()
-                self.folder.mkdir(exist_ok=True)
-                self.writer = pa.ipc.new_stream(self.folder / f"data-{self.count:05}.arrow", table.schema)
-                self.count, self.room = self.count + 1, self.rows
+                self._start(table.schema)
             part, table = table.slice(0, self.room), table.slice(self.room)
-            self.writer.write_table(part.combine_chunks())
+            self.take(part)
             self.room -= len(part)
 
-    def close(self) -> int:
-        """Close the open file; gives the number of files."""
-        if self.writer is not None:
-            self.writer.close()
-            self.writer = None
-        return self.count
+    def _start(self, schema: pa.Schema) -> None:
+        """Open the next file of each format."""
+        puts = [self._open(kind, schema) for kind in self.options.formats]
+        self.take = self.open.enter_context(batched(lambda batch: [put(batch) for put in puts]))
+        self.count, self.room = self.count + 1, self.options.shard_rows
 
+    def _open(self, kind: str, schema: pa.Schema) -> Callable[[pa.Table], None]:
+        place, write = FORMATS[kind]
+        path = self.folder / place.format(split=self.split, part=f"{self.count:05}")
+        path.parent.mkdir(exist_ok=True)
+        sink = self.open.enter_context(HashedFile(path))
+        self.open.callback(lambda: self.files.update({path: _written(sink)}))
+        return self.open.enter_context(background(self.open.enter_context(write(sink, schema))))
 
-def _write_formats(folder: Path, splits: list[str], options: ExportOptions) -> None:
-    """From the Arrow shards of every split, the other formats; shards are named `<n>-of-<count>`, as on the Hub."""
-    jobs = []
-    for name in splits:
-        shards = sorted((folder / name).iterdir())
-        for number, shard in enumerate(shards):
-            part = f"{number:05}-of-{len(shards):05}"
-            whole = shard.rename(shard.with_name(f"data-{part}.arrow"))
-            if "parquet" in options.formats:
-                jobs.append((_write_parquet, whole, folder / "data" / f"{name}-{part}.parquet"))
-            if "jsonl" in options.formats:
-                jobs.append((_write_json_lines, whole, folder / "jsonl" / f"{name}-{part}.jsonl"))
-    for _, _, target in jobs:
-        target.parent.mkdir(exist_ok=True)
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda job: job[0](job[1], job[2]), jobs))
-    if "arrow" not in options.formats:
-        for name in splits:
-            shutil.rmtree(folder / name)
+    def close(self) -> None:
+        """Close the open files."""
+        self.open.close()
+
+    def named(self) -> dict[str, File]:
+        """All files by their names in the folder, which end in `<part>-of-<count>`, as on the Hub."""
+        found = {}
+        for path, file in self.files.items():
+            whole = path.rename(path.with_name(f"{path.stem}-of-{self.count:05}{path.suffix}"))
+            found[whole.relative_to(self.folder).as_posix()] = file
+        return found
 
 
 def _describe_splits(folder: Path, splits: list[str], files: dict[str, File]) -> None:
@@ -145,43 +151,62 @@ def _describe_splits(folder: Path, splits: list[str], files: dict[str, File]) ->
     (folder / "dataset_dict.json").write_bytes(orjson.dumps({"splits": splits}))
 
 
-def _stream(path: Path) -> Iterator[pa.Table]:
-    with pa.memory_map(str(path)) as source, pa.ipc.open_stream(source) as reader:
-        for batch in reader:
-            yield pa.Table.from_batches([batch])
+@contextlib.contextmanager
+def _arrow(sink: IO[bytes], schema: pa.Schema) -> Iterator[Callable[[pa.Table], object]]:
+    with pa.ipc.new_stream(sink, schema) as writer:
+        yield writer.write_table
 
 
-def _write_parquet(arrow: Path, target: Path) -> None:
-    schema = next(_stream(arrow)).schema
-    with pq.ParquetWriter(target, schema, compression="zstd", write_page_index=True) as writer:
-        for table in rechunk(_stream(arrow), ROW_GROUP):
-            writer.write_table(table, row_group_size=ROW_GROUP)
+@contextlib.contextmanager
+def _parquet(sink: IO[bytes], schema: pa.Schema) -> Iterator[Callable[[pa.Table], object]]:
+    group: list[pa.Table] = []
+    with pq.ParquetWriter(sink, schema, compression="zstd", write_page_index=True) as writer:
+
+        def write_group() -> None:
+            if group:
+                writer.write_table(pa.concat_tables(group), row_group_size=ROW_GROUP)
+                group.clear()
+
+        def write(batch: pa.Table) -> None:
+            group.append(batch)
+            if len(group) * BATCH_ROWS == ROW_GROUP:
+                write_group()
+
+        yield write
+        write_group()
 
 
-def _write_json_lines(arrow: Path, target: Path) -> None:
-    with target.open("wb") as sink:
-        for table in _stream(arrow):
-            texts = [field.name for field in table.schema if not _is_ids(field.type)]
-            sink.write(json_lines(table.select(texts)))
+@contextlib.contextmanager
+def _json_lines(sink: IO[bytes], schema: pa.Schema) -> Iterator[Callable[[pa.Table], object]]:
+    texts = [field.name for field in schema if not _is_ids(field.type)]
+    yield lambda batch: sink.write(json_lines(batch.select(texts)))
+
+
+#: How a format is written: where a file of it stands in the folder, and what takes its batches.
+FORMATS = {
+    "arrow": ("{split}/data-{part}.arrow", _arrow),
+    "parquet": ("data/{split}-{part}.parquet", _parquet),
+    "jsonl": ("jsonl/{split}-{part}.jsonl", _json_lines),
+}
 
 
 def _is_ids(kind: pa.DataType) -> bool:
     return bool(pa.types.is_list(kind) and pa.types.is_integer(kind.value_type))
 
 
-def describe_folder(folder: Path, known: dict[str, File] | None = None) -> dict[str, File]:
+def describe_folder(folder: Path, known: dict[str, File]) -> dict[str, File]:
     """Every file below the folder, by name in order, flushed to the disk. Files in `known` are as they were."""
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    names = [path.relative_to(folder).as_posix() for path in paths]
+    found = {}
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        name = path.relative_to(folder).as_posix()
+        if name not in known:
+            sync(path)
+        found[name] = known.get(name) or describe_file(path)
+    return found
 
-    def describe(name: str) -> File:
-        if known and name in known:
-            return known[name]
-        sync(folder / name)
-        return describe_file(folder / name)
 
-    with ThreadPoolExecutor(4) as pool:
-        return dict(zip(names, pool.map(describe, names), strict=True))
+def _written(file: HashedFile) -> File:
+    return File(sha256=file.sha256.hexdigest(), bytes=file.size)
 
 
 def describe_file(path: Path) -> File:

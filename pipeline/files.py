@@ -1,6 +1,8 @@
 """Files that appear only whole, and tables streamed from and to them."""
 
 import contextlib
+import hashlib
+import io
 import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -34,6 +36,26 @@ def sync(path: Path) -> None:
     """Flush a written file to the disk."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
+
+
+class HashedFile(io.BufferedWriter):
+    """A file to write that knows the sha256 and the size of what was written. Closed, it is on the disk."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(io.FileIO(path, "wb"), 1 << 20)
+        self.sha256 = hashlib.sha256()
+        self.size = 0
+
+    def write(self, data: Any) -> int:
+        self.sha256.update(data)
+        self.size += memoryview(data).nbytes
+        return super().write(data)
+
+    def close(self) -> None:
+        if not self.closed:
+            self.flush()
+            os.fsync(self.fileno())
+        super().close()
 
 
 def write_if_changed(path: Path, content: str) -> bool:
@@ -108,22 +130,33 @@ def rechunk(tables: Iterable[pa.Table], rows: int = BATCH_ROWS) -> Iterator[pa.T
 
 
 @contextlib.contextmanager
+def batched(put: Callable[[pa.Table], object], rows: int = BATCH_ROWS) -> Iterator[Callable[[pa.Table], None]]:
+    """A function that takes tables of any length and puts them on in tables of exactly `rows` rows."""
+    batches = Batches(rows)
+
+    def put_each(tables: Iterable[pa.Table]) -> None:
+        for table in tables:
+            put(table)
+
+    yield lambda table: put_each(batches.add(table))
+    put_each(batches.rest())
+
+
+@contextlib.contextmanager
 def table_writer(sink: IO[bytes], empty: pa.Schema) -> Iterator[Callable[[pa.Table], None]]:
     """A function that writes tables to an open file as Arrow IPC, in batches of BATCH_ROWS.
 
     `empty`: the schema of the file when no row is written.
     """
-    batches = Batches()
     writer: Any = None
 
-    def write_batches(tables: Iterable[pa.Table]) -> None:
+    def write(table: pa.Table) -> None:
         nonlocal writer
-        for table in tables:
-            writer = writer or pa.ipc.new_file(sink, table.schema)
-            writer.write_table(table)
+        writer = writer or pa.ipc.new_file(sink, table.schema)
+        writer.write_table(table)
 
-    yield lambda table: write_batches(batches.add(table))
-    write_batches(batches.rest())
+    with batched(write) as write_batches:
+        yield write_batches
     (writer or pa.ipc.new_file(sink, empty)).close()
 
 
