@@ -9,8 +9,11 @@ import hashlib
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import wait
+from functools import partial
+from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import orjson
 import pyarrow as pa
@@ -21,7 +24,7 @@ from pipeline.card import card
 from pipeline.files import BATCH_ROWS, HashedFile, batched, files_of, sync
 from pipeline.json_lines import json_lines
 from pipeline.split import SPLITS
-from pipeline.workers import background
+from pipeline.workers import Background
 from schemas.columns import INGESTED, MARKS, STAGES
 from schemas.manifest import Counts, File, Manifest, Rejected, Tokens
 from schemas.options import ExportOptions
@@ -54,9 +57,7 @@ def export(tables: Iterable[pa.Table], folder: Path, options: ExportOptions, abo
     with contextlib.ExitStack() as open_files:
         rejects = open_files.enter_context(HashedFile(fresh / "rejects.jsonl"))
         reject = open_files.enter_context(batched(lambda batch: rejects.write(json_lines(batch))))
-        splits = {name: Shards(fresh, name, options) for name in SPLITS}
-        for shards in splits.values():
-            open_files.callback(shards.close)
+        splits = {name: open_files.enter_context(Shards(fresh, name, options)) for name in SPLITS}
         for table in tables:
             rejected = table.select([name for name in OF_REJECTS if name in table.column_names])
             reject(rejected.filter(pc.is_valid(table["reject_stage"])))
@@ -65,7 +66,7 @@ def export(tables: Iterable[pa.Table], folder: Path, options: ExportOptions, abo
             columns = {field.name: str(field.type) for field in kept.schema}
             for name, shards in splits.items():
                 shards.write(kept.filter(pc.equal(table["split"], name)))
-    files = {"rejects.jsonl": _written(rejects)}
+    files = {"rejects.jsonl": _described(rejects)}
     for shards in splits.values():
         files |= shards.named()
     if "arrow" in options.formats:
@@ -80,53 +81,53 @@ def export(tables: Iterable[pa.Table], folder: Path, options: ExportOptions, abo
     return manifest
 
 
-class Shards:
+class Shards(contextlib.AbstractContextManager["Shards"]):
     """The kept rows of one split, in files of at most `options.shard_rows` rows in each of the formats.
 
-    Each open file has a thread of its own: what is written to it, compressed or hashed, holds up nothing else.
+    Each file has a thread of its own: what is compressed and hashed holds up nothing else.
     """
 
     def __init__(self, folder: Path, split: str, options: ExportOptions) -> None:
         self.folder, self.split, self.options = folder, split, options
-        self.files: dict[Path, File] = {}
+        self.files: dict[Path, Background[pa.Table, File]] = {}
         self.count = 0
         self.room = 0
-        self.open = contextlib.ExitStack()
-        self.take: Callable[[pa.Table], object]
+        self.shard = contextlib.ExitStack()
+        self.put: Callable[[pa.Table], object]
 
     def write(self, table: pa.Table) -> None:
         while len(table):
             if self.room == 0:
-                self.close()
-                self._start(table.schema)
+                self.shard.close()
+                self._open(table.schema)
             part, table = table.slice(0, self.room), table.slice(self.room)
-            self.take(part)
+            self.put(part)
             self.room -= len(part)
 
-    def _start(self, schema: pa.Schema) -> None:
-        """Open the next file of each format."""
-        puts = [self._open(kind, schema) for kind in self.options.formats]
-        self.take = self.open.enter_context(batched(lambda batch: [put(batch) for put in puts]))
+    def _open(self, schema: pa.Schema) -> None:
+        """Begin the next file of each format."""
+        files = []
+        for kind in self.options.formats:
+            place, write = FORMATS[kind]
+            path = self.folder / place.format(split=self.split, part=f"{self.count:05}")
+            path.parent.mkdir(exist_ok=True)
+            files.append(Background(partial(write, path, schema)))
+            self.files[path] = files[-1]
+            self.shard.callback(files[-1].end)
+        self.put = self.shard.enter_context(batched(lambda batch: [file.put(batch) for file in files]))
         self.count, self.room = self.count + 1, self.options.shard_rows
 
-    def _open(self, kind: str, schema: pa.Schema) -> Callable[[pa.Table], None]:
-        place, write = FORMATS[kind]
-        path = self.folder / place.format(split=self.split, part=f"{self.count:05}")
-        path.parent.mkdir(exist_ok=True)
-        sink = self.open.enter_context(HashedFile(path))
-        self.open.callback(lambda: self.files.update({path: _written(sink)}))
-        return self.open.enter_context(background(self.open.enter_context(write(sink, schema))))
-
-    def close(self) -> None:
-        """Close the open files."""
-        self.open.close()
+    def __exit__(self, *error: object) -> None:
+        self.shard.close()
+        wait([file.done for file in self.files.values()])
 
     def named(self) -> dict[str, File]:
-        """All files by their names in the folder, which end in `<part>-of-<count>`, as on the Hub."""
+        """The files by their names in the folder, which end in `<part>-of-<count>`, as on the Hub."""
         found = {}
         for path, file in self.files.items():
+            described = file.done.result()
             whole = path.rename(path.with_name(f"{path.stem}-of-{self.count:05}{path.suffix}"))
-            found[whole.relative_to(self.folder).as_posix()] = file
+            found[whole.relative_to(self.folder).as_posix()] = described
         return found
 
 
@@ -151,47 +152,45 @@ def _describe_splits(folder: Path, splits: list[str], files: dict[str, File]) ->
     (folder / "dataset_dict.json").write_bytes(orjson.dumps({"splits": splits}))
 
 
-@contextlib.contextmanager
-def _arrow(sink: IO[bytes], schema: pa.Schema) -> Iterator[Callable[[pa.Table], object]]:
-    with pa.ipc.new_stream(sink, schema) as writer:
-        yield writer.write_table
+def _write_arrow(path: Path, schema: pa.Schema, batches: Iterator[pa.Table]) -> File:
+    with HashedFile(path) as sink, pa.ipc.new_stream(sink, schema) as writer:
+        for batch in batches:
+            writer.write_table(batch)
+    return _described(sink)
 
 
-@contextlib.contextmanager
-def _parquet(sink: IO[bytes], schema: pa.Schema) -> Iterator[Callable[[pa.Table], object]]:
-    group: list[pa.Table] = []
-    with pq.ParquetWriter(sink, schema, compression="zstd", write_page_index=True) as writer:
-
-        def write_group() -> None:
-            if group:
-                writer.write_table(pa.concat_tables(group), row_group_size=ROW_GROUP)
-                group.clear()
-
-        def write(batch: pa.Table) -> None:
-            group.append(batch)
-            if len(group) * BATCH_ROWS == ROW_GROUP:
-                write_group()
-
-        yield write
-        write_group()
+def _write_parquet(path: Path, schema: pa.Schema, batches: Iterator[pa.Table]) -> File:
+    with (
+        HashedFile(path) as sink,
+        pq.ParquetWriter(sink, schema, compression="zstd", write_page_index=True) as writer,
+    ):
+        while group := list(islice(batches, ROW_GROUP // BATCH_ROWS)):
+            writer.write_table(pa.concat_tables(group), row_group_size=ROW_GROUP)
+    return _described(sink)
 
 
-@contextlib.contextmanager
-def _json_lines(sink: IO[bytes], schema: pa.Schema) -> Iterator[Callable[[pa.Table], object]]:
+def _write_json_lines(path: Path, schema: pa.Schema, batches: Iterator[pa.Table]) -> File:
     texts = [field.name for field in schema if not _is_ids(field.type)]
-    yield lambda batch: sink.write(json_lines(batch.select(texts)))
+    with HashedFile(path) as sink:
+        for batch in batches:
+            sink.write(json_lines(batch.select(texts)))
+    return _described(sink)
 
 
-#: How a format is written: where a file of it stands in the folder, and what takes its batches.
+#: Of each format: where its files stand in the folder, and what writes one.
 FORMATS = {
-    "arrow": ("{split}/data-{part}.arrow", _arrow),
-    "parquet": ("data/{split}-{part}.parquet", _parquet),
-    "jsonl": ("jsonl/{split}-{part}.jsonl", _json_lines),
+    "arrow": ("{split}/data-{part}.arrow", _write_arrow),
+    "parquet": ("data/{split}-{part}.parquet", _write_parquet),
+    "jsonl": ("jsonl/{split}-{part}.jsonl", _write_json_lines),
 }
 
 
 def _is_ids(kind: pa.DataType) -> bool:
     return bool(pa.types.is_list(kind) and pa.types.is_integer(kind.value_type))
+
+
+def _described(written: HashedFile) -> File:
+    return File(sha256=written.sha256.hexdigest(), bytes=written.size)
 
 
 def describe_folder(folder: Path, known: dict[str, File]) -> dict[str, File]:
@@ -203,10 +202,6 @@ def describe_folder(folder: Path, known: dict[str, File]) -> dict[str, File]:
             sync(path)
         found[name] = known.get(name) or describe_file(path)
     return found
-
-
-def _written(file: HashedFile) -> File:
-    return File(sha256=file.sha256.hexdigest(), bytes=file.size)
 
 
 def describe_file(path: Path) -> File:

@@ -1,10 +1,10 @@
 """Tables worked on side by side."""
 
-import contextlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from queue import Queue
+from typing import Any, Generic, TypeVar
 
 import pyarrow as pa
 
@@ -28,20 +28,27 @@ def ordered(work: Callable[[Item], Result], items: Iterable[Item], workers: int)
             yield waiting.popleft().result()
 
 
-@contextlib.contextmanager
-def background(work: Callable[[Item], object], ahead: int = 8) -> Iterator[Callable[[Item], None]]:
-    """A function that has `work` done in a thread of its own, call after call; it waits where `ahead` calls wait.
+class Background(Generic[Item, Result]):
+    """A thread in which `consume` takes the items that are put, in their order; few of them wait at a time."""
 
-    Errors of `work` come out of a later call, or at the end.
-    """
-    waiting: deque[Future[object]] = deque()
-    with ThreadPoolExecutor(1) as pool:
+    END: Any = object()
 
-        def call(item: Item) -> None:
-            waiting.append(pool.submit(work, item))
-            if len(waiting) > ahead:
-                waiting.popleft().result()
+    def __init__(self, consume: Callable[[Iterator[Item]], Result], ahead: int = 8) -> None:
+        self.waiting: Queue[Item] = Queue(ahead)
+        self.put = self.waiting.put
+        pool = ThreadPoolExecutor(1)
+        #: What `consume` gives, or its error.
+        self.done = pool.submit(self._run, consume)
+        pool.shutdown(wait=False)
 
-        yield call
-        while waiting:
-            waiting.popleft().result()
+    def _run(self, consume: Callable[[Iterator[Item]], Result]) -> Result:
+        items = iter(self.waiting.get, self.END)
+        try:
+            return consume(items)
+        finally:
+            for _ in items:  # after an error too, so that nobody waits to put the next
+                pass
+
+    def end(self) -> None:
+        """No more items come."""
+        self.waiting.put(self.END)

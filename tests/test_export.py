@@ -1,6 +1,10 @@
 """export: conservation is checked, splits are whole, formats are chosen, nothing old or half-written stays."""
 
+import errno
+import importlib
 import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,7 +17,7 @@ from pydantic import ValidationError
 from pipeline import dedupe, export, tokenize, validate
 from pipeline.load_tokenizer import load_tokenizer
 from pipeline.split import split
-from schemas.manifest import Counts, Manifest
+from schemas.manifest import Counts, File, Manifest
 from schemas.options import ExportOptions
 from tests.tables import rows, table_of
 
@@ -110,3 +114,15 @@ def test_text_of_a_source_cannot_become_markup(tmp_path: Path) -> None:
     assert "<script>" not in card
     assert r"\|x\|" in card
     assert r"\[링크\]" in card
+
+
+def test_a_file_that_cannot_be_written_stops_the_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, schema: pa.Schema, batches: Iterator[pa.Table]) -> File:
+        next(batches)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setitem(importlib.import_module("pipeline.export").FORMATS, "parquet", ("data/{split}-{part}", full))
+    rows = [RECORD | {"instruction": f"{word} 인사해 줘."} for word in ("한 번", "크게", "작게", "다시")]
+    with pytest.raises(OSError, match="No space left"):
+        export([finished(rows)], tmp_path / "표본", ExportOptions(shard_rows=1), ABOUT)
+    assert not (tmp_path / "표본").exists()
