@@ -79,8 +79,8 @@ def files_of(path: Path) -> list[Path]:
 
 
 def read_tables(path: Path) -> Iterator[pa.Table]:
-    """The record batches of an Arrow IPC file as tables, from a memory map: nothing is read before it is used."""
-    with pa.memory_map(str(path)) as source:
+    """The record batches of an Arrow IPC file as tables, one after the other: no memory is held for the whole file."""
+    with pa.OSFile(str(path)) as source:
         reader = pa.ipc.open_file(source)
         for number in range(reader.num_record_batches):
             yield pa.Table.from_batches([reader.get_batch(number)])
