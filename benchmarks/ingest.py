@@ -108,7 +108,7 @@ def main() -> None:
         f"nsmc_instruct.jsonl, unpacked: {rows:,} rows, {size / 1e6:.0f} MB. In turns in one run, best of {ROUNDS}. ",
         end="",
     )
-    print("`ingest` gives the full rows (origin, meta, fixes …) in tables of 8192; `read_json` the bare columns; ")
+    print("`ingest` gives the full rows (origin, meta, fixes …) in tables; `read_json` the bare columns; ")
     print(
         "convmerge writes a file, as it always does. Processor time says what a busy machine hides in the wall time.\n"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -56,8 +57,32 @@ class Fault(click.ClickException):
         click.echo(f"ko-instruct: {visible(self.format_message())}", err=True)
 
 
+class Command(click.Command):
+    def invoke(self, ctx: click.Context) -> Any:
+        do_without_pandas()
+        return super().invoke(ctx)
+
+
+def do_without_pandas() -> None:
+    """Keep Arrow from importing pandas, which takes as long as all else that a command needs to start.
+
+    With the first value that is converted, Arrow's Cython and its C++ each look once whether pandas is there, in case
+    the value is a Series. None is here; Excel files alone need pandas, and can import it still.
+    """
+    import pyarrow as pa
+
+    if "pandas" not in sys.modules:
+        sys.modules["pandas"] = None  # type: ignore[assignment]
+        for _ in range(2):
+            with contextlib.suppress(ImportError, AttributeError):
+                pa.array([0])
+        del sys.modules["pandas"]
+
+
 class Commands(click.Group):
     """Shows the errors that this project raises, and those of files, as messages. Others are bugs: with traceback."""
+
+    command_class = Command
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

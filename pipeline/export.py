@@ -4,24 +4,24 @@ The one stage that ends in files. They are made in a folder of their own, which 
 when the last of them, the manifest, is written: there is never half a dataset.
 """
 
+import contextlib
 import hashlib
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from pipeline.card import Shape, card
-from pipeline.files import BATCH_ROWS, files_of, rechunk, sync
+from pipeline.files import HashedFile, batched, files_of, sync
 from pipeline.folders import whole_folder
 from pipeline.json_lines import json_lines
 from pipeline.packing import PACKED, pack_rows
+from pipeline.shards import Shards, described, read_arrow
 from pipeline.split import SPLITS
 from pipeline.windows import one_a_row
 from schemas.columns import INGESTED, MARKS, STAGES
@@ -34,9 +34,6 @@ NOT_KEPT = (*MARKS.names, "raw", "cluster_key", "split")
 OF_REJECTS = (*INGESTED.names, "duplicate_of")
 #: Columns that the manifest counts.
 COUNTED = ["source", "split", "fixes", "flags", "n_tokens", "truncated", "n_unk", "reject_stage", "reject_reason"]
-ROW_GROUP = 8 * BATCH_ROWS
-#: Bytes at which a shard of Arrow is full; as Parquet it is smaller. What `datasets` takes for a shard of the Hub.
-SHARD_BYTES = 500_000_000
 
 
 def export(tables: Iterable[pa.Table], folder: Path, options: ExportOptions, about: dict[str, Any]) -> Manifest:
@@ -55,34 +52,66 @@ def export(tables: Iterable[pa.Table], folder: Path, options: ExportOptions, abo
 
 
 def _fill(fresh: Path, tables: Iterable[pa.Table], options: ExportOptions, about: dict[str, Any]) -> Manifest:
-    splits = {name: Shards(fresh / name, options.shard_rows) for name in SPLITS}
+    places = {
+        "arrow": "{split}/data-{{part}}.arrow",
+        "parquet": config_name(about["options"]) + "/{split}-{{part}}.parquet",
+        "jsonl": "jsonl/{split}-{{part}}.jsonl",
+        "rows": "{split}.rows/data-{{part}}.arrow",  # of packed data: the rows to pack
+    }
+    formats = list(options.formats)
+
+    def shards_of(split: str, formats: Iterable[str]) -> Shards:
+        return Shards(fresh, {kind: places[kind].format(split=split) for kind in formats}, options.shard_rows)
+
+    of_rows = ["rows", *(kind for kind in formats if kind == "jsonl")] if options.packing else formats
+    splits = {name: shards_of(name, of_rows) for name in SPLITS}
     tally = Tally()
     columns: dict[str, str] = {}
-    with (fresh / "rejects.jsonl").open("wb") as rejects:
-        for table in rechunk(tables):
+    with contextlib.ExitStack() as open_files:
+        rejects = open_files.enter_context(HashedFile(fresh / "rejects.jsonl"))
+        reject = open_files.enter_context(batched(lambda batch: rejects.write(json_lines(batch))))
+        write = {
+            name: open_files.enter_context(batched(open_files.enter_context(shards).write))
+            for name, shards in splits.items()
+        }
+        for table in tables:
             rejected = table.select([name for name in OF_REJECTS if name in table.column_names])
-            rejects.write(json_lines(rejected.filter(pc.is_valid(table["reject_stage"]))))
+            reject(rejected.filter(pc.is_valid(table["reject_stage"])))
             tally.add(table.select(COUNTED))
             kept = table.drop_columns([name for name in NOT_KEPT if name in table.column_names])
-            for name, shards in splits.items():
-                rows = one_a_row(kept.filter(pc.equal(table["split"], name)))
-                columns = {field.name: str(field.type) for field in rows.schema}
-                shards.write(rows)
-    written = [name for name, shards in splits.items() if shards.close()]
+            columns = {field.name: str(field.type) for field in one_a_row(kept.slice(0, 0)).schema}
+            for name in SPLITS:
+                write[name](one_a_row(kept.filter(pc.equal(table["split"], name))))
+    splits = {name: shards for name, shards in splits.items() if shards.rows}
+    files = {"rejects.jsonl": described(rejects)}
+    for shards in splits.values():
+        files |= shards.named()
+    counts, tokens = tally.counts(), tally.tokens()
     packing = None
     if options.packing:
-        packing = _pack(fresh, written, options, about["options"]["tokenize"]["max_length"])
+        capacity = about["options"]["tokenize"]["max_length"]
+        of_packs = [kind for kind in formats if kind != "jsonl"]
+        for name in splits:
+            splits[name] = _pack(fresh / f"{name}.rows", shards_of(name, of_packs), capacity)
+            files |= splits[name].named()
+        files = {name: file for name, file in files.items() if (fresh / name).exists()}
+        packs = sum(shards.rows for shards in splits.values())
+        fill = round(tokens.total / (packs * capacity), 4) if packs else 0.0
+        packing = Packing(length=capacity, packs=packs, fill=fill)
         columns = {field.name: str(field.type) for field in PACKED}
-    examples = {name: sum(map(len, _rows_of_split(fresh / name))) for name in written}
-    shape = _shape(fresh, written)
-    _write_formats(fresh, written, config_name(about["options"]), options)
-    files = describe_folder(fresh)
-    if "arrow" in options.formats:
-        _describe_splits(fresh, written, files)
-    counts, tokens = tally.counts(), tally.tokens()
+    if "arrow" in formats:
+        _describe_splits(fresh, list(splits), files)
     manifest = Manifest(
-        **about, counts=counts, tokens=tokens, examples=examples, packing=packing, columns=columns, files=files
+        **about,
+        counts=counts,
+        tokens=tokens,
+        examples={name: shards.rows for name, shards in splits.items()},
+        packing=packing,
+        columns=columns,
+        files=files,
     )
+    schema = next((shards.schema for shards in splits.values()), pa.schema([]))
+    shape = Shape(schema, {name: shards.bytes for name, shards in splits.items()})
     (fresh / "README.md").write_text(card(manifest, options, shape), encoding="utf-8")
     manifest.files = describe_folder(fresh, files)
     text = orjson.dumps(manifest.model_dump(mode="json"), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
@@ -91,85 +120,13 @@ def _fill(fresh: Path, tables: Iterable[pa.Table], options: ExportOptions, about
     return manifest
 
 
-class Shards:
-    """The rows of one split as Arrow stream files: data-00000.arrow, data-00001.arrow, …
-
-    A file ends at `rows` rows, or after the batch with which it has grown to SHARD_BYTES.
-    """
-
-    def __init__(self, folder: Path, rows: int) -> None:
-        self.folder, self.rows = folder, rows
-        self.count = 0
-        self.room = 0
-        self.writer: Any = None
-        self.sink: Any = None
-
-    def write(self, table: pa.Table) -> None:
-        while len(table):
-            if self.room == 0 or self.sink.tell() >= SHARD_BYTES:
-                self.close()
-                self.folder.mkdir(exist_ok=True)
-                self.sink = pa.OSFile(str(self.folder / f"data-{self.count:05}.arrow"), "wb")
-                self.writer = pa.ipc.new_stream(self.sink, table.schema)
-                self.count, self.room = self.count + 1, self.rows
-            part, table = table.slice(0, self.room), table.slice(self.room)
-            self.writer.write_table(part.combine_chunks())
-            self.room -= len(part)
-
-    def close(self) -> int:
-        """Close the open file; gives the number of files."""
-        if self.writer is not None:
-            self.writer.close()
-            self.sink.close()
-            self.writer = None
-        return self.count
-
-
-def _shape(folder: Path, splits: list[str]) -> Shape:
-    """What `datasets` says of a dataset, from the Arrow shards of its splits."""
-    shards = {name: sorted((folder / name).iterdir()) for name in splits}
-    schema = next(_stream(shards[splits[0]][0])).schema if splits else pa.schema([])
-    return Shape(schema, {name: sum(shard.stat().st_size for shard in parts) for name, parts in shards.items()})
-
-
-def _pack(folder: Path, splits: list[str], options: ExportOptions, capacity: int) -> Packing:
-    """Packs of `capacity` tokens in place of the rows of every split. The texts of the rows are written before."""
-    packs = tokens = 0
-    for name in splits:
-        rows = (folder / name).rename(folder / f"{name}.rows")
-        shards = sorted(rows.iterdir())
-        for number, shard in enumerate(shards if "jsonl" in options.formats else ()):
-            (folder / "jsonl").mkdir(exist_ok=True)
-            _write_json_lines(shard, folder / "jsonl" / f"{name}-{number:05}-of-{len(shards):05}.jsonl")
-        packed = Shards(folder / name, options.shard_rows)
-        for table in pack_rows([batch for part in _rows_of_split(rows) for batch in part.to_batches()], capacity):
-            packed.write(table)
-            packs += len(table)
-            tokens += pc.sum(table["n_tokens"]).as_py()
-        packed.close()
-        shutil.rmtree(rows)
-    return Packing(length=capacity, packs=packs, fill=round(tokens / (packs * capacity), 4) if packs else 0.0)
-
-
-def _write_formats(folder: Path, splits: list[str], config: str, options: ExportOptions) -> None:
-    """From the Arrow shards of every split, the other formats; shards are named `<n>-of-<count>`, as on the Hub."""
-    jobs = []
-    for name in splits:
-        shards = sorted((folder / name).iterdir())
-        for number, shard in enumerate(shards):
-            part = f"{number:05}-of-{len(shards):05}"
-            whole = shard.rename(shard.with_name(f"data-{part}.arrow"))
-            if "parquet" in options.formats:
-                jobs.append((_write_parquet, whole, folder / config / f"{name}-{part}.parquet"))
-            if "jsonl" in options.formats and not options.packing:
-                jobs.append((_write_json_lines, whole, folder / "jsonl" / f"{name}-{part}.jsonl"))
-    for _, _, target in jobs:
-        target.parent.mkdir(exist_ok=True)
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda job: job[0](job[1], job[2]), jobs))
-    if "arrow" not in options.formats:
-        for name in splits:
-            shutil.rmtree(folder / name)
+def _pack(rows: Path, packs: Shards, capacity: int) -> Shards:
+    """The packs of `capacity` tokens that hold the rows in this folder, which is removed."""
+    with packs, batched(packs.write) as write:
+        for table in pack_rows(read_arrow(sorted(rows.iterdir())), capacity):
+            write(table)
+    shutil.rmtree(rows)
+    return packs
 
 
 def _describe_splits(folder: Path, splits: list[str], files: dict[str, File]) -> None:
@@ -193,50 +150,15 @@ def _describe_splits(folder: Path, splits: list[str], files: dict[str, File]) ->
     (folder / "dataset_dict.json").write_bytes(orjson.dumps({"splits": splits}))
 
 
-def _rows_of_split(folder: Path) -> Iterator[pa.Table]:
-    for shard in sorted(folder.iterdir()):
-        yield from _stream(shard)
-
-
-def _stream(path: Path) -> Iterator[pa.Table]:
-    with pa.memory_map(str(path)) as source, pa.ipc.open_stream(source) as reader:
-        for batch in reader:
-            yield pa.Table.from_batches([batch])
-
-
-def _write_parquet(arrow: Path, target: Path) -> None:
-    schema = next(_stream(arrow)).schema
-    with pq.ParquetWriter(target, schema, compression="zstd", write_page_index=True) as writer:
-        for table in rechunk(_stream(arrow), ROW_GROUP):
-            writer.write_table(table, row_group_size=ROW_GROUP)
-
-
-def _write_json_lines(arrow: Path, target: Path) -> None:
-    with target.open("wb") as sink:
-        for table in _stream(arrow):
-            if "window" in table.column_names:  # a record once, not with each of its windows
-                table = table.filter(pc.equal(table["window"], 0))
-            texts = [field.name for field in table.schema if not _is_ids(field.type)]
-            sink.write(json_lines(table.select(texts)))
-
-
-def _is_ids(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_list(kind) and pa.types.is_integer(kind.value_type))
-
-
-def describe_folder(folder: Path, known: dict[str, File] | None = None) -> dict[str, File]:
+def describe_folder(folder: Path, known: dict[str, File]) -> dict[str, File]:
     """Every file below the folder, by name in order, flushed to the disk. Files in `known` are as they were."""
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    names = [path.relative_to(folder).as_posix() for path in paths]
-
-    def describe(name: str) -> File:
-        if known and name in known:
-            return known[name]
-        sync(folder / name)
-        return describe_file(folder / name)
-
-    with ThreadPoolExecutor(4) as pool:
-        return dict(zip(names, pool.map(describe, names), strict=True))
+    found = {}
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        name = path.relative_to(folder).as_posix()
+        if name not in known:
+            sync(path)
+        found[name] = known.get(name) or describe_file(path)
+    return found
 
 
 def describe_file(path: Path) -> File:

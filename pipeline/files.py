@@ -2,6 +2,8 @@
 
 import contextlib
 import glob
+import hashlib
+import io
 import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -72,6 +74,26 @@ def sync(path: Path) -> None:
         os.fsync(file.fileno())
 
 
+class HashedFile(io.BufferedWriter):
+    """A file to write that knows the sha256 and the size of what was written. Closed, it is on the disk."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(io.FileIO(path, "wb"), 1 << 20)
+        self.sha256 = hashlib.sha256()
+        self.size = 0
+
+    def write(self, data: Any) -> int:
+        self.sha256.update(data)
+        self.size += memoryview(data).nbytes
+        return super().write(data)
+
+    def close(self) -> None:
+        if not self.closed:
+            self.flush()
+            os.fsync(self.fileno())
+        super().close()
+
+
 def write_if_changed(path: Path, content: str) -> bool:
     """Write a text file only if that changes it, so that Make sees a new time only with new content."""
     data = content.encode()
@@ -93,8 +115,8 @@ def files_of(path: Path) -> list[Path]:
 
 
 def read_tables(path: Path) -> Iterator[pa.Table]:
-    """The record batches of an Arrow IPC file as tables, from a memory map: nothing is read before it is used."""
-    with pa.memory_map(str(path)) as source:
+    """The record batches of an Arrow IPC file as tables, one after the other: no memory is held for the whole file."""
+    with pa.OSFile(str(path)) as source:
         reader = pa.ipc.open_file(source)
         for number in range(reader.num_record_batches):
             yield pa.Table.from_batches([reader.get_batch(number)])
@@ -122,15 +144,15 @@ class Batches:
             full = self._count - self._count % self.rows
             self._held, self._count = [joined.slice(full)], self._count - full
             for start in range(0, full, self.rows):
-                yield _owning(joined.slice(start, self.rows))
+                yield own(joined.slice(start, self.rows))
 
     def rest(self) -> Iterator[pa.Table]:
         """The rows that no full batch has taken, if any."""
         if self._count:
-            yield _owning(pa.concat_tables(self._held))
+            yield own(pa.concat_tables(self._held))
 
 
-def _owning(table: pa.Table) -> pa.Table:
+def own(table: pa.Table) -> pa.Table:
     """A copy in one chunk. Of a slice Arrow would write some bytes of its neighbours too, which no promise covers."""
     return pa.concat_tables([table.slice(0, 0), table]).combine_chunks()  # of a single chunk it would make no copy
 
@@ -144,22 +166,33 @@ def rechunk(tables: Iterable[pa.Table], rows: int = BATCH_ROWS) -> Iterator[pa.T
 
 
 @contextlib.contextmanager
+def batched(put: Callable[[pa.Table], object], rows: int = BATCH_ROWS) -> Iterator[Callable[[pa.Table], None]]:
+    """A function that takes tables of any length and puts them on in tables of exactly `rows` rows."""
+    batches = Batches(rows)
+
+    def put_each(tables: Iterable[pa.Table]) -> None:
+        for table in tables:
+            put(table)
+
+    yield lambda table: put_each(batches.add(table))
+    put_each(batches.rest())
+
+
+@contextlib.contextmanager
 def table_writer(sink: IO[bytes], empty: pa.Schema) -> Iterator[Callable[[pa.Table], None]]:
     """A function that writes tables to an open file as Arrow IPC, in batches of BATCH_ROWS.
 
     `empty`: the schema of the file when no row is written.
     """
-    batches = Batches()
     writer: Any = None
 
-    def write_batches(tables: Iterable[pa.Table]) -> None:
+    def write(table: pa.Table) -> None:
         nonlocal writer
-        for table in tables:
-            writer = writer or pa.ipc.new_file(sink, table.schema)
-            writer.write_table(table)
+        writer = writer or pa.ipc.new_file(sink, table.schema)
+        writer.write_table(table)
 
-    yield lambda table: write_batches(batches.add(table))
-    write_batches(batches.rest())
+    with batched(write) as write_batches:
+        yield write_batches
     (writer or pa.ipc.new_file(sink, empty)).close()
 
 

@@ -77,6 +77,12 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
+def repeats(texts: pa.Array) -> bool:
+    """Whether texts repeat, by the look of the first of them."""
+    head = texts.slice(0, 256)
+    return bool(pc.count_distinct(head).as_py() * 2 <= len(head))
+
+
 def prepare(text: str) -> str:
     r"""The official steps before SentencePiece, for a text without special tokens.
 
@@ -126,7 +132,7 @@ class KoBERT:
     def encode(self, texts: pa.Array | pa.ChunkedArray) -> pa.ListArray:
         """The ids of each text: list<int32>, without [CLS] and [SEP]; null for null.
 
-        `texts`: strings, of any Arrow string type. Equal texts are encoded once, on all cores.
+        `texts`: strings, of any Arrow string type. Texts that repeat are encoded once, on all cores.
         """
         return self._encode(texts, _SPECIAL)
 
@@ -157,16 +163,20 @@ class KoBERT:
         return "".join(map(self.processor.id_to_piece, ids)).replace("▁", " ").strip()
 
     def _encode(self, texts: pa.Array | pa.ChunkedArray, special: re.Pattern[str]) -> pa.ListArray:
-        column = texts if isinstance(texts, pa.ChunkedArray) else pa.chunked_array([texts])
-        coded = column.cast(pa.large_string()).dictionary_encode().combine_chunks()
-        ids = self._encode_distinct(coded.dictionary, special)
-        return ids if len(ids) == len(coded) else ids.take(coded.indices)
+        column = texts.cast(pa.large_string())
+        if isinstance(column, pa.ChunkedArray):
+            column = column.combine_chunks()
+        if repeats(column):
+            coded = column.dictionary_encode()
+            return self._encode_each(coded.dictionary, special).take(coded.indices)
+        return self._encode_each(column, special)
 
-    def _encode_distinct(self, texts: pa.LargeStringArray, special: re.Pattern[str]) -> pa.ListArray:
-        ready = texts.cast(pa.large_binary()).to_pylist()
+    def _encode_each(self, texts: pa.LargeStringArray, special: re.Pattern[str]) -> pa.ListArray:
+        known = pc.fill_null(texts, "")
+        ready = known.cast(pa.large_binary()).to_pylist()
         marked: dict[int, list[str]] = {}
-        for row in pc.indices_nonzero(pc.match_substring_regex(texts, UNPLAIN)).to_pylist():
-            parts = special.split(texts[row].as_py())
+        for row in pc.indices_nonzero(pc.match_substring_regex(known, UNPLAIN)).to_pylist():
+            parts = special.split(known[row].as_py())
             ready[row] = prepare(parts[0])
             if len(parts) > 1:
                 marked[row] = parts
@@ -176,7 +186,8 @@ class KoBERT:
         # One flat array and the offsets into it: no Python object per token.
         lengths = np.fromiter((len(memoryview(ids)) for ids in buffers), np.int64, len(buffers))
         offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)])).cast(pa.int32())
-        return pa.ListArray.from_arrays(offsets, pa.array(np.frombuffer(b"".join(buffers), np.int32)))
+        flat = pa.array(np.frombuffer(b"".join(buffers), np.int32))
+        return pa.ListArray.from_arrays(offsets, flat, mask=texts.is_null() if texts.null_count else None)
 
     def _encode_ready(self, texts: list[str | bytes]) -> list[Any]:
         """The ids of each prepared text as a buffer of int32.

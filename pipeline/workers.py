@@ -3,7 +3,8 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from queue import Queue
+from typing import Any, Generic, TypeVar
 
 import pyarrow as pa
 
@@ -25,3 +26,29 @@ def ordered(work: Callable[[Item], Result], items: Iterable[Item], workers: int)
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+
+
+class Background(Generic[Item, Result]):
+    """A thread in which `consume` takes the items that are put, in their order; few of them wait at a time."""
+
+    END: Any = object()
+
+    def __init__(self, consume: Callable[[Iterator[Item]], Result], ahead: int = 8) -> None:
+        self.waiting: Queue[Item] = Queue(ahead)
+        self.put = self.waiting.put
+        pool = ThreadPoolExecutor(1)
+        #: What `consume` gives, or its error.
+        self.done = pool.submit(self._run, consume)
+        pool.shutdown(wait=False)
+
+    def _run(self, consume: Callable[[Iterator[Item]], Result]) -> Result:
+        items = iter(self.waiting.get, self.END)
+        try:
+            return consume(items)
+        finally:
+            for _ in items:  # after an error too, so that nobody waits to put the next
+                pass
+
+    def end(self) -> None:
+        """No more items come."""
+        self.waiting.put(self.END)

@@ -1,6 +1,8 @@
 """The command line: help with examples, pipes of JSON Lines, errors that teach instead of tracebacks."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -106,3 +108,17 @@ def test_a_config_that_cannot_be_used(toml: str, says: str, monkeypatch: pytest.
     assert result.exit_code == 1
     assert says in result.stderr
     assert "pipeline.toml" in result.stderr or "source 'a'" in result.stderr
+
+
+def test_a_run_imports_nothing_heavy_that_it_does_not_use(tmp_path: Path) -> None:
+    code = f"""
+import sys
+from pipeline.cli import main
+main(["run", {OFFICE!r}, "--out", "out/office", "--tokenizer", "embedded"], standalone_mode=False)
+print(sorted({{"pandas", "datasets", "transformers", "huggingface_hub", "torch"}} & sys.modules.keys()))
+import pandas
+import pyarrow
+print(pyarrow.array(pandas.Series([1, 2])).to_pylist())
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-2:] == ["[]", "[1, 2]"]

@@ -1,21 +1,26 @@
 """export: conservation is checked, splits are whole, formats are chosen, nothing old or half-written stays."""
 
+import errno
 import json
+import os
 import re
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from datasets import load_from_disk
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from pipeline import dedupe, export, tokenize, validate
 from pipeline.load_tokenizer import load_tokenizer
+from pipeline.shards import WRITERS, Shards
 from pipeline.split import split
-from schemas.manifest import Counts, Manifest
+from schemas.manifest import Counts, File, Manifest
 from schemas.options import ExportOptions
 from tests.tables import rows, table_of
 
@@ -107,13 +112,20 @@ def test_a_new_export_takes_the_place_of_the_old(tmp_path: Path) -> None:
 
 def test_a_shard_ends_when_it_is_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table = finished([RECORD | {"instruction": f"{number}번을 외쳐 줘."} for number in range(10)])
-    module = import_module("pipeline.export")
-    monkeypatch.setattr(module, "SHARD_BYTES", 1)
-    monkeypatch.setattr(module, "rechunk", lambda tables, *_: tables)
-    parts = [table.slice(start, 4) for start in range(0, len(table), 4)]
-    export(parts, tmp_path / "표본", ExportOptions(formats=("parquet",), validation=0), ABOUT)
+    monkeypatch.setattr(import_module("pipeline.shards"), "SHARD_BYTES", 1)
+    with Shards(tmp_path, {"parquet": "pair/train-{part}.parquet"}, shard_rows=6) as shards:
+        for batch in (table.slice(0, 4), table.slice(4, 6)):
+            shards.write(batch)
+    rows = {name: pq.read_metadata(tmp_path / name).num_rows for name in shards.named()}
+    assert rows == {f"pair/train-{number:05}-of-00002.parquet": count for number, count in enumerate([4, 6])}
+
+
+def test_a_shard_ends_at_its_rows(tmp_path: Path) -> None:
+    table = finished([RECORD | {"instruction": f"{number}번을 외쳐 줘."} for number in range(10)])
+    export([table], tmp_path / "표본", ExportOptions(formats=("arrow", "parquet"), validation=0, shard_rows=4), ABOUT)
     shards = sorted((tmp_path / "표본").glob("pair/*.parquet"))
     assert [pq.read_metadata(shard).num_rows for shard in shards] == [4, 4, 2]
+    assert load_from_disk(str(tmp_path / "표본"))["train"]["instruction"][:] == table["instruction"].to_pylist()
 
 
 def test_text_of_a_source_cannot_become_markup(tmp_path: Path) -> None:
@@ -123,3 +135,15 @@ def test_text_of_a_source_cannot_become_markup(tmp_path: Path) -> None:
     assert "<script>" not in card
     assert r"\|x\|" in card
     assert r"\[링크\]" in card
+
+
+def test_a_file_that_cannot_be_written_stops_the_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, schema: pa.Schema, batches: Iterator[pa.Table]) -> File:
+        next(batches)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setitem(WRITERS, "parquet", full)
+    rows = [RECORD | {"instruction": f"{word} 인사해 줘."} for word in ("한 번", "크게", "작게", "다시")]
+    with pytest.raises(OSError, match="No space left"):
+        export([finished(rows)], tmp_path / "표본", ExportOptions(shard_rows=1), ABOUT)
+    assert not (tmp_path / "표본").exists()

@@ -33,7 +33,7 @@ def rows_of(path: Path, **source: Any) -> list[dict[str, Any]]:
     tables = list(ingest(path, path.name, Source(name="source", files=(path.name,), **source)))
     for table in tables:
         assert table.schema == INGESTED
-        assert 0 < len(table) <= 8192
+        assert len(table) > 0
         table.validate(full=True)
     rows: list[dict[str, Any]] = pa.concat_tables(tables).to_pylist() if tables else []
     assert len({row["origin"] for row in rows}) == len(rows)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipeline.files import BATCH_ROWS, rechunk
+from pipeline.files import BATCH_ROWS
 from schemas.options import IngestOptions, Source
 from schemas.shapes import Columns, Shape
 
@@ -31,7 +31,7 @@ SMALL, PARTS = 1 << 20, 16
 
 
 def ingest(path: Path, origin: str, source: Source, options: IngestOptions = IngestOptions()) -> Iterator[pa.Table]:
-    """The records of a file in their order, as tables of at most 8192 rows with the columns of INGESTED.
+    """The records of a file in their order, as tables with the columns of INGESTED: one for each block that is read.
 
     `origin`: the file's name below raw/. It begins the `origin` of each row, which goes on with the member of an
     archive (`!b.jsonl`), then the line (`sample/a.jsonl:17`; of CSV the line on which the record starts) or the index
@@ -39,10 +39,8 @@ def ingest(path: Path, origin: str, source: Source, options: IngestOptions = Ing
     A record that cannot be read or mapped is a rejected row with the record's text in `raw`.
     Raises IngestError where the file itself cannot be read, or fits no shape or several.
     """
-    tables = (
-        found for reading in readings_of(path, source, options) for found in _tables(reading, origin, source, options)
-    )
-    yield from rechunk(tables)
+    for reading in readings_of(path, source, options):
+        yield from _tables(reading, origin, source, options)
 
 
 def _tables(reading: Reading, origin: str, source: Source, options: IngestOptions) -> Iterator[pa.Table]:
