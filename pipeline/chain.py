@@ -76,10 +76,10 @@ def rows_of_units(plan: Plan, rows: str) -> pa.Table:
     return pa.concat_tables(tables, promote_options="default")
 
 
-def dedupe_units(plan: Plan, rows: str, fingerprints: str, options: DedupeOptions) -> pa.Table:
+def dedupe_units(plan: Plan, rows: str, fingerprints: str, options: DedupeOptions, workers: int) -> pa.Table:
     """Decisions over all rows of the plan, from the stage files of these names."""
     keys = pa.concat_tables([FINGERPRINT.empty_table(), *(open_table(plan.file(u, fingerprints)) for u in plan.units)])
-    return decide(keys, rows_of_units(plan, rows), options)
+    return decide(keys, rows_of_units(plan, rows), options, workers=workers)
 
 
 def export_units(plan: Plan, rows: str, decisions: pa.Table, tokenizer: Resolution, workers: int) -> Manifest:
@@ -133,7 +133,7 @@ def run(plan: Plan, workers: int) -> Manifest:
     try:
         for unit in plan.units:
             _run_rows(plan, unit, rows_of, opened, workers)
-        decisions = dedupe_units(plan, "run.arrow", "run.keys.arrow", plan.config.dedupe)
+        decisions = dedupe_units(plan, "run.arrow", "run.keys.arrow", plan.config.dedupe, workers)
         return export_units(plan, "run.arrow", decisions, tokenizer, workers)
     finally:
         for unit in plan.units:

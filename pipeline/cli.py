@@ -241,7 +241,8 @@ def fingerprint(rows: Path, out: Path, workers: int) -> None:
 @config_option
 @click.option("--rethreshold", type=click.FloatRange(0.3, 1), help="Try another threshold on the stored fingerprints.")
 @click.option("--explain", is_flag=True, help="Show the S-curve, the counts and the most doubtful rejections.")
-def dedupe(config_path: Path, rethreshold: float | None, explain: bool) -> None:
+@workers_option
+def dedupe(config_path: Path, rethreshold: float | None, explain: bool, workers: int) -> None:
     """Decide which rows of all sources are duplicates, from the stage files that `make processed` keeps.
 
     Lists the clusters with their texts in duplicates.jsonl, beside these files. With --rethreshold nothing else is
@@ -261,7 +262,7 @@ def dedupe(config_path: Path, rethreshold: float | None, explain: bool) -> None:
     options = plan.config.dedupe
     if rethreshold is not None:
         options = options.model_copy(update={"threshold": rethreshold})
-    decisions = dedupe_units(plan, "tokenize.arrow", "fingerprint.arrow", options)
+    decisions = dedupe_units(plan, "tokenize.arrow", "fingerprint.arrow", options, workers)
     rows = rows_of_units(plan, "tokenize.arrow")
     listed = "duplicates.jsonl" if rethreshold is None else f"duplicates-{rethreshold}.jsonl"
     with whole(plan.stages / listed) as sink:

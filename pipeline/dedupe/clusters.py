@@ -34,7 +34,11 @@ DECISION = pa.schema(
 
 
 def decide(
-    fingerprints: pa.Table, table: pa.Table, options: DedupeOptions = DedupeOptions(), against: int = 0
+    fingerprints: pa.Table,
+    table: pa.Table,
+    options: DedupeOptions = DedupeOptions(),
+    against: int = 0,
+    workers: int = 1,
 ) -> pa.Table:
     """What becomes of each row (DECISION): one decision per fingerprint, in the same order.
 
@@ -46,11 +50,13 @@ def decide(
     prompt, output = (words(fingerprints[name], rows) for name in ("prompt", "output"))
     # Below, a row is its place in the order of preference: of a group of rows, the least is the one to keep.
     same_prompt = leaders(prompt)
-    same_pair = leaders(combined([prompt, output]))
+    again = np.flatnonzero(np.bincount(same_prompt, minlength=len(rows))[same_prompt] > 1)
+    same_pair = np.arange(len(rows))
+    same_pair[again] = again[leaders(combined([prompt[again], output[again]]))]
     pairs = np.flatnonzero(same_pair == np.arange(len(rows)))
     asked = np.flatnonzero(same_prompt == np.arange(len(rows)))
     tally = Tally()
-    alike, prompts = likeness(fingerprints, table, rows, output, same_prompt, pairs, asked, options, tally)
+    alike, prompts = likeness(fingerprints, table, rows, output, same_prompt, pairs, asked, options, tally, workers)
     fixed = int((rows < against).sum())
     fate = choose(same_prompt, pairs, alike, options, fixed)
 
@@ -67,7 +73,7 @@ def decide(
         NEAR: mark(same_pair, alike.second[alike.kind == NEAR]) & ~dropped & (options.near == "flag"),
         CONFLICT: disputed(same_prompt, pairs, alike, fate, options) & (options.conflict != "keep"),
         NEAR_PROMPT: mark(same_pair, *alike.of(NEAR_PROMPT)) & (options.near_prompt != "keep"),
-        SHARED_OUTPUT: shared(prompt, output, options) & (options.shared_output == "flag"),
+        SHARED_OUTPUT: shared(output, same_pair, options) & (options.shared_output == "flag"),
     }
     flags = np.zeros(len(rows), np.uint8)
     for kind, of_kind in marked.items():
@@ -111,13 +117,14 @@ def likeness(
     asked: Ints,
     options: DedupeOptions,
     tally: Tally,
+    workers: int,
 ) -> tuple[Likeness, Edges]:
     """What is alike among the rows `pairs` (pairs of prompt and output); and edges among the rows `asked` (prompts)."""
     nothing = np.empty(0, np.int64)
     if options.near == options.near_prompt == "keep":
         none_alike = np.empty(0)
         return Likeness(nothing, nothing, none_alike, nothing.astype(np.int8)), Edges(nothing, nothing, none_alike)
-    prompts = similar_prompts(fingerprints, table, rows[asked], options, tally)
+    prompts = similar_prompts(fingerprints, table, rows[asked], options, tally, workers)
     prompt_of = np.searchsorted(asked, same_prompt[pairs])
     first, second = meet(prompt_of, len(asked), prompts, tally)
     of_prompts = look_up(prompts, len(asked), prompt_of[first], prompt_of[second])
@@ -196,10 +203,10 @@ def disputed(same_prompt: Ints, pairs: Ints, alike: Likeness, fate: Fate, option
     return several
 
 
-def shared(prompt: Words, output: Words, options: DedupeOptions) -> Bools:
+def shared(output: Words, same_pair: Ints, options: DedupeOptions) -> Bools:
     """Boolean per row: whether at least so many different prompts have its output."""
     same_output = leaders(output)
-    first = leaders(combined([output, prompt])) == np.arange(len(output))
+    first = same_pair == np.arange(len(output))
     often: Bools = np.bincount(same_output[first], minlength=len(output))[same_output] >= options.shared_by
     return often
 
