@@ -109,10 +109,11 @@ class Field(NamedTuple):
         values, row_of = keys.distinct(column)
         codes, bounds = keys.folded(values)
         said = keys.said(codes, bounds)
+        key = keys.hashed(codes, bounds)
         return cls(
             row_of,
-            keys.hashed(codes, bounds),
-            keys.hashed(*said)[:, 0],
+            key,
+            keys.rehashed(key, bounds, *said)[:, 0],
             keys.numbers(values, codes, bounds),
             minhash.minima(*said, salt),
             len(codes) == 0,

@@ -1,10 +1,10 @@
 """Keys of texts: what is left of a text when the differences that do not make two texts different are gone."""
 
 import functools
-import itertools
 import re
 import sys
 import unicodedata
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +37,8 @@ def fold(text: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 
 
+INVISIBLE = re.compile(VISIBLE.replace("[^", "[", 1))
+
 #: An entry of `folding` is the code point that a character folds to (21 bits), and these marks.
 CODE = np.uint32((1 << 21) - 1)
 #: It is said aloud: neither a space nor punctuation. Signs of mathematics and money are.
@@ -52,32 +54,32 @@ CONTEXTUAL = np.uint32(1 << 23)
 def folding() -> Codes:
     """For each code point what becomes of it in a folded text; 0: nothing that a reader sees."""
     table = np.arange(sys.maxunicode + 1, dtype=np.uint32) | SAID
-    visible = re.compile(VISIBLE)
-    composing = [*range(0x1161, 0x1176), *range(0x11A8, 0x11C3)]  # jamo compose by rule, not by table
-    for code in range(0x323B0):  # where the assigned letters end
-        if 0x3400 <= code < 0xA000 or 0xAC00 <= code < 0xE000 or 0x20000 <= code < 0x2F800:
-            continue  # Han and Hangul syllables fold to themselves; surrogates occur in no text
-        character = chr(code)
-        if not visible.match(character):
-            table[code] = 0
-            continue
-        if unicodedata.category(character) in ("Cn", "Co"):
-            table[code] = code  # not assigned, or for private use: folds to itself
-            continue
-        folded = fold(character)
-        if len(folded) > 1 or unicodedata.combining(character):
-            composing.append(code)
-        parts = unicodedata.decomposition(character).split()
-        if len(parts) == 2 and not parts[0].startswith("<"):
-            composing.append(int(parts[1], 16))
-        entry = np.uint32(ord(folded[0]))
-        if unicodedata.category(folded[0])[0] not in "PZC" and folded[0] not in "~|`^":
-            entry |= SAID
-        if NUMERAL.match(character):
-            entry |= NUMBER
-        table[code] = entry
-    table[composing] |= CONTEXTUAL
+    # Whatever is assigned but Han and Hangul syllables, which fold to themselves; surrogates occur in no text.
+    codes = np.r_[:0x3400, 0xA000:0xAC00, 0xE000:0x20000, 0x2F800:0x2FA20]
+    text = "".join(map(chr, codes.tolist()))
+    mute = np.array([unicodedata.category(character)[0] in "PZC" for character in text])
+    table[codes[mute]] ^= SAID
+    table[_codes("~|`^")] ^= SAID
+    table[_codes(NUMERAL.findall(text))] |= NUMBER
+    composing = [character for character in text if unicodedata.combining(character)]
+    for character in text:
+        parts = unicodedata.decomposition(character)
+        if parts or character.casefold() != character:
+            folded = fold(character)
+            table[ord(character)] = table[ord(folded[0])] | table[ord(character)] & NUMBER
+            if len(folded) > 1:
+                composing.append(character)
+            if parts.count(" ") == 1 and parts[0] != "<":
+                composing.append(chr(int(parts.split()[1], 16)))
+    table[_codes(INVISIBLE.findall(text))] = 0
+    table[_codes(composing)] |= CONTEXTUAL
+    table[0x1161:0x1176] |= CONTEXTUAL  # jamo compose by rule, not by table
+    table[0x11A8:0x11C3] |= CONTEXTUAL
     return table
+
+
+def _codes(characters: Iterable[str]) -> list[int]:
+    return list(map(ord, characters))
 
 
 def code_points(texts: pa.StringArray) -> tuple[Codes, Ints]:
@@ -140,12 +142,24 @@ def keep(codes: Codes, offsets: Ints, kept: npt.NDArray[np.bool_]) -> tuple[Code
 
 def hashed(codes: Codes, offsets: Ints) -> Words:
     """XXH3-128 of each text, marks aside: a matrix of len(texts) by 2 words. The empty text has key 0."""
+    return _digests(codes, offsets[:-1], offsets[1:])
+
+
+def rehashed(keys: Words, before: Ints, codes: Codes, offsets: Ints) -> Words:
+    """As `hashed`, for texts of which some are shorter than `before`, and the others have these keys already."""
+    shorter = np.flatnonzero(np.diff(offsets) < np.diff(before))
+    keys = keys.copy()
+    keys[shorter] = _digests(codes, offsets[shorter], offsets[shorter + 1])
+    return keys
+
+
+def _digests(codes: Codes, starts: Ints, ends: Ints) -> Words:
     data = (codes & CODE).tobytes()
-    bounds = (offsets * codes.itemsize).tolist()
+    bounds = ((bound * codes.itemsize).tolist() for bound in (starts, ends))
     digest = xxhash.xxh3_128_digest
-    keys = b"".join([digest(data[start:end]) for start, end in itertools.pairwise(bounds)])
+    keys = b"".join([digest(data[start:end]) for start, end in zip(*bounds, strict=True)])
     words = np.frombuffer(keys, np.uint64).reshape(-1, 2).copy()
-    words[offsets[1:] == offsets[:-1]] = 0
+    words[starts == ends] = 0
     return words
 
 
