@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.dedupe import keys, minhash
 from pipeline.dedupe.keys import Ints, Words
@@ -60,24 +61,20 @@ def similar_prompts(
     fingerprints: pa.Table, table: pa.Table, rows: Ints, options: DedupeOptions, tally: Tally, workers: int = 1
 ) -> Edges:
     """Edges between rows of different prompts (numbered by their place in `rows`) whose every field is alike."""
-    context, context_numbers, given, given_numbers = (
-        fingerprints[name].take(pa.array(rows)).to_numpy()
-        for name in ("context", "context_numbers", "given", "given_numbers")
-    )
-    if not options.numbers:
-        context_numbers, given_numbers = np.zeros_like(context_numbers), np.zeros_like(given_numbers)
-
     # First the contexts: equal or alike, they make a component, inside of which inputs are then compared.
-    ones, context_of = groups(context, context_numbers)
+    context, numbers = _keys(fingerprints, "context", rows, options)
+    ones, context_of = groups(context, numbers)
     sketches = fingerprints["context_sketch"]
-    contexts = similar(sketches, rows[ones], context_numbers[ones], Texts(table, CONTEXT), options, tally, workers)
+    contexts = similar(sketches, rows[ones], numbers[ones], Texts(table, CONTEXT), options, tally, workers)
     component = minhash.components(len(ones), contexts.first, contexts.second)[context_of].astype(np.uint64)
-    nodes, node_of = groups(component, given, given_numbers)
+    given, numbers = _keys(fingerprints, "given", rows, options)
+    nodes, node_of = groups(component, given, numbers)
     told = np.flatnonzero(given[nodes] != 0)
-    salt = keys.mix(component[nodes[told]]) ^ given_numbers[nodes[told]]
+    salt = keys.mix(component[nodes[told]]) ^ numbers[nodes[told]]
     sketches = fingerprints["given_sketch"]
     inputs = similar(sketches, rows[nodes[told]], salt, Texts(table, ("input",)), options, tally, workers)
     inputs = Edges(told[inputs.first], told[inputs.second], inputs.similarity)
+    del context, given, numbers, component, salt
 
     first, second = meet(node_of, len(nodes), inputs, tally)
     alike = np.minimum(
@@ -87,10 +84,16 @@ def similar_prompts(
     return Edges(first[alike > 0], second[alike > 0], alike[alike > 0])
 
 
+def _keys(fingerprints: pa.Table, field: str, rows: Ints, options: DedupeOptions) -> tuple[Words, Words]:
+    """The keys of a field of these rows, and those of its numbers: all 0 where numbers are of no account."""
+    said, numbers = (pc.fill_null(fingerprints[name], 0).to_numpy()[rows] for name in (field, f"{field}_numbers"))
+    return said, numbers if options.numbers else np.zeros_like(numbers)
+
+
 def similar_outputs(
     output: Words, table: pa.Table, rows: Ints, first: Ints, second: Ints, options: DedupeOptions
 ) -> Floats:
-    """How alike the outputs of pairs of rows (places in `rows`) are: 0 where their numbers differ."""
+    """How alike the outputs of pairs of rows (places in `rows` and `output`) are: 0 where their numbers differ."""
     alike = np.ones(len(first))
     differ = np.flatnonzero((output[first] != output[second]).any(axis=1))
     alike[differ] = verified(Texts(table, ("output",)), rows, first[differ], second[differ], options.numbers)
