@@ -1,6 +1,6 @@
 """Instruction rows for benchmarks: real Korean texts with duplicates of known kind planted among them.
 
-python benchmarks/synthetic.py 1000000 rows.arrow        (KO_INSTRUCT_DATA: the folder of the real texts)
+python -m benchmarks.synthetic 1000000 rows.arrow        (KO_INSTRUCT_DATA: the folder of the real texts)
 """
 
 import csv
