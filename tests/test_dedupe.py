@@ -9,13 +9,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.dedupe import apply, decide, dedupe, fingerprint, report
 from pipeline.dedupe.minhash import HASHES, Bands, choose_bands
+from pipeline.dedupe.similar import leaders
 from schemas.columns import INGESTED
 from schemas.options import DedupeOptions
 
@@ -207,6 +210,45 @@ def test_bytes_do_not_depend_on_the_workers() -> None:
         prints = pa.concat_tables(pool.map(fingerprint, parts))
     assert prints.equals(fingerprint(table))
     assert decide(prints, pa.concat_tables(parts)).equals(decide(fingerprint(table), table))
+
+
+@given(alike_rows())
+@settings(max_examples=20, deadline=None)
+def test_decisions_do_not_depend_on_the_workers(rows: list[dict]) -> None:
+    table = table_of(rows)
+    prints = fingerprint(table)
+    one, two = (decide(prints, table, DedupeOptions(threshold=0.5), workers=workers) for workers in (1, 2))
+    assert one.equals(two, check_metadata=True)
+
+
+@given(alike_rows(), st.sampled_from(["first", "longest"]))
+@settings(max_examples=40, deadline=None)
+def test_what_was_kept_is_all_kept_when_it_comes_again(rows: list[dict], keeper: str) -> None:
+    options = DedupeOptions(keeper=keeper)
+    table = table_of(rows)
+    kept = table.filter(pc.is_null(dedupe(table, options)["reject_stage"]))
+    assert dedupe(kept, options)["reject_stage"].null_count == len(kept)
+
+
+@given(st.lists(st.tuples(st.sampled_from("가나"), st.text("다라", min_size=1, max_size=5)), max_size=12))
+@settings(max_examples=40, deadline=None)
+def test_the_keeper_is_the_first_or_the_longest(pairs: list[tuple[str, str]]) -> None:
+    """Of rows with one prompt. Rows of other prompts, and of equal length in another order, have no say."""
+    table = table_of([row(prompt, output) for prompt, output in pairs])
+    for keeper, best in (("first", lambda _: 0), ("longest", len)):
+        done = dedupe(table, DedupeOptions(keeper=keeper))
+        kept = [at for at, stage in enumerate(done["reject_stage"].to_pylist()) if stage is None]
+        groups = {prompt: [at for at, pair in enumerate(pairs) if pair[0] == prompt] for prompt, _ in pairs}
+        assert kept == sorted(max(places, key=lambda at: (best(pairs[at][1]), -at)) for places in groups.values())
+
+
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 1)), max_size=60), st.integers(0, 58))
+def test_leaders_are_the_first_of_their_kind(values: list[tuple[int, int]], shift: int) -> None:
+    """Also of words that differ only in the bits which sorting has no room for, and so share a group by chance."""
+    words = np.array(values, np.uint64).reshape(-1, 2) << np.uint64(shift)
+    for some in (words, words[:, :1]):
+        rows = some.tolist()
+        assert leaders(some).tolist() == [rows.index(row) for row in rows]
 
 
 def test_the_curve_finds_what_is_at_the_threshold() -> None:
