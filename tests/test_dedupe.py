@@ -288,16 +288,20 @@ def test_the_report_shows_clusters_with_texts_and_the_least_similar_rejections()
             row("오늘 서울 날씨를 알려 주세요!", "맑습니다."),
             row("오늘 서울 날씨를 알려 주세요", "흐립니다."),
             row("오늘도 서울 날씨를 알려 주세요", "맑습니다."),
+            row("오늘 서울 날씨를 알려 주세요", "맑습니다."),
+            row("빈 답", "") | {"reject_stage": "validate", "reject_reason": "output-blank"},
         ]
     )
     options = DedupeOptions(threshold=0.75, recall=0.9999)
     decisions = decide(fingerprint(table), table, options)
     (cluster,) = report.clusters(table, decisions)
     assert cluster["cluster"] == "a:1"
-    assert [member["origin"] for member in cluster["rows"]] == ["a:1", "a:3", "a:4", "a:5"]
-    assert [member["reason"] for member in cluster["rows"]] == [None, "near", "conflict", "near"]
+    assert [member["origin"] for member in cluster["rows"]] == ["a:1", "a:3", "a:4", "a:5", "a:6"]
+    assert [member["reason"] for member in cluster["rows"]] == [None, "near", "conflict", "near", "exact"]
     worst, *others = report.doubtful(table, decisions)
     assert (worst["origin"], worst["kept"]["instruction"]) == ("a:5", "오늘 서울 날씨를 알려 주세요")
     assert [pair["origin"] for pair in others] == ["a:3", "a:4"]
-    assert "1 conflict, 2 near; 1 clusters" in report.summary(decisions)
+    assert report.summary(decisions).startswith(
+        "7 rows, 1 of them rejected before: 2 stay, duplicates rejected: 1 conflict, 1 exact, 2 near; 1 clusters. "
+    )
     assert "0.75  100.0%" in report.explain(options)
