@@ -321,11 +321,11 @@ class Result(NamedTuple):
     peak: float  # MB, of the largest of its processes
 
 
-def run_tool(name: str, rows: list[Row]) -> Result | None:
-    """One tool with its defaults, from a file to a file, in a process of its own; None where it is not named."""
+def run_tool(name: str, rows: list[Row]) -> Result | str:
+    """One tool with its defaults, from a file to a file, in a process of its own; or why it was not run."""
     program = sys.executable if name == "ko-instruct" else os.environ.get(name.upper().replace("-", "_"))
     if not program:
-        return None
+        return "not run: no environment names it"
     with tempfile.TemporaryDirectory() as path:
         held = Path(path)
         (held / "in").mkdir()
@@ -354,7 +354,7 @@ def run_tool(name: str, rows: list[Row]) -> Result | None:
             process.returncode = os.waitstatus_to_exitcode(status)
         seconds = time.perf_counter() - start
         if process.returncode:
-            raise RuntimeError(f"{name}: {(held / 'log').read_text()[-2000:]}")
+            return f"did not run: {(held / 'log').read_text().splitlines()[-1]}"
         if name == "text-dedup":
             from datasets import load_from_disk
 
@@ -386,8 +386,8 @@ def planted_table() -> None:
     print("|---" * (len(heads) + 1) + "|")
     for name in TOOLS:
         result = run_tool(name, rows)
-        if result is None:
-            print(f"| {name} | not run |")
+        if isinstance(result, str):
+            print(f"| {name} | {result} |")
             continue
         kept = result.kept
         dropped = [origin for origin in kinds if origin not in kept]
@@ -411,10 +411,11 @@ def speed() -> None:
         best: dict[str, Result] = {}
         for name in TOOLS:
             runs = [run_tool(name, rows) for _ in range(3 if name == "ko-instruct" else 1)]
-            found = min((run for run in runs if run), key=lambda run: run.seconds, default=None)
-            if found is None:
-                print(f"| {len(rows):,} | {name} | not run |")
+            done = [run for run in runs if isinstance(run, Result)]
+            if not done:
+                print(f"| {len(rows):,} | {name} | {runs[0]} |")
                 continue
+            found = min(done, key=lambda run: run.seconds)
             best[name] = found
             first = best["ko-instruct"]
             cells = [f"{found.seconds:.1f}", f"{found.cpu:.1f}", f"{len(rows) / found.seconds:,.0f}"]

@@ -142,7 +142,7 @@ def likeness(
     prompt_of = number(asked, len(rows))[same_prompt[pairs]]
     first, second = meet(prompt_of, len(asked), prompts, tally)
     of_prompts = look_up(prompts, len(asked), prompt_of[first], prompt_of[second])
-    of_outputs = similar_outputs(output, table, rows, pairs[first], pairs[second], options)
+    of_outputs = similar_outputs(output, table, rows, pairs[first], pairs[second], options, workers)
     near = of_outputs >= options.threshold
     told = near | (prompt_of[first] != prompt_of[second])  # one prompt with unlike outputs is a conflict
     kind = np.where(near, NEAR, NEAR_PROMPT).astype(np.int8)

@@ -23,7 +23,7 @@ CONTEXT = ("system", "history", "instruction")
 #: Of rows that share a band, how many of those that follow a row it is compared with.
 WIDTH = 64
 #: Pairs whose texts, and whose sketches, are held at once.
-_PAIRS = 1 << 15
+_PAIRS = 1 << 14
 _SKETCHES = 1 << 17
 
 
@@ -91,12 +91,13 @@ def _keys(fingerprints: pa.Table, field: str, rows: Ints, options: DedupeOptions
 
 
 def similar_outputs(
-    output: Words, table: pa.Table, rows: Ints, first: Ints, second: Ints, options: DedupeOptions
+    output: Words, table: pa.Table, rows: Ints, first: Ints, second: Ints, options: DedupeOptions, workers: int
 ) -> Floats:
     """How alike the outputs of pairs of rows (places in `rows` and `output`) are: 0 where their numbers differ."""
     alike = np.ones(len(first))
     differ = np.flatnonzero((output[first] != output[second]).any(axis=1))
-    alike[differ] = verified(Texts(table, ("output",)), rows, first[differ], second[differ], options.numbers)
+    outputs = Texts(table, ("output",))
+    alike[differ] = verified(outputs, rows, first[differ], second[differ], options.numbers, workers)
     return alike
 
 
@@ -175,7 +176,7 @@ def similar(
         tally.add("skipped", skipped)
     first, second = np.divmod(once(np.concatenate(codes)), max(len(rows), 1))
     tally.add("compared", len(first))
-    alike = verified(texts, rows, first, second, numbers=False)  # the salt holds the numbers
+    alike = verified(texts, rows, first, second, False, workers)  # the salt holds the numbers
     enough_alike = alike >= options.threshold
     tally.add("verified", int(enough_alike.sum()))
     return Edges(first[enough_alike], second[enough_alike], alike[enough_alike])
@@ -214,24 +215,27 @@ def gather(column: pa.ChunkedArray, rows: Ints) -> pa.Array:
     return values.take(pa.array(back))
 
 
-def verified(texts: Texts, rows: Ints, first: Ints, second: Ints, numbers: bool) -> Floats:
+def verified(texts: Texts, rows: Ints, first: Ints, second: Ints, numbers: bool, workers: int) -> Floats:
     """How alike pairs of rows truly are: the Jaccard index of their least similar field.
 
     `numbers`: 0 where the numbers of a field differ.
     """
-    alike = np.ones(len(first))
-    for at in range(0, len(first), _PAIRS):
-        part = slice(at, at + _PAIRS)
+
+    def verify(part: slice) -> Floats:
+        alike = np.ones(len(first[part]))
         places, which = np.unique(np.concatenate([first[part], second[part]]), return_inverse=True)
         one, other = np.split(which, 2)
         for field in texts.of(rows[places]):
             text = keys.folded(field)
             grams, bounds = minhash.sets(*minhash.shingles(*keys.said(*text)))
-            alike[part] = np.minimum(alike[part], minhash.jaccard(grams, bounds, one, other))
+            np.minimum(alike, minhash.jaccard(grams, bounds, one, other), out=alike)
             if numbers:
                 said = keys.numbers(field, *text)
-                alike[part][said[one] != said[other]] = 0
-    return alike
+                alike[said[one] != said[other]] = 0
+        return alike
+
+    parts = [slice(at, at + _PAIRS) for at in range(0, len(first), _PAIRS)]
+    return np.concatenate([np.empty(0), *ordered(verify, parts, workers)])
 
 
 def meet(bucket_of: Ints, count: int, joined: Edges, tally: Tally) -> tuple[Ints, Ints]:
