@@ -1,6 +1,6 @@
 """Instruction rows for benchmarks: real Korean texts with duplicates of known kind planted among them.
 
-python benchmarks/synthetic.py 1000000 rows.arrow        (KO_INSTRUCT_DATA: the folder of the real texts)
+python -m benchmarks.synthetic 1000000 rows.arrow        (KO_INSTRUCT_DATA: the folder of the real texts)
 """
 
 import csv
@@ -13,7 +13,9 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 SCHEMA = pa.schema([(name, pa.string()) for name in ("origin", "instruction", "input", "output", "kind", "of")])
 Row = dict[str, str | None]
@@ -114,39 +116,42 @@ def planted(each: int, seed: int = 1) -> list[Row]:
     return rows + made
 
 
-def large(count: int, seed: int = 1) -> Iterator[pa.RecordBatch]:
-    """`count` rows, of which 5 % repeat, 5 % vary and 2 % renumber one of the last 100,000.
+#: Rows in a batch of `large`, and how many real rows back a planted one may have its model.
+ROWS, RECENT = 8192, 100_000
 
-    A prompt is three reviews: of two, at 10 million rows each review would be half of the prompt of 28 rows, and the
-    number of pairs half alike would grow with the square of the rows as in no corpus.
+
+def large(count: int, seed: int = 1) -> Iterator[pa.RecordBatch]:
+    """`count` rows, of which 5 % repeat, 5 % vary and 2 % renumber one of the last 100,000; outputs are reviews.
+
+    A prompt is eight runs of three words, each out of another review, about 108 characters: two prompts with a run in
+    common are far from alike, so that the pairs that are somewhat alike grow with the rows. Of whole reviews they grew
+    with their square, since each of the 712,404 would stand in more and more prompts, as in no corpus that grows.
     """
-    rng = random.Random(seed)
-    texts = reviews()
-    recent: list[Row] = []
-    batch: list[Row] = []
-    for number in range(count):
-        chance = rng.random()
-        if recent and chance < 0.12:
-            model = rng.choice(recent)
-            prompt = str(model["instruction"])
-            kind = "copy" if chance < 0.05 else rng.choice(["spacing", "punctuation", "laughter", "ending"])
-            if chance >= 0.10 and re.search(r"\d", prompt):
-                prompt, kind = renumbered(prompt, rng), "number"
+    rng, numbers = random.Random(seed), np.random.default_rng(seed)
+    texts = pa.array(reviews())
+    words = [text.split() for text in texts.to_pylist()]
+    runs = pa.array([" ".join(said[at : at + 3]) for said in words for at in range(0, len(said) - 2, 3)])
+    recent: list[tuple[str, str, str]] = []
+    for start in range(0, count, ROWS):
+        size = min(ROWS, count - start)
+        parts = [runs.take(pa.array(numbers.integers(0, len(runs), size))) for _ in range(8)]
+        prompts = pc.binary_join_element_wise(*parts, " ").to_pylist()
+        outputs = texts.take(pa.array(numbers.integers(0, len(texts), size))).to_pylist()
+        origins = [f"row:{number}" for number in range(start, start + size)]
+        kinds, models = ["real"] * size, [None] * size
+        chances = numbers.random(size) if recent else np.ones(size)
+        for row in np.flatnonzero(chances < 0.12).tolist():
+            prompts[row], outputs[row], models[row] = rng.choice(recent)
+            kinds[row] = "copy" if chances[row] < 0.05 else rng.choice(["spacing", "punctuation", "laughter", "ending"])
+            if chances[row] >= 0.10 and re.search(r"\d", prompts[row]):
+                kinds[row], prompts[row] = "number", renumbered(prompts[row], rng)
             else:
-                prompt = DUPLICATES[kind](prompt, rng)
-            row: Row = {**model, "instruction": prompt, "kind": kind, "of": model["origin"]}
-        else:
-            prompt = " ".join(rng.choices(texts, k=3))
-            row = {"instruction": prompt, "input": "", "output": rng.choice(texts), "kind": "real", "of": None}
-            if len(recent) < 100_000:
-                recent.append(row)
-            else:
-                recent[number % 100_000] = row
-        row["origin"] = f"row:{number}"
-        batch.append(row)
-        if len(batch) == 8192 or number == count - 1:
-            yield pa.RecordBatch.from_pylist(batch, SCHEMA)
-            batch = []
+                prompts[row] = DUPLICATES[kinds[row]](prompts[row], rng)
+        made = zip(prompts, outputs, origins, strict=True)
+        recent = (recent + [row for row, kind in zip(made, kinds, strict=True) if kind == "real"])[-RECENT:]
+        yield pa.record_batch(
+            [origins, prompts, [""] * size, outputs, kinds, pa.array(models, pa.string())], schema=SCHEMA
+        )
 
 
 if __name__ == "__main__":

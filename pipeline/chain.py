@@ -3,13 +3,15 @@
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain as chained
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.dedupe import apply, decide, fingerprint
+from pipeline.existing import read_existing
 from pipeline.export import describe_file, export
-from pipeline.files import naming, open_table, read_tables, table_writer, write_if_changed
+from pipeline.files import BATCH_ROWS, naming, open_table, read_tables, table_writer, write_if_changed
 from pipeline.folders import clean_up
 from pipeline.ingest import ingest
 from pipeline.ingest.reading import readings_of
@@ -79,10 +81,29 @@ def rows_of_units(plan: Plan, rows: str) -> pa.Table:
     return pa.concat_tables(tables, promote_options="default")
 
 
-def dedupe_units(plan: Plan, rows: str, fingerprints: str, options: DedupeOptions) -> pa.Table:
-    """Decisions over all rows of the plan, from the stage files of these names."""
-    keys = pa.concat_tables([FINGERPRINT.empty_table(), *(open_table(plan.file(u, fingerprints)) for u in plan.units)])
-    return decide(keys, rows_of_units(plan, rows), options)
+class Decided(NamedTuple):
+    """What was compared, and what was decided: rows of existing datasets first, of which nothing is dropped."""
+
+    rows: pa.Table
+    decisions: pa.Table
+    existing: int
+
+    @property
+    def new(self) -> pa.Table:
+        """The decisions on the rows of the plan."""
+        return self.decisions.slice(self.existing)
+
+
+def dedupe_units(plan: Plan, rows: str, fingerprints: str, options: DedupeOptions, workers: int) -> Decided:
+    """Decide over all rows of the plan, from the stage files of these names, and of existing datasets."""
+    existing = [read_existing(unit.path, unit.origin) for unit in plan.existing]
+    parts = (table.slice(start, BATCH_ROWS) for table in existing for start in range(0, len(table), BATCH_ROWS))
+    keys = [*ordered(fingerprint, parts, workers), *(open_table(plan.file(u, fingerprints)) for u in plan.units)]
+    table = rows_of_units(plan, rows)
+    compared = pa.concat_tables([*existing, table], promote_options="default")
+    before = len(compared) - len(table)
+    prints = pa.concat_tables([FINGERPRINT.empty_table(), *keys])
+    return Decided(compared, decide(prints, compared, options, before, workers), before)
 
 
 def export_units(plan: Plan, rows: str, decisions: pa.Table, tokenizer: Resolution, workers: int) -> Manifest:
@@ -142,10 +163,10 @@ def _run(plan: Plan, workers: int) -> Manifest:
     try:
         for unit in plan.units:
             _run_rows(plan, unit, rows_of, opened, workers)
-        decisions = dedupe_units(plan, "run.arrow", "run.keys.arrow", plan.config.dedupe)
+        decided = dedupe_units(plan, "run.arrow", "run.keys.arrow", plan.config.dedupe, workers)
         # What Make has of this dataset may be of other options: it is to export anew.
         plan.stamp("export").unlink(missing_ok=True)
-        return export_units(plan, "run.arrow", decisions, tokenizer, workers)
+        return export_units(plan, "run.arrow", decided.new, tokenizer, workers)
     finally:
         for unit in plan.units:
             for name in ("run.arrow", "run.keys.arrow"):

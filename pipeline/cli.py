@@ -38,6 +38,12 @@ workers_option = click.option(
     show_default="all cores",
     help="Batches worked on side by side. The result does not depend on it.",
 )
+against_option = click.option(
+    "--against",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True),
+    help="A dataset that exists already (processed/old, a file of rows): its rows stay, new ones that repeat them go.",
+)
 
 
 tokenizer_option = click.option(
@@ -282,42 +288,53 @@ def fingerprint(rows: Path, out: Path, workers: int) -> None:
 @config_option
 @click.option("--rethreshold", type=click.FloatRange(0.3, 1), help="Try another threshold on the stored fingerprints.")
 @click.option("--explain", is_flag=True, help="Show the S-curve, the counts and the most doubtful rejections.")
-def dedupe(config_path: Path, rethreshold: float | None, explain: bool) -> None:
+@against_option
+@workers_option
+def dedupe(
+    config_path: Path, rethreshold: float | None, explain: bool, against: tuple[Path, ...], workers: int
+) -> None:
     """Decide which rows of all sources are duplicates, from the stage files that `make processed` keeps.
 
-    Lists the clusters with their texts in duplicates.jsonl, beside these files. With --rethreshold nothing else is
-    written: to keep a threshold, set it in pipeline.toml, and Make redoes dedupe and export alone.
+    Lists the clusters with their texts in duplicates.jsonl, beside these files. With --rethreshold or --against nothing
+    else is written: to keep them, set them in pipeline.toml, and Make redoes dedupe and export alone.
 
     \b
-    Example: ko-instruct dedupe --config pipeline.toml
+    Examples: ko-instruct dedupe --config pipeline.toml
+              ko-instruct dedupe --rethreshold 0.7 --explain
+              ko-instruct dedupe --against processed/old
     """
     import orjson
 
-    from pipeline.chain import dedupe_units, rows_of_units
+    from pipeline.chain import dedupe_units
     from pipeline.dedupe import report
     from pipeline.files import whole, write_tables
     from pipeline.lock import locked
-    from pipeline.plan import plan_of_config
+    from pipeline.plan import compared_with, plan_of_config
 
     plan = plan_of_config(config_path)
     click.get_current_context().with_resource(locked(plan.stages, "ko-instruct dedupe"))
+    tried = [f"-{rethreshold}"] if rethreshold is not None else []
+    if against:
+        plan = compared_with(plan, against, config_path.parent)
+        tried.append("-against")
     options = plan.config.dedupe
     if rethreshold is not None:
         options = options.model_copy(update={"threshold": rethreshold})
-    decisions = dedupe_units(plan, "tokenize.arrow", "fingerprint.arrow", options)
-    rows = rows_of_units(plan, "tokenize.arrow")
-    listed = "duplicates.jsonl" if rethreshold is None else f"duplicates-{rethreshold}.jsonl"
-    with whole(plan.stages / listed) as sink:
+    decided = dedupe_units(plan, "tokenize.arrow", "fingerprint.arrow", options, workers)
+    rows, decisions = decided.rows, decided.decisions
+    listed = plan.stages / f"duplicates{''.join(tried)}.jsonl"
+    with whole(listed) as sink:
         for cluster in report.clusters(rows, decisions):
             sink.write(orjson.dumps(cluster, option=orjson.OPT_APPEND_NEWLINE))
-    if rethreshold is None:
-        write_tables(plan.stages / "dedupe.arrow", [decisions], decisions.schema)
+    if not tried:
+        write_tables(plan.stages / "dedupe.arrow", [decided.new], decisions.schema)
     if explain:
         click.echo(report.explain(options))
         for pair in report.doubtful(rows, decisions):
             click.echo(visible(orjson.dumps(pair, option=orjson.OPT_INDENT_2).decode()))
-    if explain or rethreshold is not None:
-        click.echo(report.summary(decisions))
+    if explain or tried:
+        click.echo(report.summary(decided.new))
+        click.echo(f"clusters with their texts: {listed}")
 
 
 @main.command()
@@ -348,6 +365,7 @@ def export(layout: str | None, names: tuple[str, ...], config_path: Path, worker
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder to write, with FILES.")
 @layout_option
 @tokenizer_option
+@against_option
 @config_option
 @workers_option
 def run(
@@ -355,6 +373,7 @@ def run(
     out: Path | None,
     layout: str | None,
     names: tuple[str, ...],
+    against: tuple[Path, ...],
     config_path: Path,
     workers: int,
 ) -> None:
@@ -366,7 +385,7 @@ def run(
     """
     from pipeline.chain import report
     from pipeline.chain import run as chain
-    from pipeline.plan import plan_of_config, plan_of_files
+    from pipeline.plan import compared_with, plan_of_config, plan_of_files
 
     if files and out is None:
         raise click.UsageError("name the folder to write with --out, as in: --out processed/mine")
@@ -378,6 +397,8 @@ def run(
         else plan_of_files(files, out, _config(config_path), config_path.parent)
     )
     plan = _changed(plan, layout, names)
+    if against:
+        plan = compared_with(plan, against, config_path.parent)
     manifest = chain(plan, workers)
     click.echo("\n" + report(manifest, plan.folder))
 

@@ -8,13 +8,14 @@ import contextlib
 import hashlib
 import importlib.metadata
 import json
+import os
 import platform
 import re
 import shlex
 import shutil
 import tomllib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ STAGES = {
     "screen": ("pipeline.screen",),
     "tokenize": ("pipeline.tokenize", "pipeline.load_tokenizer"),
     "fingerprint": ("pipeline.dedupe",),
-    "dedupe": ("pipeline.dedupe",),
+    "dedupe": ("pipeline.dedupe", "pipeline.existing"),
     "export": ("pipeline.export",),
 }
 #: Packages whose version may change a result.
@@ -77,6 +78,8 @@ class Plan:
     benchmarks: tuple[Unit, ...]
     folder: Path
     stages: Path
+    #: Datasets that exist already, which `dedupe` compares the rows with; the origin is the name in the config.
+    existing: tuple[Unit, ...] = ()
 
     @property
     def tokenizer(self) -> Path:
@@ -134,7 +137,8 @@ def plan_of_config(path: Path) -> Plan:
     name = config.dataset.name
     folder, stages = root / "processed" / name, root / "processed" / ".stages" / name
     raw = root / "raw"
-    return Plan(config, find_units(config.source, raw), find_benchmarks(config, raw), folder, stages)
+    existing = find_existing(config, root, folder)
+    return Plan(config, find_units(config.source, raw), find_benchmarks(config, raw), folder, stages, existing)
 
 
 def plan_of_files(files: Sequence[Path], out: Path, config: Config, root: Path = Path()) -> Plan:
@@ -152,7 +156,17 @@ def plan_of_files(files: Sequence[Path], out: Path, config: Config, root: Path =
     declared = {unit.source.name: unit.source for unit in units}
     about = {"dataset": Dataset(name=_as_name(out.resolve().name)), "source": tuple(declared.values())}
     benchmarks = find_benchmarks(config, root / "raw")
-    return Plan(config.model_copy(update=about), tuple(units), benchmarks, out, out.parent / ".stages" / out.name)
+    existing = find_existing(config, root, out)
+    stages = out.parent / ".stages" / out.name
+    return Plan(config.model_copy(update=about), tuple(units), benchmarks, out, stages, existing)
+
+
+def compared_with(plan: Plan, paths: Sequence[Path], root: Path) -> Plan:
+    """The plan with more datasets that exist already. `root`: the folder of the config, beside which they are named."""
+    names = (*plan.config.dedupe.against, *(Path(os.path.relpath(path, root)).as_posix() for path in paths))
+    options = plan.config.dedupe.model_copy(update={"against": names})
+    config = plan.config.model_copy(update={"dedupe": options})
+    return replace(plan, config=config, existing=find_existing(config, root, plan.folder))
 
 
 def _as_name(text: str) -> str:
@@ -163,6 +177,19 @@ def _as_name(text: str) -> str:
 def find_benchmarks(config: Config, raw: Path) -> tuple[Unit, ...]:
     """The files of the evaluation sets that `screen` is to look for."""
     return find_units([Source(name="benchmarks", files=config.screen.benchmarks)], raw)
+
+
+def find_existing(config: Config, root: Path, folder: Path) -> tuple[Unit, ...]:
+    """The datasets that exist already, which `dedupe` compares the rows with. `folder`: where the new one goes."""
+    for name in config.dedupe.against:
+        if not (root / name).exists():
+            raise ConfigError(f"dedupe.against: no file or folder {root / name}.")
+        if (root / name).resolve() == folder.resolve():
+            raise ConfigError(
+                f"dedupe.against: {name!r} is the dataset that is to be built. Give the new one another name, "
+                "and compare it with the old one."
+            )
+    return tuple(Unit(Source(name="against", files=()), root / name, name) for name in config.dedupe.against)
 
 
 def find_units(sources: Sequence[Source], raw: Path) -> tuple[Unit, ...]:
@@ -199,8 +226,9 @@ def _refuse_links_out(path: Path, raw: Path) -> None:
 
 def write_plan(plan: Plan) -> Path:
     """Write the stamps of all stages and units, and `plan.mk`, which the Makefile includes. Gives the latter's path."""
+    read_besides = {"screen": plan.benchmarks, "dedupe": plan.existing}
     for stage, modules in STAGES.items():
-        files = [_state(unit) for unit in plan.benchmarks] if stage == "screen" else []
+        files = [_state(unit) for unit in read_besides.get(stage, ())]
         write_if_changed(plan.stamp(stage), stamp(plan.config, stage, modules, files))
     for unit in plan.units:
         write_if_changed(plan.file(unit, "source.json"), _json(_state(unit)))

@@ -57,7 +57,7 @@ DEDUPED = pa.schema(
     ]
 )
 
-#: What `dedupe` holds of a row: 332 bytes and no text. All null where an earlier stage rejected the row.
+#: What `dedupe` holds of a row: 256 bytes and no text. All null where an earlier stage rejected the row.
 FINGERPRINT = pa.schema(
     [
         pa.field("prompt", pa.binary(16)),  # key of system, history, instruction and input
@@ -66,10 +66,10 @@ FINGERPRINT = pa.schema(
         # To find what is alike: system, history and instruction are the context of what is given, the input.
         pa.field("context", pa.uint64()),  # key of what the context says, punctuation aside
         pa.field("context_numbers", pa.uint64()),  # key of its numbers in order
-        pa.field("context_sketch", pa.binary(128)),  # MinHash signature of its character bigrams: 64 times 16 bits
+        pa.field("context_sketch", pa.binary(90)),  # MinHash signature of its character bigrams: 45 times 16 bits
         pa.field("given", pa.uint64()),  # the same of the input; 0 where there is none
         pa.field("given_numbers", pa.uint64()),
-        pa.field("given_sketch", pa.binary(128)),
+        pa.field("given_sketch", pa.binary(90)),
     ]
 )
 

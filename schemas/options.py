@@ -140,6 +140,9 @@ class DedupeOptions(Options):
     recall: float = Field(default=0.99, gt=0, lt=1)
     #: Texts whose numbers differ are not similar: "200대 교황이 누구야?", "71대 교황이 누구야?".
     numbers: bool = True
+    #: Datasets that exist already, beside pipeline.toml: folders such as "processed/old", or files of rows (.arrow,
+    #: .parquet, .jsonl). Their rows come before all others: they stay, and new rows that repeat them go.
+    against: tuple[str, ...] = ()
 
 
 class ExportOptions(Options):

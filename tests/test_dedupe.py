@@ -9,13 +9,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.dedupe import apply, decide, dedupe, fingerprint, report
 from pipeline.dedupe.minhash import HASHES, Bands, choose_bands
+from pipeline.dedupe.similar import leaders
 from schemas.columns import INGESTED
 from schemas.options import DedupeOptions
 
@@ -209,6 +212,45 @@ def test_bytes_do_not_depend_on_the_workers() -> None:
     assert decide(prints, pa.concat_tables(parts)).equals(decide(fingerprint(table), table))
 
 
+@given(alike_rows())
+@settings(max_examples=20, deadline=None)
+def test_decisions_do_not_depend_on_the_workers(rows: list[dict]) -> None:
+    table = table_of(rows)
+    prints = fingerprint(table)
+    one, two = (decide(prints, table, DedupeOptions(threshold=0.5), workers=workers) for workers in (1, 2))
+    assert one.equals(two, check_metadata=True)
+
+
+@given(alike_rows(), st.sampled_from(["first", "longest"]))
+@settings(max_examples=40, deadline=None)
+def test_what_was_kept_is_all_kept_when_it_comes_again(rows: list[dict], keeper: str) -> None:
+    options = DedupeOptions(keeper=keeper)
+    table = table_of(rows)
+    kept = table.filter(pc.is_null(dedupe(table, options)["reject_stage"]))
+    assert dedupe(kept, options)["reject_stage"].null_count == len(kept)
+
+
+@given(st.lists(st.tuples(st.sampled_from("가나"), st.text("다라", min_size=1, max_size=5)), max_size=12))
+@settings(max_examples=40, deadline=None)
+def test_the_keeper_is_the_first_or_the_longest(pairs: list[tuple[str, str]]) -> None:
+    """Of rows with one prompt. Rows of other prompts, and of equal length in another order, have no say."""
+    table = table_of([row(prompt, output) for prompt, output in pairs])
+    for keeper, best in (("first", lambda _: 0), ("longest", len)):
+        done = dedupe(table, DedupeOptions(keeper=keeper))
+        kept = [at for at, stage in enumerate(done["reject_stage"].to_pylist()) if stage is None]
+        groups = {prompt: [at for at, pair in enumerate(pairs) if pair[0] == prompt] for prompt, _ in pairs}
+        assert kept == sorted(max(places, key=lambda at: (best(pairs[at][1]), -at)) for places in groups.values())
+
+
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 1)), max_size=60), st.integers(0, 58))
+def test_leaders_are_the_first_of_their_kind(values: list[tuple[int, int]], shift: int) -> None:
+    """Also of words that differ only in the bits which sorting has no room for, and so share a group by chance."""
+    words = np.array(values, np.uint64).reshape(-1, 2) << np.uint64(shift)
+    for some in (words, words[:, :1]):
+        rows = some.tolist()
+        assert leaders(some).tolist() == [rows.index(row) for row in rows]
+
+
 def test_the_curve_finds_what_is_at_the_threshold() -> None:
     for threshold in (0.5, 0.7, 0.85, 0.95):
         bands = choose_bands(threshold, 0.99)
@@ -246,16 +288,20 @@ def test_the_report_shows_clusters_with_texts_and_the_least_similar_rejections()
             row("오늘 서울 날씨를 알려 주세요!", "맑습니다."),
             row("오늘 서울 날씨를 알려 주세요", "흐립니다."),
             row("오늘도 서울 날씨를 알려 주세요", "맑습니다."),
+            row("오늘 서울 날씨를 알려 주세요", "맑습니다."),
+            row("빈 답", "") | {"reject_stage": "validate", "reject_reason": "output-blank"},
         ]
     )
     options = DedupeOptions(threshold=0.75, recall=0.9999)
     decisions = decide(fingerprint(table), table, options)
     (cluster,) = report.clusters(table, decisions)
     assert cluster["cluster"] == "a:1"
-    assert [member["origin"] for member in cluster["rows"]] == ["a:1", "a:3", "a:4", "a:5"]
-    assert [member["reason"] for member in cluster["rows"]] == [None, "near", "conflict", "near"]
+    assert [member["origin"] for member in cluster["rows"]] == ["a:1", "a:3", "a:4", "a:5", "a:6"]
+    assert [member["reason"] for member in cluster["rows"]] == [None, "near", "conflict", "near", "exact"]
     worst, *others = report.doubtful(table, decisions)
     assert (worst["origin"], worst["kept"]["instruction"]) == ("a:5", "오늘 서울 날씨를 알려 주세요")
     assert [pair["origin"] for pair in others] == ["a:3", "a:4"]
-    assert "1 conflict, 2 near; 1 clusters" in report.summary(decisions)
+    assert report.summary(decisions).startswith(
+        "7 rows, 1 of them rejected before: 2 stay, duplicates rejected: 1 conflict, 1 exact, 2 near; 1 clusters. "
+    )
     assert "0.75  100.0%" in report.explain(options)

@@ -113,6 +113,28 @@ def test_only_what_changed_is_redone(project: Path, make: Make) -> None:
     assert digest(project / "processed" / "small") == first
 
 
+def test_a_change_of_an_existing_dataset_redoes_dedupe_and_export(project: Path, make: Make) -> None:
+    old = project / "old.jsonl"
+    old.write_text(ROW.format("배"))
+    (project / "pipeline.toml").write_text(CONFIG + '[dedupe]\nagainst = ["old.jsonl"]\n')
+    make()
+    rejects = project / "processed" / "small" / "rejects.jsonl"
+    assert '"duplicate_of":"old.jsonl#0"' in rejects.read_text()
+    assert redone(make()) == []
+    old.write_text(ROW.format("감"))
+    assert redone(make()) == ["dedupe all sources"]
+    assert "old.jsonl#0" not in rejects.read_text()
+
+    decided = project / "processed" / ".stages" / "small" / "dedupe.arrow"
+    before = decided.read_bytes()
+    (project / "more.jsonl").write_text(ROW.format("배"))
+    command = [project / "venv" / "bin" / "ko-instruct", "dedupe", "--against", "more.jsonl", "--explain"]
+    tried = subprocess.run(command, cwd=project, capture_output=True, text=True, check=True)
+    assert '"duplicate_of": "more.jsonl#0"' in tried.stdout
+    assert '"origin":"more.jsonl#0"' in decided.with_name("duplicates-against.jsonl").read_text()
+    assert decided.read_bytes() == before
+
+
 def test_files_come_change_and_go(project: Path, make: Make) -> None:
     make()
     folder = project / "processed" / "small"

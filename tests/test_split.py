@@ -52,6 +52,33 @@ def test_new_rows_move_no_old_row() -> None:
     assert split(deduped(new + old), options).to_pylist()[len(new) :] == before
 
 
+#: Windows over one text: neighbours are alike, so that a new one may join two clusters that were apart.
+TEXT = "가나다라마바사아자차카타파하거너더러머버서어저처커터퍼허고노도로모보소오조초코토"
+CHAINED = st.sampled_from([TEXT[at : at + 20] for at in range(20)])
+
+
+@given(st.lists(CHAINED, min_size=10, max_size=20), st.lists(CHAINED, max_size=2))
+@settings(max_examples=60, deadline=None)
+def test_an_old_row_moves_only_where_its_cluster_merged(old: list[str], new: list[str]) -> None:
+    options = ExportOptions(validation=0.3, test=0.3)
+
+    def clusters(table: pa.Table) -> list[tuple[int, str | None]]:
+        """For each row the number of its cluster, and its side."""
+        names = [name or f"#{row}" for row, name in enumerate(table["cluster"].to_pylist())]
+        return list(zip(map(names.index, names), split(table, options).to_pylist(), strict=True))
+
+    before, after = clusters(deduped(old)), clusters(deduped(old + new))
+    merged = {
+        cluster: {then for then, now in zip(before, after, strict=False) if now[0] == cluster} for cluster, _ in after
+    }
+    for (then, side), (now, other) in zip(before, after, strict=False):
+        came_together = len({cluster for cluster, _ in merged[now]}) > 1
+        assert side == other or came_together or side is None or other is None
+        assert then == now or came_together
+    for cluster, _ in after:
+        assert len({side for number, side in after if number == cluster and side}) <= 1
+
+
 def test_stratified_by_source() -> None:
     table = deduped(PROMPTS, source=["가"] * 20 + ["나"] * (len(PROMPTS) - 20))
     sides = split(table, ExportOptions(validation=0.1, test=0.1, stratify=True)).to_pylist()

@@ -7,7 +7,6 @@ with the number of rows and not with their length.
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -60,52 +59,76 @@ def fingerprint(table: pa.Table) -> pa.Table:
 
 
 def _fingerprint(table: pa.Table) -> pa.Table:
-    takes_part = pc.or_kleene(marks.alive(table), pc.equal(table["reject_stage"], STAGE)).combine_chunks()
-    texts = {name: pc.if_else(takes_part, table[name], None) for name in TEXTS}
-    history = pc.if_else(takes_part, table["history"].combine_chunks(), pa.scalar([], table["history"].type))
-    output, row_of = keys.distinct(texts.pop("output"))
-    answer, bounds = keys.seen(*keys.folded(output))
-    asked = {**texts, "history": keys.history_texts(history)}
-    system, instruction, given, talk = (Field.of(values, salt) for salt, values in enumerate(asked.values()))
+    takes_part = pc.or_kleene(marks.alive(table), pc.equal(table["reject_stage"], STAGE))
+    rows = pc.indices_nonzero(takes_part)
+    if len(rows) == len(table):
+        return _fingerprint_of_all(table)
+    place = np.full(len(table), -1, np.int64)
+    place[rows.to_numpy()] = np.arange(len(rows))
+    return _fingerprint_of_all(table.take(rows)).take(pa.array(place, mask=place < 0))
+
+
+def _fingerprint_of_all(table: pa.Table) -> pa.Table:
+    system, instruction, given = (Field.of(table[name], salt) for salt, name in enumerate(TEXTS[:-1]))
+    talk = Field.of(keys.history_texts(table["history"]), salt=3)
     context = (system, talk, instruction)
+    output, row_of = keys.distinct(table["output"])
+    answer, bounds = keys.folded(output)
+    asked = [system.key[system.row_of], keys.history_keys(table["history"])]
+    asked += [instruction.key[instruction.row_of], given.key[given.row_of]]
     columns = [
-        keys.combined([system.key, keys.history_keys(history), instruction.key, given.key]),
+        keys.combined(asked),
         keys.hashed(answer, bounds)[row_of],
         np.diff(bounds)[row_of].astype(np.uint32),
-        keys.combined([field.said for field in context])[:, 0],
-        keys.combined([field.numbers for field in context]),
-        np.minimum.reduce([field.minima for field in context]).astype(np.uint16),
-        given.said[:, 0],
-        given.numbers,
-        given.minima.astype(np.uint16),
+        keys.combined([field.said[field.row_of] for field in context]),
+        keys.combined([field.numbers[field.row_of] for field in context]),
+        sketch(context),
+        given.said[given.row_of],
+        given.numbers[given.row_of],
+        sketch((given,)),
     ]
     arrays = [
         pa.Array.from_buffers(field.type, len(table), [None, pa.py_buffer(np.ascontiguousarray(column))])
         for field, column in zip(FINGERPRINT, columns, strict=True)
     ]
-    return pa.table([pc.if_else(takes_part, array, pa.scalar(None, array.type)) for array in arrays], FINGERPRINT)
+    return pa.table(arrays, FINGERPRINT)
 
 
 class Field(NamedTuple):
-    """What is held of one field of the prompts of n rows."""
+    """What is held of the distinct texts of one field of the prompts, and the number of each row's text."""
 
-    key: keys.Words  # n by 2
-    said: keys.Words  # key without punctuation: n by 2
+    row_of: keys.Ints
+    key: keys.Words  # two words of each text
+    said: keys.Words  # one, of the text without punctuation
     numbers: keys.Words
-    minima: npt.NDArray[np.uint32]  # n by HASHES
+    minima: keys.Codes  # HASHES of each text
+    silent: bool  # no row says anything here
 
     @classmethod
     def of(cls, column: pa.Array | pa.ChunkedArray, salt: int) -> "Field":
-        values, index = keys.distinct(column)
+        values, row_of = keys.distinct(column)
         codes, bounds = keys.folded(values)
-        seen, said = keys.seen(codes, bounds), keys.said(codes, bounds)
-        minima = minhash.minima(*minhash.shingles(*said), salt)
+        said = keys.said(codes, bounds)
+        key = keys.hashed(codes, bounds)
         return cls(
-            keys.hashed(*seen)[index],
-            keys.hashed(*said)[index],
-            keys.numbers(values)[index],
-            minima[index],
+            row_of,
+            key,
+            keys.rehashed(key, bounds, *said)[:, 0],
+            keys.numbers(values, codes, bounds),
+            minhash.minima(*said, salt),
+            len(codes) == 0,
         )
+
+
+def sketch(fields: tuple[Field, ...]) -> minhash.Signatures:
+    """The MinHash signature of each row over several fields: the least of their hashes, two bytes of each."""
+    first, *others = [field for field in fields if not field.silent] or fields
+    if not others:
+        return first.minima.astype(np.uint16)[first.row_of]
+    least = first.minima[first.row_of]
+    for field in others:
+        np.minimum(least, field.minima[field.row_of], out=least)
+    return least.astype(np.uint16)
 
 
 def apply(table: pa.Table, decisions: pa.Table) -> pa.Table:

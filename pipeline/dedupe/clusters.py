@@ -10,7 +10,17 @@ import pyarrow.compute as pc
 
 from pipeline.dedupe import minhash
 from pipeline.dedupe.keys import Ints, Words, combined
-from pipeline.dedupe.similar import Edges, Floats, Tally, leaders, look_up, meet, similar_outputs, similar_prompts
+from pipeline.dedupe.similar import (
+    Edges,
+    Floats,
+    Tally,
+    gather,
+    leaders,
+    look_up,
+    meet,
+    similar_outputs,
+    similar_prompts,
+)
 from schemas.options import DedupeOptions
 
 Bools = npt.NDArray[np.bool_]
@@ -34,7 +44,11 @@ DECISION = pa.schema(
 
 
 def decide(
-    fingerprints: pa.Table, table: pa.Table, options: DedupeOptions = DedupeOptions(), against: int = 0
+    fingerprints: pa.Table,
+    table: pa.Table,
+    options: DedupeOptions = DedupeOptions(),
+    against: int = 0,
+    workers: int = 1,
 ) -> pa.Table:
     """What becomes of each row (DECISION): one decision per fingerprint, in the same order.
 
@@ -46,11 +60,17 @@ def decide(
     prompt, output = (words(fingerprints[name], rows) for name in ("prompt", "output"))
     # Below, a row is its place in the order of preference: of a group of rows, the least is the one to keep.
     same_prompt = leaders(prompt)
-    same_pair = leaders(combined([prompt, output]))
+    again = np.flatnonzero(np.bincount(same_prompt, minlength=len(rows))[same_prompt] > 1)
+    same_pair = np.arange(len(rows))
+    same_pair[again] = again[leaders(combined([prompt[again], output[again]]))]
     pairs = np.flatnonzero(same_pair == np.arange(len(rows)))
     asked = np.flatnonzero(same_prompt == np.arange(len(rows)))
+    many_prompts = shared(output, same_pair, options)
+    cluster_key = prompt[:, 0].copy()
+    del prompt
     tally = Tally()
-    alike, prompts = likeness(fingerprints, table, rows, output, same_prompt, pairs, asked, options, tally)
+    alike, prompts = likeness(fingerprints, table, rows, output, same_prompt, pairs, asked, options, tally, workers)
+    del output
     fixed = int((rows < against).sum())
     fate = choose(same_prompt, pairs, alike, options, fixed)
 
@@ -67,14 +87,14 @@ def decide(
         NEAR: mark(same_pair, alike.second[alike.kind == NEAR]) & ~dropped & (options.near == "flag"),
         CONFLICT: disputed(same_prompt, pairs, alike, fate, options) & (options.conflict != "keep"),
         NEAR_PROMPT: mark(same_pair, *alike.of(NEAR_PROMPT)) & (options.near_prompt != "keep"),
-        SHARED_OUTPUT: shared(prompt, output, options) & (options.shared_output == "flag"),
+        SHARED_OUTPUT: many_prompts & (options.shared_output == "flag"),
     }
     flags = np.zeros(len(rows), np.uint8)
     for kind, of_kind in marked.items():
         flags |= of_kind.astype(np.uint8) << np.uint8(kind)
 
     component = minhash.components(len(asked), prompts.first, prompts.second)
-    head = asked[component[np.searchsorted(asked, same_prompt)]]
+    head = asked[component[number(asked, len(rows))[same_prompt]]]
     clustered = np.bincount(head, minlength=len(rows))[head] > 1
     return decisions(
         len(fingerprints),
@@ -85,7 +105,7 @@ def decide(
         cluster=pa.array(rows[head], mask=~clustered),
         duplicate_of=pa.array(rows[keeper], mask=~dropped),
         similarity=pa.array(similarity.astype(np.float32), mask=~dropped | (reason == CONFLICT)),
-        cluster_key=prompt[head, 0],
+        cluster_key=cluster_key[head],
     ).replace_schema_metadata({"report": orjson.dumps(tally.counts)})
 
 
@@ -111,17 +131,18 @@ def likeness(
     asked: Ints,
     options: DedupeOptions,
     tally: Tally,
+    workers: int,
 ) -> tuple[Likeness, Edges]:
     """What is alike among the rows `pairs` (pairs of prompt and output); and edges among the rows `asked` (prompts)."""
     nothing = np.empty(0, np.int64)
     if options.near == options.near_prompt == "keep":
         none_alike = np.empty(0)
         return Likeness(nothing, nothing, none_alike, nothing.astype(np.int8)), Edges(nothing, nothing, none_alike)
-    prompts = similar_prompts(fingerprints, table, rows[asked], options, tally)
-    prompt_of = np.searchsorted(asked, same_prompt[pairs])
+    prompts = similar_prompts(fingerprints, table, rows[asked], options, tally, workers)
+    prompt_of = number(asked, len(rows))[same_prompt[pairs]]
     first, second = meet(prompt_of, len(asked), prompts, tally)
     of_prompts = look_up(prompts, len(asked), prompt_of[first], prompt_of[second])
-    of_outputs = similar_outputs(output[pairs], table, rows[pairs], first, second, options)
+    of_outputs = similar_outputs(output, table, rows, pairs[first], pairs[second], options, workers)
     near = of_outputs >= options.threshold
     told = near | (prompt_of[first] != prompt_of[second])  # one prompt with unlike outputs is a conflict
     kind = np.where(near, NEAR, NEAR_PROMPT).astype(np.int8)
@@ -196,10 +217,10 @@ def disputed(same_prompt: Ints, pairs: Ints, alike: Likeness, fate: Fate, option
     return several
 
 
-def shared(prompt: Words, output: Words, options: DedupeOptions) -> Bools:
+def shared(output: Words, same_pair: Ints, options: DedupeOptions) -> Bools:
     """Boolean per row: whether at least so many different prompts have its output."""
     same_output = leaders(output)
-    first = leaders(combined([output, prompt])) == np.arange(len(output))
+    first = same_pair == np.arange(len(output))
     often: Bools = np.bincount(same_output[first], minlength=len(output))[same_output] >= options.shared_by
     return often
 
@@ -215,19 +236,36 @@ def preferred(fingerprints: pa.Table, options: DedupeOptions, against: int) -> I
 
 def words(column: pa.ChunkedArray, rows: Ints) -> Words:
     """The keys (16 bytes each) of these rows, as n by 2 words."""
-    keys = column.take(pa.array(rows)).combine_chunks()
-    start = keys.offset * 16
-    return np.frombuffer(keys.buffers()[1] or b"", np.uint64, 2 * len(keys), start).reshape(-1, 2)
+    found = np.empty((len(column), 2), np.uint64)
+    start = 0
+    for chunk in column.chunks:
+        part = np.frombuffer(chunk.buffers()[1] or b"", np.uint64, 2 * len(chunk), chunk.offset * 16)
+        found[start : start + len(chunk)] = part.reshape(-1, 2)
+        start += len(chunk)
+    return found if len(rows) == len(column) and (rows[1:] > rows[:-1]).all() else found[rows]
+
+
+def number(some: Ints, count: int) -> Ints:
+    """For each of `count` places its number among `some` of them; -1 where it is not among these."""
+    at = np.full(count, -1, np.int64)
+    at[some] = np.arange(len(some))
+    return at
 
 
 def decisions(count: int, rows: Ints, origin: pa.ChunkedArray, **columns: pa.Array | npt.NDArray[Any]) -> pa.Table:
     """A table of DECISION for `count` rows from columns of decisions on `rows`; the rest have nulls and no flags."""
-    at = np.full(count, -1, np.int64)
-    at[rows] = np.arange(len(rows))
+    at = number(rows, count)
     index = pa.array(at, mask=at < 0)
     values = {name: pa.array(column).take(index) for name, column in columns.items()}
     values["reason"] = pa.DictionaryArray.from_arrays(values["reason"], pa.array(KINDS)).cast(pa.string())
     values["flags"] = pc.fill_null(values["flags"], pa.scalar(0, pa.uint8()))
     for name in ("cluster", "duplicate_of"):
-        values[name] = origin.take(values[name])
+        values[name] = _looked_up(origin, values[name])
     return pa.table([values[name] for name in DECISION.names], DECISION)
+
+
+def _looked_up(origin: pa.ChunkedArray, rows: pa.Array) -> pa.Array:
+    """The origins of these rows, of which most are null, without joining the whole column in memory."""
+    valid = rows.is_valid().to_numpy(zero_copy_only=False)
+    names = gather(origin, rows.drop_null().to_numpy())
+    return names.take(pa.array(np.cumsum(valid) - 1, mask=~valid))

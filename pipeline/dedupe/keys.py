@@ -1,11 +1,10 @@
 """Keys of texts: what is left of a text when the differences that do not make two texts different are gone."""
 
 import functools
-import itertools
 import re
 import sys
 import unicodedata
-from typing import NamedTuple
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +22,12 @@ Words = npt.NDArray[np.uint64]
 KEY_BYTES = 16
 
 
+#: A number with its thousands and decimals, a number character of another kind (³ ½ Ⅳ), or an operator before a digit.
+NUMBERS = re.compile(r"\d+(?:,\d{3}(?!\d))*(?:\.\d+)?|[+\-−*/×÷=<>](?=\s*\d)|[²³¹⁰-₉¼-¾⅐-Ⅻ①-⒛]")
+#: A character without which a text holds no number, folded or not.
+NUMERAL = re.compile(r"\d|[²³¹⁰-₉¼-¾⅐-ↈ①-⒛]")
+
+
 def fold(text: str) -> str:
     """NFC and case-folded, whatever order these two have to be applied in.
 
@@ -32,46 +37,49 @@ def fold(text: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 
 
-class Folding(NamedTuple):
-    """Tables over all code points."""
+INVISIBLE = re.compile(VISIBLE.replace("[^", "[", 1))
 
-    #: What it folds to; 0: nothing that a reader sees.
-    to: Codes
-    #: Whether its neighbours have a say: marks and jamo that compose with the character before them, characters that
-    #: fold to several. Texts that hold one go through `fold`.
-    contextual: npt.NDArray[np.bool_]
-    #: Whether it is said aloud: neither a space nor punctuation. Signs of mathematics and money are.
-    said: npt.NDArray[np.bool_]
+#: An entry of `folding` is the code point that a character folds to (21 bits), and these marks.
+CODE = np.uint32((1 << 21) - 1)
+#: It is said aloud: neither a space nor punctuation. Signs of mathematics and money are.
+SAID = np.uint32(1 << 21)
+#: It may be part of a number (`NUMBERS`).
+NUMBER = np.uint32(1 << 22)
+#: Its neighbours have a say: marks and jamo that compose with the character before them, characters that fold to
+#: several. Texts that hold one go through `fold`. The greatest mark, so that a maximum finds it.
+CONTEXTUAL = np.uint32(1 << 23)
 
 
 @functools.cache
-def folding() -> Folding:
-    to = np.arange(sys.maxunicode + 1, dtype=np.uint32)
-    contextual = np.zeros(len(to), bool)
-    said = np.ones(len(to), bool)
-    visible = re.compile(VISIBLE)
-    for code in range(0x323B0):  # where the assigned letters end
-        if 0x3400 <= code < 0xA000 or 0xAC00 <= code < 0xE000 or 0x20000 <= code < 0x2F800:
-            continue  # Han and Hangul syllables fold to themselves; surrogates occur in no text
-        character = chr(code)
-        if not visible.match(character):
-            to[code] = 0
-            said[code] = False
-            continue
-        category = unicodedata.category(character)
-        said[code] = category[0] not in "PZC" and character not in "~|`^"
-        if category in ("Cn", "Co"):
-            continue  # not assigned, or for private use: folds to itself
-        folded = fold(character)
-        if len(folded) == 1 and not unicodedata.combining(character):
-            to[code] = ord(folded)
-        else:
-            contextual[code] = True
-        parts = unicodedata.decomposition(character).split()
-        if len(parts) == 2 and not parts[0].startswith("<"):
-            contextual[int(parts[1], 16)] = True
-    contextual[0x1161:0x1176] = contextual[0x11A8:0x11C3] = True  # jamo compose by rule, not by table
-    return Folding(to, contextual, said)
+def folding() -> Codes:
+    """For each code point what becomes of it in a folded text; 0: nothing that a reader sees."""
+    table = np.arange(sys.maxunicode + 1, dtype=np.uint32) | SAID
+    # Whatever is assigned but Han and Hangul syllables, which fold to themselves; surrogates occur in no text.
+    codes = np.r_[:0x3400, 0xA000:0xAC00, 0xE000:0x20000, 0x2F800:0x2FA20]
+    text = "".join(map(chr, codes.tolist()))
+    mute = np.array([unicodedata.category(character)[0] in "PZC" for character in text])
+    table[codes[mute]] ^= SAID
+    table[_codes("~|`^")] ^= SAID
+    table[_codes(NUMERAL.findall(text))] |= NUMBER
+    composing = [character for character in text if unicodedata.combining(character)]
+    for character in text:
+        parts = unicodedata.decomposition(character)
+        if parts or character.casefold() != character:
+            folded = fold(character)
+            table[ord(character)] = table[ord(folded[0])] | table[ord(character)] & NUMBER
+            if len(folded) > 1:
+                composing.append(character)
+            if parts.count(" ") == 1 and parts[0] != "<":
+                composing.append(chr(int(parts.split()[1], 16)))
+    table[_codes(INVISIBLE.findall(text))] = 0
+    table[_codes(composing)] |= CONTEXTUAL
+    table[0x1161:0x1176] |= CONTEXTUAL  # jamo compose by rule, not by table
+    table[0x11A8:0x11C3] |= CONTEXTUAL
+    return table
+
+
+def _codes(characters: Iterable[str]) -> list[int]:
+    return list(map(ord, characters))
 
 
 def code_points(texts: pa.StringArray) -> tuple[Codes, Ints]:
@@ -84,52 +92,43 @@ def code_points(texts: pa.StringArray) -> tuple[Codes, Ints]:
 
 
 def folded(texts: pa.StringArray) -> tuple[Codes, Ints]:
-    """As `code_points`, of the texts (without nulls) under NFC and case-folded, with 0 for what no reader sees.
+    """As `code_points`, of the texts (without nulls) under NFC and case-folded, with the marks of `folding`.
 
-    The zeros, spaces first among them, are for the caller to drop: Korean is spaced as its writers please, so that
-    spaces tell two texts apart only where nothing else does.
+    What no reader sees is left out, spaces first: Korean is spaced as its writers please, so that spaces tell two texts
+    apart only where nothing else does.
     """
     table = folding()
     codes, offsets = code_points(texts)
-    if (hits := np.flatnonzero(table.contextual[codes])).size:
-        rows = np.unique(np.searchsorted(offsets, hits, "right") - 1)
+    entries = table[codes]
+    if entries.max(initial=0) >= CONTEXTUAL:
+        rows = np.unique(np.searchsorted(offsets, np.flatnonzero(entries >= CONTEXTUAL), "right") - 1)
         mask = np.zeros(len(texts), bool)
         mask[rows] = True
         changed = pa.array([fold(text) for text in texts.take(pa.array(rows)).to_pylist()], texts.type)
         codes, offsets = code_points(pc.replace_with_mask(texts, pa.array(mask), changed))
-    return table.to[codes], offsets
-
-
-def seen(codes: Codes, offsets: Ints) -> tuple[Codes, Ints]:
-    """Of folded texts what a reader sees: what two texts must share to be the same."""
-    return keep(codes, offsets, codes != 0)
+        entries = table[codes] & ~CONTEXTUAL
+    return keep(entries, offsets, entries != 0)
 
 
 def said(codes: Codes, offsets: Ints) -> tuple[Codes, Ints]:
-    """Of folded texts what is said: letters, digits and signs. Of a text of mere punctuation, all that is seen."""
-    kept = folding().said[codes]
-    kept &= codes != 0
+    """Of folded texts what is said: letters, digits and signs. Of a text of mere punctuation, all of it."""
+    kept = (codes & SAID) != 0
     spoken = keep(codes, offsets, kept)
     mute = (spoken[1][1:] == spoken[1][:-1]) & (offsets[1:] > offsets[:-1])
     if mute.any():
-        kept |= np.repeat(mute, np.diff(offsets)) & (codes != 0)
+        kept |= np.repeat(mute, np.diff(offsets))
         spoken = keep(codes, offsets, kept)
     return spoken
 
 
-#: A number with its thousands and decimals, a number character of another kind (³ ½ Ⅳ), or an operator before a digit.
-NUMBERS = re.compile(r"\d+(?:,\d{3}(?!\d))*(?:\.\d+)?|[+\-−*/×÷=<>](?=\s*\d)|[²³¹⁰-₉¼-¾⅐-Ⅻ①-⒛]")
-HAS_NUMBER = "[0-9\\p{N}]"
-
-
-def numbers(texts: pa.StringArray) -> Words:
-    """For each text a hash of the sequence of its numbers; 0 where it holds none.
+def numbers(texts: pa.StringArray, codes: Codes, offsets: Ints) -> Words:
+    """For each text (with what it folds to) a hash of the sequence of its numbers; 0 where it holds none.
 
     "1,000원" and "1000 원" say the same number, "10", "1 0" and "1.0" do not; neither do "3+5" and "3-5".
     """
     hashes = np.zeros(len(texts), np.uint64)
-    rows = pc.indices_nonzero(pc.match_substring_regex(texts, HAS_NUMBER))
-    for row, text in zip(rows.to_pylist(), texts.take(rows).to_pylist(), strict=True):
+    rows = np.unique(np.searchsorted(offsets, np.flatnonzero(codes & NUMBER), "right") - 1)
+    for row, text in zip(rows.tolist(), texts.take(pa.array(rows)).to_pylist(), strict=True):
         found = " ".join(NUMBERS.findall(text)).replace(",", "")
         hashes[row] = xxhash.xxh3_64_intdigest(found.encode()) if found else 0
     return hashes
@@ -142,13 +141,25 @@ def keep(codes: Codes, offsets: Ints, kept: npt.NDArray[np.bool_]) -> tuple[Code
 
 
 def hashed(codes: Codes, offsets: Ints) -> Words:
-    """XXH3-128 of each text: a matrix of len(texts) by 2 words. The empty text has key 0."""
-    data = memoryview(np.ascontiguousarray(codes).data).cast("B")
-    bounds = (offsets * codes.itemsize).tolist()
+    """XXH3-128 of each text, marks aside: a matrix of len(texts) by 2 words. The empty text has key 0."""
+    return _digests(codes, offsets[:-1], offsets[1:])
+
+
+def rehashed(keys: Words, before: Ints, codes: Codes, offsets: Ints) -> Words:
+    """As `hashed`, for texts of which some are shorter than `before`, and the others have these keys already."""
+    shorter = np.flatnonzero(np.diff(offsets) < np.diff(before))
+    keys = keys.copy()
+    keys[shorter] = _digests(codes, offsets[shorter], offsets[shorter + 1])
+    return keys
+
+
+def _digests(codes: Codes, starts: Ints, ends: Ints) -> Words:
+    data = (codes & CODE).tobytes()
+    bounds = ((bound * codes.itemsize).tolist() for bound in (starts, ends))
     digest = xxhash.xxh3_128_digest
-    keys = b"".join([digest(data[start:end]) for start, end in itertools.pairwise(bounds)])
+    keys = b"".join([digest(data[start:end]) for start, end in zip(*bounds, strict=True)])
     words = np.frombuffer(keys, np.uint64).reshape(-1, 2).copy()
-    words[offsets[1:] == offsets[:-1]] = 0
+    words[starts == ends] = 0
     return words
 
 
@@ -202,7 +213,7 @@ def history_keys(history: pa.ChunkedArray | pa.Array) -> Words:
         key[index]
         for name in ("user", "assistant")
         for values, index in [distinct(pc.struct_field(turns, name))]
-        for key in [hashed(*seen(*folded(values)))]
+        for key in [hashed(*folded(values))]
     ]
     of_turn = np.ascontiguousarray(np.hstack(spoken))
     rows = np.flatnonzero(lengths)

@@ -11,22 +11,22 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipeline.dedupe.keys import Codes, Ints, Words, mix
+from pipeline.dedupe.keys import CODE, Codes, Ints, Words, mix
 
 Signatures = npt.NDArray[np.uint16]
 
 #: Hash functions of a signature. Two bytes are kept of each: two texts agree by chance in one of 65,536.
-HASHES = 64
+HASHES = 45
 SKETCH_BYTES = 2 * HASHES
 
 #: A bigram is two code points of 21 bits.
 GRAM_BITS = np.uint64(42)
 
 _RANDOM = np.random.Generator(np.random.PCG64(20261101))
+#: Each hash function multiplies what the one before it gave: the products are random odd numbers, too.
 _FACTORS = _RANDOM.integers(0, 1 << 32, HASHES, dtype=np.uint32) | np.uint32(1)
-_TERMS = _RANDOM.integers(0, 1 << 32, HASHES, dtype=np.uint32)
-#: Shingles hashed at once: they and their hashes stay in the processor's cache.
-_BLOCK = 1 << 15
+#: Shingles hashed at once: they stay in the processor's cache, and are enough for the calls to cost little.
+_BLOCK = 1 << 16
 
 
 def shingles(codes: Codes, offsets: Ints) -> tuple[Words, Ints]:
@@ -34,6 +34,7 @@ def shingles(codes: Codes, offsets: Ints) -> tuple[Words, Ints]:
 
     A text of one character has that character for its only shingle.
     """
+    codes = codes & CODE
     follower = np.zeros(len(codes), np.uint64)
     follower[:-1] = codes[1:]
     lengths = np.diff(offsets)
@@ -47,36 +48,53 @@ def shingles(codes: Codes, offsets: Ints) -> tuple[Words, Ints]:
     return pairs[kept], bounds
 
 
-def minima(grams: Words, bounds: Ints, salt: int) -> npt.NDArray[np.uint32]:
-    """For each text the least of its shingles' hashes under each hash function: len(texts) by HASHES.
+def hashes(codes: Codes, offsets: Ints, salt: int) -> Codes:
+    """A hash of the bigram that begins at each character: 32 bits, by the finaliser of MurmurHash3 (Appleby 2011).
+
+    It means nothing at the last character of a text, unless that is the only one.
+    """
+    words = codes * np.uint32(0x9E3779B1)
+    words[:-1] += codes[1:] * np.uint32(0x85EBCA77)
+    alone = offsets[:-1][np.diff(offsets) == 1]
+    words[alone] = codes[alone] * np.uint32(0x9E3779B1)
+    words += np.uint32(salt * 0x27D4EB2F & 0xFFFFFFFF)
+    room = np.empty_like(words)
+    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35), (16, 1)):
+        words ^= np.right_shift(words, np.uint32(shift), out=room)
+        words *= np.uint32(factor)
+    return words
+
+
+def minima(codes: Codes, offsets: Ints, salt: int) -> Codes:
+    """For each text the least of its bigrams' hashes under each hash function: len(texts) by HASHES.
 
     `salt` tells the fields of a record apart; the signature of several fields is the least of theirs. The empty text
     has the greatest number everywhere.
     """
-    hashes = (mix(grams + (np.uint64(salt) << GRAM_BITS)) >> np.uint64(32)).astype(np.uint32)
-    least = np.full((len(bounds) - 1, HASHES), np.iinfo(np.uint32).max, np.uint32)
-    lengths = np.diff(bounds)
+    least = np.full((len(offsets) - 1, HASHES), np.iinfo(np.uint32).max, np.uint32)
+    grams = hashes(codes, offsets, salt)
+    lengths = np.diff(offsets)
+    lengths -= lengths > 1  # now bigrams
     order = np.argsort(lengths, kind="stable")
     order = order[np.searchsorted(lengths[order], 1) :]
     while len(order):
         # Texts of like length side by side, so that one instruction takes the least over many texts at once. The
-        # shorter of them are filled up with their own last shingle, which changes no minimum.
+        # shorter of them are filled up with their own last bigram, which changes no minimum.
         count = max(1, min(len(order), _BLOCK // int(lengths[order[0]])))
         count = max(1, min(count, _BLOCK // int(lengths[order[count - 1]])))
         rows, order = order[:count], order[count:]
         longest = int(lengths[rows[-1]])
-        if count >= 8:
-            index = bounds[rows] + np.minimum(np.arange(longest)[:, None], lengths[rows] - 1)
-            axis = 0
+        few = count < 8
+        if few:
+            index = offsets[rows, None] + np.minimum(np.arange(longest), lengths[rows, None] - 1)
         else:
-            index = bounds[rows, None] + np.minimum(np.arange(longest), lengths[rows, None] - 1)
-            axis = 1
-        block = hashes[index]
-        room = np.empty_like(block)
-        for number in range(HASHES):
-            np.multiply(block, _FACTORS[number], out=room)
-            np.add(room, _TERMS[number], out=room)
-            least[rows, number] = room.min(axis=axis)
+            index = offsets[rows] + np.minimum(np.arange(longest)[:, None], lengths[rows] - 1)
+        block = grams[index]
+        found = np.empty((HASHES, count), np.uint32)
+        for factor, of_factor in zip(_FACTORS, found, strict=True):
+            np.multiply(block, factor, out=block)
+            np.minimum.reduce(block, axis=1 if few else 0, out=of_factor)
+        least[rows] = found.T
     return least
 
 
@@ -105,14 +123,17 @@ def matrix(sketches: pa.Array) -> Signatures:
 
 def band_keys(sketches: pa.ChunkedArray, band: int, bands: Bands) -> Words:
     """One word for each row, equal where a band of their sketches is equal. Chunk by chunk, out of the mapped file."""
-    words = []
+    found = np.empty(len(sketches), np.uint64)
+    start = 0
     for chunk in sketches.chunks:
-        hashes = matrix(chunk)
-        key = np.zeros(len(hashes), np.uint64)
-        for column in range(band * bands.rows, (band + 1) * bands.rows):
-            key = mix(key + np.uint64(0x9E3779B97F4A7C15)) ^ hashes[:, column]
-        words.append(mix(key))
-    return np.concatenate([np.empty(0, np.uint64), *words])
+        hashes = np.zeros((len(chunk), -(-bands.rows // 4) * 4), np.uint16)
+        hashes[:, : bands.rows] = matrix(chunk)[:, band * bands.rows : (band + 1) * bands.rows]
+        key = np.zeros(len(chunk), np.uint64)
+        for words in hashes.view(np.uint64).T:  # four hashes at once
+            key = mix(key + np.uint64(0x9E3779B97F4A7C15)) ^ words
+        found[start : start + len(chunk)] = key
+        start += len(chunk)
+    return found
 
 
 def window_pairs(group: npt.NDArray[np.generic], width: int) -> tuple[Ints, Ints, int]:

@@ -38,12 +38,14 @@ def explain(options: DedupeOptions = DedupeOptions()) -> str:
 def summary(decisions: pa.Table) -> str:
     """How many rows go for which reason, and how much was compared and left out for it."""
     reasons = Counter(decisions["reason"].to_pylist())
-    kept = reasons.pop(None, 0)
+    before = decisions["cluster_key"].null_count
+    kept = reasons.pop(None, 0) - before
     counts = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items())) or "none"
     work = orjson.loads((decisions.schema.metadata or {}).get(b"report", b"{}"))
     clusters = pc.count_distinct(decisions["cluster"]).as_py()
     return (
-        f"{len(decisions)} rows: {kept} stay, duplicates rejected: {counts}; {clusters} clusters. "
+        f"{len(decisions)} rows{f', {before} of them rejected before' if before else ''}: "
+        f"{kept} stay, duplicates rejected: {counts}; {clusters} clusters. "
         f"{work.get('compared', 0)} pairs of fields compared, {work.get('verified', 0)} similar, "
         f"{work.get('skipped', 0)} pairs in crowded buckets left out."
     )
@@ -68,8 +70,12 @@ def clusters(table: pa.Table, decisions: pa.Table) -> Iterator[dict[str, Any]]:
 
 
 def doubtful(table: pa.Table, decisions: pa.Table, count: int = 20) -> list[dict[str, Any]]:
-    """The rejected rows that are least similar to the row kept in their place, both with their texts."""
-    rows = np.flatnonzero(decisions["reason"].is_valid().to_numpy())
+    """The rejected rows that are least similar to the row kept in their place, both with their texts.
+
+    Not those that say the same (`exact`): of them there is nothing to doubt.
+    """
+    doubted = pc.and_(decisions["reason"].is_valid(), pc.not_equal(decisions["reason"], "exact"))
+    rows = np.flatnonzero(pc.fill_null(doubted, False).to_numpy())
     similarity = decisions["similarity"].take(pa.array(rows)).to_numpy()
     rows = rows[np.argsort(similarity, kind="stable")[:count]]  # conflicts have none, and come last
     found = [member for _, member in _looked_up(table, decisions, rows)]

@@ -9,9 +9,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.dedupe import keys, minhash
 from pipeline.dedupe.keys import Ints, Words
+from pipeline.workers import ordered
 from schemas.options import DedupeOptions
 
 Floats = npt.NDArray[np.float64]
@@ -20,8 +22,9 @@ CONTEXT = ("system", "history", "instruction")
 
 #: Of rows that share a band, how many of those that follow a row it is compared with.
 WIDTH = 64
-#: Pairs whose texts are held at once.
-_PAIRS = 1 << 15
+#: Pairs whose texts, and whose sketches, are held at once.
+_PAIRS = 1 << 14
+_SKETCHES = 1 << 17
 
 
 class Edges(NamedTuple):
@@ -54,26 +57,24 @@ class Texts:
         return [keys.history_texts(texts) if pa.types.is_list(texts.type) else texts.fill_null("") for texts in taken]
 
 
-def similar_prompts(fingerprints: pa.Table, table: pa.Table, rows: Ints, options: DedupeOptions, tally: Tally) -> Edges:
+def similar_prompts(
+    fingerprints: pa.Table, table: pa.Table, rows: Ints, options: DedupeOptions, tally: Tally, workers: int = 1
+) -> Edges:
     """Edges between rows of different prompts (numbered by their place in `rows`) whose every field is alike."""
-    context, context_numbers, given, given_numbers = (
-        fingerprints[name].take(pa.array(rows)).to_numpy()
-        for name in ("context", "context_numbers", "given", "given_numbers")
-    )
-    if not options.numbers:
-        context_numbers, given_numbers = np.zeros_like(context_numbers), np.zeros_like(given_numbers)
-
     # First the contexts: equal or alike, they make a component, inside of which inputs are then compared.
-    ones, context_of = groups(context, context_numbers)
+    context, numbers = _keys(fingerprints, "context", rows, options)
+    ones, context_of = groups(context, numbers)
     sketches = fingerprints["context_sketch"]
-    contexts = similar(sketches, rows[ones], context_numbers[ones], Texts(table, CONTEXT), options, tally)
+    contexts = similar(sketches, rows[ones], numbers[ones], Texts(table, CONTEXT), options, tally, workers)
     component = minhash.components(len(ones), contexts.first, contexts.second)[context_of].astype(np.uint64)
-    nodes, node_of = groups(component, given, given_numbers)
+    given, numbers = _keys(fingerprints, "given", rows, options)
+    nodes, node_of = groups(component, given, numbers)
     told = np.flatnonzero(given[nodes] != 0)
-    salt = keys.mix(component[nodes[told]]) ^ given_numbers[nodes[told]]
+    salt = keys.mix(component[nodes[told]]) ^ numbers[nodes[told]]
     sketches = fingerprints["given_sketch"]
-    inputs = similar(sketches, rows[nodes[told]], salt, Texts(table, ("input",)), options, tally)
+    inputs = similar(sketches, rows[nodes[told]], salt, Texts(table, ("input",)), options, tally, workers)
     inputs = Edges(told[inputs.first], told[inputs.second], inputs.similarity)
+    del context, given, numbers, component, salt
 
     first, second = meet(node_of, len(nodes), inputs, tally)
     alike = np.minimum(
@@ -83,23 +84,45 @@ def similar_prompts(fingerprints: pa.Table, table: pa.Table, rows: Ints, options
     return Edges(first[alike > 0], second[alike > 0], alike[alike > 0])
 
 
+def _keys(fingerprints: pa.Table, field: str, rows: Ints, options: DedupeOptions) -> tuple[Words, Words]:
+    """The keys of a field of these rows, and those of its numbers: all 0 where numbers are of no account."""
+    said, numbers = (pc.fill_null(fingerprints[name], 0).to_numpy()[rows] for name in (field, f"{field}_numbers"))
+    return said, numbers if options.numbers else np.zeros_like(numbers)
+
+
 def similar_outputs(
-    output: Words, table: pa.Table, rows: Ints, first: Ints, second: Ints, options: DedupeOptions
+    output: Words, table: pa.Table, rows: Ints, first: Ints, second: Ints, options: DedupeOptions, workers: int
 ) -> Floats:
-    """How alike the outputs of pairs of rows (places in `rows`) are: 0 where their numbers differ."""
+    """How alike the outputs of pairs of rows (places in `rows` and `output`) are: 0 where their numbers differ."""
     alike = np.ones(len(first))
     differ = np.flatnonzero((output[first] != output[second]).any(axis=1))
-    alike[differ] = verified(Texts(table, ("output",)), rows, first[differ], second[differ], options.numbers)
+    outputs = Texts(table, ("output",))
+    alike[differ] = verified(outputs, rows, first[differ], second[differ], options.numbers, workers)
     return alike
 
 
 def groups(*columns: npt.NDArray[np.generic]) -> tuple[Ints, Ints]:
     """The first row of each group of rows with equal values, and for each row the number of its group."""
     firsts = leaders(np.column_stack(columns).astype(np.uint64))
-    of_group = np.flatnonzero(firsts == np.arange(len(firsts)))
-    number = np.zeros(len(firsts), np.int64)
-    number[of_group] = np.arange(len(of_group))
-    return of_group, number[firsts]
+    begins = firsts == np.arange(len(firsts))
+    number: Ints = np.cumsum(begins) - 1
+    return np.flatnonzero(begins), number[firsts]
+
+
+def bundles(key: Words) -> tuple[Ints, Words]:
+    """The places of the keys that occur more than once, equal ones side by side, each in order; and their groups.
+
+    The low bits of a key make room for its place, so that one sort of words does: among n keys, 64 - log2(n) bits of
+    each decide, and two that differ may share a group by chance.
+    """
+    room = np.uint64(max(len(key) - 1, 0).bit_length())
+    packed = np.arange(len(key), dtype=np.uint64)
+    packed |= key >> room << room
+    packed.sort()
+    same = (packed[1:] ^ packed[:-1]) >> room == 0
+    packed = packed[np.append(same, False)[: len(key)] | np.append(False, same)[: len(key)]]
+    group = packed >> room
+    return (packed ^ (group << room)).view(np.int64), group
 
 
 def leaders(words: Words) -> Ints:
@@ -107,46 +130,63 @@ def leaders(words: Words) -> Ints:
     key = words[:, 0]
     for column in words.T[1:]:
         key = keys.mix(key) ^ column
-    order = np.argsort(key, kind="stable")
-    ordered = key[order]
-    fresh = np.append(True, ordered[1:] != ordered[:-1])[: len(key)]
-    differ = np.append(False, (words[order[1:]] != words[order[:-1]]).any(axis=1))[: len(key)]
-    if (differ & ~fresh).any():  # two rows share a word of 64 bits by chance
-        order = np.lexsort(words.T)
-        fresh = np.append(True, (words[order[1:]] != words[order[:-1]]).any(axis=1))[: len(key)]
-    of_row = np.empty(len(key), np.int64)
-    of_row[order] = order[fresh][np.cumsum(fresh) - 1]
+    place, group = bundles(key)
+    unlike = np.append(False, (words[place[1:]] != words[place[:-1]]).any(axis=1))[: len(place)]
+    clash = np.isin(group, group[1:][unlike[1:] & (group[1:] == group[:-1])])
+    if clash.any():  # rows that share a group by chance
+        some = place[clash]
+        place[clash] = some[np.lexsort((some, *words[some].T, group[clash]))]
+        unlike = np.append(False, (words[place[1:]] != words[place[:-1]]).any(axis=1))
+    unlike[:1] = True
+    of_row = np.arange(len(key))
+    of_row[place] = place[unlike][np.cumsum(unlike) - 1]
     return of_row
 
 
 def similar(
-    sketches: pa.ChunkedArray, rows: Ints, salt: Words, texts: Texts, options: DedupeOptions, tally: Tally
+    sketches: pa.ChunkedArray,
+    rows: Ints,
+    salt: Words,
+    texts: Texts,
+    options: DedupeOptions,
+    tally: Tally,
+    workers: int,
 ) -> Edges:
     """Verified edges between rows that agree in the salt and in a band (numbered by their place in `rows`)."""
     bands = minhash.choose_bands(options.threshold, options.recall)
     # Four standard deviations: one in 30,000 pairs at the threshold is estimated below this.
     spread = (options.threshold * (1 - options.threshold) / minhash.HASHES) ** 0.5
     enough = np.ceil((options.threshold - 4 * spread) * minhash.HASHES)
-    codes = [np.empty(0, np.int64)]
     salted = keys.mix(salt)
-    for band in range(bands.bands if len(rows) else 0):
-        key = keys.mix(minhash.band_keys(sketches, band, bands)[rows] ^ salted)
-        order = np.argsort(key, kind="stable")
-        first, second, skipped = minhash.window_pairs(key[order], WIDTH)
-        first, second = order[first], order[second]
-        tally.add("skipped", skipped)
+
+    def meet_in(band: int) -> tuple[Ints, int]:
+        place, group = bundles(keys.mix(minhash.band_keys(sketches, band, bands)[rows] ^ salted))
+        first, second, skipped = minhash.window_pairs(group, WIDTH)
+        first, second = place[first], place[second]
         likely = [
-            agreement(sketches, rows[first[at : at + _PAIRS]], rows[second[at : at + _PAIRS]]) >= enough
-            for at in range(0, len(first), _PAIRS)
+            agreement(sketches, rows[first[at : at + _SKETCHES]], rows[second[at : at + _SKETCHES]]) >= enough
+            for at in range(0, len(first), _SKETCHES)
         ]
         chosen = np.concatenate([np.empty(0, bool), *likely])
-        codes.append(first[chosen] * len(rows) + second[chosen])
-    first, second = np.divmod(np.unique(np.concatenate(codes)), max(len(rows), 1))
+        return first[chosen] * len(rows) + second[chosen], skipped
+
+    codes = [np.empty(0, np.int64)]
+    for found, skipped in ordered(meet_in, range(bands.bands if len(rows) else 0), workers):
+        codes.append(found)
+        tally.add("skipped", skipped)
+    first, second = np.divmod(once(np.concatenate(codes)), max(len(rows), 1))
     tally.add("compared", len(first))
-    alike = verified(texts, rows, first, second, numbers=False)  # the salt holds the numbers
+    alike = verified(texts, rows, first, second, False, workers)  # the salt holds the numbers
     enough_alike = alike >= options.threshold
     tally.add("verified", int(enough_alike.sum()))
     return Edges(first[enough_alike], second[enough_alike], alike[enough_alike])
+
+
+def once(numbers: Ints) -> Ints:
+    """The numbers in order, each once: `np.unique` without its hash table, which is several times slower."""
+    numbers = np.sort(numbers)
+    first: Ints = numbers[np.append(True, numbers[1:] != numbers[:-1])[: len(numbers)]]
+    return first
 
 
 def agreement(sketches: pa.ChunkedArray, first: Ints, second: Ints) -> Ints:
@@ -175,29 +215,36 @@ def gather(column: pa.ChunkedArray, rows: Ints) -> pa.Array:
     return values.take(pa.array(back))
 
 
-def verified(texts: Texts, rows: Ints, first: Ints, second: Ints, numbers: bool) -> Floats:
+def verified(texts: Texts, rows: Ints, first: Ints, second: Ints, numbers: bool, workers: int) -> Floats:
     """How alike pairs of rows truly are: the Jaccard index of their least similar field.
 
     `numbers`: 0 where the numbers of a field differ.
     """
-    alike = np.ones(len(first))
-    for at in range(0, len(first), _PAIRS):
-        part = slice(at, at + _PAIRS)
+
+    def verify(part: slice) -> Floats:
+        alike = np.ones(len(first[part]))
         places, which = np.unique(np.concatenate([first[part], second[part]]), return_inverse=True)
         one, other = np.split(which, 2)
         for field in texts.of(rows[places]):
-            grams, bounds = minhash.sets(*minhash.shingles(*keys.said(*keys.folded(field))))
-            alike[part] = np.minimum(alike[part], minhash.jaccard(grams, bounds, one, other))
+            text = keys.folded(field)
+            grams, bounds = minhash.sets(*minhash.shingles(*keys.said(*text)))
+            np.minimum(alike, minhash.jaccard(grams, bounds, one, other), out=alike)
             if numbers:
-                said = keys.numbers(field)
-                alike[part][said[one] != said[other]] = 0
-    return alike
+                said = keys.numbers(field, *text)
+                alike[said[one] != said[other]] = 0
+        return alike
+
+    parts = [slice(at, at + _PAIRS) for at in range(0, len(first), _PAIRS)]
+    return np.concatenate([np.empty(0), *ordered(verify, parts, workers)])
 
 
 def meet(bucket_of: Ints, count: int, joined: Edges, tally: Tally) -> tuple[Ints, Ints]:
     """Pairs of members (the lesser first) that are in one bucket, or in two that an edge joins. Bounded per bucket."""
-    by_bucket = np.argsort(bucket_of, kind="stable")
-    sizes = np.bincount(bucket_of, minlength=count)
+    busy = np.bincount(bucket_of, minlength=count) > 1
+    busy[joined.first] = busy[joined.second] = True
+    by_bucket = np.flatnonzero(busy[bucket_of])
+    by_bucket = by_bucket[np.argsort(bucket_of[by_bucket], kind="stable")]
+    sizes = np.bincount(bucket_of[by_bucket], minlength=count)
     starts = np.cumsum(sizes) - sizes
     members = [by_bucket]
     bucket = [bucket_of[by_bucket]]
@@ -208,7 +255,7 @@ def meet(bucket_of: Ints, count: int, joined: Edges, tally: Tally) -> tuple[Ints
     order = np.lexsort((member, group))
     first, second, skipped = minhash.window_pairs(group[order], WIDTH)
     tally.add("skipped", skipped)
-    codes = np.unique(member[order[first]] * len(bucket_of) + member[order[second]])
+    codes = once(member[order[first]] * len(bucket_of) + member[order[second]])
     one, other = np.divmod(codes, max(len(bucket_of), 1))
     return one, other
 
