@@ -18,16 +18,21 @@ def complete(table: pa.Table, schema: pa.Schema = INGESTED) -> pa.Table:
     """
     for field in schema:
         if field.name not in table.column_names:
-            nothing: object = [] if field.name in EMPTY_LISTS else None
-            # Arrow's `repeat` fails on lists for no rows, hence one row too many.
-            column = pa.repeat(pa.scalar(nothing, field.type), len(table) + 1)
-            table = table.append_column(field, column[: len(table)])
+            table = table.append_column(field, _nothing(field, len(table)))
         elif table.field(field.name).type != field.type:
             at = table.column_names.index(field.name)
             table = table.set_column(at, field, table[field.name].cast(field.type))
     if table["input"].null_count:
         table = set_column(table, "input", pc.fill_null(table["input"], ""))
     return table
+
+
+def _nothing(field: pa.Field, rows: int) -> pa.Array:
+    """Null for every row, or the empty list. (Arrow's `repeat` would build the lists one by one.)"""
+    if field.name not in EMPTY_LISTS:
+        return pa.nulls(rows, field.type)
+    offsets = pa.array(np.zeros(rows + 1, np.int32))
+    return pa.ListArray.from_arrays(offsets, pa.array([], field.type.value_type), field.type)
 
 
 def alive(table: pa.Table) -> pa.ChunkedArray:
@@ -66,23 +71,32 @@ def add_names(
     Names come out in the order given, after those the row had, and no name twice in a row.
     """
     column = lists.combine_chunks() if isinstance(lists, pa.ChunkedArray) else lists
-    for name, rows in names:
-        hit = pc.fill_null(rows, False).to_numpy(zero_copy_only=False)
-        if hit.any():
-            column = _add_name(column, name, hit)
-    return pa.chunked_array([column])
+    masks = [(name, pc.fill_null(rows, False).to_numpy(zero_copy_only=False)) for name, rows in names]
+    masks = [(name, mask) for name, mask in masks if mask.any()]
+    return pa.chunked_array([_add_names(column, masks) if masks else column])
 
 
-def _add_name(lists: pa.ListArray, name: str, rows: npt.NDArray[np.bool_]) -> pa.ListArray:
-    """One name at the end of the lists of these rows, where it does not stand already; null lists stay null."""
+def _add_names(lists: pa.ListArray, masks: Sequence[tuple[str, npt.NDArray[np.bool_]]]) -> pa.ListArray:
+    """Names at the end of the lists of their rows, where they do not stand already; null lists stay null."""
     values = pc.list_flatten(lists)
     lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy()
     row_of = np.repeat(np.arange(len(lists)), lengths)
-    has = np.zeros(len(lists), bool)
-    has[row_of[pc.equal(values, name).to_numpy(zero_copy_only=False)]] = True
-    adds = rows & ~has & lists.is_valid().to_numpy(zero_copy_only=False)
-    offsets = np.concatenate([[0], np.cumsum(lengths + adds)])
-    index = np.full(offsets[-1], len(values))  # the new name stands behind all old values
-    index[np.arange(len(values)) + np.cumsum(np.concatenate([[0], adds]))[row_of]] = np.arange(len(values))
-    longer = pa.concat_arrays([values, pa.array([name], values.type)]).take(pa.array(index))
+    adds = np.stack([mask for _, mask in masks], axis=1) & lists.is_valid().to_numpy(zero_copy_only=False)[:, None]
+    for number, (name, _) in enumerate(masks):
+        adds[row_of[pc.equal(values, name).to_numpy(zero_copy_only=False)], number] = False
+    added = adds.sum(axis=1)
+    rows, numbers = np.nonzero(adds)  # by row, and in a row by name
+    index = np.empty(len(values) + len(rows), np.int64)
+    # A value moves back by what the rows before its own gain; what a row gains stands behind its values.
+    index[np.arange(len(values)) + (np.cumsum(added) - added)[row_of]] = np.arange(len(values))
+    index[np.cumsum(lengths)[rows] + np.arange(len(rows))] = len(values) + numbers
+    longer = pa.concat_arrays([values, pa.array([name for name, _ in masks], values.type)]).take(pa.array(index))
+    offsets = np.concatenate([[0], np.cumsum(lengths + added)])
     return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), longer, lists.type, mask=pc.is_null(lists))
+
+
+def replace_rows(column: pa.Array, rows: npt.NDArray[np.int64], values: Sequence[object]) -> pa.Array:
+    """The column with these values in the place of these rows. (Far faster than `replace_with_mask` on text.)"""
+    index = np.arange(len(column))
+    index[rows] = len(column) + np.arange(len(rows))
+    return pa.concat_arrays([column, pa.array(values, column.type)]).take(pa.array(index))

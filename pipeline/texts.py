@@ -30,13 +30,12 @@ def map_texts(table: pa.Table, pattern: str, change: Callable[[str, int, str], s
     for column in TEXTS:
         texts = table[column].chunk(0)
         suspects = pc.and_(matches(texts, pattern), living)
-        rows = pc.indices_nonzero(suspects).to_pylist()
-        if rows:
+        rows = pc.indices_nonzero(suspects).to_numpy()
+        if len(rows):
             old = texts.filter(suspects).to_pylist()
-            new = [change(text, row, column) for text, row in zip(old, rows, strict=True)]
+            new = [change(text, row, column) for text, row in zip(old, rows.tolist(), strict=True)]
             if new != old:
-                replaced = pc.replace_with_mask(texts, suspects, pa.array(new, texts.type))
-                table = marks.set_column(table, column, replaced)
+                table = marks.set_column(table, column, marks.replace_rows(texts, rows, new))
     return _map_history(table, living, pattern, change)
 
 
@@ -60,7 +59,4 @@ def _map_history(table: pa.Table, living: pa.Array, pattern: str, change: Callab
         ]
         for turns, row in zip(history.take(pa.array(rows)).to_pylist(), rows.tolist(), strict=True)
     ]
-    index = np.arange(len(table))
-    index[rows] = len(table) + np.arange(len(rows))
-    joined = pa.concat_arrays([history, pa.array(new, history.type)])
-    return marks.set_column(table, "history", joined.take(pa.array(index)))
+    return marks.set_column(table, "history", marks.replace_rows(history, rows, new))

@@ -165,16 +165,13 @@ def record_findings(table: pa.Table, findings: list[Finding], reject: Collection
     for row, name, _, _ in findings:
         hits[name][row] = True
     flags = marks.add_names(table["flags"], [(name, pa.array(rows)) for name, rows in hits.items()])
-    rows = pa.array(by_row)
-    evidence = table["evidence"].chunk(0)
+    evidence, rows = table["evidence"].chunk(0), np.array(list(by_row))
     new = [
         had + [item for item in by_row[row] if item not in had]
-        for row, had in zip(by_row, evidence.take(rows).to_pylist(), strict=True)
+        for row, had in zip(by_row, evidence.take(pa.array(rows)).to_pylist(), strict=True)
     ]
-    index = np.arange(len(table))
-    index[list(by_row)] = len(table) + np.arange(len(by_row))
-    joined = pa.concat_arrays([evidence, pa.array(new, evidence.type)]).take(pa.array(index))
-    table = marks.set_column(marks.set_column(table, "flags", flags.combine_chunks()), "evidence", joined)
+    table = marks.set_column(table, "flags", flags.combine_chunks())
+    table = marks.set_column(table, "evidence", marks.replace_rows(evidence, rows, new))
     for name in FINDINGS:
         if name in reject and hits[name].any():
             found = {row: item for row, items in by_row.items() for item in items if item["flag"] == name}
