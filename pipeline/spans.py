@@ -11,25 +11,31 @@ import re
 #: same is itself hidden as a span.
 MARK = "\ufdd0"
 
-#: Whole spans first, then the openers whose end is looked for. The first alternative that matches wins.
+#: Whole spans first, then the openers whose end is looked for. The first alternative that matches wins; the lookaheads
+#: only spare most characters most of the alternatives.
 _START = re.compile(
     rf"""
       (?P<fence>```|^[ ]{{0,3}}~~~(?=[\w-]*+$))
     | (?P<span>
-          ``(?:[^`\n]|`(?!`))++`` | `[^`\n]++` | {MARK}
-        | \$(?=[^\s$])[^$\n]*+(?<=\S)\$(?!\d)
-        | (?:(?:https?|ftp)://|\bwww\.)[^\s<>"`\u200b\u2060\ufeff]++
+          (?=[`${MARK}])(?:
+              ``(?:[^`\n]|`(?!`))++`` | `[^`\n]++` | {MARK}
+            | \$(?=[^\s$])[^$\n]*+(?<=\S)\$(?!\d)
+          )
+        | (?=[hfw])(?:(?:https?|ftp)://|\bwww\.)[^\s<>"`\u200b\u2060\ufeff]++
         | (?<![\w.%+-])[\w.%+-]++@[A-Za-z0-9-]++(?:\.[A-Za-z0-9-]++)++
-        | (?<![\w/.:~<])(?:[A-Za-z]:[\\/]|~/|\.{{1,2}}/|/)(?=[\w.])[\w./\\@%+~-]++
-        | ^[ \t]*+\|[^\n]*\|[ \t]*$
-        | ^[^\n|]*+\|[^\n]*+\n[ \t]*+:?-{{2,}}+:?[ \t]*+\|[ \t|:-]*+(?:\n[^\n|]*+\|[^\n]*+)*+
-        | ^[ \t]*+(?:[-*+•]|\d{{1,9}}[.)])(?:[ \t]++|$)
+        | (?=[A-Za-z~./])(?<![\w/.:~<])(?:[A-Za-z]:[\\/]|~/|\.{{1,2}}/|/)(?=[\w.])[\w./\\@%+~-]++
+        | ^(?:
+              [ \t]*+\|[^\n]*\|[ \t]*$
+            | [^\n|]*+\|[^\n]*+\n[ \t]*+:?-{{2,}}+:?[ \t]*+\|[ \t|:-]*+(?:\n[^\n|]*+\|[^\n]*+)*+
+            | [ \t]*+(?:[-*+•]|\d{{1,9}}[.)])(?:[ \t]++|$)
+          )
       )
-    | (?P<math>\$\$|\\\(|\\\[)
-    | (?P<environment>\\begin\{{)
-    | (?P<json>\{{(?=\s*+["}}])|\[(?=\s*+["{{\[\d]))
-    | ^[ \t]*+(?P<xml><(?=[A-Za-z]))
-    | ^[ \t]*+(?P<document><(?:!DOCTYPE|\?xml))
+    | (?=[$\\{{[])(?:
+          (?P<math>\$\$|\\\(|\\\[)
+        | (?P<environment>\\begin\{{)
+        | (?P<json>\{{(?=\s*+["}}])|\[(?=\s*+["{{\[\d]))
+      )
+    | ^[ \t]*+(?:(?P<xml><(?=[A-Za-z]))|(?P<document><(?:!DOCTYPE|\?xml)))
     """,
     re.VERBOSE | re.MULTILINE,
 )

@@ -306,7 +306,7 @@ DEFECTS: tuple[Defect, ...] = (
     Defect("merged-instruction", "output", merged_instruction, rf"\n\s*{_ASK} ?[0-9]{{0,3}} ?[:：]"),
     Defect("truncated", "output", truncated, r"```", longer=120),
     Defect("repetition", "output", repetition, longer=90),
-    Defect("url-only", "input", url_only, r"^[^\n]{0,40}https?://\S+\s*$"),
+    Defect("url-only", "input", url_only, "https?://"),
     Defect("missing-image", "instruction", missing_image, r"이미지|사진|그림|도표|그래프|차트"),
     Defect("mojibake", "output", replacement, r"\x{FFFD}|[\x{80}-\x{9F}]"),
     Defect("mixed-speech", "output", mixed_speech, r"(?:[^니]다|야|어|[자냐])[.!?…]"),
