@@ -224,7 +224,9 @@ def break_at_br(text: str) -> str:
     >>> break_at_br("<br> 태그는 줄을 바꿉니다."), break_at_br("<td>가<br>나</td>")
     ('<br> 태그는 줄을 바꿉니다.', '<td>가<br>나</td>')
     """
-    if not _BREAK.search(text) or _ABOUT_HTML.search(text) or any(tag[1].lower() != "br" for tag in _TAG.finditer(text)):
+    if not _BREAK.search(text) or _ABOUT_HTML.search(text):
+        return text
+    if any(tag[1].lower() != "br" for tag in _TAG.finditer(text)):
         return text
     return _BREAK.sub("\n", text)
 
