@@ -14,6 +14,8 @@ Change = Callable[[str, int, str], str]
 
 def matches(texts: pa.Array, pattern: str) -> pa.Array:
     """Boolean per text: it matches this RE2 pattern. Null texts do not. Texts that repeat are scanned once."""
+    if texts.null_count == len(texts):
+        return pa.array(np.zeros(len(texts), bool))
     head = texts[:128]
     if len(head.unique()) * 2 <= len(head):
         encoded = texts.dictionary_encode()

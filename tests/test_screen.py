@@ -191,6 +191,6 @@ def test_the_work_is_linear(piece: str) -> None:
     if matches(SCAN):
         find_pii(text)
     for defect in DEFECTS:
-        if defect.longer or (defect.scan and matches(defect.scan)):
+        if defect.pick or (defect.scan and matches(defect.scan)):
             defect.find(Row("물음", "", "답")._replace(**{defect.field: text}), ScreenOptions())
     assert time.process_time() - start < 30

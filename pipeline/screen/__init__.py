@@ -68,7 +68,7 @@ def scans(kinds: Sequence[pii.Kind], defects: Sequence[Defect]) -> dict[str, str
     return {
         field: "|".join(f"(?:{scan})" for scan in found)
         for field in TEXTS
-        if (found := [pii.SCAN] * bool(kinds) + [d.scan for d in defects if d.field == field and d.scan])
+        if (found := dict.fromkeys([pii.SCAN] * bool(kinds) + [d.scan for d in defects if d.field == field and d.scan]))
     }
 
 
@@ -105,16 +105,14 @@ def find_defects(
     table: pa.Table, defects: Sequence[Defect], near: Mapping[str, pa.Array], options: ScreenOptions
 ) -> list[Finding]:
     """The defects of the living rows; `near` holds of each column the rows that any of its scans matches."""
-    living = marks.alive(table).chunk(0)
+    living = marks.alive(table).chunk(0).to_numpy(zero_copy_only=False)
     texts = {name: table[name].chunk(0) for name in Row._fields}
     readers: list[tuple[Defect, list[int]]] = []
     for defect in defects:
-        column, rows = texts[defect.field], []
-        if defect.scan:
-            rows += narrowed(column, near[defect.field], defect.scan).to_pylist()
-        if defect.longer:
-            long = pc.fill_null(pc.greater_equal(pc.binary_length(column), defect.longer), False)
-            rows += pc.indices_nonzero(pc.and_(living, long)).to_pylist()
+        column = texts[defect.field]
+        rows = narrowed(column, near[defect.field], defect.scan).to_pylist() if defect.scan else []
+        if defect.pick:
+            rows += [row for row in defect.pick(column) if living[row]]
         readers.append((defect, sorted(set(rows))))
     read = sorted({row for _, rows in readers for row in rows})
     columns = [pc.fill_null(column.take(pa.array(read, pa.int64())), "").to_pylist() for column in texts.values()]

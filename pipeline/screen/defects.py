@@ -1,12 +1,15 @@
 """Defects of Korean instruction data: an ordered table of small finders, each with the evidence for what it says.
 
 A finder reads one row and gives a sentence of evidence, or None. It is asked only about rows in which its field matches
-its scan, or is long enough. All are made for precision: what is flagged should be worth a look.
+its scan. All are made for precision: what is flagged should be worth a look.
 """
 
 import re
 from collections.abc import Callable
 from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.screen.language import FOREIGN, WANTS_FOREIGN, letters, name_of, share
 from pipeline.spans import hide
@@ -26,8 +29,8 @@ class Defect(NamedTuple):
     find: Callable[[Row, ScreenOptions], str | None]
     #: A row with the defect has a match of this RE2 pattern in the field.
     scan: str | None = None
-    #: Or a field of at least so many bytes (beside the scan, if there is one).
-    longer: int | None = None
+    #: Or its row is among those that this function picks from the column, where no pattern can tell.
+    pick: Callable[[pa.Array], list[int]] | None = None
 
 
 def _around(match: re.Match[str], width: int = 40) -> str:
@@ -170,6 +173,8 @@ _OPEN_END = re.compile(
     r"|[가-힣]+(?<![마가노고])[을를은는]"
     r"|(?:^|\s)(?:및|또는|그리고|또한|하지만|그러나|따라서|때문에|예를 들어|즉|등의)|,)$"
 )
+#: The last characters of these.
+_MAY_BE_OPEN = r"(?:[로서게는고며면여지만도록해위한통되어인을를은및또나에즉등의]|,)[\s\pZ\x0b\x1c-\x1f\x{85}]*$"
 
 
 def truncated(row: Row, options: ScreenOptions) -> str | None:
@@ -184,13 +189,26 @@ def truncated(row: Row, options: ScreenOptions) -> str | None:
     return f"the answer ends in mid-sentence: “{last[-20:]}”" if match else None
 
 
-def repetition(row: Row, options: ScreenOptions) -> str | None:
-    text = row.output
-    # A loop that fills a quarter of the text covers one of these places.
+def _anchors(text: str) -> list[int]:
+    """Where a loop may run: a loop that fills a quarter of the text covers one of these places."""
+    places = []
     for place in (len(text), len(text) * 3 // 4, len(text) // 2, len(text) // 4):
         anchor = text[max(0, place - 8) : place]
-        if len(anchor) < 8 or (text.count(anchor) < 4 and anchor[0] * 8 != anchor):
-            continue
+        if len(anchor) == 8 and (text.count(anchor) >= 4 or anchor[0] * 8 == anchor):
+            places.append(place)
+    return places
+
+
+def may_loop(texts: pa.Array) -> list[int]:
+    """Rows with an anchor. Shorter than 90 bytes (30 syllables) no text is a loop."""
+    rows = pc.indices_nonzero(pc.greater_equal(pc.binary_length(texts), 90))
+    return [row for row, text in zip(rows.to_pylist(), texts.take(rows).to_pylist(), strict=True) if _anchors(text)]
+
+
+def repetition(row: Row, options: ScreenOptions) -> str | None:
+    text = row.output
+    for place in _anchors(text):
+        anchor = text[place - 8 : place]
         previous = text.rfind(anchor, 0, place - 1)
         period = place - len(anchor) - previous
         if previous < 0 or period <= 0:
@@ -295,7 +313,8 @@ DEFECTS: tuple[Defect, ...] = (
         "no-answer",
         "output",
         no_answer,
-        r"^\W*(?i:n/?a\W*$|none\W*$|null|nan\W*$|no ?[oai]|해당 ?|(?:입력|출력|답변|내용) ?없음\W*$)|^[\s.\-_…]+$",
+        r"^[^0-9A-Za-z가-힣]*(?i:n/?a|none|null|nan|no ?(?:output|answer|input)"
+        r"|(?:해당(?: ?사항)?|입력|출력|답변|내용) ?없음)[^0-9A-Za-z가-힣]*$|^[\s.\-_…]+$",
     ),
     Defect(
         "template-residue",
@@ -304,8 +323,8 @@ DEFECTS: tuple[Defect, ...] = (
         r"[을를은는이가와과]\([을를은는이가와과]\)|\(으\)로|\{|##|INST\]|<\||작업을 설명하는|describes a task",
     ),
     Defect("merged-instruction", "output", merged_instruction, rf"\n\s*{_ASK} ?[0-9]{{0,3}} ?[:：]"),
-    Defect("truncated", "output", truncated, r"```", longer=120),
-    Defect("repetition", "output", repetition, longer=90),
+    Defect("truncated", "output", truncated, rf"```|{_MAY_BE_OPEN}"),
+    Defect("repetition", "output", repetition, pick=may_loop),
     Defect("url-only", "input", url_only, "https?://"),
     Defect("missing-image", "instruction", missing_image, r"이미지|사진|그림|도표|그래프|차트"),
     Defect("mojibake", "output", replacement, r"\x{FFFD}|[\x{80}-\x{9F}]"),
