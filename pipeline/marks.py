@@ -1,5 +1,6 @@
 """Marking rows: how every stage rejects, flags and lists fixes without ever dropping a row."""
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -105,8 +106,9 @@ def mask(rows: Sequence[int], length: int) -> pa.Array:
 def replace_rows(column: pa.Array, rows: npt.NDArray[np.int64], values: Sequence[object]) -> pa.Array:
     """The column with these values in the place of these ascending rows. (`replace_with_mask` is slow on text.)"""
     new = pa.array(values, column.type)
+    runs = np.flatnonzero(np.diff(rows, prepend=-2) != 1).tolist()
     parts, at = [], 0
-    for number, row in enumerate(rows.tolist()):
-        parts += [column[at:row], new[number : number + 1]]
-        at = row + 1
+    for first, end in itertools.pairwise([*runs, len(rows)]):
+        parts += [column[at : rows[first]], new[first:end]]
+        at = rows[end - 1] + 1
     return pa.concat_arrays([*parts, column[at:]])

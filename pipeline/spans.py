@@ -39,6 +39,8 @@ _START = re.compile(
     """,
     re.VERBOSE | re.MULTILINE,
 )
+#: What every span has one of. Most prose has none, and is so done with.
+_SIGN = re.compile(rf"[`~$@/\\|{{\[<{MARK}]|www\.|^[ \t]*+(?:[-*+•]|\d{{1,9}}[.)])", re.MULTILINE)
 _CLOSE = {"```": "```", "$$": "$$", "\\(": "\\)", "\\[": "\\]"}
 
 #: Openers and closers that nest, by name. <s> is left out: it is the start token of language models, too.
@@ -52,6 +54,8 @@ _OPEN = {"}": "{", "]": "["}
 
 def find_spans(text: str) -> list[tuple[int, int]]:
     """The protected spans as (start, end), in order and apart."""
+    if not _SIGN.search(text):
+        return []
     spans: list[tuple[int, int]] = []
     pairs: dict[str, dict[int, int]] = {}
     never: set[str] = set()

@@ -107,22 +107,25 @@ def find_defects(
     """The defects of the living rows; `near` holds of each column the rows that any of its scans matches."""
     living = marks.alive(table).chunk(0).to_numpy(zero_copy_only=False)
     texts = {name: table[name].chunk(0) for name in Row._fields}
-    readers: list[tuple[Defect, list[int]]] = []
+    asked: dict[int, list[Defect]] = {}
     for defect in defects:
         column = texts[defect.field]
         rows = narrowed(column, near[defect.field], defect.scan).to_pylist() if defect.scan else []
         if defect.pick:
             rows += [row for row in defect.pick(column) if living[row]]
-        readers.append((defect, sorted(set(rows))))
-    read = sorted({row for _, rows in readers for row in rows})
-    columns = [pc.fill_null(column.take(pa.array(read, pa.int64())), "").to_pylist() for column in texts.values()]
-    row_of = {row: Row(*values) for row, *values in zip(read, *columns, strict=True)}
+        for number in dict.fromkeys(rows):
+            asked.setdefault(number, []).append(defect)
+    numbers = pa.array(asked, pa.int64())
+    columns = [pc.fill_null(column.take(numbers), "").to_pylist() for column in texts.values()]
     findings: list[Finding] = []
-    for defect, rows in readers:
-        for row in rows:
-            # Evidence quotes the text, so what is found must be found with personal data masked.
-            if defect.find(row_of[row], options) and (detail := defect.find(masked(row_of[row]), options)):
-                findings.append((row, defect.name, defect.field, detail))  # noqa: PERF401
+    for number, *values in zip(asked, *columns, strict=True):
+        row = Row(*values)
+        # Evidence quotes the text, so what is found must be found with personal data masked.
+        findings += [
+            (number, defect.name, defect.field, detail)
+            for defect in asked[number]
+            if defect.find(row, options) and (detail := defect.find(masked(row), options))
+        ]
     return findings
 
 

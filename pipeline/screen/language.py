@@ -45,6 +45,7 @@ WANTS_FOREIGN = re.compile(
 )
 
 
+@functools.lru_cache(maxsize=8)  # the finders of a row ask about the same texts
 def letters(text: str) -> dict[str, int]:
     """Letters of the prose by script: code, links, formulae and quotes aside.
 
