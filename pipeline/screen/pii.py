@@ -24,13 +24,15 @@ _END = r"(?![0-9A-Za-z])(?![-.][0-9A-Za-z])"
 class Kind(NamedTuple):
     name: str
     mask: str
+    #: Fewest digits that a match has: a text with fewer is not searched.
+    digits: int
     pattern: re.Pattern[str]
     #: Whether a match of the pattern is what it looks like.
     holds: Callable[[Match], bool]
 
 
-def _kind(name: str, mask: str, pattern: str, holds: Callable[[Match], bool]) -> Kind:
-    return Kind(f"pii-{name}", mask, re.compile(pattern, re.VERBOSE), holds)
+def _kind(name: str, mask: str, digits: int, pattern: str, holds: Callable[[Match], bool]) -> Kind:
+    return Kind(f"pii-{name}", mask, digits, re.compile(pattern, re.VERBOSE | re.ASCII), holds)
 
 
 def _digits(match: Match) -> list[int]:
@@ -186,31 +188,37 @@ KINDS: tuple[Kind, ...] = (
     _kind(
         "email",
         "<이메일>",
+        0,
         r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9][A-Za-z0-9._%+-]{0,63}@(?:[A-Za-z0-9-]{1,63}\.){1,4}[A-Za-z]{2,15}(?![A-Za-z0-9@])",
         _email,
     ),
-    _kind("resident-number", "<주민등록번호>", _REGISTRATION, lambda match: _registration(match, foreign=False)),
-    _kind("foreigner-number", "<외국인등록번호>", _REGISTRATION, lambda match: _registration(match, foreign=True)),
+    _kind("resident-number", "<주민등록번호>", 13, _REGISTRATION, lambda match: _registration(match, foreign=False)),
+    _kind("foreigner-number", "<외국인등록번호>", 13, _REGISTRATION, lambda match: _registration(match, foreign=True)),
     _kind(
         "card",
         "<카드번호>",
+        15,
         rf"{_BEGIN}(?:(?:4\d|5[1-5]|2[2-7]|3[56]|6[0-9]|9[0-9])\d\d(?P<s>[- ]?)\d{{4}}(?P=s)\d{{4}}(?P=s)\d{{4}}"
         rf"|3[47]\d\d(?P<t>[- ]?)\d{{6}}(?P=t)\d{{5}}){_END}",
         _card,
     ),
-    _kind("business-number", "<사업자등록번호>", rf"{_BEGIN}\d{{3}}(?P<s>-?)\d\d(?P=s)\d{{5}}{_END}", _business),
-    _kind("corporate-number", "<법인등록번호>", rf"{_BEGIN}[12]\d{{3}}(?:1[1-5]|[2-8]\d)-?\d{{7}}{_END}", _corporate),
+    _kind("business-number", "<사업자등록번호>", 10, rf"{_BEGIN}\d{{3}}(?P<s>-?)\d\d(?P=s)\d{{5}}{_END}", _business),
+    _kind(
+        "corporate-number", "<법인등록번호>", 13, rf"{_BEGIN}[12]\d{{3}}(?:1[1-5]|[2-8]\d)-?\d{{7}}{_END}", _corporate
+    ),
     _kind(
         "driver-licence",
         "<운전면허번호>",
+        10,
         rf"{_BEGIN}(?:1[1-9]|2[0-8]|(?:서울|부산|경기|강원|충북|충남|전북|전남|경북|경남|제주|대구|인천|광주|대전|울산)\s?)"
         rf"[- ]?\d\d-\d{{6}}-\d\d{_END}",
         _always,
     ),
-    _kind("passport", "<여권번호>", rf"{_BEGIN}[MSRODGPT](?:\d{{8}}|\d{{3}}[A-Z]\d{{4}}){_END}", _passport),
+    _kind("passport", "<여권번호>", 7, rf"{_BEGIN}[MSRODGPT](?:\d{{8}}|\d{{3}}[A-Z]\d{{4}}){_END}", _passport),
     _kind(
         "phone",
         "<전화번호>",
+        9,
         rf"""
         (?:(?<![0-9A-Za-z+])\+82[-.\ ]?(?:\(0\)\ ?|0)?(?:1[016789]|[2-8]\d?)(?P<p>[-.\ ]?)\d{{3,4}}(?P=p)\d{{4}}
         | {_BEGIN}(?P<mobile>010(?P<m>[-.\ ]?)\d{{4}}(?P=m)\d{{4}}|01[16789](?P<o>[-.\ ]?)\d{{3,4}}(?P=o)\d{{4}})
@@ -219,10 +227,11 @@ KINDS: tuple[Kind, ...] = (
         ){_END}""",
         _phone,
     ),
-    _kind("account", "<계좌번호>", rf"{_BEGIN}(?:\d{{2,6}}(?:-\d{{2,7}}){{2,3}}|\d{{10,14}}){_END}", _account),
+    _kind("account", "<계좌번호>", 10, rf"{_BEGIN}(?:\d{{2,6}}(?:-\d{{2,7}}){{2,3}}|\d{{10,14}}){_END}", _account),
     _kind(
         "plate",
         "<차량번호>",
+        6,
         rf"(?<![0-9A-Za-z.,])(?P<region>(?:서울|부산|대구|인천|광주|대전|울산|세종|경기|강원|충북|충남|전북|전남|경북|경남|제주)\s?)?"
         rf"(?:\d\d|[1-9]\d\d)[가나다라마거너더러머버서어저고노도로모보소오조구누두루무부수우주바사아자배허하호]"
         rf"(?P<space>\s?)\d{{4}}(?![0-9A-Za-z])(?![-.,][0-9]){_PLATE_UNIT}",
@@ -231,12 +240,14 @@ KINDS: tuple[Kind, ...] = (
     _kind(
         "ip",
         "<IP주소>",
+        1,
         rf"{_BEGIN}\d{{1,3}}(?:\.\d{{1,3}}){{3}}{_END}|(?<![0-9A-Za-z:.])[0-9A-Fa-f]{{1,4}}(?::[0-9A-Fa-f]{{0,4}}){{2,7}}(?![0-9A-Za-z:.])",
         _ip,
     ),
     _kind(
         "address",
         "<주소>",
+        1,
         rf"(?<![가-힣])(?P<province>{_PROVINCE}\s)?(?:[가-힣]{{1,5}}[시군]\s)?(?:[가-힣]{{1,5}}[구군]\s)?(?:[가-힣]{{1,5}}[읍면]\s)?"
         rf"(?P<street>[가-힣][가-힣0-9·.]{{0,12}}(?:대로|로|길))(?:\s?\d{{1,4}}(?:번|가|나)?길)?\s?\d{{1,4}}(?:-\d{{1,4}})?"
         rf"(?![0-9])(?![.,][0-9])(?!\s?(?:[년월일명개원분%점위배차회세대만억천편권곡초배]|시간|번째|가지|단어|[cmk]))",
@@ -247,7 +258,7 @@ KINDS: tuple[Kind, ...] = (
 #: A text without a match of this RE2 pattern holds no personal data of these kinds.
 SCAN = (
     r"@[A-Za-z0-9]|[0-9]{7}|[0-9][-. )]{1,2}[0-9]{3}|[0-9]-[0-9]{2}|[0-9][가-힣] ?[0-9]{4}|[A-Z][0-9]{3}"
-    r"|[로길] ?[0-9]|[0-9]\.[0-9]{1,3}\.[0-9]|[0-9A-Fa-f]:[0-9A-Fa-f]*:"
+    r"|(?:[^으]로|길) ?[0-9]|[0-9]\.[0-9]{1,3}\.[0-9]|[0-9A-Fa-f]:[0-9A-Fa-f]*:"
 )
 
 _URL = re.compile(r"(?:https?|ftp)://[^\s<>\"]+")
@@ -257,7 +268,10 @@ def find_pii(text: str, kinds: Sequence[Kind] = KINDS) -> list[tuple[Kind, int, 
     """Every stretch of personal data as (kind, start, end), apart and in order of their place."""
     found: list[tuple[Kind, int, int]] = []
     rest, linked = text, "://" in text
+    digits = sum(map(text.count, "0123456789"))
     for kind in kinds:
+        if digits < kind.digits:
+            continue
         # The digits of a link are its own.
         if linked and kind.name != "pii-email":
             rest, linked = _URL.sub(_blank, rest), False
