@@ -82,17 +82,18 @@ def _add_names(lists: pa.ListArray, masks: Sequence[tuple[str, npt.NDArray[np.bo
     values = pc.list_flatten(lists)
     lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy()
     row_of = np.repeat(np.arange(len(lists)), lengths)
-    adds = np.stack([mask for _, mask in masks], axis=1) & lists.is_valid().to_numpy(zero_copy_only=False)[:, None]
-    for number, (name, _) in enumerate(masks):
-        adds[row_of[pc.equal(values, name).to_numpy(zero_copy_only=False)], number] = False
-    added = adds.sum(axis=1)
-    rows, numbers = np.nonzero(adds)  # by row, and in a row by name
-    index = np.empty(len(values) + len(rows), np.int64)
-    # A value moves back by what the rows before its own gain; what a row gains stands behind its values.
-    index[np.arange(len(values)) + (np.cumsum(added) - added)[row_of]] = np.arange(len(values))
-    index[np.cumsum(lengths)[rows] + np.arange(len(rows))] = len(values) + numbers
+    # A name in a row is one number: by row, and in a row in the order of the names.
+    pairs = [np.flatnonzero(mask) * len(masks) + number for number, (_, mask) in enumerate(masks)]
+    standing = [
+        row_of[pc.equal(values, name).to_numpy(zero_copy_only=False)] * len(masks) + number
+        for number, (name, _) in enumerate(masks)
+    ]
+    rows, numbers = np.divmod(np.setdiff1d(np.concatenate(pairs), np.concatenate(standing)), len(masks))
+    living = lists.is_valid().to_numpy(zero_copy_only=False)[rows]
+    rows, numbers = rows[living], numbers[living]
+    index = np.insert(np.arange(len(values)), np.cumsum(lengths)[rows], len(values) + numbers)
     longer = pa.concat_arrays([values, pa.array([name for name, _ in masks], values.type)]).take(pa.array(index))
-    offsets = np.concatenate([[0], np.cumsum(lengths + added)])
+    offsets = np.concatenate([[0], np.cumsum(lengths + np.bincount(rows, minlength=len(lists)))])
     return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), longer, lists.type, mask=pc.is_null(lists))
 
 
