@@ -72,13 +72,17 @@ def _registration(match: Match, foreign: bool) -> bool:
         born = datetime.date(century + int(match["yy"]), int(match["mm"]), int(match["dd"]))
     except ValueError:
         return False
-    # Since October 2020 the last six digits are random: there is nothing to check, so the hyphen must be there.
+    # Numbers given since October 2020 end in random digits: to the newborn, and to those who changed theirs or came to
+    # the country. There is nothing to check, so the hyphen must be there, and for an earlier birth a label.
     if born >= datetime.date(2020, 10, 1):
-        return not match[0].isdigit() and born.year < 2100
+        return not match[0].isdigit()
+    if not match[0].isdigit() and _REGISTERED.search(_before(match, 40)):
+        return True
     sum_ = _check(digits, (2, 3, 4, 5, 6, 7, 8, 9, 2, 3, 4, 5))
     return digits[12] == ((13 if foreign else 11) - sum_ % 11) % 10
 
 
+_REGISTERED = re.compile(r"(?:(?:주민|외국인) ?(?:등록 ?)?|(?<![가-힣])등록 ?)번호[^\n]{0,25}$")
 _REGISTRATION = rf"{_BEGIN}(?P<yy>\d\d)(?P<mm>\d\d)(?P<dd>\d\d)\s?[-–]?\s?[1-8]\d{{6}}{_END}"
 
 
@@ -93,7 +97,7 @@ def _business(match: Match) -> bool:
 # Four digits of the registry (11 for Seoul to 28), two of the kind of corporation, six of a series, one to check.
 def _corporate(match: Match) -> bool:
     digits = _digits(match)
-    if match[0].isdigit() and not re.search(r"법인[^\n]{0,12}$", _before(match)):
+    if match[0].isdigit() and not re.search(r"법인[^\n]{0,16}$", _before(match)):
         return False
     return len(set(digits)) > 1 and digits[12] == -_check(digits, (1, 2) * 6) % 10
 
@@ -113,6 +117,8 @@ def _phone(match: Match) -> bool:
     before, bare = _before(match), match[0].isdigit()
     if bare and set(match[0]) <= {"0", "1"}:
         return False
+    if not any(_digits(match)[-7:]):  # 010-0000-0000 shows how to fill in a form
+        return False
     # Without separators only mobile numbers are long and marked enough to stand alone.
     if bare and not match["mobile"] and not _NUMBER_BEFORE.search(before):
         return False
@@ -122,7 +128,7 @@ def _phone(match: Match) -> bool:
 _AREA = r"0(?:2|3[1-3]|4[1-4]|5[1-5]|6[1-4]|[35678]0|50\d)"
 
 _BANK = re.compile(
-    r"(?:계좌|예금주|입금|송금|이체|은행|뱅크|농협|신협|수협|새마을금고|우체국)(?:[^\n0-9]|[0-9](?![0-9-])){0,15}$"
+    r"(?:계좌|예금주|입금|송금|이체|은행|뱅크|[카케토]뱅|농협|신협|수협|새마을금고|우체국)(?:[^\n0-9]|[0-9](?![0-9-])){0,15}$"
 )
 #: Names of banks that are words of every day, too: they must stand right before the number.
 _BANK_NAME = re.compile(
@@ -142,7 +148,11 @@ def _account(match: Match) -> bool:
         return bool(re.search(r"계좌[^\n0-9]{0,15}$", before))
     if "-" in match[0] and (_BANK_NAME.search(before) or "예금주" in _after(match)):
         return True
-    return bool(_BANK.search(before))
+    # In a form the bank may stand on the line above.
+    lines = match.string[max(0, match.start() - 30) : match.start()].replace("\n", " ")
+    return bool(
+        _BANK.search(before) or ("-" in match[0] and re.search(r"(?:은행|계좌)[^0-9]{0,12}번호\W{0,3}$", lines))
+    )
 
 
 def _licence(match: Match) -> bool:
@@ -151,7 +161,7 @@ def _licence(match: Match) -> bool:
 
 
 def _passport(match: Match) -> bool:
-    before = re.search(r"(?i:여권|passport)[^\n]{0,15}$", _before(match, 24))
+    before = re.search(r"(?i:여권|passport|출입국)[^\n]{0,40}$", _before(match, 48))
     return bool(before or re.match(r"\W{0,2}여권|[^\n]{0,6}(?i:여권 ?번호|passport n)", _after(match, 18)))
 
 
@@ -184,15 +194,22 @@ def _ip(match: Match) -> bool:
 _VERSION = re.compile(r"(?i:(?<![a-z])(?:v|ver\.?|version|버전|release|chrome)|[a-z]/) ?$")
 _HOST = re.compile(r"(?i:(?<![a-z])ip|아이피|접속|서버|호스트|host|server|ping|ssh|dns)[^\n]{0,12}$")
 
-_PLATE_UNIT = r"(?!\s?(?:[년월일원억만천백개명점회권동번위세cmkg%㎡㎞℃°]|시간|여|주(?!차)|미터|킬로|달러|가구))"
-_CAR = re.compile(r"(?:차량|자동차|번호판|차\s?번호|승용차|트럭|주차)[^\n]{0,15}$")
+_PLATE_UNIT = (
+    r"(?!\s?(?:[년월일원억만천백개명점회권동위세cmkg%㎡㎞℃°]|번(?!\ ?(?:차|버스|택시|화물|트럭))"
+    r"|시간|여|주(?!차)|미터|킬로|달러|가구))"
+)
+_CAR = re.compile(
+    r"(?:차량|자동차|번호판|승용차|화물차|트럭|주차|렌[터트]카|택시|버스|(?<![가-힣])차(?:[는가를도]|\s))[^\n]{0,24}$"
+)
 
 
 def _plate(match: Match) -> bool:
+    if match["gap"]:
+        return bool(match["region"])
     # With a space inside it may be "12조 3456" of a sum or "30도 1000": then a car must be spoken of.
     if not match["space"] or match["region"]:
         return True
-    return bool(_CAR.search(_before(match))) or bool(re.match(r"\s?차[주량]", _after(match)))
+    return bool(_CAR.search(_before(match, 32))) or bool(re.match(r"\s?차[주량]", _after(match)))
 
 
 _PROVINCE = (
@@ -210,6 +227,8 @@ _ADDRESS_WORD = re.compile(r"(?:주소|배송지|거주|소재지|사는 곳|자
 
 
 def _address(match: Match) -> bool:
+    if match["lot"]:
+        return bool(match["province"] and (match["city"] or match["district"]))
     if _NO_STREET.fullmatch(match["street"]):
         return False
     if match["province"] or _ADDRESS_WORD.search(_before(match)):
@@ -240,7 +259,7 @@ KINDS: tuple[Kind, ...] = (
         "card",
         "<카드번호>",
         15,
-        rf"{_BEGIN}(?:(?:4\d|5[1-5]|2[2-7]|3[56]|6[0-9]|9[0-9])\d\d(?P<s>[- ]?)\d{{4}}(?P=s)\d{{4}}(?P=s)\d{{4}}"
+        rf"{_BEGIN}(?:(?:4\d|5[1-5]|2[2-7]|3[56]|6[0-9]|9[0-9])\d\d(?P<s>[-. ]?)\d{{4}}(?P=s)\d{{4}}(?P=s)\d{{4}}"
         rf"|3[47]\d\d(?P<t>[- ]?)\d{{6}}(?P=t)\d{{5}}){_END}",
         _card,
     ),
@@ -248,7 +267,11 @@ KINDS: tuple[Kind, ...] = (
         "business-number", "<사업자등록번호>", 10, rf"{_BEGIN}\d{{3}}(?P<s>[-\ ]?)\d\d(?P=s)\d{{5}}{_END}", _business
     ),
     _kind(
-        "corporate-number", "<법인등록번호>", 13, rf"{_BEGIN}[12]\d{{3}}(?:1[1-5]|[2-8]\d)-?\d{{7}}{_END}", _corporate
+        "corporate-number",
+        "<법인등록번호>",
+        13,
+        rf"{_BEGIN}[12]\d{{3}}(?:1[1-5]|[2-8]\d)(?:\ ?[-–]\ ?)?\d{{7}}{_END}",
+        _corporate,
     ),
     _kind(
         "driver-licence",
@@ -283,7 +306,7 @@ KINDS: tuple[Kind, ...] = (
         "account",
         "<계좌번호>",
         10,
-        rf"{_BEGIN}(?:\d{{2,6}}(?P<s>[-\ ])\d{{2,7}}(?:(?P=s)\d{{2,7}}){{1,2}}|\d{{10,14}}){_END}",
+        rf"{_BEGIN}(?:\d{{2,6}}(?P<s>[-\ ])\d{{2,7}}(?:(?P=s)\d{{1,7}}){{1,2}}|\d{{10,14}}){_END}",
         _account,
     ),
     _kind(
@@ -291,8 +314,8 @@ KINDS: tuple[Kind, ...] = (
         "<차량번호>",
         6,
         rf"(?<![0-9A-Za-z.,])(?P<region>(?:서울|부산|대구|인천|광주|대전|울산|세종|경기|강원|충북|충남|전북|전남|경북|경남|제주)\s?)?"
-        rf"(?:\d\d|[1-9]\d\d)[가나다라마거너더러머버서어저고노도로모보소오조구누두루무부수우주바사아자배허하호]"
-        rf"(?P<space>\s?)\d{{4}}(?![0-9A-Za-z])(?![-.,][0-9]){_PLATE_UNIT}",
+        rf"(?:\d\d|[1-9]\d\d)(?P<gap>\ ?)"
+        rf"[가나다라마거너더러머버서어저고노도로모보소오조구누두루무부수우주바사아자배허하호](?P<space>\s?)\d{{4}}(?![0-9A-Za-z])(?![-.,][0-9]){_PLATE_UNIT}",
         _plate,
     ),
     _kind(
@@ -307,9 +330,9 @@ KINDS: tuple[Kind, ...] = (
         "<주소>",
         1,
         rf"(?<![가-힣])(?P<province>{_PROVINCE}\ )?(?P<city>[가-힣]{{1,5}}[시군]\ )?"
-        rf"(?P<district>[가-힣]{{1,5}}[구군]\ )?(?:[가-힣]{{1,5}}[읍면]\ )?(?P<street>[가-힣][가-힣0-9·.]{{0,12}}(?:대로|로|길))"
-        rf"(?:\ ?\d{{1,4}}번?[가-하안]?길)?"
-        rf"\ ?(?:지하\ ?)?\d{{1,4}}(?:-\d{{1,4}})?"
+        rf"(?P<district>[가-힣]{{1,5}}[구군]\ )?(?:[가-힣]{{1,5}}[읍면]\ )?"
+        rf"(?:(?P<street>[가-힣][가-힣0-9·.]{{0,12}}(?:대로|로|길))(?:\ ?\d{{1,4}}번?[가-하안]?길)?\ ?(?:지하\ ?)?"
+        rf"|(?P<lot>[가-힣]{{1,6}}[동리가]\ )(?:산\ ?)?)\d{{1,4}}(?:-\d{{1,4}})?"
         rf"(?![0-9])(?![.,][0-9])(?!{_COUNTED})(?!\ {_COUNTED}(?![가-힣]))",
         _address,
     ),
@@ -317,11 +340,12 @@ KINDS: tuple[Kind, ...] = (
 
 #: A text without a match of this RE2 pattern holds no personal data of these kinds.
 SCAN = (
-    r"@[A-Za-z0-9]|[0-9]{7}|[0-9][-–. )]{1,3}[0-9]{3}|[0-9]-[0-9]{2}|[0-9][가-힣] ?[0-9]{4}|[A-Z][0-9]{3}"
-    r"|(?:[^으]로|길) ?(?:[0-9]|지하)|[0-9]\.[0-9]{1,3}\.[0-9]|[0-9A-Fa-f]:[0-9A-Fa-f]*:"
+    r"@[A-Za-z0-9]|[0-9]{7}|[0-9][-–. )]{1,3}[0-9]{3}|[0-9]-[0-9]{2}|[0-9] ?[가-힣] ?[0-9]{4}|[A-Z][0-9]{3}"
+    r"|(?:[^으]로|길) ?(?:[0-9]|지하)|[시군구읍면] [가-힣]+[동리가] (?:산 ?)?[0-9]"
+    r"|[0-9]\.[0-9]{1,3}\.[0-9]|[0-9A-Fa-f]:[0-9A-Fa-f]*:"
 )
 
-_URL = re.compile(r"(?:https?|ftp)://[^\s<>\"]+")
+_URL = re.compile(r"((?:https?|ftp)://[^\s<>\"/?#]*+)([^\s<>\"]*+)")
 
 
 def find_pii(text: str, kinds: Sequence[Kind] = KINDS) -> list[tuple[Kind, int, int]]:
@@ -332,9 +356,9 @@ def find_pii(text: str, kinds: Sequence[Kind] = KINDS) -> list[tuple[Kind, int, 
     for kind in kinds:
         if digits < kind.digits:
             continue
-        # The digits of a link are its own.
+        # The digits of a link are its own; its host may be an IP address.
         if linked and kind.name != "pii-email":
-            rest, linked = _URL.sub(_blank, rest), False
+            rest, linked = _URL.sub(lambda url: url[1] + MARK * len(url[2]), rest), False
 
         def claim(match: Match, kind: Kind = kind) -> str:
             if not kind.holds(match):
