@@ -1,14 +1,15 @@
 """Korean text through `normalize` and `screen` and through the tools of the field: right, harmed, speed.
 
-Peers live in an environment of their own: soynlp, ftfy, presidio-analyzer, kss (where its dependencies are).
+Peers live in an environment of their own: soynlp, ftfy, presidio-analyzer, kss.
 
-    KO_INSTRUCT_DATA=… KOBERT_SPIECE=… python benchmarks/korean_text.py > benchmarks/korean_text.md
+    KO_INSTRUCT_DATA=… KOBERT_SPIECE=… python -m benchmarks.korean_text > benchmarks/korean_text.md
 
 Right: the output of a case file of tests/cases is the one expected. Harmed: a letter, digit, sign or line break is gone
 that the expected text has. Peers that are not installed are left out and named.
 """
 
 import collections
+import functools
 import gzip
 import html
 import importlib.metadata
@@ -28,6 +29,8 @@ from pipeline.normalize import normalize
 from pipeline.screen import screen
 from pipeline.screen.pii import find_pii
 from schemas.options import NormalizeOptions
+from tests import heldout
+from tests.heldout import Stretch
 
 CASES = Path(__file__).parent.parent / "tests/cases"
 DATA = Path(os.environ["KO_INSTRUCT_DATA"])
@@ -64,7 +67,11 @@ def peers() -> dict[str, Callable[[str], str]]:
     try:
         from kss._modules.preprocessing.normalize import normalize as kss_normalize
 
-        found[f"kss {importlib.metadata.version('kss')} normalize"] = kss_normalize
+        version = importlib.metadata.version("kss")
+        found[f"kss {version} normalize"] = functools.partial(kss_normalize, num_workers=1)
+        found[f"kss {version} normalize, repeats over 3 reduced"] = functools.partial(
+            kss_normalize, reduce_char_repeats_over=3, reduce_emoticon_repeats_over=3, num_workers=1
+        )
     except ImportError:
         pass
     import unicodedata
@@ -167,34 +174,114 @@ NAIVE = {
 }
 
 
+Finder = Callable[[str], list[Stretch]]
+
+
+def finders() -> dict[str, Finder]:
+    found: dict[str, Finder] = {
+        "ko-instruct screen": lambda text: [(kind.name, start, end) for kind, start, end in find_pii(text)]
+    }
+    for name, kinds in NAIVE.items():
+        found[name] = lambda text, kinds=kinds: [
+            (kind, *match.span()) for kind, pattern in kinds.items() for match in re.finditer(pattern, text)
+        ]
+    return found | presidio() | kss()
+
+
 def personal(lines: list[str]) -> None:
     rows = [case for case in cases("screen_pii.jsonl") if "known_failure" not in case]
     total = sum(sum(case["expect"].values()) for case in rows)
+    tools = finders()
     lines += [
         "## Personal data",
         "",
         f"{len(rows)} cases of tests/cases/screen_pii.jsonl: {total} items, the rest look-alikes.",
         "",
+        "| tool | precision | recall | cases right |",
+        "|---|---|---|---|",
     ]
-    lines += ["| tool | precision | recall | cases right |", "|---|---|---|---|"]
-    tools: dict[str, Callable[[str], collections.Counter]] = {
-        "ko-instruct screen": lambda text: collections.Counter(kind.name for kind, _, _ in find_pii(text))
-    }
-    for name, kinds in NAIVE.items():
-        tools[name] = lambda text, kinds=kinds: collections.Counter(
-            {kind: len(re.findall(pattern, text)) for kind, pattern in kinds.items() if re.search(pattern, text)}
-        )
-    tools |= presidio()
     for name, tool in tools.items():
-        found = [tool(case["text"]) for case in rows]
+        found = [collections.Counter(kind for kind, _, _ in tool(case["text"])) for case in rows]
         true = sum((got & collections.Counter(case["expect"])).total() for got, case in zip(found, rows, strict=True))
         right = sum(dict(got) == case["expect"] for got, case in zip(found, rows, strict=True))
         said = sum(got.total() for got in found)
         lines.append(f"| {name} | {true / said:.1%} | {true / total:.1%} | {right / len(rows):.1%} |")
+    lines += ["", HELD_OUT, ""]
+    lines += ["| tool | as written: precision | recall | reserved names replaced: precision | recall | cases right |"]
+    lines += ["|---|---|---|---|---|---|"]
+    for name, tool in tools.items():
+        cells = []
+        for change in (str, heldout.unreserved):
+            compared = [heldout.compare(case.items, tool(case.text)) for case in heldout.read(change)]
+            true, wrong, missed = (sum(map(len, part)) for part in zip(*compared, strict=True))
+            cells += [f"{true / (true + wrong):.1%}", f"{true / (true + missed):.1%}"]
+        right = sum(not wrong and not missed for _, wrong, missed in compared)
+        lines.append(f"| {name} | {' | '.join(cells)} | {right / len(compared):.1%} |")
     lines.append("")
 
 
-def presidio() -> dict[str, Callable[[str], collections.Counter]]:
+#: What cannot be measured twice: the first run of the code on cases that nobody who wrote it had seen.
+HELD_OUT = """### Held out
+
+442 cases (273 items, the rest look-alikes) of tests/cases/screen_pii_heldout.jsonl, written by someone who had not
+seen the code. At first sight, as written: precision 99.1 %, recall 78.8 %, 88.5 % of the cases right (commit 3d6af5b,
+after a review of the code on examples of our own; before that review 99.0 %, 74.0 % and 85.7 %).
+
+| kind | items | precision at first sight | recall at first sight |
+|---|---|---|---|
+| resident and foreigner numbers | 26 | 100 % | 92.3 % |
+| telephone | 61 | 96.8 % | 98.4 % |
+| business number | 15 | 100 % | 100 % |
+| corporate number | 11 | 100 % | 90.9 % |
+| driver's licence | 13 | 100 % | 100 % |
+| passport | 16 | 100 % | 81.2 % |
+| bank account | 25 | 100 % | 88.0 % |
+| card | 13 | 100 % | 92.3 % |
+| e-mail | 29 | 100 % | 27.6 % |
+| IP address | 21 | 100 % | 33.3 % |
+| vehicle plate | 19 | 100 % | 57.9 % |
+| address | 24 | 100 % | 83.3 % |
+
+All 21 e-mail addresses and 14 IP addresses that were missed are reserved for examples (RFC 2606, 5737, 3849), and
+`screen` leaves these alone by design: no mistake of either side, so the file stays as it is and both ways of counting
+are shown. Of the other differences all but one were ours and are mended: numbers given since October 2020 whose sum
+need not hold, lot-number addresses, plates with a space beside a car, lists and forms, placeholders of zeros. One
+stays, as a known failure: full-width digits, which `normalize` narrows before `screen` reads them. So this set is held
+out no longer, and the next table shows that nothing has regressed:"""
+
+
+def kss() -> dict[str, Finder]:
+    """Its anonymiser, kind by kind; each mask is a character that the text does not have, which gives the place."""
+    try:
+        from kss._modules.preprocessing.anonymize import anonymize
+    except ImportError:
+        return {}
+    kinds = {
+        "pii-phone": "phone_number",
+        "pii-resident-number": "rrn",
+        "pii-card": "credit_card",
+        "pii-email": "email",
+        "pii-account": "bank_account",
+        "pii-ip": "ip_v4",
+    }
+    marks = {kind: chr(0xE000 + number) for number, kind in enumerate(kinds)}
+    masks = {f"{name}_replacement": marks[kind] for kind, name in kinds.items()}
+    others = dict.fromkeys(("card", "zip", "bitcoin", "url", "ip_v6"), False)
+    off = {f"{name}_anonymization": value for name, value in others.items()}
+
+    def find(text: str) -> list[Stretch]:
+        masked = anonymize(text, num_workers=1, **masks, **off)
+        said = [char for char in masked if char in marks.values()]
+        pieces = re.split("[\ue000-\ue005]", masked)
+        match = re.fullmatch("(.+?)".join(map(re.escape, pieces)), text, re.DOTALL)
+        kind_of = {mark: kind for kind, mark in marks.items()}
+        spans = [match.span(number + 1) if match else (0, len(text)) for number in range(len(said))]
+        return [(kind_of[mark], *span) for mark, span in zip(said, spans, strict=True)]
+
+    return {f"kss {importlib.metadata.version('kss')} anonymize": find}
+
+
+def presidio() -> dict[str, Finder]:
     """Its recognisers for Korea, e-mail, IP, cards and phones, each as it is; none needs a language model."""
     try:
         import presidio_analyzer.predefined_recognizers as its
@@ -212,74 +299,99 @@ def presidio() -> dict[str, Callable[[str], collections.Counter]]:
         "pii-passport": its.KrPassportRecognizer(),
     }
 
-    def find(text: str) -> collections.Counter:
-        found: collections.Counter = collections.Counter()
-        for kind, recogniser in recognisers.items():
-            results = recogniser.analyze(text, recogniser.supported_entities, None) or []
-            found[kind] += len({(result.start, result.end) for result in results})
-        return +found
+    def find(text: str) -> list[Stretch]:
+        return [
+            (kind, start, end)
+            for kind, recogniser in recognisers.items()
+            for start, end in sorted(
+                {
+                    (found.start, found.end)
+                    for found in recogniser.analyze(text, recogniser.supported_entities, None) or []
+                }
+            )
+        ]
 
     return {f"presidio-analyzer {importlib.metadata.version('presidio-analyzer')}, Korean recognisers": find}
 
 
-def cost(lines: list[str]) -> None:
-    import sentencepiece
+def koalpaca() -> list[dict]:
+    names = ("koalpaca_v1.0_a.json", "koalpaca_v1.0_b.json")
+    rows = itertools.chain.from_iterable(json.loads((DATA / name).read_text("utf-8")) for name in names)
+    return [{name: str(row[name] or "") for name in TEXTS} for row in rows]
 
-    encoder = sentencepiece.SentencePieceProcessor(model_file=os.environ["KOBERT_SPIECE"])
-    rows = nsmc(200_000)
-    table = pa.table({name: [row[name] for row in rows] for name in TEXTS})
-    table = marks.complete(table)
-    batches = [table.slice(start, 8192).combine_chunks() for start in range(0, len(table), 8192)]
-    best: dict[str, float] = collections.defaultdict(lambda: 1e9)
-    for _ in range(3):
-        start = time.perf_counter()
-        for batch in batches:
-            for column in batch.select(TEXTS).columns:
-                encoder.encode(column.to_pylist(), num_threads=1)
-        best["all"] = min(best["all"], time.perf_counter() - start)
-        start = time.perf_counter()
-        for batch in batches:
-            for column in batch.select(TEXTS).columns:
-                encoder.encode(column.unique().to_pylist(), num_threads=1)
-        best["distinct"] = min(best["distinct"], time.perf_counter() - start)
-        start = time.perf_counter()
-        normalized = [normalize(batch) for batch in batches]
-        best["normalize"] = min(best["normalize"], time.perf_counter() - start)
-        start = time.perf_counter()
-        for batch in normalized:
-            screen(batch)
-        best["screen"] = min(best["screen"], time.perf_counter() - start)
-    both = best["normalize"] + best["screen"]
+
+def cost(lines: list[str]) -> None:
     lines += [
         "## Cost",
         "",
-        f"{len(rows):,} rows of nsmc_instruct.jsonl.gz in batches of 8192, one thread, best of three.",
+        "Processor seconds in batches of 8192 rows, one thread, best of three; SentencePiece with KoBERT's vocabulary.",
         "",
+        "| | 200,000 rows of NSMC | × SentencePiece, distinct texts | × every text "
+        "| KoAlpaca a + b | × distinct | × every |",
+        "|---|---|---|---|---|---|---|",
     ]
-    lines += ["| | seconds | × SentencePiece on distinct texts | × SentencePiece on every text |", "|---|---|---|---|"]
-    labels = {"normalize": "normalize", "screen": "screen", "both": "both"}
-    for key, label in labels.items():
-        seconds = both if key == "both" else best[key]
-        lines.append(f"| {label} | {seconds:.2f} | {seconds / best['distinct']:.2f} | {seconds / best['all']:.2f} |")
-    share = best["distinct"] / best["all"]
-    lines.append(f"| SentencePiece, texts distinct in a batch | {best['distinct']:.2f} | 1 | {share:.2f} |")
-    lines.append(f"| SentencePiece, every text | {best['all']:.2f} | {best['all'] / best['distinct']:.2f} | 1 |")
+    times = [seconds(rows) for rows in (nsmc(200_000), koalpaca())]
+    for label in times[0]:
+        cells = [
+            f"{took[label]:.2f} | {took[label] / took[DISTINCT]:.2f} | {took[label] / took[EVERY]:.2f}"
+            for took in times
+        ]
+        lines.append(f"| {label} | {' | '.join(cells)} |")
     lines.append("")
+
+
+DISTINCT = "SentencePiece, texts distinct in a batch"
+EVERY = "SentencePiece, every text"
+
+
+def seconds(rows: list[dict]) -> dict[str, float]:
+    """Processor seconds of both stages and of SentencePiece, with and without repeated texts."""
+    import sentencepiece
+
+    encoder = sentencepiece.SentencePieceProcessor(model_file=os.environ["KOBERT_SPIECE"])
+    table = marks.complete(pa.table({name: [row[name] for row in rows] for name in TEXTS}))
+    batches = [table.slice(start, 8192).combine_chunks() for start in range(0, len(table), 8192)]
+    normalized: list[pa.Table] = []
+    parts: dict[str, Callable[[], object]] = {
+        "normalize": lambda: normalized.__setitem__(slice(None), [normalize(batch) for batch in batches]),
+        "screen": lambda: [screen(batch) for batch in normalized],
+        DISTINCT: lambda: [
+            encoder.encode(column.unique().to_pylist(), num_threads=1)
+            for batch in batches
+            for column in batch.select(TEXTS).columns
+        ],
+        EVERY: lambda: [
+            encoder.encode(column.to_pylist(), num_threads=1)
+            for batch in batches
+            for column in batch.select(TEXTS).columns
+        ],
+    }
+    best: dict[str, float] = dict.fromkeys(parts, 1e9)
+    for _ in range(3):
+        for name, part in parts.items():
+            start = time.process_time()
+            part()
+            best[name] = min(best[name], time.process_time() - start)
+    both = {"both": best["normalize"] + best["screen"]}
+    return (
+        {name: best[name] for name in ("normalize", "screen")} | both | {name: best[name] for name in (DISTINCT, EVERY)}
+    )
 
 
 def main() -> None:
     lines = ["# Korean text: right, harmed, speed", ""]
     lines += ["2026-11, 2 cores, 24 GB, shared with other work. Repeat with", ""]
-    lines += ["    KO_INSTRUCT_DATA=… KOBERT_SPIECE=… python benchmarks/korean_text.py > benchmarks/korean_text.md", ""]
+    lines += ["    KO_INSTRUCT_DATA=… KOBERT_SPIECE=… python -m benchmarks.korean_text > benchmarks/korean_text.md", ""]
     lines += [
         "The cases are ours and our code was tuned until they passed: its share right on them shows that nothing has",
         "regressed, not how it does on unseen text. Fixes and findings were also adjusted after looking at samples of",
         "these real texts. Their column reads `<br>` and HTML entities as what they stand for, for every tool; counted",
         "letter by letter, `normalize` would have 7 more texts there, all such tags and entities. Known failures",
-        "are left out of the shares and stay in the case files. kss was not run: its dependencies were not all there.",
-        "The two rows of plain expressions are ours and measure no tool. presidio has no accounts, plates, addresses.",
+        "are left out of the shares and stay in the case files. The two rows of plain expressions are ours and measure",
+        "no tool. presidio has no accounts, plates, addresses; kss has phones, resident numbers, cards, e-mail, accounts",
+        "and IP addresses.",
         "",
-        "soynlp and ftfy have other aims than these cases, which are written from ours.",
+        "soynlp, kss and ftfy have other aims than these cases, which are written from ours.",
         "",
     ]
     for part in (normalisation, personal, cost):

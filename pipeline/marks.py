@@ -1,5 +1,6 @@
 """Marking rows: how every stage rejects, flags and lists fixes without ever dropping a row."""
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -28,6 +29,7 @@ def complete(table: pa.Table, schema: pa.Schema = INGESTED) -> pa.Table:
 
 
 def _nothing(field: pa.Field, rows: int) -> pa.Array:
+    """Null for every row, or the empty list. (Arrow's `repeat` would build the lists one by one.)"""
     if field.name not in EMPTY_LISTS:
         return pa.nulls(rows, field.type)
     offsets = pa.array(np.zeros(rows + 1, np.int32))
@@ -70,23 +72,44 @@ def add_names(
     Names come out in the order given, after those the row had, and no name twice in a row.
     """
     column = lists.combine_chunks() if isinstance(lists, pa.ChunkedArray) else lists
-    for name, rows in names:
-        hit = pc.fill_null(rows, False).to_numpy(zero_copy_only=False)
-        if hit.any():
-            column = _add_name(column, name, hit)
-    return pa.chunked_array([column])
+    masks = [(name, pc.fill_null(rows, False).to_numpy(zero_copy_only=False)) for name, rows in names]
+    masks = [(name, mask) for name, mask in masks if mask.any()]
+    return pa.chunked_array([_add_names(column, masks) if masks else column])
 
 
-def _add_name(lists: pa.ListArray, name: str, rows: npt.NDArray[np.bool_]) -> pa.ListArray:
-    """One name at the end of the lists of these rows, where it does not stand already; null lists stay null."""
+def _add_names(lists: pa.ListArray, masks: Sequence[tuple[str, npt.NDArray[np.bool_]]]) -> pa.ListArray:
+    """Names at the end of the lists of their rows, where they do not stand already; null lists stay null."""
     values = pc.list_flatten(lists)
     lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy()
     row_of = np.repeat(np.arange(len(lists)), lengths)
-    has = np.zeros(len(lists), bool)
-    has[row_of[pc.equal(values, name).to_numpy(zero_copy_only=False)]] = True
-    adds = rows & ~has & lists.is_valid().to_numpy(zero_copy_only=False)
-    offsets = np.concatenate([[0], np.cumsum(lengths + adds)])
-    index = np.full(offsets[-1], len(values))  # the new name stands behind all old values
-    index[np.arange(len(values)) + np.cumsum(np.concatenate([[0], adds]))[row_of]] = np.arange(len(values))
-    longer = pa.concat_arrays([values, pa.array([name], values.type)]).take(pa.array(index))
+    # A name in a row is one number: by row, and in a row in the order of the names.
+    pairs = [np.flatnonzero(mask) * len(masks) + number for number, (_, mask) in enumerate(masks)]
+    standing = [
+        row_of[pc.equal(values, name).to_numpy(zero_copy_only=False)] * len(masks) + number
+        for number, (name, _) in enumerate(masks)
+    ]
+    rows, numbers = np.divmod(np.setdiff1d(np.concatenate(pairs), np.concatenate(standing)), len(masks))
+    living = lists.is_valid().to_numpy(zero_copy_only=False)[rows]
+    rows, numbers = rows[living], numbers[living]
+    index = np.insert(np.arange(len(values)), np.cumsum(lengths)[rows], len(values) + numbers)
+    longer = pa.concat_arrays([values, pa.array([name for name, _ in masks], values.type)]).take(pa.array(index))
+    offsets = np.concatenate([[0], np.cumsum(lengths + np.bincount(rows, minlength=len(lists)))])
     return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), longer, lists.type, mask=pc.is_null(lists))
+
+
+def mask(rows: Sequence[int], length: int) -> pa.Array:
+    """Boolean per row of a table of this length: it is one of these rows."""
+    found = np.zeros(length, bool)
+    found[list(rows)] = True
+    return pa.array(found)
+
+
+def replace_rows(column: pa.Array, rows: npt.NDArray[np.int64], values: Sequence[object]) -> pa.Array:
+    """The column with these values in the place of these ascending rows. (`replace_with_mask` is slow on text.)"""
+    new = pa.array(values, column.type)
+    runs = np.flatnonzero(np.diff(rows, prepend=-2) != 1).tolist()
+    parts, at = [], 0
+    for first, end in itertools.pairwise([*runs, len(rows)]):
+        parts += [column[at : rows[first]], new[first:end]]
+        at = rows[end - 1] + 1
+    return pa.concat_arrays([*parts, column[at:]])

@@ -11,28 +11,36 @@ import re
 #: same is itself hidden as a span.
 MARK = "\ufdd0"
 
-#: Whole spans first, then the openers whose end is looked for. The first alternative that matches wins.
+#: Whole spans first, then the openers whose end is looked for. The first alternative that matches wins; the lookaheads
+#: only spare most characters most of the alternatives.
 _START = re.compile(
     rf"""
       (?P<fence>```|^[ ]{{0,3}}~~~(?=[\w-]*+$))
     | (?P<span>
-          ``(?:[^`\n]|`(?!`))++`` | `[^`\n]++` | {MARK}
-        | \$(?=[^\s$])[^$\n]*+(?<=\S)\$(?!\d)
-        | (?:(?:https?|ftp)://|\bwww\.)[^\s<>"`\u200b\u2060\ufeff]++
+          (?=[`${MARK}])(?:
+              ``(?:[^`\n]|`(?!`))++`` | `[^`\n]++` | {MARK}
+            | \$(?=[^\s$])[^$\n]*+(?<=\S)\$(?!\d)
+          )
+        | (?=[hfw])(?:(?:https?|ftp)://|\bwww\.)[^\s<>"`\u200b\u2060\ufeff]++
         | (?<![\w.%+-])[\w.%+-]++@[A-Za-z0-9-]++(?:\.[A-Za-z0-9-]++)++
-        | (?<![\w/.:~<])(?:[A-Za-z]:[\\/]|~/|\.{{1,2}}/|/)(?=[\w.])[\w./\\@%+~-]++
-        | ^[ \t]*+\|[^\n]*\|[ \t]*$
-        | ^[^\n|]*+\|[^\n]*+\n[ \t]*+:?-{{2,}}+:?[ \t]*+\|[ \t|:-]*+(?:\n[^\n|]*+\|[^\n]*+)*+
-        | ^[ \t]*+(?:[-*+•]|\d{{1,9}}[.)])(?:[ \t]++|$)
+        | (?=[A-Za-z~./])(?<![\w/.:~<])(?:[A-Za-z]:[\\/]|~/|\.{{1,2}}/|/)(?=[\w.])[\w./\\@%+~-]++
+        | ^(?:
+              [ \t]*+\|[^\n]*\|[ \t]*$
+            | [^\n|]*+\|[^\n]*+\n[ \t]*+:?-{{2,}}+:?[ \t]*+\|[ \t|:-]*+(?:\n[^\n|]*+\|[^\n]*+)*+
+            | [ \t]*+(?:[-*+•]|\d{{1,9}}[.)])(?:[ \t]++|$)
+          )
       )
-    | (?P<math>\$\$|\\\(|\\\[)
-    | (?P<environment>\\begin\{{)
-    | (?P<json>\{{(?=\s*+["}}])|\[(?=\s*+["{{\[\d]))
-    | ^[ \t]*+(?P<xml><(?=[A-Za-z]))
-    | ^[ \t]*+(?P<document><(?:!DOCTYPE|\?xml))
+    | (?=[$\\{{[])(?:
+          (?P<math>\$\$|\\\(|\\\[)
+        | (?P<environment>\\begin\{{)
+        | (?P<json>\{{(?=\s*+["}}])|\[(?=\s*+["{{\[\d]))
+      )
+    | ^[ \t]*+(?:(?P<xml><(?=[A-Za-z]))|(?P<document><(?:!DOCTYPE|\?xml)))
     """,
     re.VERBOSE | re.MULTILINE,
 )
+#: What every span has one of. Most prose has none, and is so done with.
+_SIGN = re.compile(rf"[`~$@/\\|{{\[<{MARK}]|www\.|^[ \t]*+(?:[-*+•]|\d{{1,9}}[.)])", re.MULTILINE)
 _CLOSE = {"```": "```", "$$": "$$", "\\(": "\\)", "\\[": "\\]"}
 
 #: Openers and closers that nest, by name. <s> is left out: it is the start token of language models, too.
@@ -46,6 +54,8 @@ _OPEN = {"}": "{", "]": "["}
 
 def find_spans(text: str) -> list[tuple[int, int]]:
     """The protected spans as (start, end), in order and apart."""
+    if not _SIGN.search(text):
+        return []
     spans: list[tuple[int, int]] = []
     pairs: dict[str, dict[int, int]] = {}
     never: set[str] = set()

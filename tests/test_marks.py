@@ -1,10 +1,11 @@
 """Marks: completing bare tables, rejecting once, adding names to lists."""
 
+import numpy as np
 import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.marks import add_names, complete, reject
+from pipeline.marks import add_names, complete, mask, reject, replace_rows
 from schemas.columns import INGESTED
 
 NAMES = ["nfc", "spaces", "unk"]
@@ -46,3 +47,13 @@ def test_the_first_rejection_stays() -> None:
     once = reject(table, pa.array([True, False]), "validate", "output-blank", "첫째")
     twice = reject(once, pa.array([True, None]), "screen", "refusal", "둘째")
     assert twice["reject_detail"].to_pylist() == ["첫째", None]
+
+
+@given(st.lists(st.tuples(st.text(max_size=3), st.none() | st.text(max_size=3)), max_size=8), st.integers(0, 3))
+def test_rows_are_replaced(rows: list[tuple[str, str | None]], start: int) -> None:
+    column = pa.array(["앞"] * start + [old for old, _ in rows], pa.string()).slice(start)
+    new = [new for _, new in rows if new is not None]
+    places = np.array([place for place, row in enumerate(rows) if row[1] is not None], np.int64)
+    wanted = [old if new is None else new for old, new in rows]
+    assert replace_rows(column, places, new).to_pylist() == wanted
+    assert mask(places, len(rows)).to_pylist() == [new is not None for _, new in rows]

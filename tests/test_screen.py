@@ -18,6 +18,7 @@ from pipeline.screen.contamination import N, grams
 from pipeline.screen.defects import DEFECTS, Row
 from pipeline.screen.pii import KINDS, SCAN, find_pii, mask_pii
 from schemas.options import ScreenOptions
+from tests import heldout
 
 
 def cases(name: str) -> list[dict[str, Any]]:
@@ -58,6 +59,19 @@ def test_personal_data(case: dict[str, Any]) -> None:
     if found:
         assert pc.match_substring_regex(pa.array([case["text"]]), SCAN)[0].as_py(), "the scan overlooks it"
     assert not find_pii(mask_pii(case["text"]))
+
+
+#: Why a held-out case is still missed, by a part of its text. One that comes right must lose its line.
+HELD_OUT_FAILURES = {"０１０-２８４７": "full-width digits are found only after normalize"}
+
+
+@pytest.mark.parametrize("case", heldout.read(heldout.unreserved), ids=lambda case: repr(case.text)[:40])
+def test_personal_data_held_out(case: heldout.Case) -> None:
+    found = [(kind.name, start, end) for kind, start, end in find_pii(case.text)]
+    _, wrong, missed = heldout.compare(case.items, found)
+    assert (not wrong and not missed) != any(part in case.text for part in HELD_OUT_FAILURES)
+    if found:
+        assert pc.match_substring_regex(pa.array([case.text]), SCAN)[0].as_py(), "the scan overlooks it"
 
 
 @pytest.mark.parametrize("case", OVERLAP_CASES, ids=lambda case: repr(case["instruction"])[:40])
@@ -191,6 +205,6 @@ def test_the_work_is_linear(piece: str) -> None:
     if matches(SCAN):
         find_pii(text)
     for defect in DEFECTS:
-        if defect.longer or (defect.scan and matches(defect.scan)):
+        if defect.pick or (defect.scan and matches(defect.scan)):
             defect.find(Row("물음", "", "답")._replace(**{defect.field: text}), ScreenOptions())
     assert time.process_time() - start < 30

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import pyarrow as pa
 
 from pipeline import marks
 from pipeline.normalize.fixes import FIXES, Fix, apply_fixes
-from pipeline.texts import map_texts
+from pipeline.texts import map_history, map_texts, suspects
+from schemas.columns import TEXTS
 from schemas.options import NormalizeOptions
 
 __all__ = ["FIXES", "normalize"]
@@ -39,7 +39,7 @@ def chosen(options: NormalizeOptions) -> list[Fix]:
 
 def normalize_batch(table: pa.Table, fixes: Sequence[Fix]) -> pa.Table:
     """One record batch: one scan per column finds the texts that may need a fix, and only those meet Python."""
-    changed = {fix.name: np.zeros(len(table), bool) for fix in fixes}
+    changed: dict[str, list[int]] = {fix.name: [] for fix in fixes}
     memory: dict[str, tuple[str, set[str]]] = {}
 
     def fixed(text: str, row: int, field: str) -> str:
@@ -47,9 +47,11 @@ def normalize_batch(table: pa.Table, fixes: Sequence[Fix]) -> pa.Table:
             memory[text] = apply_fixes(text, fixes)
         text, names = memory[text]
         for name in names:
-            changed[name][row] = True
+            changed[name].append(row)
         return text
 
-    table = map_texts(table, "|".join(f"(?:{fix.scan})" for fix in fixes), fixed)
-    names = [(name, pa.array(rows)) for name, rows in changed.items()]
+    scan = "|".join(f"(?:{fix.scan})" for fix in fixes)
+    table = map_texts(table, suspects(table, dict.fromkeys(TEXTS, scan)), fixed)
+    table = map_history(table, scan, fixed)
+    names = [(name, marks.mask(rows, len(table))) for name, rows in changed.items() if rows]
     return marks.set_column(table, "fixes", marks.add_names(table["fixes"], names).combine_chunks())

@@ -63,19 +63,20 @@ def compose(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
-#: A superset of the characters that NFC may change, alone or after another: marks, jamo that follow, and singletons.
-#: The test holds it against every code point.
+#: A superset of the characters that NFC may change, alone or after another: marks, jamo that follow, and singletons. In
+#: whole blocks, since Arrow compiles the pattern for every batch. The test holds it against every code point.
 COMPOSABLE = (
-    r"[\p{M}\x{1160}-\x{11FF}\x{0374}\x{037E}\x{0387}\x{0958}-\x{095F}\x{09DC}-\x{09DF}\x{0A33}-\x{0A5E}\x{0B5C}\x{0B5D}"
-    r"\x{0F43}-\x{0F69}\x{1F71}-\x{1FFD}\x{2000}\x{2001}\x{2126}-\x{212B}\x{2329}\x{232A}\x{2ADC}\x{F900}-\x{FAFF}"
-    r"\x{FB1D}-\x{FB4E}\x{1D15E}-\x{1D1C0}\x{2F800}-\x{2FA1F}]"
+    r"[\x{300}-\x{387}\x{483}-\x{2001}\x{20D0}-\x{20FF}\x{2126}-\x{212B}\x{2329}\x{232A}\x{2ADC}\x{2CEF}-\x{2DFF}"
+    r"\x{302A}-\x{302F}\x{3099}\x{309A}\x{A66F}-\x{ABED}\x{F900}-\x{FAFF}\x{FB1D}-\x{FB4E}\x{FE20}-\x{FE2F}"
+    r"\x{10000}-\x{1D244}\x{1E000}-\x{1E94A}\x{2F800}-\x{2FA1F}]"
 )
 
 
 #: Characters of CP1252 outside Latin-1: what the bytes 0x80 to 0x9F look like when UTF-8 is read as CP1252.
 _CP1252 = "€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ"
 _AS_LATIN = re.compile(rf"[\x80-\xff{_CP1252}]{{2,}}")
-_AS_CP949 = re.compile(r"[^\x00-\x7f\s]{4,}")
+#: UTF-8 read as CP949: every other syllable starts with a byte EA-ED, which there is the lead of a Chinese character.
+_AS_CP949 = re.compile(r"(?<![^\x00-\x7f\s])[\u4e00-\u9fff\uf900-\ufaff][^\x00-\x7f\s]{3,}")
 _HANGUL = re.compile(r"[가-힣]")
 
 
@@ -113,8 +114,6 @@ def _from_latin(match: re.Match[str]) -> str:
 
 
 def _from_cp949(match: re.Match[str]) -> str:
-    # A UTF-8 syllable starts with a byte EA-ED, which in CP949 is the lead of a Chinese character: no Korean word
-    # decodes this way by chance.
     try:
         fixed = match[0].encode("cp949").decode("utf-8")
     except UnicodeError:
@@ -168,11 +167,12 @@ _RIGHT_TO_LEFT = re.compile(
     r"[\u0590-\u08ff\ufb1d-\ufdcf\ufdf0-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]"
 )
 _EMOJI = r"\u2190-\u2bff\u3030\u303d\u00a9\u00ae\ufe0f\u20e3\U0001f000-\U0001faff\U000e007f"
+#: Each alternative starts with its character, so that the engine skips to one; the lookbehind sees that character too.
 _ZERO_WIDTH = re.compile(
-    rf"[\u00ad\u2060\u180e]"
-    rf"|(?<![{_SPACELESS}])\u200b(?![{_SPACELESS}])"
-    rf"|(?<![{_JOINING}])\u200c"
-    rf"|(?<![{_JOINING}{_EMOJI}])\u200d|(?<=[{_EMOJI}])\u200d(?![{_EMOJI}])"
+    rf"\u00ad|\u2060|\u180e"
+    rf"|\u200b(?<![{_SPACELESS}]\u200b)(?![{_SPACELESS}])"
+    rf"|\u200c(?<![{_JOINING}]\u200c)"
+    rf"|\u200d(?:(?<![{_JOINING}{_EMOJI}]\u200d)|(?<=[{_EMOJI}]\u200d)(?![{_EMOJI}]))"
 )
 _BIDI = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
@@ -187,7 +187,8 @@ def drop_zero_width(text: str) -> str:
     ('한국어', '👨\u200d👩')
     """
     text = _ZERO_WIDTH.sub("", text)
-    return text if _RIGHT_TO_LEFT.search(text) else _BIDI.sub("", text)
+    plain = _BIDI.sub("", text)
+    return text if plain != text and _RIGHT_TO_LEFT.search(text) else plain
 
 
 #: Talk of HTML: then tags and entities are what the text is about.
@@ -207,7 +208,7 @@ def decode_entities(text: str) -> str:
     >>> decode_entities("&lt;b&gt; &amp;lt;")
     '&lt;b&gt; &amp;lt;'
     """
-    if _ABOUT_HTML.search(text):
+    if "&" not in text or _ABOUT_HTML.search(text):
         return text
     text = _ENTITY.sub(lambda entity: html.unescape(entity[0]), text)
     text = re.sub(r"&lt;(?![A-Za-z/!?&])", "<", text)
@@ -223,7 +224,9 @@ def break_at_br(text: str) -> str:
     >>> break_at_br("<br> 태그는 줄을 바꿉니다."), break_at_br("<td>가<br>나</td>")
     ('<br> 태그는 줄을 바꿉니다.', '<td>가<br>나</td>')
     """
-    if _ABOUT_HTML.search(text) or any(tag[1].lower() != "br" for tag in _TAG.finditer(text)):
+    if not _BREAK.search(text) or _ABOUT_HTML.search(text):
+        return text
+    if any(tag[1].lower() != "br" for tag in _TAG.finditer(text)):
         return text
     return _BREAK.sub("\n", text)
 
@@ -412,7 +415,12 @@ FIXES: tuple[Fix, ...] = (
     Fix("byte-order-mark", drop_byte_order_mark, r"\x{FEFF}", everywhere=True),
     Fix("nul", drop_nul, r"\x00", everywhere=True),
     Fix("line-endings", unify_line_endings, r"\r", everywhere=True),
-    Fix("mojibake", decode_mojibake, rf"[\x{{B0}}-\x{{FF}}][\x{{80}}-\x{{FF}}{_CP1252}]|{_CJK}", everywhere=True),
+    Fix(
+        "mojibake",
+        decode_mojibake,
+        rf"[\x{{B0}}-\x{{FF}}][\x{{80}}-\x{{FF}}{_CP1252}]|{_CJK}[^\x00-\x7f]{{2}}{_CJK}",
+        everywhere=True,
+    ),
     Fix("nfc", compose, COMPOSABLE, everywhere=True),
     Fix("filler-syllables", compose_filled, r"\x{3164}[ㄱ-ㅎ][ㅏ-ㅣ]"),
     Fix("line-separators", break_lines, r"[\x0b\x0c\x{2028}\x{2029}]"),

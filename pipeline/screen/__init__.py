@@ -1,6 +1,6 @@
 """screen: findings per row, each with its evidence: language, defects, personal data, overlap with benchmarks."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -10,8 +10,8 @@ from pipeline import marks
 from pipeline.screen import pii
 from pipeline.screen.contamination import Benchmarks, benchmarks_of, overlaps
 from pipeline.screen.defects import DEFECTS, Defect, Row
-from pipeline.texts import map_texts, matches
-from schemas.columns import SCREENED
+from pipeline.texts import map_history, map_texts, narrowed, suspects
+from schemas.columns import SCREENED, TEXTS
 from schemas.options import ScreenOptions
 
 __all__ = ["FINDINGS", "Benchmarks", "benchmarks_of", "screen"]
@@ -52,65 +52,80 @@ def check(options: ScreenOptions) -> None:
 
 
 def screen_batch(table: pa.Table, options: ScreenOptions, benchmarks: Benchmarks | None) -> pa.Table:
-    table, findings = find_personal(table, options)
-    findings += find_defects(table, options)
+    kinds = [kind for kind in pii.KINDS if kind.name not in options.off]
+    defects = [defect for defect in DEFECTS if defect.name not in options.off]
+    near = suspects(table, scans(kinds, defects))
+    table, findings = find_personal(table, kinds, near, options)
+    findings += find_defects(table, defects, near, options)
     findings += find_echoes(table, options)
     if benchmarks is not None:
         findings += find_overlaps(table, benchmarks, options)
     return record_findings(table, findings, options.reject)
 
 
-def find_personal(table: pa.Table, options: ScreenOptions) -> tuple[pa.Table, list[Finding]]:
+def scans(kinds: Sequence[pii.Kind], defects: Sequence[Defect]) -> dict[str, str]:
+    """Per column one RE2 pattern for all that is looked for in it, so that one scan clears most rows of all of it."""
+    return {
+        field: "|".join(f"(?:{scan})" for scan in found)
+        for field in TEXTS
+        if (found := dict.fromkeys([pii.SCAN] * bool(kinds) + [d.scan for d in defects if d.field == field and d.scan]))
+    }
+
+
+def find_personal(
+    table: pa.Table, kinds: Sequence[pii.Kind], near: Mapping[str, pa.Array], options: ScreenOptions
+) -> tuple[pa.Table, list[Finding]]:
     """Personal data in every text, and the table with the kinds masked that the options name."""
-    kinds = [kind for kind in pii.KINDS if kind.name not in options.off]
-    masked = [kind for kind in kinds if kind.name in options.mask]
+    if not kinds:
+        return table, []
+    hidden = [kind for kind in kinds if kind.name in options.mask]
     findings: list[Finding] = []
-    touched = np.zeros(len(table), bool)
+    touched: list[int] = []
 
     def look(text: str, row: int, field: str) -> str:
         found = [kind for kind, _, _ in pii.find_pii(text, kinds)]
         for kind in dict.fromkeys(found):
-            verb = "masked" if kind in masked else "found"
+            verb = "masked" if kind in hidden else "found"
             findings.append((row, kind.name, field, f"{found.count(kind)} {verb}"))
-        if not any(kind in masked for kind in found):
+        if not any(kind in hidden for kind in found):
             return text
-        touched[row] = True
+        touched.append(row)
         # Found among all kinds, so that switching one mask on does not turn another kind into it.
-        return pii.mask_pii(text, kinds, masked)
+        return pii.mask_pii(text, kinds, hidden)
 
-    if kinds:
-        table = map_texts(table, pii.SCAN, look)
-    fixes = marks.add_names(table["fixes"], [("mask", pa.array(touched))])
-    return marks.set_column(table, "fixes", fixes.combine_chunks()), findings
+    rows = {field: narrowed(table[field].chunk(0), places, pii.SCAN) for field, places in near.items()}
+    table = map_history(map_texts(table, rows, look), pii.SCAN, look)
+    if touched:
+        fixes = marks.add_names(table["fixes"], [("mask", marks.mask(touched, len(table)))])
+        table = marks.set_column(table, "fixes", fixes.combine_chunks())
+    return table, findings
 
 
-def find_defects(table: pa.Table, options: ScreenOptions) -> list[Finding]:
-    """The defects of the living rows. One scan of each field finds the rows that any finder has to read."""
-    defects = [defect for defect in DEFECTS if defect.name not in options.off]
-    living = marks.alive(table).chunk(0)
+def find_defects(
+    table: pa.Table, defects: Sequence[Defect], near: Mapping[str, pa.Array], options: ScreenOptions
+) -> list[Finding]:
+    """The defects of the living rows; `near` holds of each column the rows that any of its scans matches."""
+    living = marks.alive(table).chunk(0).to_numpy(zero_copy_only=False)
     texts = {name: table[name].chunk(0) for name in Row._fields}
-    readers: list[tuple[Defect, list[int]]] = []
-    for field, column in texts.items():
-        of_field = [defect for defect in defects if defect.field == field]
-        scans = dict.fromkeys(f"(?:{defect.scan})" for defect in of_field if defect.scan)
-        near = pc.indices_nonzero(pc.and_(living, matches(column, "|".join(scans)))) if scans else None
-        for defect in of_field:
-            rows = []
-            if defect.scan and near is not None and len(near):
-                rows += near.filter(matches(column.take(near), defect.scan)).to_pylist()
-            if defect.longer:
-                long = pc.fill_null(pc.greater_equal(pc.binary_length(column), defect.longer), False)
-                rows += pc.indices_nonzero(pc.and_(living, long)).to_pylist()
-            readers.append((defect, sorted(set(rows))))
-    read = sorted({row for _, rows in readers for row in rows})
-    columns = [pc.fill_null(column.take(pa.array(read, pa.int64())), "").to_pylist() for column in texts.values()]
-    row_of = {row: Row(*values) for row, *values in zip(read, *columns, strict=True)}
+    asked: dict[int, list[Defect]] = {}
+    for defect in defects:
+        column = texts[defect.field]
+        rows = narrowed(column, near[defect.field], defect.scan).to_pylist() if defect.scan else []
+        if defect.pick:
+            rows += [row for row in defect.pick(column) if living[row]]
+        for number in dict.fromkeys(rows):
+            asked.setdefault(number, []).append(defect)
+    numbers = pa.array(asked, pa.int64())
+    columns = [pc.fill_null(column.take(numbers), "").to_pylist() for column in texts.values()]
     findings: list[Finding] = []
-    for defect, rows in readers:
-        for row in rows:
-            # Evidence quotes the text, so what is found must be found with personal data masked.
-            if defect.find(row_of[row], options) and (detail := defect.find(masked(row_of[row]), options)):
-                findings.append((row, defect.name, defect.field, detail))  # noqa: PERF401
+    for number, *values in zip(asked, *columns, strict=True):
+        row = Row(*values)
+        # Evidence quotes the text, so what is found must be found with personal data masked.
+        findings += [
+            (number, defect.name, defect.field, detail)
+            for defect in asked[number]
+            if defect.find(row, options) and (detail := defect.find(masked(row), options))
+        ]
     return findings
 
 
@@ -161,22 +176,20 @@ def record_findings(table: pa.Table, findings: list[Finding], reject: Collection
     by_row: dict[int, list[dict[str, str]]] = {}
     for row, flag, field, detail in findings:
         by_row.setdefault(row, []).append({"flag": flag, "field": field, "detail": detail})
-    hits = {name: np.zeros(len(table), bool) for name in FINDINGS}
+    hits: dict[str, list[int]] = {name: [] for name in FINDINGS}
     for row, name, _, _ in findings:
-        hits[name][row] = True
-    flags = marks.add_names(table["flags"], [(name, pa.array(rows)) for name, rows in hits.items()])
-    rows = pa.array(by_row)
-    evidence = table["evidence"].chunk(0)
+        hits[name].append(row)
+    names = [(name, marks.mask(rows, len(table))) for name, rows in hits.items() if rows]
+    flags = marks.add_names(table["flags"], names)
+    evidence, rows = table["evidence"].chunk(0), np.array(list(by_row))
     new = [
         had + [item for item in by_row[row] if item not in had]
-        for row, had in zip(by_row, evidence.take(rows).to_pylist(), strict=True)
+        for row, had in zip(by_row, evidence.take(pa.array(rows)).to_pylist(), strict=True)
     ]
-    index = np.arange(len(table))
-    index[list(by_row)] = len(table) + np.arange(len(by_row))
-    joined = pa.concat_arrays([evidence, pa.array(new, evidence.type)]).take(pa.array(index))
-    table = marks.set_column(marks.set_column(table, "flags", flags.combine_chunks()), "evidence", joined)
-    for name in FINDINGS:
-        if name in reject and hits[name].any():
+    table = marks.set_column(table, "flags", flags.combine_chunks())
+    table = marks.set_column(table, "evidence", marks.replace_rows(evidence, rows, new))
+    for name, mask in names:
+        if name in reject:
             found = {row: item for row, items in by_row.items() for item in items if item["flag"] == name}
             details = [
                 f"{found[row]['field']}: {found[row]['detail']}. "
@@ -185,5 +198,5 @@ def record_findings(table: pa.Table, findings: list[Finding], reject: Collection
                 else None
                 for row in range(len(table))
             ]
-            table = marks.reject(table, pa.array(hits[name]), "screen", name, pa.array(details, pa.string()))
+            table = marks.reject(table, mask, "screen", name, pa.array(details, pa.string()))
     return table
