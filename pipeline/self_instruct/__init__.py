@@ -63,13 +63,13 @@ def rows(made: Iterable[Made], generator: str) -> Iterator[dict[str, object]]:
             "id": one.task.id,
             "generator": generator,
             "round": one.round,
-            "parents": list(one.candidate.parents),
-            "nearest": one.nearest.id,
-            "similarity": one.nearest.similarity,
+            "parents": list(one.verdict.candidate.parents),
+            "nearest": one.verdict.nearest.id,
+            "similarity": one.verdict.nearest.similarity,
             "is_classification": one.task.is_classification,
         }
-        if one.candidate.evolution:
-            about["evolution"] = one.candidate.evolution
+        if one.verdict.candidate.evolution:
+            about["evolution"] = one.verdict.candidate.evolution
         for instance in one.task.instances:
             yield {
                 "instruction": one.task.instruction,

@@ -53,7 +53,8 @@ def run(
 def read(seeds: Path, options: SelfInstructOptions) -> list[Task]:
     if options.family != "simple":
         return read_seeds(seeds)
-    return read_sentences(click.get_text_stream("stdin").read() if str(seeds) == "-" else seeds.read_text("utf-8-sig"))
+    data = sys.stdin.buffer.read() if str(seeds) == "-" else seeds.read_bytes()
+    return read_sentences(data.decode("utf-8-sig"))
 
 
 def rate(candidates: Counter[str | None]) -> str:

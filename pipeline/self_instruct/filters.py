@@ -43,8 +43,8 @@ def bare(text: str) -> str:
 
 
 def starts_with_punctuation(text: str) -> bool:
-    """An opening quote or bracket may begin a Korean sentence; other punctuation may not."""
-    return unicodedata.category(text[0])[0] in "PSZC" and text[0] not in "\"'“‘「『《〈([<"
+    """Whether it begins so, other than with what opens a quote, a bracket, code or a formula."""
+    return unicodedata.category(text[0])[0] in "PSZC" and text[0] not in "\"'“‘「『《〈([<`$"
 
 
 def is_korean(text: str) -> bool:

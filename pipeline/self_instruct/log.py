@@ -5,7 +5,7 @@ and checked against what the run says now; what comes after it is asked and adde
 where it stopped, and comes to the same end as one that was not.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -34,10 +34,11 @@ class Log:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._file: IO[bytes] = self.path.open("a+b")
         cut_torn_line(self._file)
-        self._past: Iterator[bytes] = self.path.open("rb")
+        self._past: IO[bytes] = self.path.open("rb")
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._past.close()
         self._file.close()
 
     def note(self, entry: Entry) -> None:
@@ -69,9 +70,9 @@ class Log:
             answers.append(Answer.model_validate(before["answer"]))
         known = len(answers)
         start = known - known % generator.batch
-        for number, answer in enumerate(
-            generator.answers(requests[start:], sampling) if known < len(asked) else (), start
-        ):
+        if known == len(asked):
+            return answers
+        for number, answer in enumerate(generator.answers(requests[start:], sampling), start):
             if number >= known:
                 self._write({**asked[number], "answer": answer.model_dump()})
                 answers.append(answer)

@@ -7,7 +7,7 @@ words from another task as well as morphemes do, and need no analyser.
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -29,10 +29,14 @@ class NoveltyError(ImportError):
 
 
 class Nearest(NamedTuple):
-    """The instruction before this one that is most like it, the first of equals; "" and 0 where there is none."""
+    """The instruction before this one that is most like it, the first of equals."""
 
     id: str
     similarity: float
+
+
+#: Where nothing came before, or nothing was compared.
+NOTHING_NEAR = Nearest("", 0.0)
 
 
 def units(instructions: Sequence[str]) -> list[str]:
@@ -73,12 +77,12 @@ class Seen:
         ]
 
     def judge(
-        self, ids: Sequence[str], instructions: Sequence[str], threshold: float, exempt: Sequence[str | None]
+        self, ids: Sequence[str], instructions: Sequence[str], threshold: float, exempt: Sequence[Collection[str]]
     ) -> list[tuple[bool, Nearest]]:
         """For each instruction whether it is new, and the nearest before it: one seen, or a new one of this call.
 
-        New means that ROUGE-L with every one of them is below the threshold. `exempt`: for each instruction the id of
-        a seen one that it may be like, because it was made from it.
+        New means that ROUGE-L with every one of them is below the threshold. `exempt`: for each instruction the ids
+        of seen ones that it may be like, because it was made from them.
         """
         new = units(instructions)
         best, nearest = self._nearest(new, exempt)
@@ -97,7 +101,7 @@ class Seen:
             verdicts.append((is_new, Nearest(name, round(similarity, 6))))
         return verdicts
 
-    def _nearest(self, new: Sequence[str], exempt: Sequence[str | None]) -> tuple[list[float], list[str]]:
+    def _nearest(self, new: Sequence[str], exempt: Sequence[Collection[str]]) -> tuple[list[float], list[str]]:
         """The greatest similarity of each text to one seen, and the id of the first that has it."""
         if not self.ids:
             return [0.0] * len(new), [""] * len(new)
@@ -106,9 +110,8 @@ class Seen:
         step = max(1, _BLOCK // len(self.units))
         for start in range(0, len(new), step):
             block = similarities(new[start : start + step], self.units)
-            for row, name in enumerate(exempt[start : start + step]):
-                if name is not None:
-                    block[row, self._place[name]] = 0
+            for row, names in enumerate(exempt[start : start + step]):
+                block[row, [self._place[name] for name in names]] = 0
             places = block.argmax(axis=1)
             best += block.max(axis=1).tolist()
             nearest += [self.ids[place] for place in places.tolist()]

@@ -25,6 +25,8 @@ class Example(NamedTuple):
 _ITEM = re.compile(r"^[ \t]*\**(\d+)\**[ \t]*[.)](?!\d)\**[ \t]*", re.MULTILINE)
 _EXAMPLE = re.compile(rf"^[#* \t]*{EXAMPLE}[ \t]*\d+[ \t]*[.:：)\]*]*[ \t]*$", re.MULTILINE)
 _FIELD = re.compile(rf"^[* \t]*({INPUT}|{OUTPUT})[ \t]*\d*\**[ \t]*[:：]\**[ \t]*", re.MULTILINE)
+#: A text between quotes from end to end.
+_QUOTED = re.compile(r"[\"“'‘]([^\"“”'‘’]*)[\"”'’]", re.DOTALL)
 #: What models write for an input where there is none.
 _NO_INPUT = re.compile(r"[(<\[]?(입력[은이]?\s*)?(필요\s*)?없음[)>\]]?\.?")
 
@@ -49,7 +51,9 @@ def read_tasks(answer: Answer, first: int) -> list[Reading]:
 
 def read_instruction(answer: Answer) -> list[Reading]:
     """The one instruction that was asked for, its lines as they are. None where the answer is blank."""
-    text = answer.text.strip().strip("\"“”'‘’").strip()
+    text = answer.text.strip()
+    if quoted := _QUOTED.fullmatch(text):
+        text = quoted[1].strip()
     return [Reading(text, answer.finish == "stop")] if text else []
 
 

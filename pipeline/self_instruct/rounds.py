@@ -6,14 +6,14 @@ random from (seed, round, step, index): a round is the same whether its answers 
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
 from pipeline.self_instruct import filters, parsing, prompts
 from pipeline.self_instruct.generators import Generator
 from pipeline.self_instruct.log import Log
-from pipeline.self_instruct.novelty import Nearest, Seen
+from pipeline.self_instruct.novelty import NOTHING_NEAR, Nearest, Seen
 from schemas.self_instruct import Answer, Family, Instance, Request, Sampling, SelfInstructOptions, Task
 
 #: Classification tasks and others in the prompt that tells them apart, as in the paper.
@@ -37,11 +37,12 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Taken:
-    """A candidate that is new."""
+class Verdict:
+    """What becomes of a candidate: it is taken where there is no reason against it."""
 
     candidate: Candidate
-    nearest: Nearest
+    reason: str | None
+    nearest: Nearest = NOTHING_NEAR
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,7 @@ class Made:
 
     task: Task
     round: int
-    candidate: Candidate
-    nearest: Nearest
+    verdict: Verdict
 
 
 @dataclass
@@ -119,20 +119,20 @@ class Round:
 
 def tasks(this: Round) -> list[Made]:
     """Self-Instruct: new instructions beside old ones, then instances of each, by its kind."""
-    taken = judge(this, listed_instructions(this), filters.INSTRUCTION_RULES)
+    taken = settle(this, judge(this, listed_instructions(this), filters.INSTRUCTION_RULES))
     return with_instances(this, taken, classify(this, taken))
 
 
 def evolve(this: Round) -> list[Made]:
     """Evol-Instruct: old instructions made harder or rarer, then the answer to each."""
-    taken = judge(this, evolved_instructions(this), filters.EVOLVED_RULES)
-    return with_answers(this, those_that_gain(this, taken))
+    verdicts = judge(this, evolved_instructions(this), filters.EVOLVED_RULES)
+    return with_answers(this, settle(this, judge_gain(this, verdicts)))
 
 
 def simple(this: Round) -> list[Made]:
     """The short form: an instruction for each seed sentence, then the answer to it."""
-    taken = judge(this, instructions_from_sentences(this), filters.INSTRUCTION_RULES)
-    return with_answers(this, taken)
+    verdicts = judge(this, instructions_from_sentences(this), filters.INSTRUCTION_RULES)
+    return with_answers(this, settle(this, verdicts))
 
 
 FAMILIES: Mapping[Family, Callable[[Round], list[Made]]] = {"tasks": tasks, "evolve": evolve, "simple": simple}
@@ -169,7 +169,7 @@ def listed_instructions(this: Round) -> list[Candidate]:
 def evolved_instructions(this: Round) -> list[Candidate]:
     """Members of the pool, each evolved in one way: both drawn at random."""
     options, pool = this.options, this.pool
-    everything = [*pool.seeds, *(made.task for made in pool.made)]
+    everything = tasks_of(pool)
     chosen = []
     for index in range(options.requests):
         random = this.random("evolution", index)
@@ -204,83 +204,97 @@ def instructions_from_sentences(this: Round) -> list[Candidate]:
     ]
 
 
+def tasks_of(pool: Pool) -> list[Task]:
+    return [*pool.seeds, *(made.task for made in pool.made)]
+
+
 def whole_instruction(task: Task) -> str:
     """A task's instruction with its first input."""
     return f"{task.instruction}\n\n{task.instances[0].input}".strip()
 
 
-def judge(this: Round, candidates: Sequence[Candidate], rules: Mapping[str, Callable[[str], bool]]) -> list[Taken]:
-    """The candidates that keep the rules and are new: unlike all instructions before them, in this round too.
+def judge(this: Round, candidates: Sequence[Candidate], rules: Mapping[str, Callable[[str], bool]]) -> list[Verdict]:
+    """Whether each candidate keeps the rules and is new: unlike all instructions before it, in this round too.
 
-    What was evolved may be like its parent in ROUGE-L: that it says more than that is judged by itself.
+    What was evolved may be like its ancestors, though not equal: whether it asks for more is judged by itself.
     """
     seen = this.pool.seen
-    reasons: dict[str, str | None] = {
-        candidate.id: "unfinished" if not candidate.finished else filters.broken(candidate.instruction, rules)
-        for candidate in candidates
+    exempt = {one.id: ancestors(this.pool, one) if one.evolution else [] for one in candidates}
+    verdicts = {
+        one.id: Verdict(one, filters.broken(one.instruction, rules) if one.finished else "unfinished")
+        for one in candidates
     }
-    nearest: dict[str, Nearest] = {}
 
-    left = [candidate for candidate in candidates if reasons[candidate.id] is None]
-    repeated = seen.duplicates([one.id for one in left], [one.instruction for one in left])
-    for candidate, original in zip(left, repeated, strict=True):
-        if original is not None:
-            reasons[candidate.id], nearest[candidate.id] = "near-duplicate", original
+    left = [one for one in candidates if verdicts[one.id].reason is None]
+    originals = seen.duplicates([one.id for one in left], [one.instruction for one in left])
+    for one, original in zip(left, originals, strict=True):
+        if original is not None and (original.similarity == 1 or original.id not in exempt[one.id]):
+            verdicts[one.id] = Verdict(one, "near-duplicate", original)
 
-    left = [candidate for candidate in left if reasons[candidate.id] is None]
-    ids, texts = [one.id for one in left], [one.instruction for one in left]
-    parents = [one.parents[0] if one.evolution else None for one in left]
-    for candidate, (is_new, other) in zip(left, seen.judge(ids, texts, this.options.similarity, parents), strict=True):
-        nearest[candidate.id] = other
-        if not is_new:
-            reasons[candidate.id] = "similar"
+    left = [one for one in left if verdicts[one.id].reason is None]
+    found = seen.judge(
+        [one.id for one in left],
+        [one.instruction for one in left],
+        this.options.similarity,
+        [exempt[one.id] for one in left],
+    )
+    for one, (is_new, nearest) in zip(left, found, strict=True):
+        verdicts[one.id] = Verdict(one, None if is_new else "similar", nearest)
+    return list(verdicts.values())
 
-    for candidate in candidates:
-        other = nearest.get(candidate.id, Nearest("", 0))
-        this.counts.candidates[reasons[candidate.id]] += 1
+
+def ancestors(pool: Pool, candidate: Candidate) -> list[str]:
+    """Its parent, the parent of that, and so on to a seed."""
+    parents = {made.task.id: made.verdict.candidate.parents[0] for made in pool.made}
+    line = [candidate.parents[0]]
+    while line[-1] in parents:
+        line.append(parents[line[-1]])
+    return line
+
+
+def judge_gain(this: Round, verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """The same, with a reason where the model says that what was evolved asks for no more than its parent does."""
+    old = {task.id: whole_instruction(task) for task in tasks_of(this.pool)}
+    asked = [one.candidate for one in verdicts if one.reason is None]
+    answers = this.ask(
+        "gain",
+        [one.id for one in asked],
+        [prompts.is_same(old[one.parents[0]], one.instruction) for one in asked],
+        JUDGEMENT,
+    )
+    same = {
+        one.id for one, answer in zip(asked, answers, strict=True) if parsing.says(answer, "같음", "같습니다", "같다")
+    }
+    same |= {one.id for one in asked if prompts.flat(one.instruction) == prompts.flat(old[one.parents[0]])}
+    return [replace(one, reason="no-gain") if one.candidate.id in same else one for one in verdicts]
+
+
+def settle(this: Round, verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """Put all on record; those that are taken belong to what later instructions must be unlike."""
+    for one in verdicts:
+        this.counts.candidates[one.reason] += 1
         this.log.note(
             {
                 "round": this.number,
                 "step": "candidate",
-                "id": candidate.id,
-                "parents": candidate.parents,
-                "evolution": candidate.evolution,
-                "instruction": candidate.instruction,
-                "reason": reasons[candidate.id],
-                "nearest": other.id,
-                "similarity": other.similarity,
+                "id": one.candidate.id,
+                "parents": one.candidate.parents,
+                "evolution": one.candidate.evolution,
+                "instruction": one.candidate.instruction,
+                "reason": one.reason,
+                "nearest": one.nearest.id,
+                "similarity": one.nearest.similarity,
             }
         )
-    taken = [Taken(candidate, nearest[candidate.id]) for candidate in left if reasons[candidate.id] is None]
-    seen.add([one.candidate.id for one in taken], [one.candidate.instruction for one in taken])
+    taken = [one for one in verdicts if one.reason is None]
+    this.pool.seen.add([one.candidate.id for one in taken], [one.candidate.instruction for one in taken])
     return taken
-
-
-def those_that_gain(this: Round, taken: Sequence[Taken]) -> list[Taken]:
-    """Those of which the model says that they ask for something else than their parent does."""
-    parents = {task.id: task for task in [*this.pool.seeds, *(made.task for made in this.pool.made)]}
-    answers = this.ask(
-        "gain",
-        [one.candidate.id for one in taken],
-        [
-            prompts.is_same(whole_instruction(parents[one.candidate.parents[0]]), one.candidate.instruction)
-            for one in taken
-        ],
-        JUDGEMENT,
-    )
-    gained = []
-    for one, answer in zip(taken, answers, strict=True):
-        if parsing.says(answer, "같음", "같습니다", "같다"):
-            note_instance(this, one, None, "no-gain")
-        else:
-            gained.append(one)
-    return gained
 
 
 # --- instances -------------------------------------------------------------------------------------------------------
 
 
-def classify(this: Round, taken: Sequence[Taken]) -> list[bool]:
+def classify(this: Round, taken: Sequence[Verdict]) -> list[bool]:
     """Whether each is a classification task, by the model. An unclear answer says no, as in the paper."""
     seeds = this.pool.seeds
     labelled = [task for task in seeds if task.is_classification][:CLASSIFICATIONS]
@@ -296,7 +310,7 @@ def classify(this: Round, taken: Sequence[Taken]) -> list[bool]:
     return [parsing.says(answer, "예", "네") for answer in answers]
 
 
-def with_instances(this: Round, taken: Sequence[Taken], classes: Sequence[bool]) -> list[Made]:
+def with_instances(this: Round, taken: Sequence[Verdict], classes: Sequence[bool]) -> list[Made]:
     """The tasks for which a sound instance came: output first for classification tasks, input first for others."""
     count = this.options.instances
     texts = []
@@ -323,7 +337,7 @@ def with_instances(this: Round, taken: Sequence[Taken], classes: Sequence[bool])
     return made
 
 
-def with_answers(this: Round, taken: Sequence[Taken]) -> list[Made]:
+def with_answers(this: Round, taken: Sequence[Verdict]) -> list[Made]:
     """The tasks to which a sound answer came."""
     answers = this.ask(
         "answer",
@@ -341,17 +355,17 @@ def with_answers(this: Round, taken: Sequence[Taken]) -> list[Made]:
     return made
 
 
-def make(this: Round, one: Taken, instances: Sequence[Instance], is_classification: bool) -> Made:
+def make(this: Round, one: Verdict, instances: Sequence[Instance], is_classification: bool) -> Made:
     task = Task(
         id=one.candidate.id,
         instruction=one.candidate.instruction,
         instances=tuple(instances),
         is_classification=is_classification,
     )
-    return Made(task, this.number, one.candidate, one.nearest)
+    return Made(task, this.number, one)
 
 
-def note_instance(this: Round, one: Taken, instance: Instance | None, reason: str | None) -> None:
+def note_instance(this: Round, one: Verdict, instance: Instance | None, reason: str | None) -> None:
     entry: dict[str, Any] = {"round": this.number, "step": "instance", "id": one.candidate.id}
     said = {} if instance is None else {"input": instance.input, "output": instance.output}
     this.counts.instances[reason] += 1
