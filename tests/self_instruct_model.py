@@ -105,7 +105,8 @@ def write(prompt: str, random: Random) -> str:
     if prompt.startswith("두 지시문이"):
         return random.choice(["다름", "다름", "다름", "같음"])
     if prompt.startswith("다음 문장을"):
-        return random.choice([instruction(random), "“" + instruction(random) + "”", "음"])
+        sentence = prompt.split("문장: ")[1].split("\n")[0]
+        return random.choice([instruction(random), "“" + instruction(random) + "”", "음", sentence])
     return random.choice(
         ["죄송하지만 저는 도와드릴 수 없습니다.", "", *[f"차근차근 답해 보겠습니다. {random.random()}"] * 8]
     )

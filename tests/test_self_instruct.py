@@ -28,7 +28,7 @@ from pipeline.self_instruct import (
 from pipeline.self_instruct.generators import GeneratorError, open_generator
 from pipeline.self_instruct.log import LogError
 from schemas.options import Source
-from schemas.self_instruct import Answer, Family, SelfInstructOptions, Task
+from schemas.self_instruct import Answer, Family, SelfInstructOptions
 from tests.self_instruct_model import SEEDS, SENTENCES, Model
 
 CASES = Path(__file__).with_name("cases")
@@ -175,8 +175,7 @@ def test_instructions_are_new_whatever_came_before(tmp_path: Path) -> None:
 
 def rouge_l(one: str, other: str) -> float:
     """By the textbook: F-measure of the longest common subsequence of letters and digits."""
-    a, b = (["".join(text.split())[at] for at in range(len("".join(text.split())))] for text in (one, other))
-    a, b = ([letter for letter in text if letter.isalnum()] for text in (a, b))
+    a, b = ([letter for letter in text if letter.isalnum()] for text in (one, other))
     row = [0] * (len(b) + 1)
     for letter in a:
         before = 0
@@ -204,8 +203,10 @@ def test_evolve_asks_for_more_than_before(tmp_path: Path) -> None:
 
 
 def test_simple_takes_the_sentences_in_turn(tmp_path: Path) -> None:
-    made_by(tmp_path / "a.log", "simple", 4)
+    made, counts = made_by(tmp_path / "a.log", "simple", 12)
     log = entries(tmp_path / "a.log")
+    assert counts.candidates.keys() >= {None, "echo", "too-short", "unfinished"}
+    assert not {one.task.instruction for one in made} & set(SENTENCES.splitlines())
     asked = [entry["id"] for entry in log if entry.get("step") == "instruction"]
     assert asked[:7] == ["line_1", "line_3", "line_4", "line_1", "line_3", "line_4", "line_1"]
     assert "문장: 할머니의 된장찌개가 그립다.\n" in log[2]["prompt"]
@@ -393,7 +394,3 @@ def test_options_out_of_range_are_named(tmp_path: Path) -> None:
 def test_a_generator_that_is_none() -> None:
     with pytest.raises(GeneratorError, match="names no generator: give openai:MODEL"):
         open_generator("./nowhere", batch=1, concurrency=1, retries=0, timeout=1)
-
-
-def test_task_ids_are_unique() -> None:
-    assert len({task.id for task in SEEDS}) == len([Task.model_validate(task.model_dump()) for task in SEEDS])

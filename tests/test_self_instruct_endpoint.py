@@ -178,6 +178,6 @@ def test_killed_for_real_and_run_again(server: Server, tmp_path: Path) -> None:
         assert process.wait() == -signal.SIGKILL
         assert not (tmp_path / "killed.jsonl").exists()
     assert (tmp_path / "killed.log").stat().st_size > 0
-    subprocess.run(command, env=environ, stderr=subprocess.DEVNULL, check=True)
+    CliRunner().invoke(main, arguments(tmp_path, "killed.jsonl"), catch_exceptions=False)
     for name in ("{}.jsonl", "{}.log"):
         assert (tmp_path / name.format("killed")).read_bytes() == (tmp_path / name.format("whole")).read_bytes()

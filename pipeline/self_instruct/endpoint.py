@@ -1,7 +1,8 @@
 """Any OpenAI-compatible endpoint: OPENAI_BASE_URL says where, OPENAI_API_KEY with which key.
 
-The client of `openai` repeats a request after 408, 409, 429, 5xx, a timeout or a lost connection: when Retry-After
-says, else with exponential backoff. What it does not repeat is an answer that is not what it should be; we do.
+Such are `vllm serve MODEL` and `transformers serve` on a machine of one's own. The client of `openai` repeats a request
+after 408, 409, 429, 5xx, a timeout or a lost connection: when Retry-After says, else with exponential backoff. What it
+does not repeat is an answer that is not what it should be; we do.
 """
 
 import json
@@ -78,7 +79,8 @@ class Endpoint:
 
     def _error(self, what: str) -> GeneratorError:
         """An error without the key, which servers like to repeat. No cause is attached: it would hold the request."""
-        message = f"{self._client.base_url} ({self.name}) {what}"
+        url = self._client.base_url
+        message = f"{self.name} at {url.scheme}://{url.netloc.decode()}{url.path} {what}"
         if self._key:
             message = message.replace(self._key, "<OPENAI_API_KEY>")
         return GeneratorError(f"{message[:600]}. Run the same command again: it goes on where it stopped.")
@@ -100,4 +102,4 @@ def read_completion(completion: Any) -> Answer:
             completion_tokens=usage.completion_tokens if usage else 0,
         )
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        raise BrokenAnswer(f"no chat completion ({type(error).__name__}: {error}): {str(completion)[:120]!r}") from None
+        raise BrokenAnswer(f"no chat completion ({type(error).__name__}: {error}): {completion}") from None

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
-from pipeline.self_instruct import filters, parsing, prompts
+from pipeline.self_instruct import filters, novelty, parsing, prompts
 from pipeline.self_instruct.generators import Generator
 from pipeline.self_instruct.log import Log
 from pipeline.self_instruct.novelty import NOTHING_NEAR, Nearest, Seen
@@ -132,7 +132,7 @@ def evolve(this: Round) -> list[Made]:
 def simple(this: Round) -> list[Made]:
     """The short form: an instruction for each seed sentence, then the answer to it."""
     verdicts = judge(this, instructions_from_sentences(this), filters.INSTRUCTION_RULES)
-    return with_answers(this, settle(this, verdicts))
+    return with_answers(this, settle(this, judge_echo(this, verdicts)))
 
 
 FAMILIES: Mapping[Family, Callable[[Round], list[Made]]] = {"tasks": tasks, "evolve": evolve, "simple": simple}
@@ -267,6 +267,17 @@ def judge_gain(this: Round, verdicts: Sequence[Verdict]) -> list[Verdict]:
     }
     same |= {one.id for one in asked if prompts.flat(one.instruction) == prompts.flat(old[one.parents[0]])}
     return [replace(one, reason="no-gain") if one.candidate.id in same else one for one in verdicts]
+
+
+def judge_echo(this: Round, verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """The same, with a reason where the model gave its sentence back for an instruction."""
+    sentence = {task.id: novelty.units([task.instruction]) for task in this.pool.seeds}
+    return [
+        replace(one, reason="echo")
+        if one.reason is None and novelty.units([one.candidate.instruction]) == sentence[one.candidate.parents[0]]
+        else one
+        for one in verdicts
+    ]
 
 
 def settle(this: Round, verdicts: Sequence[Verdict]) -> list[Verdict]:
