@@ -29,6 +29,7 @@ from pipeline.self_instruct.generators import GeneratorError, open_generator
 from pipeline.self_instruct.log import LogError
 from schemas.options import Source
 from schemas.self_instruct import Answer, Family, SelfInstructOptions
+from tests.conftest import ROOT
 from tests.self_instruct_model import SEEDS, SENTENCES, Model
 
 CASES = Path(__file__).with_name("cases")
@@ -85,6 +86,13 @@ def test_answer(case: dict) -> None:
 def test_list(case: dict) -> None:
     readings = parsing.read_tasks(said(case["text"], case.get("finish", "stop")), 9)
     assert [text if finished else None for text, finished in readings] == case["want"]
+
+
+def test_what_people_wrote_as_seeds_breaks_no_rule() -> None:
+    tasks = read_seeds(ROOT / "raw" / "seeds")
+    assert {filters.broken(task.instruction, filters.INSTRUCTION_RULES) for task in tasks} == {None}
+    examples = [[parsing.Example(instance, True) for instance in task.instances] for task in tasks]
+    assert {reason for one in examples for reason in filters.judge_instances(one, len(one))} == {None}
 
 
 def test_every_rule_has_a_case_on_which_it_holds() -> None:

@@ -22,16 +22,18 @@ SHORTEST, LONGEST = 8, 400
 LEAST_HANGUL = 0.3
 
 #: What a model that reads and writes text alone cannot see, draw, open or visit. Each has its look-alikes: 그림자,
-#: 지도자 and 지도 학습, 파일럿, 사진작가, 영상 통화 요금.
+#: 지도자 and 지도 학습, 사진작가, 영상 통화 요금.
 BEYOND_TEXT = re.compile(
-    r"(?<![가-힣])그림(?!자|책|일기|동화|씨|형제)|이미지|(?<![가-힣])사진(?!작가|사|관|가(?!\s))|스크린샷"
+    r"(?<![가-힣])그림(?!자|책|일기|동화|씨|형제|을 볼 수 없는)|이미지|(?<![가-힣])사진(?!작가|사|관|가(?!\s))|스크린샷"
     r"|그래프(?!\s*(이론|알고리즘|탐색|데이터베이스|QL))|도표|(?<![가-힣])차트를\s*(그|만들|보)"
-    r"|파일(?!럿|\s*(시스템|확장자|형식|이름|명|입출력))"
-    r"|(?<![가-힣])지도(?!자|력|교수|사|안|\s*학습|\s*교사|\s*편달|하|해|받)"
+    r"|(?<![가-힣])지도(?!자|력|교수|사|안|하|해|합|받|\s*(학습|머신|교사|편달))"
     r"|동영상|(?<![가-힣])영상을\s*(보|만들|편집|시청)|(음악|노래|음성|오디오)(을|를)?\s*(듣|들으|들려|재생|녹음)"
-    r"|(그려|그리시오|그리세요|그려라|그리기)(?=\s*(주|줘|보|봐|넣|라|$|[.!?]))"
+    r"|(?<!말로 )(그려|그리시오|그리세요|그려라|그리기)(?=\s*(주|줘|보|봐|넣|라|$|[.!?]))"
     r"|(웹\s?사이트|홈페이지|링크|주소)(에|로|를|을)\s*(접속|방문|들어가|클릭|열)"
 )
+#: A file is beyond a model's reach as well, unless code is to be written that reads it.
+FILE = re.compile(r"(?<!컴)(?<!프로)파일(?!럿|의?\s*(시스템|확장자|형식|이름|명|입출력))")
+CODE = re.compile(r"함수|스크립트|코드|명령|파이썬|자바|리눅스|설정 파일|(?i:python|java|bash|linux|yaml|json|csv|sql)")
 #: "평균을 구하는 프로그램을 작성하세요": it is not clear whether the program or its result is wanted, and models write
 #: it behind anything. A 운동 프로그램 is no such program.
 PROGRAM = re.compile(r"(^|[는을할될]\s*|컴퓨터\s*)프로그램(을|\s)\s*(하나\s*)?(작성|짜|만들|만드|구현|개발)")
@@ -47,6 +49,10 @@ def starts_with_punctuation(text: str) -> bool:
     return unicodedata.category(text[0])[0] in "PSZC" and text[0] not in "\"'“‘「『《〈([<`$"
 
 
+def is_beyond_text(text: str) -> bool:
+    return bool(BEYOND_TEXT.search(text) or (FILE.search(text) and not CODE.search(text)))
+
+
 def is_korean(text: str) -> bool:
     return language.share(language.letters(text), "Hangul") >= LEAST_HANGUL
 
@@ -57,7 +63,7 @@ INSTRUCTION_RULES: Mapping[str, Callable[[str], bool]] = {
     "not-korean": lambda text: not is_korean(text),
     "too-short": lambda text: len(bare(text)) < SHORTEST,
     "too-long": lambda text: len(bare(text)) > LONGEST,
-    "beyond-text": lambda text: BEYOND_TEXT.search(text) is not None,
+    "beyond-text": is_beyond_text,
     "write-a-program": lambda text: PROGRAM.search(text) is not None,
 }
 
