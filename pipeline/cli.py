@@ -359,7 +359,13 @@ def plan(config_path: Path) -> None:
 @click.option("--requests", default=8, show_default=True, help="Prompts for new instructions in a round.")
 @click.option("--instances", default=3, show_default=True, help="Most instances of a task.")
 @click.option("--similarity", default=0.7, show_default=True, help="ROUGE-L from which an instruction is not new.")
-@click.option("--patience", default=5, show_default=True, help="Rounds without anything new after which to stop.")
+@click.option(
+    "--patience",
+    type=click.IntRange(min=1),
+    default=5,
+    show_default=True,
+    help="Rounds without anything new after which to stop.",
+)
 @click.option("--temperature", default=0.7, show_default=True, help="For new instructions.")
 @click.option("--top-p", default=0.95, show_default=True, help="For new instructions.")
 @click.option("--max-tokens", default=1024, show_default=True, help="Longest answer of the model.")
@@ -413,6 +419,8 @@ def self_instruct(
     from pipeline.self_instruct.generators import open_generator
     from schemas.self_instruct import SelfInstructOptions
 
+    if out.suffix != ".jsonl":
+        raise click.UsageError(f"--out {out}: rows are written as JSON Lines, to a file that ends in .jsonl")
     try:
         options = SelfInstructOptions(
             family=family or "tasks",
@@ -420,7 +428,6 @@ def self_instruct(
             requests=requests,
             instances=instances,
             similarity=similarity,
-            patience=patience,
             temperature=temperature,
             top_p=top_p,
             max_tokens=max_tokens,
@@ -429,7 +436,7 @@ def self_instruct(
         fault = error.errors()[0]
         raise click.UsageError(f"--{str(fault['loc'][0]).replace('_', '-')}: {fault['msg']}") from None
     generator = open_generator(name, batch=batch, concurrency=concurrency, retries=retries, timeout=timeout)
-    command.run(seeds, generator, options, count, out, price)
+    command.run(seeds, generator, options, count, patience, out, price)
 
 
 @main.command()

@@ -67,7 +67,7 @@ class Answer(BaseModel):
 
 
 class SelfInstructOptions(Options):
-    """What decides the result. The number of rows wanted, the speed and the patience with errors do not."""
+    """What decides what a round brings. How many tasks are wanted, and how patiently, does not."""
 
     family: Family = "tasks"
     #: Of everything that is drawn at random.
@@ -83,8 +83,6 @@ class SelfInstructOptions(Options):
     instances: int = Field(default=3, ge=1)
     #: ROUGE-L from which on two instructions are not different tasks.
     similarity: float = Field(default=0.7, gt=0, le=1)
-    #: Rounds in a row without a new task after which novelty has dried up.
-    patience: int = Field(default=5, ge=1)
     #: For instructions. Judgements and instances take the likeliest tokens, as in the paper.
     temperature: float = Field(default=0.7, ge=0)
     top_p: float = Field(default=0.95, gt=0, le=1)

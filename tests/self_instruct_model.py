@@ -97,8 +97,8 @@ def write(prompt: str, random: Random) -> str:
         return " 예" if "분류하세요" in prompt.rsplit("과제:", 1)[1] else " 아니요"
     if prompt.startswith("마지막 과제의 예시"):
         return examples(prompt, random)
-    if "고친 지시문:" in prompt:
-        given = prompt.split("주어진 지시문:\n")[1].split("\n\n고친 지시문:")[0]
+    if prompt.startswith("아래의 주어진 지시문"):
+        given = prompt.split("주어진 지시문:\n")[1].rsplit("\n\n", 1)[0]
         extra = instruction(random)
         harder = [f"{given} {extra}"] * 4
         return random.choice([*harder, given, f"{instruction(random)} 그리고 {extra}", f"고친 지시문: {extra}"])

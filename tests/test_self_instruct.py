@@ -129,7 +129,8 @@ def test_prompts_end_where_the_answer_begins() -> None:
     assert "예시 1\n출력: 꽃잎" in prompts.instances("하나", SEEDS[2:3], 2)
     assert prompts.is_classification("하나", SEEDS[:2]).count("분류 과제인가요?") == 3
     for how in prompts.EVOLUTIONS:
-        assert prompts.evolve("하나", how).endswith("주어진 지시문:\n하나\n\n고친 지시문:\n")
+        wanted = "새 지시문" if how == "widen" else "고친 지시문"
+        assert prompts.evolve("하나", how).endswith(f"주어진 지시문:\n하나\n\n{wanted}:\n")
     assert len({prompts.evolve("하나", how) for how in prompts.EVOLUTIONS}) == 6
 
 
@@ -391,6 +392,12 @@ def test_the_command_says_that_novelty_dried_up(tmp_path: Path, monkeypatch: pyt
     assert result.exit_code == 0
     assert "stopped at 0 of 3 tasks: 5 rounds in a row brought nothing new" in result.stderr
     assert out.read_bytes() == b""
+
+
+def test_the_log_is_not_the_output(tmp_path: Path) -> None:
+    result = call("--generator", "x", "--count", "3", "--out", str(tmp_path / "new.log"))
+    assert result.exit_code == 2
+    assert "a file that ends in .jsonl" in result.stderr
 
 
 def test_options_out_of_range_are_named(tmp_path: Path) -> None:

@@ -29,12 +29,18 @@ class SeedError(ValueError):
 
 
 def grow(
-    seeds: list[Task], generator: Generator, options: SelfInstructOptions, log: Log, counts: Counts, count: int
+    seeds: list[Task],
+    generator: Generator,
+    options: SelfInstructOptions,
+    log: Log,
+    counts: Counts,
+    count: int,
+    patience: int = 5,
 ) -> Iterator[list[Made]]:
-    """The new tasks of each round, until there are `count` of them or novelty dries up.
+    """The new tasks of each round, until there are `count` of them, or `patience` rounds in a row brought none.
 
-    The last round may bring more than `count`; rounds do not depend on it, so that a later run with a larger count
-    goes on from the same log. Raises LogError where the log is that of other seeds, options or another generator.
+    The last round may bring more than `count`. Rounds depend on neither, so that a later run with a larger count or
+    more patience goes on from the same log. Raises LogError where the log is that of other seeds, options or another generator.
     """
     pool = Pool(seeds)
     if options.family != "simple":  # its seeds are no instructions
@@ -48,7 +54,7 @@ def grow(
     )
     quiet = 0
     for number in itertools.count():
-        if len(pool.made) >= count or quiet >= options.patience:
+        if len(pool.made) >= count or quiet >= patience:
             return
         made = FAMILIES[options.family](Round(number, pool, options, generator, log, counts))
         pool.made += made

@@ -16,7 +16,13 @@ from schemas.self_instruct import SelfInstructOptions, Task
 
 
 def run(
-    seeds: Path, generator: Generator, options: SelfInstructOptions, count: int, out: Path, price: tuple[float, float]
+    seeds: Path,
+    generator: Generator,
+    options: SelfInstructOptions,
+    count: int,
+    patience: int,
+    out: Path,
+    price: tuple[float, float],
 ) -> None:
     """Make `count` tasks and write their rows to `out`, whole or not at all; the log stands beside it.
 
@@ -31,7 +37,7 @@ def run(
         Log(out.with_suffix(".log")) as log,
         tqdm(total=count, desc="self-instruct", unit=" tasks", leave=False, disable=not sys.stderr.isatty()) as bar,
     ):
-        for number, new in enumerate(grow(tasks, generator, options, log, counts, count)):
+        for number, new in enumerate(grow(tasks, generator, options, log, counts, count, patience)):
             made += new
             bar.update(min(len(new), count - bar.n))
             bar.set_postfix_str(rate(counts.candidates))
@@ -43,8 +49,8 @@ def run(
     click.echo(report(counts, price), err=True)
     if len(made) < count:
         click.echo(
-            f"stopped at {len(made):,} of {count:,} tasks: {options.patience} rounds in a row brought nothing new. "
-            "More seeds, a higher --temperature or another --seed bring more.",
+            f"stopped at {len(made):,} of {count:,} tasks: {patience} rounds in a row brought nothing new. "
+            "More --patience goes on from here; more seeds or a higher --temperature bring more from the start.",
             err=True,
         )
     click.echo(f"{min(len(made), count):,} tasks written to {out}, the log to {out.with_suffix('.log')}", err=True)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from pipeline.screen import language
 from pipeline.self_instruct.parsing import Example
-from pipeline.self_instruct.prompts import EVOLVED, GIVEN
+from pipeline.self_instruct.prompts import CREATED, EVOLVED, GIVEN
 from schemas.self_instruct import Instance
 
 # --- instructions ----------------------------------------------------------------------------------------------------
@@ -69,7 +69,7 @@ INSTRUCTION_RULES: Mapping[str, Callable[[str], bool]] = {
 
 #: For evolved instructions: they carry their input with them and may be long, and asking for more is their point.
 EVOLVED_RULES: Mapping[str, Callable[[str], bool]] = {
-    "prompt-leak": lambda text: GIVEN in text or EVOLVED in text,
+    "prompt-leak": lambda text: any(words in text for words in (GIVEN, EVOLVED, CREATED)),
     **{name: INSTRUCTION_RULES[name] for name in ("not-korean", "too-short", "beyond-text")},
 }
 

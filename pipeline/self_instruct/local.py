@@ -74,7 +74,10 @@ class LocalModel:
             return self.tokenizer(prompts, padding=True, return_tensors="pt").to(self.device)
         turns = [
             self.tokenizer.apply_chat_template(
-                [{"role": "user", "content": prompt}], tokenize=False, add_generation_prompt=True
+                [{"role": "user", "content": prompt}],
+                tokenize=False,
+                add_generation_prompt=True,
+                enable_thinking=False,  # for the templates that know it: what is thought aloud is no answer
             )
             for prompt in prompts
         ]

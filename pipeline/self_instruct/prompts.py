@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from schemas.self_instruct import Instance, Task
 
 TASK, EXAMPLE, INPUT, OUTPUT = "과제", "예시", "입력", "출력"
-GIVEN, EVOLVED = "주어진 지시문", "고친 지시문"
+GIVEN, EVOLVED, CREATED = "주어진 지시문", "고친 지시문", "새 지시문"
 
 
 def flat(text: str) -> str:
@@ -102,12 +102,14 @@ EVOLUTIONS = (*DEEPENINGS, WIDEN)
 def evolve(instruction: str, how: str) -> str:
     """Make an instruction harder by one of DEEPENINGS, or make a rarer one of the same field (WIDEN)."""
     if how == WIDEN:
+        wanted = CREATED
         task = (
-            f"아래의 {GIVEN}에서 착상을 얻어 전혀 새로운 지시문을 하나 만드세요.\n"
+            f"아래의 {GIVEN}에서 착상을 얻어 전혀 다른 지시문을 하나 만드세요.\n"
             f"- {GIVEN}과 같은 분야에 속하되, 더 드물게 볼 수 있는 것이어야 합니다.\n"
             f"- 길이와 난도는 {GIVEN}과 비슷해야 합니다.\n"
         )
     else:
+        wanted = EVOLVED
         task = (
             f"아래의 {GIVEN}을 언어 모델이 답하기에 조금 더 어려운 지시문으로 고쳐 쓰세요.\n"
             f"- 방법: {DEEPENINGS[how]}\n"
@@ -116,8 +118,8 @@ def evolve(instruction: str, how: str) -> str:
         )
     return (
         f"{task}- 사람이 이해하고 답할 수 있는, 이치에 맞는 지시문이어야 합니다.\n"
-        f"- 지시문만 쓰고, ‘{GIVEN}’이나 ‘{EVOLVED}’이라는 말은 넣지 마세요.\n\n"
-        f"{GIVEN}:\n{instruction}\n\n{EVOLVED}:\n"
+        f"- 지시문만 쓰고, ‘{GIVEN}’이나 ‘{wanted}’이라는 말은 넣지 마세요.\n\n"
+        f"{GIVEN}:\n{instruction}\n\n{wanted}:\n"
     )
 
 
@@ -144,4 +146,4 @@ def from_sentence(sentence: str) -> str:
 
 def answer(instruction: str) -> str:
     """The answer to an instruction."""
-    return f"다음 지시에 따라 한국어로 답하세요.\n\n지시: {instruction}\n\n답:"
+    return f"다음 지시에 따라 답하세요.\n\n지시: {instruction}\n\n답:"
