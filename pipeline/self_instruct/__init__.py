@@ -40,7 +40,8 @@ def grow(
     """The new tasks of each round, until there are `count` of them, or `patience` rounds in a row brought none.
 
     The last round may bring more than `count`. Rounds depend on neither, so that a later run with a larger count or
-    more patience goes on from the same log. Raises LogError where the log is that of other seeds, options or another generator.
+    more patience goes on from the same log. Raises LogError where the log is that of other seeds, options or another
+    generator.
     """
     pool = Pool(seeds)
     if options.family != "simple":  # its seeds are no instructions

@@ -42,7 +42,8 @@ def run(
             bar.update(min(len(new), count - bar.n))
             bar.set_postfix_str(rate(counts.candidates))
             if bar.disable and not log.replaying:
-                click.echo(f"round {number}: {len(made):,} of {count:,} tasks; {rate(counts.candidates)}", err=True)
+                done = min(len(made), count)
+                click.echo(f"round {number}: {done:,} of {count:,} tasks; {rate(counts.candidates)}", err=True)
     with whole(out) as sink:
         for row in rows(islice(made, count), generator.name):
             sink.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
@@ -76,7 +77,7 @@ def report(counts: Counts, price: tuple[float, float]) -> str:
         lines.append(f"{what:<20} {total:>12,}")
         for reason, number in counter.most_common():
             name = "taken" if reason is None else f"- {reason}"
-            lines.append(f"  {name:<18} {number:>12,} {number / total:>6.1%}")
+            lines.append(f"  {name:<20} {number:>10,} {number / total:>6.1%}")
     lines.append(f"{'tokens read':<20} {counts.prompt_tokens:>12,}")
     lines.append(f"{'tokens written':<20} {counts.completion_tokens:>12,}")
     if any(price):
