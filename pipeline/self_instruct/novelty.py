@@ -2,8 +2,9 @@
 
 ROUGE-L (Lin 2004) is the F-measure of the longest common subsequence: of two texts of m and n units with one of length
 l, 2 l / (m + n). That is the normalised Indel similarity, which rapidfuzz computes by bit-parallel LCS. The units are
-letters and digits, case-folded: of what was measured (benchmarks/self_instruct.md) they tell the same task in other
-words from another task as well as morphemes do, and need no analyser.
+letters and digits, case-folded: they tell a task in other words from another task better than words, all characters or
+all morphemes, and little worse than content morphemes, which cost ten times as much and change with the analyser
+(benchmarks/self_instruct.md).
 """
 
 import itertools
