@@ -252,8 +252,8 @@ def compare_speed() -> list[str]:
         f"| `Seen.duplicates`: the near-duplicate check of `pipeline.dedupe` beside it | {checked:,.1f} "
         f"| {checked / cpu:,.1f} |",
         "",
-        f"Decisions on the sample: {agreed} of {SAMPLE} are the same ({sum(theirs)} new). The near-duplicate check found "
-        f"{doubled:,} of the {CANDIDATES:,}, which ROUGE-L may have found as well.",
+        f"Decisions on the sample: {agreed} of {SAMPLE} are the same ({sum(theirs)} new). The near-duplicate check "
+        f"found {doubled:,} of the {CANDIDATES:,}, which ROUGE-L may have found as well.",
         "",
     ]
 

@@ -358,7 +358,9 @@ def test_the_command_writes_rows_that_ingest_reads(tmp_path: Path, monkeypatch: 
     arguments = ["--seeds", str(write_seeds(tmp_path / "seeds")), "--generator", "x", "--out", str(out)]
     result = call(*arguments, "--count", "10", "--price", "1", "2")
     assert result.exit_code == 0
-    assert re.search(r"^round 0: \d+ of 10 tasks; \d+ of \d+ instructions taken \(\d+%\)$", result.stderr, re.MULTILINE)
+    assert re.search(
+        r"^round 0: \d+ of 10 tasks; \d+ of \d+ instructions taken \(\d+%\); similar \d+", result.stderr, re.MULTILINE
+    )
     assert re.search(r"^  - similar +\d+ +\d+\.\d%$", result.stderr, re.MULTILINE)
     assert re.search(r"^cost +0\.\d+$", result.stderr, re.MULTILINE)
     assert f"10 tasks written to {out}, the log to {tmp_path / 'generated' / 'new.log'}" in result.stderr

@@ -65,8 +65,11 @@ def read(seeds: Path, options: SelfInstructOptions) -> list[Task]:
 
 
 def rate(candidates: Counter[str | None]) -> str:
+    """How many instructions were taken, and why most of the others were not."""
     total = candidates.total()
-    return f"{candidates[None]:,} of {total:,} instructions taken ({candidates[None] / max(total, 1):.0%})"
+    against = [f"{reason} {number:,}" for reason, number in candidates.most_common() if reason is not None]
+    taken = f"{candidates[None]:,} of {total:,} instructions taken ({candidates[None] / max(total, 1):.0%})"
+    return "; ".join([taken, *against[:3]])
 
 
 def report(counts: Counts, price: tuple[float, float]) -> str:

@@ -216,10 +216,10 @@ def whole_instruction(task: Task) -> str:
 def judge(this: Round, candidates: Sequence[Candidate], rules: Mapping[str, Callable[[str], bool]]) -> list[Verdict]:
     """Whether each candidate keeps the rules and is new: unlike all instructions before it, in this round too.
 
-    What was evolved may be like its ancestors, though not equal: whether it asks for more is judged by itself.
+    What was made harder may be like its ancestors, though not equal: whether it asks for more is judged by itself.
     """
     seen = this.pool.seen
-    exempt = {one.id: ancestors(this.pool, one) if one.evolution else [] for one in candidates}
+    exempt = {one.id: ancestors(this.pool, one) if one.evolution in prompts.DEEPENINGS else [] for one in candidates}
     verdicts = {
         one.id: Verdict(one, filters.broken(one.instruction, rules) if one.finished else "unfinished")
         for one in candidates
