@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from pipeline.plan import Plan
     from schemas.options import Config
+    from schemas.self_instruct import Family
 
 ROWS = click.Path(path_type=Path, allow_dash=True, dir_okay=False)
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -470,6 +471,103 @@ def verify(folder: Path, names: tuple[str, ...]) -> None:
         faults += len(check.faults)
     if faults:
         raise Fault(f"{folder} has {faults} faults: build it again (make processed), or download it again")
+
+
+@main.command("self-instruct")
+@click.option(
+    "--seeds",
+    type=click.Path(path_type=Path, allow_dash=True),
+    default="raw/seeds",
+    show_default=True,
+    help="Seed tasks (a .jsonl or a folder of them); with --simple a text of sentences, one a line, or -.",
+)
+@click.option("--generator", "name", required=True, help="openai:MODEL, a folder with a model, or a Hub id.")
+@click.option("--count", type=click.IntRange(min=1), required=True, help="New tasks to make.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="File to write, .jsonl.")
+@click.option("--simple", "family", flag_value="simple", help="An instruction for each sentence, then the answer.")
+@click.option("--evolve", "family", flag_value="evolve", help="Make old instructions harder or rarer (Evol-Instruct).")
+@click.option("--seed", default=0, show_default=True, help="Of everything that is drawn at random.")
+@click.option("--requests", default=8, show_default=True, help="Prompts for new instructions in a round.")
+@click.option("--instances", default=3, show_default=True, help="Most instances of a task.")
+@click.option("--similarity", default=0.7, show_default=True, help="ROUGE-L from which an instruction is not new.")
+@click.option(
+    "--patience",
+    type=click.IntRange(min=1),
+    default=5,
+    show_default=True,
+    help="Rounds without anything new after which to stop.",
+)
+@click.option("--temperature", default=0.7, show_default=True, help="For new instructions.")
+@click.option("--top-p", default=0.95, show_default=True, help="For new instructions.")
+@click.option("--max-tokens", default=1024, show_default=True, help="Longest answer of the model.")
+@click.option(
+    "--batch", type=click.IntRange(min=1), default=8, show_default=True, help="Prompts at once, of a model here."
+)
+@click.option(
+    "--concurrency", type=click.IntRange(min=1), default=8, show_default=True, help="Requests at once, to an endpoint."
+)
+@click.option(
+    "--retries", type=click.IntRange(min=0), default=6, show_default=True, help="Of a request to an endpoint."
+)
+@click.option(
+    "--timeout", type=click.FloatRange(min=0.1), default=120, show_default=True, help="Of a request, in seconds."
+)
+@click.option(
+    "--price", type=(float, float), default=(0, 0), metavar="IN OUT", help="Per million tokens read and written."
+)
+def self_instruct(
+    seeds: Path,
+    name: str,
+    count: int,
+    out: Path,
+    family: Family | None,
+    seed: int,
+    requests: int,
+    instances: int,
+    similarity: float,
+    patience: int,
+    temperature: float,
+    top_p: float,
+    max_tokens: int,
+    batch: int,
+    concurrency: int,
+    retries: int,
+    timeout: float,
+    price: tuple[float, float],
+) -> None:
+    """Let a model write new instructions and their instances from seed tasks, as raw data for the pipeline.
+
+    Every request, answer and decision goes to a log beside OUT (.log). The same command again goes on where a killed
+    run stopped; a larger --count goes on from its end. An endpoint is named by OPENAI_BASE_URL and OPENAI_API_KEY.
+
+    \b
+    Examples: ko-instruct self-instruct --generator openai:gpt-4.1-mini --count 1000 --out raw/generated/new.jsonl
+              ko-instruct self-instruct --simple --seeds topics.txt --generator ./model --count 50 --out raw/short.jsonl
+    """
+    from pydantic import ValidationError
+
+    from pipeline.self_instruct import command
+    from pipeline.self_instruct.generators import open_generator
+    from schemas.self_instruct import SelfInstructOptions
+
+    if out.suffix != ".jsonl":
+        raise click.UsageError(f"--out {out}: rows are written as JSON Lines, to a file that ends in .jsonl")
+    try:
+        options = SelfInstructOptions(
+            family=family or "tasks",
+            seed=seed,
+            requests=requests,
+            instances=instances,
+            similarity=similarity,
+            temperature=temperature,
+            top_p=top_p,
+            max_tokens=max_tokens,
+        )
+    except ValidationError as error:
+        fault = error.errors()[0]
+        raise click.UsageError(f"--{str(fault['loc'][0]).replace('_', '-')}: {fault['msg']}") from None
+    generator = open_generator(name, batch=batch, concurrency=concurrency, retries=retries, timeout=timeout)
+    command.run(seeds, generator, options, count, patience, out, price)
 
 
 @main.command()
