@@ -94,7 +94,7 @@ def test_it_comes_in_any_of_its_formats(old: Path) -> None:
     def rows(table: pa.Table) -> list[dict]:
         return sorted(table.to_pylist(), key=lambda row: row["origin"])
 
-    for pattern in ("*/*.arrow", "data/*.parquet", "jsonl/*.jsonl"):
+    for pattern in ("*/*.arrow", "pair/*.parquet", "jsonl/*.jsonl"):
         files = sorted(old.glob(pattern))
         assert files
         parts = pa.concat_tables([read_existing(file, "x") for file in files])

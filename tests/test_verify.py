@@ -21,8 +21,8 @@ from pipeline.verify import verify
 from schemas.options import Config
 from tests.conftest import ROOT
 
-TRAIN = "data/train-00000-of-00001.parquet"
-VALIDATION = "data/validation-00000-of-00001.parquet"
+TRAIN = "pair/train-00000-of-00001.parquet"
+VALIDATION = "pair/validation-00000-of-00001.parquet"
 
 
 def build(folder: Path, files: Iterable[str] = ("office.csv", "study.json"), **options: dict[str, object]) -> Path:
