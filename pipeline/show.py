@@ -64,10 +64,10 @@ def _tables(path: Path, split: str) -> Iterator[pa.Table]:
     if path.is_file():
         yield open_table(path)
         return
-    shards, parquet = sorted((path / split).glob("*.arrow")), sorted((path / "data").glob(f"{split}-*.parquet"))
+    shards, parquet = sorted((path / split).glob("*.arrow")), sorted(path.glob(f"*/{split}-*.parquet"))
     if not shards and not parquet:
         splits = {file.parent.name for file in path.glob("*/*.arrow")}
-        splits |= {file.name.partition("-")[0] for file in path.glob("data/*.parquet")}
+        splits |= {file.name.partition("-")[0] for file in path.glob("*/*.parquet")}
         has = ", ".join(sorted(splits)) or "none"
         raise ShowError(f"{path}: no split {split!r} with Arrow or Parquet files; it has {has}.")
     for shard in shards:
