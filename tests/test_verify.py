@@ -102,7 +102,7 @@ def test_a_dataset_without_rows_passes(tmp_path: Path) -> None:
 
 def test_a_snapshot_of_the_hub_passes_and_says_what_it_lacks(built: Path, tmp_path: Path) -> None:
     snapshot = tmp_path / "snapshot"
-    (snapshot / "data").mkdir(parents=True)
+    (snapshot / "pair").mkdir(parents=True)
     for name in ("README.md", "manifest.json", TRAIN, VALIDATION):
         (snapshot / name).symlink_to(built / name)  # as huggingface_hub lays them out
     (snapshot / ".gitattributes").write_text("*.parquet filter=lfs\n")
@@ -141,7 +141,7 @@ def lose(folder: Path) -> None:
 
 
 def lose_all_data(folder: Path) -> None:
-    for name in ("data", "jsonl", "train", "validation"):
+    for name in ("pair", "jsonl", "train", "validation"):
         shutil.rmtree(folder / name)
     (folder / "dataset_dict.json").unlink()
 
