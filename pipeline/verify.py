@@ -24,6 +24,7 @@ from pipeline.load_tokenizer import LoadError, TransformersTokenizer, open_token
 from pipeline.parts import Part, column, lines, parts_of, schema, spelled, tables, tables_of
 from pipeline.plan import versions
 from pipeline.tokenize import Tokenizer, tokenize
+from pipeline.windows import one_a_row
 from schemas.manifest import Counts, Manifest, Tokens
 from schemas.options import TokenizeOptions
 
@@ -67,7 +68,7 @@ def verify(folder: Path, tokenizers: Sequence[str] = ()) -> Iterator[Check]:
         "columns": lambda: check_columns(parts, manifest),
         "rows": lambda: check_rows(folder, parts, manifest),
         "counts": lambda: check_counts(parts, manifest),
-        "clusters": lambda: check_clusters(parts),
+        "clusters": lambda: check_clusters(parts, manifest),
         "tokenizer": lambda: had,
         "ids": lambda: check_ids(parts, manifest, tokenizer),
     }
@@ -119,6 +120,8 @@ def check_columns(parts: Iterable[Part], manifest: Manifest) -> Check:
     for part in parts:
         try:
             if part.format == "jsonl":
+                if manifest.packing:
+                    continue  # its rows are the records, and the columns those of packs
                 odd = (number for number, row in enumerate(lines(part.path), 1) if list(row) != texts)
                 faults += [f"{part.name}:{n} has other keys than the columns" for n in itertools.islice(odd, NAMED)]
                 continue
@@ -139,20 +142,25 @@ def check_rows(folder: Path, parts: Sequence[Part], manifest: Manifest) -> Check
     rejected: Counter[tuple[str, str, str]] = Counter()
     hashes: dict[str, list[npt.NDArray[np.uint64]]] = {}
     for kind in dict.fromkeys(part.format for part in parts):
-        rows = dict.fromkeys(manifest.counts.splits, 0)
+        rows, records = Counter[str](), Counter[str]()
         for part in parts:
             if part.format == kind:
-                for origins in column(part, "origin"):
-                    rows[part.split] = rows.get(part.split, 0) + len(origins)
+                for count, origins in _origins(part, manifest):
+                    rows[part.split] += count
+                    records[part.split] += len(origins)
                     hashes.setdefault(kind, []).append(_hashes(origins))
-        for split, count in rows.items():
-            if count != (told := manifest.counts.splits.get(split, 0)):
-                faults.append(f"{split} has {count:,} rows in {kind}, and the manifest counts {told:,}")
+        examples = manifest.counts.splits if kind == "jsonl" else manifest.examples or manifest.counts.splits
+        for what, found, told in (("rows", rows, examples), ("records", records, manifest.counts.splits)):
+            faults += [
+                f"{split} has {found[split]:,} {what} in {kind}, and the manifest counts {told.get(split, 0):,}"
+                for split in sorted(found.keys() | told.keys())
+                if found[split] != told.get(split, 0) and (what == "rows" or rows != records)
+            ]
     if (folder / "rejects.jsonl").is_file():
-        origins = []
+        left_out = []
         for row in lines(folder / "rejects.jsonl"):
             rejected[(row["source"], row["reject_stage"], row["reject_reason"])] += 1
-            origins.append(xxhash.xxh3_64_intdigest(row["origin"].encode()))
+            left_out.append(xxhash.xxh3_64_intdigest(row["origin"].encode()))
         counted = {(part.source, part.stage, part.reason): part.rows for part in manifest.counts.rejected}
         faults += [
             f"rejects.jsonl has {rejected[key]:,} rows of {key[0]!r} for {key[1]}: {key[2]}, "
@@ -160,16 +168,33 @@ def check_rows(folder: Path, parts: Sequence[Part], manifest: Manifest) -> Check
             for key in sorted(rejected.keys() | counted.keys())
             if rejected[key] != counted.get(key, 0)
         ]
-        for found in hashes.values() or [[]]:
-            found.append(np.array(origins, np.uint64))
+        for found_in in hashes.values():
+            found_in.append(np.array(left_out, np.uint64))
     else:
         notes.append("without rejects.jsonl the rejected cannot be counted")
-    for kind, found in hashes.items():
-        every = np.concatenate(found)
+    for kind, found_in in hashes.items():
+        every = np.concatenate(found_in)
         if twice := len(every) - len(np.unique(every)):
             faults.append(f"{twice:,} origins stand more than once among the rows of {kind} and the rejected")
     kept = f"{manifest.counts.kept:,} kept in {', '.join(hashes) or 'no format'}"
     return Check("rows", f"{kept}, {rejected.total():,} rejected", faults, notes)
+
+
+def _origins(part: Part, manifest: Manifest) -> Iterator[tuple[int, pa.Array]]:
+    """How many rows, and the origins of the records in them, batch by batch: a pack holds several records, and a
+    record of layout qa stands in several rows."""
+    if part.format == "jsonl" or not (manifest.packing or "window" in manifest.columns):
+        yield from ((len(origins), origins) for origins in column(part, "origin"))
+    elif manifest.packing:
+        yield from ((len(packs), packs.flatten()) for packs in column(part, "origins"))
+    else:
+        for table in tables(part, ["origin", "window"]):
+            yield len(table), _records(table)["origin"].combine_chunks()
+
+
+def _records(table: pa.Table) -> pa.Table:
+    """One row for each record: of layout qa the first window."""
+    return table.filter(pc.equal(table["window"], 0)) if "window" in table.column_names else table
 
 
 def check_counts(parts: Sequence[Part], manifest: Manifest) -> Check:
@@ -177,9 +202,18 @@ def check_counts(parts: Sequence[Part], manifest: Manifest) -> Check:
     chosen = tables_of(parts)
     if not chosen and manifest.counts.kept:
         return Check("counts", "not counted: neither Parquet nor Arrow files are here")
+    if manifest.packing:
+        total = sum(pc.sum(lengths).as_py() for part in chosen for lengths in column(part, "n_tokens"))
+        told = manifest.tokens.total
+        return Check(
+            "counts",
+            f"{total:,} tokens; what the packs hold of sources, fixes and flags cannot be told from them",
+            [f"the packs hold {total:,} tokens, and the manifest says {told:,}"] * (total != told),
+        )
     tally = Tally()
     for part in chosen:
-        for table in tables(part, [name for name in COUNTED if name in manifest.columns]):
+        for table in tables(part, [name for name in (*COUNTED, "window") if name in manifest.columns]):
+            table = _records(table)
             nothing = pa.nulls(len(table), pa.string())
             marks = {"split": pa.repeat(part.split, len(table)), "reject_stage": nothing, "reject_reason": nothing}
             for name, values in marks.items():
@@ -187,7 +221,8 @@ def check_counts(parts: Sequence[Part], manifest: Manifest) -> Check:
             tally.add(table)
     pairs: list[tuple[Counts | Tokens, Counts | Tokens, Iterable[str]]] = [
         (tally.counts(), manifest.counts, ("kept", "sources", "fixes", "flags")),
-        (tally.tokens(), manifest.tokens, Tokens.model_fields),
+        # The tokens of a record's windows overlap, and stand nowhere in sum.
+        (tally.tokens(), manifest.tokens, () if "window" in manifest.columns else Tokens.model_fields),
     ]
     faults = [
         f"{name}: {getattr(found, name)}, and the manifest says {getattr(told, name)}"
@@ -195,12 +230,15 @@ def check_counts(parts: Sequence[Part], manifest: Manifest) -> Check:
         for name in names
         if getattr(found, name) != getattr(told, name)
     ]
-    return Check("counts", f"{tally.tokens().total:,} tokens, sources, fixes and flags", faults)
+    return Check("counts", f"{manifest.tokens.total:,} tokens, sources, fixes and flags", faults)
 
 
-def check_clusters(parts: Sequence[Part]) -> Check:
+def check_clusters(parts: Sequence[Part], manifest: Manifest) -> Check:
     """No cluster of similar prompts stands in two splits."""
-    chosen = tables_of(parts) or [part for part in parts if part.format == "jsonl"]
+    chosen = [] if manifest.packing else tables_of(parts)
+    chosen = chosen or [part for part in parts if part.format == "jsonl"]
+    if not chosen and manifest.packing:
+        return Check("clusters", "not checked: packs do not tell them, and no JSON Lines are here")
     seen: dict[str, npt.NDArray[np.uint64]] = {}
     for part in chosen:
         found = [_hashes(clusters.drop_null()) for clusters in column(part, "cluster")]
@@ -240,8 +278,7 @@ def check_ids(parts: Sequence[Part], manifest: Manifest, tokenizer: Tokenizer | 
     faults, again, notes = [], 0, set()
     for part in tables_of(parts):
         for name in (field.name for field in schema(part) if _is_ids(field.type)):
-            low, high = (0, 2) if name.endswith(("type_ids", "mask")) else (0, size)
-            low = IGNORED if name == "labels" else low
+            low, high = _range(name, size)
             if wrong := sum(_outside(ids, low, high) for ids in column(part, name)):
                 faults.append(f"{part.name}, column {name}: {wrong:,} values are not in {low} to {high - 1}")
         sample = next(tables(part)).slice(0, SAMPLE)
@@ -262,14 +299,24 @@ def check_ids(parts: Sequence[Part], manifest: Manifest, tokenizer: Tokenizer | 
 def _differences(table: pa.Table, tokenizer: Tokenizer, options: TokenizeOptions) -> Iterator[tuple[str, list[str]]]:
     """The columns of ids and of their counts that come out otherwise from the texts, and the origins of these rows."""
     made = [field.name for field in table.schema if _is_ids(field.type) or pa.types.is_integer(field.type)]
-    fresh = tokenize(table.drop_columns(made), tokenizer, options)
-    origins = table["origin"].to_pylist()
+    fresh = one_a_row(tokenize(_records(table).drop_columns(made), tokenizer, options))
+    rows = min(len(table), len(fresh))  # the windows of the last record may go on behind the sample
+    origins = table["origin"].to_pylist()[:rows]
     for name in made:
         if name in fresh.column_names:
-            pairs = zip(table[name].to_pylist(), fresh[name].to_pylist(), strict=True)
-            other = [origin for origin, (one, two) in zip(origins, pairs, strict=True) if one != two]
+            pairs = zip(origins, table[name].to_pylist()[:rows], fresh[name].to_pylist()[:rows], strict=True)
+            other = [origin for origin, one, two in pairs if one != two]
             if other:
                 yield name, other
+
+
+def _range(name: str, size: int) -> tuple[int, int]:
+    """The values that a list of integers may hold, by its name: from, and below."""
+    if name.endswith(("type_ids", "mask")):
+        return 0, 2
+    if name == "labels":
+        return IGNORED, size
+    return (0, size) if name.endswith("_ids") and name != "position_ids" else (-1, 1 << 31)
 
 
 def _pieces(tokenizer: Tokenizer) -> int:

@@ -1,6 +1,7 @@
 """verify: every kind of damage is found and told with its place; what is whole passes, whatever it holds."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -25,10 +26,13 @@ TRAIN = "pair/train-00000-of-00001.parquet"
 VALIDATION = "pair/validation-00000-of-00001.parquet"
 
 
-def build(folder: Path, files: Iterable[str] = ("office.csv", "study.json"), **options: dict[str, object]) -> Path:
+def build(
+    folder: Path, files: Iterable[str | Path] = ("office.csv", "study.json"), **options: dict[str, object]
+) -> Path:
     tokenize = {"tokenizer": ["embedded"], **options.pop("tokenize", {})}
     export = {"formats": ["arrow", "parquet", "jsonl"], "validation": 0.2, **options.pop("export", {})}
-    about = {"dataset": {"name": "x"}, "source": [{"name": "x", "files": ["x"]}], "dedupe": {"near": "flag"}}
+    options = {"dedupe": {"near": "flag"}, **options}
+    about = {"dataset": {"name": "x"}, "source": [{"name": "x", "files": ["x"]}]}
     config = Config.model_validate({**about, "tokenize": tokenize, "export": export, **options})
     run(plan_of_files([ROOT / "raw" / "sample" / name for name in files], folder, config), workers=2)
     return folder
@@ -84,11 +88,61 @@ def test_a_whole_dataset_passes(folder: Path) -> None:
         {"export": {"formats": ["jsonl"], "validation": 0}},
         {"export": {"formats": ["parquet"], "test": 0.1}, "tokenize": {"layout": "fields", "padding": True}},
         {"tokenize": {"max_length": 32, "truncation": "drop", "padding": True}},
+        {"tokenize": {"layout": "seq2seq"}},
+        {"tokenize": {"layout": "causal", "max_length": 256}},
+        {"tokenize": {"layout": "causal", "max_length": 256}, "export": {"packing": True}},
+        {
+            "tokenize": {"layout": "causal", "max_length": 256},
+            "export": {"formats": ["arrow", "parquet", "jsonl"], "packing": True, "shard_rows": 20},
+        },
     ],
     ids=str,
 )
 def test_datasets_of_other_options_pass(options: dict[str, Any], tmp_path: Path) -> None:
     assert not faults(build(tmp_path / "다른_것", files=["office.csv"], **options))
+
+
+@pytest.fixture
+def questions(tmp_path: Path) -> Path:
+    """Layout qa: records whose context is longer than a window."""
+    with (tmp_path / "qa.jsonl").open("w") as file:
+        for number in range(12):
+            context = " ".join(f"{place}번째 방에는 {place * 7 + number}개의 상자가 있다." for place in range(30))
+            row = {"instruction": f"{number}번째 방에는 몇 개가 있나요?", "input": context, "output": f"{number * 8}개"}
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+    return build(
+        tmp_path / "qa",
+        files=[tmp_path / "qa.jsonl"],
+        tokenize={"layout": "qa", "max_length": 96, "stride": 16, "max_unk_rate": 1},
+        dedupe={"near": "keep", "near_prompt": "keep", "shared_output": "keep"},
+    )
+
+
+def test_windows_of_questions_pass_and_their_damage_is_found(questions: Path) -> None:
+    manifest = json.loads((questions / "manifest.json").read_text())
+    assert sum(manifest["examples"].values()) > manifest["counts"]["kept"] > 1
+    assert not faults(questions)
+    rewrite(questions, TRAIN, lambda table: table.slice(0, len(table) - 1))
+    assert re.search(r"train has \d+ rows in parquet, and the manifest counts \d+", faults(questions)["rows"])
+    table = pq.read_table(questions / TRAIN)
+    starts = table["start_positions"].to_pylist()
+    rewrite(questions, TRAIN, lambda table: set_column(table, "start_positions", [starts[0] + 1, *starts[1:]]))
+    assert f"{TRAIN}, column start_positions: 1 of" in faults(questions)["ids"]
+
+
+def test_damage_of_packs_is_found(tmp_path: Path) -> None:
+    folder = build(
+        tmp_path / "packed",
+        files=["office.csv"],
+        tokenize={"layout": "causal", "max_length": 256},
+        export={"packing": True, "formats": ["parquet"]},
+    )
+    assert not faults(folder)
+    rewrite(folder, TRAIN, lambda table: table.slice(1))
+    found = faults(folder)
+    assert "rows in parquet, and the manifest counts" in found["rows"]
+    assert "records in parquet, and the manifest counts" in found["rows"]
+    assert "the packs hold" in found["counts"]
 
 
 def test_a_dataset_without_rows_passes(tmp_path: Path) -> None:
