@@ -23,6 +23,7 @@ from pipeline.self_instruct import (
     prompts,
     read_seeds,
     read_sentences,
+    rounds,
     rows,
 )
 from pipeline.self_instruct.generators import GeneratorError, open_generator
@@ -209,6 +210,26 @@ def test_evolve_asks_for_more_than_before(tmp_path: Path) -> None:
     assert all(one.verdict.nearest.similarity < 0.7 for one in made)
     assert counts.candidates.keys() >= {None, "prompt-leak", "no-gain", "similar", "unfinished"}
     assert counts.instances.keys() >= {None, "refusal", "empty"}
+
+
+@pytest.mark.parametrize(
+    ("evolution", "text", "reason"),
+    [
+        ("constraints", "다음 글을 한 문장으로 요약하세요. 꼭 높임말로.", None),
+        ("widen", "다음 글을 한 문장으로 요약하세요. 꼭 높임말로.", "similar"),
+        ("constraints", "다음 글을 한 문장으로, 요약하세요!", "near-duplicate"),
+        ("constraints", "영화평이 긍정인지 부정인지 고르고 까닭을 쓰세요.", "similar"),
+    ],
+    ids=["harder, and like its parent", "wider, and like its parent", "its parent", "like another than its parent"],
+)
+def test_what_was_evolved_beside_its_parent(evolution: str, text: str, reason: str | None, tmp_path: Path) -> None:
+    pool = rounds.Pool(SEEDS)
+    pool.seen.add([task.id for task in SEEDS], [task.instruction for task in SEEDS])
+    candidate = rounds.Candidate("evolve-0-0", text, True, ("seed_task_000",), evolution)
+    with Log(tmp_path / "a.log") as log:
+        this = rounds.Round(0, pool, SelfInstructOptions(family="evolve"), Model(), log, Counts())
+        (verdict,) = rounds.judge(this, [candidate], filters.EVOLVED_RULES)
+    assert verdict.reason == reason
 
 
 def test_simple_takes_the_sentences_in_turn(tmp_path: Path) -> None:
