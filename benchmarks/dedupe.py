@@ -419,7 +419,7 @@ def planted_table() -> None:
 
 def speed(count: str = "200000") -> None:
     """Rows per second and memory of each tool, start and end of the process included, on few rows and on many."""
-    print("| rows | tool | s | processor, s | rows/s | ours / theirs | ours / theirs, processor | peak memory, MB |")
+    print("| rows | tool | s | processor, s | rows/s | ours / theirs | per processor second | peak memory, MB |")
     print("|---|---|---|---|---|---|---|---|")
     many = [row for part in large(int(count)) for row in part.to_pylist()]
     for rows in filter(None, (planted(1000), many)):
@@ -485,7 +485,8 @@ the Hub, which this machine cannot do.
 
 ## Speed and memory against them (`speed`)
 
-Each tool from a file to a file in a process of its own, from its start to its end; ours the best of three. Peak
+Each tool from a file to a file in a process of its own, from its start to its end; ours the best of three. "Ours /
+theirs": of the rows per second, and of the rows per processor second. Peak
 memory is that of the largest of a tool's processes. The fewer rows are the planted ones, where half of our second is
 spent on starting; the many are synthetic (three words each of eight reviews; 12 % copies and variants). The goal: 20
 times the rows per second of the fastest of them.
