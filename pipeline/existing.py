@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.dedupe import texts
-from pipeline.marks import complete, set_column
+from pipeline.marks import alive, complete, set_column
 from pipeline.rows import RowsError, read_rows
 from schemas.columns import TEXTS
 
@@ -51,7 +51,7 @@ def _files(path: Path) -> list[Path]:
 def _tables(file: Path) -> Iterator[pa.Table]:
     try:
         if file.suffix == ".parquet":
-            known = [name for name in COLUMNS if name in pq.read_schema(file).names]
+            known = [name for name in (*COLUMNS, "reject_stage") if name in pq.read_schema(file).names]
             yield pq.read_table(file, columns=known)
         elif file.suffix == ".arrow":
             yield _open_arrow(file)
@@ -76,4 +76,6 @@ def _columns(table: pa.Table, file: Path) -> pa.Table:
     missing = [name for name in ("instruction", "output") if name not in table.column_names]
     if missing:
         raise ExistingError(f"{file}: no column {' and '.join(missing)}; it has {', '.join(table.column_names)}")
+    if "reject_stage" in table.column_names:  # rows of a stage: what was rejected is not there
+        table = table.filter(alive(table))
     return complete(table.select([name for name in COLUMNS if name in table.column_names])).select(COLUMNS)

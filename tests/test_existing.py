@@ -109,6 +109,8 @@ def test_rows_without_origins_go_by_their_number(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('{"instruction": "가", "output": "나"}\n{"instruction": "다", "output": "라"}\n')
     assert read_existing(tmp_path / "a.jsonl", "a")["origin"].to_pylist() == ["a#0", "a#1"]
     assert read_existing(tmp_path / "a.jsonl", "a")["input"].to_pylist() == ["", ""]
+    (tmp_path / "a.jsonl").write_text('{"instruction": "가", "output": "", "reject_stage": "validate"}\n')
+    assert len(read_existing(tmp_path / "a.jsonl", "a")) == 0
     (tmp_path / "b.jsonl").touch()
     assert len(read_existing(tmp_path / "b.jsonl", "b")) == 0
 
