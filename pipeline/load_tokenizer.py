@@ -240,8 +240,8 @@ class TransformersTokenizer:
         """The conversation as the chat template writes it."""
         from jinja2 import TemplateError
 
-        template = self.backend.get_chat_template()
         try:
+            template = self.backend.get_chat_template()
             text: str = self.backend.apply_chat_template(
                 messages,
                 chat_template=FIXED_DATE + template if "strftime_now" in template else template,

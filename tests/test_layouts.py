@@ -243,6 +243,23 @@ def test_sentencepiece_with_a_space_of_its_own() -> None:
     assert small.llama2(None).decode(trained(bare)) == "서울입니다.</s>"
 
 
+@given(rows=st.lists(conversations, max_size=3))
+def test_the_output_is_trained_with_a_space_of_its_own(rows: list[Row]) -> None:
+    tokenizer = small.llama2()
+    rows = [row for row in rows if "▁" not in row["output"]]  # in SentencePiece's ids this is a space
+    for before, after in zip(rows, laid_out(rows, tokenizer, layout="causal", max_length=4096), strict=True):
+        if output := before["output"].strip():
+            assert tokenizer.decode(trained(after)) == f"{output}</s>"
+        else:
+            assert after["reject_reason"] == "nothing-to-learn"
+
+
+def test_a_template_that_tells_the_date_tells_always_the_same() -> None:
+    tokenizer = small.causal(small.STRIPPING)
+    text = tokenizer.decode(laid_out([row_of()], tokenizer, layout="causal")[0]["input_ids"])
+    assert text.startswith("<|endoftext|>26 Jul 2024\n")
+
+
 def test_a_system_prompt_that_the_template_has_no_place_for_opens_the_first_message() -> None:
     tokenizer = small.causal(small.NO_SYSTEM)
     after = laid_out([row_of(system="짧게."), row_of()], tokenizer, layout="causal")

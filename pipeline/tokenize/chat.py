@@ -3,7 +3,8 @@
 A form says which literal text stands before the content of each message. That of a chat template is read off what the
 template makes of marks in place of contents, once for each structure (the roles of the messages): it brings default
 system prompts, the stripping of contents and turns that are written differently at the end, all without looking for a
-content in rendered text. A template that changes contents in any other way is refused.
+content in rendered text. What a template writes of itself before an answer, such as an empty thought, is given and not
+learned. A template that changes contents in any other way is refused.
 """
 
 import re
