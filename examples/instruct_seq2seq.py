@@ -39,9 +39,7 @@ def train(dataset: str, model_name: str, out: str, push_to_hub: bool = False, **
         processing_class=tokenizer,
     )
     trainer.train()
-    trainer.save_model()
-    if push_to_hub:
-        trainer.push_to_hub()
+    trainer.save_model()  # and publishes it, with push_to_hub
     return trainer
 
 

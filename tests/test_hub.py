@@ -304,10 +304,15 @@ def test_the_command(hub: Hub, folder: Path, tmp_path: Path) -> None:
     """The client reads the environment here as it does for a user."""
     environment = os.environ | hub_server.environment(hub, tmp_path / "new")
 
-    def command(**login: str) -> subprocess.CompletedProcess[str]:
-        line = [sys.executable, "-c", "from pipeline.cli import main; main()", "push", str(folder), REPO]
+    def command(*options: str, **login: str) -> subprocess.CompletedProcess[str]:
+        line = [sys.executable, "-c", "from pipeline.cli import main; main()", "push", str(folder), REPO, *options]
         return subprocess.run(line, env=environment | login, capture_output=True, text=True, timeout=60, check=False)
 
+    dry = command("--dry-run")
+    assert dry.returncode == 0, dry.stderr
+    assert CARD in dry.stdout
+    assert all(f"  {path}\n" in dry.stdout for path in PUBLISHED)
+    assert KEY not in hub.repos
     done = command()
     assert done.returncode == 0, done.stderr
     assert set(PUBLISHED) < set(hub.repos[KEY].files)

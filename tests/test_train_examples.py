@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from huggingface_hub import close_session
 
 from pipeline.chain import run
 from pipeline.kobert import EMBEDDED
 from pipeline.plan import plan_of_config, plan_of_files
 from schemas.options import Config
+from tests import hub_server
 from tests.conftest import ROOT
 from tests.small_tokenizers import save, save_causal, unigram
 
@@ -205,6 +207,21 @@ def test_the_loss_of_packed_rows_is_that_of_the_rows(llama: Path, tmp_path: Path
         with torch.no_grad():
             loss[packing] = model(**batch).loss.item()
     assert loss[True] == pytest.approx(loss[False], rel=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:Use 'content=<...>' to upload raw bytes:DeprecationWarning")
+def test_a_trained_model_is_published(kobert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = build("sentiment.toml", tmp_path)
+    with hub_server.running() as hub:
+        hub_server.lead_here(monkeypatch, hub, tmp_path / "home")
+        settings = SETTINGS | {"max_steps": 1, "hub_model_id": "tester/kobert-sentiment", "hub_private_repo": True}
+        example("kobert_sentiment").train(
+            str(dataset), str(kobert), str(tmp_path / "out"), push_to_hub=True, **settings
+        )
+        close_session()
+    repo = hub.repos["tester/kobert-sentiment"]
+    assert repo.private
+    assert {"README.md", "config.json", "model.safetensors", "spiece.model"} <= set(repo.files)
 
 
 def test_the_command_of_an_example(kobert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

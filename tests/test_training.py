@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import dedupe, export, validate
+from pipeline.kobert import EMBEDDED, KoBERTTokenizer
 from pipeline.load_tokenizer import load_tokenizer
 from pipeline.split import split
 from pipeline.tokenize import tokenize
@@ -26,8 +28,10 @@ pytestmark = pytest.mark.train
 torch = pytest.importorskip("torch", reason="torch is not installed: make test-train installs it")
 
 from transformers import (  # noqa: E402
+    AutoTokenizer,
     BertConfig,
     BertForSequenceClassification,
+    BertModel,
     BloomConfig,
     BloomForCausalLM,
     GPT2Config,
@@ -342,8 +346,9 @@ def test_a_repository_of_two_layouts(tmp_path: Path, monkeypatch: pytest.MonkeyP
             push(finish(tmp_path / layout, layout), "tester/d", PushOptions(allow_embedded=True))
         close_session()
         script = f"""
-from pipeline.training import load
+from pipeline.training import load, manifest_of
 for layout in ("pair", "fields"):
+    assert manifest_of("tester/d", layout) == manifest_of({str(tmp_path)!r} + "/" + layout, layout)
     here, there = load({str(tmp_path)!r} + "/" + layout), load("tester/d", layout=layout)
     assert here.format == there.format, (here.format, there.format)
     for one, other in zip(here, there, strict=True):
@@ -386,6 +391,17 @@ def test_the_tokenizer_must_be_the_ids_own(tmp_path: Path, layout: str) -> None:
     for shift in (1, 2, 50):
         with pytest.raises(TokenizerMismatchError, match="얼마인가요"):
             check_tokenizer(dataset, OtherTokenizer(shift))
+
+
+def test_kobert_opened_by_the_wrong_class(tmp_path: Path) -> None:
+    """AutoTokenizer takes the folder for BERT's, without a word, and then knows none (SKTBrain/KoBERT#104)."""
+    folder = tmp_path / "kobert"
+    BertModel(BertConfig(**SIZE | {"vocab_size": 4000})).save_pretrained(folder)
+    shutil.copy(EMBEDDED / "spiece.model", folder)
+    dataset = load(finish(tmp_path / "d"))
+    check_tokenizer(dataset, KoBERTTokenizer.from_pretrained(folder))
+    with pytest.raises(TokenizerMismatchError, match="BertTokenizer"):
+        check_tokenizer(dataset, AutoTokenizer.from_pretrained(folder))
 
 
 def test_batches_of_one_length(tmp_path: Path) -> None:
