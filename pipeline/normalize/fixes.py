@@ -220,7 +220,7 @@ def _numbered(entity: re.Match[str]) -> str:
 
 
 def decode_entities(text: str) -> str:
-    r"""HTML entities of punctuation, spaces and (by number) Hangul, and `&amp;`, `&lt;`, `&gt;` where they start neither tag nor entity.
+    r"""HTML entities of punctuation, spaces and Hangul; `&amp;`, `&lt;`, `&gt;` where they start no tag or entity.
 
     A text that speaks of HTML keeps them.
 
