@@ -310,6 +310,8 @@ HOSTILE += [
     "ㅋㅎ",
     "ì•",
     "¾È",
+    "¡°",
+    "&#4",
     "漢",
     "é",
     "\\",
@@ -336,6 +338,10 @@ def test_hanja_is_read_and_kept_by_option() -> None:
     assert one("漢字 공부", on=("hanja",))["instruction"] == "한자 공부"
     glossed = one("漢字 공부, 한글(漢字)", on=("hanja-gloss",))["instruction"]
     assert glossed == "한자(漢字) 공부, 한글(漢字)"
+    assert one("2023年 女子 勞動法, 歷史(역사)", on=("hanja-gloss",))["instruction"] == (
+        "2023년(年) 여자(女子) 노동법(勞動法), 歷史(역사)"
+    )
+    assert one("`漢字` 漢字", on=("hanja",))["instruction"] == "`漢字` 한자"
 
 
 def test_spacing_only_adds_spaces() -> None:
@@ -343,3 +349,10 @@ def test_spacing_only_adds_spaces() -> None:
     row = one("아버지가방에들어가신다. `코드는그대로`", on=("spacing",))
     assert str(row["instruction"]).replace(" ", "") == "아버지가방에들어가신다.`코드는그대로`"
     assert row["fixes"] == ["spacing"]
+    for text, expect in (
+        ("오늘날씨가정말좋네요. `코드는그대로`", "오늘 날씨가 정말 좋네요. `코드는그대로`"),
+        ("1. 첫째항목을확인하세요", "1. 첫째 항목을 확인하세요"),
+        ("    나는밥을 먹었다", "    나는 밥을 먹었다"),
+        ("| 표안의글 | 그대로 |", "| 표안의글 | 그대로 |"),
+    ):
+        assert one(text, on=("spacing",))["instruction"] == expect

@@ -92,18 +92,30 @@ def decode_mojibake(text: str) -> str:
 
     >>> decode_mojibake("ì•ˆë…•"), decode_mojibake("¾È³çÇÏ¼¼¿ä"), decode_mojibake("÷÷÷÷ é 안녕")
     ('안녕', '안녕하세요', '÷÷÷÷ é 안녕')
+    >>> decode_mojibake("ÀÌ ¿µÈ\xad´Â ¡°Àç¹ÌÀÖ´Ù¡±")
+    '이 영화는 “재미있다”'
     >>> decode_mojibake("모토로라충전".encode().decode("cp949")), decode_mojibake("禮讚人生")
     ('모토로라충전', '禮讚人生')
     """
+    if any(len(set(run)) > 2 for run in _CP949_WORD.findall(text)):
+        text = _AS_LATIN.sub(_from_cp949_as_latin, text)
     return _AS_CP949.sub(_from_cp949, _AS_LATIN.sub(_from_latin, text))
+
+
+#: CP949 writes a syllable as a lead byte B0-C8 and a trail byte A1-FE. Two syllables of three different characters or
+#: more are certain ("½½½½" is no Korean); beside them, so are a single syllable and the signs of KS X 1001 (lead A1).
+_CP949_WORD = re.compile(
+    r"(?<![\x80-\xff])(?:\xa1[\xa1-\xfe])*((?:[\xb0-\xc8][\xa1-\xfe]){2,})(?:\xa1[\xa1-\xfe])*(?![\x80-\xff])"
+)
+
+
+def _from_cp949_as_latin(match: re.Match[str]) -> str:
+    run = match[0]
+    return run.encode("latin-1").decode("cp949") if re.fullmatch(r"(?:[\xa1\xb0-\xc8][\xa1-\xfe])+", run) else run
 
 
 def _from_latin(match: re.Match[str]) -> str:
     run = match[0]
-    # CP949 writes a syllable as a lead byte B0-C8 and a trail byte A1-FE. Three different characters or more: "½½½½"
-    # is no Korean.
-    if re.fullmatch(r"(?:[\xb0-\xc8][\xa1-\xfe]){2,}", run) and len(set(run)) > 2:
-        return run.encode("latin-1").decode("cp949")
     if re.search(r"[\xea-\xed]|â€|Â", run):
         from ftfy import fix_encoding
 
@@ -197,9 +209,18 @@ _TAG = re.compile(r"<(/?[A-Za-z][A-Za-z0-9]*)(?:\s[^<>]*+)?/?>")
 _BREAK = re.compile(r"(?<![ \t])[ \t]*+<br[ \t]*+/?>(?:[ \t]*+\n|[ ](?![ ]))?", re.IGNORECASE)
 _ENTITY = re.compile(r"&(?:quot|apos|nbsp|middot|hellip|[lr]dquo|[lr]squo|[mn]dash|bull|#0?39|#3[24]|#160|#x27);")
 
+_NUMBERED = re.compile(r"&#(?:[0-9]{3,5}|[xX][0-9A-Fa-f]{3,4});")
+
+
+def _numbered(entity: re.Match[str]) -> str:
+    """Hangul, punctuation and invisible characters; letters of others may be an example of how to write them."""
+    char = html.unescape(entity[0])
+    kept = re.fullmatch("[가-힣ㄱ-ㅣ\u2010-\u2027\u2030-\u205e\u200b\ufeff\u3000-\u301f]", char)
+    return char if kept else entity[0]
+
 
 def decode_entities(text: str) -> str:
-    r"""HTML entities of punctuation and spaces, and `&amp;`, `&lt;`, `&gt;` where they start neither tag nor entity.
+    r"""HTML entities of punctuation, spaces and Hangul; `&amp;`, `&lt;`, `&gt;` where they start no tag or entity.
 
     A text that speaks of HTML keeps them.
 
@@ -207,10 +228,13 @@ def decode_entities(text: str) -> str:
     ("영화 '비밀' & <기생충>", 'HTML에서 &nbsp;는 공백')
     >>> decode_entities("&lt;b&gt; &amp;lt;")
     '&lt;b&gt; &amp;lt;'
+    >>> decode_entities("&#50504;&#xB155;&#8203;?")
+    '안녕\u200b?'
     """
     if "&" not in text or _ABOUT_HTML.search(text):
         return text
     text = _ENTITY.sub(lambda entity: html.unescape(entity[0]), text)
+    text = _NUMBERED.sub(_numbered, text)
     text = re.sub(r"&lt;(?![A-Za-z/!?&])", "<", text)
     text = re.sub(r"(?<![\w\"'/-])&gt;|(?<=[가-힣])&gt;", ">", text, flags=re.ASCII)
     return re.sub(r"&amp;(?![A-Za-z#][A-Za-z0-9]{0,31};)", "&", text)
@@ -258,8 +282,8 @@ def drop_tags(text: str) -> str:
 
 
 _TOKEN_AT_END = re.compile(
-    r"(?:<\|(?:endoftext|end_of_text|im_end|eot_id|eom_id|end|return)\|>"
-    r"|<end_of_turn>|<eos>|<EOS>|\[EOS\]|\[endofturn\]|</s>)\s*+\Z"
+    r"(?:<\|(?:endoftext|end_of_text|end_of_turn|im_end|eot_id|eom_id|end|return)\|>"
+    r"|<end_of_turn>|<eos>|<EOS>|\[EOS\]|\[\|?endofturn\|?\]|</s>|<pad>|<PAD>|\[PAD\])\s*+\Z"
 )
 _TOKEN_AT_START = re.compile(r"\A\s*+(?:<\|begin_of_text\|>|<\|startoftext\|>|<bos>|<BOS>|\[BOS\]|<s>)")
 
@@ -363,26 +387,28 @@ def unify_dashes(text: str) -> str:
 def correct_spacing(text: str) -> str:
     """Spaces put between words by kiwipiepy (install `ko-instruct[spacing]`), line by line; none is taken away.
 
-    A line whose other characters would change is left as it was.
+    A stretch of prose whose other characters would change is left as it was.
     """
     kiwi = _kiwi()
-    return "\n".join(_spaced(kiwi, line) for line in text.split("\n"))
+    return re.sub(rf"[^\n{MARK}]+", lambda prose: _spaced(kiwi, prose[0]), text)
 
 
-def _spaced(kiwi: Any, line: str) -> str:
-    if not _HANGUL.search(line) or MARK in line:
-        return line
-    indent = line[: len(line) - len(line.lstrip())]
-    spaced: str = indent + kiwi.space(line[len(indent) :])
+def _spaced(kiwi: Any, prose: str) -> str:
+    if not _HANGUL.search(prose):
+        return prose
+    words = prose.strip()
+    spaced: str = kiwi.space(words)
     rest = iter(spaced)
-    added_only = all(char in rest for char in line) and spaced.replace(" ", "") == line.replace(" ", "")
-    return spaced if added_only else line
+    added_only = all(char in rest for char in words) and spaced.replace(" ", "") == words.replace(" ", "")
+    return prose.replace(words, spaced) if added_only else prose
 
 
 @functools.cache
 def _kiwi() -> Any:
-    from kiwipiepy import Kiwi
-
+    try:
+        from kiwipiepy import Kiwi
+    except ImportError as error:
+        raise ImportError("The fix spacing needs kiwipiepy: pip install 'ko-instruct[spacing]'") from error
     return Kiwi(num_workers=1)
 
 
@@ -390,24 +416,35 @@ _HANJA = re.compile(r"[\u4e00-\u9fff\uf900-\ufaff]+")
 
 
 def read_hanja(text: str) -> str:
-    """Chinese characters become their Korean reading, with the initial-sound rule (install `ko-instruct[hanja]`)."""
-    from hanja import translate
-
-    return _HANJA.sub(lambda run: str(translate(run[0], "substitution")), text)
+    """Chinese characters become their Korean reading, with the initial-sound rule (`pip install --no-deps hanja`)."""
+    return _HANJA.sub(_reading, text)
 
 
 def gloss_hanja(text: str) -> str:
     """The same, with the original kept: 漢字 becomes 한자(漢字). What has its reading beside it stays."""
-    from hanja import translate
 
     def gloss(run: re.Match[str]) -> str:
-        reading = str(translate(run[0], "substitution"))
+        reading = _reading(run)
         before, after = text[: run.start()], text[run.end() :]
         if before[-1:] in ("(", "（") or after.startswith((f"({reading}", f"（{reading}")) or reading == run[0]:
             return run[0]
         return f"{reading}({run[0]})"
 
     return _HANJA.sub(gloss, text)
+
+
+def _reading(run: re.Match[str]) -> str:
+    try:
+        from hanja import translate
+    except ImportError as error:
+        # It asks for PyYAML 6.0.1 alone and for test tools, and so agrees with nothing; it runs with any PyYAML.
+        raise ImportError(
+            "The fixes hanja and hanja-gloss need the library hanja: pip install --no-deps hanja"
+        ) from error
+    # Behind a digit no word begins: 2023年 is 2023년, not 2023연.
+    before = run.string[max(0, run.start() - 1) : run.start()]
+    context = before if before.isdigit() else ""
+    return str(translate(context + run[0], "substitution"))[len(context) :]
 
 
 #: In this order. Encoding first, since spans are found in text that is decoded.
@@ -433,7 +470,11 @@ FIXES: tuple[Fix, ...] = (
     Fix("html-entities", decode_entities, r"&[a-z#]"),
     Fix("html-breaks", break_at_br, r"<[bB][rR]"),
     Fix("html-tags", drop_tags, r"</[A-Za-z]", default=False),
-    Fix("special-tokens", drop_special_tokens, r"\|>|</?s>|<end_of_turn>|<[be]os>|<[BE]OS>|\[[BE]OS\]|\[endofturn\]"),
+    Fix(
+        "special-tokens",
+        drop_special_tokens,
+        r"\|>|</?s>|<end_of_turn>|<(?:[be]os|[BE]OS|pad|PAD)>|\[(?:[BE]OS|PAD)\]|endofturn\|?\]",
+    ),
     Fix("half-width-jamo", widen_jamo, r"[\x{FFA1}-\x{FFDC}]"),
     Fix("full-width-latin", narrow_latin, r"[０-９Ａ-Ｚａ-ｚ]"),
     Fix("spaces", unify_spaces, r"[\x{A0}\x{1680}\x{2000}-\x{200A}\x{202F}\x{205F}\x{3000}\x{3164}\x{FFA0}]"),
