@@ -92,8 +92,9 @@ if __name__ == "__main__":
     buckets = MinhashDedupBuckets(held + "/sigs", held + "/buckets", config=config)
     run([buckets], tasks=config.num_buckets, workers=cores).run()
     run([MinhashDedupCluster(held + "/buckets", held + "/remove", config=config)], tasks=1).run()
-    kept = [MinhashDedupFilter(held + "/remove"), TokensCounter(tokenizer), JsonlWriter(held + "/out", compression=None)]
-    run([read, *kept], tasks=cores, workers=cores).run()
+    write = JsonlWriter(held + "/out", compression=None)
+    steps = [read, MinhashDedupFilter(held + "/remove"), TokensCounter(tokenizer), write]
+    run(steps, tasks=cores, workers=cores).run()
 """
 
 
@@ -129,7 +130,7 @@ def total(costs: list[Cost]) -> Cost:
 
 
 def alone(model: str, rows: Path) -> Cost:
-    """SentencePiece's own encode of the three columns, ready in memory, with all cores. Its processor time is unknown."""
+    """SentencePiece's own encode of the three columns, ready in memory, with all cores."""
     command = [sys.executable, "-c", ALONE, model, str(rows), str(CORES)]
     seconds = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     return Cost(seconds, float("nan"), float("nan"))
