@@ -106,7 +106,8 @@ def _changes(manifest: Manifest) -> str:
         return ""
     return (
         "## Changed and flagged · 수정과 표시\n\nColumns `fixes` and `flags` name them row by row. "
-        "행마다 `fixes`와 `flags` 열에 이름이 적혀 있습니다.\n\n" + table(["kind", "name", "rows"], fixes + flags)
+        "무엇을 수정하고 표시했는지는 행마다 `fixes`와 `flags` 열에 적혀 있습니다.\n\n"
+        + table(["kind", "name", "rows"], fixes + flags)
     )
 
 
