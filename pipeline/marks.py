@@ -18,20 +18,16 @@ def complete(table: pa.Table, schema: pa.Schema = INGESTED) -> pa.Table:
     """
     for field in schema:
         if field.name not in table.column_names:
-            table = table.append_column(field, _nothing(field, len(table)))
+            nothing: object = [] if field.name in EMPTY_LISTS else None
+            # Arrow's `repeat` fails on lists for no rows, hence one row too many.
+            column = pa.repeat(pa.scalar(nothing, field.type), len(table) + 1)
+            table = table.append_column(field, column[: len(table)])
         elif table.field(field.name).type != field.type:
             at = table.column_names.index(field.name)
             table = table.set_column(at, field, table[field.name].cast(field.type))
     if table["input"].null_count:
         table = set_column(table, "input", pc.fill_null(table["input"], ""))
     return table
-
-
-def _nothing(field: pa.Field, rows: int) -> pa.Array:
-    if field.name not in EMPTY_LISTS:
-        return pa.nulls(rows, field.type)
-    offsets = pa.array(np.zeros(rows + 1, np.int32))
-    return pa.ListArray.from_arrays(offsets, pa.array([], field.type.value_type), field.type)
 
 
 def alive(table: pa.Table) -> pa.ChunkedArray:
