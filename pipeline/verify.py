@@ -258,11 +258,11 @@ def find_tokenizer(manifest: Manifest, names: Sequence[str]) -> tuple[Tokenizer 
     wanted = str(told.get("name", ""))
     try:
         found = resolve(names or (wanted,))
-    except (LoadError, ValueError) as error:
-        note = (
-            f"{wanted} cannot be had, so that ids are not checked: {' '.join(str(error).split(chr(10))[1:2]).strip()}"
-        )
-        return None, Check("tokenizer", f"{wanted} is not here", notes=[note])
+    except LoadError as error:
+        why = str(error).splitlines()[1].strip()  # the first name tried, and the reason
+        return None, Check("tokenizer", f"{wanted} is not here", notes=[f"ids are not checked without it: {why}"])
+    except (OSError, ValueError) as error:
+        return None, Check("tokenizer", wanted, [str(error)])
     if found.sha256 != told.get("sha256"):
         fault = f"{found.name} has the sha256 {found.sha256}, and the dataset was made with {told.get('sha256')}"
         return None, Check("tokenizer", wanted, [fault])

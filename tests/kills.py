@@ -241,7 +241,7 @@ def main() -> None:
         for way in ("run", "make"):
             tell(random_kills(project, wanted, way, kills, seed), begin)
         for state in STATES:
-            tell(step_kills(project, wanted, state, kills // 4, seed), begin)
+            tell(step_kills(project, wanted, state, max(1, kills // 4), seed), begin)
     print(
         f"SEED={seed}, raw/sample/everyday.jsonl and {rows:,} rows: "
         "every run after a kill ended with the bytes of an unbroken one"

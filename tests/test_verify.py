@@ -342,3 +342,9 @@ def test_a_tokenizer_that_cannot_be_had_is_no_fault(folder: Path) -> None:
     assert "no such file or folder" in checks["tokenizer"].notes[0]
     assert checks["ids"].found == "not checked without the tokenizer"
     assert "rows encoded again" in list(verify(folder, ["embedded"]))[-1].found
+
+
+def test_a_file_that_is_another_vocabulary_is_a_fault(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "spiece.model").write_bytes(b"no vocabulary")
+    checks = {check.name: check for check in verify(folder, [str(tmp_path / "spiece.model")])}
+    assert "not a SentencePiece model" in checks["tokenizer"].faults[0]
