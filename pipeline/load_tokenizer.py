@@ -237,7 +237,6 @@ class TransformersTokenizer:
         return self._chat if self.backend.chat_template else None
 
     def _chat(self, messages: list[dict[str, str]], add_generation_prompt: bool = False) -> str:
-        """The conversation as the chat template writes it."""
         from jinja2 import TemplateError
 
         try:

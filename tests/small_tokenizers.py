@@ -47,6 +47,14 @@ INST = (
     "{{ bos_token + '[INST] ' + (system if loop.first else '') + message.content.strip() + ' [/INST]' }}"
     "{% else %}{{ ' ' + message.content.strip() + ' ' + eos_token }}{% endif %}{% endfor %}"
 )
+#: Mistral Nemo: the system prompt stands in the last message of the user, and only until that is answered.
+SYSTEM_LAST = (
+    "{% if messages[0].role == 'system' %}{% set system = messages[0].content + '\n\n' %}{% set rest = messages[1:] %}"
+    "{% else %}{% set system = '' %}{% set rest = messages %}{% endif %}{{ bos_token }}"
+    "{% for message in rest %}{% if message.role == 'user' %}"
+    "{{ '[INST]' + (system if loop.last else '') + message.content + '[/INST]' }}"
+    "{% else %}{{ message.content + eos_token }}{% endif %}{% endfor %}"
+)
 SPECIALS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 
 

@@ -269,6 +269,14 @@ def test_a_system_prompt_that_the_template_has_no_place_for_opens_the_first_mess
     assert tokenizer.decode(after[1]["input_ids"]).startswith("<|im_start|>user\n한국의")
 
 
+def test_a_system_prompt_that_is_written_where_the_answer_is_to_come() -> None:
+    tokenizer = small.causal(small.SYSTEM_LAST)
+    rows = [row_of(system="짧게.", history=[SEOUL]), row_of(system="짧게.")]
+    texts = [tokenizer.decode(row["input_ids"]) for row in laid_out(rows, tokenizer, layout="causal")]
+    last = "[INST]짧게.\n\n한국의 수도는?[/INST]서울입니다.<|im_end|>"
+    assert texts == [f"<|endoftext|>[INST]인사해 줘.[/INST]안녕!<|im_end|>{last}", f"<|endoftext|>{last}"]
+
+
 def test_a_special_token_written_in_a_text_is_text() -> None:
     tokenizer = small.causal()
     end = tokenizer.specials["<|im_end|>"]

@@ -3,14 +3,16 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import orjson
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import tokenize
+from pipeline import kobert, tokenize
 from pipeline.kobert import prepare, prepare_aligned
 from pipeline.tokenize import NoOffsetsError, Tokenizer
 from pipeline.tokenize.qa import OUTSIDE, nearest
@@ -71,6 +73,20 @@ def test_offsets_grow_and_cover_what_the_ids_hold(tokenizer: Callable[[], Tokeni
     covered = {place for start, end in spans for place in range(start, end)}
     for place in set(range(len(text))) - covered:
         assert text[place].isspace() or changes_nothing(text, place, tokenizer())
+
+
+def test_offsets_of_real_texts_with_the_real_vocabulary(spiece: Path, data: Path) -> None:
+    tokenizer = kobert.load(spiece)
+    rows = orjson.loads((data / "koalpaca_v1.0_a.json").read_bytes())[:1500]
+    texts = pa.array([row[field] for row in rows for field in ("instruction", "output")])
+    ids, starts, ends = tokenizer.encode_with_offsets(texts)
+    assert ids.to_pylist() == tokenizer.encode(texts).to_pylist()
+    for text, first, behind in zip(texts.to_pylist(), starts.to_pylist(), ends.to_pylist(), strict=True):
+        assert first == sorted(first)
+        assert behind == sorted(behind)
+        covered = {place for start, end in zip(first, behind, strict=True) for place in range(start, end)}
+        lost = {character for place, character in enumerate(text) if place not in covered and not character.isspace()}
+        assert not any(character.isalnum() or character in ".,?!()" for character in lost)
 
 
 def changes_nothing(text: str, place: int, tokenizer: Tokenizer) -> bool:

@@ -7,6 +7,7 @@ content in rendered text. What a template writes of itself before an answer, suc
 learned. A template that changes contents in any other way is refused.
 """
 
+import contextlib
 import re
 from typing import NamedTuple
 
@@ -74,12 +75,25 @@ def form_of(system: bool, exchanges: int, tokenizer: Tokenizer) -> Form:
     roles = ("user", "assistant") * exchanges
     if tokenizer.chat is None:
         return _korean_prompt(("system", *roles) if system else roles, tokenizer)
-    if system:
-        try:
-            return _chat_form(("system", *roles), tokenizer.chat, tokenizer)
-        except ChatTemplateError:
-            return _chat_form(roles, tokenizer.chat, tokenizer)._replace(folded=True)
-    return _chat_form(roles, tokenizer.chat, tokenizer)
+    bare = _chat_form(roles, tokenizer.chat, tokenizer)
+    for chat in (tokenizer.chat, _answered_last(tokenizer.chat)) if system else ():
+        with contextlib.suppress(ChatTemplateError):
+            return _chat_form(("system", *roles), chat, tokenizer)
+    return bare._replace(folded=system)
+
+
+def _answered_last(chat: Chat) -> Chat:
+    """The conversation up to the last answer as it is given to a model, with that answer behind it.
+
+    Mistral's templates write a system prompt only there: into the last message of the user, before it is answered.
+    """
+
+    def written(messages: list[dict[str, str]], to_be_answered: bool) -> str:
+        user, answer = "⟦user⟧", "⟦answer⟧"
+        exchange = chat([{"role": "user", "content": user}, {"role": "assistant", "content": answer}], False)
+        return chat(messages[:-1], True) + messages[-1]["content"] + exchange.rpartition(answer)[2]
+
+    return written
 
 
 def _korean_prompt(roles: tuple[str, ...], tokenizer: Tokenizer) -> Form:
@@ -116,7 +130,7 @@ def _chat_form(roles: tuple[str, ...], chat: Chat, tokenizer: Tokenizer) -> Form
 
 def _apart(chat: Chat, roles: tuple[str, ...], contents: list[str]) -> tuple[list[str], list[int]]:
     """The literal texts around the marks in a rendered conversation, and the numbers of the marks in their order."""
-    text = chat([{"role": role, "content": content} for role, content in zip(roles, contents, strict=True)])
+    text = chat([{"role": role, "content": content} for role, content in zip(roles, contents, strict=True)], False)
     pieces = MARK.split(text)
     order = list(map(int, pieces[1::2]))
     if sorted(order) != list(range(len(roles))) or order[-1] != len(roles) - 1:
@@ -155,7 +169,7 @@ def _expect_literal(
     chat: Chat, roles: tuple[str, ...], marks: list[str], literals: list[str], order: list[int], inside: str
 ) -> None:
     contents = [mark + inside + mark for mark in marks]
-    text = chat([{"role": role, "content": content} for role, content in zip(roles, contents, strict=True)])
+    text = chat([{"role": role, "content": content} for role, content in zip(roles, contents, strict=True)], False)
     wanted = literals[0] + "".join(contents[n] + after for n, after in zip(order, literals[1:], strict=True))
     if text != wanted:
         raise _not_literal(roles, wanted, text)

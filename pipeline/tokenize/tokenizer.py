@@ -5,8 +5,9 @@ from typing import Protocol
 
 import pyarrow as pa
 
-#: A conversation as text, from its messages {role, content}. Raises ChatTemplateError where it cannot be written.
-Chat = Callable[[list[dict[str, str]]], str]
+#: A conversation as text, from its messages {role, content}, and whether an answer is to be written next. Raises
+#: ChatTemplateError where it cannot be written.
+Chat = Callable[[list[dict[str, str]], bool], str]
 
 
 class Tokenizer(Protocol):
