@@ -124,8 +124,9 @@ def large(count: int, seed: int = 1) -> Iterator[pa.RecordBatch]:
     """`count` rows, of which 5 % repeat, 5 % vary and 2 % renumber one of the last 100,000; outputs are reviews.
 
     A prompt is eight runs of three words, each out of another review, about 108 characters: two prompts with a run in
-    common are far from alike, so that the pairs that are somewhat alike grow with the rows. Of whole reviews they grew
-    with their square, since each of the 712,404 would stand in more and more prompts, as in no corpus that grows.
+    common are far from alike, so that the pairs that are somewhat alike grow with the rows, as where a corpus grows by
+    other sources. Of whole reviews they grew with the square of the rows, since each of the 712,404 would stand in more
+    and more prompts.
     """
     rng, numbers = random.Random(seed), np.random.default_rng(seed)
     texts = pa.array(reviews())

@@ -130,8 +130,8 @@ def test_a_change_of_an_existing_dataset_redoes_dedupe_and_export(project: Path,
     (project / "more.jsonl").write_text(ROW.format("배"))
     command = [project / "venv" / "bin" / "ko-instruct", "dedupe", "--against", "more.jsonl", "--explain"]
     tried = subprocess.run(command, cwd=project, capture_output=True, text=True, check=True)
-    assert '"duplicate_of": "more.jsonl#0"' in tried.stdout
-    assert '"origin":"more.jsonl#0"' in decided.with_name("duplicates-against.jsonl").read_text()
+    assert "duplicates rejected: 2 exact" in tried.stdout
+    assert '"duplicate_of":"more.jsonl#0"' in decided.with_name("duplicates-against.jsonl").read_text()
     assert decided.read_bytes() == before
 
 
