@@ -1,5 +1,6 @@
 """The composition: the one place that knows the order of the stages. Make runs it step by step, `run` in one go."""
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain as chained
 from pathlib import Path
@@ -96,14 +97,17 @@ class Decided(NamedTuple):
 
 def dedupe_units(plan: Plan, rows: str, fingerprints: str, options: DedupeOptions, workers: int) -> Decided:
     """Decide over all rows of the plan, from the stage files of these names, and of existing datasets."""
-    existing = [read_existing(unit.path, unit.origin) for unit in plan.existing]
-    parts = (table.slice(start, BATCH_ROWS) for table in existing for start in range(0, len(table), BATCH_ROWS))
-    keys = [*ordered(fingerprint, parts, workers), *(open_table(plan.file(u, fingerprints)) for u in plan.units)]
-    table = rows_of_units(plan, rows)
-    compared = pa.concat_tables([*existing, table], promote_options="default")
-    before = len(compared) - len(table)
-    prints = pa.concat_tables([FINGERPRINT.empty_table(), *keys])
-    return Decided(compared, decide(prints, compared, options, before, workers), before)
+    with contextlib.ExitStack() as reading:
+        for unit in plan.existing:
+            reading.enter_context(unchanged(unit))
+        existing = [read_existing(unit.path, unit.origin) for unit in plan.existing]
+        parts = (table.slice(start, BATCH_ROWS) for table in existing for start in range(0, len(table), BATCH_ROWS))
+        keys = [*ordered(fingerprint, parts, workers), *(open_table(plan.file(u, fingerprints)) for u in plan.units)]
+        table = rows_of_units(plan, rows)
+        compared = pa.concat_tables([*existing, table], promote_options="default")
+        before = len(compared) - len(table)
+        prints = pa.concat_tables([FINGERPRINT.empty_table(), *keys])
+        return Decided(compared, decide(prints, compared, options, before, workers), before)
 
 
 def export_units(plan: Plan, rows: str, decisions: pa.Table, tokenizer: Resolution, workers: int) -> Manifest:
