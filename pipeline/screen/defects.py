@@ -162,7 +162,9 @@ _ASK = (
     r"|(?P<question>질문|Question|Q))"
 )
 _ANSWER = r"(?:출력|응답|답변|답|챗봇|어시스턴트|Output|Response|Assistant|AI|Bot|Answer|A)"
-_MERGED = re.compile(rf"\S\s*\n\s*{_ASK} ?\d{{0,3}} ?[:：][^\n]*\n(?:[^\n]*\n){{0,30}}?\s*{_ANSWER} ?\d{{0,3}} ?[:：]")
+_MERGED = re.compile(
+    rf"^[ \t]*{_ASK} ?\d{{0,3}} ?[:：][^\n]*\n(?:[^\n]*\n){{0,30}}?[ \t]*{_ANSWER} ?\d{{0,3}} ?[:：]", re.MULTILINE
+)
 
 _ABOUT_QUESTIONS = re.compile(r"질문(?!에 (?:답|대답|응답))|문답|퀴즈|문제|면접|설문|수수께끼|(?i:faq|q ?& ?a)")
 
@@ -171,10 +173,12 @@ def merged_instruction(row: Row, options: ScreenOptions) -> str | None:
     # Where the instruction itself speaks of input and output, or of questions, examples of them are the answer.
     if re.search(r"입력|대화|챗봇|사용자|입출력|예제|인터뷰|input|코드|함수|알고리즘|프로그램", row.instruction):
         return None
-    match = _MERGED.search(row.output)
+    text = row.output
+    # Behind some answer: the first words of a text are its own.
+    match = _MERGED.search(text, len(text) - len(text.lstrip()) + 1)
     if match is None or (match["question"] and _ABOUT_QUESTIONS.search(row.instruction)):
         return None
-    return f"a second exchange inside the answer: “{' '.join(match[0].split()[1:10])}”"
+    return f"a second exchange inside the answer: “{' '.join(match[0].split()[:9])}”"
 
 
 _OPEN_END = re.compile(
