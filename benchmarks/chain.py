@@ -9,6 +9,7 @@ and kiwipiepy 0.20) add these tools; without, their rows are left out, and the t
 
 import gzip
 import json
+import multiprocessing
 import os
 import platform
 import shutil
@@ -210,6 +211,22 @@ def tokenizer(model: str):  # type: ignore[no-untyped-def]
     return built
 
 
+def apart(work: Callable[..., None], *arguments: object) -> None:
+    """The call in a process of its own: what it held would count as the peak of every process that is started here."""
+    process = multiprocessing.get_context("spawn").Process(target=work, args=arguments)
+    process.start()
+    process.join()
+    if process.exitcode:
+        raise RuntimeError(f"{work.__name__} ended with {process.exitcode}")
+
+
+def generate(count: int, rows: Path) -> None:
+    with rows.open("wb") as sink:
+        for batch in large(count):
+            for row in batch.select(list(FIELDS)).to_pylist():
+                sink.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+
+
 def three_columns(files: list[Path], rows: Path) -> None:
     """The rows of the files as JSON Lines of instruction, input and output, for those that read nothing else."""
     with rows.open("wb") as sink:
@@ -225,7 +242,7 @@ def compare(name: str, files: list[Path], model: str) -> None:
     """The table of one corpus, on stdout."""
     with tempfile.TemporaryDirectory() as folder:
         rows, out = Path(folder) / "rows.jsonl", Path(folder) / "run" / "built"
-        three_columns(files, rows)
+        apart(three_columns, files, rows)
 
         def held(tool: str) -> Path:
             path = Path(folder) / tool
@@ -264,10 +281,7 @@ def scale(model: str, counts: list[int]) -> None:
     for count in counts:
         with tempfile.TemporaryDirectory() as folder:
             rows = Path(folder) / "rows.jsonl"
-            with rows.open("wb") as sink:
-                for batch in large(count):
-                    for row in batch.select(list(FIELDS)).to_pylist():
-                        sink.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+            apart(generate, count, rows)
             spent = chain(model, [rows], Path(folder) / "run" / "built")
             size, peak, limit = rows.stat().st_size / 1e6, spent.peak * 1.048576, 700 + count * 600 / 1e6
             cells = [f"{count:,}", f"{size:,.0f}", f"{spent.wall:.1f}", f"{spent.wall / count * 1e6:.1f}"]
