@@ -14,7 +14,7 @@ from pipeline.files import BATCH_ROWS
 
 #: A data file's split, by its name.
 DATA = {
-    "parquet": re.compile(r"\w+/(\w+)-\d+-of-\d+\.parquet"),
+    "parquet": re.compile(r"(?:[\w-]+/)?(\w+)-\d+-of-\d+\.parquet"),
     "arrow": re.compile(r"(\w+)/data-\d+-of-\d+\.arrow"),
     "jsonl": re.compile(r"jsonl/(\w+)-\d+-of-\d+\.jsonl"),
 }

@@ -25,7 +25,7 @@ from pipeline.parts import Part, column, lines, parts_of, schema, spelled, table
 from pipeline.plan import versions
 from pipeline.tokenize import Tokenizer, tokenize
 from pipeline.windows import one_a_row
-from schemas.manifest import Counts, Manifest, Tokens
+from schemas.manifest import Counts, Manifest, Tokens, config_name
 from schemas.options import TokenizeOptions
 
 #: Rows of each file that are encoded again.
@@ -51,7 +51,11 @@ def verify(folder: Path, tokenizers: Sequence[str] = ()) -> Iterator[Check]:
     try:
         manifest = Manifest.model_validate_json((folder / "manifest.json").read_bytes())
     except OSError as error:
-        yield Check("manifest", "", [f"manifest.json cannot be read ({error.strerror}): this is no finished export"])
+        configs = ", ".join(sorted(str(path.parent) for path in folder.glob("*/manifest.json")))
+        what = (
+            f"each config of a repository is checked by itself: {configs}" if configs else "this is no finished export"
+        )
+        yield Check("manifest", "", [f"manifest.json cannot be read ({error.strerror}): {what}"])
         return
     except ValidationError as error:
         told = [
@@ -60,6 +64,7 @@ def verify(folder: Path, tokenizers: Sequence[str] = ()) -> Iterator[Check]:
         yield Check("manifest", "", told)
         return
     yield Check("manifest", f"{manifest.counts.rows_in:,} rows in = {manifest.counts.kept:,} kept + the rejected")
+    manifest = as_it_lies(manifest, folder)
     files, damaged = check_files(folder, manifest)
     yield files
     parts = parts_of(folder, [name for name in manifest.files if name not in damaged and (folder / name).is_file()])
@@ -82,10 +87,23 @@ def verify(folder: Path, tokenizers: Sequence[str] = ()) -> Iterator[Check]:
             yield Check(name, "", [f"cannot be checked: {type(error).__name__}: {error}"])
 
 
+def as_it_lies(manifest: Manifest, folder: Path) -> Manifest:
+    """With the names that files have here: in a repository of the Hub, Parquet files stand beside their manifest."""
+    config = f"{config_name(manifest.options)}/"
+    inside = {name: name.removeprefix(config) for name in manifest.files}
+    if not any((folder / here).is_file() for name, here in inside.items() if here != name):
+        return manifest
+    return manifest.model_copy(update={"files": {inside[name]: file for name, file in manifest.files.items()}})
+
+
 def check_files(folder: Path, manifest: Manifest) -> tuple[Check, set[str]]:
     """Every file by size and sha256, and the names of those that are not as described, or missing."""
     here = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-    listed = {kind: {name for name in manifest.files if re.fullmatch(FORMATS[kind], name)} for kind in FORMATS}
+    config = f"{config_name(manifest.options)}/"
+    listed = {
+        kind: {name for name in manifest.files if re.fullmatch(pattern, name.removeprefix(config))}
+        for kind, pattern in FORMATS.items()
+    }
     may_lack = ("jsonl", "arrow", "rejects") if listed["parquet"] else ("rejects",)
     absent = {kind: listed[kind] for kind in may_lack if listed[kind] and not listed[kind] & here.keys()}
     left_out = set().union(*absent.values())

@@ -48,8 +48,14 @@ tokenizer = ["embedded"]
 #: Modules that turn data into code, and functions that run what they are given.
 MODULES = {"pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib", "subprocess"}
 CALLS = {"eval", "exec", "compile", "system", "popen", "__import__", "load_dataset"}
-#: The one program that is started: Make, by the command for Make.
-ALLOWED = {("pipeline/cli.py", "execvp")}
+#: The one program that is started is Make, by the command for Make. torch's `eval` sets a model to evaluation, and
+#: `load_dataset` is given Parquet files or the id of a repository, whose code no `datasets` of today runs.
+ALLOWED = {
+    ("pipeline/cli.py", "execvp"),
+    ("pipeline/self_instruct/local.py", "eval"),
+    ("pipeline/training.py", "eval"),
+    ("pipeline/training.py", "load_dataset"),
+}
 
 
 def executions(path: Path) -> Iterator[str]:
@@ -271,8 +277,9 @@ def test_a_card_is_text_whatever_names_it(tmp_path: Path) -> None:
     parsed = yaml.safe_load(header)
     assert parsed["license"] == parsed["pretty_name"] == HOSTILE
     assert list(parsed) == [
-        "language", "license", "pretty_name", "size_categories", "task_categories", "tags", "configs",
+        "language", "license", "pretty_name", "size_categories", "task_categories", "tags", "configs", "dataset_info",
     ]  # fmt: skip
+    body = re.sub("^```.*?^```", "", body, flags=re.DOTALL | re.MULTILINE)  # nothing comes alive in a block of code
     for harm in ("<script", "<b>", "[링크]", "</td>", "\x1b", "\nlicense: mit"):
         assert harm not in body, body
     for line in body.splitlines():

@@ -122,12 +122,13 @@ def test_windows_of_questions_pass_and_their_damage_is_found(questions: Path) ->
     manifest = json.loads((questions / "manifest.json").read_text())
     assert sum(manifest["examples"].values()) > manifest["counts"]["kept"] > 1
     assert not faults(questions)
-    rewrite(questions, TRAIN, lambda table: table.slice(0, len(table) - 1))
+    train = TRAIN.replace("pair", "qa")
+    rewrite(questions, train, lambda table: table.slice(0, len(table) - 1))
     assert re.search(r"train has \d+ rows in parquet, and the manifest counts \d+", faults(questions)["rows"])
-    table = pq.read_table(questions / TRAIN)
+    table = pq.read_table(questions / train)
     starts = table["start_positions"].to_pylist()
-    rewrite(questions, TRAIN, lambda table: set_column(table, "start_positions", [starts[0] + 1, *starts[1:]]))
-    assert f"{TRAIN}, column start_positions: 1 of" in faults(questions)["ids"]
+    rewrite(questions, train, lambda table: set_column(table, "start_positions", [starts[0] + 1, *starts[1:]]))
+    assert f"{train}, column start_positions: 1 of" in faults(questions)["ids"]
 
 
 def test_damage_of_packs_is_found(tmp_path: Path) -> None:
@@ -138,7 +139,7 @@ def test_damage_of_packs_is_found(tmp_path: Path) -> None:
         export={"packing": True, "formats": ["parquet"]},
     )
     assert not faults(folder)
-    rewrite(folder, TRAIN, lambda table: table.slice(1))
+    rewrite(folder, TRAIN.replace("pair", "causal"), lambda table: table.slice(1))
     found = faults(folder)
     assert "rows in parquet, and the manifest counts" in found["rows"]
     assert "records in parquet, and the manifest counts" in found["rows"]
@@ -155,19 +156,20 @@ def test_a_dataset_without_rows_passes(tmp_path: Path) -> None:
 
 
 def test_a_snapshot_of_the_hub_passes_and_says_what_it_lacks(built: Path, tmp_path: Path) -> None:
-    snapshot = tmp_path / "snapshot"
-    (snapshot / "pair").mkdir(parents=True)
+    config = tmp_path / "snapshot" / "pair"
+    config.mkdir(parents=True)
     for name in ("README.md", "manifest.json", TRAIN, VALIDATION):
-        (snapshot / name).symlink_to(built / name)  # as huggingface_hub lays them out
-    (snapshot / ".gitattributes").write_text("*.parquet filter=lfs\n")
-    assert not faults(snapshot)
-    notes = [note for check in verify(snapshot) for note in check.notes]
+        (config / Path(name).name).symlink_to(built / name)  # as push and huggingface_hub lay them out
+    (config.parent / ".gitattributes").write_text("*.parquet filter=lfs\n")
+    assert not faults(config)
+    notes = [note for check in verify(config) for note in check.notes]
     assert notes == [
         "no jsonl files here, as in a snapshot of the Hub",
         "no arrow files here, as in a snapshot of the Hub",
         "no rejects files here, as in a snapshot of the Hub",
         "without rejects.jsonl the rejected cannot be counted",
     ]
+    assert faults(config.parent)["manifest"].endswith(f"each config of a repository is checked by itself: {config}")
 
 
 def test_files_of_the_user_and_an_edited_card_are_no_faults(folder: Path) -> None:
