@@ -380,7 +380,7 @@ def seconds(rows: list[dict]) -> dict[str, float]:
 
 def main() -> None:
     lines = ["# Korean text: right, harmed, speed", ""]
-    lines += ["2026-11, 2 cores, 24 GB, shared with other work. Repeat with", ""]
+    lines += ["2026-11, 2 cores, 24 GB. Repeat with", ""]
     lines += ["    KO_INSTRUCT_DATA=… KOBERT_SPIECE=… python -m benchmarks.korean_text > benchmarks/korean_text.md", ""]
     lines += [
         "The cases are ours and our code was tuned until they passed: its share right on them shows that nothing has",
