@@ -265,8 +265,7 @@ def main() -> None:
     lines = [
         "# The novelty gate of Self-Instruct",
         "",
-        f"{time.strftime('%Y-%m')}, {os.cpu_count()} cores; Python "
-        f"{sys.version.split()[0]}, {versions}. Repeat with",
+        f"{time.strftime('%Y-%m')}, {os.cpu_count()} cores; Python {sys.version.split()[0]}, {versions}. Repeat with",
         "",
         "    KO_INSTRUCT_DATA=… python -m benchmarks.self_instruct > benchmarks/self_instruct.md",
         "",

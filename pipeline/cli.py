@@ -158,12 +158,14 @@ def inspect(file: Path, config_path: Path) -> None:
 @main.command()
 @click.argument("name")
 @click.option("--revision", default="main", show_default=True, help="Branch, tag or commit; pinned to its commit.")
+@click.option("--benchmark", is_flag=True, help="An evaluation set, to keep out of your data: no source of it.")
 @config_option
-def fetch(name: str, revision: str, config_path: Path) -> None:
+def fetch(name: str, revision: str, benchmark: bool, config_path: Path) -> None:
     """Download the dataset NAME (owner/name) from the Hugging Face Hub into raw/, and declare it in the config.
 
     \b
-    Example: ko-instruct fetch beomi/KoAlpaca-v1.1a
+    Examples: ko-instruct fetch beomi/KoAlpaca-v1.1a
+              ko-instruct fetch HAERAE-HUB/KMMLU --benchmark
     """
     from pipeline.fetch import fetch as download
     from pipeline.plan import load_config
@@ -173,6 +175,10 @@ def fetch(name: str, revision: str, config_path: Path) -> None:
     click.echo(f"{len(fetched.files)} files in {config_path.parent / 'raw' / fetched.folder}, at {fetched.revision}")
     if fetched.trap:
         click.echo(f"to mind: {fetched.trap}")
+    if benchmark:
+        click.echo(f"to keep its rows out of a dataset, say so under [screen] in {config_path}:")
+        click.echo(visible(fetched.benchmark_toml()))
+        return
     if any(source.name == fetched.source_name for source in declared):
         click.echo(f"{config_path} declares {fetched.source_name!r} already, and stays as it is. Now it would be:")
     else:

@@ -38,11 +38,16 @@ class Fetched(BaseModel):
     def source_name(self) -> str:
         return self.id.replace("/", "--")
 
+    @property
+    def globs(self) -> list[str]:
+        """The files, below raw/."""
+        return [f"{self.folder}/{escape(name)}" for name in self.files]
+
     def toml(self) -> str:
         """The [[source]] of pipeline.toml that declares it."""
         values: dict[str, object] = {
             "name": self.source_name,
-            "files": [f"{self.folder}/{escape(name)}" for name in self.files],
+            "files": self.globs,
             "recipe": self.recipe,
             "license": self.license,
             "url": f"https://huggingface.co/datasets/{self.id}",
@@ -50,6 +55,10 @@ class Fetched(BaseModel):
         }
         lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items() if value]
         return "\n".join(["[[source]]", *lines])
+
+    def benchmark_toml(self) -> str:
+        """The line of [screen] that keeps its rows out of a dataset."""
+        return f"benchmarks = {json.dumps(self.globs, ensure_ascii=False)}"
 
 
 def escape(name: str) -> str:

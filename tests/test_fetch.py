@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from pipeline.cli import main
 from pipeline.fetch import FetchError, escape, fetch, wanted
 from pipeline.ingest import ingest
+from pipeline.plan import plan_of_config
 from schemas.options import Source
 from tests import hub_server
 
@@ -96,3 +97,19 @@ def test_the_command_declares_what_it_fetched_once(
     again = CliRunner().invoke(main, ["fetch", ID], catch_exceptions=False)
     assert "stays as it is" in again.stdout
     assert config.read_text() == declared
+
+
+def test_an_evaluation_set_is_fetched_to_be_kept_out(
+    hub: hub_server.Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = tmp_path / "pipeline.toml"
+    config.write_text('[dataset]\nname = "a"\n\n[[source]]\nname = "b"\nfiles = ["b.json"]\n')
+    before = config.read_text()
+    said = CliRunner().invoke(main, ["fetch", ID, "--benchmark"], catch_exceptions=False).stdout
+    assert config.read_text() == before
+    line = said.splitlines()[-1]
+    (tmp_path / "raw" / "b.json").write_text('[{"instruction": "예?", "output": "네."}]')
+    config.write_text(f"{before}\n[screen]\n{line}\n")
+    (unit,) = plan_of_config(config).benchmarks
+    assert unit.origin == f"{ID}/kullm-v2.jsonl"
