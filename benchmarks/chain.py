@@ -1,7 +1,7 @@
 """The whole chain against SentencePiece alone on the same three columns, and against other tools; and its memory.
 
 KOBERT_SPIECE=…/spiece.model KO_INSTRUCT_DATA=…/data python -m benchmarks.chain > benchmarks/chain.md
-KOBERT_SPIECE=…/spiece.model KO_INSTRUCT_DATA=…/data python -m benchmarks.chain scale 1000000 10000000
+KOBERT_SPIECE=…/spiece.model KO_INSTRUCT_DATA=…/data python -m benchmarks.chain scale > benchmarks/chain_scale.md
 
 CONVMERGE=…/bin/convmerge (1.6 with [quality]) and DATATROVE=…/bin/python (of an environment with datatrove[processing]
 and kiwipiepy 0.20) add these tools; without, their rows are left out, and the table says so.
@@ -276,6 +276,17 @@ def compare(name: str, files: list[Path], model: str) -> None:
 
 def scale(model: str, counts: list[int]) -> None:
     """The chain on generated rows: its time per row, and its memory against 700 MB + 600 bytes a row."""
+    print(f"""# The whole chain, by size
+
+{time.strftime("%B %Y")}, {CORES} cores; Python {platform.python_version()}, pyarrow {version("pyarrow")}.
+
+    KOBERT_SPIECE=…/spiece.model KO_INSTRUCT_DATA=…/data python -m benchmarks.chain scale > benchmarks/chain_scale.md
+
+`ko-instruct run` with the default options on generated rows (benchmarks/synthetic.py: prompts of about 108 characters,
+12 % copies and variants). The peak counts the pages of memory-mapped files too, which the system takes back when it
+needs them. The goals: at most 700 MB and 600 bytes a row, and at 10 million rows at most 1.2 times the time per row of
+1 million.
+""")
     print("| rows | file, MB | s | µs a row | processor, s | peak, MB | 700 MB + 600 B a row |")
     print("|---|---|---|---|---|---|---|", flush=True)
     for count in counts:
@@ -323,7 +334,7 @@ process. What each does:
 def main() -> None:
     model, data = str(Path(os.environ["KOBERT_SPIECE"]).resolve()), Path(os.environ["KO_INSTRUCT_DATA"]).resolve()
     if sys.argv[1:2] == ["scale"]:
-        scale(model, [int(count) for count in sys.argv[2:]])
+        scale(model, [int(count) for count in sys.argv[2:]] or [1_000_000, 10_000_000])
         return
     tell_how()
     with tempfile.TemporaryDirectory() as folder:
