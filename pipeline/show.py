@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 import orjson
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pipeline.files import open_table
 from pipeline.load_tokenizer import open_tokenizer, resolve
+from pipeline.parts import parts_of, tables, tables_of
 from pipeline.tokenize import Tokenizer
 from pipeline.visible import visible
 from schemas.columns import MARKS
@@ -64,17 +64,13 @@ def _tables(path: Path, split: str) -> Iterator[pa.Table]:
     if path.is_file():
         yield open_table(path)
         return
-    shards, parquet = sorted((path / split).glob("*.arrow")), sorted(path.glob(f"*/{split}-*.parquet"))
-    if not shards and not parquet:
-        splits = {file.parent.name for file in path.glob("*/*.arrow")}
-        splits |= {file.name.partition("-")[0] for file in path.glob("*/*.parquet")}
-        has = ", ".join(sorted(splits)) or "none"
+    parts = tables_of(parts_of(path, [file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file()]))
+    of_split = [part for part in parts if part.split == split]
+    if not of_split:
+        has = ", ".join(sorted({part.split for part in parts})) or "none"
         raise ShowError(f"{path}: no split {split!r} with Arrow or Parquet files; it has {has}.")
-    for shard in shards:
-        with pa.memory_map(str(shard)) as source:
-            yield pa.ipc.open_stream(source).read_all()
-    for file in parquet if not shards else ():
-        yield pq.read_table(file)
+    for part in of_split:
+        yield from tables(part)
 
 
 def tokenizer_of(path: Path, names: Sequence[str] = ()) -> Tokenizer:
