@@ -157,14 +157,6 @@ def own(table: pa.Table) -> pa.Table:
     return pa.concat_tables([table.slice(0, 0), table]).combine_chunks()  # of a single chunk it would make no copy
 
 
-def rechunk(tables: Iterable[pa.Table], rows: int = BATCH_ROWS) -> Iterator[pa.Table]:
-    """The same rows in tables of exactly `rows` rows (fewer in the last), each column in one chunk."""
-    batches = Batches(rows)
-    for table in tables:
-        yield from batches.add(table)
-    yield from batches.rest()
-
-
 @contextlib.contextmanager
 def batched(put: Callable[[pa.Table], object], rows: int = BATCH_ROWS) -> Iterator[Callable[[pa.Table], None]]:
     """A function that takes tables of any length and puts them on in tables of exactly `rows` rows."""

@@ -1,10 +1,12 @@
 """Generated tables for the laws: Korean as it comes, whole or broken, alive or rejected."""
 
 import unicodedata
+from collections.abc import Iterable
 
 import pyarrow as pa
 from hypothesis import strategies as st
 
+from pipeline.files import batched
 from pipeline.marks import complete
 from schemas.columns import INGESTED
 
@@ -47,3 +49,12 @@ def table_of(records: list[dict[str, object]]) -> pa.Table:
 
 
 tables = st.lists(rows, min_size=0, max_size=8).map(table_of)
+
+
+def rechunk(tables: Iterable[pa.Table], rows: int) -> list[pa.Table]:
+    """The same rows in tables of exactly `rows` rows (fewer in the last)."""
+    found: list[pa.Table] = []
+    with batched(found.append, rows) as put:
+        for table in tables:
+            put(table)
+    return found

@@ -10,11 +10,12 @@ from datasets import Dataset
 
 from pipeline import chain
 from pipeline.chain import run
-from pipeline.files import BATCH_ROWS, rechunk
+from pipeline.files import BATCH_ROWS
 from pipeline.plan import plan_of_config, plan_of_files, versions
 from pipeline.tokenize import UnknownTokensError
 from schemas.options import Config
 from tests.conftest import ROOT
+from tests.tables import rechunk
 
 GOLDEN = ROOT / "tests" / "cases" / "sample_sha256.json"
 QUESTION = "조선 세종 때 만들어진 강우량 측정 기구의 이름과 그 쓰임새를 자세히 설명해 주세요."

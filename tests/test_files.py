@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.files import BATCH_ROWS, open_table, read_tables, rechunk, whole, write_if_changed, write_tables
+from pipeline.files import BATCH_ROWS, open_table, read_tables, whole, write_if_changed, write_tables
+from tests.tables import rechunk
 
 
 @given(sizes=st.lists(st.integers(0, 7), max_size=8), rows=st.integers(1, 5))
@@ -19,7 +20,7 @@ def test_batches_do_not_depend_on_how_rows_came(sizes: list[int], rows: int) -> 
     for size in sizes:
         tables.append(pa.table({"n": pa.array(numbers[start : start + size], pa.int64())}))
         start += size
-    batches = list(rechunk(tables, rows))
+    batches = rechunk(tables, rows)
     assert [number for batch in batches for number in batch["n"].to_pylist()] == numbers
     assert all(len(batch) == rows for batch in batches[:-1])
     assert all(0 < len(batch) <= rows and batch["n"].num_chunks == 1 for batch in batches)
