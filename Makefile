@@ -21,10 +21,11 @@ CHANGED := $(if $(LAYOUT),--layout $(LAYOUT)) $(if $(TOKENIZER),--tokenizer "$(T
 processed: $(VENV)/.installed
 	@$(KO) plan --config $(CONFIG) $(CHANGED) -- $(MAKE) --no-print-directory dataset
 
-# --- the chain: one Arrow file per raw file and stage ----------------------------------------------------------------
+# --- the chain: per raw file the rows cleaned, and the rows tokenised; then over all of them dedupe and export --------
 # `plan` locks the dataset and becomes the inner Make, whose stages so work under its lock.
 # The plan names the raw files, and holds a stamp for everything that a stage depends on: its options, its code, the
-# versions of its libraries. A stamp is rewritten only when its content changes.
+# versions of its libraries. A stamp is rewritten only when its content changes. Rows are written down where it is dear
+# to make them again, and not after each stage: to start a process and to write a file take longer than a stage does.
 ifdef PLAN
 include $(PLAN)
 STAMPS := $(STAGES)/stamps
@@ -33,23 +34,12 @@ STAMPS := $(STAGES)/stamps
 dataset: $(FOLDER)/manifest.json
 	@echo "$(FOLDER) is up to date"
 
-$(STAGES)/%/ingest.arrow: $(STAGES)/%/source.json $(STAMPS)/ingest.json
-	@$(KO) ingest $(RAW) $@ --config $(CONFIG)
+$(STAGES)/%/clean.arrow: $(STAGES)/%/source.json $(addprefix $(STAMPS)/,ingest.json validate.json normalize.json screen.json)
+	@$(KO) clean $(RAW) $@ --config $(CONFIG)
 
-$(STAGES)/%/validate.arrow: $(STAGES)/%/ingest.arrow $(STAMPS)/validate.json
-	@$(KO) validate $< $@ --config $(CONFIG)
-
-$(STAGES)/%/normalize.arrow: $(STAGES)/%/validate.arrow $(STAMPS)/normalize.json
-	@$(KO) normalize $< $@ --config $(CONFIG)
-
-$(STAGES)/%/screen.arrow: $(STAGES)/%/normalize.arrow $(STAMPS)/screen.json
-	@$(KO) screen $< $@ --config $(CONFIG)
-
-$(STAGES)/%/tokenize.arrow: $(STAGES)/%/screen.arrow $(STAMPS)/tokenize.json $(STAGES)/tokenizer.json
-	@$(KO) tokenize $< $@ --config $(CONFIG) $(CHANGED)
-
-$(STAGES)/%/fingerprint.arrow: $(STAGES)/%/tokenize.arrow $(STAMPS)/fingerprint.json
-	@$(KO) fingerprint $< $@
+$(STAGES)/%/tokenize.arrow $(STAGES)/%/fingerprint.arrow: \
+		$(STAGES)/%/clean.arrow $(STAMPS)/tokenize.json $(STAMPS)/fingerprint.json $(STAGES)/tokenizer.json
+	@$(KO) tokenize-and-fingerprint $< $(@D)/tokenize.arrow $(@D)/fingerprint.arrow --config $(CONFIG) $(CHANGED)
 
 TOKENIZED    := $(UNITS:%=$(STAGES)/%/tokenize.arrow)
 FINGERPRINTS := $(UNITS:%=$(STAGES)/%/fingerprint.arrow)

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain as chained
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -34,14 +34,51 @@ from schemas.options import Config, DedupeOptions, IngestOptions, Source
 from schemas.tokenizer import Resolution
 
 
-def row_stages(config: Config, tokenizer: Tokenizer, benchmarks: Benchmarks | None) -> list[Stage]:
-    """The row-wise stages that follow ingest, in order."""
-    return [
-        lambda table: validate(table, config.validate_),
-        lambda table: normalize(table, config.normalize),
-        lambda table: screen(table, config.screen, benchmarks),
-        lambda table: tokenize(table, tokenizer, config.tokenize),
-    ]
+class Pair(NamedTuple):
+    """Tokenized rows, and the fingerprints of the same rows."""
+
+    rows: pa.Table
+    keys: pa.Table
+
+
+#: The stages of `clean`.
+CLEANING = ("ingest", "validate", "normalize", "screen")
+
+
+def cleaning(config: Config, benchmarks: Benchmarks | None) -> Stage:
+    """The row-wise stages between ingest and tokenize, in order, as one."""
+
+    def stages(table: pa.Table) -> pa.Table:
+        table = validate(table, config.validate_)
+        table = normalize(table, config.normalize)
+        return screen(table, config.screen, benchmarks)
+
+    return stages
+
+
+def tokenizing(config: Config, tokenizer: Tokenizer) -> Callable[[pa.Table], Pair]:
+    """tokenize, and the fingerprints of what it gives, while its texts are at hand."""
+
+    def stages(table: pa.Table) -> Pair:
+        table = tokenize(table, tokenizer, config.tokenize)
+        return Pair(table, fingerprint(table))
+
+    return stages
+
+
+def write_tokenized(
+    pairs: Iterable[Pair], rows: IO[bytes], keys: IO[bytes], gate: Callable[[Iterable[pa.Table]], Iterator[pa.Table]]
+) -> None:
+    """Write rows and their fingerprints as Arrow IPC. `gate` sees the rows as they pass, and may stop the run."""
+    with table_writer(rows, INGESTED) as write_rows, table_writer(keys, FINGERPRINT) as write_keys:
+
+        def rows_of_pairs() -> Iterator[pa.Table]:
+            for pair in pairs:
+                write_keys(pair.keys)
+                yield pair.rows
+
+        for table in gate(rows_of_pairs()):
+            write_rows(table)
 
 
 def ingest_unit(plan: Plan, unit: Unit) -> Iterator[pa.Table]:
@@ -51,11 +88,7 @@ def ingest_unit(plan: Plan, unit: Unit) -> Iterator[pa.Table]:
         read_as = [", ".join(filter(None, (reading.place, reading.reader, reading.encoding))) for reading in readings]
         about = RawFile(**describe_file(unit.path).model_dump(), read_as=read_as)
         write_if_changed(plan.file(unit, "raw.json"), about.model_dump_json() + "\n")
-        yield from read_unit(unit, plan.config.ingest)
-
-
-def read_unit(unit: Unit, options: IngestOptions) -> Iterator[pa.Table]:
-    yield from watch(ingest(unit.path, unit.origin, unit.source, options), "ingest", unit.origin)
+        yield from ingest(unit.path, unit.origin, unit.source, plan.config.ingest)
 
 
 def load_benchmarks(plan: Plan) -> Benchmarks | None:
@@ -74,6 +107,13 @@ def unit_of(plan: Plan | None, path: Path) -> Unit:
         if unit.path.samefile(path):
             return unit
     return Unit(Source(name="file", files=(path.name,)), path, path.name)
+
+
+def read_unit(plan: Plan | None, unit: Unit) -> Iterator[pa.Table]:
+    """The rows of a raw file, whether or not it is one of the plan."""
+    if plan and unit in plan.units:
+        return ingest_unit(plan, unit)
+    return ingest(unit.path, unit.origin, unit.source, plan.config.ingest if plan else IngestOptions())
 
 
 def rows_of_units(plan: Plan, rows: str) -> pa.Table:
@@ -157,16 +197,20 @@ def run(plan: Plan, workers: int) -> Manifest:
 def _run(plan: Plan, workers: int) -> Manifest:
     tokenizer = find_tokenizer(plan)
     opened = open_tokenizer(tokenizer)
-    stages = row_stages(plan.config, opened, load_benchmarks(plan))
-
-    def rows_of(table: pa.Table) -> tuple[pa.Table, pa.Table]:
-        for stage in stages:
-            table = stage(table)
-        return table, fingerprint(table)
-
+    clean, tokenized = cleaning(plan.config, load_benchmarks(plan)), tokenizing(plan.config, opened)
     try:
         for unit in plan.units:
-            _run_rows(plan, unit, rows_of, opened, workers)
+
+            def gate(rows: Iterable[pa.Table], origin: str = unit.origin) -> Iterator[pa.Table]:
+                rows = check_unknown(rows, opened, plan.config.tokenize)
+                return watch(rows, "tokenize", origin, stages=(*CLEANING, "tokenize"))
+
+            pairs = ordered(lambda table: tokenized(clean(table)), ingest_unit(plan, unit), workers)
+            # Files of this run alone: nothing waits for the disk.
+            rows_file, keys_file = plan.file(unit, "run.arrow"), plan.file(unit, "run.keys.arrow")
+            rows_file.parent.mkdir(parents=True, exist_ok=True)
+            with naming(rows_file), rows_file.open("wb") as rows_sink, keys_file.open("wb") as keys_sink:
+                write_tokenized(pairs, rows_sink, keys_sink, gate)
         decided = dedupe_units(plan, "run.arrow", "run.keys.arrow", plan.config.dedupe, workers)
         # What Make has of this dataset may be of other options: it is to export anew.
         plan.stamp("export").unlink(missing_ok=True)
@@ -175,34 +219,6 @@ def _run(plan: Plan, workers: int) -> Manifest:
         for unit in plan.units:
             for name in ("run.arrow", "run.keys.arrow"):
                 plan.file(unit, name).unlink(missing_ok=True)
-
-
-def _run_rows(
-    plan: Plan,
-    unit: Unit,
-    rows_of: Callable[[pa.Table], tuple[pa.Table, pa.Table]],
-    tokenizer: Tokenizer,
-    workers: int,
-) -> None:
-    """The rows and the fingerprints of a raw file, into files of this run alone: nothing waits for the disk."""
-    rows_file, keys_file = plan.file(unit, "run.arrow"), plan.file(unit, "run.keys.arrow")
-    rows_file.parent.mkdir(parents=True, exist_ok=True)
-    with (
-        naming(rows_file),
-        rows_file.open("wb") as rows_sink,
-        keys_file.open("wb") as keys_sink,
-        table_writer(rows_sink, INGESTED) as write_rows,
-        table_writer(keys_sink, FINGERPRINT) as write_keys,
-    ):
-        pairs = ordered(rows_of, ingest_unit(plan, unit), workers)
-        for rows in check_unknown(_first(pairs, write_keys), tokenizer, plan.config.tokenize):
-            write_rows(rows)
-
-
-def _first(pairs: Iterable[tuple[pa.Table, pa.Table]], take_second: Callable[[pa.Table], None]) -> Iterator[pa.Table]:
-    for first, second in pairs:
-        take_second(second)
-        yield first
 
 
 def report(manifest: Manifest, folder: Path) -> str:

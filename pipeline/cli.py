@@ -126,14 +126,36 @@ def ingest(file: Path, out: Path, config_path: Path) -> None:
     \b
     Example: ko-instruct ingest raw/sample/office.csv | head -1
     """
-    from pipeline.chain import ingest_unit, read_unit, unit_of
+    from pipeline.chain import read_unit, unit_of
+    from pipeline.progress import watch
     from schemas.columns import INGESTED
-    from schemas.options import IngestOptions
 
     plan = _plan(config_path)
     unit = unit_of(plan, file)
-    tables = ingest_unit(plan, unit) if plan and unit in plan.units else read_unit(unit, IngestOptions())
-    _write(out, tables, INGESTED)
+    _write(out, watch(read_unit(plan, unit), "ingest", unit.origin), INGESTED)
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path, exists=True))
+@click.argument("out", type=ROWS, default="-")
+@config_option
+@workers_option
+def clean(file: Path, out: Path, config_path: Path, workers: int) -> None:
+    """Read a raw FILE into rows and clean them: ingest, validate, normalize and screen in one pass.
+
+    \b
+    Example: ko-instruct clean raw/sample/office.csv clean.jsonl
+    """
+    from pipeline.chain import CLEANING, cleaning, load_benchmarks, read_unit, unit_of
+    from pipeline.progress import watch
+    from pipeline.workers import ordered
+    from schemas.columns import INGESTED
+
+    plan = _plan(config_path)
+    unit = unit_of(plan, file)
+    stages = cleaning(_config(config_path), load_benchmarks(plan) if plan else None)
+    tables = ordered(stages, read_unit(plan, unit), workers)
+    _write(out, watch(tables, "clean", unit.origin, stages=CLEANING), INGESTED)
 
 
 @main.command()
@@ -275,20 +297,47 @@ def tokenize(
     )
 
 
-@main.command(hidden=True)
-@click.argument("rows", type=ROWS)
-@click.argument("out", type=ROWS)
+@main.command("tokenize-and-fingerprint", hidden=True)
+@click.argument("rows", type=click.Path(path_type=Path, exists=True))
+@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("fingerprints", type=click.Path(path_type=Path))
+@layout_option
+@tokenizer_option
+@config_option
 @workers_option
-def fingerprint(rows: Path, out: Path, workers: int) -> None:
-    """Take the fingerprints of ROWS, by which `dedupe` compares them.
+def tokenize_and_fingerprint(
+    rows: Path,
+    out: Path,
+    fingerprints: Path,
+    layout: str | None,
+    names: tuple[str, ...],
+    config_path: Path,
+    workers: int,
+) -> None:
+    """Add the token ids of ROWS, and take their FINGERPRINTS for dedupe in the same pass: the step that Make takes.
 
     \b
-    Example: ko-instruct fingerprint ids.arrow fingerprints.arrow
+    Example: ko-instruct tokenize-and-fingerprint clean.arrow tokenize.arrow fingerprint.arrow
     """
-    from pipeline.dedupe import fingerprint as stage
-    from schemas.columns import FINGERPRINT
+    from pipeline.chain import tokenizing, write_tokenized
+    from pipeline.files import read_tables, whole
+    from pipeline.load_tokenizer import open_tokenizer
+    from pipeline.plan import find_tokenizer, plan_of_config
+    from pipeline.progress import watch
+    from pipeline.rows import count_rows
+    from pipeline.tokenize import check_unknown
+    from pipeline.workers import ordered
 
-    _row_wise("fingerprint", stage, rows, out, workers, empty=FINGERPRINT)
+    plan = _changed(plan_of_config(config_path), layout, names)
+    tokenizer = open_tokenizer(find_tokenizer(plan))
+
+    def gate(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+        tables = check_unknown(tables, tokenizer, plan.config.tokenize)
+        return watch(tables, "tokenize", rows.parent.name, count_rows(rows))
+
+    pairs = ordered(tokenizing(plan.config, tokenizer), read_tables(rows), workers)
+    with whole(fingerprints) as keys_sink, whole(out) as rows_sink:
+        write_tokenized(pairs, rows_sink, keys_sink, gate)
 
 
 @main.command()
