@@ -1,37 +1,37 @@
-"""The composition: the one place that knows the order of the stages. Make runs it step by step, `run` in one go."""
+"""The composition: the one place that knows the order of the stages. Make runs it step by step, `run` in one go.
+
+A stage is imported when it is first needed: a step under Make is a process of its own, and needs few of them.
+"""
+
+from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain as chained
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.dedupe import apply, decide, fingerprint
-from pipeline.existing import read_existing
-from pipeline.export import describe_file, export
+import pipeline
 from pipeline.files import BATCH_ROWS, naming, open_table, read_tables, table_writer, write_if_changed
 from pipeline.folders import clean_up
-from pipeline.ingest import ingest
-from pipeline.ingest.reading import readings_of
 from pipeline.load_tokenizer import open_tokenizer
 from pipeline.lock import locked
 from pipeline.marks import set_column
-from pipeline.normalize import normalize
 from pipeline.plan import Plan, Unit, find_tokenizer, unchanged, versions
 from pipeline.progress import watch
-from pipeline.screen import Benchmarks, benchmarks_of, screen
-from pipeline.split import split
-from pipeline.tokenize import Tokenizer, check_unknown, tokenize
-from pipeline.validate import validate
 from pipeline.visible import visible
 from pipeline.workers import Stage, ordered
 from schemas.columns import FINGERPRINT, INGESTED
 from schemas.manifest import Manifest, RawFile
 from schemas.options import Config, DedupeOptions, IngestOptions, Source
 from schemas.tokenizer import Resolution
+
+if TYPE_CHECKING:
+    from pipeline.screen import Benchmarks
+    from pipeline.tokenize import Tokenizer
 
 
 class Pair(NamedTuple):
@@ -49,18 +49,19 @@ def cleaning(config: Config, benchmarks: Benchmarks | None) -> Stage:
     """The row-wise stages between ingest and tokenize, in order, as one."""
 
     def stages(table: pa.Table) -> pa.Table:
-        table = validate(table, config.validate_)
-        table = normalize(table, config.normalize)
-        return screen(table, config.screen, benchmarks)
+        table = pipeline.validate(table, config.validate_)
+        table = pipeline.normalize(table, config.normalize)
+        return pipeline.screen(table, config.screen, benchmarks)
 
     return stages
 
 
 def tokenizing(config: Config, tokenizer: Tokenizer) -> Callable[[pa.Table], Pair]:
     """tokenize, and the fingerprints of what it gives, while its texts are at hand."""
+    from pipeline.dedupe import fingerprint
 
     def stages(table: pa.Table) -> Pair:
-        table = tokenize(table, tokenizer, config.tokenize)
+        table = pipeline.tokenize(table, tokenizer, config.tokenize)
         return Pair(table, fingerprint(table))
 
     return stages
@@ -83,20 +84,25 @@ def write_tokenized(
 
 def ingest_unit(plan: Plan, unit: Unit) -> Iterator[pa.Table]:
     """The rows of a raw file. What file it was, and how it was read, is written beside them for the manifest."""
+    from pipeline.export import describe_file
+    from pipeline.ingest.reading import readings_of
+
     with unchanged(unit):
         readings = readings_of(unit.path, unit.source, plan.config.ingest)
         read_as = [", ".join(filter(None, (reading.place, reading.reader, reading.encoding))) for reading in readings]
         about = RawFile(**describe_file(unit.path).model_dump(), read_as=read_as)
         write_if_changed(plan.file(unit, "raw.json"), about.model_dump_json() + "\n")
-        yield from ingest(unit.path, unit.origin, unit.source, plan.config.ingest)
+        yield from pipeline.ingest(unit.path, unit.origin, unit.source, plan.config.ingest)
 
 
 def load_benchmarks(plan: Plan) -> Benchmarks | None:
     """The evaluation sets that the config names, ready for `screen`; their rows need no answer."""
+    from pipeline.screen import benchmarks_of
+
     tables = {}
     for unit in plan.benchmarks:
         with unchanged(unit):
-            found = ingest(unit.path, unit.origin, unit.source, plan.config.ingest)
+            found = pipeline.ingest(unit.path, unit.origin, unit.source, plan.config.ingest)
             tables[unit.origin] = pa.concat_tables([INGESTED.empty_table(), *found])
     return benchmarks_of(tables) if tables else None
 
@@ -113,7 +119,7 @@ def read_unit(plan: Plan | None, unit: Unit) -> Iterator[pa.Table]:
     """The rows of a raw file, whether or not it is one of the plan."""
     if plan and unit in plan.units:
         return ingest_unit(plan, unit)
-    return ingest(unit.path, unit.origin, unit.source, plan.config.ingest if plan else IngestOptions())
+    return pipeline.ingest(unit.path, unit.origin, unit.source, plan.config.ingest if plan else IngestOptions())
 
 
 def rows_of_units(plan: Plan, rows: str) -> pa.Table:
@@ -137,6 +143,9 @@ class Decided(NamedTuple):
 
 def dedupe_units(plan: Plan, rows: str, fingerprints: str, options: DedupeOptions, workers: int) -> Decided:
     """Decide over all rows of the plan, from the stage files of these names, and of existing datasets."""
+    from pipeline.dedupe import decide, fingerprint
+    from pipeline.existing import read_existing
+
     with contextlib.ExitStack() as reading:
         for unit in plan.existing:
             reading.enter_context(unchanged(unit))
@@ -152,6 +161,7 @@ def dedupe_units(plan: Plan, rows: str, fingerprints: str, options: DedupeOption
 
 def export_units(plan: Plan, rows: str, decisions: pa.Table, tokenizer: Resolution, workers: int) -> Manifest:
     """Write processed/<dataset>/ from the stage files of this name and the decisions on their rows."""
+    from pipeline.dedupe import apply
 
     sides = _sides(plan, rows, decisions)
 
@@ -165,7 +175,6 @@ def export_units(plan: Plan, rows: str, decisions: pa.Table, tokenizer: Resoluti
         table, place = part
         return set_column(apply(table, decisions[place]), "split", sides[place])
 
-    tables = ordered(decided, parts(), workers)
     about = {
         "dataset": plan.config.dataset,
         "sources": [source for source in plan.config.source if any(unit.source == source for unit in plan.units)],
@@ -176,11 +185,15 @@ def export_units(plan: Plan, rows: str, decisions: pa.Table, tokenizer: Resoluti
             unit.origin: RawFile.model_validate_json(plan.file(unit, "raw.json").read_bytes()) for unit in plan.units
         },
     }
-    return export(watch(tables, "dedupe", "all sources", len(decisions)), plan.folder, plan.config.export, about)
+    return pipeline.export(
+        watch(tables, "dedupe", "all sources", len(decisions)), plan.folder, plan.config.export, about
+    )
 
 
 def _sides(plan: Plan, rows: str, decisions: pa.Table) -> pa.Array:
     """The split of every row; null for the rejected."""
+    from pipeline.split import split
+
     table = rows_of_units(plan, rows).select(["source", "reject_stage"])
     rejected = pc.if_else(pc.is_valid(decisions["reason"]), "dedupe", table["reject_stage"])
     table = set_column(set_column(table, "reject_stage", rejected), "cluster_key", decisions["cluster_key"])
@@ -195,6 +208,8 @@ def run(plan: Plan, workers: int) -> Manifest:
 
 
 def _run(plan: Plan, workers: int) -> Manifest:
+    from pipeline.tokenize import check_unknown
+
     tokenizer = find_tokenizer(plan)
     opened = open_tokenizer(tokenizer)
     clean, tokenized = cleaning(plan.config, load_benchmarks(plan)), tokenizing(plan.config, opened)

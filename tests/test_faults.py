@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import chain
+import pipeline
 from pipeline.chain import ingest_unit, run
 from pipeline.files import WriteError, naming
 from pipeline.folders import clean_up, settle, whole_folder
@@ -318,19 +318,19 @@ def test_a_run_over_a_changing_file_harms_nothing_that_is_finished(
     plan = plan_of_config(project.folder / "pipeline.toml")
     run(plan, 1)
     first = project.digest()
-    real = chain.ingest
+    real = pipeline.ingest
 
     def ingest(*arguments: object) -> Iterator[object]:
         with raw.open("a") as file:
             file.write("덧붙임,,답\n")
         yield from real(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(chain, "ingest", ingest)
+    monkeypatch.setattr(pipeline, "ingest", ingest)
     with pytest.raises(ChangedError, match="changed while it was read: run again"):
         run(plan, 1)
     assert project.digest() == first
     assert not project.leftovers()
-    monkeypatch.setattr(chain, "ingest", real)
+    monkeypatch.setattr(pipeline, "ingest", real)
     manifest = run(plan_of_config(project.folder / "pipeline.toml"), 1)
     assert manifest.raw["sample/office.csv"].bytes == raw.stat().st_size
 
