@@ -323,7 +323,7 @@ process. What each does:
 
 - `ko-instruct run` and `make`: the default options, files to a finished dataset: ingest, validate, normalize, screen,
   tokenize with KoBERT's vocabulary, dedupe exact, conflicting and near, split, Arrow and Parquet, manifest, rejects.
-  Make keeps the rows cleaned and tokenised; SentencePiece meets the instruction and the input together, and each text once.
+  Make keeps the rows cleaned, and tokenised; SentencePiece meets instruction and input together, and each text once.
 - the script with `datasets`: drops the empty and the exact duplicates, encodes with SentencePiece, splits, saves Arrow.
 - convmerge: no tokens; JSON Lines to JSON Lines in every step; near duplicates by words.
 - datatrove: JSON Lines reader, MinHash by words, counts tokens and drops them, JSON Lines writer.""")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import chain as chained
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple
@@ -87,12 +88,13 @@ def ingest_unit(plan: Plan, unit: Unit) -> Iterator[pa.Table]:
     from pipeline.export import describe_file
     from pipeline.ingest.reading import readings_of
 
-    with unchanged(unit):
+    with unchanged(unit), ThreadPoolExecutor(1) as beside:
+        described = beside.submit(describe_file, unit.path)
         readings = readings_of(unit.path, unit.source, plan.config.ingest)
         read_as = [", ".join(filter(None, (reading.place, reading.reader, reading.encoding))) for reading in readings]
-        about = RawFile(**describe_file(unit.path).model_dump(), read_as=read_as)
-        write_if_changed(plan.file(unit, "raw.json"), about.model_dump_json() + "\n")
         yield from pipeline.ingest(unit.path, unit.origin, unit.source, plan.config.ingest)
+        about = RawFile(**described.result().model_dump(), read_as=read_as)
+        write_if_changed(plan.file(unit, "raw.json"), about.model_dump_json() + "\n")
 
 
 def load_benchmarks(plan: Plan) -> Benchmarks | None:
@@ -185,9 +187,8 @@ def export_units(plan: Plan, rows: str, decisions: pa.Table, tokenizer: Resoluti
             unit.origin: RawFile.model_validate_json(plan.file(unit, "raw.json").read_bytes()) for unit in plan.units
         },
     }
-    return pipeline.export(
-        watch(tables, "dedupe", "all sources", len(decisions)), plan.folder, plan.config.export, about
-    )
+    tables = watch(ordered(decided, parts(), workers), "dedupe", "all sources", len(decisions))
+    return pipeline.export(tables, plan.folder, plan.config.export, about)
 
 
 def _sides(plan: Plan, rows: str, decisions: pa.Table) -> pa.Array:
