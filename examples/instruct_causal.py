@@ -12,7 +12,6 @@ from datasets import Dataset
 from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, TrainingArguments, set_seed
 
 from pipeline.training import (
-    IGNORE,
     LengthGroupedTrainer,
     PaddingCollator,
     check_packing,
@@ -20,6 +19,7 @@ from pipeline.training import (
     load,
     packed_collator,
 )
+from schemas.columns import MASKED
 
 
 def train(dataset: str, model_name: str, out: str, push_to_hub: bool = False, **settings: Any) -> Trainer:
@@ -61,7 +61,7 @@ def train(dataset: str, model_name: str, out: str, push_to_hub: bool = False, **
 def answer(trainer: Trainer, dataset: Dataset, row: int, max_new_tokens: int = 128) -> str:
     """What the model says to the prompt of a row: the ids before the first one that is trained."""
     ids, labels = dataset[row]["input_ids"], dataset[row]["labels"]
-    prompt = ids[: int((labels != IGNORE).nonzero()[0])]
+    prompt = ids[: int((labels != MASKED).nonzero()[0])]
     written = trainer.model.generate(prompt[None].to(trainer.model.device), max_new_tokens=max_new_tokens)
     return trainer.processing_class.decode(written[0, len(prompt) :], skip_special_tokens=True)
 

@@ -13,10 +13,9 @@ from pipeline.load_tokenizer import open_tokenizer, resolve
 from pipeline.parts import parts_of, tables, tables_of
 from pipeline.tokenize import Tokenizer
 from pipeline.visible import visible
-from schemas.columns import MARKS
+from schemas.columns import MARKS, MASKED
 from schemas.tokenizer import Resolution
 
-MASKED = -100  #: the label of what is not trained on
 GIVEN, TRAINED = "given", "trained"
 
 #: Tokens before one that may decide about how it is written.

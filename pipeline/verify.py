@@ -25,6 +25,7 @@ from pipeline.parts import Part, column, lines, parts_of, schema, spelled, table
 from pipeline.plan import versions
 from pipeline.tokenize import Tokenizer, tokenize
 from pipeline.windows import one_a_row
+from schemas.columns import MASKED
 from schemas.manifest import Counts, Manifest, Tokens, config_name
 from schemas.options import TokenizeOptions
 
@@ -32,8 +33,6 @@ from schemas.options import TokenizeOptions
 SAMPLE = 200
 #: Of many faults of a kind, so many are named.
 NAMED = 3
-#: A label that the loss leaves out.
-IGNORED = -100
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, pa.ArrowException)
 
 
@@ -333,7 +332,7 @@ def _range(name: str, size: int) -> tuple[int, int]:
     if name.endswith(("type_ids", "mask")):
         return 0, 2
     if name == "labels":
-        return IGNORED, size
+        return MASKED, size
     return (0, size) if name.endswith("_ids") and name != "position_ids" else (-1, 1 << 31)
 
 

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from pipeline import dedupe, export, tokenize
-from pipeline.packing import MASKED, PACKED, best_fit_decreasing, pack_rows
+from pipeline.packing import PACKED, best_fit_decreasing, pack_rows
 from pipeline.split import split
 from pipeline.tokenize import Tokenizer
+from schemas.columns import MASKED
 from schemas.manifest import Packing
 from schemas.options import Config, ExportOptions, TokenizeOptions
 from tests import small_tokenizers as small
