@@ -42,7 +42,7 @@ def export(tables: Iterable[pa.Table], folder: Path, options: ExportOptions, abo
     `tables`: all rows of all sources in order, deduplicated, with the column `split` (`pipeline.split`), which is null
     in rejected rows. `about`: what the manifest says of how they came about
     (its fields dataset, sources, tokenizer, options, versions, raw).
-    Written: `<split>/*.arrow` (for `datasets.load_from_disk`), `<layout>/*.parquet` (for `load_dataset`),
+    Written: `<split>/*.arrow` (for `datasets.load_from_disk`), `<config_name>/*.parquet` (for `load_dataset`),
     `jsonl/*.jsonl` (texts without ids), `rejects.jsonl`, `README.md`, `manifest.json`.
 
     Raises ValueError if the rows do not add up: what came in must have been kept or rejected.

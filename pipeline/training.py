@@ -60,8 +60,9 @@ def load(path_or_hub_id: str | Path, split: str = "train", layout: str | None = 
     """One split of a finished dataset, whose rows come as torch tensors (int64) of the columns that a model takes.
 
     `path_or_hub_id`: a folder below processed/, or a repository that `push` has filled. `layout`: which one, where the
-    repository holds several. The Arrow files of a folder are mapped into memory, not read; a download is converted to
-    such files once, in the cache of `datasets`. The texts and all else of a row are there under `.with_format(None)`.
+    repository holds several; packed rows go by `causal-packed`. The Arrow files of a folder are mapped into memory, not
+    read; a download is converted to such files once, in the cache of `datasets`. The texts and all else of a row are
+    there under `.with_format(None)`.
 
     Raises ValueError for a split or a layout that there is not, and for a folder that is no finished dataset.
     """

@@ -139,7 +139,7 @@ def test_damage_of_packs_is_found(tmp_path: Path) -> None:
         export={"packing": True, "formats": ["parquet"]},
     )
     assert not faults(folder)
-    rewrite(folder, TRAIN.replace("pair", "causal"), lambda table: table.slice(1))
+    rewrite(folder, TRAIN.replace("pair", "causal-packed"), lambda table: table.slice(1))
     found = faults(folder)
     assert "rows in parquet, and the manifest counts" in found["rows"]
     assert "records in parquet, and the manifest counts" in found["rows"]
