@@ -117,5 +117,5 @@ $(VENV)/.installed-audit: $(VENV)/.installed-dev
 check: $(VENV)/.installed-dev
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy
 
-clean:
-	rm -rf processed/.stages
+clean: $(VENV)/.installed
+	@$(KO) forget processed/.stages

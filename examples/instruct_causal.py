@@ -12,7 +12,6 @@ from datasets import Dataset
 from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, TrainingArguments, set_seed
 
 from pipeline.training import (
-    IGNORE,
     LengthGroupedTrainer,
     PaddingCollator,
     check_packing,
@@ -20,11 +19,14 @@ from pipeline.training import (
     load,
     packed_collator,
 )
+from schemas.columns import MASKED
 
 
-def train(dataset: str, model_name: str, out: str, push_to_hub: bool = False, **settings: Any) -> Trainer:
+def train(
+    dataset: str, model_name: str, out: str, push_to_hub: bool = False, layout: str = "causal", **settings: Any
+) -> Trainer:
     """`dataset`: a folder below processed/ or a Hub id; packed or not. `settings`: more of TrainingArguments."""
-    data = {split: load(dataset, split, "causal") for split in ("train", "validation")}
+    data = {split: load(dataset, split, layout) for split in ("train", "validation")}
     tokenizer = AutoTokenizer.from_pretrained(model_name)
     check_tokenizer(data["train"], tokenizer)
     set_seed(0)
@@ -61,7 +63,7 @@ def train(dataset: str, model_name: str, out: str, push_to_hub: bool = False, **
 def answer(trainer: Trainer, dataset: Dataset, row: int, max_new_tokens: int = 128) -> str:
     """What the model says to the prompt of a row: the ids before the first one that is trained."""
     ids, labels = dataset[row]["input_ids"], dataset[row]["labels"]
-    prompt = ids[: int((labels != IGNORE).nonzero()[0])]
+    prompt = ids[: int((labels != MASKED).nonzero()[0])]
     written = trainer.model.generate(prompt[None].to(trainer.model.device), max_new_tokens=max_new_tokens)
     return trainer.processing_class.decode(written[0, len(prompt) :], skip_special_tokens=True)
 
@@ -73,9 +75,23 @@ def answer(trainer: Trainer, dataset: Dataset, row: int, max_new_tokens: int = 1
 @click.option("--epochs", default=3.0, show_default=True)
 @click.option("--batch-size", default=4, show_default=True)
 @click.option("--learning-rate", default=2e-5, show_default=True)
+@click.option(
+    "--layout",
+    type=click.Choice(["causal", "causal-packed"]),
+    default="causal",
+    show_default=True,
+    help="Which one of a Hub repository, or of a folder that holds Parquet alone.",
+)
 @click.option("--push-to-hub", is_flag=True, help="Publish the trained model.")
 def main(
-    dataset: str, model: str, out: str, epochs: float, batch_size: int, learning_rate: float, push_to_hub: bool
+    dataset: str,
+    model: str,
+    out: str,
+    epochs: float,
+    batch_size: int,
+    learning_rate: float,
+    layout: str,
+    push_to_hub: bool,
 ) -> None:
     """Fine-tune a causal language model on DATASET (layout causal, packed or not).
 
@@ -87,12 +103,14 @@ def main(
         model,
         out,
         push_to_hub,
+        layout,
         num_train_epochs=epochs,
         per_device_train_batch_size=batch_size,
         learning_rate=learning_rate,
     )
-    validation = load(dataset, "validation", "causal")
-    click.echo(validation.with_format(None)[0]["instruction"])
+    validation = load(dataset, "validation", layout)
+    row = validation.with_format(None)[0]
+    click.echo(row["origins"][0] if "origins" in row else row["instruction"])  # packs hold no texts
     click.echo(f"  says: {answer(trainer, validation, 0)}")
     click.echo(f"the model is in {out}")
 

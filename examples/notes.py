@@ -20,7 +20,8 @@ from transformers import EncoderDecoderModel, Trainer, TrainingArguments, set_se
 
 from pipeline import ingest, normalize, tokenize, validate
 from pipeline.load_tokenizer import load_tokenizer
-from pipeline.training import IGNORE, FieldsCollator
+from pipeline.training import FieldsCollator
+from schemas.columns import MASKED
 from schemas.options import Source, TokenizeOptions
 
 
@@ -42,7 +43,7 @@ class Prompted(FieldsCollator):
         return {
             "input_ids": torch.cat([batch["instruction_ids"], batch["input_ids"]], dim=1),
             "attention_mask": torch.cat([batch["instruction_mask"], batch["input_mask"]], dim=1),
-            "labels": batch["output_ids"].masked_fill(batch["output_mask"] == 0, IGNORE),
+            "labels": batch["output_ids"].masked_fill(batch["output_mask"] == 0, MASKED),
         }
 
 

@@ -528,6 +528,19 @@ def verify(folder: Path, names: tuple[str, ...]) -> None:
         raise Fault(f"{folder} has {faults} faults: build it again (make processed), or download it again")
 
 
+@main.command(hidden=True)
+@click.argument("stages", type=click.Path(path_type=Path))
+def forget(stages: Path) -> None:
+    """Remove the stage files of every dataset in STAGES, unless a run is at work there.
+
+    \b
+    Example: ko-instruct forget processed/.stages
+    """
+    from pipeline.folders import forget as remove
+
+    remove(stages)
+
+
 @main.command("self-instruct")
 @click.option(
     "--seeds",

@@ -27,6 +27,7 @@ from pipeline.windows import one_a_row
 from schemas.columns import INGESTED, MARKS, STAGES
 from schemas.manifest import Counts, File, Manifest, Packing, Rejected, Tokens, config_name
 from schemas.options import ExportOptions
+from schemas.tokenizer import public_name
 
 #: Columns of no use in a kept row: it has no marks and no unread text, and stands in the files of its split.
 NOT_KEPT = (*MARKS.names, "raw", "cluster_key", "split")
@@ -42,7 +43,7 @@ def export(tables: Iterable[pa.Table], folder: Path, options: ExportOptions, abo
     `tables`: all rows of all sources in order, deduplicated, with the column `split` (`pipeline.split`), which is null
     in rejected rows. `about`: what the manifest says of how they came about
     (its fields dataset, sources, tokenizer, options, versions, raw).
-    Written: `<split>/*.arrow` (for `datasets.load_from_disk`), `<layout>/*.parquet` (for `load_dataset`),
+    Written: `<split>/*.arrow` (for `datasets.load_from_disk`), `<config_name>/*.parquet` (for `load_dataset`),
     `jsonl/*.jsonl` (texts without ids), `rejects.jsonl`, `README.md`, `manifest.json`.
 
     Raises ValueError if the rows do not add up: what came in must have been kept or rejected.
@@ -52,6 +53,7 @@ def export(tables: Iterable[pa.Table], folder: Path, options: ExportOptions, abo
 
 
 def _fill(fresh: Path, tables: Iterable[pa.Table], options: ExportOptions, about: dict[str, Any]) -> Manifest:
+    about = _without_paths(about)
     places = {
         "arrow": "{split}/data-{{part}}.arrow",
         "parquet": config_name(about["options"]) + "/{split}-{{part}}.parquet",
@@ -118,6 +120,16 @@ def _fill(fresh: Path, tables: Iterable[pa.Table], options: ExportOptions, about
     (fresh / "manifest.json").write_bytes(text)
     sync(fresh / "manifest.json")
     return manifest
+
+
+def _without_paths(about: dict[str, Any]) -> dict[str, Any]:
+    """The same, with tokenizers by their public names: what is published must not tell where they lie here."""
+    used, tokenize = dict(about["tokenizer"]), dict(about["options"]["tokenize"])
+    used["name"] = public_name(used["name"])
+    used["tried"] = [(public_name(name), why) for name, why in used["tried"]]
+    if "tokenizer" in tokenize:
+        tokenize["tokenizer"] = [public_name(name) for name in tokenize["tokenizer"]]
+    return about | {"tokenizer": used, "options": about["options"] | {"tokenize": tokenize}}
 
 
 def _pack(rows: Path, packs: Shards, capacity: int) -> Shards:

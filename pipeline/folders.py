@@ -8,6 +8,7 @@ from pathlib import Path
 import orjson
 
 from pipeline.files import naming
+from pipeline.lock import locked
 
 #: Stage files of `run` alone, and files that were being written (`pipeline.files.whole`).
 LEFTOVERS = ("run.arrow", "run.keys.arrow", ".*.part")
@@ -65,6 +66,25 @@ def clean_up(folder: Path, stages: Path) -> None:
     for pattern in LEFTOVERS:
         for left in stages.rglob(pattern):
             left.unlink(missing_ok=True)
+
+
+def forget(stages: Path) -> None:
+    """Remove the stage files of every dataset in this folder. Raises LockedError, with nothing removed, while a run
+    works on one of them.
+
+    The locks stay: who waits for one has it open, and would go on with a file that nobody else can see.
+    """
+    with contextlib.ExitStack() as held:
+        folders = [lock.parent for lock in sorted(stages.glob("*/lock"))]
+        for folder in folders:
+            held.enter_context(locked(folder, "make clean"))
+        for folder in folders:
+            clean_up(stages.parent / folder.name, folder)
+            for path in folder.iterdir():
+                if path.is_dir():
+                    shutil.rmtree(path)
+                elif path.name != "lock":
+                    path.unlink()
 
 
 def _beside(folder: Path, what: str) -> Path:

@@ -1,7 +1,7 @@
 """Push: an exported folder becomes one commit of a dataset repository on the Hugging Face Hub, or nothing changes.
 
-A repository holds one config for each layout, all of whose files stand below the folder of its name. Another layout of
-the same data joins those that are there, and the repository's own card is made of theirs.
+A repository holds one config for each layout (`config_name`), all of whose files stand below the folder of its name.
+Another layout of the same data joins those that are there, and the repository's own card is made of theirs.
 
 Everything that can be refused is refused before the first request that writes. The files travel next, to where no
 reader sees them, and one commit makes them the dataset. What was sent before an interruption is not sent again.

@@ -102,6 +102,19 @@ def resolve(names: Sequence[str], online: bool = True) -> Resolution:
     raise LoadError(f"None of the named tokenizers can be had.\n{reasons}\nWhat helps, any one of:\n{REMEDIES}")
 
 
+def place_of(folder: Path, name: str, sha256: str) -> str:
+    """Where the tokenizer of a finished dataset lies: where the run that built it found it, while the stage files tell.
+
+    Else it is the name in the manifest (`schemas.tokenizer.public_name`), which may be no path here.
+    """
+    kept = folder.absolute().parent / ".stages" / folder.absolute().name / "tokenizer.json"
+    if kept.is_file():
+        used = Resolution.model_validate_json(kept.read_bytes())
+        if used.sha256 == sha256 and Path(used.path).exists():
+            return used.path
+    return name
+
+
 def open_tokenizer(resolution: Resolution) -> Tokenizer:
     """Open what `resolve` found."""
     if resolution.kind == "auto":

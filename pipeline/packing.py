@@ -12,9 +12,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from schemas.columns import MASKED
+
 Ints = npt.NDArray[np.int64]
 
-MASKED = -100  #: the label of what is not trained on
 #: A pack: its sequences end to end, and of each the number of its tokens and its record's origin.
 PACKED = pa.schema(
     [

@@ -9,14 +9,13 @@ import orjson
 import pyarrow as pa
 
 from pipeline.files import open_table
-from pipeline.load_tokenizer import open_tokenizer, resolve
+from pipeline.load_tokenizer import open_tokenizer, place_of, resolve
 from pipeline.parts import parts_of, tables, tables_of
 from pipeline.tokenize import Tokenizer
 from pipeline.visible import visible
-from schemas.columns import MARKS
+from schemas.columns import MARKS, MASKED
 from schemas.tokenizer import Resolution
 
-MASKED = -100  #: the label of what is not trained on
 GIVEN, TRAINED = "given", "trained"
 
 #: Tokens before one that may decide about how it is written.
@@ -79,7 +78,7 @@ def tokenizer_of(path: Path, names: Sequence[str] = ()) -> Tokenizer:
     `names`: where it lies now, if elsewhere. Raises ShowError where another is found than the one that was used.
     """
     name, sha256 = _made_with(path)
-    found = resolve(names or [name])
+    found = resolve(names or [place_of(path, name, sha256)])
     if found.sha256 != sha256:
         raise ShowError(
             f"{path}: made with the tokenizer {name} of sha256 {sha256[:16]}…, and {found.name} is now "

@@ -24,15 +24,12 @@ from huggingface_hub import hf_hub_download
 from transformers import Trainer
 from transformers.trainer_pt_utils import LengthGroupedSampler
 
-from schemas.columns import TEXTS
+from schemas.columns import MASKED, TEXTS
 from schemas.manifest import Manifest
 
 Row = Mapping[str, Any]
 Batch = dict[str, Any]
 Collator = Callable[[Sequence[Row]], Batch]
-
-#: A label that no loss looks at: torch's own `ignore_index`.
-IGNORE = -100
 
 #: Every column that a model may take, of whatever layout.
 MODEL_COLUMNS = (
@@ -63,8 +60,9 @@ def load(path_or_hub_id: str | Path, split: str = "train", layout: str | None = 
     """One split of a finished dataset, whose rows come as torch tensors (int64) of the columns that a model takes.
 
     `path_or_hub_id`: a folder below processed/, or a repository that `push` has filled. `layout`: which one, where the
-    repository holds several. The Arrow files of a folder are mapped into memory, not read; a download is converted to
-    such files once, in the cache of `datasets`. The texts and all else of a row are there under `.with_format(None)`.
+    repository holds several; packed rows go by `causal-packed`. The Arrow files of a folder are mapped into memory, not
+    read; a download is converted to such files once, in the cache of `datasets`. The texts and all else of a row are
+    there under `.with_format(None)`.
 
     Raises ValueError for a split or a layout that there is not, and for a folder that is no finished dataset.
     """
@@ -131,7 +129,7 @@ class PaddingCollator:
         if "position_ids" in columns:
             raise ValueError("these rows are packed: packed_collator(model, pad_id) keeps their sequences apart")
         columns.setdefault("attention_mask", ones(columns["input_ids"]))
-        fill = {"input_ids": self.pad_id, "attention_mask": 0, "token_type_ids": 0, "labels": IGNORE}
+        fill = {"input_ids": self.pad_id, "attention_mask": 0, "token_type_ids": 0, "labels": MASKED}
         return {
             name: pad(values, fill[name], self.pad_to_multiple_of) if _is_list(values[0]) else _numbers(values)
             for name, values in columns.items()
@@ -205,7 +203,7 @@ class PaddingFreeCollator:
         longest = int(bounds.diff().max())
         return {
             "input_ids": ids[None],
-            "labels": labels.masked_fill(starts, IGNORE)[None],
+            "labels": labels.masked_fill(starts, MASKED)[None],
             "position_ids": positions[None],
             **dict.fromkeys(("cu_seq_lens_q", "cu_seq_lens_k"), bounds.to(torch.int32)),
             **dict.fromkeys(("max_length_q", "max_length_k"), longest),
@@ -231,7 +229,7 @@ class BlockMaskCollator:
         # A padding token is a sequence of its own: it sees itself, since a softmax over nothing is no number.
         ids, labels, positions = (
             pad(columns[name], fill, self.pad_to_multiple_of)
-            for name, fill in (("input_ids", self.pad_id), ("labels", IGNORE), ("position_ids", 0))
+            for name, fill in (("input_ids", self.pad_id), ("labels", MASKED), ("position_ids", 0))
         )
         starts = positions == 0
         sequence = starts.cumsum(1)
@@ -239,7 +237,7 @@ class BlockMaskCollator:
         mask = torch.zeros(seen.shape, dtype=self.dtype).masked_fill(~seen, torch.finfo(self.dtype).min)
         return {
             "input_ids": ids,
-            "labels": labels.masked_fill(starts, IGNORE),
+            "labels": labels.masked_fill(starts, MASKED),
             "position_ids": positions,
             "attention_mask": mask[:, None],
         }

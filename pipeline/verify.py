@@ -20,11 +20,12 @@ from pydantic import ValidationError
 
 from pipeline.export import COUNTED, Tally, describe_file
 from pipeline.hub import FORMATS
-from pipeline.load_tokenizer import LoadError, TransformersTokenizer, open_tokenizer, resolve
+from pipeline.load_tokenizer import LoadError, TransformersTokenizer, open_tokenizer, place_of, resolve
 from pipeline.parts import Part, column, lines, parts_of, schema, spelled, tables, tables_of
 from pipeline.plan import versions
 from pipeline.tokenize import Tokenizer, tokenize
 from pipeline.windows import one_a_row
+from schemas.columns import MASKED
 from schemas.manifest import Counts, Manifest, Tokens, config_name
 from schemas.options import TokenizeOptions
 
@@ -32,8 +33,6 @@ from schemas.options import TokenizeOptions
 SAMPLE = 200
 #: Of many faults of a kind, so many are named.
 NAMED = 3
-#: A label that the loss leaves out.
-IGNORED = -100
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, pa.ArrowException)
 
 
@@ -68,7 +67,7 @@ def verify(folder: Path, tokenizers: Sequence[str] = ()) -> Iterator[Check]:
     files, damaged = check_files(folder, manifest)
     yield files
     parts = parts_of(folder, [name for name in manifest.files if name not in damaged and (folder / name).is_file()])
-    tokenizer, had = find_tokenizer(manifest, tokenizers)
+    tokenizer, had = find_tokenizer(folder, manifest, tokenizers)
     checks: dict[str, Callable[[], Check]] = {
         "columns": lambda: check_columns(parts, manifest),
         "rows": lambda: check_rows(folder, parts, manifest),
@@ -270,12 +269,12 @@ def check_clusters(parts: Sequence[Part], manifest: Manifest) -> Check:
     return Check("clusters", f"{sum(map(len, seen.values())):,} clusters, each in one split", faults)
 
 
-def find_tokenizer(manifest: Manifest, names: Sequence[str]) -> tuple[Tokenizer | None, Check]:
+def find_tokenizer(folder: Path, manifest: Manifest, names: Sequence[str]) -> tuple[Tokenizer | None, Check]:
     """The tokenizer that the manifest names, if it can be had and is the same."""
     told = manifest.tokenizer
     wanted = str(told.get("name", ""))
     try:
-        found = resolve(names or (wanted,))
+        found = resolve(names or (place_of(folder, wanted, str(told.get("sha256"))),))
     except LoadError as error:
         why = str(error).splitlines()[1].strip()  # the first name tried, and the reason
         return None, Check("tokenizer", f"{wanted} is not here", notes=[f"ids are not checked without it: {why}"])
@@ -333,7 +332,7 @@ def _range(name: str, size: int) -> tuple[int, int]:
     if name.endswith(("type_ids", "mask")):
         return 0, 2
     if name == "labels":
-        return IGNORED, size
+        return MASKED, size
     return (0, size) if name.endswith("_ids") and name != "position_ids" else (-1, 1 << 31)
 
 

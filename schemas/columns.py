@@ -73,6 +73,9 @@ FINGERPRINT = pa.schema(
     ]
 )
 
+#: The label of a token that is not trained on: PyTorch's cross entropy leaves it out (its `ignore_index`).
+MASKED = -100
+
 #: The text fields of a record, in the order in which a reader meets them.
 TEXTS = ("system", "instruction", "input", "output")
 

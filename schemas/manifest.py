@@ -67,11 +67,12 @@ class Tokens(Part):
 
 
 def config_name(options: dict[str, Any]) -> str:
-    """What the dataset is called beside its siblings, in `load_dataset(repository, config)`: its layout.
+    """What the dataset is called beside its siblings, in `load_dataset(repository, config)`.
 
-    `options`: those of every stage, as in the manifest.
+    It is the layout, and of packed rows `causal-packed`. `options`: those of every stage, as in the manifest.
     """
-    return str(options["tokenize"]["layout"])
+    layout = str(options["tokenize"]["layout"])
+    return f"{layout}-packed" if options.get("export", {}).get("packing") else layout
 
 
 class Packing(Part):

@@ -1,8 +1,19 @@
 """Which tokenizer a run uses, and why: what `pipeline.load_tokenizer` finds and the manifest records."""
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
+
+
+def public_name(name: str) -> str:
+    """A tokenizer's name as a dataset tells it: of a path that leads out of the working folder `./` and its last part.
+
+    A Hub id, "embedded" and any other path stay as they are: they say nothing of this machine.
+    """
+    path = Path(name)
+    leads_out = path.is_absolute() or name.startswith("~") or ".." in path.parts
+    return f"./{path.name}" if leads_out else name
 
 
 class Resolution(BaseModel):

@@ -17,7 +17,7 @@ import pytest
 import pipeline
 from pipeline.chain import ingest_unit, run
 from pipeline.files import WriteError, naming
-from pipeline.folders import clean_up, settle, whole_folder
+from pipeline.folders import clean_up, forget, settle, whole_folder
 from pipeline.lock import LockedError, locked
 from pipeline.plan import ChangedError, plan_of_config, write_plan
 from tests.kills import NOTE, Project, Unbroken, random_kills, step_kills
@@ -198,6 +198,29 @@ def test_a_lock_is_free_when_its_holder_is_gone(tmp_path: Path, monkeypatch: pyt
     (tmp_path / "lock").write_text("not what we write")
     with locked(tmp_path, "x"):
         pass
+
+
+def test_make_clean_takes_nothing_from_a_run_at_work(project: Project, another: "subprocess.Popen[str]") -> None:
+    said = failing(project, ["make", "clean", "VENV=venv"], 2)
+    assert "another run works on processed/.stages/small: make processed, process" in said
+    (project.folder / "go").touch()
+    _, err = another.communicate()
+    assert another.returncode == 0, err
+    project.finish(["make", "clean", "VENV=venv"])
+    assert [path.name for path in (project.folder / "processed" / ".stages").rglob("*")] == ["small", "lock"]
+    assert (project.built / "manifest.json").exists()
+    project.finish(project.command("make"))
+
+
+def test_what_a_killed_run_put_aside_is_no_stage_file(tmp_path: Path) -> None:
+    """A run killed when it had moved the old dataset away, and the new one was not in its place yet."""
+    stages = tmp_path / "processed" / ".stages"
+    with locked(stages / "표본", "ko-instruct run"):
+        (stages / "표본.old").mkdir()
+        (stages / "표본.old" / "메모.txt").write_text("메모")
+    forget(stages)
+    assert (tmp_path / "processed" / "표본" / "메모.txt").read_text() == "메모"
+    forget(tmp_path / "없는 폴더")
 
 
 # --- no room, no permission ---

@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from pipeline import tokenize
 from pipeline.load_tokenizer import TransformersTokenizer
 from pipeline.tokenize import ChatTemplateError, TooLongError
-from pipeline.tokenize.causal import MASKED
 from pipeline.tokenize.chat import PREAMBLE
+from schemas.columns import MASKED
 from schemas.options import TokenizeOptions
 from tests import small_tokenizers as small
 from tests.tables import table_of, texts

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from datasets import load_from_disk
 
+from schemas.columns import MASKED
 from tests import small_tokenizers as small
 from tests.conftest import ROOT
 
@@ -193,7 +194,7 @@ def test_layout_and_tokenizer_take_the_place_of_those_in_the_config(project: Pat
     assert redone(make(*changed)) == []
     folder = project / "processed" / "small"
     for row in load_from_disk(str(folder))["train"]:
-        trained = [label for label in row["labels"] if label != -100]
+        trained = [label for label in row["labels"] if label != MASKED]
         assert small.causal().decode(trained) == row["output"] + "<|im_end|>"
     manifest = json.loads((folder / "manifest.json").read_bytes())
     assert (manifest["tokenizer"]["name"], manifest["options"]["tokenize"]["layout"]) == ("내 토크나이저", "causal")

@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from pipeline import dedupe, export, tokenize
-from pipeline.packing import MASKED, PACKED, best_fit_decreasing, pack_rows
+from pipeline.packing import PACKED, best_fit_decreasing, pack_rows
 from pipeline.split import split
 from pipeline.tokenize import Tokenizer
-from schemas.manifest import Packing
+from schemas.columns import MASKED
+from schemas.manifest import Packing, config_name
 from schemas.options import Config, ExportOptions, TokenizeOptions
 from tests import small_tokenizers as small
 from tests.tables import table_of
@@ -108,7 +109,8 @@ ROWS: list[dict[str, Any]] = [
 def exported(folder: Path, tokenizer: Tokenizer, layout: TokenizeOptions, options: ExportOptions, **rows: Any) -> Any:
     table = dedupe(tokenize(table_of(rows.get("rows", ROWS)), tokenizer, layout))
     table = table.append_column("split", split(table, options))
-    about = ABOUT | {"options": {"tokenize": layout.model_dump(mode="json")}}
+    stages = {"tokenize": layout.model_dump(mode="json"), "export": options.model_dump(mode="json")}
+    about = ABOUT | {"options": stages}
     return export([table.slice(0, 25), table.slice(25)], folder, options, about)
 
 
@@ -128,7 +130,7 @@ def test_an_export_of_packs(tmp_path: Path) -> None:
     assert manifest.packing == Packing(length=96, packs=packs, fill=round(manifest.tokens.total / packs / 96, 4))
     lines = [json.loads(line) for path in folder.glob("jsonl/*") for line in lines_of(path)]
     assert {line["instruction"] for line in lines} == {row["instruction"] for row in ROWS}
-    assert sum(len(pq.read_table(path)) for path in folder.glob("causal/train-*")) == manifest.examples["train"]
+    assert sum(len(pq.read_table(path)) for path in folder.glob("causal-packed/train-*")) == manifest.examples["train"]
     assert not [path for path in folder.iterdir() if "rows" in path.name]
     assert f"Packed: 40 sequences in {packs} rows" in (folder / "README.md").read_text()
 
@@ -137,7 +139,9 @@ def test_an_export_of_packs_in_parquet_alone(tmp_path: Path) -> None:
     options = ExportOptions(formats=("parquet",), packing=True)
     manifest = exported(tmp_path / "표본", small.causal(), TokenizeOptions(layout="causal"), options)
     assert manifest.packing.packs == sum(manifest.examples.values()) < 40
-    assert {path.parent.name for path in (tmp_path / "표본").rglob("*-of-*")} == {"causal"}
+    assert {path.parent.name for path in (tmp_path / "표본").rglob("*-of-*")} == {"causal-packed"}
+    assert config_name(manifest.options) == "causal-packed"
+    assert config_name({"tokenize": manifest.options["tokenize"]}) == "causal"
 
 
 def test_an_export_of_nothing_has_no_packs(tmp_path: Path) -> None:

@@ -235,6 +235,17 @@ def test_the_command_of_an_example(kobert: Path, tmp_path: Path, monkeypatch: py
     assert (tmp_path / "runs/sentiment/config.json").is_file()
 
 
+@pytest.mark.parametrize("packing", [False, True])
+def test_the_command_for_a_causal_model(packing: bool, llama: Path, tmp_path: Path) -> None:
+    """With Parquet alone, as a repository of the Hub has it."""
+    dataset = instructions("causal", llama, tmp_path / "mine", packing=packing, formats=["parquet"])
+    arguments = [str(dataset), "--model", str(llama), "--out", str(tmp_path / "out"), "--epochs", "0.1"]
+    arguments += ["--layout", "causal-packed"] if packing else []
+    done = CliRunner().invoke(example("instruct_causal").main, arguments, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    assert "  says: " in done.output
+
+
 def test_every_example_has_help_with_an_example() -> None:
     for path in (ROOT / "examples").glob("*.py"):
         done = CliRunner().invoke(example(path.stem).main, ["--help"])

@@ -18,6 +18,7 @@ from pipeline.kobert import EMBEDDED, KoBERTTokenizer
 from pipeline.load_tokenizer import load_tokenizer
 from pipeline.split import split
 from pipeline.tokenize import tokenize
+from schemas.columns import MASKED
 from schemas.options import ExportOptions, TokenizeOptions
 from tests import hub_server
 from tests.tables import table_of
@@ -44,7 +45,6 @@ from transformers import (  # noqa: E402
 )
 
 from pipeline.training import (  # noqa: E402
-    IGNORE,
     BlockMaskCollator,
     ContaminationError,
     FieldsCollator,
@@ -102,14 +102,14 @@ def test_padding_changes_no_id_and_masks_what_it_adds(lists: list[list[int]], mu
         assert batch["input_ids"][number][mask].tolist() == values
         assert batch["labels"][number][mask].tolist() == values
         assert set(batch["input_ids"][number][~mask].tolist()) <= {PAD}
-        assert set(batch["labels"][number][~mask].tolist()) <= {IGNORE}
+        assert set(batch["labels"][number][~mask].tolist()) <= {MASKED}
         assert batch["token_type_ids"][number].tolist() == mask.long().tolist()
 
 
 @given(pairs=st.lists(st.tuples(ids, ids), min_size=1, max_size=5), multiple=multiples)
 def test_prompt_and_answer_of_seq2seq_are_padded_apart(pairs: list[tuple[list[int], list[int]]], multiple: int) -> None:
     batch = PaddingCollator(PAD, multiple)([{"input_ids": one, "labels": other} for one, other in pairs])
-    for name, side, fill in (("input_ids", 0, PAD), ("labels", 1, IGNORE)):
+    for name, side, fill in (("input_ids", 0, PAD), ("labels", 1, MASKED)):
         lists = [pair[side] for pair in pairs]
         width = -(-max(map(len, lists)) // multiple) * multiple
         assert batch[name].tolist() == [values + [fill] * (width - len(values)) for values in lists]
@@ -183,7 +183,7 @@ def test_padding_free_rows_are_one_row(bins: list[list[list[int]]]) -> None:
     batch = PaddingFreeCollator()([packed(*sequences) for sequences in bins])
     sequences = [sequence for row in bins for sequence in row]
     assert batch["input_ids"].tolist() == [[number for sequence in sequences for number in sequence]]
-    assert batch["labels"].tolist() == [[n for first, *rest in sequences for n in (IGNORE, *rest)]]
+    assert batch["labels"].tolist() == [[n for first, *rest in sequences for n in (MASKED, *rest)]]
     bounds = batch["cu_seq_lens_q"].tolist()
     assert [end - start for start, end in itertools.pairwise(bounds)] == [*map(len, sequences)]
     assert batch["cu_seq_lens_q"].dtype == torch.int32
@@ -203,8 +203,8 @@ def test_the_block_mask_shows_a_token_its_own_sequence(bins: list[list[list[int]
         owner += range(len(sequences), len(sequences) + width - len(owner))  # padding sees itself
         seen = [[owner[j] == owner[i] and j <= i for j in range(width)] for i in range(width)]
         assert (batch["attention_mask"][number, 0] == 0).tolist() == seen
-        flat = [n for first, *rest in sequences for n in (IGNORE, *rest)]
-        assert batch["labels"][number].tolist() == flat + [IGNORE] * (width - len(flat))
+        flat = [n for first, *rest in sequences for n in (MASKED, *rest)]
+        assert batch["labels"][number].tolist() == flat + [MASKED] * (width - len(flat))
 
 
 SIZE = {"vocab_size": 32, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}

@@ -18,8 +18,10 @@ from pipeline.chain import run
 from pipeline.cli import main
 from pipeline.export import describe_file
 from pipeline.plan import plan_of_files
+from pipeline.show import show
 from pipeline.verify import verify
 from schemas.options import Config
+from tests import small_tokenizers as small
 from tests.conftest import ROOT
 
 TRAIN = "pair/train-00000-of-00001.parquet"
@@ -139,7 +141,7 @@ def test_damage_of_packs_is_found(tmp_path: Path) -> None:
         export={"packing": True, "formats": ["parquet"]},
     )
     assert not faults(folder)
-    rewrite(folder, TRAIN.replace("pair", "causal"), lambda table: table.slice(1))
+    rewrite(folder, TRAIN.replace("pair", "causal-packed"), lambda table: table.slice(1))
     found = faults(folder)
     assert "rows in parquet, and the manifest counts" in found["rows"]
     assert "records in parquet, and the manifest counts" in found["rows"]
@@ -335,6 +337,27 @@ def test_the_command_tells_every_check_and_fails_for_faults(folder: Path) -> Non
     assert broken.exit_code == 1
     assert f"       - {TRAIN} has the sha256" in broken.stdout
     assert "1 faults: build it again" in broken.stderr
+
+
+def test_a_tokenizer_of_this_machine_is_found_again_and_its_path_not_told(tmp_path: Path) -> None:
+    small.save_causal(tmp_path / "토크나이저")
+    names = [str(tmp_path / "없는" / "spiece.model"), str(tmp_path / "토크나이저")]
+    folder = build(tmp_path / "mine", files=["office.csv"], tokenize={"tokenizer": names, "layout": "causal"})
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    assert manifest["tokenizer"]["name"] == "./토크나이저"
+    assert manifest["tokenizer"]["tried"] == [["./spiece.model", "no such file or folder"]]
+    assert manifest["options"]["tokenize"]["tokenizer"] == ["./spiece.model", "./토크나이저"]
+    told = [path.name for path in folder.rglob("*") if path.is_file() and bytes(tmp_path) in path.read_bytes()]
+    assert told == []
+
+    checks = {check.name: check for check in verify(folder)}
+    assert checks["tokenizer"].found.startswith("./토크나이저, sha256")
+    assert "rows encoded again" in checks["ids"].found
+    assert "[" in show(folder)
+
+    shutil.rmtree(folder.parent / ".stages")  # as on another machine
+    assert "no such file or folder" in list(verify(folder))[-2].notes[0]
+    assert "rows encoded again" in list(verify(folder, names))[-1].found
 
 
 def test_a_tokenizer_that_cannot_be_had_is_no_fault(folder: Path) -> None:

@@ -17,9 +17,8 @@ from pipeline.tokenize.chat import FOLD, Form, form_of
 from pipeline.tokenize.segments import Ints, Rows, Segment, as_ints, count, join, lengths_of, living, prompt, total
 from pipeline.tokenize.tokenizer import Tokenizer
 from pipeline.tokenize.truncation import both_seen, fit, refuse_empty, refuse_long
+from schemas.columns import MASKED
 from schemas.options import TokenizeOptions
-
-MASKED = -100  #: the label of what is not trained on: what torch's cross entropy ignores
 
 #: What a segment is: given, an answer to learn, the end of such an answer.
 GIVEN, ANSWER, END = range(3)
