@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 import pipeline
-from pipeline.files import BATCH_ROWS, naming, open_table, read_tables, table_writer, write_if_changed
+from pipeline.files import BATCH_ROWS, naming, open_table, read_column, read_tables, table_writer, write_if_changed
 from pipeline.folders import clean_up
 from pipeline.load_tokenizer import open_tokenizer
 from pipeline.lock import locked
@@ -153,12 +153,16 @@ def dedupe_units(plan: Plan, rows: str, fingerprints: str, options: DedupeOption
             reading.enter_context(unchanged(unit))
         existing = [read_existing(unit.path, unit.origin) for unit in plan.existing]
         parts = (table.slice(start, BATCH_ROWS) for table in existing for start in range(0, len(table), BATCH_ROWS))
-        keys = [*ordered(fingerprint, parts, workers), *(open_table(plan.file(u, fingerprints)) for u in plan.units)]
+        known = pa.concat_tables([FINGERPRINT.empty_table(), *ordered(fingerprint, parts, workers)])
+
+        def prints(name: str) -> Iterator[pa.Array]:
+            yield from known[name].chunks
+            for unit in plan.units:
+                yield from read_column(plan.file(unit, fingerprints), name)
+
         table = rows_of_units(plan, rows)
         compared = pa.concat_tables([*existing, table], promote_options="default")
-        before = len(compared) - len(table)
-        prints = pa.concat_tables([FINGERPRINT.empty_table(), *keys])
-        return Decided(compared, decide(prints, compared, options, before, workers), before)
+        return Decided(compared, decide(prints, compared, options, len(known), workers), len(known))
 
 
 def export_units(plan: Plan, rows: str, decisions: pa.Table, tokenizer: Resolution, workers: int) -> Manifest:
@@ -227,10 +231,11 @@ def _run(plan: Plan, workers: int) -> Manifest:
             rows_file.parent.mkdir(parents=True, exist_ok=True)
             with naming(rows_file), rows_file.open("wb") as rows_sink, keys_file.open("wb") as keys_sink:
                 write_tokenized(pairs, rows_sink, keys_sink, gate)
-        decided = dedupe_units(plan, "run.arrow", "run.keys.arrow", plan.config.dedupe, workers)
+        # The rows that it saw are let go: their mapped files are out of memory before others are written.
+        decisions = dedupe_units(plan, "run.arrow", "run.keys.arrow", plan.config.dedupe, workers).new
         # What Make has of this dataset may be of other options: it is to export anew.
         plan.stamp("export").unlink(missing_ok=True)
-        return export_units(plan, "run.arrow", decided.new, tokenizer, workers)
+        return export_units(plan, "run.arrow", decisions, tokenizer, workers)
     finally:
         for unit in plan.units:
             for name in ("run.arrow", "run.keys.arrow"):

@@ -127,6 +127,16 @@ def open_table(path: Path) -> pa.Table:
     return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
 
 
+def read_column(path: Path, name: str) -> Iterator[pa.Array]:
+    """One column of an Arrow IPC file, batch by batch: of the others nothing is read."""
+    with pa.OSFile(str(path)) as source:
+        column = pa.ipc.open_file(source).schema.get_field_index(name)
+        options = pa.ipc.IpcReadOptions(included_fields=[column], use_threads=False)
+        reader = pa.ipc.open_file(source, options=options)
+        for number in range(reader.num_record_batches):
+            yield reader.get_batch(number).column(0)
+
+
 class Batches:
     """Rows come in tables of any length and go out in tables of exactly `rows` rows, each column in one chunk."""
 

@@ -88,7 +88,8 @@ def _add_names(lists: pa.ListArray, masks: Sequence[tuple[str, npt.NDArray[np.bo
         row_of[pc.equal(values, name).to_numpy(zero_copy_only=False)] * len(masks) + number
         for number, (name, _) in enumerate(masks)
     ]
-    rows, numbers = np.divmod(np.setdiff1d(np.concatenate(pairs), np.concatenate(standing)), len(masks))
+    new = np.sort(np.concatenate(pairs))
+    rows, numbers = np.divmod(np.setdiff1d(new, np.concatenate(standing), assume_unique=True), len(masks))
     living = lists.is_valid().to_numpy(zero_copy_only=False)[rows]
     rows, numbers = rows[living], numbers[living]
     index = np.insert(np.arange(len(values)), np.cumsum(lengths)[rows], len(values) + numbers)

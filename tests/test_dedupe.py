@@ -16,9 +16,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.dedupe import apply, decide, dedupe, fingerprint, report
+from pipeline.dedupe import apply, decide, dedupe, fingerprint, keys, report
 from pipeline.dedupe.minhash import HASHES, Bands, choose_bands
-from pipeline.dedupe.similar import leaders
+from pipeline.dedupe.similar import crowded, leaders
 from schemas.columns import INGESTED
 from schemas.options import DedupeOptions
 
@@ -244,11 +244,40 @@ def test_the_keeper_is_the_first_or_the_longest(pairs: list[tuple[str, str]]) ->
 
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 1)), max_size=60), st.integers(0, 58))
 def test_leaders_are_the_first_of_their_kind(values: list[tuple[int, int]], shift: int) -> None:
-    """Also of words that differ only in the bits which sorting has no room for, and so share a group by chance."""
+    """Also where keys of rows that differ are equal by chance: without `mix` to spread them, many are."""
     words = np.array(values, np.uint64).reshape(-1, 2) << np.uint64(shift)
     for some in (words, words[:, :1]):
         rows = some.tolist()
-        assert leaders(some).tolist() == [rows.index(row) for row in rows]
+        want = [rows.index(row) for row in rows]
+        assert leaders(*some.T).tolist() == want
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(keys, "mix", lambda words: words)
+            assert leaders(*some.T).tolist() == want
+
+
+@given(st.lists(st.integers(0, 30), max_size=60), st.integers(0, 59))
+def test_crowded_keys_are_at_least_those_that_occur_more_than_once(values: list[int], shift: int) -> None:
+    """However their high bits lie, and in order."""
+    found = crowded(np.array(values, np.uint64) << np.uint64(shift)).tolist()
+    assert found == sorted(set(found))
+    assert {at for at, value in enumerate(values) if values.count(value) > 1} <= set(found)
+
+
+@given(alike_rows(), alike_rows(), OPTIONS)
+@settings(max_examples=30, deadline=None)
+def test_fingerprints_may_be_read_column_by_column(some: list[dict], more: list[dict], options: DedupeOptions) -> None:
+    rejected = {"reject_stage": "validate", "reject_reason": "output-blank"}
+    table = table_of([*some, row("빈 답", "") | rejected, *more])
+    prints = fingerprint(table)
+    halves = pa.concat_tables([prints.slice(0, len(some)), prints.slice(len(some)).combine_chunks()])
+    decided = decide(lambda name: halves[name].chunks, table, options, against=2)
+    assert decided.equals(decide(prints, table, options, against=2), check_metadata=True)
+
+
+def test_there_is_one_fingerprint_of_each_row() -> None:
+    table = table_of([row("가"), row("나")])
+    with pytest.raises(ValueError, match="1 fingerprints of 2 rows"):
+        decide(fingerprint(table.slice(1)), table)
 
 
 def test_the_curve_finds_what_is_at_the_threshold() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.files import BATCH_ROWS, open_table, read_tables, whole, write_if_changed, write_tables
+from pipeline.files import BATCH_ROWS, open_table, read_column, read_tables, whole, write_if_changed, write_tables
 from tests.tables import rechunk
 
 
@@ -33,6 +33,13 @@ def test_bytes_do_not_depend_on_how_rows_came(tmp_path: Path) -> None:
     write_tables(tmp_path / "many.arrow", parts, table.schema)
     assert (tmp_path / "one.arrow").read_bytes() == (tmp_path / "many.arrow").read_bytes()
     assert [len(batch) for batch in read_tables(tmp_path / "one.arrow")] == [BATCH_ROWS, BATCH_ROWS, 5]
+
+
+def test_a_column_is_read_as_it_was_written(tmp_path: Path) -> None:
+    numbers = pa.chunked_array([range(BATCH_ROWS), range(5)], pa.int64())
+    table = pa.table({"a": numbers.cast(pa.string()), "b": numbers, "c": pa.nulls(len(numbers))})
+    write_tables(tmp_path / "some.arrow", [table], table.schema)
+    assert pa.chunked_array(read_column(tmp_path / "some.arrow", "b")).equals(numbers)
 
 
 def test_no_rows_still_make_a_file(tmp_path: Path) -> None:

@@ -138,9 +138,9 @@ def apply(table: pa.Table, decisions: pa.Table) -> pa.Table:
     if pc.any(ours).as_py():
         for name in ("reject_stage", "reject_reason", "reject_detail"):
             table = marks.set_column(table, name, pc.if_else(ours, pa.scalar(None, pa.string()), table[name]))
-    flags = decisions["flags"]
-    bits = [pa.scalar(1 << number, flags.type) for number in range(len(KINDS))]
-    names = [(kind, pc.not_equal(pc.bit_wise_and(flags, bit), 0)) for kind, bit in zip(KINDS, bits, strict=True)]
+    flags = decisions["flags"].to_numpy()
+    flagged = ((kind, flags & np.uint8(1 << number) != 0) for number, kind in enumerate(KINDS))
+    names = [(kind, pa.array(rows)) for kind, rows in flagged if rows.any()]
     table = marks.set_column(table, "flags", marks.add_names(_without(table["flags"]), names))
     for name in DEDUPED.names:
         table = marks.set_column(table, name, decisions[name])
@@ -155,19 +155,17 @@ def _without(flags: pa.ChunkedArray) -> pa.ChunkedArray:
     return pa.chunked_array([kept], flags.type)
 
 
+#: For each reason what is said before and after the origin of the row that is kept.
 SENTENCES = {
-    "exact": "says the same as {}, which is kept (compared without case, spaces and Unicode form)",
-    "near": "is alike to {}, which is kept, in every field",
-    "conflict": "answers the prompt of {} differently; that row is kept: see which answer is right",
-    "near-prompt": "asks almost what {} asks, which is kept",
+    "exact": ("says the same as ", ", which is kept (compared without case, spaces and Unicode form)"),
+    "near": ("is alike to ", ", which is kept, in every field"),
+    "conflict": ("answers the prompt of ", " differently; that row is kept: see which answer is right"),
+    "near-prompt": ("asks almost what ", " asks, which is kept"),
 }
 
 
 def _details(decisions: pa.Table) -> pa.ChunkedArray:
     """A sentence per row that says what it duplicates; null where it is no duplicate."""
-    detail = pa.scalar(None, pa.string())
-    for kind, sentence in SENTENCES.items():
-        before, after = sentence.split("{}")
-        words = pc.binary_join_element_wise(before, decisions["duplicate_of"], after, "")
-        detail = pc.if_else(pc.fill_null(pc.equal(decisions["reason"], kind), False), words, detail)
-    return detail
+    kind = pc.index_in(decisions["reason"], pa.array(list(SENTENCES)))
+    before, after = (pa.array(parts).take(kind) for parts in zip(*SENTENCES.values(), strict=True))
+    return pc.binary_join_element_wise(before, decisions["duplicate_of"], after, "")

@@ -6,12 +6,11 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline.dedupe import minhash
 from pipeline.dedupe.keys import Ints, Words, combined
+from pipeline.dedupe.prints import Prints, chunks, values
 from pipeline.dedupe.similar import (
-    Edges,
     Floats,
     Tally,
     gather,
@@ -44,7 +43,7 @@ DECISION = pa.schema(
 
 
 def decide(
-    fingerprints: pa.Table,
+    fingerprints: Prints,
     table: pa.Table,
     options: DedupeOptions = DedupeOptions(),
     against: int = 0,
@@ -52,61 +51,37 @@ def decide(
 ) -> pa.Table:
     """What becomes of each row (DECISION): one decision per fingerprint, in the same order.
 
-    `fingerprints`: of all rows, sources in order of priority. `table`: the same rows, of which few are looked at,
-    so that it is best memory-mapped. `against`: so many rows at the beginning are an existing dataset, out of which
-    nothing is dropped.
+    `fingerprints`: of all rows, sources in order of priority; of millions of rows best as a function that reads a
+    column by its name, chunk by chunk, from a file (`pipeline.dedupe.prints`). `table`: the same rows, of which few
+    are looked at, so that it is best memory-mapped. `against`: so many rows at the beginning are an existing dataset,
+    out of which nothing is dropped.
+
+    Raises ValueError where there are not as many rows as fingerprints.
     """
-    rows = preferred(fingerprints, options, against)
-    prompt, output = (words(fingerprints[name], rows) for name in ("prompt", "output"))
-    # Below, a row is its place in the order of preference: of a group of rows, the least is the one to keep.
-    same_prompt = leaders(prompt)
-    again = np.flatnonzero(np.bincount(same_prompt, minlength=len(rows))[same_prompt] > 1)
-    same_pair = np.arange(len(rows))
-    same_pair[again] = again[leaders(combined([prompt[again], output[again]]))]
-    pairs = np.flatnonzero(same_pair == np.arange(len(rows)))
-    asked = np.flatnonzero(same_prompt == np.arange(len(rows)))
-    many_prompts = shared(output, same_pair, options)
-    cluster_key = prompt[:, 0].copy()
-    del prompt
-    tally = Tally()
-    alike, prompts = likeness(fingerprints, table, rows, output, same_prompt, pairs, asked, options, tally, workers)
-    del output
+    rows = preferred(fingerprints, len(table), options, against)
     fixed = int((rows < against).sum())
-    fate = choose(same_prompt, pairs, alike, options, fixed)
+    # Below, a row is its place in the order of preference: of a group of rows, the least is the one to keep.
+    same_prompt, same_pair, many_prompts = equal(fingerprints, rows, options)
+    tally = Tally()
+    alike, head = likeness(fingerprints, table, rows, same_prompt, same_pair, options, tally, workers)
+    fate, flags = settle(same_prompt, same_pair, alike, many_prompts, options, fixed)
+    del same_prompt, same_pair, alike, many_prompts
+    key = values(fingerprints, "prompt", rows, np.uint64)[head, 0]
+    return decisions(table["origin"], rows, fate, flags, head, key).replace_schema_metadata(
+        {"report": orjson.dumps(tally.counts)}
+    )
 
-    # A row that repeats a pair goes where its pair goes, or else is the exact duplicate of it.
-    reason, keeper, similarity = fate.reason[same_pair], fate.keeper[same_pair], fate.similarity[same_pair]
-    repeats = (same_pair != np.arange(len(rows))) & (reason == STAYS)
-    if options.exact == "drop":
-        reason[repeats], keeper[repeats] = EXACT, same_pair[repeats]
-    reason[:fixed] = STAYS
-    dropped = reason != STAYS
 
-    marked = {
-        EXACT: repeats & (options.exact == "flag"),
-        NEAR: mark(same_pair, alike.second[alike.kind == NEAR]) & ~dropped & (options.near == "flag"),
-        CONFLICT: disputed(same_prompt, pairs, alike, fate, options) & (options.conflict != "keep"),
-        NEAR_PROMPT: mark(same_pair, *alike.of(NEAR_PROMPT)) & (options.near_prompt != "keep"),
-        SHARED_OUTPUT: many_prompts & (options.shared_output == "flag"),
-    }
-    flags = np.zeros(len(rows), np.uint8)
-    for kind, of_kind in marked.items():
-        flags |= of_kind.astype(np.uint8) << np.uint8(kind)
-
-    component = minhash.components(len(asked), prompts.first, prompts.second)
-    head = asked[component[number(asked, len(rows))[same_prompt]]]
-    clustered = np.bincount(head, minlength=len(rows))[head] > 1
-    return decisions(
-        len(fingerprints),
-        rows,
-        table["origin"],
-        reason=pa.array(reason, mask=~dropped),
-        flags=flags,
-        cluster=pa.array(rows[head], mask=~clustered),
-        duplicate_of=pa.array(rows[keeper], mask=~dropped),
-        similarity=pa.array(similarity.astype(np.float32), mask=~dropped | (reason == CONFLICT)),
-        cluster_key=cluster_key[head],
-    ).replace_schema_metadata({"report": orjson.dumps(tally.counts)})
+def equal(fingerprints: Prints, rows: Ints, options: DedupeOptions) -> tuple[Ints, Ints, Bools]:
+    """For each row the first of its prompt, the first of its prompt and output, and whether the output is shared."""
+    prompt = values(fingerprints, "prompt", rows, np.uint64)
+    same_prompt = leaders(*prompt.T)
+    again = np.flatnonzero(np.bincount(same_prompt, minlength=len(rows))[same_prompt] > 1)
+    prompt = prompt[again]
+    output = values(fingerprints, "output", rows, np.uint64)
+    same_pair = np.arange(len(rows))
+    same_pair[again] = again[leaders(*combined([prompt, output[again]]).T)]
+    return same_prompt, same_pair, shared(output, same_pair, options)
 
 
 class Likeness(NamedTuple):
@@ -122,49 +97,83 @@ class Likeness(NamedTuple):
 
 
 def likeness(
-    fingerprints: pa.Table,
+    fingerprints: Prints,
     table: pa.Table,
     rows: Ints,
-    output: Words,
     same_prompt: Ints,
-    pairs: Ints,
-    asked: Ints,
+    same_pair: Ints,
     options: DedupeOptions,
     tally: Tally,
     workers: int,
-) -> tuple[Likeness, Edges]:
-    """What is alike among the rows `pairs` (pairs of prompt and output); and edges among the rows `asked` (prompts)."""
-    nothing = np.empty(0, np.int64)
+) -> tuple[Likeness, Ints]:
+    """What is alike among the rows that repeat no pair; and for each row the first of its cluster, by the prompts."""
     if options.near == options.near_prompt == "keep":
-        none_alike = np.empty(0)
-        return Likeness(nothing, nothing, none_alike, nothing.astype(np.int8)), Edges(nothing, nothing, none_alike)
+        nothing = np.empty(0, np.int64)
+        return Likeness(nothing, nothing, np.empty(0), nothing.astype(np.int8)), same_prompt
+    asked = firsts(same_prompt)
     prompts = similar_prompts(fingerprints, table, rows[asked], options, tally, workers)
-    prompt_of = number(asked, len(rows))[same_prompt[pairs]]
+    prompt_of = number(asked, len(rows))[same_prompt]
+    head = asked[minhash.components(len(asked), prompts.first, prompts.second)[prompt_of]]
+    pairs = firsts(same_pair)
+    prompt_of = prompt_of[pairs]
     first, second = meet(prompt_of, len(asked), prompts, tally)
     of_prompts = look_up(prompts, len(asked), prompt_of[first], prompt_of[second])
-    of_outputs = similar_outputs(output, table, rows, pairs[first], pairs[second], options, workers)
+    told = prompt_of[first] != prompt_of[second]  # one prompt with unlike outputs is a conflict
+    first, second = pairs[first], pairs[second]
+    of_outputs = similar_outputs(fingerprints, table, rows, first, second, options, workers)
     near = of_outputs >= options.threshold
-    told = near | (prompt_of[first] != prompt_of[second])  # one prompt with unlike outputs is a conflict
+    told |= near
     kind = np.where(near, NEAR, NEAR_PROMPT).astype(np.int8)
     similarity = np.where(near, np.minimum(of_prompts, of_outputs), of_prompts)
-    return Likeness(pairs[first[told]], pairs[second[told]], similarity[told], kind[told]), prompts
+    return Likeness(first[told], second[told], similarity[told], kind[told]), head
 
 
 class Fate(NamedTuple):
-    """For each row that is the first of its pair: why it goes (STAYS: it does not), for which row, how alike."""
+    """For each row why it goes (STAYS: it does not), for which row, how alike."""
 
     reason: npt.NDArray[np.int8]
     keeper: Ints
-    similarity: Floats
+    similarity: npt.NDArray[np.float32]
+
+
+def settle(
+    same_prompt: Ints, same_pair: Ints, alike: Likeness, many_prompts: Bools, options: DedupeOptions, fixed: int
+) -> tuple[Fate, npt.NDArray[np.uint8]]:
+    """What becomes of each row, and its flags (a bit for each of KINDS)."""
+    pairs = firsts(same_pair)
+    fate = choose(same_prompt, pairs, alike, options, fixed)
+    disputes = disputed(same_prompt, pairs, alike, fate, options)
+
+    # A row that repeats a pair goes where its pair goes, or else is the exact duplicate of it.
+    fate = Fate(fate.reason[same_pair], fate.keeper[same_pair], fate.similarity[same_pair])
+    repeats = (same_pair != np.arange(len(same_pair))) & (fate.reason == STAYS)
+    if options.exact == "drop":
+        fate.reason[repeats], fate.keeper[repeats] = EXACT, same_pair[repeats]
+    fate.reason[:fixed] = STAYS
+
+    marked = {
+        EXACT: repeats & (options.exact == "flag"),
+        NEAR: mark(same_pair, alike.second[alike.kind == NEAR]) & (fate.reason == STAYS) & (options.near == "flag"),
+        CONFLICT: disputes & (options.conflict != "keep"),
+        NEAR_PROMPT: mark(same_pair, *alike.of(NEAR_PROMPT)) & (options.near_prompt != "keep"),
+        SHARED_OUTPUT: many_prompts,
+    }
+    flags = np.zeros(len(same_pair), np.uint8)
+    for kind, of_kind in marked.items():
+        flags |= of_kind.astype(np.uint8) << np.uint8(kind)
+    return fate, flags
 
 
 def choose(same_prompt: Ints, pairs: Ints, alike: Likeness, options: DedupeOptions, fixed: int) -> Fate:
-    """Go through the rows in order of preference: one goes if it is alike to a row that was kept, and else is kept.
+    """The fate of the rows `pairs`, the first of their pairs.
+
+    Go through them in order of preference: one goes if it is alike to a row that was kept, and else is kept.
 
     So a row never goes for the sake of a row that has gone itself: a chain of likenesses keeps more than its first
     link, and nothing is lost that resembles nothing kept. The first `fixed` rows stay whatever they are alike to.
     """
-    fate = Fate(np.full(len(same_prompt), STAYS, np.int8), np.arange(len(same_prompt)), np.ones(len(same_prompt)))
+    count = len(same_prompt)
+    fate = Fate(np.full(count, STAYS, np.int8), np.arange(count), np.ones(count, np.float32))
     one_answer = options.conflict == "drop"
     if one_answer:
         others = pairs[(same_prompt[pairs] != pairs) & (pairs >= fixed)]
@@ -177,23 +186,34 @@ def choose(same_prompt: Ints, pairs: Ints, alike: Likeness, options: DedupeOptio
     for first, second, similarity, kind in zip(*edges, strict=True):
         earlier.setdefault(second, []).append((similarity, -first, kind))
 
-    # Only the prompts that such a likeness touches take the slow way.
-    touched = np.unique(same_prompt[np.concatenate([alike.first[dropping], alike.second[dropping]])])
-    kept: set[int] = set()
+    # Only such a row takes the slow way, or one whose prompt has several answers and is touched by such a likeness.
+    second = alike.second[dropping]
+    touched = np.zeros(count, bool)
+    touched[same_prompt[alike.first[dropping]]] = touched[same_prompt[second]] = True
+    touched &= np.bincount(same_prompt[pairs], minlength=count) > 1
+    slow = touched[same_prompt]
+    slow[second] = True
+    gone: set[int] = set()
     answered: dict[int, int] = {}
-    queue = pairs[np.isin(same_prompt[pairs], touched)]
+    queue = pairs[slow[pairs]]
     for row, prompt in zip(queue.tolist(), same_prompt[queue].tolist(), strict=True):
-        resembled = [link for link in earlier.get(row, ()) if -link[1] in kept]
+        resembled = [link for link in earlier.get(row, ()) if -link[1] not in gone]
         if resembled and row >= fixed:
             similarity, first, kind = max(resembled)
             fate.reason[row], fate.keeper[row], fate.similarity[row] = kind, -first, similarity
+            gone.add(row)
         elif one_answer and prompt in answered and row >= fixed:
             fate.reason[row], fate.keeper[row] = CONFLICT, answered[prompt]
+            gone.add(row)
         else:
             fate.reason[row], fate.keeper[row] = STAYS, row
-            kept.add(row)
             answered.setdefault(prompt, row)
     return fate
+
+
+def firsts(same: Ints) -> Ints:
+    """The rows that are the first of their kind."""
+    return np.flatnonzero(same == np.arange(len(same)))
 
 
 def mark(same_pair: Ints, *rows: Ints) -> Bools:
@@ -218,31 +238,26 @@ def disputed(same_prompt: Ints, pairs: Ints, alike: Likeness, fate: Fate, option
 
 
 def shared(output: Words, same_pair: Ints, options: DedupeOptions) -> Bools:
-    """Boolean per row: whether at least so many different prompts have its output."""
-    same_output = leaders(output)
+    """Boolean per row: whether at least so many different prompts have its output, if that is to be flagged."""
+    if options.shared_output == "keep":
+        return np.zeros(len(output), bool)
+    same_output = leaders(*output.T)
     first = same_pair == np.arange(len(output))
     often: Bools = np.bincount(same_output[first], minlength=len(output))[same_output] >= options.shared_by
     return often
 
 
-def preferred(fingerprints: pa.Table, options: DedupeOptions, against: int) -> Ints:
-    """The numbers of the rows that take part, the one to keep first."""
-    rows = np.flatnonzero(fingerprints["prompt"].is_valid().to_numpy())
+def preferred(fingerprints: Prints, count: int, options: DedupeOptions, against: int) -> Ints:
+    """The numbers of the rows that take part, the one to keep first. `count`: of all rows."""
+    parts = [chunk.is_valid().to_numpy(zero_copy_only=False) for chunk in chunks(fingerprints, "prompt")]
+    valid = np.concatenate([np.empty(0, bool), *parts])
+    if len(valid) != count:
+        raise ValueError(f"{len(valid):,} fingerprints of {count:,} rows: there has to be one of each row")
+    rows = np.flatnonzero(valid)
     if options.keeper == "longest":
-        lengths = fingerprints["length"].take(pa.array(rows)).to_numpy().astype(np.int64)
+        lengths = values(fingerprints, "length", rows, np.uint32)[:, 0].astype(np.int64)
         rows = rows[np.lexsort((rows, -lengths, rows >= against))]
     return rows
-
-
-def words(column: pa.ChunkedArray, rows: Ints) -> Words:
-    """The keys (16 bytes each) of these rows, as n by 2 words."""
-    found = np.empty((len(column), 2), np.uint64)
-    start = 0
-    for chunk in column.chunks:
-        part = np.frombuffer(chunk.buffers()[1] or b"", np.uint64, 2 * len(chunk), chunk.offset * 16)
-        found[start : start + len(chunk)] = part.reshape(-1, 2)
-        start += len(chunk)
-    return found if len(rows) == len(column) and (rows[1:] > rows[:-1]).all() else found[rows]
 
 
 def number(some: Ints, count: int) -> Ints:
@@ -252,20 +267,32 @@ def number(some: Ints, count: int) -> Ints:
     return at
 
 
-def decisions(count: int, rows: Ints, origin: pa.ChunkedArray, **columns: pa.Array | npt.NDArray[Any]) -> pa.Table:
-    """A table of DECISION for `count` rows from columns of decisions on `rows`; the rest have nulls and no flags."""
-    at = number(rows, count)
-    index = pa.array(at, mask=at < 0)
-    values = {name: pa.array(column).take(index) for name, column in columns.items()}
-    values["reason"] = pa.DictionaryArray.from_arrays(values["reason"], pa.array(KINDS)).cast(pa.string())
-    values["flags"] = pc.fill_null(values["flags"], pa.scalar(0, pa.uint8()))
-    for name in ("cluster", "duplicate_of"):
-        values[name] = _looked_up(origin, values[name])
-    return pa.table([values[name] for name in DECISION.names], DECISION)
+def decisions(
+    origin: pa.ChunkedArray, rows: Ints, fate: Fate, flags: npt.NDArray[np.uint8], head: Ints, key: Words
+) -> pa.Table:
+    """A table of DECISION for all rows, of which `rows` took part; the rest have nulls and no flags.
 
+    `head`: for each of `rows` the first of its cluster; `key`: the key of that one's prompt.
+    """
+    count = len(origin)
 
-def _looked_up(origin: pa.ChunkedArray, rows: pa.Array) -> pa.Array:
-    """The origins of these rows, of which most are null, without joining the whole column in memory."""
-    valid = rows.is_valid().to_numpy(zero_copy_only=False)
-    names = gather(origin, rows.drop_null().to_numpy())
-    return names.take(pa.array(np.cumsum(valid) - 1, mask=~valid))
+    def column(found: npt.NDArray[Any], some: Bools) -> pa.Array:
+        every, mask = np.zeros(count, found.dtype), np.ones(count, bool)
+        every[rows[some]], mask[rows[some]] = found[some], False
+        return pa.array(every, mask=mask)
+
+    def named(others: Ints, some: Bools) -> pa.Array:
+        names = gather(origin, rows[others[some]])
+        return names.take(column(np.cumsum(some) - 1, some))
+
+    dropped = fate.reason != STAYS
+    clustered = np.bincount(head, minlength=len(rows))[head] > 1
+    columns = {
+        "reason": pa.DictionaryArray.from_arrays(column(fate.reason, dropped), pa.array(KINDS)).cast(pa.string()),
+        "flags": column(flags, np.ones(len(rows), bool)).fill_null(0),
+        "cluster": named(head, clustered),
+        "duplicate_of": named(fate.keeper, dropped),
+        "similarity": column(fate.similarity, dropped & (fate.reason != CONFLICT)),
+        "cluster_key": column(key, np.ones(len(rows), bool)),
+    }
+    return pa.table([columns[name] for name in DECISION.names], DECISION)

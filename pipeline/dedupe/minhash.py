@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from pipeline.dedupe.keys import CODE, Codes, Ints, Words, mix
 
@@ -17,7 +16,6 @@ Signatures = npt.NDArray[np.uint16]
 
 #: Hash functions of a signature. Two bytes are kept of each: two texts agree by chance in one of 65,536.
 HASHES = 45
-SKETCH_BYTES = 2 * HASHES
 
 #: A bigram is two code points of 21 bits.
 GRAM_BITS = np.uint64(42)
@@ -25,7 +23,8 @@ GRAM_BITS = np.uint64(42)
 _RANDOM = np.random.Generator(np.random.PCG64(20261101))
 #: Each hash function multiplies what the one before it gave: the products are random odd numbers, too.
 _FACTORS = _RANDOM.integers(0, 1 << 32, HASHES, dtype=np.uint32) | np.uint32(1)
-#: Shingles hashed at once: they stay in the processor's cache, and are enough for the calls to cost little.
+#: Shingles (or sketches) hashed at once: they stay in the processor's cache, and are enough for the calls to cost
+#: little.
 _BLOCK = 1 << 16
 
 
@@ -115,24 +114,17 @@ def choose_bands(threshold: float, recall: float) -> Bands:
     return next((bands for bands in choices if bands.chance(threshold) >= recall), choices[-1])
 
 
-def matrix(sketches: pa.Array) -> Signatures:
-    """A column of sketches as n by HASHES numbers, in place."""
-    start = sketches.offset * SKETCH_BYTES
-    return np.frombuffer(sketches.buffers()[1] or b"", np.uint16, len(sketches) * HASHES, start).reshape(-1, HASHES)
-
-
-def band_keys(sketches: pa.ChunkedArray, band: int, bands: Bands) -> Words:
-    """One word for each row, equal where a band of their sketches is equal. Chunk by chunk, out of the mapped file."""
+def band_keys(sketches: Signatures, band: int, bands: Bands) -> Words:
+    """One word for each sketch, equal where a band of them is equal."""
     found = np.empty(len(sketches), np.uint64)
-    start = 0
-    for chunk in sketches.chunks:
-        hashes = np.zeros((len(chunk), -(-bands.rows // 4) * 4), np.uint16)
-        hashes[:, : bands.rows] = matrix(chunk)[:, band * bands.rows : (band + 1) * bands.rows]
-        key = np.zeros(len(chunk), np.uint64)
-        for words in hashes.view(np.uint64).T:  # four hashes at once
+    for at in range(0, len(sketches), _BLOCK):
+        hashes = sketches[at : at + _BLOCK, band * bands.rows : (band + 1) * bands.rows]
+        padded = np.zeros((len(hashes), -(-bands.rows // 4) * 4), np.uint16)
+        padded[:, : bands.rows] = hashes
+        key = np.zeros(len(hashes), np.uint64)
+        for words in padded.view(np.uint64).T:  # four hashes at once
             key = mix(key + np.uint64(0x9E3779B97F4A7C15)) ^ words
-        found[start : start + len(chunk)] = key
-        start += len(chunk)
+        found[at : at + _BLOCK] = key
     return found
 
 
@@ -179,7 +171,7 @@ def sets(grams: Words, bounds: Ints) -> tuple[Words, Ints]:
     """The sets of shingles of texts, 4 million of them at most: sorted, with the bounds of each."""
     text = np.repeat(np.arange(len(bounds) - 1, dtype=np.uint64), np.diff(bounds))
     packed = (text << GRAM_BITS) | grams  # one sort of words is much faster than one by two keys
-    packed.sort()
+    packed.sort(kind="stable")  # which merges: the texts are in order already
     packed = packed[np.append(True, packed[1:] != packed[:-1])[: len(packed)]]
     sizes = np.bincount((packed >> GRAM_BITS).astype(np.int64), minlength=len(bounds) - 1)
     return packed & ((np.uint64(1) << GRAM_BITS) - np.uint64(1)), np.concatenate([[0], np.cumsum(sizes)])
@@ -199,7 +191,7 @@ def jaccard(grams: Words, bounds: Ints, first: Ints, second: Ints) -> npt.NDArra
     pair = np.arange(len(first), dtype=np.uint64) << GRAM_BITS
     packed = np.concatenate([np.repeat(pair, one), np.repeat(pair, other)])
     packed |= grams[np.concatenate([spread(bounds[first], one), spread(bounds[second], other)])]
-    packed.sort()
+    packed.sort(kind="stable")  # which merges: both halves are in order already
     twice = packed[1:][packed[1:] == packed[:-1]]
     shared = np.bincount((twice >> GRAM_BITS).astype(np.int64), minlength=len(first))
     union = one + other - shared

@@ -17,7 +17,7 @@ from schemas.options import DedupeOptions
 SHOWN = ("origin", "instruction", "input", "output")
 DECIDED = ("reason", "duplicate_of", "similarity")
 #: Rows whose texts are held at once.
-ROWS = 4096
+ROWS = 1 << 14
 
 
 def explain(options: DedupeOptions = DedupeOptions()) -> str:

@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline.dedupe import keys, minhash
 from pipeline.dedupe.keys import Ints, Words
+from pipeline.dedupe.prints import Prints, values
 from pipeline.workers import ordered
 from schemas.options import DedupeOptions
 
@@ -24,7 +24,7 @@ CONTEXT = ("system", "history", "instruction")
 WIDTH = 64
 #: Pairs whose texts, and whose sketches, are held at once.
 _PAIRS = 1 << 14
-_SKETCHES = 1 << 17
+_SKETCHES = 1 << 13
 
 
 class Edges(NamedTuple):
@@ -49,7 +49,7 @@ class Texts:
     """The texts of some fields of a table, looked up a few rows at a time."""
 
     def __init__(self, table: pa.Table, fields: tuple[str, ...]) -> None:
-        self.columns = [table[name] for name in fields]
+        self.columns = [table[name] for name in fields if not silent(table[name])]
 
     def of(self, rows: Ints) -> list[pa.StringArray]:
         """Per field the texts of these rows."""
@@ -57,24 +57,31 @@ class Texts:
         return [keys.history_texts(texts) if pa.types.is_list(texts.type) else texts.fill_null("") for texts in taken]
 
 
+def silent(column: pa.ChunkedArray) -> bool:
+    """Whether it says nothing in any row, as far as that can be seen without reading it: such texts are all alike."""
+    if pa.types.is_list(column.type):
+        return all(len(chunk.flatten()) == 0 for chunk in column.chunks)
+    return bool(column.null_count == len(column))
+
+
 def similar_prompts(
-    fingerprints: pa.Table, table: pa.Table, rows: Ints, options: DedupeOptions, tally: Tally, workers: int = 1
+    fingerprints: Prints, table: pa.Table, rows: Ints, options: DedupeOptions, tally: Tally, workers: int = 1
 ) -> Edges:
     """Edges between rows of different prompts (numbered by their place in `rows`) whose every field is alike."""
     # First the contexts: equal or alike, they make a component, inside of which inputs are then compared.
     context, numbers = _keys(fingerprints, "context", rows, options)
     ones, context_of = groups(context, numbers)
-    sketches = fingerprints["context_sketch"]
-    contexts = similar(sketches, rows[ones], numbers[ones], Texts(table, CONTEXT), options, tally, workers)
+    salt = numbers[ones]
+    del context, numbers
+    contexts = similar(fingerprints, "context", rows[ones], salt, Texts(table, CONTEXT), options, tally, workers)
     component = minhash.components(len(ones), contexts.first, contexts.second)[context_of].astype(np.uint64)
     given, numbers = _keys(fingerprints, "given", rows, options)
     nodes, node_of = groups(component, given, numbers)
     told = np.flatnonzero(given[nodes] != 0)
     salt = keys.mix(component[nodes[told]]) ^ numbers[nodes[told]]
-    sketches = fingerprints["given_sketch"]
-    inputs = similar(sketches, rows[nodes[told]], salt, Texts(table, ("input",)), options, tally, workers)
+    del given, numbers, component
+    inputs = similar(fingerprints, "given", rows[nodes[told]], salt, Texts(table, ("input",)), options, tally, workers)
     inputs = Edges(told[inputs.first], told[inputs.second], inputs.similarity)
-    del context, given, numbers, component, salt
 
     first, second = meet(node_of, len(nodes), inputs, tally)
     alike = np.minimum(
@@ -84,29 +91,46 @@ def similar_prompts(
     return Edges(first[alike > 0], second[alike > 0], alike[alike > 0])
 
 
-def _keys(fingerprints: pa.Table, field: str, rows: Ints, options: DedupeOptions) -> tuple[Words, Words]:
+def _keys(fingerprints: Prints, field: str, rows: Ints, options: DedupeOptions) -> tuple[Words, Words]:
     """The keys of a field of these rows, and those of its numbers: all 0 where numbers are of no account."""
-    said, numbers = (pc.fill_null(fingerprints[name], 0).to_numpy()[rows] for name in (field, f"{field}_numbers"))
-    return said, numbers if options.numbers else np.zeros_like(numbers)
+    said = values(fingerprints, field, rows, np.uint64)[:, 0]
+    if not options.numbers:
+        return said, np.zeros_like(said)
+    return said, values(fingerprints, f"{field}_numbers", rows, np.uint64)[:, 0]
 
 
 def similar_outputs(
-    output: Words, table: pa.Table, rows: Ints, first: Ints, second: Ints, options: DedupeOptions, workers: int
+    fingerprints: Prints, table: pa.Table, rows: Ints, first: Ints, second: Ints, options: DedupeOptions, workers: int
 ) -> Floats:
-    """How alike the outputs of pairs of rows (places in `rows` and `output`) are: 0 where their numbers differ."""
+    """How alike the outputs of pairs of rows (places in `rows`) are: 0 where their numbers differ."""
     alike = np.ones(len(first))
+    output = values(fingerprints, "output", rows, np.uint64)
     differ = np.flatnonzero((output[first] != output[second]).any(axis=1))
+    del output
     outputs = Texts(table, ("output",))
     alike[differ] = verified(outputs, rows, first[differ], second[differ], options.numbers, workers)
     return alike
 
 
-def groups(*columns: npt.NDArray[np.generic]) -> tuple[Ints, Ints]:
+def groups(*columns: Words) -> tuple[Ints, Ints]:
     """The first row of each group of rows with equal values, and for each row the number of its group."""
-    firsts = leaders(np.column_stack(columns).astype(np.uint64))
+    firsts = leaders(*columns)
     begins = firsts == np.arange(len(firsts))
     number: Ints = np.cumsum(begins) - 1
     return np.flatnonzero(begins), number[firsts]
+
+
+def crowded(key: Words) -> Ints:
+    """The places of the keys that may occur more than once, in order: few, where most occur once."""
+    # The high bits of a key are its slot. Of the keys that share one, all but the last find another there.
+    slots = 2 * len(key)
+    slot = (key >> np.uint64(64 - slots.bit_length())).view(np.int64)
+    last = np.empty(1 << slots.bit_length(), np.uint32)
+    numbered = np.arange(len(key), dtype=np.uint32)
+    last[slot] = numbered
+    taken = np.zeros(len(last), bool)
+    taken[slot[last[slot] != numbered]] = True
+    return np.flatnonzero(taken[slot])
 
 
 def bundles(key: Words) -> tuple[Ints, Words]:
@@ -116,35 +140,45 @@ def bundles(key: Words) -> tuple[Ints, Words]:
     each decide, and two that differ may share a group by chance.
     """
     room = np.uint64(max(len(key) - 1, 0).bit_length())
-    packed = np.arange(len(key), dtype=np.uint64)
-    packed |= key >> room << room
+    place = crowded(key)
+    packed = (key[place] >> room << room) | place.view(np.uint64)
     packed.sort()
     same = (packed[1:] ^ packed[:-1]) >> room == 0
-    packed = packed[np.append(same, False)[: len(key)] | np.append(False, same)[: len(key)]]
+    packed = packed[np.append(same, False)[: len(packed)] | np.append(False, same)[: len(packed)]]
     group = packed >> room
     return (packed ^ (group << room)).view(np.int64), group
 
 
-def leaders(words: Words) -> Ints:
-    """For each row of a matrix the least row that is equal to it. By sorting: large hash tables miss the cache."""
-    key = words[:, 0]
-    for column in words.T[1:]:
-        key = keys.mix(key) ^ column
+def leaders(*columns: Words) -> Ints:
+    """For each row the least row that is equal to it in every column. By sorting: large hash tables miss the cache."""
+    key = keys.mix(columns[0])
+    for column in columns[1:]:
+        key = keys.mix(key ^ column)
     place, group = bundles(key)
-    unlike = np.append(False, (words[place[1:]] != words[place[:-1]]).any(axis=1))[: len(place)]
+    unlike = _changes(place, columns)
     clash = np.isin(group, group[1:][unlike[1:] & (group[1:] == group[:-1])])
     if clash.any():  # rows that share a group by chance
         some = place[clash]
-        place[clash] = some[np.lexsort((some, *words[some].T, group[clash]))]
-        unlike = np.append(False, (words[place[1:]] != words[place[:-1]]).any(axis=1))
-    unlike[:1] = True
+        place[clash] = some[np.lexsort((some, *(column[some] for column in columns), group[clash]))]
+        unlike = _changes(place, columns)
     of_row = np.arange(len(key))
     of_row[place] = place[unlike][np.cumsum(unlike) - 1]
     return of_row
 
 
+def _changes(place: Ints, columns: tuple[Words, ...]) -> npt.NDArray[np.bool_]:
+    """Boolean per place: the row there differs from that at the place before it, in some column."""
+    unlike = np.zeros(len(place), bool)
+    unlike[:1] = True
+    for column in columns:
+        values = column[place]
+        unlike[1:] |= values[1:] != values[:-1]
+    return unlike
+
+
 def similar(
-    sketches: pa.ChunkedArray,
+    fingerprints: Prints,
+    field: str,
     rows: Ints,
     salt: Words,
     texts: Texts,
@@ -152,34 +186,39 @@ def similar(
     tally: Tally,
     workers: int,
 ) -> Edges:
-    """Verified edges between rows that agree in the salt and in a band (numbered by their place in `rows`)."""
+    """Verified edges between rows alike in this field that agree in the salt (numbered by their place in `rows`)."""
+    first, second = candidates(fingerprints, field, rows, salt, options, tally, workers)
+    tally.add("compared", len(first))
+    alike = verified(texts, rows, first, second, False, workers)  # the salt holds the numbers
+    enough_alike = alike >= options.threshold
+    tally.add("verified", int(enough_alike.sum()))
+    return Edges(first[enough_alike], second[enough_alike], alike[enough_alike])
+
+
+def candidates(
+    fingerprints: Prints, field: str, rows: Ints, salt: Words, options: DedupeOptions, tally: Tally, workers: int
+) -> tuple[Ints, Ints]:
+    """Pairs of rows (places in `rows`) that agree in the salt and in a band, and by their sketches may be similar."""
     bands = minhash.choose_bands(options.threshold, options.recall)
     # Four standard deviations: one in 30,000 pairs at the threshold is estimated below this.
     spread = (options.threshold * (1 - options.threshold) / minhash.HASHES) ** 0.5
     enough = np.ceil((options.threshold - 4 * spread) * minhash.HASHES)
+    sketches = values(fingerprints, f"{field}_sketch", rows, np.uint16)
     salted = keys.mix(salt)
 
     def meet_in(band: int) -> tuple[Ints, int]:
-        place, group = bundles(keys.mix(minhash.band_keys(sketches, band, bands)[rows] ^ salted))
+        place, group = bundles(keys.mix(minhash.band_keys(sketches, band, bands) ^ salted))
         first, second, skipped = minhash.window_pairs(group, WIDTH)
         first, second = place[first], place[second]
-        likely = [
-            agreement(sketches, rows[first[at : at + _SKETCHES]], rows[second[at : at + _SKETCHES]]) >= enough
-            for at in range(0, len(first), _SKETCHES)
-        ]
-        chosen = np.concatenate([np.empty(0, bool), *likely])
-        return first[chosen] * len(rows) + second[chosen], skipped
+        likely = agreement(sketches, first, second) >= enough
+        return first[likely] * len(rows) + second[likely], skipped
 
     codes = [np.empty(0, np.int64)]
     for found, skipped in ordered(meet_in, range(bands.bands if len(rows) else 0), workers):
         codes.append(found)
         tally.add("skipped", skipped)
     first, second = np.divmod(once(np.concatenate(codes)), max(len(rows), 1))
-    tally.add("compared", len(first))
-    alike = verified(texts, rows, first, second, False, workers)  # the salt holds the numbers
-    enough_alike = alike >= options.threshold
-    tally.add("verified", int(enough_alike.sum()))
-    return Edges(first[enough_alike], second[enough_alike], alike[enough_alike])
+    return first, second
 
 
 def once(numbers: Ints) -> Ints:
@@ -189,10 +228,13 @@ def once(numbers: Ints) -> Ints:
     return first
 
 
-def agreement(sketches: pa.ChunkedArray, first: Ints, second: Ints) -> Ints:
+def agreement(sketches: minhash.Signatures, first: Ints, second: Ints) -> npt.NDArray[np.uint8]:
     """In how many hashes the sketches of pairs of rows agree."""
-    ones, others = (minhash.matrix(gather(sketches, rows)) for rows in (first, second))
-    hashes: Ints = (ones == others).sum(axis=1)
+    hashes = np.empty(len(first), np.uint8)
+    for at in range(0, len(first), _SKETCHES):
+        part = slice(at, at + _SKETCHES)
+        ones, others = (sketches.take(rows[part], axis=0) for rows in (first, second))
+        np.sum(ones == others, axis=1, dtype=np.uint8, out=hashes[part])
     return hashes
 
 
