@@ -16,7 +16,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 import pipeline
-from pipeline.files import BATCH_ROWS, naming, open_table, read_column, read_tables, table_writer, write_if_changed
+from pipeline.files import (
+    BATCH_ROWS,
+    describe_file,
+    naming,
+    open_table,
+    read_column,
+    read_tables,
+    table_writer,
+    write_if_changed,
+)
 from pipeline.folders import clean_up
 from pipeline.load_tokenizer import open_tokenizer
 from pipeline.lock import locked
@@ -85,7 +94,6 @@ def write_tokenized(
 
 def ingest_unit(plan: Plan, unit: Unit) -> Iterator[pa.Table]:
     """The rows of a raw file. What file it was, and how it was read, is written beside them for the manifest."""
-    from pipeline.export import describe_file
     from pipeline.ingest.reading import readings_of
 
     with unchanged(unit), ThreadPoolExecutor(1) as beside:

@@ -9,6 +9,7 @@ import hashlib
 import shutil
 from collections import Counter
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.card import Shape, card
-from pipeline.files import HashedFile, batched, files_of, sync
+from pipeline.files import HashedFile, batched, describe_file, sync
 from pipeline.folders import whole_folder
 from pipeline.json_lines import json_lines
 from pipeline.packing import PACKED, pack_rows
@@ -29,6 +30,13 @@ from schemas.manifest import Counts, File, Manifest, Packing, Rejected, Tokens, 
 from schemas.options import ExportOptions
 from schemas.tokenizer import public_name
 
+#: Where the files of a split stand, by their format. {part}: the number of a file.
+PLACES = {
+    "arrow": "{split}/data-{{part}}.arrow",
+    "parquet": "{layout}/{split}-{{part}}.parquet",
+    "jsonl": "jsonl/{split}-{{part}}.jsonl",
+    "rows": "{split}.rows/data-{{part}}.arrow",  # of packed data: the rows to pack
+}
 #: Columns of no use in a kept row: it has no marks and no unread text, and stands in the files of its split.
 NOT_KEPT = (*MARKS.names, "raw", "cluster_key", "split")
 #: Columns of rejects.jsonl.
@@ -49,26 +57,59 @@ def export(tables: Iterable[pa.Table], folder: Path, options: ExportOptions, abo
     Raises ValueError if the rows do not add up: what came in must have been kept or rejected.
     """
     with whole_folder(folder) as fresh:
-        return _fill(fresh, tables, options, about)
+        return _fill(fresh, tables, options, _without_paths(about))
 
 
 def _fill(fresh: Path, tables: Iterable[pa.Table], options: ExportOptions, about: dict[str, Any]) -> Manifest:
-    about = _without_paths(about)
-    places = {
-        "arrow": "{split}/data-{{part}}.arrow",
-        "parquet": config_name(about["options"]) + "/{split}-{{part}}.parquet",
-        "jsonl": "jsonl/{split}-{{part}}.jsonl",
-        "rows": "{split}.rows/data-{{part}}.arrow",  # of packed data: the rows to pack
-    }
-    formats = list(options.formats)
-
-    def shards_of(split: str, formats: Iterable[str]) -> Shards:
-        return Shards(fresh, {kind: places[kind].format(split=split) for kind in formats}, options.shard_rows)
-
-    of_rows = ["rows", *(kind for kind in formats if kind == "jsonl")] if options.packing else formats
-    splits = {name: shards_of(name, of_rows) for name in SPLITS}
+    shards_of = partial(_shards, fresh, config_name(about["options"]), options.shard_rows)
+    texts = [kind for kind in options.formats if kind == "jsonl"]
+    of_rows = ["rows", *texts] if options.packing else options.formats
     tally = Tally()
-    columns: dict[str, str] = {}
+    splits = {name: shards_of(name, of_rows) for name in SPLITS}
+    rejects, schema = _write(fresh, tables, splits, tally)
+    splits = {name: shards for name, shards in splits.items() if shards.rows}
+    files = {"rejects.jsonl": rejects} | _named(splits)
+    counts, tokens = tally.counts(), tally.tokens()
+    packing = None
+    if options.packing:
+        capacity = about["options"]["tokenize"]["max_length"]
+        of_packs = [kind for kind in options.formats if kind not in texts]
+        splits = {name: _pack(fresh / f"{name}.rows", shards_of(name, of_packs), capacity) for name in splits}
+        files = {name: file for name, file in files.items() if (fresh / name).exists()} | _named(splits)
+        packing, schema = _packing(splits, capacity, tokens.total), PACKED
+    if "arrow" in options.formats:
+        _describe_splits(fresh, list(splits), files)
+    manifest = Manifest(
+        **about,
+        counts=counts,
+        tokens=tokens,
+        examples={name: shards.rows for name, shards in splits.items()},
+        packing=packing,
+        columns={field.name: str(field.type) for field in schema},
+        files=files,
+    )
+    shape = Shape(schema if splits else pa.schema([]), {name: shards.bytes for name, shards in splits.items()})
+    (fresh / "README.md").write_text(card(manifest, options, shape), encoding="utf-8")
+    manifest.files = describe_folder(fresh, files)
+    text = orjson.dumps(manifest.model_dump(mode="json"), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    (fresh / "manifest.json").write_bytes(text)
+    sync(fresh / "manifest.json")
+    return manifest
+
+
+def _shards(fresh: Path, layout: str, shard_rows: int, split: str, formats: Iterable[str]) -> Shards:
+    """The files of a split, not yet begun."""
+    return Shards(fresh, {kind: PLACES[kind].format(split=split, layout=layout) for kind in formats}, shard_rows)
+
+
+def _write(
+    fresh: Path, tables: Iterable[pa.Table], splits: dict[str, Shards], tally: "Tally"
+) -> tuple[File, pa.Schema]:
+    """Write the kept rows to the files of their splits, the rejected ones to rejects.jsonl, and count them all.
+
+    Gives what rejects.jsonl is, and the schema of the kept rows.
+    """
+    schema = pa.schema([])
     with contextlib.ExitStack() as open_files:
         rejects = open_files.enter_context(HashedFile(fresh / "rejects.jsonl"))
         reject = open_files.enter_context(batched(lambda batch: rejects.write(json_lines(batch))))
@@ -81,45 +122,15 @@ def _fill(fresh: Path, tables: Iterable[pa.Table], options: ExportOptions, about
             reject(rejected.filter(pc.is_valid(table["reject_stage"])))
             tally.add(table.select(COUNTED))
             kept = table.drop_columns([name for name in NOT_KEPT if name in table.column_names])
-            columns = {field.name: str(field.type) for field in one_a_row(kept.slice(0, 0)).schema}
+            schema = one_a_row(kept.slice(0, 0)).schema
             for name in SPLITS:
                 write[name](one_a_row(kept.filter(pc.equal(table["split"], name))))
-    splits = {name: shards for name, shards in splits.items() if shards.rows}
-    files = {"rejects.jsonl": described(rejects)}
-    for shards in splits.values():
-        files |= shards.named()
-    counts, tokens = tally.counts(), tally.tokens()
-    packing = None
-    if options.packing:
-        capacity = about["options"]["tokenize"]["max_length"]
-        of_packs = [kind for kind in formats if kind != "jsonl"]
-        for name in splits:
-            splits[name] = _pack(fresh / f"{name}.rows", shards_of(name, of_packs), capacity)
-            files |= splits[name].named()
-        files = {name: file for name, file in files.items() if (fresh / name).exists()}
-        packs = sum(shards.rows for shards in splits.values())
-        fill = round(tokens.total / (packs * capacity), 4) if packs else 0.0
-        packing = Packing(length=capacity, packs=packs, fill=fill)
-        columns = {field.name: str(field.type) for field in PACKED}
-    if "arrow" in formats:
-        _describe_splits(fresh, list(splits), files)
-    manifest = Manifest(
-        **about,
-        counts=counts,
-        tokens=tokens,
-        examples={name: shards.rows for name, shards in splits.items()},
-        packing=packing,
-        columns=columns,
-        files=files,
-    )
-    schema = next((shards.schema for shards in splits.values()), pa.schema([]))
-    shape = Shape(schema, {name: shards.bytes for name, shards in splits.items()})
-    (fresh / "README.md").write_text(card(manifest, options, shape), encoding="utf-8")
-    manifest.files = describe_folder(fresh, files)
-    text = orjson.dumps(manifest.model_dump(mode="json"), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-    (fresh / "manifest.json").write_bytes(text)
-    sync(fresh / "manifest.json")
-    return manifest
+    return described(rejects), schema
+
+
+def _named(splits: dict[str, Shards]) -> dict[str, File]:
+    """The files of all splits by their names, which they get now: their number is known."""
+    return {name: file for shards in splits.values() for name, file in shards.named().items()}
 
 
 def _without_paths(about: dict[str, Any]) -> dict[str, Any]:
@@ -139,6 +150,12 @@ def _pack(rows: Path, packs: Shards, capacity: int) -> Shards:
             write(table)
     shutil.rmtree(rows)
     return packs
+
+
+def _packing(splits: dict[str, Shards], capacity: int, tokens: int) -> Packing:
+    """What the manifest says of these packs, which hold so many tokens."""
+    packs = sum(shards.rows for shards in splits.values())
+    return Packing(length=capacity, packs=packs, fill=round(tokens / (packs * capacity), 4) if packs else 0.0)
 
 
 def _describe_splits(folder: Path, splits: list[str], files: dict[str, File]) -> None:
@@ -171,16 +188,6 @@ def describe_folder(folder: Path, known: dict[str, File]) -> dict[str, File]:
             sync(path)
         found[name] = known.get(name) or describe_file(path)
     return found
-
-
-def describe_file(path: Path) -> File:
-    """Size and sha256 of a file; of a folder, the sum and the sha256 over those of its files in order."""
-    if path.is_dir():
-        parts = [describe_file(file) for file in files_of(path)]
-        digest = hashlib.sha256("".join(part.sha256 for part in parts).encode())
-        return File(sha256=digest.hexdigest(), bytes=sum(part.bytes for part in parts))
-    with path.open("rb") as file:
-        return File(sha256=hashlib.file_digest(file, "sha256").hexdigest(), bytes=path.stat().st_size)
 
 
 class Tally:

@@ -11,6 +11,8 @@ from typing import IO, Any
 
 import pyarrow as pa
 
+from schemas.manifest import File
+
 #: Rows of a record batch in every file that we write: part of the promise of equal bytes, so not an option.
 BATCH_ROWS = 8192
 
@@ -112,6 +114,16 @@ def is_saved_dataset(path: Path) -> bool:
 def files_of(path: Path) -> list[Path]:
     """The file itself, or all files of a folder in the order of their names."""
     return sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+
+
+def describe_file(path: Path) -> File:
+    """Size and sha256 of a file; of a folder, the sum and the sha256 over those of its files in order."""
+    if path.is_dir():
+        parts = [describe_file(file) for file in files_of(path)]
+        digest = hashlib.sha256("".join(part.sha256 for part in parts).encode())
+        return File(sha256=digest.hexdigest(), bytes=sum(part.bytes for part in parts))
+    with path.open("rb") as file:
+        return File(sha256=hashlib.file_digest(file, "sha256").hexdigest(), bytes=path.stat().st_size)
 
 
 def read_tables(path: Path) -> Iterator[pa.Table]:

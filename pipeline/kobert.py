@@ -182,12 +182,15 @@ class KoBERT:
                 marked[row] = parts
         buffers = self._encode_ready(ready)
         for row, parts in marked.items():
-            buffers[row] = np.array(self._encode_parts(parts), np.int32)
-        # One flat array and the offsets into it: no Python object per token.
-        lengths = np.fromiter((len(memoryview(ids)) for ids in buffers), np.int64, len(buffers))
-        offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)])).cast(pa.int32())
-        flat = pa.array(np.frombuffer(b"".join(buffers), np.int32))
-        return pa.ListArray.from_arrays(offsets, flat, mask=texts.is_null() if texts.null_count else None)
+            buffers[row] = np.array(self._encode_parts(parts), np.int32).tobytes()
+        # One flat array and the offsets into it: no Python object per token, and each buffer is asked for once.
+        flat, ends = bytearray(), [0]
+        for ids in buffers:
+            flat += ids
+            ends.append(len(flat))
+        offsets = pa.array(np.array(ends) // 4, pa.int32())
+        values = pa.array(np.frombuffer(flat, np.int32))
+        return pa.ListArray.from_arrays(offsets, values, mask=texts.is_null() if texts.null_count else None)
 
     def _encode_ready(self, texts: list[str | bytes]) -> list[Any]:
         """The ids of each prepared text as a buffer of int32.

@@ -18,7 +18,8 @@ import pyarrow.compute as pc
 import xxhash
 from pydantic import ValidationError
 
-from pipeline.export import COUNTED, Tally, describe_file
+from pipeline.export import COUNTED, Tally
+from pipeline.files import describe_file
 from pipeline.hub import FORMATS
 from pipeline.load_tokenizer import LoadError, TransformersTokenizer, open_tokenizer, place_of, resolve
 from pipeline.parts import Part, column, lines, parts_of, schema, spelled, tables, tables_of

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 from pipeline.chain import run
 from pipeline.cli import main
-from pipeline.export import describe_file
+from pipeline.files import describe_file
 from pipeline.plan import plan_of_files
 from pipeline.show import show
 from pipeline.verify import verify

@@ -36,7 +36,7 @@ def pair(table: pa.Table, tokenizer: Tokenizer, options: TokenizeOptions) -> tup
     offsets, ids, numbers = join(segments)
     columns = {
         "input_ids": as_lists(offsets, ids, rows),
-        "token_type_ids": as_lists(offsets, np.isin(numbers, (3, 4)).astype(np.int8), rows),
+        "token_type_ids": as_lists(offsets, ((numbers == 3) | (numbers == 4)).astype(np.int8), rows),
     }
     if options.padding:
         columns["attention_mask"] = as_lists(offsets, (numbers != 5).astype(np.int8), rows)

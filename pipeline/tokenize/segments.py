@@ -51,11 +51,14 @@ def join(segments: list[Segment]) -> tuple[Ints, Ids, Numbers]:
     lengths = np.stack([s.lengths for s in segments], axis=1)
     flat = lengths.ravel()
     ends = np.cumsum(flat)
-    index = np.repeat(starts - (ends - flat), flat) + np.arange(flat.sum())
+    # The index is as long as all ids: in half the bytes it costs half the time. Arrow takes by it as it is.
+    narrow = np.int32 if len(source) < 1 << 31 else np.int64
+    index = np.repeat((starts - (ends - flat)).astype(narrow), flat)
+    index += np.arange(len(index), dtype=narrow)
+    ids: Ids = pa.array(source).take(pa.array(index)).to_numpy()
     small = np.int8 if len(segments) < 128 else np.int16
     numbers: Numbers = np.repeat(np.tile(np.arange(len(segments)).astype(small), len(lengths)), flat)
-    offsets = np.concatenate([[0], np.cumsum(lengths.sum(axis=1))])
-    return offsets, source[index], numbers
+    return np.concatenate([[0], ends])[:: len(segments)], ids, numbers
 
 
 def total(segments: list[Segment]) -> Ints:
@@ -85,17 +88,19 @@ def lengths_of(lists: pa.ListArray) -> Ints:
 
 def encode(column: pa.ChunkedArray, rows: Rows, tokenizer: Tokenizer) -> tuple[pa.ListArray, Ints]:
     """The ids of a text column (rejected rows are not encoded), and their number per row."""
-    lists = tokenizer.encode(pc.if_else(pa.array(rows), column, pa.scalar(None, pa.string())).combine_chunks())
+    texts = column if rows.all() else pc.if_else(pa.array(rows), column, pa.scalar(None, pa.string()))
+    lists = tokenizer.encode(texts.combine_chunks())
     return lists, lengths_of(lists)
 
 
 def count(ids: Ids, offsets: Ints, wanted: int | None) -> Ints:
     """How often an id stands in each row."""
-    seen = np.concatenate([[0], np.cumsum(ids == wanted)]) if wanted is not None else np.zeros(len(ids) + 1, np.int64)
-    return (seen[offsets[1:]] - seen[offsets[:-1]]).astype(np.int64)
+    places = np.flatnonzero(ids == wanted) if wanted is not None else np.zeros(0, np.int64)
+    return np.diff(np.searchsorted(places, offsets)).astype(np.int64)
 
 
 def prompt(table: pa.Table, between: str = "\n") -> pa.ChunkedArray:
     """instruction, newline, input; the instruction alone where the input is empty."""
     both = pc.binary_join_element_wise(table["instruction"], table["input"], between)
-    return pc.if_else(pc.equal(table["input"], ""), table["instruction"], both)
+    alone = pc.equal(table["input"], "")
+    return pc.if_else(alone, table["instruction"], both) if pc.any(alone).as_py() else both
