@@ -21,11 +21,10 @@ CHANGED := $(if $(LAYOUT),--layout $(LAYOUT)) $(if $(TOKENIZER),--tokenizer "$(T
 processed: $(VENV)/.installed
 	@$(KO) plan --config $(CONFIG) $(CHANGED) -- $(MAKE) --no-print-directory dataset
 
-# --- the chain: per raw file the rows cleaned, and the rows tokenised; then over all of them dedupe and export --------
+# --- the chain: the rows of each raw file, then dedupe and export over all of them -------------------------------------
 # `plan` locks the dataset and becomes the inner Make, whose stages so work under its lock.
 # The plan names the raw files, and holds a stamp for everything that a stage depends on: its options, its code, the
-# versions of its libraries. A stamp is rewritten only when its content changes. Rows are written down where it is dear
-# to make them again, and not after each stage: to start a process and to write a file take longer than a stage does.
+# versions of its libraries. A stamp is rewritten only when its content changes.
 ifdef PLAN
 include $(PLAN)
 STAMPS := $(STAGES)/stamps
@@ -34,12 +33,13 @@ STAMPS := $(STAGES)/stamps
 dataset: $(FOLDER)/manifest.json
 	@echo "$(FOLDER) is up to date"
 
-$(STAGES)/%/clean.arrow: $(STAGES)/%/source.json $(addprefix $(STAMPS)/,ingest.json validate.json normalize.json screen.json)
-	@$(KO) clean $(RAW) $@ --config $(CONFIG)
+# The row-wise stages of a raw file are one step: to start a process and to write all rows takes longer than most of them
+# do. It leaves clean.arrow (ingest to screen), too, where it begins when nothing has changed but what tokenize needs.
+CLEANING   := $(addprefix $(STAMPS)/,ingest.json validate.json normalize.json screen.json)
+TOKENIZING := $(STAMPS)/tokenize.json $(STAMPS)/fingerprint.json $(STAGES)/tokenizer.json
 
-$(STAGES)/%/tokenize.arrow $(STAGES)/%/fingerprint.arrow: \
-		$(STAGES)/%/clean.arrow $(STAMPS)/tokenize.json $(STAMPS)/fingerprint.json $(STAGES)/tokenizer.json
-	@$(KO) tokenize-and-fingerprint $< $(@D)/tokenize.arrow $(@D)/fingerprint.arrow --config $(CONFIG) $(CHANGED)
+$(STAGES)/%/tokenize.arrow $(STAGES)/%/fingerprint.arrow: $(STAGES)/%/source.json $(CLEANING) $(TOKENIZING)
+	@$(KO) rows $(RAW) $(if $(filter-out $(TOKENIZING),$?),,--cleaned) --config $(CONFIG) $(CHANGED)
 
 TOKENIZED    := $(UNITS:%=$(STAGES)/%/tokenize.arrow)
 FINGERPRINTS := $(UNITS:%=$(STAGES)/%/fingerprint.arrow)

@@ -26,8 +26,8 @@ class _Stages(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name not in __all__:
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
-        import_module(f"{self.__name__}.{name}")
-        return getattr(self, name)
+        # Of the module itself: to another thread it may be imported, and not yet bound to its package.
+        return getattr(import_module(f"{self.__name__}.{name}"), name)
 
     def __setattr__(self, name: str, value: object) -> None:
         # Python binds a submodule to its package as soon as it is imported.

@@ -6,7 +6,7 @@ A stage is imported when it is first needed: a step under Make is a process of i
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain as chained
 from pathlib import Path
@@ -24,6 +24,7 @@ from pipeline.files import (
     read_column,
     read_tables,
     table_writer,
+    whole,
     write_if_changed,
 )
 from pipeline.folders import clean_up
@@ -36,7 +37,7 @@ from pipeline.visible import visible
 from pipeline.workers import Stage, ordered
 from schemas.columns import FINGERPRINT, INGESTED
 from schemas.manifest import Manifest, RawFile
-from schemas.options import Config, DedupeOptions, IngestOptions, Source
+from schemas.options import Config, DedupeOptions, IngestOptions, Source, TokenizeOptions
 from schemas.tokenizer import Resolution
 
 if TYPE_CHECKING:
@@ -44,52 +45,96 @@ if TYPE_CHECKING:
     from pipeline.tokenize import Tokenizer
 
 
-class Pair(NamedTuple):
-    """Tokenized rows, and the fingerprints of the same rows."""
+#: The stages of one pass over the rows.
+ROW_WISE = ("ingest", "validate", "normalize", "screen", "tokenize")
+
+
+class Worked(NamedTuple):
+    """The same rows tokenized, their fingerprints, and as they were before."""
 
     rows: pa.Table
     keys: pa.Table
-
-
-#: The stages of `clean`.
-CLEANING = ("ingest", "validate", "normalize", "screen")
+    cleaned: pa.Table
 
 
 def cleaning(config: Config, benchmarks: Benchmarks | None) -> Stage:
     """The row-wise stages between ingest and tokenize, in order, as one."""
+    from pipeline import normalize, screen, validate
 
     def stages(table: pa.Table) -> pa.Table:
-        table = pipeline.validate(table, config.validate_)
-        table = pipeline.normalize(table, config.normalize)
-        return pipeline.screen(table, config.screen, benchmarks)
+        table = validate(table, config.validate_)
+        table = normalize(table, config.normalize)
+        return screen(table, config.screen, benchmarks)
 
     return stages
 
 
-def tokenizing(config: Config, tokenizer: Tokenizer) -> Callable[[pa.Table], Pair]:
-    """tokenize, and the fingerprints of what it gives, while its texts are at hand."""
+def work_on(
+    tables: Iterable[pa.Table], clean: Stage | None, tokenizer: Tokenizer, options: TokenizeOptions, workers: int
+) -> Iterator[Worked]:
+    """One pass over rows: clean (None: that is done), tokenize, and the fingerprints while the texts are at hand."""
+    from pipeline import tokenize
     from pipeline.dedupe import fingerprint
 
-    def stages(table: pa.Table) -> Pair:
-        table = pipeline.tokenize(table, tokenizer, config.tokenize)
-        return Pair(table, fingerprint(table))
+    def stages(table: pa.Table) -> Worked:
+        cleaned = clean(table) if clean else table
+        rows = tokenize(cleaned, tokenizer, options)
+        return Worked(rows, fingerprint(rows), cleaned)
 
-    return stages
+    return ordered(stages, tables, workers)
 
 
-def write_tokenized(
-    pairs: Iterable[Pair], rows: IO[bytes], keys: IO[bytes], gate: Callable[[Iterable[pa.Table]], Iterator[pa.Table]]
+def write_worked(
+    worked: Iterable[Worked],
+    gate: Callable[[Iterable[pa.Table]], Iterator[pa.Table]],
+    rows: IO[bytes],
+    keys: IO[bytes],
+    cleaned: IO[bytes] | None = None,
 ) -> None:
-    """Write rows and their fingerprints as Arrow IPC. `gate` sees the rows as they pass, and may stop the run."""
-    with table_writer(rows, INGESTED) as write_rows, table_writer(keys, FINGERPRINT) as write_keys:
+    """Write them as Arrow IPC, each to its file. `gate` sees the rows as they pass, and may stop the run."""
+    with (
+        table_writer(rows, INGESTED) as write_rows,
+        table_writer(keys, FINGERPRINT) as write_keys,
+        table_writer(cleaned, INGESTED) if cleaned else contextlib.nullcontext() as write_cleaned,
+    ):
 
-        def rows_of_pairs() -> Iterator[pa.Table]:
-            for pair in pairs:
-                write_keys(pair.keys)
-                yield pair.rows
+        def passing() -> Iterator[pa.Table]:
+            for part in worked:
+                write_keys(part.keys)
+                if write_cleaned:
+                    write_cleaned(part.cleaned)
+                yield part.rows
 
-        for table in gate(rows_of_pairs()):
+        for table in gate(passing()):
             write_rows(table)
+
+
+def gate_of(
+    tokenizer: Tokenizer, options: TokenizeOptions, origin: str, stages: Sequence[str]
+) -> Callable[[Iterable[pa.Table]], Iterator[pa.Table]]:
+    """Tokenized rows are watched on their way, and too many of unknown tokens stop the run."""
+    from pipeline.tokenize import check_unknown
+
+    return lambda tables: watch(check_unknown(tables, tokenizer, options), "tokenize", origin, stages=stages)
+
+
+def tokenize_unit(plan: Plan, unit: Unit, cleaned: bool, workers: int) -> None:
+    """The stage files of a raw file: its rows cleaned, tokenized, and their fingerprints.
+
+    `cleaned`: begin with the rows that an earlier run has cleaned, where they are still there.
+    """
+    options, tokenizer = plan.config.tokenize, open_tokenizer(find_tokenizer(plan))
+    keys, rows, clean = (plan.file(unit, f"{name}.arrow") for name in ("fingerprint", "tokenize", "clean"))
+    if cleaned and clean.exists():
+        worked = work_on(read_tables(clean), None, tokenizer, options, workers)
+        with whole(keys) as keys_sink, whole(rows) as rows_sink:
+            write_worked(worked, gate_of(tokenizer, options, unit.origin, ("tokenize",)), rows_sink, keys_sink)
+        return
+    stages = cleaning(plan.config, load_benchmarks(plan))
+    worked = work_on(ingest_unit(plan, unit), stages, tokenizer, options, workers)
+    with whole(keys) as keys_sink, whole(rows) as rows_sink, whole(clean) as clean_sink:
+        gate = gate_of(tokenizer, options, unit.origin, ROW_WISE)
+        write_worked(worked, gate, rows_sink, keys_sink, clean_sink)
 
 
 def ingest_unit(plan: Plan, unit: Unit) -> Iterator[pa.Table]:
@@ -221,29 +266,22 @@ def run(plan: Plan, workers: int) -> Manifest:
 
 
 def _run(plan: Plan, workers: int) -> Manifest:
-    from pipeline.tokenize import check_unknown
-
-    tokenizer = find_tokenizer(plan)
-    opened = open_tokenizer(tokenizer)
-    clean, tokenized = cleaning(plan.config, load_benchmarks(plan)), tokenizing(plan.config, opened)
+    found = find_tokenizer(plan)
+    options, tokenizer = plan.config.tokenize, open_tokenizer(found)
+    stages = cleaning(plan.config, load_benchmarks(plan))
     try:
         for unit in plan.units:
-
-            def gate(rows: Iterable[pa.Table], origin: str = unit.origin) -> Iterator[pa.Table]:
-                rows = check_unknown(rows, opened, plan.config.tokenize)
-                return watch(rows, "tokenize", origin, stages=(*CLEANING, "tokenize"))
-
-            pairs = ordered(lambda table: tokenized(clean(table)), ingest_unit(plan, unit), workers)
+            worked = work_on(ingest_unit(plan, unit), stages, tokenizer, options, workers)
             # Files of this run alone: nothing waits for the disk.
-            rows_file, keys_file = plan.file(unit, "run.arrow"), plan.file(unit, "run.keys.arrow")
-            rows_file.parent.mkdir(parents=True, exist_ok=True)
-            with naming(rows_file), rows_file.open("wb") as rows_sink, keys_file.open("wb") as keys_sink:
-                write_tokenized(pairs, rows_sink, keys_sink, gate)
+            rows, keys = plan.file(unit, "run.arrow"), plan.file(unit, "run.keys.arrow")
+            rows.parent.mkdir(parents=True, exist_ok=True)
+            with naming(rows), rows.open("wb") as rows_sink, keys.open("wb") as keys_sink:
+                write_worked(worked, gate_of(tokenizer, options, unit.origin, ROW_WISE), rows_sink, keys_sink)
         # The rows that it saw are let go: their mapped files are out of memory before others are written.
         decisions = dedupe_units(plan, "run.arrow", "run.keys.arrow", plan.config.dedupe, workers).new
         # What Make has of this dataset may be of other options: it is to export anew.
         plan.stamp("export").unlink(missing_ok=True)
-        return export_units(plan, "run.arrow", decisions, tokenizer, workers)
+        return export_units(plan, "run.arrow", decisions, found, workers)
     finally:
         for unit in plan.units:
             for name in ("run.arrow", "run.keys.arrow"):

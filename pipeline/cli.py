@@ -97,7 +97,7 @@ class Commands(click.Group):
         except Exception as error:
             if isinstance(error, BrokenPipeError):
                 raise  # the reader of a pipe has seen enough: click ends quietly
-            if isinstance(error, OSError) or type(error).__module__.startswith("pipeline."):
+            if isinstance(error, OSError) or type(error).__module__.startswith(("pipeline.", "schemas.")):
                 raise Fault(str(error)) from error
             raise
 
@@ -133,29 +133,6 @@ def ingest(file: Path, out: Path, config_path: Path) -> None:
     plan = _plan(config_path)
     unit = unit_of(plan, file)
     _write(out, watch(read_unit(plan, unit), "ingest", unit.origin), INGESTED)
-
-
-@main.command()
-@click.argument("file", type=click.Path(path_type=Path, exists=True))
-@click.argument("out", type=ROWS, default="-")
-@config_option
-@workers_option
-def clean(file: Path, out: Path, config_path: Path, workers: int) -> None:
-    """Read a raw FILE into rows and clean them: ingest, validate, normalize and screen in one pass.
-
-    \b
-    Example: ko-instruct clean raw/sample/office.csv clean.jsonl
-    """
-    from pipeline.chain import CLEANING, cleaning, load_benchmarks, read_unit, unit_of
-    from pipeline.progress import watch
-    from pipeline.workers import ordered
-    from schemas.columns import INGESTED
-
-    plan = _plan(config_path)
-    unit = unit_of(plan, file)
-    stages = cleaning(_config(config_path), load_benchmarks(plan) if plan else None)
-    tables = ordered(stages, read_unit(plan, unit), workers)
-    _write(out, watch(tables, "clean", unit.origin, stages=CLEANING), INGESTED)
 
 
 @main.command()
@@ -297,47 +274,29 @@ def tokenize(
     )
 
 
-@main.command("tokenize-and-fingerprint", hidden=True)
-@click.argument("rows", type=click.Path(path_type=Path, exists=True))
-@click.argument("out", type=click.Path(path_type=Path))
-@click.argument("fingerprints", type=click.Path(path_type=Path))
+@main.command("rows", hidden=True)
+@click.argument("file", type=click.Path(path_type=Path, exists=True))
+@click.option("--cleaned", is_flag=True, help="Begin with the rows that an earlier run has cleaned.")
 @layout_option
 @tokenizer_option
 @config_option
 @workers_option
-def tokenize_and_fingerprint(
-    rows: Path,
-    out: Path,
-    fingerprints: Path,
-    layout: str | None,
-    names: tuple[str, ...],
-    config_path: Path,
-    workers: int,
+def rows_of(
+    file: Path, cleaned: bool, layout: str | None, names: tuple[str, ...], config_path: Path, workers: int
 ) -> None:
-    """Add the token ids of ROWS, and take their FINGERPRINTS for dedupe in the same pass: the step that Make takes.
+    """Take a raw FILE of the config through the row-wise stages, into the stage files that Make keeps.
 
     \b
-    Example: ko-instruct tokenize-and-fingerprint clean.arrow tokenize.arrow fingerprint.arrow
+    Example: ko-instruct rows raw/sample/office.csv
     """
-    from pipeline.chain import tokenizing, write_tokenized
-    from pipeline.files import read_tables, whole
-    from pipeline.load_tokenizer import open_tokenizer
-    from pipeline.plan import find_tokenizer, plan_of_config
-    from pipeline.progress import watch
-    from pipeline.rows import count_rows
-    from pipeline.tokenize import check_unknown
-    from pipeline.workers import ordered
+    from pipeline.chain import tokenize_unit, unit_of
+    from pipeline.plan import plan_of_config
 
     plan = _changed(plan_of_config(config_path), layout, names)
-    tokenizer = open_tokenizer(find_tokenizer(plan))
-
-    def gate(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
-        tables = check_unknown(tables, tokenizer, plan.config.tokenize)
-        return watch(tables, "tokenize", rows.parent.name, count_rows(rows))
-
-    pairs = ordered(tokenizing(plan.config, tokenizer), read_tables(rows), workers)
-    with whole(fingerprints) as keys_sink, whole(out) as rows_sink:
-        write_tokenized(pairs, rows_sink, keys_sink, gate)
+    unit = unit_of(plan, file)
+    if unit not in plan.units:
+        raise click.UsageError(f"{file} is no raw file of {config_path}: name it there, or use `ko-instruct run`")
+    tokenize_unit(plan, unit, cleaned, workers)
 
 
 @main.command()

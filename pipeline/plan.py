@@ -239,7 +239,7 @@ def write_plan(plan: Plan) -> Path:
     lines = [f"FOLDER := {plan.folder}", f"STAGES := {plan.stages}", f"UNITS := {' '.join(u.key for u in plan.units)}"]
     for unit in plan.units:
         raw = shlex.quote(str(unit.path)).replace("$", "$$").replace("#", "\\#")
-        lines.append(f"{plan.file(unit, 'clean.arrow')}: RAW = {raw}")
+        lines.append(f"{plan.file(unit, 'tokenize.arrow')} {plan.file(unit, 'fingerprint.arrow')}: RAW = {raw}")
     write_if_changed(makefile, "\n".join(lines) + "\n")
     return makefile
 

@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.options import ExportOptions
+from schemas.options import ExportOptions, OptionError
 
 SPLITS = ("train", "validation", "test")
 
@@ -21,12 +21,12 @@ def split(table: pa.Table, options: ExportOptions = ExportOptions()) -> pa.Array
     the mean. This looks at all rows: the table must hold them all (the columns cluster_key, source and reject_stage
     will do), and clusters at the edge of a share may change sides when their source grows.
 
-    Raises ValueError without `cluster_key`, or where nothing is left to train on.
+    Raises OptionError where nothing is left to train on, ValueError without `cluster_key`.
     """
     validation, test = options.validation, options.test
     if validation + test >= 1:
-        raise ValueError(
-            f"validation ({validation}) and test ({test}) leave nothing to train on: they add up to 1 or more"
+        raise OptionError(
+            f"export.validation ({validation}) and export.test ({test}) leave nothing to train on: let them add up to less"
         )
     for name in ("cluster_key", "reject_stage"):
         if name not in table.column_names:

@@ -24,6 +24,10 @@ def as_list(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
+class OptionError(ValueError):
+    """An option that a stage cannot go by: the message names it, and what is allowed."""
+
+
 class Options(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 

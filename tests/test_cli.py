@@ -55,6 +55,26 @@ def test_a_bare_record_goes_through_a_stage(monkeypatch: pytest.MonkeyPatch, tmp
 
 
 @pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ('[normalize]\non = ["nfkc"]', "normalize.on names 'nfkc', which is no fix. Fixes are: "),
+        ('[screen]\nmask = ["phne"]', "screen.mask names 'phne', which it does not know. It knows: "),
+        ("[export]\nvalidation = 0.6\ntest = 0.4", "export.validation (0.6) and export.test (0.4) leave nothing"),
+    ],
+)
+def test_an_option_that_a_stage_cannot_go_by(
+    options: str, says: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    source = '[dataset]\nname = "x"\n\n[[source]]\nname = "x"\nfiles = ["*.csv"]\noptional = true'
+    (tmp_path / "pipeline.toml").write_text(f'{source}\n\n[tokenize]\ntokenizer = ["embedded"]\n\n{options}')
+    result = call("run", OFFICE, "--out", "out")
+    assert result.exit_code == 1
+    assert f"ko-instruct: {says}" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
     ("arguments", "stdin", "says"),
     [
         (["validate"], "{broken\n", r"-:1: "),

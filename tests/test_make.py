@@ -88,23 +88,41 @@ def digest(folder: Path) -> dict[str, str]:
 
 def test_only_what_changed_is_redone(project: Path, make: Make) -> None:
     everything = redone(make())
-    assert len(everything) == 2 * 2 + 1
+    assert everything == ["dedupe all sources", "tokenize a (~1200)#$1.jsonl", "tokenize c/c.csv"]
     first = digest(project / "processed" / "small")
 
     assert redone(make()) == []
 
     (project / "raw" / "c" / "c.csv").touch()
-    assert redone(make()) == ["clean c/c.csv", "dedupe all sources", "tokenize c/c.csv"]
+    assert redone(make()) == ["dedupe all sources", "tokenize c/c.csv"]
     assert digest(project / "processed" / "small") == first
 
     (project / "pipeline.toml").write_text(CONFIG + '[dedupe]\nexact = "flag"\n')
     assert redone(make()) == ["dedupe all sources"]
-    (project / "pipeline.toml").write_text(CONFIG.replace("[tokenize]", "[tokenize]\nmax_length = 64"))
-    ran = redone(make())
-    assert {name.split()[0] for name in ran} == {"tokenize", "dedupe"}
     (project / "pipeline.toml").write_text(CONFIG)
     make()
     assert digest(project / "processed" / "small") == first
+
+
+def test_another_tokenizer_begins_with_the_rows_that_are_clean(project: Path, make: Make) -> None:
+    make()
+    first = digest(project / "processed" / "small")
+    cleaned = sorted((project / "processed" / ".stages" / "small").glob("*/*/clean.arrow"))
+    made = [path.stat().st_mtime_ns for path in cleaned]
+    (project / "pipeline.toml").write_text(CONFIG.replace("[tokenize]", "[tokenize]\nmax_length = 8"))
+    said = make()
+    assert redone(said) == ["dedupe all sources", "tokenize a (~1200)#$1.jsonl", "tokenize c/c.csv"]
+    assert "by validate" not in said
+    assert [path.stat().st_mtime_ns for path in cleaned] == made
+
+    # Without them, and after a change of what comes before, from the raw file.
+    cleaned[0].unlink()
+    (project / "pipeline.toml").write_text(CONFIG)
+    said = make()
+    assert "tokenize    c/c.csv: 2 rows, 1 by validate rejected" in said
+    assert digest(project / "processed" / "small") == first
+    (project / "pipeline.toml").write_text(CONFIG + '[normalize]\noff = ["nfc"]\n')
+    assert "tokenize    c/c.csv: 2 rows, 1 by validate rejected" in make()
 
 
 def test_a_change_of_an_existing_dataset_redoes_dedupe_and_export(project: Path, make: Make) -> None:
@@ -142,17 +160,17 @@ def test_files_come_change_and_go(project: Path, make: Make) -> None:
     added = project / "raw" / "c" / "d.csv"
     shutil.copy2(older, added)
     ran = redone(make())
-    assert [name for name in ran if name.startswith("clean")] == ["clean c/d.csv"]
+    assert [name for name in ran if name.startswith("tokenize")] == ["tokenize c/d.csv"]
     assert "dedupe all sources" in ran
 
     added.write_text(older.read_text().replace("안녕히", "조심히"))
     make()
     shutil.copy2(older, added)  # the same size, and a time long ago: make alone would miss it
-    assert "clean c/d.csv" in redone(make())
+    assert "tokenize c/d.csv" in redone(make())
     assert "안녕히 가세요." in "".join(path.read_text() for path in (folder / "jsonl").iterdir())
 
     added.unlink()
-    assert [name for name in redone(make()) if name.startswith("clean")] == []
+    assert [name for name in redone(make()) if name.startswith("tokenize")] == []
     assert note.read_text() == "직접 쓴 메모"
     note.unlink()
     assert digest(folder) == first

@@ -8,7 +8,7 @@ from pipeline import marks
 from pipeline.normalize.fixes import FIXES, Fix, apply_fixes
 from pipeline.texts import map_history, map_texts, suspects
 from schemas.columns import TEXTS
-from schemas.options import NormalizeOptions
+from schemas.options import NormalizeOptions, OptionError
 
 __all__ = ["FIXES", "normalize"]
 
@@ -17,7 +17,7 @@ def normalize(table: pa.Table, options: NormalizeOptions = NormalizeOptions()) -
     """The table with the texts of its living rows repaired: system, history, instruction, input and output.
 
     Only `fixes` changes beside them: it gains the names of the repairs that changed the row, in the order of FIXES.
-    Raises ValueError for an option that names no fix.
+    Raises OptionError for an option that names no fix.
     """
     fixes = chosen(options)
     table = marks.complete(table)
@@ -33,7 +33,7 @@ def chosen(options: NormalizeOptions) -> list[Fix]:
     for key, listed in (("on", options.on), ("off", options.off)):
         for name in listed:
             if name not in names:
-                raise ValueError(f"normalize.{key} names {name!r}, which is no fix. Fixes are: {', '.join(names)}.")
+                raise OptionError(f"normalize.{key} names {name!r}, which is no fix. Fixes are: {', '.join(names)}.")
     return [fix for fix in FIXES if (fix.default or fix.name in options.on) and fix.name not in options.off]
 
 

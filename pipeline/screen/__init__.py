@@ -12,7 +12,7 @@ from pipeline.screen.contamination import Benchmarks, benchmarks_of, overlaps
 from pipeline.screen.defects import DEFECTS, Defect, Row
 from pipeline.texts import map_history, map_texts, narrowed, suspects
 from schemas.columns import SCREENED, TEXTS
-from schemas.options import ScreenOptions
+from schemas.options import OptionError, ScreenOptions
 
 __all__ = ["FINDINGS", "Benchmarks", "benchmarks_of", "screen"]
 
@@ -29,7 +29,7 @@ def screen(table: pa.Table, options: ScreenOptions = ScreenOptions(), benchmarks
 
     A finding named in `options.reject` rejects its row; personal data of a kind named in `options.mask` is replaced in
     the text, and "mask" joins the row's `fixes`. `benchmarks` (from `benchmarks_of`): evaluation sets to keep out.
-    No evidence holds personal data: kinds and counts only. Raises ValueError for an option that names no finding.
+    No evidence holds personal data: kinds and counts only. Raises OptionError for an option that names no finding.
     """
     check(options)
     table = marks.complete(marks.complete(table), SCREENED)
@@ -48,7 +48,7 @@ def check(options: ScreenOptions) -> None:
     ):
         for name in listed:
             if name not in known:
-                raise ValueError(f"screen.{key} names {name!r}, which it does not know. It knows: {', '.join(known)}.")
+                raise OptionError(f"screen.{key} names {name!r}, which it does not know. It knows: {', '.join(known)}.")
 
 
 def screen_batch(table: pa.Table, options: ScreenOptions, benchmarks: Benchmarks | None) -> pa.Table:
