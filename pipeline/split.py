@@ -26,7 +26,8 @@ def split(table: pa.Table, options: ExportOptions = ExportOptions()) -> pa.Array
     validation, test = options.validation, options.test
     if validation + test >= 1:
         raise OptionError(
-            f"export.validation ({validation}) and export.test ({test}) leave nothing to train on: let them add up to less"
+            f"export.validation ({validation}) and export.test ({test}) leave nothing to train on: "
+            "they must add up to less than 1"
         )
     for name in ("cluster_key", "reject_stage"):
         if name not in table.column_names:
