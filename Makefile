@@ -88,7 +88,7 @@ $(VENV)/.installed-train: $(VENV)/.installed-dev
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train]'
 	@touch $@
 
-# Half an hour for 100. Another SEED gives other moments; ROWS is the size of a generated file beside one of raw/sample.
+# A quarter of an hour for 100. Another SEED gives other moments; ROWS is the size of a generated file beside one of raw/sample.
 KILLS ?= 100
 SEED  ?= 1
 ROWS  ?= 5000

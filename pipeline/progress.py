@@ -30,5 +30,5 @@ def watch(
                     rejected[stage] += pc.sum(pc.equal(table["reject_stage"], stage)).as_py() or 0
             bar.update(len(table))
             yield table
-    found = [f"{count:,}" + f" by {stage}" * bool(stages) for stage, count in rejected.items() if count]
-    click.echo(f"{label}: {rows:,} rows" + (f", {', '.join(found)} rejected" if found else ""), err=True)
+    found = ", ".join(f"{count:,} by {stage}" for stage, count in rejected.items() if count)
+    click.echo(f"{label}: {rows:,} rows" + (f"; rejected: {found}" if found else ""), err=True)

@@ -39,7 +39,7 @@ def test_stages_work_as_a_pipe(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     ingested = call("ingest", OFFICE)
     assert len(rows_of(ingested)) == 194
     validated = call("validate", stdin=ingested.stdout_bytes)
-    assert "194 rows, 1 rejected" in validated.stderr
+    assert "194 rows; rejected: 1 by validate" in validated.stderr
     normalized = call("normalize", stdin=validated.stdout_bytes)
     tokenized = call("tokenize", "--tokenizer", "embedded", stdin=normalized.stdout_bytes)
     rows = rows_of(tokenized)

@@ -119,10 +119,10 @@ def test_another_tokenizer_begins_with_the_rows_that_are_clean(project: Path, ma
     cleaned[0].unlink()
     (project / "pipeline.toml").write_text(CONFIG)
     said = make()
-    assert "tokenize    c/c.csv: 2 rows, 1 by validate rejected" in said
+    assert "tokenize    c/c.csv: 2 rows; rejected: 1 by validate" in said
     assert digest(project / "processed" / "small") == first
     (project / "pipeline.toml").write_text(CONFIG + '[normalize]\noff = ["nfc"]\n')
-    assert "tokenize    c/c.csv: 2 rows, 1 by validate rejected" in make()
+    assert "tokenize    c/c.csv: 2 rows; rejected: 1 by validate" in make()
 
 
 def test_a_change_of_an_existing_dataset_redoes_dedupe_and_export(project: Path, make: Make) -> None:
