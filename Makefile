@@ -15,7 +15,7 @@ VENV   ?= .venv
 KO     := $(VENV)/bin/ko-instruct
 CHANGED := $(if $(LAYOUT),--layout $(LAYOUT)) $(if $(TOKENIZER),--tokenizer "$(TOKENIZER)")
 
-.DELETE_ON_ERROR:
+# No .DELETE_ON_ERROR: every target appears whole or not at all, and the one that stood before is good until then.
 .PHONY: processed test test-train test-kill fuzz audit check bench clean embedded
 
 processed: $(VENV)/.installed
@@ -88,7 +88,8 @@ $(VENV)/.installed-train: $(VENV)/.installed-dev
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train]'
 	@touch $@
 
-# A quarter of an hour for 100. Another SEED gives other moments; ROWS is the size of a generated file beside one of raw/sample.
+# A quarter of an hour for 100. Another SEED gives other moments; ROWS is the size of a generated file beside one of
+# raw/sample.
 KILLS ?= 100
 SEED  ?= 1
 ROWS  ?= 5000

@@ -28,7 +28,7 @@ from benchmarks.synthetic import large
 from schemas.manifest import Manifest
 
 ROUNDS = 3
-#: datatrove is run on corpora of up to so many rows: NSMC would take it a quarter of an hour.
+#: datatrove is run on corpora of up to so many rows: at its time per row, NSMC would take longer than all the rest.
 DATATROVE_ROWS = 100_000
 CORES = len(os.sched_getaffinity(0))
 KO_INSTRUCT = Path(sys.executable).with_name("ko-instruct")

@@ -6,7 +6,7 @@ A stage is imported when it is first needed: a step under Make is a process of i
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain as chained
 from pathlib import Path
@@ -49,14 +49,6 @@ if TYPE_CHECKING:
 ROW_WISE = ("ingest", "validate", "normalize", "screen", "tokenize")
 
 
-class Worked(NamedTuple):
-    """The same rows tokenized, their fingerprints, and as they were before."""
-
-    rows: pa.Table
-    keys: pa.Table
-    cleaned: pa.Table
-
-
 def cleaning(config: Config, benchmarks: Benchmarks | None) -> Stage:
     """The row-wise stages between ingest and tokenize, in order, as one."""
     from pipeline import normalize, screen, validate
@@ -69,53 +61,42 @@ def cleaning(config: Config, benchmarks: Benchmarks | None) -> Stage:
     return stages
 
 
-def work_on(
-    tables: Iterable[pa.Table], clean: Stage | None, tokenizer: Tokenizer, options: TokenizeOptions, workers: int
-) -> Iterator[Worked]:
-    """One pass over rows: clean (None: that is done), tokenize, and the fingerprints while the texts are at hand."""
+def pass_over(
+    tables: Iterable[pa.Table],
+    clean: Stage | None,
+    tokenizer: Tokenizer,
+    options: TokenizeOptions,
+    origin: str,
+    workers: int,
+    sinks: Sequence[IO[bytes]],
+) -> None:
+    """The row-wise stages of a raw file in one pass: clean (None: that is done), tokenize, and fingerprint.
+
+    `sinks`: take the rows tokenized, their fingerprints and, where there is a third, the rows as they were before, as
+    Arrow IPC. Raises UnknownTokensError where too many tokens are [UNK].
+    """
     from pipeline import tokenize
     from pipeline.dedupe import fingerprint
-
-    def stages(table: pa.Table) -> Worked:
-        cleaned = clean(table) if clean else table
-        rows = tokenize(cleaned, tokenizer, options)
-        return Worked(rows, fingerprint(rows), cleaned)
-
-    return ordered(stages, tables, workers)
-
-
-def write_worked(
-    worked: Iterable[Worked],
-    gate: Callable[[Iterable[pa.Table]], Iterator[pa.Table]],
-    rows: IO[bytes],
-    keys: IO[bytes],
-    cleaned: IO[bytes] | None = None,
-) -> None:
-    """Write them as Arrow IPC, each to its file. `gate` sees the rows as they pass, and may stop the run."""
-    with (
-        table_writer(rows, INGESTED) as write_rows,
-        table_writer(keys, FINGERPRINT) as write_keys,
-        table_writer(cleaned, INGESTED) if cleaned else contextlib.nullcontext() as write_cleaned,
-    ):
-
-        def passing() -> Iterator[pa.Table]:
-            for part in worked:
-                write_keys(part.keys)
-                if write_cleaned:
-                    write_cleaned(part.cleaned)
-                yield part.rows
-
-        for table in gate(passing()):
-            write_rows(table)
-
-
-def gate_of(
-    tokenizer: Tokenizer, options: TokenizeOptions, origin: str, stages: Sequence[str]
-) -> Callable[[Iterable[pa.Table]], Iterator[pa.Table]]:
-    """Tokenized rows are watched on their way, and too many of unknown tokens stop the run."""
     from pipeline.tokenize import check_unknown
 
-    return lambda tables: watch(check_unknown(tables, tokenizer, options), "tokenize", origin, stages=stages)
+    def work(table: pa.Table) -> tuple[pa.Table, pa.Table, pa.Table]:
+        cleaned = clean(table) if clean else table
+        rows = tokenize(cleaned, tokenizer, options)
+        return rows, fingerprint(rows), cleaned
+
+    with contextlib.ExitStack() as files:
+        schemas = (INGESTED, FINGERPRINT, INGESTED)
+        write = [files.enter_context(table_writer(*file)) for file in zip(sinks, schemas, strict=False)]
+
+        def written() -> Iterator[pa.Table]:
+            for done in ordered(work, tables, workers):
+                for put, table in zip(write, done, strict=False):
+                    put(table)
+                yield done[0]
+
+        rejecting = ROW_WISE if clean else ROW_WISE[-1:]
+        for _ in watch(check_unknown(written(), tokenizer, options), "tokenize", origin, stages=rejecting):
+            pass
 
 
 def tokenize_unit(plan: Plan, unit: Unit, cleaned: bool, workers: int) -> None:
@@ -123,18 +104,18 @@ def tokenize_unit(plan: Plan, unit: Unit, cleaned: bool, workers: int) -> None:
 
     `cleaned`: begin with the rows that an earlier run has cleaned, where they are still there.
     """
-    options, tokenizer = plan.config.tokenize, open_tokenizer(find_tokenizer(plan))
-    keys, rows, clean = (plan.file(unit, f"{name}.arrow") for name in ("fingerprint", "tokenize", "clean"))
+    tokenizer = open_tokenizer(find_tokenizer(plan))
+    clean = plan.file(unit, "clean.arrow")
+    # The last to appear are the two that Make looks at.
+    wanted = [plan.file(unit, name) for name in ("tokenize.arrow", "fingerprint.arrow")]
     if cleaned and clean.exists():
-        worked = work_on(read_tables(clean), None, tokenizer, options, workers)
-        with whole(keys) as keys_sink, whole(rows) as rows_sink:
-            write_worked(worked, gate_of(tokenizer, options, unit.origin, ("tokenize",)), rows_sink, keys_sink)
-        return
-    stages = cleaning(plan.config, load_benchmarks(plan))
-    worked = work_on(ingest_unit(plan, unit), stages, tokenizer, options, workers)
-    with whole(keys) as keys_sink, whole(rows) as rows_sink, whole(clean) as clean_sink:
-        gate = gate_of(tokenizer, options, unit.origin, ROW_WISE)
-        write_worked(worked, gate, rows_sink, keys_sink, clean_sink)
+        tables, stages = read_tables(clean), None
+    else:
+        tables, stages = ingest_unit(plan, unit), cleaning(plan.config, load_benchmarks(plan))
+        wanted.append(clean)
+    with contextlib.ExitStack() as files:
+        sinks = [files.enter_context(whole(path)) for path in wanted]
+        pass_over(tables, stages, tokenizer, plan.config.tokenize, unit.origin, workers, sinks)
 
 
 def ingest_unit(plan: Plan, unit: Unit) -> Iterator[pa.Table]:
@@ -150,15 +131,20 @@ def ingest_unit(plan: Plan, unit: Unit) -> Iterator[pa.Table]:
         write_if_changed(plan.file(unit, "raw.json"), about.model_dump_json() + "\n")
 
 
+def read_unit(unit: Unit, options: IngestOptions) -> Iterator[pa.Table]:
+    """The rows of a file, which must not change meanwhile."""
+    with unchanged(unit):
+        yield from pipeline.ingest(unit.path, unit.origin, unit.source, options)
+
+
 def load_benchmarks(plan: Plan) -> Benchmarks | None:
     """The evaluation sets that the config names, ready for `screen`; their rows need no answer."""
     from pipeline.screen import benchmarks_of
 
     tables = {}
     for unit in plan.benchmarks:
-        with unchanged(unit):
-            found = pipeline.ingest(unit.path, unit.origin, unit.source, plan.config.ingest)
-            tables[unit.origin] = pa.concat_tables([INGESTED.empty_table(), *found])
+        found = read_unit(unit, plan.config.ingest)
+        tables[unit.origin] = pa.concat_tables([INGESTED.empty_table(), *found])
     return benchmarks_of(tables) if tables else None
 
 
@@ -168,13 +154,6 @@ def unit_of(plan: Plan | None, path: Path) -> Unit:
         if unit.path.samefile(path):
             return unit
     return Unit(Source(name="file", files=(path.name,)), path, path.name)
-
-
-def read_unit(plan: Plan | None, unit: Unit) -> Iterator[pa.Table]:
-    """The rows of a raw file, whether or not it is one of the plan."""
-    if plan and unit in plan.units:
-        return ingest_unit(plan, unit)
-    return pipeline.ingest(unit.path, unit.origin, unit.source, plan.config.ingest if plan else IngestOptions())
 
 
 def rows_of_units(plan: Plan, rows: str) -> pa.Table:
@@ -267,16 +246,16 @@ def run(plan: Plan, workers: int) -> Manifest:
 
 def _run(plan: Plan, workers: int) -> Manifest:
     found = find_tokenizer(plan)
-    options, tokenizer = plan.config.tokenize, open_tokenizer(found)
-    stages = cleaning(plan.config, load_benchmarks(plan))
+    tokenizer, stages = open_tokenizer(found), cleaning(plan.config, load_benchmarks(plan))
     try:
         for unit in plan.units:
-            worked = work_on(ingest_unit(plan, unit), stages, tokenizer, options, workers)
             # Files of this run alone: nothing waits for the disk.
             rows, keys = plan.file(unit, "run.arrow"), plan.file(unit, "run.keys.arrow")
             rows.parent.mkdir(parents=True, exist_ok=True)
             with naming(rows), rows.open("wb") as rows_sink, keys.open("wb") as keys_sink:
-                write_worked(worked, gate_of(tokenizer, options, unit.origin, ROW_WISE), rows_sink, keys_sink)
+                sinks = (rows_sink, keys_sink)
+                tables = ingest_unit(plan, unit)
+                pass_over(tables, stages, tokenizer, plan.config.tokenize, unit.origin, workers, sinks)
         # The rows that it saw are let go: their mapped files are out of memory before others are written.
         decisions = dedupe_units(plan, "run.arrow", "run.keys.arrow", plan.config.dedupe, workers).new
         # What Make has of this dataset may be of other options: it is to export anew.

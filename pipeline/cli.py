@@ -129,10 +129,12 @@ def ingest(file: Path, out: Path, config_path: Path) -> None:
     from pipeline.chain import read_unit, unit_of
     from pipeline.progress import watch
     from schemas.columns import INGESTED
+    from schemas.options import IngestOptions
 
     plan = _plan(config_path)
     unit = unit_of(plan, file)
-    _write(out, watch(read_unit(plan, unit), "ingest", unit.origin), INGESTED)
+    tables = read_unit(unit, plan.config.ingest if plan else IngestOptions())
+    _write(out, watch(tables, "ingest", unit.origin), INGESTED)
 
 
 @main.command()
@@ -688,19 +690,19 @@ def _row_wise(
     out: Path,
     workers: int,
     gate: Callable[[Iterable[pa.Table]], Iterator[pa.Table]] = iter,
-    empty: pa.Schema | None = None,
 ) -> None:
     """Rows from a file through a row-wise stage to a file. `gate` sees the results and may stop the run."""
     from pipeline.progress import watch
     from pipeline.rows import count_rows, read_rows
     from pipeline.workers import ordered
+    from schemas.columns import INGESTED
 
     what = out.parent.name if out.suffix == ".arrow" else str(out)
     tables = gate(ordered(function, read_rows(rows), workers))
-    _write(out, watch(tables, stage, what, count_rows(rows)), empty)
+    _write(out, watch(tables, stage, what, count_rows(rows)), INGESTED)
 
 
-def _write(out: Path, tables: Iterable[pa.Table], empty: pa.Schema | None) -> None:
+def _write(out: Path, tables: Iterable[pa.Table], empty: pa.Schema) -> None:
     from pipeline.rows import write_rows
 
     write_rows(out, tables, empty)

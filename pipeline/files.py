@@ -11,6 +11,7 @@ from typing import IO, Any
 
 import pyarrow as pa
 
+from pipeline.lock import runs
 from schemas.manifest import File
 
 #: Rows of a record batch in every file that we write: part of the promise of equal bytes, so not an option.
@@ -62,12 +63,8 @@ def _forget_killed(path: Path) -> None:
     """Remove what processes that are gone were writing for this target."""
     for left in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
         pid = left.name.split(".")[-2]
-        try:
-            os.kill(int(pid), 0)
-        except ProcessLookupError:
+        if pid.isdecimal() and not runs(int(pid)):
             left.unlink(missing_ok=True)
-        except (ValueError, OSError):
-            pass  # not ours, or of another user who is at work
 
 
 def sync(path: Path) -> None:

@@ -67,18 +67,25 @@ def take(stages: Path, what: str) -> int:
     return held
 
 
+def runs(pid: int) -> bool:
+    """Whether there is a process of this number, ours or another user's."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 def _holder(content: bytes) -> str:
     try:
         told = json.loads(content)
         pid, since = told["pid"], f"{told['what']}, process {told['pid']}, since {told['since']}"
     except (ValueError, KeyError, TypeError):
         return "it has just begun. Wait until it has ended."
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+    if not runs(pid):
         return f"{since}, was stopped, but a stage that it began still runs. Try again in a moment."
-    except PermissionError:
-        pass  # of another user, and alive
     return f"{since}. Wait until it has ended, or stop it: kill {pid}"
 
 

@@ -125,6 +125,18 @@ def test_another_tokenizer_begins_with_the_rows_that_are_clean(project: Path, ma
     assert "tokenize    c/c.csv: 2 rows; rejected: 1 by validate" in make()
 
 
+def test_a_step_that_fails_leaves_what_was_finished(project: Path, make: Make) -> None:
+    make()
+    first = digest(project / "processed")
+    (project / "pipeline.toml").write_text(CONFIG + '[normalize]\non = ["nfkc"]\n')
+    with pytest.raises(AssertionError, match="which is no fix"):
+        make()
+    left = digest(project / "processed")
+    assert {name: left.get(name) for name in first if name.endswith(".arrow")} == {
+        name: digest for name, digest in first.items() if name.endswith(".arrow")
+    }
+
+
 def test_a_change_of_an_existing_dataset_redoes_dedupe_and_export(project: Path, make: Make) -> None:
     old = project / "old.jsonl"
     old.write_text(ROW.format("배"))
