@@ -70,7 +70,7 @@ test: $(VENV)/.installed-dev
 
 # Train the embedded vocabulary anew, after a change of raw/sample.
 embedded: $(VENV)/.installed
-	@$(VENV)/bin/python -m pipeline.train_embedded
+	@$(VENV)/bin/python -m scripts.train_embedded
 
 # The tables that need no other tool; BENCH="ingest" and so on for the others (each file says what it needs).
 BENCH ?= tokenizer chain
@@ -108,7 +108,7 @@ $(VENV)/.installed-fuzz: $(VENV)/.installed-dev
 	@touch $@
 
 audit: $(VENV)/.installed-audit
-	@$(VENV)/bin/python -m tests.licenses
+	@$(VENV)/bin/python -m scripts.licenses
 	@$(VENV)/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip --strict
 
 $(VENV)/.installed-audit: $(VENV)/.installed-dev

@@ -35,11 +35,11 @@ import pyarrow.compute as pc
 import pyarrow.json
 
 from benchmarks.synthetic import DUPLICATES, OTHERS, SCHEMA, Row, folder, large, planted, reviews
-from pipeline import marks
-from pipeline.dedupe import apply, decide, fingerprint, keys
-from pipeline.dedupe.minhash import choose_bands
-from pipeline.dedupe.similar import Tally, similar_prompts
-from pipeline.json_lines import json_lines
+from pipeline.io.json_lines import json_lines
+from pipeline.stages.dedupe import apply, decide, fingerprint, keys
+from pipeline.stages.dedupe.minhash import choose_bands
+from pipeline.stages.dedupe.similar import Tally, similar_prompts
+from pipeline.table.reject_and_flag import complete, set_column
 from schemas.columns import FINGERPRINT
 from schemas.options import DedupeOptions
 
@@ -149,9 +149,9 @@ def truth() -> None:
 
 
 def named(table: pa.Table) -> pa.Table:
-    table = marks.complete(table)
+    table = complete(table)
     if table["origin"].null_count:
-        table = marks.set_column(table, "origin", pa.array([f"row:{number}" for number in range(len(table))]))
+        table = set_column(table, "origin", pa.array([f"row:{number}" for number in range(len(table))]))
     return table
 
 
@@ -277,7 +277,7 @@ def take_marks(path: str, decisions_path: str) -> None:
 
 def with_no_turns(rows: pa.Table) -> pa.Table:
     """The rows with empty columns for system and history, chunk by chunk, so that texts stay in the mapped file."""
-    return pa.concat_tables([marks.complete(pa.Table.from_batches([batch])) for batch in rows.to_batches()])
+    return pa.concat_tables([complete(pa.Table.from_batches([batch])) for batch in rows.to_batches()])
 
 
 def ours(rows_path: str, into: str) -> None:

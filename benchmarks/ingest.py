@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pyarrow.json
 
-from pipeline.ingest import ingest
+from pipeline.stages.ingest import ingest
 from schemas.options import Source
 
 ROUNDS = 5

@@ -24,13 +24,13 @@ from pathlib import Path
 import orjson
 import pyarrow as pa
 
-from pipeline import marks
-from pipeline.normalize import normalize
-from pipeline.screen import screen
-from pipeline.screen.pii import find_pii
+from pipeline.stages.normalize import normalize
+from pipeline.stages.screen import screen
+from pipeline.stages.screen.pii import find_pii
+from pipeline.table.reject_and_flag import complete
 from schemas.options import NormalizeOptions
-from tests import heldout
-from tests.heldout import Stretch
+from tests.support import heldout
+from tests.support.heldout import Stretch
 
 CASES = Path(__file__).parent.parent / "tests/cases"
 DATA = Path(os.environ["KO_INSTRUCT_DATA"])
@@ -349,7 +349,7 @@ def seconds(rows: list[dict]) -> dict[str, float]:
     import sentencepiece
 
     encoder = sentencepiece.SentencePieceProcessor(model_file=os.environ["KOBERT_SPIECE"])
-    table = marks.complete(pa.table({name: [row[name] for row in rows] for name in TEXTS}))
+    table = complete(pa.table({name: [row[name] for row in rows] for name in TEXTS}))
     batches = [table.slice(start, 8192).combine_chunks() for start in range(0, len(table), 8192)]
     normalized: list[pa.Table] = []
     parts: dict[str, Callable[[], object]] = {

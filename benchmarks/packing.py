@@ -19,9 +19,9 @@ import pyarrow.compute as pc
 from datasets import Dataset, disable_progress_bars
 from trl import pack_dataset
 
-from pipeline import kobert
-from pipeline.packing import best_fit_decreasing, pack_rows
-from pipeline.tokenize import tokenize
+from pipeline.dataset.packing import best_fit_decreasing, pack_rows
+from pipeline.stages.tokenize import tokenize
+from pipeline.tokenizers import kobert
 from schemas.options import TokenizeOptions
 
 ROUNDS = 3

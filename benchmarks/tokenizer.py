@@ -16,7 +16,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import kobert
+from pipeline.tokenizers import kobert
 
 ROUNDS = 5
 BATCH_ROWS = 8192

@@ -19,7 +19,7 @@ from datasets import Dataset
 from transformers import EncoderDecoderModel, Trainer, TrainingArguments, set_seed
 
 from pipeline import ingest, normalize, tokenize, validate
-from pipeline.load_tokenizer import load_tokenizer
+from pipeline.tokenizers.load import load_tokenizer
 from pipeline.training import FieldsCollator
 from schemas.columns import MASKED
 from schemas.options import Source, TokenizeOptions

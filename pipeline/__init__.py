@@ -1,37 +1,34 @@
 """Korean instruction datasets, stage by stage: each stage is a pure function from an Arrow table to an Arrow table.
 
 `from pipeline import normalize` gives the function, imported when it is asked for: the command line starts fast.
+The modules behind them are `pipeline.stages.normalize` and so on.
 """
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pipeline.dedupe import dedupe
-    from pipeline.export import export
-    from pipeline.ingest import ingest
-    from pipeline.normalize import normalize
-    from pipeline.screen import screen
-    from pipeline.tokenize import tokenize
-    from pipeline.validate import validate
+    from pipeline.dataset.export import export
+    from pipeline.stages.dedupe import dedupe
+    from pipeline.stages.ingest import ingest
+    from pipeline.stages.normalize import normalize
+    from pipeline.stages.screen import screen
+    from pipeline.stages.split import split
+    from pipeline.stages.tokenize import tokenize
+    from pipeline.stages.validate import validate
+    from pipeline.tokenizers.load import load_tokenizer
 
-__all__ = ["dedupe", "export", "ingest", "normalize", "screen", "tokenize", "validate"]
+__all__ = ["dedupe", "export", "ingest", "load_tokenizer", "normalize", "screen", "split", "tokenize", "validate"]
 
-
-class _Stages(ModuleType):
-    """A stage's function has the name of its module, and the function is what the package shows, whoever imports."""
-
-    def __getattr__(self, name: str) -> Any:
-        if name not in __all__:
-            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
-        # Of the module itself: to another thread it may be imported, and not yet bound to its package.
-        return getattr(import_module(f"{self.__name__}.{name}"), name)
-
-    def __setattr__(self, name: str, value: object) -> None:
-        # Python binds a submodule to its package as soon as it is imported.
-        super().__setattr__(name, getattr(value, name) if name in __all__ and isinstance(value, ModuleType) else value)
+#: Functions that are not in the module of their own name below `pipeline.stages`.
+ELSEWHERE = {"export": "pipeline.dataset.export", "load_tokenizer": "pipeline.tokenizers.load"}
 
 
-sys.modules[__name__].__class__ = _Stages
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(ELSEWHERE.get(name, f"pipeline.stages.{name}")), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -12,12 +12,12 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 
 import click
 
-from pipeline.visible import visible
+from pipeline.io.terminal_text import visible
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from pipeline.plan import Plan
+    from pipeline.run.plan import Plan
     from schemas.options import Config
     from schemas.self_instruct import Family
 
@@ -126,8 +126,8 @@ def ingest(file: Path, out: Path, config_path: Path) -> None:
     \b
     Example: ko-instruct ingest raw/sample/office.csv | head -1
     """
-    from pipeline.chain import read_unit, unit_of
-    from pipeline.progress import watch
+    from pipeline.io.progress import watch
+    from pipeline.run.chain import read_unit, unit_of
     from schemas.columns import INGESTED
     from schemas.options import IngestOptions
 
@@ -146,9 +146,9 @@ def inspect(file: Path, config_path: Path) -> None:
     \b
     Example: ko-instruct inspect raw/sample/study.json
     """
-    from pipeline.chain import unit_of
-    from pipeline.ingest import describe
-    from pipeline.ingest import inspect as look
+    from pipeline.run.chain import unit_of
+    from pipeline.stages.ingest import describe
+    from pipeline.stages.ingest import inspect as look
     from schemas.options import IngestOptions
 
     plan = _plan(config_path)
@@ -168,8 +168,8 @@ def fetch(name: str, revision: str, benchmark: bool, config_path: Path) -> None:
     Examples: ko-instruct fetch beomi/KoAlpaca-v1.1a
               ko-instruct fetch HAERAE-HUB/KMMLU --benchmark
     """
-    from pipeline.fetch import fetch as download
-    from pipeline.plan import load_config
+    from pipeline.hub.fetch import fetch as download
+    from pipeline.run.plan import load_config
 
     declared = load_config(config_path).source
     fetched = download(name, config_path.parent / "raw", revision)
@@ -200,7 +200,7 @@ def validate(rows: Path, out: Path, config_path: Path, workers: int) -> None:
     \b
     Example: ko-instruct ingest raw/sample/office.csv | ko-instruct validate > valid.jsonl
     """
-    from pipeline.validate import validate as stage
+    from pipeline.stages.validate import validate as stage
 
     options = _config(config_path).validate_
     _row_wise("validate", lambda table: stage(table, options), rows, out, workers)
@@ -217,7 +217,7 @@ def normalize(rows: Path, out: Path, config_path: Path, workers: int) -> None:
     \b
     Example: ko-instruct normalize valid.jsonl normalized.jsonl
     """
-    from pipeline.normalize import normalize as stage
+    from pipeline.stages.normalize import normalize as stage
 
     options = _config(config_path).normalize
     _row_wise("normalize", lambda table: stage(table, options), rows, out, workers)
@@ -234,8 +234,8 @@ def screen(rows: Path, out: Path, config_path: Path, workers: int) -> None:
     \b
     Example: ko-instruct screen normalized.jsonl screened.jsonl
     """
-    from pipeline.chain import load_benchmarks
-    from pipeline.screen import screen as stage
+    from pipeline.run.chain import load_benchmarks
+    from pipeline.stages.screen import screen as stage
 
     options = _config(config_path).screen
     declared = _plan(config_path)
@@ -258,10 +258,10 @@ def tokenize(
     \b
     Example: ko-instruct tokenize normalized.jsonl ids.arrow --tokenizer skt/kobert-base-v1
     """
-    from pipeline.load_tokenizer import open_tokenizer, resolve
-    from pipeline.plan import find_tokenizer, plan_of_config, with_tokenize
-    from pipeline.tokenize import check_unknown
-    from pipeline.tokenize import tokenize as stage
+    from pipeline.run.plan import find_tokenizer, plan_of_config, with_tokenize
+    from pipeline.stages.tokenize import check_unknown
+    from pipeline.stages.tokenize import tokenize as stage
+    from pipeline.tokenizers.load import open_tokenizer, resolve
 
     options = with_tokenize(_config(config_path), layout, names).tokenize
     found = resolve(names) if names or not config_path.exists() else find_tokenizer(plan_of_config(config_path))
@@ -291,8 +291,8 @@ def rows_of(
     \b
     Example: ko-instruct rows raw/sample/office.csv
     """
-    from pipeline.chain import tokenize_unit, unit_of
-    from pipeline.plan import plan_of_config
+    from pipeline.run.chain import tokenize_unit, unit_of
+    from pipeline.run.plan import plan_of_config
 
     plan = _changed(plan_of_config(config_path), layout, names)
     unit = unit_of(plan, file)
@@ -322,11 +322,11 @@ def dedupe(
     """
     import orjson
 
-    from pipeline.chain import dedupe_units
-    from pipeline.dedupe import report
-    from pipeline.files import whole, write_tables
-    from pipeline.lock import locked
-    from pipeline.plan import compared_with, plan_of_config
+    from pipeline.io.files import whole, write_tables
+    from pipeline.io.lock import locked
+    from pipeline.run.chain import dedupe_units
+    from pipeline.run.plan import compared_with, plan_of_config
+    from pipeline.stages.dedupe import report
 
     plan = plan_of_config(config_path)
     click.get_current_context().with_resource(locked(plan.stages, "ko-instruct dedupe"))
@@ -365,10 +365,10 @@ def export(layout: str | None, names: tuple[str, ...], config_path: Path, worker
     \b
     Example: ko-instruct export --config pipeline.toml
     """
-    from pipeline.chain import export_units, report
-    from pipeline.files import open_table
-    from pipeline.lock import locked
-    from pipeline.plan import find_tokenizer, plan_of_config
+    from pipeline.io.files import open_table
+    from pipeline.io.lock import locked
+    from pipeline.run.chain import export_units, report
+    from pipeline.run.plan import find_tokenizer, plan_of_config
 
     plan = _changed(plan_of_config(config_path), layout, names)
     click.get_current_context().with_resource(locked(plan.stages, "ko-instruct export"))
@@ -400,9 +400,9 @@ def run(
     Examples: ko-instruct run
               ko-instruct run a.json b.jsonl.gz --out processed/mine --tokenizer embedded
     """
-    from pipeline.chain import report
-    from pipeline.chain import run as chain
-    from pipeline.plan import compared_with, plan_of_config, plan_of_files
+    from pipeline.run.chain import report
+    from pipeline.run.chain import run as chain
+    from pipeline.run.plan import compared_with, plan_of_config, plan_of_files
 
     if files and out is None:
         raise click.UsageError("name the folder to write with --out, as in: --out processed/mine")
@@ -434,7 +434,7 @@ def show(path: Path, row: int, split: str, names: tuple[str, ...]) -> None:
     \b
     Example: ko-instruct show processed/sample --row 3
     """
-    from pipeline.show import show as shown
+    from pipeline.dataset.show import show as shown
 
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     click.echo(shown(path, row, split, names, colour), color=colour)
@@ -451,9 +451,9 @@ def plan(command: tuple[str, ...], layout: str | None, names: tuple[str, ...], c
     \b
     Example: ko-instruct plan --config pipeline.toml -- make dataset
     """
-    from pipeline.folders import clean_up
-    from pipeline.lock import pass_on, take
-    from pipeline.plan import find_tokenizer, plan_of_config, write_plan
+    from pipeline.io.folders import clean_up
+    from pipeline.io.lock import pass_on, take
+    from pipeline.run.plan import find_tokenizer, plan_of_config, write_plan
 
     loaded = _changed(plan_of_config(config_path), layout, names)
     held = take(loaded.stages, "make processed")
@@ -475,7 +475,7 @@ def verify(folder: Path, names: tuple[str, ...]) -> None:
     \b
     Example: ko-instruct verify processed/sample
     """
-    from pipeline.verify import verify as checks
+    from pipeline.dataset.verify import verify as checks
 
     faults = 0
     for check in checks(folder, names):
@@ -497,7 +497,7 @@ def forget(stages: Path) -> None:
     \b
     Example: ko-instruct forget processed/.stages
     """
-    from pipeline.folders import forget as remove
+    from pipeline.io.folders import forget as remove
 
     remove(stages)
 
@@ -635,7 +635,7 @@ def push(
     \b
     Example: ko-instruct push processed/sample my-name/sample --dry-run
     """
-    from pipeline.hub import push as publish
+    from pipeline.hub.push import push as publish
     from schemas.push import PushOptions
 
     options = PushOptions(
@@ -664,21 +664,21 @@ def push(
 
 def _config(path: Path) -> Config:
     """The config at this path; where there is none, the defaults of every stage."""
-    from pipeline.plan import load_config
+    from pipeline.run.plan import load_config
     from schemas.options import Config
 
     return load_config(path) if path.exists() else Config.model_construct()
 
 
 def _plan(path: Path) -> Plan | None:
-    from pipeline.plan import plan_of_config
+    from pipeline.run.plan import plan_of_config
 
     return plan_of_config(path) if path.exists() else None
 
 
 def _changed(plan: Plan, layout: str | None, names: tuple[str, ...]) -> Plan:
     """The plan with the layout and the tokenizers of the command line."""
-    from pipeline.plan import with_tokenize
+    from pipeline.run.plan import with_tokenize
 
     return replace(plan, config=with_tokenize(plan.config, layout, names))
 
@@ -692,9 +692,9 @@ def _row_wise(
     gate: Callable[[Iterable[pa.Table]], Iterator[pa.Table]] = iter,
 ) -> None:
     """Rows from a file through a row-wise stage to a file. `gate` sees the results and may stop the run."""
-    from pipeline.progress import watch
-    from pipeline.rows import count_rows, read_rows
-    from pipeline.workers import ordered
+    from pipeline.io.progress import watch
+    from pipeline.io.row_files import count_rows, read_rows
+    from pipeline.io.workers import ordered
     from schemas.columns import INGESTED
 
     what = out.parent.name if out.suffix == ".arrow" else str(out)
@@ -703,6 +703,6 @@ def _row_wise(
 
 
 def _write(out: Path, tables: Iterable[pa.Table], empty: pa.Schema) -> None:
-    from pipeline.rows import write_rows
+    from pipeline.io.row_files import write_rows
 
     write_rows(out, tables, empty)

@@ -46,7 +46,7 @@ class ValidateOptions(Options):
 
 
 class NormalizeOptions(Options):
-    """Which fixes run (`pipeline.normalize.FIXES`). Those that are on by default change no meaning."""
+    """Which fixes run (`pipeline.stages.normalize.FIXES`). Those that are on by default change no meaning."""
 
     #: Fixes to run beside the default ones: html-tags, repeats, quotes, dashes, hanja, hanja-gloss, spacing.
     on: tuple[str, ...] = ()
@@ -55,7 +55,7 @@ class NormalizeOptions(Options):
 
 
 class ScreenOptions(Options):
-    """What is looked for (names: `pipeline.screen.FINDINGS`) and what becomes of it: a flag unless named here."""
+    """What is looked for (`pipeline.stages.screen.FINDINGS`) and what becomes of it: a flag unless named here."""
 
     #: Findings not to look for.
     off: tuple[str, ...] = ()
@@ -160,7 +160,7 @@ class ExportOptions(Options):
     test: float = Field(default=0, ge=0, lt=1)
     #: Give each source its share exactly; costs some stability when a source grows.
     stratify: bool = False
-    #: Lay several sequences of layout causal in one row of at most max_length tokens (`pipeline.packing`).
+    #: Lay several sequences of layout causal in one row of at most max_length tokens (`pipeline.dataset.packing`).
     packing: bool = False
     #: Rows in a shard: one file of each format for so many rows.
     shard_rows: int = Field(default=500_000, ge=1)

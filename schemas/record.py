@@ -1,4 +1,4 @@
-"""The contract: what a valid instruction record is. `pipeline.validate` applies it and says nothing of its own."""
+"""The contract: what a valid instruction record is. the stage `validate` applies it and says nothing of its own."""
 
 import re
 from typing import Annotated

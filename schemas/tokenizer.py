@@ -1,4 +1,4 @@
-"""Which tokenizer a run uses, and why: what `pipeline.load_tokenizer` finds and the manifest records."""
+"""Which tokenizer a run uses, and why: what `pipeline.tokenizers.load` finds and the manifest records."""
 
 from pathlib import Path
 from typing import Literal

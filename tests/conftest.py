@@ -11,8 +11,6 @@ settings.register_profile(
 )
 settings.load_profile("ko-instruct")
 
-ROOT = Path(__file__).resolve().parent.parent
-
 
 def _named(variable: str, what: str) -> Path:
     value = os.environ.get(variable)

@@ -39,9 +39,9 @@ from schemas.shapes import (
     Template,
 )
 
-importlib.import_module("pipeline.files")  # before, so that of `pipeline` only ingest is instrumented
+importlib.import_module("pipeline.io.files")  # before, so that of `pipeline` only ingest is instrumented
 with atheris.instrument_imports(include=["pipeline"]):
-    from pipeline.ingest import IngestError, ingest
+    from pipeline.stages.ingest import IngestError, ingest
 
 TESTS = Path(__file__).parent
 BOM = b"\xef\xbb\xbf"

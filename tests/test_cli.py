@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pipeline.cli import main
-from tests.conftest import ROOT
+from tests.support.paths import ROOT
 
 OFFICE = str(ROOT / "raw" / "sample" / "office.csv")
 

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import dedupe, normalize, screen, tokenize, validate
-from pipeline.load_tokenizer import load_tokenizer
-from pipeline.tokenize import Tokenizer
+from pipeline.stages.tokenize import Tokenizer
+from pipeline.tokenizers.load import load_tokenizer
 from schemas.columns import MARKS
 from schemas.options import TokenizeOptions
-from tests.tables import tables
+from tests.support.tables import tables
 
 Stage = Callable[[pa.Table], pa.Table]
 

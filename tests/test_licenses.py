@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.licenses import goes_with_apache, main, needed
+from scripts.licenses import goes_with_apache, main, needed
 
 
 @pytest.mark.parametrize(

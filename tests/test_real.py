@@ -5,8 +5,8 @@ from pathlib import Path
 
 import orjson
 
-from pipeline.chain import run
-from pipeline.plan import plan_of_files
+from pipeline.run.chain import run
+from pipeline.run.plan import plan_of_files
 from schemas.options import Config
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from datasets import load_dataset, load_from_disk
 
-from pipeline.chain import run
-from pipeline.plan import plan_of_files
+from pipeline.run.chain import run
+from pipeline.run.plan import plan_of_files
 from schemas.manifest import Manifest
 from schemas.options import Config
-from tests.conftest import ROOT
+from tests.support.paths import ROOT
 
 SAMPLE = ROOT / "raw" / "sample"
 FILES = [SAMPLE / name for name in ("everyday.jsonl", "study.json", "office.csv")]

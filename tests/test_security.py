@@ -18,16 +18,16 @@ import yaml
 from click.testing import CliRunner, Result
 from datasets import Dataset
 
-from pipeline.chain import run
 from pipeline.cli import main
-from pipeline.fetch import FetchError, fetch
-from pipeline.ingest import ingest, opening
-from pipeline.load_tokenizer import LoadError, resolve
-from pipeline.plan import ConfigError, load_config, plan_of_config, plan_of_files
-from pipeline.verify import verify
+from pipeline.dataset.verify import verify
+from pipeline.hub.fetch import FetchError, fetch
+from pipeline.run.chain import run
+from pipeline.run.plan import ConfigError, load_config, plan_of_config, plan_of_files
+from pipeline.stages.ingest import ingest, opening
+from pipeline.tokenizers.load import LoadError, resolve
 from schemas.options import Config, Source
-from tests import hub_server
-from tests.conftest import ROOT
+from tests.support import hub_server
+from tests.support.paths import ROOT
 
 GOOD = '{"instruction": "예?", "output": "네."}\n'
 CONFIG = """
@@ -53,8 +53,8 @@ CALLS = {"eval", "exec", "compile", "system", "popen", "__import__", "load_datas
 ALLOWED = {
     ("pipeline/cli.py", "execvp"),
     ("pipeline/self_instruct/local.py", "eval"),
-    ("pipeline/training.py", "eval"),
-    ("pipeline/training.py", "load_dataset"),
+    ("pipeline/training/__init__.py", "eval"),
+    ("pipeline/training/__init__.py", "load_dataset"),
 }
 
 
@@ -196,7 +196,7 @@ def test_memory_does_not_grow_with_what_a_bomb_unpacks_to(packing: str, tmp_path
 import resource
 import pyarrow as pa
 from pathlib import Path
-from pipeline.ingest import ingest
+from pipeline.stages.ingest import ingest
 from schemas.options import IngestOptions, Source
 source, options = Source(name="a", files=("*",), reader="jsonl"), IngestOptions(max_record_bytes=1 << 22)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -8,9 +8,9 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 
-from pipeline.screen import language
 from pipeline.self_instruct.parsing import Example
 from pipeline.self_instruct.prompts import CREATED, EVOLVED, GIVEN
+from pipeline.stages.screen import language
 from schemas.self_instruct import Instance
 
 # --- instructions ----------------------------------------------------------------------------------------------------

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipeline.dedupe import decide, fingerprint, keys, texts
-from pipeline.marks import complete
+from pipeline.stages.dedupe import decide, fingerprint, keys, texts
+from pipeline.table.reject_and_flag import complete
 from schemas.columns import FINGERPRINT
 
 #: Similarities held at once.
@@ -67,7 +67,7 @@ class Seen:
         self._prints = _joined(self._prints, fingerprint(table))
 
     def duplicates(self, ids: Sequence[str], instructions: Sequence[str]) -> list[Nearest | None]:
-        """For each instruction the one that it repeats, seen before or among these: `pipeline.dedupe` as it stands."""
+        """For each instruction the one that it repeats, seen before or among these, as `pipeline.dedupe` finds it."""
         table = _table(ids, instructions)
         rows = pa.concat_tables([self._rows, table])
         prints = pa.concat_tables([self._prints, fingerprint(table)])
@@ -130,7 +130,7 @@ def similarities(ones: Sequence[str], others: Sequence[str]) -> npt.NDArray[np.f
 
 
 def _table(ids: Sequence[str], instructions: Sequence[str]) -> pa.Table:
-    """Rows for `pipeline.dedupe`: instructions without input and output."""
+    """Rows for `pipeline.stages.dedupe`: instructions without input and output."""
     nothing = [""] * len(ids)
     columns = {"origin": list(ids), "instruction": list(instructions), "input": nothing, "output": nothing}
     table = pa.table({name: pa.array(column, pa.string()) for name, column in columns.items()})

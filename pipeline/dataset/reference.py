@@ -1,0 +1,81 @@
+"""Read a dataset that exists already, for new rows to be compared with."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipeline.io.row_files import RowsError, read_rows
+from pipeline.stages.dedupe import texts
+from pipeline.table.reject_and_flag import alive, complete, set_column
+from schemas.columns import TEXTS
+
+#: The formats in which a folder may hold the same rows: the first that is there is read.
+FORMATS = ("*.arrow", "*.parquet", "*.jsonl")
+COLUMNS = ("origin", "history", *TEXTS)
+
+
+class ExistingError(ValueError):
+    """An existing dataset cannot be read: the message says what was found and what is needed."""
+
+
+def read_existing(path: Path, name: str) -> pa.Table:
+    """The rows of an existing dataset, as tables of COLUMNS.
+
+    `path`: a folder under processed/ or one that `datasets` saved or the Hub gave, or a file of rows (.arrow,
+    .parquet, .jsonl) with at least instruction and output. Arrow stays in a memory map. `name`: what `origin` begins
+    with, so that a row is told from one of the same origin that comes now: `processed/old#sample/a.jsonl:17`.
+
+    Raises ExistingError, naming the file.
+    """
+    tables = [_columns(table, file) for file in _files(path) for table in _tables(file)]
+    none = complete(pa.table({"instruction": pa.array([], pa.string())})).select(COLUMNS)
+    table = texts(pa.concat_tables([none, *tables]), name="")
+    return set_column(table, "origin", pc.binary_join_element_wise(name, table["origin"], "#"))
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    for pattern in FORMATS:
+        files = sorted(file for file in path.rglob(pattern) if file.name != "rejects.jsonl")
+        if files:
+            return files
+    raise ExistingError(
+        f"{path}: no dataset: neither a file of rows nor a folder with .arrow, .parquet or .jsonl files"
+    )
+
+
+def _tables(file: Path) -> Iterator[pa.Table]:
+    try:
+        if file.suffix == ".parquet":
+            known = [name for name in (*COLUMNS, "reject_stage") if name in pq.read_schema(file).names]
+            yield pq.read_table(file, columns=known)
+        elif file.suffix == ".arrow":
+            yield _open_arrow(file)
+        elif file.suffix == ".jsonl":
+            yield from read_rows(file)
+        else:
+            raise ExistingError(f"{file}: rows are read from .arrow, .parquet and .jsonl; raw files belong in a source")
+    except (pa.ArrowInvalid, RowsError) as error:
+        raise ExistingError(f"{file}: {error}") from error
+
+
+def _open_arrow(file: Path) -> pa.Table:
+    """A stream, as `datasets` and `export` write them, or a file, as the stages do."""
+    source = pa.memory_map(str(file))
+    if source.read(6) == b"ARROW1":
+        return pa.ipc.open_file(source).read_all()
+    source.seek(0)
+    return pa.ipc.open_stream(source).read_all()
+
+
+def _columns(table: pa.Table, file: Path) -> pa.Table:
+    missing = [name for name in ("instruction", "output") if name not in table.column_names]
+    if missing:
+        raise ExistingError(f"{file}: no column {' and '.join(missing)}; it has {', '.join(table.column_names)}")
+    if "reject_stage" in table.column_names:  # rows of a stage: what was rejected is not there
+        table = table.filter(alive(table))
+    return complete(table.select([name for name in COLUMNS if name in table.column_names])).select(COLUMNS)

@@ -1,0 +1,130 @@
+"""The files of a split: rows written in every format as they come, each file in a thread of its own."""
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import wait
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipeline.io.files import BATCH_ROWS, HashedFile, own
+from pipeline.io.json_lines import json_lines
+from pipeline.io.workers import Background
+from schemas.manifest import File
+
+ROW_GROUP = 8 * BATCH_ROWS
+#: Bytes in memory at which a shard is full; in a file it is smaller. What `datasets` takes for a shard of the Hub.
+SHARD_BYTES = 500_000_000
+
+
+class Shards(contextlib.AbstractContextManager["Shards"]):
+    """The rows of one split, in files that hold the same rows in each format.
+
+    `places`: for each format its files' place in the folder, with {part} for their number. A file ends at `shard_rows`
+    rows, or after the batch with which it has grown to SHARD_BYTES.
+    """
+
+    def __init__(self, folder: Path, places: dict[str, str], shard_rows: int) -> None:
+        self.folder, self.places, self.shard_rows = folder, places, shard_rows
+        self.schema = pa.schema([])
+        self.rows = self.bytes = 0
+        self._files: dict[Path, Background[pa.Table, File]] = {}
+        self._open: list[Background[pa.Table, File]] = []
+        self._count = self._room = self._grown = 0
+
+    def write(self, batch: pa.Table) -> None:
+        """Rows as they are to stand in the files: where the batches end has a say in the bytes."""
+        self.schema = batch.schema
+        self.rows += len(batch)
+        self.bytes += batch.nbytes
+        while len(batch):
+            if self._room == 0 or self._grown >= SHARD_BYTES:
+                self._next()
+            part, rest = batch.slice(0, self._room), batch.slice(self._room)
+            if len(rest):
+                part, rest = own(part), own(rest)
+            for file in self._open:
+                file.put(part)
+            self._room -= len(part)
+            self._grown += part.nbytes
+            batch = rest
+
+    def _next(self) -> None:
+        """Begin the next file of each format."""
+        self._end()
+        for kind, place in self.places.items():
+            path = self.folder / place.format(part=f"{self._count:05}")
+            path.parent.mkdir(exist_ok=True)
+            self._files[path] = Background(partial(WRITERS[kind], path, self.schema))
+            self._open.append(self._files[path])
+        self._count, self._room, self._grown = self._count + 1, self.shard_rows, 0
+
+    def _end(self) -> None:
+        for file in self._open:
+            file.end()
+        self._open = []
+
+    def __exit__(self, *error: object) -> None:
+        self._end()
+        wait([file.done for file in self._files.values()])
+
+    def named(self) -> dict[str, File]:
+        """The files by their names in the folder, which end in `<part>-of-<count>`, as on the Hub."""
+        found = {}
+        for path, file in self._files.items():
+            described = file.done.result()
+            whole = path.rename(path.with_name(f"{path.stem}-of-{self._count:05}{path.suffix}"))
+            found[whole.relative_to(self.folder).as_posix()] = described
+        return found
+
+
+def described(written: HashedFile) -> File:
+    return File(sha256=written.sha256.hexdigest(), bytes=written.size)
+
+
+def write_arrow(path: Path, schema: pa.Schema, batches: Iterator[pa.Table]) -> File:
+    with HashedFile(path) as sink, pa.ipc.new_stream(sink, schema) as writer:
+        for batch in batches:
+            writer.write_table(batch)
+    return described(sink)
+
+
+def write_parquet(path: Path, schema: pa.Schema, batches: Iterator[pa.Table]) -> File:
+    with (
+        HashedFile(path) as sink,
+        pq.ParquetWriter(sink, schema, compression="zstd", write_page_index=True) as writer,
+    ):
+        while group := list(islice(batches, ROW_GROUP // BATCH_ROWS)):
+            writer.write_table(pa.concat_tables(group), row_group_size=ROW_GROUP)
+    return described(sink)
+
+
+def write_json_lines(path: Path, schema: pa.Schema, batches: Iterator[pa.Table]) -> File:
+    """The texts without the ids. A record stands there once, not with each of its windows."""
+    texts = [field.name for field in schema if not _is_ids(field.type)]
+    with HashedFile(path) as sink:
+        for batch in batches:
+            records = batch.filter(pc.equal(batch["window"], 0)) if "window" in schema.names else batch
+            sink.write(json_lines(records.select(texts)))
+    return described(sink)
+
+
+WRITERS: dict[str, Callable[[Path, pa.Schema, Iterator[pa.Table]], File]] = {
+    "arrow": write_arrow,
+    "parquet": write_parquet,
+    "jsonl": write_json_lines,
+    "rows": write_arrow,
+}
+
+
+def _is_ids(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_list(kind) and pa.types.is_integer(kind.value_type))
+
+
+def read_arrow(paths: Sequence[Path]) -> list[pa.RecordBatch]:
+    """The record batches of files that `write_arrow` wrote, on memory maps."""
+    return [batch for path in paths for batch in pa.ipc.open_stream(pa.memory_map(str(path)))]

@@ -1,0 +1,64 @@
+"""Files of rows for the command line: Arrow IPC (.arrow), or JSON Lines (.jsonl, and - for stdin and stdout)."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import orjson
+import pyarrow as pa
+
+from pipeline.io.files import BATCH_ROWS, open_table, read_tables, whole, write_tables
+from pipeline.table.reject_and_flag import complete
+from schemas.columns import INGESTED
+
+
+class RowsError(ValueError):
+    """A file of rows cannot be read as such."""
+
+
+def read_rows(path: Path) -> Iterator[pa.Table]:
+    """Tables of at most BATCH_ROWS rows. Raises RowsError for a line that is no row."""
+    if path.suffix == ".arrow":
+        yield from read_tables(path)
+        return
+    lines = sys.stdin.buffer if str(path) == "-" else path.open("rb")
+    with lines:
+        numbered = ((number, line) for number, line in enumerate(lines, 1) if line.strip())
+        while batch := list(islice(numbered, BATCH_ROWS)):
+            yield complete(pa.Table.from_pylist([_row(path, number, line) for number, line in batch]))
+
+
+def _row(path: Path, number: int, line: bytes) -> dict[str, object]:
+    try:
+        row = orjson.loads(line)
+    except ValueError as error:
+        raise RowsError(f"{path}:{number}: {error}. Raw files are read by `ko-instruct ingest`.") from None
+    if not isinstance(row, dict) or not {"instruction", "output"} <= row.keys():
+        raise RowsError(
+            f"{path}:{number}: no row with instruction and output. Raw files go through `ko-instruct ingest`."
+        )
+    return {name: row.get(name) for name in INGESTED.names if name in row} | row
+
+
+def count_rows(path: Path) -> int | None:
+    """Rows of a file where that is known without reading it."""
+    return len(open_table(path)) if path.suffix == ".arrow" else None
+
+
+def write_rows(path: Path, tables: Iterable[pa.Table], empty: pa.Schema) -> None:
+    """Write rows; a file appears whole or not at all. `empty`: the schema of a file without rows."""
+    if path.suffix == ".arrow":
+        write_tables(path, tables, empty)
+    elif str(path) == "-":
+        for table in tables:
+            sys.stdout.buffer.write(_lines(table))
+        sys.stdout.buffer.flush()  # a full disk is an error here, and none at exit
+    else:
+        with whole(path) as sink:
+            for table in tables:
+                sink.write(_lines(table))
+
+
+def _lines(table: pa.Table) -> bytes:
+    return b"".join(orjson.dumps(row) + b"\n" for row in table.to_pylist())

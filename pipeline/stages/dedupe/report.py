@@ -1,0 +1,94 @@
+"""What a person looks at: the chances of a comparison, the clusters with their texts, the most doubtful rejections."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.stages.dedupe.keys import Ints
+from pipeline.stages.dedupe.minhash import HASHES, choose_bands
+from pipeline.stages.dedupe.similar import gather
+from schemas.options import DedupeOptions
+
+SHOWN = ("origin", "instruction", "input", "output")
+DECIDED = ("reason", "duplicate_of", "similarity")
+#: Rows whose texts are held at once.
+ROWS = 1 << 14
+
+
+def explain(options: DedupeOptions = DedupeOptions()) -> str:
+    """How sure it is that two texts are compared, by how similar they are: the S-curve of the bands in use."""
+    bands = choose_bands(options.threshold, options.recall)
+    lines = [
+        f"Similar from {options.threshold} on. {HASHES} hashes in {bands.bands} bands of {bands.rows}: "
+        "texts that agree in one band are compared, and their true similarity decides.",
+        "similarity  chance of being compared",
+    ]
+    for similarity in sorted({*(step / 10 for step in range(3, 11)), options.threshold}):
+        chance = bands.chance(similarity)
+        mark = "  <- threshold" if similarity == options.threshold else ""
+        lines.append(f"{similarity:10.2f}  {chance:6.1%} {'#' * round(40 * chance)}{mark}")
+    return "\n".join(lines)
+
+
+def summary(decisions: pa.Table) -> str:
+    """How many rows go for which reason, and how much was compared and left out for it."""
+    reasons = Counter(decisions["reason"].to_pylist())
+    before = decisions["cluster_key"].null_count
+    kept = reasons.pop(None, 0) - before
+    counts = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items())) or "none"
+    work = orjson.loads((decisions.schema.metadata or {}).get(b"report", b"{}"))
+    clusters = pc.count_distinct(decisions["cluster"]).as_py()
+    return (
+        f"{len(decisions)} rows{f', {before} of them rejected before' if before else ''}: "
+        f"{kept} stay, duplicates rejected: {counts}; {clusters} clusters. "
+        f"{work.get('compared', 0)} pairs of fields compared, {work.get('verified', 0)} similar, "
+        f"{work.get('skipped', 0)} pairs in crowded buckets left out."
+    )
+
+
+def clusters(table: pa.Table, decisions: pa.Table) -> Iterator[dict[str, Any]]:
+    """Each cluster with the texts of its rows, in the order of its first row: the lines of duplicates.jsonl."""
+    encoded = decisions["cluster"].combine_chunks().dictionary_encode()
+    rows = np.flatnonzero(encoded.is_valid().to_numpy(zero_copy_only=False))
+    number = encoded.indices.take(pa.array(rows)).to_numpy()
+    rows = rows[np.argsort(number, kind="stable")]
+    name, members = None, list[dict[str, Any]]()
+    for start in range(0, len(rows), ROWS):
+        for cluster, member in _looked_up(table, decisions, rows[start : start + ROWS]):
+            if cluster != name and members:
+                yield {"cluster": name, "rows": members}
+                members = []
+            name = cluster
+            members.append(member)
+    if members:
+        yield {"cluster": name, "rows": members}
+
+
+def doubtful(table: pa.Table, decisions: pa.Table, count: int = 20) -> list[dict[str, Any]]:
+    """The rejected rows that are least similar to the row kept in their place, both with their texts.
+
+    Not those that say the same (`exact`): of them there is nothing to doubt.
+    """
+    doubted = pc.and_(decisions["reason"].is_valid(), pc.not_equal(decisions["reason"], "exact"))
+    rows = np.flatnonzero(pc.fill_null(doubted, False).to_numpy())
+    similarity = decisions["similarity"].take(pa.array(rows)).to_numpy()
+    rows = rows[np.argsort(similarity, kind="stable")[:count]]  # conflicts have none, and come last
+    found = [member for _, member in _looked_up(table, decisions, rows)]
+    keepers = pa.array([member["duplicate_of"] for member in found], pa.string())
+    at = pc.index_in(keepers, table["origin"]).to_numpy().astype(np.int64)
+    for member, (_, keeper) in zip(found, _looked_up(table, decisions, at), strict=True):
+        member["kept"] = {name: keeper[name] for name in SHOWN}
+    return found
+
+
+def _looked_up(table: pa.Table, decisions: pa.Table, rows: Ints) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The cluster of each of these rows, and what a person wants to see of the row."""
+    texts = [gather(table[name], rows).to_pylist() for name in SHOWN]
+    cluster, *decided = (gather(decisions[name], rows).to_pylist() for name in ("cluster", *DECIDED))
+    for of, values in zip(cluster, zip(*texts, *decided, strict=True), strict=True):
+        yield of, dict(zip((*SHOWN, *DECIDED), values, strict=True))

@@ -1,0 +1,121 @@
+"""Stage 1: whatever file people have, to rows. The one stage that starts from bytes."""
+
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import pyarrow as pa
+
+from pipeline.io.files import BATCH_ROWS
+from pipeline.stages.ingest import readers
+from pipeline.stages.ingest.columnar import plain_rows, plain_table
+from pipeline.stages.ingest.detect import Detected, may_hold_transcript
+from pipeline.stages.ingest.inspection import describe, inspect
+from pipeline.stages.ingest.opening import IngestError
+from pipeline.stages.ingest.parsing import Fault
+from pipeline.stages.ingest.readers import Entry, Lines
+from pipeline.stages.ingest.reading import SAMPLE, Reading, declared_shape, readings_of
+from pipeline.stages.ingest.rows import rejected, table
+from pipeline.stages.ingest.shapes import Choose, rows_or_rejects
+from schemas.options import IngestOptions, Source
+from schemas.shapes import Columns, Shape
+
+__all__ = ["IngestError", "describe", "ingest", "inspect"]
+
+
+#: A block of more than so many bytes that is not plain is tried again in so many parts.
+SMALL, PARTS = 1 << 20, 16
+
+
+def ingest(path: Path, origin: str, source: Source, options: IngestOptions = IngestOptions()) -> Iterator[pa.Table]:
+    """The records of a file in their order, as tables with the columns of INGESTED: one for each block that is read.
+
+    `origin`: the file's name below raw/. It begins the `origin` of each row, which goes on with the member of an
+    archive (`!b.jsonl`), then the line (`sample/a.jsonl:17`; of CSV the line on which the record starts) or the index
+    in an array (`sample/b.json[3]`), then the exchange of a conversation that gives several rows (`/2`).
+    A record that cannot be read or mapped is a rejected row with the record's text in `raw`.
+    Raises IngestError where the file itself cannot be read, or fits no shape or several.
+    """
+    for reading in readings_of(path, source, options):
+        yield from _tables(reading, origin, source, options)
+
+
+def _tables(reading: Reading, origin: str, source: Source, options: IngestOptions) -> Iterator[pa.Table]:
+    entries, lines = reading.entries, reading.lines
+    place = origin + reading.place
+    shape = declared_shape(source)
+    choose: Choose
+    if shape is not None:
+        choose = _constant(shape)
+    else:
+        sample: list[Entry] = []
+        if lines is not None:
+            some = list(_until(lines, sample))
+            lines = itertools.chain(some, lines)
+        else:
+            sample = list(itertools.islice(entries, SAMPLE))
+            entries = itertools.chain(sample, entries)
+        try:
+            choose = Detected([entry.value for entry in sample]).of
+        except Fault as fault:
+            raise IngestError(f"{place}: {fault.detail}") from None
+    if lines is not None:
+        yield from _in_order(lambda some: _block(some, choose, place, source, options), lines)
+    else:
+        yield from _by_record(entries, choose, place, source, options)
+    if reading.blocks and reading.blocks.fault:
+        yield table([rejected(Entry(":end", None, b""), reading.blocks.fault)], place, source.name)
+
+
+def _until(lines: Iterator[Lines], sample: list[Entry]) -> Iterator[Lines]:
+    """Blocks of lines until SAMPLE records are found in them, which are put into `sample`."""
+    for some in lines:
+        yield some
+        sample.extend(itertools.islice(readers.json_lines(some), SAMPLE - len(sample)))
+        if len(sample) == SAMPLE:
+            return
+
+
+def _constant(shape: Shape) -> Choose:
+    return lambda record: shape
+
+
+def _by_record(
+    entries: Iterator[Entry], choose: Choose, place: str, source: Source, options: IngestOptions
+) -> Iterator[pa.Table]:
+    rows = itertools.chain.from_iterable(rows_or_rejects(entry, choose, options.turns) for entry in entries)
+    while batch := list(itertools.islice(rows, BATCH_ROWS)):
+        yield table(batch, place, source.name)
+
+
+def _block(lines: Lines, choose: Choose, place: str, source: Source, options: IngestOptions) -> list[pa.Table]:
+    """The rows of a block of JSON Lines: at once where it is plain, else part by part, and at last by record."""
+    plain = plain_table(lines)
+    if plain is not None:
+        try:
+            # Flat records of the same keys have the same shape, save for transcripts.
+            shape = choose(dict.fromkeys(plain.column_names, ""))
+        except Fault:
+            shape = None
+        if isinstance(shape, Columns) and not may_hold_transcript(plain.column_names):
+            found = plain_rows(lines, plain, shape, place, source.name)
+            if found is not None:
+                return [found]
+    parts = readers.split(lines, PARTS) if len(lines.data) > SMALL else []
+    if len(parts) > 1:
+        return [found for part in parts for found in _block(part, choose, place, source, options)]
+    return list(_by_record(readers.json_lines(lines), choose, place, source, options))
+
+
+def _in_order(work: Callable[[Lines], list[pa.Table]], blocks: Iterator[Lines]) -> Iterator[pa.Table]:
+    """The tables of each block, in the order of the blocks, two of them under way at a time."""
+    waiting: deque[Future[list[pa.Table]]] = deque()
+    with ThreadPoolExecutor(2) as pool:
+        for block in blocks:
+            waiting.append(pool.submit(work, block))
+            if len(waiting) > 2:
+                yield from waiting.popleft().result()
+        while waiting:
+            yield from waiting.popleft().result()

@@ -1,0 +1,251 @@
+"""Which shape a record has: every reading of it that makes sense, and one only where there is one."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import orjson
+
+from pipeline.stages.ingest.parsing import Fault
+from pipeline.stages.ingest.readers import Entry
+from pipeline.stages.ingest.recipes import recipes
+from pipeline.stages.ingest.shapes import FIELD, Record, at, rows_of
+from pipeline.stages.ingest.transcripts import turns_of
+from schemas.shapes import (
+    Articles,
+    Columns,
+    Conversation,
+    Delimited,
+    Instances,
+    Pairs,
+    Preference,
+    Questions,
+    Shape,
+    Template,
+)
+
+#: Field names (case-folded) by what they hold, the plainest first.
+INSTRUCTION = ("instruction", "지시문", "지시", "명령어", "prompt", "question", "query", "q", "질문", "질의", "문제")
+INPUT = ("input", "context", "입력", "문맥", "지문")
+OUTPUT = ("output", "response", "answer", "completion", "a", "출력", "응답", "답변", "대답", "정답")
+SYSTEM = ("system", "system_prompt")
+CHOSEN = ("chosen",)
+REJECTED = ("rejected",)
+#: A list of turns names the speaker and the text of each by one of these.
+ROLE_KEYS = ("from", "role", "speaker")
+TEXT_KEYS = ("value", "content", "text", "utterance", "message")
+TURNS = ("conversations", "messages", "conversation", "dialogue")
+QUESTIONS = ("questions", "instructions", "prompts", "turns")
+ANSWERS = ("answers", "outputs", "responses")
+#: Fields that may hold a transcript beside other columns.
+TRANSCRIPTS = ("text", "conversation", "dialogue", "transcript")
+
+
+def named(record: Record, names: Sequence[str]) -> list[str]:
+    """The record's keys that are among the names, in the order of the names."""
+    keys = {key.strip().casefold(): key for key in reversed(record)}
+    return [keys[name] for name in names if name in keys]
+
+
+def text_path(record: Record, key: str) -> str:
+    """The path of the text under a key: the key, or the one text of the object that it holds."""
+    value = record[key]
+    if isinstance(value, dict):
+        inside = [inner for inner in TEXT_KEYS if isinstance(value.get(inner), str)]
+        if len(inside) == 1:
+            return f"{key}.{inside[0]}"
+        if isinstance(value.get("text"), list):
+            return f"{key}.text.0"
+    return key
+
+
+def _columns(record: Record) -> Iterator[Shape]:
+    questions, answers = named(record, INSTRUCTION), named(record, OUTPUT)
+    inputs, systems = named(record, INPUT), named(record, SYSTEM)
+    if not answers and isinstance(record.get("answers"), dict):
+        answers = ["answers"]  # SQuAD on the Hub: {"text": ["…"], "answer_start": [0]}
+    if not questions and inputs and answers:
+        questions, inputs = inputs[:1], inputs[1:]
+    if not questions or not answers:
+        return
+    history = at(record, "history")
+    plain = "instruction" in questions and "output" in answers
+    for question in questions[:1] if plain else questions:
+        for answer in answers[:1] if plain else answers:
+            yield Columns(
+                instruction=text_path(record, question),
+                output=text_path(record, answer),
+                input=text_path(record, inputs[0]) if inputs else None,
+                system=systems[0] if systems else None,
+                history="history" if isinstance(history, list) else None,
+            )
+
+
+def _conversations(record: Record, prefix: str = "") -> Iterator[Shape]:
+    for key, value in record.items():
+        if isinstance(value, list) and value and all(isinstance(turn, dict) for turn in value):
+            role = [name for name in ROLE_KEYS if all(name in turn for turn in value)]
+            text = [name for name in TEXT_KEYS if all(name in turn for turn in value)]
+            if role and text:
+                system = named(record, SYSTEM) if not prefix else []
+                yield Conversation(turns=prefix + key, role=role[0], text=text[0], system=system[0] if system else None)
+        elif isinstance(value, list) and not value and key.casefold() in TURNS:
+            yield Conversation(turns=prefix + key)
+        elif isinstance(value, dict) and not prefix:
+            yield from _conversations(value, f"{key}.")
+
+
+def _preference(record: Record) -> Iterator[Shape]:
+    chosen, other = named(record, CHOSEN), named(record, REJECTED)
+    if chosen and other:
+        prompts, systems = named(record, INSTRUCTION), named(record, SYSTEM)
+        yield Preference(
+            prompt=prompts[0] if prompts else None,
+            chosen=chosen[0],
+            rejected=other[0],
+            context="context" if isinstance(record.get("context"), list) else None,
+            system=systems[0] if systems else None,
+        )
+
+
+def _texts(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(text, str) for text in value)
+
+
+def _lists(record: Record) -> Iterator[Shape]:
+    if isinstance(record.get("instances"), list) and "instruction" in record:
+        yield Instances()
+    if isinstance(record.get("paragraphs"), list) or isinstance(record.get("qas"), list):
+        yield Articles()
+    asked = [key for key in named(record, QUESTIONS) if _texts(record[key])]
+    answered = [key for key in named(record, ANSWERS) if _texts(record[key])]
+    if asked and answered:
+        yield Pairs(questions=asked[0], answers=answered[0])
+    elif asked:
+        yield Questions(questions=asked[0])
+
+
+def _transcripts(record: Record, beside: bool) -> Iterator[Shape]:
+    for key, value in record.items():
+        if isinstance(value, str) and (not beside or key.casefold() in TRANSCRIPTS) and turns_of(value):
+            yield Delimited(text=key)
+
+
+def readings(record: Record) -> list[Shape]:
+    """The shapes that a record can be read in, the likeliest first: [] if none fits, several if it is ambiguous.
+
+    Where two readings give the same answer (a transcript beside the columns that it was made from), the record
+    says one thing twice, and the first reading stands.
+    """
+    found = list(_preference(record))
+    if found:
+        return found
+    found = [*_lists(record)] or [*_columns(record)]
+    found += _conversations(record)
+    found += _transcripts(record, bool(found))
+    if len(found) < 2:
+        return found
+    return [found[0], *(shape for shape in found[1:] if _last(record, shape) != _last(record, found[0]))]
+
+
+def _last(record: Record, shape: Shape) -> tuple[object, ...]:
+    rows = rows_of(Entry("", record, b"{}"), shape)
+    last = rows[-1]
+    if len(rows) > 1 or last.reason:
+        return (shape,)
+    return ((last.output or "").strip(),)
+
+
+class Detected:
+    """The shape of each record by its own fields; of a record that fits none, the one shape of its neighbours.
+
+    `sample`: the first values of the file. Raises Fault (unknown-shape, ambiguous-shape) where the sample as a whole
+    cannot be read; the detail lists what was found.
+    """
+
+    def __init__(self, sample: Sequence[Any]) -> None:
+        records = [value for value in sample if isinstance(value, dict)]
+        found = [readings(record) for record in records]
+        for record, shapes in zip(records, found, strict=True):
+            if len(shapes) > 1:
+                raise _ambiguous(record, shapes)
+        self.shapes = [shape for shapes in found for shape in shapes]
+        if records and not self.shapes:
+            raise _unknown(records[0])
+        votes = Counter(map(toml, self.shapes))
+        self.flat: dict[tuple[str, ...], Shape] = {}
+        self.neighbour = max(self.shapes, key=lambda shape: votes[toml(shape)]) if votes else None
+
+    def of(self, record: Record) -> Shape:
+        """The shape of one record. Raises Fault: unknown-shape, ambiguous-shape."""
+        # Of a record of plain texts, its keys alone say which shape it has, save for transcripts.
+        keys = tuple(record)
+        flat = all(type(value) is str for value in record.values())
+        if flat and keys in self.flat:
+            return self.flat[keys]
+        shapes = readings(record)
+        if len(shapes) > 1:
+            raise _ambiguous(record, shapes)
+        if shapes:
+            if flat and isinstance(shapes[0], Columns) and not may_hold_transcript(keys):
+                self.flat[keys] = shapes[0]
+            return shapes[0]
+        if self.neighbour and any(at(record, path) is not None for path in fields(self.neighbour)):
+            return self.neighbour
+        raise _unknown(record)
+
+
+def may_hold_transcript(names: Sequence[str]) -> bool:
+    """Whether one of these columns may be a transcript beside the others."""
+    return any(name.casefold() in TRANSCRIPTS for name in names)
+
+
+def fields(shape: Shape) -> list[str]:
+    """The paths that a shape reads."""
+    return [value for key, value in shape if isinstance(value, str) and key not in ("kind", "role", "instances")]
+
+
+def toml(shape: Shape) -> str:
+    """The line of pipeline.toml that pins a shape."""
+    return f"shape = {_toml({'kind': shape.kind, **shape.model_dump(exclude_defaults=True)})}"
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{_key(key)} = {_toml(item)}' for key, item in value.items())} }}"
+    # A JSON string is a TOML string, but for DEL. There is no null: "" stands for no field.
+    return orjson.dumps(value or "").decode().replace("\x7f", "\\u007f")
+
+
+def _key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _toml(key)
+
+
+def _unknown(record: Record) -> Fault:
+    keys = ", ".join(list(record)[:12]) or "none"
+    known = [name for name, recipe in recipes().items() if _has_all(record, recipe.shape)]
+    remedy = (
+        " or ".join(f'`recipe = "{name}"`' for name in known[:3])
+        if known
+        else 'for columns as `shape = { kind = "columns", instruction = "…", output = "…" }`, for a labelled set as '
+        '`shape = { kind = "template", instruction = "…", input = "{…}", output = "{…}" }`'
+    )
+    if "column1" in record:
+        remedy += '; the names of a table without a header line as `header = ["…", "…"]`'
+    return Fault(
+        "unknown-shape", f"no known shape fits a record with the fields {keys}: say it in the source, {remedy}"
+    )
+
+
+def _has_all(record: Record, shape: Shape | None) -> bool:
+    """Whether a template's fields are all there."""
+    if not isinstance(shape, Template):
+        return False
+    asked = FIELD.findall(shape.instruction + shape.input + shape.output)
+    return all(at(record, path) is not None for path in asked)
+
+
+def _ambiguous(record: Record, shapes: Sequence[Shape]) -> Fault:
+    lines = " or ".join(f"`{toml(shape)}`" for shape in shapes)
+    return Fault("ambiguous-shape", f"the record can be read in {len(shapes)} ways: choose in the source {lines}")

@@ -1,0 +1,120 @@
+"""A look at a file before it is ingested: what was decided, and why."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from pipeline.io.terminal_text import visible
+from pipeline.stages.ingest.detect import Detected, readings, toml
+from pipeline.stages.ingest.opening import escaped
+from pipeline.stages.ingest.parsing import Fault, dumps
+from pipeline.stages.ingest.readers import Entry
+from pipeline.stages.ingest.reading import SAMPLE, Reading, declared_shape, entries_of, readings_of
+from pipeline.stages.ingest.rows import Row
+from pipeline.stages.ingest.shapes import rows_of, rows_or_rejects
+from schemas.inspection import Candidate, Example, Inspection, Stream
+from schemas.options import IngestOptions, Source
+from schemas.shapes import Shape
+
+EXAMPLES = 5
+#: Beyond the first SAMPLE records, one in so many is looked at, among so many.
+STEP, REACH = 100, 200_000
+LONGEST = 400
+
+
+def inspect(path: Path, source: Source, options: IngestOptions = IngestOptions()) -> Inspection:
+    """How `ingest` would read a file: encoding, reader, shape, and five records before and after.
+
+    Looks at the first thousand records and at every hundredth of the next 200,000. Raises IngestError where the file
+    cannot be read at all; a shape that is unknown or ambiguous is no error here, but told in `decision`.
+    """
+    streams = tuple(_stream(reading, source, options) for reading in readings_of(path, source, options))
+    return Inspection(path=str(path), streams=streams)
+
+
+def _some(entries: Iterable[Entry]) -> Iterator[Entry]:
+    for number, entry in enumerate(entries):
+        if number < SAMPLE or number % STEP == 0:
+            yield entry
+        if number == REACH:
+            return
+
+
+def _stream(reading: Reading, source: Source, options: IngestOptions) -> Stream:
+    entries = list(_some(entries_of(reading)))
+    records = [entry.value for entry in entries if isinstance(entry.value, dict)]
+    votes = Counter(toml(shape) for record in records for shape in readings(record))
+    shape = declared_shape(source)
+    decision, detected, readable = "", None, True
+    if shape is not None:
+        decision = f"as the {'source' if source.shape else 'recipe'} says: {toml(shape)}"
+    else:
+        try:
+            detected = Detected(records[:SAMPLE])
+            kinds = ", ".join(dict.fromkeys(shape.kind for shape in detected.shapes)) or "nothing"
+            decision = f"by the records' own fields: {kinds}"
+        except Fault as fault:
+            decision, readable = fault.detail, False
+
+    def rows(entry: Entry) -> list[Row]:
+        if detected is not None:
+            return rows_or_rejects(entry, detected.of, options.turns)
+        return rows_of(entry, shape, options.turns) if shape else []
+
+    found = [rows(entry) for entry in entries]
+    pinned: Shape | None = shape or (detected.neighbour if detected and len(votes) == 1 else None)
+    return Stream(
+        place=reading.place,
+        encoding=reading.encoding,
+        reader=reading.reader,
+        records=len(entries),
+        candidates=tuple(
+            Candidate(toml=line, records=count, share=count / len(entries)) for line, count in votes.most_common()
+        ),
+        decision=decision,
+        readable=readable,
+        toml=(toml(pinned),) if pinned else (),
+        examples=tuple(
+            Example(before=_text(entry), after=tuple(_told(row) for row in given))
+            for entry, given in list(zip(entries, found, strict=True))[:EXAMPLES]
+        ),
+        rejected=dict(Counter(row.reason for given in found for row in given if row.reason)),
+    )
+
+
+def _text(entry: Entry) -> str:
+    return _short(dumps(entry.value) if entry.raw is None else escaped(entry.raw))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text)} characters)"
+
+
+def _told(row: Row) -> dict[str, object]:
+    told = {key: value for key, value in row._asdict().items() if value and key != "raw"}
+    return {key: _short(value) if isinstance(value, str) else value for key, value in told.items()}
+
+
+def describe(inspection: Inspection) -> str:
+    """An inspection as text for people."""
+    return visible("\n\n".join("\n".join(_lines(inspection.path, stream)) for stream in inspection.streams))
+
+
+def _lines(path: str, stream: Stream) -> Iterator[str]:
+    yield f"{path}{stream.place}"
+    yield f"  encoding  {stream.encoding}"
+    yield f"  reader    {stream.reader}"
+    yield f"  shape     {stream.decision}"
+    yield f"  looked at {stream.records} records"
+    for candidate in stream.candidates:
+        yield f"    {candidate.share:6.1%} fit {candidate.toml}"
+    for reason, count in stream.rejected.items():
+        yield f"    {count} rejected: {reason}"
+    if stream.toml:
+        yield "  to pin it, in the [[source]] of pipeline.toml:"
+        yield from (f"    {line}" for line in stream.toml)
+    for number, example in enumerate(stream.examples, 1):
+        yield f"  record {number}"
+        yield f"    before {example.before!r}"
+        for row in example.after:
+            yield f"    after  {row!r}"

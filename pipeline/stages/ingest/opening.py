@@ -1,0 +1,174 @@
+"""A file to streams of bytes: whatever it is packed in, decided by its first bytes and not by its name."""
+
+import bz2
+import contextlib
+import gzip
+import io
+import lzma
+import re
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+from typing import IO, NamedTuple, cast
+
+import pyarrow as pa
+
+from pipeline.stages.ingest.parsing import Fault
+
+BLOCK = 1 << 22
+#: A packed file may unpack to so many bytes, or to so many times its size, whichever is more.
+BOMB_BYTES, BOMB_RATIO = 1 << 30, 200
+
+
+class IngestError(Exception):
+    """A file that cannot be read at all, or not without being told how. The message names it and the remedy."""
+
+
+class Member(NamedTuple):
+    """One stream of a file: the file itself, or a member of an archive."""
+
+    place: str  # how `origin` goes on after the file's name: "" or "!member.jsonl"
+    open: Callable[[], contextlib.AbstractContextManager[IO[bytes]]]
+    size: int  # packed
+    path: Path | None = None  # of a file that is not packed: it can be mapped
+
+
+ZIP = b"PK\x03\x04"
+MAGIC: dict[bytes, Callable[[IO[bytes]], IO[bytes]]] = {
+    b"\x1f\x8b": lambda stream: cast(IO[bytes], gzip.GzipFile(fileobj=stream)),
+    b"BZh": lambda stream: cast(IO[bytes], bz2.BZ2File(stream)),
+    b"\xfd7zXZ\x00": lambda stream: cast(IO[bytes], lzma.LZMAFile(stream)),  # noqa: SIM115
+    b"\x28\xb5\x2f\xfd": lambda stream: cast(IO[bytes], pa.CompressedInputStream(stream, "zstd")),
+}
+DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, RuntimeError, NotImplementedError)
+
+
+@contextlib.contextmanager
+def unpacked(packed: IO[bytes]) -> Iterator[IO[bytes]]:
+    """The stream, uncompressed if its first bytes say that it is .gz, .bz2, .xz or .zst."""
+    with packed, io.BufferedReader(cast(io.RawIOBase, packed), BLOCK) as stream:
+        head = stream.peek(6)
+        for magic, unpack in MAGIC.items():
+            if head.startswith(magic):
+                with unpack(stream) as plain:
+                    yield plain
+                return
+        yield stream
+
+
+def members(path: Path) -> Iterator[Member]:
+    """The file, or the members of a .zip in their order (none is written to disk). Raises IngestError."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(6)
+            size = path.stat().st_size
+            if head[:4] != ZIP or is_workbook(path):
+                packed = any(head.startswith(magic) for magic in MAGIC)
+                yield Member("", lambda: unpacked(path.open("rb", buffering=0)), size, None if packed else path)
+                return
+    except OSError as error:
+        raise IngestError(f"{path}: {error.strerror or error}: check that it exists and may be read") from error
+    with zipfile.ZipFile(path) as archive:
+        times: Counter[str] = Counter()
+        for info in archive.infolist():
+            name = _name(info)
+            parts = [part for part in name.split("/") if part not in (".", "..")]
+            hidden = any(part.startswith((".", "__MACOSX")) for part in parts)
+            if not name.endswith("/") and not hidden:
+                times[name] += 1
+                again = f"~{times[name]}" if times[name] > 1 else ""
+                yield Member(f"!{name}{again}", _opener(archive, info), info.compress_size)
+
+
+def _name(info: zipfile.ZipInfo) -> str:
+    """A member's name: many tools write it in their system's encoding and do not say so; zipfile reads CP437 then."""
+    if not info.flag_bits & 0x800:
+        for encoding in ("utf-8", "cp949"):
+            with contextlib.suppress(UnicodeError):
+                return info.filename.encode("cp437").decode(encoding)
+    return info.filename
+
+
+def _opener(
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo
+) -> Callable[[], contextlib.AbstractContextManager[IO[bytes]]]:
+    return lambda: unpacked(archive.open(info))
+
+
+def is_workbook(path: Path) -> bool:
+    """Whether a file is an Excel workbook: a zip archive of a certain content."""
+    with path.open("rb") as file:
+        if file.read(4) != ZIP:
+            return False
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return "xl/workbook.xml" in archive.namelist()
+    except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+        raise IngestError(f"{path}: begins like a zip archive and is none ({error}): copy it again") from error
+
+
+class Blocks:
+    """A member's bytes in pieces. Where they cannot be read to the end, iteration stops and `fault` says why."""
+
+    def __init__(self, member: Member, size: int = BLOCK) -> None:
+        self.member = member
+        self.size = size
+        self.fault: Fault | None = None
+
+    def head(self) -> bytes:
+        """The first `size` bytes, fewer where there are no more."""
+        with contextlib.closing(iter(self)) as blocks:
+            return next(blocks, b"")
+
+    def __iter__(self) -> Generator[bytes, None, None]:
+        read = 0
+        limit = max(BOMB_BYTES, BOMB_RATIO * self.member.size)
+        try:
+            with self.member.open() as stream:
+                while block := self._block(stream):
+                    yield block
+                    read += len(block)
+                    if self.fault:
+                        return
+                    if self.member.path is None and read > limit:
+                        self.fault = size_bomb(self.member.size, read)
+                        return
+        except DAMAGED as error:
+            self.fault = damaged(error)
+
+    def _block(self, stream: IO[bytes]) -> bytes:
+        if self.member.path:
+            return stream.read(self.size)
+        # Unpacked piece by piece, so that what stands before a damage is not lost with it.
+        pieces: list[bytes] = []
+        size = 0
+        try:
+            while size < self.size and (piece := stream.read1(1 << 17)):  # type: ignore[attr-defined]
+                pieces.append(piece)
+                size += len(piece)
+        except DAMAGED as error:
+            self.fault = damaged(error)
+        return b"".join(pieces)
+
+
+def size_bomb(packed: int, read: int) -> Fault:
+    return Fault(
+        "size-bomb",
+        f"{packed} packed bytes gave more than {read}: reading stopped here; unpack the file yourself if that is right",
+    )
+
+
+def damaged(error: Exception) -> Fault:
+    return Fault("damaged", f"the file cannot be read further ({error}): copy it again, or pack it anew")
+
+
+UNDECODABLE = re.compile(rb"\xed([\xb0-\xb3][\x80-\xbf])")
+
+
+def escaped(data: bytes) -> str:
+    """Bytes as text, with those that are no UTF-8 written as \\xff."""
+    # A byte that another encoding could not decode arrives as the code point U+DC00 + byte (see `to_utf8`).
+    data = UNDECODABLE.sub(lambda found: b"\\x%02x" % (((found[1][0] & 0x0F) << 6 | found[1][1] & 0x3F) & 0xFF), data)
+    return data.decode("utf-8", "backslashreplace")

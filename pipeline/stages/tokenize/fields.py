@@ -1,0 +1,35 @@
+"""Layout `fields`: instruction, input and output apart."""
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.stages.tokenize.segments import Segment, as_ints, as_lists, count, encode, join, living, total
+from pipeline.tokenizers.protocol import Tokenizer
+from schemas.options import TokenizeOptions
+
+FIELDS = ("instruction", "input", "output")
+
+
+def fields(table: pa.Table, tokenizer: Tokenizer, options: TokenizeOptions) -> tuple[pa.Table, dict[str, pa.Array]]:
+    """`instruction_ids`, `input_ids`, `output_ids` list<int32>, each [CLS] field [SEP], cut to max_length."""
+    prefix, suffix = tokenizer.single
+    room = options.max_length - len(prefix) - len(suffix)
+    rows = living(table)
+    columns: dict[str, pa.Array] = {}
+    tokens, cut, unknown = (np.zeros(len(table), np.int64) for _ in range(3))
+    for name in FIELDS:
+        lists, length = encode(table[name], rows, tokenizer)
+        keep = np.minimum(length, room)
+        segments = [Segment.constant(prefix, rows), Segment.of_lists(lists, keep), Segment.constant(suffix, rows)]
+        used = total(segments)
+        if options.padding:
+            segments.append(Segment.padding(tokenizer.pad_id, np.where(rows, options.max_length - used, 0)))
+        offsets, ids, numbers = join(segments)
+        columns[f"{name}_ids"] = as_lists(offsets, ids, rows)
+        if options.padding:
+            columns[f"{name}_mask"] = as_lists(offsets, (numbers != 3).astype(np.int8), rows)
+        tokens += used
+        cut += length - keep
+        unknown += count(ids, offsets, tokenizer.unk_id)
+    columns |= {"n_tokens": as_ints(tokens, rows), "truncated": as_ints(cut, rows), "n_unk": as_ints(unknown, rows)}
+    return table, columns

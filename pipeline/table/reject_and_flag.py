@@ -1,0 +1,116 @@
+"""Marking rows: how every stage rejects, flags and lists fixes without ever dropping a row."""
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from schemas.columns import EMPTY_LISTS, INGESTED, MARKS
+
+
+def complete(table: pa.Table, schema: pa.Schema = INGESTED) -> pa.Table:
+    """The table with every column of `schema`: what it lacked is added as "nothing yet" (null, or [] for lists).
+
+    A stage can so be called on a bare table of instruction, input and output, as in `datasets.map`. A null `input`
+    is read as "none", which is written "".
+    """
+    for field in schema:
+        if field.name not in table.column_names:
+            table = table.append_column(field, _nothing(field, len(table)))
+        elif table.field(field.name).type != field.type:
+            at = table.column_names.index(field.name)
+            table = table.set_column(at, field, table[field.name].cast(field.type))
+    if table["input"].null_count:
+        table = set_column(table, "input", pc.fill_null(table["input"], ""))
+    return table
+
+
+def _nothing(field: pa.Field, rows: int) -> pa.Array:
+    """Null for every row, or the empty list. (Arrow's `repeat` would build the lists one by one.)"""
+    if field.name not in EMPTY_LISTS:
+        return pa.nulls(rows, field.type)
+    offsets = pa.array(np.zeros(rows + 1, np.int32))
+    return pa.ListArray.from_arrays(offsets, pa.array([], field.type.value_type), field.type)
+
+
+def alive(table: pa.Table) -> pa.ChunkedArray:
+    """Boolean per row: not rejected so far."""
+    return pc.is_null(table["reject_stage"])
+
+
+def set_column(table: pa.Table, name: str, values: pa.Array | pa.ChunkedArray) -> pa.Table:
+    """The table with this column replaced, or added at the end."""
+    if name in table.column_names:
+        return table.set_column(table.column_names.index(name), pa.field(name, values.type), values)
+    return table.append_column(name, values)
+
+
+def reject(
+    table: pa.Table, rows: pa.Array | pa.ChunkedArray, stage: str, reason: str | pa.Array, detail: str | pa.Array
+) -> pa.Table:
+    """Mark living rows as rejected.
+
+    `rows`: boolean per row. `reason`, `detail`: one string for all marked rows, or an array of one string per row
+    of the table. Rows that are rejected already keep their first mark.
+    """
+    marked = pc.and_(pc.fill_null(rows, False), alive(table))
+    if not pc.any(marked).as_py():
+        return table
+    for name, value in zip(MARKS.names, (stage, reason, detail), strict=True):
+        table = set_column(table, name, pc.if_else(marked, value, table[name]))
+    return table
+
+
+def add_names(
+    lists: pa.Array | pa.ChunkedArray, names: Sequence[tuple[str, pa.Array | pa.ChunkedArray]]
+) -> pa.ChunkedArray:
+    """A list<string> column with each name added to the rows (boolean per row) it is paired with.
+
+    Names come out in the order given, after those the row had, and no name twice in a row.
+    """
+    column = lists.combine_chunks() if isinstance(lists, pa.ChunkedArray) else lists
+    masks = [(name, pc.fill_null(rows, False).to_numpy(zero_copy_only=False)) for name, rows in names]
+    masks = [(name, mask) for name, mask in masks if mask.any()]
+    return pa.chunked_array([_add_names(column, masks) if masks else column])
+
+
+def _add_names(lists: pa.ListArray, masks: Sequence[tuple[str, npt.NDArray[np.bool_]]]) -> pa.ListArray:
+    """Names at the end of the lists of their rows, where they do not stand already; null lists stay null."""
+    values = pc.list_flatten(lists)
+    lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy()
+    row_of = np.repeat(np.arange(len(lists)), lengths)
+    # A name in a row is one number: by row, and in a row in the order of the names.
+    pairs = [np.flatnonzero(mask) * len(masks) + number for number, (_, mask) in enumerate(masks)]
+    standing = [
+        row_of[pc.equal(values, name).to_numpy(zero_copy_only=False)] * len(masks) + number
+        for number, (name, _) in enumerate(masks)
+    ]
+    new = np.sort(np.concatenate(pairs))
+    rows, numbers = np.divmod(np.setdiff1d(new, np.concatenate(standing), assume_unique=True), len(masks))
+    living = lists.is_valid().to_numpy(zero_copy_only=False)[rows]
+    rows, numbers = rows[living], numbers[living]
+    index = np.insert(np.arange(len(values)), np.cumsum(lengths)[rows], len(values) + numbers)
+    longer = pa.concat_arrays([values, pa.array([name for name, _ in masks], values.type)]).take(pa.array(index))
+    offsets = np.concatenate([[0], np.cumsum(lengths + np.bincount(rows, minlength=len(lists)))])
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), longer, lists.type, mask=pc.is_null(lists))
+
+
+def row_mask(rows: Sequence[int], length: int) -> pa.Array:
+    """Boolean per row of a table of this length: it is one of these rows."""
+    found = np.zeros(length, bool)
+    found[list(rows)] = True
+    return pa.array(found)
+
+
+def replace_rows(column: pa.Array, rows: npt.NDArray[np.int64], values: Sequence[object]) -> pa.Array:
+    """The column with these values in the place of these ascending rows. (`replace_with_mask` is slow on text.)"""
+    new = pa.array(values, column.type)
+    runs = np.flatnonzero(np.diff(rows, prepend=-2) != 1).tolist()
+    parts, at = [], 0
+    for first, end in itertools.pairwise([*runs, len(rows)]):
+        parts += [column[at : rows[first]], new[first:end]]
+        at = rows[end - 1] + 1
+    return pa.concat_arrays([*parts, column[at:]])

@@ -1,0 +1,132 @@
+"""show: every layout as its tokens, and what cannot be shown."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from click.testing import CliRunner, Result
+
+from pipeline.cli import main
+from pipeline.dataset.show import GIVEN, TRAINED, Shown, in_brackets, in_colour, pieces_of
+from pipeline.run.chain import run
+from pipeline.run.plan import plan_of_files
+from schemas.options import Config
+from tests.stages.tokenize.test_tokenize import embedded
+from tests.support import small_tokenizers as small
+
+ROWS = [
+    {"instruction": "한국의 수도는?", "input": "서울은 한국의\n수도이다.", "output": "서울"},
+    {"instruction": "인사해 줘.", "input": "", "output": "안녕 🙂"},
+]
+
+
+def built(folder: Path, tokenizer: str, layout: dict[str, Any], **export: Any) -> Path:
+    raw = folder / "a.jsonl"
+    raw.write_text("\n".join(map(json.dumps, ROWS)))
+    config = {
+        "dataset": {"name": "x"},
+        "source": [{"name": "x", "files": ["x"]}],
+        "tokenize": {"tokenizer": tokenizer, "max_unk_rate": 1} | layout,
+        "export": {"validation": 0} | export,
+    }
+    run(plan_of_files([raw], folder / "out", Config.model_validate(config)), workers=1)
+    return folder / "out"
+
+
+def shown(path: Path, *arguments: str) -> str:
+    result = call(path, *arguments)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def call(path: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(main, ["show", str(path), *arguments], catch_exceptions=False)
+
+
+def test_a_conversation(tmp_path: Path) -> None:
+    small.save_causal(tmp_path / "tok")
+    folder = built(tmp_path, str(tmp_path / "tok"), {"layout": "causal"})
+    title, *lines = shown(folder, "--row", "1").splitlines()
+    assert title.startswith("# a.jsonl:2, ")
+    assert title.endswith(" of them marked")
+    text = "\n".join(lines).replace("·", "")
+    assert text.startswith("<|im_start|>user⏎\n인사해 줘.<|im_end|>⏎\n<|im_start|>assistant⏎\n[안녕 🙂<|im_end|>]\n")
+
+
+def test_packs(tmp_path: Path) -> None:
+    small.save_causal(tmp_path / "tok")
+    folder = built(tmp_path, str(tmp_path / "tok"), {"layout": "causal"}, packing=True, formats=["parquet"])
+    text = shown(folder)
+    assert [line.split(",")[0] for line in text.splitlines() if line.startswith("#")] == ["# a.jsonl:1", "# a.jsonl:2"]
+    assert "<|im_end|>]" in text
+
+
+@pytest.mark.parametrize(
+    ("layout", "titles", "marked"),
+    [
+        ({"layout": "pair"}, ["a.jsonl:1"], "[서·울·[SEP]]"),
+        ({"layout": "fields"}, ["a.jsonl:1, instruction", "a.jsonl:1, input", "a.jsonl:1, output"], ""),
+        ({"layout": "classification", "labels": ["안녕", "서울"]}, ["a.jsonl:1, label 1"], ""),
+        ({"layout": "seq2seq"}, ["a.jsonl:1, input_ids", "a.jsonl:1, labels"], "[[CLS]·서·울·[SEP]]"),
+        ({"layout": "qa"}, ["a.jsonl:1, window 0: answer at 9 to 10"], "·[서·울]·은·"),
+    ],
+)
+def test_layouts_of_kobert(tmp_path: Path, layout: dict[str, Any], titles: list[str], marked: str) -> None:
+    text = shown(built(tmp_path, "embedded", layout))
+    assert [line for line in text.splitlines() if line.startswith("#")] == [
+        line for line in text.splitlines() if any(line.startswith(f"# {title}, ") for title in titles)
+    ]
+    assert text.count("# ") == len(titles)
+    assert marked in text
+
+
+def test_a_file_of_a_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pipeline.tokenizers.load import resolve
+
+    monkeypatch.chdir(tmp_path)
+    stages = tmp_path / ".stages" / "x"
+    (stages / "a").mkdir(parents=True)
+    (stages / "tokenizer.json").write_text(resolve(["embedded"]).model_dump_json())
+    rows = "\n".join(map(json.dumps, [*ROWS, {"instruction": "모름", "input": "", "output": "없음"}]))
+    target = str(stages / "a" / "tokenize.arrow")
+    command = ["tokenize", "-", target, "--tokenizer", "embedded", "--layout", "qa"]
+    done = CliRunner().invoke(main, command, input=rows, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    assert "window 0: answer at" in shown(Path(target))
+    refused = call(Path(target), "--row", "2")
+    assert refused.exit_code == 1
+    assert "this row has no ids: tokenize: answer-not-in-context: the answer '없음'" in refused.stderr
+
+
+def test_what_cannot_be_shown(tmp_path: Path) -> None:
+    folder = built(tmp_path, "embedded", {})
+    for arguments, says in (
+        (["--row", "2"], "no row 2; it has 2, which are numbered from 0"),
+        (["--split", "tset"], "no split 'tset' with Arrow or Parquet files; it has train."),
+    ):
+        result = call(folder, *arguments)
+        assert result.exit_code == 1
+        assert says in result.stderr
+    small.save_causal(tmp_path / "tok")
+    result = call(folder, "--tokenizer", str(tmp_path / "tok"))
+    assert result.exit_code == 1
+    assert "its ids say something else" in result.stderr
+    (folder / "manifest.json").unlink()
+    assert "which tokenizer made its ids" in call(folder).stderr
+
+
+def test_characters_of_several_tokens_come_out_whole() -> None:
+    tokenizer = small.causal()
+    ids = tokenizer.backend.encode("뷁🙂<|im_end|>\ufffd\n끝")
+    pieces = list(pieces_of(Shown("", ids, [GIVEN] * len(ids)), tokenizer))
+    assert "".join(piece.text for piece in pieces) == "뷁🙂<|im_end|>\ufffd\n끝"
+    assert [piece.text for piece in pieces if piece.special] == ["<|im_end|>"]
+    assert in_brackets(pieces) == "뷁·🙂·<|im_end|>·\ufffd⏎\n끝"
+
+
+def test_colours() -> None:
+    ids = embedded().encode_with_offsets(pa.array(["서울[SEP]"]))[0].to_pylist()[0]
+    text = in_colour(list(pieces_of(Shown("", ids, [GIVEN, TRAINED, TRAINED]), embedded())))
+    assert text == "\x1b[2m서\x1b[0m\x1b[32m\x1b[1m\x1b[4m울\x1b[0m\x1b[35m\x1b[1m[SEP]\x1b[0m"

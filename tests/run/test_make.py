@@ -1,0 +1,256 @@
+"""The Make graph on a small project: what is redone when something changes, and that the bytes are always the same."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from datasets import load_from_disk
+
+from schemas.columns import MASKED
+from tests.support import small_tokenizers as small
+from tests.support.paths import ROOT
+
+CONFIG = """
+[dataset]
+name = "small"
+
+[[source]]
+name = "가나"
+files = ["a (~1200)#$1.jsonl"]
+
+[[source]]
+name = "c"
+files = ["c/*.csv"]
+
+[tokenize]
+tokenizer = ["embedded"]
+
+[export]
+formats = ["arrow", "parquet", "jsonl"]
+"""
+ROW = '{{"instruction": "{0}을(를) 설명해 줘.", "input": "", "output": "{0}은(는) 이런 것입니다."}}'
+
+Make = Callable[..., str]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    raw = tmp_path / "raw"
+    (raw / "c").mkdir(parents=True)
+    (raw / "a (~1200)#$1.jsonl").write_text("\n".join(ROW.format(word) for word in ("사과", "배", "사과")))
+    (raw / "c" / "c.csv").write_text("instruction,input,output\n인사해 줘.,,안녕하세요.\n인사해 줘.,,\n")
+    (tmp_path / "pipeline.toml").write_text(CONFIG)
+    for name in ("pyproject.toml", "constraints.txt"):
+        (tmp_path / name).touch()
+    (tmp_path / "venv" / "bin").mkdir(parents=True)
+    (tmp_path / "venv" / "bin" / "ko-instruct").symlink_to(Path(sys.executable).parent / "ko-instruct")
+    (tmp_path / "venv" / ".installed").touch()
+    return tmp_path
+
+
+@pytest.fixture
+def make(project: Path) -> Make:
+    def call(*arguments: str, **environment: str) -> str:
+        clean = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL")}
+        done = subprocess.run(
+            ["make", "processed", "VENV=venv", *arguments],
+            cwd=project,
+            capture_output=True,
+            text=True,
+            env=clean | environment,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stderr
+
+    return call
+
+
+def redone(stderr: str) -> list[str]:
+    """The stages that ran: `stage` for a stage over all, `stage file` for one of a file."""
+    names = [line.split(":")[0].split() for line in stderr.splitlines()]
+    return sorted({" ".join([stage, *what]).replace("--", "/") for stage, *what in names if stage.isalpha()})
+
+
+def digest(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_only_what_changed_is_redone(project: Path, make: Make) -> None:
+    everything = redone(make())
+    assert everything == ["dedupe all sources", "tokenize a (~1200)#$1.jsonl", "tokenize c/c.csv"]
+    first = digest(project / "processed" / "small")
+
+    assert redone(make()) == []
+
+    (project / "raw" / "c" / "c.csv").touch()
+    assert redone(make()) == ["dedupe all sources", "tokenize c/c.csv"]
+    assert digest(project / "processed" / "small") == first
+
+    (project / "pipeline.toml").write_text(CONFIG + '[dedupe]\nexact = "flag"\n')
+    assert redone(make()) == ["dedupe all sources"]
+    (project / "pipeline.toml").write_text(CONFIG)
+    make()
+    assert digest(project / "processed" / "small") == first
+
+
+def test_another_tokenizer_begins_with_the_rows_that_are_clean(project: Path, make: Make) -> None:
+    make()
+    first = digest(project / "processed" / "small")
+    cleaned = sorted((project / "processed" / ".stages" / "small").glob("*/*/clean.arrow"))
+    made = [path.stat().st_mtime_ns for path in cleaned]
+    (project / "pipeline.toml").write_text(CONFIG.replace("[tokenize]", "[tokenize]\nmax_length = 8"))
+    said = make()
+    assert redone(said) == ["dedupe all sources", "tokenize a (~1200)#$1.jsonl", "tokenize c/c.csv"]
+    assert "by validate" not in said
+    assert [path.stat().st_mtime_ns for path in cleaned] == made
+
+    # Without them, and after a change of what comes before, from the raw file.
+    cleaned[0].unlink()
+    (project / "pipeline.toml").write_text(CONFIG)
+    said = make()
+    assert "tokenize    c/c.csv: 2 rows; rejected: 1 by validate" in said
+    assert digest(project / "processed" / "small") == first
+    (project / "pipeline.toml").write_text(CONFIG + '[normalize]\noff = ["nfc"]\n')
+    assert "tokenize    c/c.csv: 2 rows; rejected: 1 by validate" in make()
+
+
+def test_a_step_that_fails_leaves_what_was_finished(project: Path, make: Make) -> None:
+    make()
+    first = digest(project / "processed")
+    (project / "pipeline.toml").write_text(CONFIG + '[normalize]\non = ["nfkc"]\n')
+    with pytest.raises(AssertionError, match="which is no fix"):
+        make()
+    left = digest(project / "processed")
+    assert {name: left.get(name) for name in first if name.endswith(".arrow")} == {
+        name: digest for name, digest in first.items() if name.endswith(".arrow")
+    }
+
+
+def test_a_change_of_an_existing_dataset_redoes_dedupe_and_export(project: Path, make: Make) -> None:
+    old = project / "old.jsonl"
+    old.write_text(ROW.format("배"))
+    (project / "pipeline.toml").write_text(CONFIG + '[dedupe]\nagainst = ["old.jsonl"]\n')
+    make()
+    rejects = project / "processed" / "small" / "rejects.jsonl"
+    assert '"duplicate_of":"old.jsonl#0"' in rejects.read_text()
+    assert redone(make()) == []
+    old.write_text(ROW.format("감"))
+    assert redone(make()) == ["dedupe all sources"]
+    assert "old.jsonl#0" not in rejects.read_text()
+
+    decided = project / "processed" / ".stages" / "small" / "dedupe.arrow"
+    before = decided.read_bytes()
+    (project / "more.jsonl").write_text(ROW.format("배"))
+    command = [project / "venv" / "bin" / "ko-instruct", "dedupe", "--against", "more.jsonl", "--explain"]
+    tried = subprocess.run(command, cwd=project, capture_output=True, text=True, check=True)
+    assert "duplicates rejected: 2 exact" in tried.stdout
+    assert '"duplicate_of":"more.jsonl#0"' in decided.with_name("duplicates-against.jsonl").read_text()
+    assert decided.read_bytes() == before
+
+
+def test_files_come_change_and_go(project: Path, make: Make) -> None:
+    make()
+    folder = project / "processed" / "small"
+    first = digest(folder)
+    note = folder / "메모.txt"
+    note.write_text("직접 쓴 메모")
+
+    older = project / "older.csv"
+    older.write_text("instruction,input,output\n작별 인사를 해 줘.,,안녕히 가세요.\n")
+    os.utime(older, (1_000_000_000, 1_000_000_000))
+    added = project / "raw" / "c" / "d.csv"
+    shutil.copy2(older, added)
+    ran = redone(make())
+    assert [name for name in ran if name.startswith("tokenize")] == ["tokenize c/d.csv"]
+    assert "dedupe all sources" in ran
+
+    added.write_text(older.read_text().replace("안녕히", "조심히"))
+    make()
+    shutil.copy2(older, added)  # the same size, and a time long ago: make alone would miss it
+    assert "tokenize c/d.csv" in redone(make())
+    assert "안녕히 가세요." in "".join(path.read_text() for path in (folder / "jsonl").iterdir())
+
+    added.unlink()
+    assert [name for name in redone(make()) if name.startswith("tokenize")] == []
+    assert note.read_text() == "직접 쓴 메모"
+    note.unlink()
+    assert digest(folder) == first
+
+
+def test_make_side_by_side_and_run_give_the_same_bytes_whatever_the_hash_seed(project: Path, make: Make) -> None:
+    make(PYTHONHASHSEED="1")
+    folder = project / "processed" / "small"
+    by_make = digest(folder)
+    shutil.rmtree(project / "processed")
+    make("-j2", PYTHONHASHSEED="2")
+    assert digest(folder) == by_make
+    for workers, seed in (("1", "2"), ("2", "3"), ("4", "1")):
+        shutil.rmtree(project / "processed")
+        command = [project / "venv" / "bin" / "ko-instruct", "run", "--workers", workers]
+        environment = os.environ | {"PYTHONHASHSEED": seed}
+        subprocess.run(command, cwd=project, check=True, capture_output=True, env=environment)
+        assert digest(folder) == by_make
+
+
+def test_what_a_killed_run_leaves_does_no_harm(project: Path, make: Make) -> None:
+    make()
+    first = digest(project / "processed" / "small")
+    stages = project / "processed" / ".stages" / "small"
+    for left in (stages / "c" / "c--c.csv").glob("[tf]*.arrow"):
+        left.unlink()
+    (stages / "c" / "c--c.csv" / ".tokenize.arrow.99999.part").write_bytes(b"half a file")
+    (stages / "dedupe.arrow").unlink()
+    shutil.rmtree(project / "processed" / "small")
+    assert redone(make()) == ["dedupe all sources", "tokenize c/c.csv"]
+    assert digest(project / "processed" / "small") == first
+
+
+def test_layout_and_tokenizer_take_the_place_of_those_in_the_config(project: Path, make: Make) -> None:
+    """With a causal tokenizer trained here: what is trained in the dataset is the outputs."""
+    small.save_causal(project / "내 토크나이저")
+    changed = ("LAYOUT=causal", "TOKENIZER=내 토크나이저")
+    make(*changed)
+    assert redone(make(*changed)) == []
+    folder = project / "processed" / "small"
+    for row in load_from_disk(str(folder))["train"]:
+        trained = [label for label in row["labels"] if label != MASKED]
+        assert small.causal().decode(trained) == row["output"] + "<|im_end|>"
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    assert (manifest["tokenizer"]["name"], manifest["options"]["tokenize"]["layout"]) == ("내 토크나이저", "causal")
+    by_make = digest(folder)
+    command = [project / "venv" / "bin" / "ko-instruct", "run", "--layout", "causal", "--tokenizer", "내 토크나이저"]
+    subprocess.run(command, cwd=project, check=True, capture_output=True)
+    assert digest(folder) == by_make
+
+    assert {name.split()[0] for name in redone(make())} == {"tokenize", "dedupe"}
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    assert (manifest["tokenizer"]["name"], manifest["options"]["tokenize"]["layout"]) == ("embedded", "pair")
+
+
+def test_a_layout_that_does_not_go_with_the_config(project: Path) -> None:
+    (project / "pipeline.toml").write_text(CONFIG.replace("[export]", "[export]\npacking = true"))
+    for arguments, says in (
+        ([], "config: Value error, [export] packing is for layout"),
+        (["--layout", "classification"], "layout 'classification' in place of what the config says"),
+    ):
+        if arguments:
+            (project / "pipeline.toml").write_text(CONFIG)
+        done = subprocess.run(
+            [project / "venv" / "bin" / "ko-instruct", "plan", *arguments, "true"],
+            cwd=project,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 1
+        assert says in done.stderr

@@ -1,0 +1,308 @@
+"""Laws of ingest: no exception escapes, no record is lost, and the way of reading does not show in the rows."""
+
+import csv
+import gzip
+import json
+import os
+import tomllib
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from pipeline.stages.ingest import IngestError, describe, ingest, inspect
+from pipeline.stages.ingest import _block as block_of
+from pipeline.stages.ingest.columnar import plain_rows, plain_table
+from pipeline.stages.ingest.detect import toml
+from pipeline.stages.ingest.readers import Lines, json_lines, json_values, lines_of
+from pipeline.stages.ingest.rows import table
+from pipeline.stages.ingest.shapes import rows_of as rows_of_entry
+from schemas.options import IngestOptions, Source
+from schemas.shapes import Columns, Conversation, Template
+from tests.stages.ingest.test_ingest import rows_of
+
+DATA = Path(os.environ.get("KO_INSTRUCT_DATA", "nowhere"))
+needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="KO_INSTRUCT_DATA names no folder of real data")
+SOURCE = Source(name="source", files=("*",), shape=Columns())
+
+text = st.text(st.characters(codec="utf-8"), max_size=12) | st.sampled_from(
+    ["", "nan", "<입력 없음>", "입력 없음", "}", '"', "\\", "}null", '"id"', "\u2028", "가\n나", "\x7f", "\ufeff"]
+)
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | text
+values = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3), max_leaves=6
+)
+names = st.sampled_from(["instruction", "input", "output", "id", "system", "text", "conversations", "label", "가"])
+records = st.dictionaries(names, values | text, max_size=5)
+
+
+# --- the block path and the record path ------------------------------------------------------------------------------
+
+
+def both(data: bytes, first: int = 1) -> tuple[pa.Table | None, pa.Table]:
+    lines = Lines(first, data)
+    plain = plain_table(lines)
+    quick = plain_rows(lines, plain, Columns(system="system"), "file", "source") if plain is not None else None
+    rows = [row for entry in json_lines(lines) for row in rows_of_entry(entry, Columns(system="system"))]
+    return quick, table(rows, "file", "source")
+
+
+@given(
+    st.lists(
+        st.fixed_dictionaries({"instruction": text, "input": text, "output": text, "id": text, "출처": text}),
+        min_size=1,
+    ),
+    st.booleans(),
+    st.sampled_from(["\n", "\r\n", " \n"]),
+    st.booleans(),
+)
+@settings(max_examples=150)
+def test_a_plain_block_gives_the_rows_of_its_records(rows: list[Any], ascii_only: bool, end: str, last: bool) -> None:
+    data = end.join(json.dumps(row, ensure_ascii=ascii_only) for row in rows) + (end if last else "")
+    quick, careful = both(data.encode(), 7)
+    assert quick is None or quick.equals(careful)
+
+
+def test_the_block_path_is_taken() -> None:
+    line = b'{"instruction": "a", "input": "nan", "output": "b", "system": "", "id": "1\\"", "n": "2"}\n'
+    number = line.replace(b'"2"', b"-20").replace(b'"1\\""', b"true")
+    for data in (number * 2, line * 3, line[:-1], line.replace(b"\n", b"\r\n") * 2):
+        quick, careful = both(data)
+        assert quick is not None
+        assert quick.equals(careful)
+
+
+GOOD = b'{"instruction": "a", "input": "", "output": "b", "id": "1", "n": "2"}'
+ODD = [
+    *(b"null", b"[]", b"42", b"", b"{}", GOOD + b" null", GOOD + GOOD, GOOD + b",", b" " + GOOD, GOOD + b"\x00"),
+    *(
+        b"\xef\xbb\xbf" + GOOD,
+        GOOD.replace(b'"2"', b"2"),
+        GOOD.replace(b'"2"', b"null"),
+        GOOD.replace(b'n": ', b'id": '),
+    ),
+    *(
+        GOOD.replace(b"2", b"\\ud800"),
+        GOOD.replace(b"2", b"\xff"),
+        GOOD.replace(b"2", b"\t"),
+        GOOD.replace(b"2", b"}null"),
+    ),
+    *(GOOD.replace(b"2", b"\\u0000"), GOOD.replace(b"2", b"\xed\xa0\x80"), GOOD.replace(b'"n"', b'"\\u006e"')),
+    b'{"n": "2", "id": "1", "instruction": "a", "output": "b", "input": ""}',
+    *(
+        GOOD.replace(b'"2"', number)
+        for number in (b"-0", b"1.0", b"1e2", b"9223372036854775808", b"true", b"NaN", b"01")
+    ),
+    *(GOOD.replace(b'"b"', value) for value in (b"1", b"false", b"null")),
+    b'{"instruction": "a",',
+    b'"input": "", "output": "b", "id": "1", "n": "2"}',
+    b'{"instruction": "a", "output": "b", "id": "1", "n": "2"}',
+    b'{"instruction": "a", "input": {"n": "2"}}',
+    b'{"instruction": "2026-11-23", "input": "1", "output": "true", "id": "null", "n": "2026-11-23T00:00:00Z"}',
+]
+
+
+NUMBERED = GOOD.replace(b'"2"', b"2")
+
+
+@given(st.lists(st.sampled_from([GOOD, NUMBERED]) | st.sampled_from(ODD), min_size=1, max_size=4))
+@settings(max_examples=300)
+def test_an_odd_block_gives_the_rows_of_its_records(lines: list[bytes]) -> None:
+    quick, careful = both(b"\n".join(lines) + b"\n")
+    assert quick is None or quick.equals(careful)
+
+
+@given(st.binary(max_size=6), st.integers(0, len(GOOD)), st.integers(0, 3))
+@settings(max_examples=300)
+def test_a_damaged_block_gives_the_rows_of_its_records(damage: bytes, at: int, cut: int) -> None:
+    quick, careful = both(GOOD + b"\n" + GOOD[:at] + damage + GOOD[at + cut :] + b"\n" + GOOD + b"\n")
+    assert quick is None or quick.equals(careful)
+
+
+# --- one answer, however it is read ----------------------------------------------------------------------------------
+
+
+def pieces(data: bytes, size: int) -> list[bytes]:
+    return [data[at : at + size] for at in range(0, len(data), size)]
+
+
+@given(st.lists(records, max_size=6), st.integers(1, 40), st.sampled_from([None, 1]))
+@settings(max_examples=80)
+def test_block_size_does_not_show(found: list[Any], size: int, indent: int | None) -> None:
+    array = json.dumps(found, ensure_ascii=False, indent=indent).encode()
+    assert list(json_values(pieces(array, size))) == list(json_values([array]))
+    lines = b"".join(json.dumps(record).encode() + b"\n" for record in found)
+    by_piece = [entry for some in lines_of(pieces(lines, size)) for entry in json_lines(some)]
+    assert by_piece == [entry for some in lines_of([lines]) for entry in json_lines(some)]
+    assert len(by_piece) == len(found) == len(list(json_values([array])))
+
+
+def test_the_same_records_in_every_format_give_the_same_rows(tmp_path: Path) -> None:
+    found = [
+        {
+            "instruction": f"질문 {number}?",
+            "input": "nan" if number % 3 else "",
+            "output": f'답 "{number}",\n줄',
+            "id": f"{number}",
+        }
+        for number in range(20_000)
+    ]
+    lines = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in found).encode()
+    (tmp_path / "a.jsonl").write_bytes(lines)
+    (tmp_path / "b.gz").write_bytes(gzip.compress(lines, 1))
+    (tmp_path / "c.json").write_text(json.dumps(found), "utf-8")
+    (tmp_path / "d.txt").write_bytes(lines.decode().encode("utf-16"))
+    (tmp_path / "e.cp949").write_bytes(lines.decode().encode("cp949"))
+    pq.write_table(pa.Table.from_pylist(found), tmp_path / "f.parquet")
+    with pa.ipc.new_file(str(tmp_path / "g.arrow"), pa.Table.from_pylist(found).schema) as sink:
+        sink.write_table(pa.Table.from_pylist(found))
+    with (tmp_path / "h.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([found[0], *(record.values() for record in found)])
+    read = {
+        path.name: pa.concat_tables(ingest(path, path.name, Source(name="s", files=("*",)))).drop_columns("origin")
+        for path in sorted(tmp_path.iterdir())
+    }
+    assert len(read) == 8
+    for name, rows in read.items():
+        assert rows.equals(read["a.jsonl"]), name
+
+
+# --- nothing escapes -------------------------------------------------------------------------------------------------
+
+
+@given(found=st.lists(records, min_size=1, max_size=8))
+@settings(max_examples=150)
+def test_every_record_is_a_row_or_a_rejected_row(found: list[Any], tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = tmp_path_factory.mktemp("records") / "file.jsonl"
+    path.write_text("".join(json.dumps(record) + "\n" for record in found), "utf-8")
+    try:
+        rows = rows_of(path)
+    except IngestError as error:
+        if "in the source" not in str(error):
+            raise
+        return
+    starts = {int(row["origin"].removeprefix("file.jsonl:").split("/")[0]) for row in rows}
+    assert starts == set(range(1, len(found) + 1))
+
+
+@given(data=st.binary(max_size=300) | st.text(st.sampled_from('[]{}",:\\ \n가a1'), max_size=60).map(str.encode))
+@example(data=b"PK\x03\x04")
+@example(data=b"PAR1")
+@example(data=b"ARROW1")
+@example(data=b"\xff\xff\xff\xff\x00")
+@example(data=b"\x1f\x8b\x08")
+@example(data=b"\x28\xb5\x2f\xfd")
+@example(data=b"\xff\xfe\x00")
+@settings(max_examples=300)
+def test_any_bytes_are_rows_or_one_error_that_names_the_file(
+    data: bytes, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("bytes") / "file"
+    path.write_bytes(data)
+    try:
+        rows_of(path)
+        describe(inspect(path, Source(name="s", files=("*",))))
+    except IngestError as error:
+        if str(path) not in str(error) and path.name not in str(error):
+            raise
+
+
+# --- real files ------------------------------------------------------------------------------------------------------
+
+#: Concatenated JSON is read on purpose, so that these hold nothing that is broken.
+CONCATENATED = {"n_structure_double_array.json", "n_structure_object_with_trailing_garbage.json"}
+#: Reasons that mean: this is not JSON.
+UNREADABLE = {"invalid-json", "undecodable", "lone-surrogate", "too-deep", "empty-file"}
+
+
+@needs_data
+def test_json_test_suite() -> None:
+    files = sorted(DATA.glob("json_test_suite/*/*.json"))
+    assert len(files) == 340
+    for path in files:
+        rows = rows_of(path, reader="json", shape=Columns())
+        unreadable = {row["reject_reason"] for row in rows} & UNREADABLE
+        if path.name.startswith("y_"):
+            assert not unreadable, path.name
+        if path.name.startswith("n_") and path.name not in CONCATENATED:
+            assert unreadable, path.name
+            assert all(row["raw"] is not None for row in rows if row["reject_reason"]), path.name
+
+
+@needs_data
+@pytest.mark.parametrize(
+    ("name", "recipe", "rows"),
+    [
+        ("koalpaca_v1.0_a.json", "", 12761),
+        ("koalpaca_v1.0_b.json", "", 11432),
+        ("chatbot_data.csv", "", 11823),
+        ("kosbi_test.json", "naver-ai/kosbi", 3423),
+        ("square_questions.json", "naver-ai/square-questions", 6945),
+        ("klue_nli_dev.json", "klue/nli", 3000),
+        ("klue_sts_dev.json", "klue/sts", 519),
+        ("korsts_train.tsv", "kakaobrain/KorSTS", 5749),
+        ("parakqc.tsv", "warnikchow/paraKQC", 10000),
+    ],
+)
+def test_real_files_are_read_whole(name: str, recipe: str, rows: int) -> None:
+    read = rows_of(DATA / name, recipe=recipe)
+    assert Counter(row["reject_reason"] for row in read) == {None: rows}
+
+
+@needs_data
+def test_questions_without_answers_are_rejected_and_kept() -> None:
+    read = rows_of(DATA / "komtbench_questions.jsonl")
+    assert Counter(row["reject_reason"] for row in read) == {"no-answer": 80}
+
+
+# --- what inspect says -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        Columns(instruction='질문 "가"', output="답", input=None),
+        Conversation(turns="body.messages", role="role", text="content", roles={"의사": "assistant", "a\x7f": "user"}),
+        Template(instruction="분류", input="{문장}", output="{label}", labels={"label": {"0": "부정"}}),
+    ],
+)
+def test_the_lines_of_inspect_pin_the_shape(shape: Any) -> None:
+    line = toml(shape)
+    read = Source.model_validate({"name": "s", "files": ["*"], **tomllib.loads(line)}).shape
+    assert read == (shape.model_copy(update={"input": ""}) if isinstance(shape, Columns) else shape)
+
+
+def test_inspect_tells_what_was_decided(tmp_path: Path) -> None:
+    path = tmp_path / "대화.csv"
+    path.write_bytes("질문,답변\n안녕?,안녕하세요.\n뭐 해?,쉬고 있어요.\n".encode("cp949"))
+    told = inspect(path, Source(name="s", files=("*",)))
+    stream = told.streams[0]
+    assert (stream.encoding, stream.records, stream.readable) == ("cp949", 2, True)
+    assert stream.toml == ('shape = { kind = "columns", instruction = "질문", output = "답변", input = "" }',)
+    assert stream.examples[0].after[0]["output"] == "안녕하세요."
+    assert "100.0% fit" in describe(told)
+
+
+def test_turns_first_and_last(tmp_path: Path) -> None:
+    said = [{"from": who, "value": f"{who} {number}"} for number in (1, 2, 3) for who in ("human", "gpt")]
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps([{"conversations": said}]), "utf-8")
+    for turns, places in {"all": ["/1", "/2", "/3"], "first": ["/1"], "last": ["/3"]}.items():
+        rows = pa.concat_tables(
+            ingest(path, "a.json", SOURCE.model_copy(update={"shape": None}), IngestOptions(turns=turns))
+        )
+        assert rows["origin"].to_pylist() == [f"a.json[0]{place}" for place in places]
+    assert rows["history"].to_pylist()[0] == [
+        {"user": "human 1", "assistant": "gpt 1"},
+        {"user": "human 2", "assistant": "gpt 2"},
+    ]
+
+
+def test_a_block_that_is_not_plain_is_read_by_record() -> None:
+    tables = block_of(Lines(1, GOOD + b"\n42\n"), lambda record: Columns(), "f", SOURCE, IngestOptions())
+    assert pa.concat_tables(tables)["reject_reason"].to_pylist() == [None, "not-an-object"]

@@ -1,0 +1,337 @@
+"""Duplicates of every kind as cases; the laws of dedupe; near-duplicates against their plain definition."""
+
+import itertools
+import json
+import os
+import re
+import unicodedata
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.stages.dedupe import apply, decide, dedupe, fingerprint, keys, report
+from pipeline.stages.dedupe.minhash import HASHES, Bands, choose_bands
+from pipeline.stages.dedupe.similar import crowded, leaders
+from schemas.columns import INGESTED
+from schemas.options import DedupeOptions
+from tests.support.paths import CASES
+
+TEXT = CASES.joinpath("dedupe.jsonl").read_text(encoding="utf-8")
+CASES = [json.loads(line) for line in TEXT.rstrip("\n").split("\n")]
+
+SHORT = st.text("가나 ᄀ\u1161aAß12,.", max_size=4)
+ROW = st.fixed_dictionaries(
+    {"system": st.none() | SHORT, "instruction": SHORT, "input": SHORT, "output": SHORT},
+    optional={"history": st.lists(st.fixed_dictionaries({"user": SHORT, "assistant": SHORT}), max_size=2)},
+)
+POLICY = st.sampled_from(["drop", "flag", "keep"])
+OPTIONS = st.builds(
+    DedupeOptions,
+    exact=POLICY,
+    conflict=POLICY,
+    near=POLICY,
+    near_prompt=POLICY,
+    keeper=st.sampled_from(["first", "longest"]),
+    threshold=st.sampled_from([0.5, 0.85, 1.0]),
+    numbers=st.booleans(),
+)
+
+
+def table_of(rows: list[dict]) -> pa.Table:
+    rows = [
+        {"origin": f"a:{number}", "fixes": [], "flags": [], "history": [], **row} for number, row in enumerate(rows, 1)
+    ]
+    return pa.Table.from_pylist(rows, INGESTED)
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["case"] for case in CASES])
+def test_case(case: dict) -> None:
+    rows = dedupe(table_of(case["rows"]), DedupeOptions(**case.get("options", {}))).to_pylist()
+    for row, want in zip(rows, case["want"], strict=True):
+        assert {key: row[key] for key in want} == want
+
+
+@given(st.lists(ROW, max_size=12), OPTIONS)
+@settings(max_examples=60, deadline=None)
+def test_laws(rows: list[dict], options: DedupeOptions) -> None:
+    table = table_of(rows)
+    done = dedupe(table, options)
+    assert len(done) == len(table)
+    assert dedupe(done, options).equals(done)
+    alive = {row["origin"] for row in done.to_pylist() if row["reject_stage"] is None}
+    for row in done.to_pylist():
+        assert (row["duplicate_of"] is None) == (row["reject_stage"] is None)
+        assert row["duplicate_of"] is None or row["duplicate_of"] in alive
+        assert row["cluster"] is None or row["cluster"] in {other["origin"] for other in done.to_pylist()}
+
+
+@given(st.lists(ROW, max_size=8), st.lists(ROW, max_size=8))
+@settings(max_examples=30, deadline=None)
+def test_fingerprints_are_row_by_row(some: list[dict], more: list[dict]) -> None:
+    whole = fingerprint(table_of(some + more))
+    assert whole.equals(pa.concat_tables([fingerprint(table_of(some)), fingerprint(table_of(more))]).combine_chunks())
+
+
+def test_decisions_apply_to_any_slice() -> None:
+    table = table_of([{"instruction": text, "input": "", "output": "네"} for text in "가나가다나가"])
+    decisions = decide(fingerprint(table), table)
+    whole = apply(table, decisions)
+    parts = [apply(table.slice(at, 2), decisions.slice(at, 2)) for at in range(0, 6, 2)]
+    assert pa.concat_tables(parts).combine_chunks().equals(whole.combine_chunks())
+
+
+def test_a_bare_table_needs_no_origins() -> None:
+    done = dedupe(pa.table({"instruction": ["가", "가"], "output": ["나", "나"]}))
+    assert done["duplicate_of"].to_pylist() == [None, "#0"]
+    assert done["origin"].null_count == 2
+
+
+WORDS = [
+    "서울",
+    "부산",
+    "날씨",
+    "오늘",
+    "어떻게",
+    "김치찌개",
+    "알려",
+    "주세요",
+    "왜",
+    "만들어",
+    "12개",
+    "7월",
+    "줘",
+    "ㅋㅋ",
+]
+PHRASE = st.lists(st.sampled_from(WORDS), min_size=1, max_size=9).map(" ".join)
+#: Rows that are often alike: a phrase, and what a writer changes in it.
+CHANGE = st.sampled_from(["", "!", "?", "요", " 네", "...", "ㅋㅋ"])
+
+
+@st.composite
+def alike_rows(draw: st.DrawFn) -> list[dict]:
+    phrases = draw(st.lists(PHRASE, min_size=1, max_size=3))
+    pick = st.sampled_from(phrases)
+    rows = draw(st.lists(st.tuples(pick, CHANGE, pick, CHANGE), max_size=16))
+    return [{"instruction": a + b, "input": "", "output": c + d} for a, b, c, d in rows]
+
+
+def bigrams(text: str) -> set[str]:
+    said = "".join(c for c in unicodedata.normalize("NFC", text).casefold() if c.isalnum())
+    return {said[at : at + 2] for at in range(max(1, len(said) - 1))}
+
+
+def likeness(one: str, other: str) -> float:
+    """The plain definition, written once more: 0 where numbers differ, else the Jaccard index of bigrams."""
+    if re.findall(r"\d+", one) != re.findall(r"\d+", other):
+        return 0.0
+    return len(bigrams(one) & bigrams(other)) / len(bigrams(one) | bigrams(other))
+
+
+@given(alike_rows())
+@settings(max_examples=60, deadline=None)
+def test_near_duplicates_are_those_of_the_definition(rows: list[dict]) -> None:
+    done = dedupe(table_of(rows), DedupeOptions(threshold=0.6, recall=0.999999)).to_pylist()
+    kept = [row for row in done if row["reject_reason"] is None]
+    by_origin = {row["origin"]: row for row in done}
+    for row in done:
+        if row["reject_reason"] == "near":
+            keeper = by_origin[row["duplicate_of"]]
+            alike = min(likeness(row[name], keeper[name]) for name in ("instruction", "output"))
+            assert keeper["reject_reason"] is None
+            assert row["similarity"] == pytest.approx(alike)
+            assert alike >= 0.6
+    for one, other in itertools.combinations(kept, 2):
+        assert min(likeness(one[name], other[name]) for name in ("instruction", "output")) < 0.6
+
+
+@given(alike_rows(), st.randoms(use_true_random=False))
+@settings(max_examples=40, deadline=None)
+def test_clusters_do_not_depend_on_the_order(rows: list[dict], random: Random) -> None:
+    table = table_of(rows)
+    order = random.sample(range(len(rows)), len(rows))
+
+    def partition(done: pa.Table) -> set[frozenset[str]]:
+        clusters: dict[str, set[str]] = {}
+        for row in done.to_pylist():
+            clusters.setdefault(row["cluster"] or row["origin"], set()).add(row["origin"])
+        return {frozenset(members) for members in clusters.values()}
+
+    assert partition(dedupe(table)) == partition(dedupe(table.take(pa.array(order, pa.int64()))))
+
+
+@given(alike_rows(), alike_rows())
+@settings(max_examples=30, deadline=None)
+def test_nothing_is_dropped_from_what_was_there_before(old: list[dict], new: list[dict]) -> None:
+    table = table_of(old + new)
+    decisions = decide(fingerprint(table), table, DedupeOptions(keeper="longest"), against=len(old))
+    assert decisions["reason"][: len(old)].null_count == len(old)
+
+
+def test_a_lower_threshold_decides_anew_over_the_same_fingerprints() -> None:
+    rows = [row("내일 서울 날씨를 자세하게 알려 주세요"), row("내일 부산 날씨를 자세하게 알려 주세요")]
+    table = table_of(rows)
+    prints = fingerprint(table)
+    assert decide(prints, table)["reason"].to_pylist() == [None, None]
+    assert decide(prints, table, DedupeOptions(threshold=0.6))["reason"].to_pylist() == [None, "near"]
+
+
+def row(instruction: str, output: str = "네, 그럴게요.") -> dict:
+    return {"instruction": instruction, "input": "", "output": output}
+
+
+def test_a_crowd_of_equal_sketches_is_bounded_and_leaves_one() -> None:
+    table = table_of([row("정말 재미있는 영화였어요" + "!" * n) for n in range(300)])
+    done = dedupe(table)
+    assert done["reject_reason"].to_pylist() == [None] + ["near"] * 299
+    assert set(done["cluster"].to_pylist()) == {"a:1"}
+    report = json.loads(decide(fingerprint(table), table).schema.metadata[b"report"])
+    assert report["skipped"] > 0
+
+
+def test_a_chain_keeps_every_other_link() -> None:
+    """Of A ~ B ~ C where A and C are not alike, B goes and C stays: it is like nothing that was kept."""
+    texts = ["가나다라마바사아자차", "나다라마바사아자차카", "다라마바사아자차카타", "라마바사아자차카타파"]
+    done = dedupe(table_of([row(text) for text in texts]), DedupeOptions(threshold=0.8, recall=0.9999))
+    assert done["reject_reason"].to_pylist() == [None, "near", None, "near"]
+    assert done["duplicate_of"].to_pylist() == [None, "a:1", None, "a:3"]
+    assert done["cluster"].to_pylist() == ["a:1"] * 4
+
+
+def test_bytes_do_not_depend_on_the_workers() -> None:
+    table = table_of([row(f"{place} {word} {ending}") for place in WORDS for word in WORDS for ending in ("요", "")])
+    parts = [table.slice(at, 50) for at in range(0, len(table), 50)]
+    with ThreadPoolExecutor(2) as pool:
+        prints = pa.concat_tables(pool.map(fingerprint, parts))
+    assert prints.equals(fingerprint(table))
+    assert decide(prints, pa.concat_tables(parts)).equals(decide(fingerprint(table), table))
+
+
+@given(alike_rows())
+@settings(max_examples=20, deadline=None)
+def test_decisions_do_not_depend_on_the_workers(rows: list[dict]) -> None:
+    table = table_of(rows)
+    prints = fingerprint(table)
+    one, two = (decide(prints, table, DedupeOptions(threshold=0.5), workers=workers) for workers in (1, 2))
+    assert one.equals(two, check_metadata=True)
+
+
+@given(alike_rows(), st.sampled_from(["first", "longest"]))
+@settings(max_examples=40, deadline=None)
+def test_what_was_kept_is_all_kept_when_it_comes_again(rows: list[dict], keeper: str) -> None:
+    options = DedupeOptions(keeper=keeper)
+    table = table_of(rows)
+    kept = table.filter(pc.is_null(dedupe(table, options)["reject_stage"]))
+    assert dedupe(kept, options)["reject_stage"].null_count == len(kept)
+
+
+@given(st.lists(st.tuples(st.sampled_from("가나"), st.text("다라", min_size=1, max_size=5)), max_size=12))
+@settings(max_examples=40, deadline=None)
+def test_the_keeper_is_the_first_or_the_longest(pairs: list[tuple[str, str]]) -> None:
+    """Of rows with one prompt. Rows of other prompts, and of equal length in another order, have no say."""
+    table = table_of([row(prompt, output) for prompt, output in pairs])
+    for keeper, best in (("first", lambda _: 0), ("longest", len)):
+        done = dedupe(table, DedupeOptions(keeper=keeper))
+        kept = [at for at, stage in enumerate(done["reject_stage"].to_pylist()) if stage is None]
+        groups = {prompt: [at for at, pair in enumerate(pairs) if pair[0] == prompt] for prompt, _ in pairs}
+        assert kept == sorted(max(places, key=lambda at: (best(pairs[at][1]), -at)) for places in groups.values())
+
+
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 1)), max_size=60), st.integers(0, 58))
+def test_leaders_are_the_first_of_their_kind(values: list[tuple[int, int]], shift: int) -> None:
+    """Also where keys of rows that differ are equal by chance: without `mix` to spread them, many are."""
+    words = np.array(values, np.uint64).reshape(-1, 2) << np.uint64(shift)
+    for some in (words, words[:, :1]):
+        rows = some.tolist()
+        want = [rows.index(row) for row in rows]
+        assert leaders(*some.T).tolist() == want
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(keys, "mix", lambda words: words)
+            assert leaders(*some.T).tolist() == want
+
+
+@given(st.lists(st.integers(0, 30), max_size=60), st.integers(0, 59))
+def test_crowded_keys_are_at_least_those_that_occur_more_than_once(values: list[int], shift: int) -> None:
+    """However their high bits lie, and in order."""
+    found = crowded(np.array(values, np.uint64) << np.uint64(shift)).tolist()
+    assert found == sorted(set(found))
+    assert {at for at, value in enumerate(values) if values.count(value) > 1} <= set(found)
+
+
+@given(alike_rows(), alike_rows(), OPTIONS)
+@settings(max_examples=30, deadline=None)
+def test_fingerprints_may_be_read_column_by_column(some: list[dict], more: list[dict], options: DedupeOptions) -> None:
+    rejected = {"reject_stage": "validate", "reject_reason": "output-blank"}
+    table = table_of([*some, row("빈 답", "") | rejected, *more])
+    prints = fingerprint(table)
+    halves = pa.concat_tables([prints.slice(0, len(some)), prints.slice(len(some)).combine_chunks()])
+    decided = decide(lambda name: halves[name].chunks, table, options, against=2)
+    assert decided.equals(decide(prints, table, options, against=2), check_metadata=True)
+
+
+def test_there_is_one_fingerprint_of_each_row() -> None:
+    table = table_of([row("가"), row("나")])
+    with pytest.raises(ValueError, match="1 fingerprints of 2 rows"):
+        decide(fingerprint(table.slice(1)), table)
+
+
+def test_the_curve_finds_what_is_at_the_threshold() -> None:
+    for threshold in (0.5, 0.7, 0.85, 0.95):
+        bands = choose_bands(threshold, 0.99)
+        assert bands.bands * bands.rows <= HASHES
+        assert bands.chance(threshold) >= 0.99
+        longer = Bands(HASHES // (bands.rows + 1), bands.rows + 1)
+        assert longer.chance(threshold) < 0.99
+
+
+@pytest.mark.skipif("KO_INSTRUCT_DATA" not in os.environ, reason="KO_INSTRUCT_DATA is not set")
+def test_records_that_stand_in_two_files() -> None:
+    folder = Path(os.environ["KO_INSTRUCT_DATA"])
+    parts = [json.loads(folder.joinpath(f"koalpaca_v1.0_{name}.json").read_bytes()) for name in "ab"]
+    shared = {tuple(row.values()) for row in parts[0]} & {tuple(row.values()) for row in parts[1]}
+    assert len(shared) == 11_419
+    table = pa.Table.from_pylist(parts[0] + parts[1]).select(["instruction", "input", "output"])
+    done = dedupe(table)
+    for row, stage in zip(parts[1], done["reject_stage"][len(parts[0]) :].to_pylist(), strict=True):
+        assert stage == "dedupe" or tuple(row.values()) not in shared
+
+
+def test_against_an_existing_dataset() -> None:
+    old = pa.table({"instruction": ["수도는 어디인가요?"], "output": ["서울입니다."]})
+    new = table_of([row("수도는 어디인가요", "서울입니다"), row("가장 높은 산은 어디인가요", "한라산입니다")])
+    done = dedupe(new, against=old)
+    assert done["reject_reason"].to_pylist() == ["near", None]
+    assert done["duplicate_of"].to_pylist() == ["against#0", None]
+
+
+def test_the_report_shows_clusters_with_texts_and_the_least_similar_rejections() -> None:
+    table = table_of(
+        [
+            row("오늘 서울 날씨를 알려 주세요", "맑습니다."),
+            row("다른 이야기를 해 볼까요"),
+            row("오늘 서울 날씨를 알려 주세요!", "맑습니다."),
+            row("오늘 서울 날씨를 알려 주세요", "흐립니다."),
+            row("오늘도 서울 날씨를 알려 주세요", "맑습니다."),
+            row("오늘 서울 날씨를 알려 주세요", "맑습니다."),
+            row("빈 답", "") | {"reject_stage": "validate", "reject_reason": "output-blank"},
+        ]
+    )
+    options = DedupeOptions(threshold=0.75, recall=0.9999)
+    decisions = decide(fingerprint(table), table, options)
+    (cluster,) = report.clusters(table, decisions)
+    assert cluster["cluster"] == "a:1"
+    assert [member["origin"] for member in cluster["rows"]] == ["a:1", "a:3", "a:4", "a:5", "a:6"]
+    assert [member["reason"] for member in cluster["rows"]] == [None, "near", "conflict", "near", "exact"]
+    worst, *others = report.doubtful(table, decisions)
+    assert (worst["origin"], worst["kept"]["instruction"]) == ("a:5", "오늘 서울 날씨를 알려 주세요")
+    assert [pair["origin"] for pair in others] == ["a:3", "a:4"]
+    assert report.summary(decisions).startswith(
+        "7 rows, 1 of them rejected before: 2 stay, duplicates rejected: 1 conflict, 1 exact, 2 near; 1 clusters. "
+    )
+    assert "0.75  100.0%" in report.explain(options)

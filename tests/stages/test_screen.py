@@ -1,0 +1,227 @@
+"""screen: every finding by its cases and look-alikes, and the laws of a stage on any table."""
+
+import collections
+import json
+import time
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.stages.screen import FINDINGS, benchmarks_of, screen
+from pipeline.stages.screen.contamination import N, grams
+from pipeline.stages.screen.defects import DEFECTS, Row
+from pipeline.stages.screen.pii import KINDS, SCAN, find_pii, mask_pii
+from pipeline.table.reject_and_flag import complete
+from schemas.options import ScreenOptions
+from tests.support import heldout
+from tests.support.paths import CASES
+
+
+def cases(name: str) -> list[dict[str, Any]]:
+    path = CASES / name
+    return [json.loads(line) for line in path.read_text("utf-8").split("\n") if line]
+
+
+DEFECT_CASES = cases("screen.jsonl")
+PII_CASES = cases("screen_pii.jsonl")
+OVERLAP, *OVERLAP_CASES = cases("screen_contamination.jsonl")
+BENCHMARKS = benchmarks_of({name: pa.table({"instruction": rows}) for name, rows in OVERLAP["benchmark"].items()})
+ALL_KINDS = tuple(kind.name for kind in KINDS)
+
+
+def one(row: dict[str, str], benchmarks: Any = None, **options: Any) -> dict[str, Any]:
+    table = pa.table({name: [row.get(name, "")] for name in ("instruction", "input", "output")})
+    screened: dict[str, Any] = screen(table, ScreenOptions(**options), benchmarks).to_pylist()[0]
+    return screened
+
+
+@pytest.mark.parametrize("case", DEFECT_CASES, ids=lambda case: repr(case["output"])[:40])
+def test_defect(case: dict[str, Any]) -> None:
+    row = one(case)
+    if "known_failure" in case:  # kept in sight: a case that comes right must lose the mark
+        assert row["flags"] != case["expect"], "no longer a failure"
+        return
+    assert row["flags"] == case["expect"]
+    assert [item["flag"] for item in row["evidence"]] == case["expect"]
+
+
+@pytest.mark.parametrize("case", PII_CASES, ids=lambda case: repr(case["text"])[:40])
+def test_personal_data(case: dict[str, Any]) -> None:
+    found = dict(collections.Counter(kind.name for kind, _, _ in find_pii(case["text"])))
+    if "known_failure" in case:
+        assert found != case["expect"], "no longer a failure"
+        return
+    assert found == case["expect"]
+    if found:
+        assert pc.match_substring_regex(pa.array([case["text"]]), SCAN)[0].as_py(), "the scan overlooks it"
+    assert not find_pii(mask_pii(case["text"]))
+
+
+#: Why a held-out case is still missed, by a part of its text. One that comes right must lose its line.
+HELD_OUT_FAILURES = {"０１０-２８４７": "full-width digits are found only after normalize"}
+
+
+@pytest.mark.parametrize("case", heldout.read(heldout.unreserved), ids=lambda case: repr(case.text)[:40])
+def test_personal_data_held_out(case: heldout.Case) -> None:
+    found = [(kind.name, start, end) for kind, start, end in find_pii(case.text)]
+    _, wrong, missed = heldout.compare(case.items, found)
+    assert (not wrong and not missed) != any(part in case.text for part in HELD_OUT_FAILURES)
+    if found:
+        assert pc.match_substring_regex(pa.array([case.text]), SCAN)[0].as_py(), "the scan overlooks it"
+
+
+@pytest.mark.parametrize("case", OVERLAP_CASES, ids=lambda case: repr(case["instruction"])[:40])
+def test_contamination(case: dict[str, Any]) -> None:
+    hits = [item for item in one(case, BENCHMARKS)["evidence"] if item["flag"] == "contaminated"]
+    got = [[item["field"], int(item["detail"].split("row ")[1].split(":")[0])] for item in hits]
+    assert (got == case["expect"]) != ("known_failure" in case)
+
+
+def test_every_finding_has_a_case() -> None:
+    shown = {flag for case in DEFECT_CASES if "known_failure" not in case for flag in case["expect"]}
+    shown |= {flag for case in PII_CASES if "known_failure" not in case for flag in case["expect"]}
+    assert {*shown, "contaminated"} == set(FINDINGS)
+
+
+def test_masks_replace_and_evidence_holds_no_value() -> None:
+    row = {"instruction": "번호?", "output": "제 번호는 010-2345-6789이고 메일은 hong@naver.com입니다."}
+    masked = one(row, mask=("pii-phone",))
+    assert masked["output"] == "제 번호는 <전화번호>이고 메일은 hong@naver.com입니다."
+    assert masked["fixes"] == ["mask"]
+    assert masked["flags"] == ["pii-email", "pii-phone"]
+    assert [item["detail"] for item in masked["evidence"]] == ["1 found", "1 masked"]
+
+
+def test_personal_data_in_a_defect_is_quoted_masked() -> None:
+    row = one({"instruction": "전화?", "output": "죄송하지만 010-2345-6789로는 알려 드릴 수 없습니다."})
+    assert row["flags"] == ["pii-phone", "refusal"]
+    assert "2345" not in json.dumps(row["evidence"])
+
+
+def test_reject_by_option() -> None:
+    row = one({"instruction": "물음", "output": "N/A"}, reject=("no-answer",))
+    assert (row["reject_stage"], row["reject_reason"]) == ("screen", "no-answer")
+    assert "N/A" in row["reject_detail"]
+    assert one({"instruction": "물음", "output": "N/A"}, off=("no-answer",))["flags"] == []
+
+
+def test_an_option_that_names_no_finding_is_an_error() -> None:
+    for options in ({"off": ("refusals",)}, {"reject": ("refusals",)}, {"mask": ("refusal",)}):
+        with pytest.raises(ValueError, match="refusal"):
+            one({"instruction": "물음", "output": "답"}, **options)
+
+
+def test_history_is_searched_and_masked() -> None:
+    history = [[{"user": "제 번호는 010-2345-6789예요.", "assistant": "네."}]]
+    table = pa.table({"history": history, "instruction": ["가"], "input": [""], "output": ["나"]})
+    row = screen(table, ScreenOptions(mask=("pii-phone",))).to_pylist()[0]
+    assert row["history"][0]["user"] == "제 번호는 <전화번호>예요."
+    assert row["evidence"] == [{"flag": "pii-phone", "field": "history[0].user", "detail": "1 masked"}]
+
+
+TEXTS = st.lists(
+    st.one_of(
+        st.sampled_from(DEFECT_CASES).map(lambda case: str(case["output"])),
+        st.sampled_from(PII_CASES).map(lambda case: str(case["text"])),
+        st.sampled_from(OVERLAP["benchmark"]["가짜벤치"]),
+        st.text(max_size=5),
+    ),
+    max_size=3,
+).map(" ".join)
+ROWS = st.lists(st.tuples(TEXTS, st.none() | TEXTS, TEXTS, TEXTS, st.booleans()), max_size=5)
+OPTIONS = st.sampled_from(
+    [
+        ScreenOptions(),
+        ScreenOptions(mask=ALL_KINDS),
+        ScreenOptions(mask=("pii-phone",), reject=("refusal", "pii-email")),
+    ]
+)
+
+
+@given(ROWS, st.integers(0, 5), OPTIONS)
+@settings(max_examples=120, deadline=None)
+def test_the_laws_of_a_stage(rows: list[tuple[str, str | None, str, str, bool]], cut: int, options: Any) -> None:
+    names = ("instruction", "input", "output", "system")
+    columns = {name: pa.array([row[place] for row in rows], pa.string()) for place, name in enumerate(names)}
+    columns["reject_stage"] = pa.array(["validate" if row[4] else None for row in rows], pa.string())
+    table = complete(pa.table(columns))
+    screened = screen(table, options, BENCHMARKS)
+    assert screen(screened, options, BENCHMARKS).equals(screened)
+    halves = [screen(table.slice(0, cut), options, BENCHMARKS), screen(table.slice(cut), options, BENCHMARKS)]
+    assert pa.concat_tables(halves).to_pylist() == screened.to_pylist()
+    for before, after in zip(table.to_pylist(), screened.to_pylist(), strict=True):
+        assert {item["flag"] for item in after["evidence"]} == set(after["flags"])
+        changed = any(before[name] != after[name] for name in names)
+        assert changed == ("mask" in after["fixes"])
+        if before["reject_stage"]:
+            assert not changed
+            assert not after["flags"]
+
+
+@given(st.lists(st.text(alphabet="가나다라마바사", max_size=40), max_size=4))
+@settings(max_examples=100, deadline=None)
+def test_equal_windows_have_equal_hashes(texts: list[str]) -> None:
+    hashes, owners = grams(texts)
+    windows = [(text[at : at + N], number) for number, text in enumerate(texts) for at in range(len(text) - N + 1)]
+    assert owners.tolist() == [number for _, number in windows]
+    by_window: dict[str, int] = {}
+    for (window, _), value in zip(windows, hashes.tolist(), strict=True):
+        assert by_window.setdefault(window, value) == value
+    assert len(set(by_window.values())) == len(by_window)
+
+
+HOSTILE = [
+    "0-",
+    "0:",
+    "1.",
+    "a@",
+    "로 1",
+    "서울 ",
+    "\n",
+    "{a",
+    "을(",
+    "입력:\n",
+    "간다. ",
+    "“",
+    "계좌1-",
+    "ㅋ",
+    "가나다라마바사아 ",
+]
+
+
+HOSTILE += [
+    "010-",
+    "강남구 ",
+    "가동 1",
+    "경기 70 바 ",
+    "1. 가\n",
+    "\n2. ",
+    "사진 속 ",
+    "www.",
+    "요청은 ",
+    "질문: 가\n",
+    "(",
+    "'",
+    "A1",
+    "1.1.1.",
+]
+
+
+@pytest.mark.parametrize("piece", HOSTILE, ids=repr)
+def test_the_work_is_linear(piece: str) -> None:
+    """Lines of 1 MB, whether a scan asks or not. The bound is CPU time, far below what a quadratic pattern takes."""
+    text = "가" + piece * (1_000_000 // len(piece.encode())) + "x"
+    start = time.process_time()
+    pc.match_substring_regex(pa.array([text]), SCAN)
+    find_pii(text)
+    for defect in DEFECTS:
+        if defect.scan:
+            pc.match_substring_regex(pa.array([text]), defect.scan)
+        if defect.pick:
+            defect.pick(pa.array([text]))
+        defect.find(Row("물음", "", "답")._replace(**{defect.field: text}), ScreenOptions())
+    assert time.process_time() - start < 30

@@ -1,0 +1,127 @@
+"""tokenize: the layouts against a plain reference, truncation policies, the gate against wrong vocabularies."""
+
+from functools import cache
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline import tokenize
+from pipeline.stages.tokenize import Tokenizer, TooLongError, UnknownTokensError, check_unknown
+from pipeline.tokenizers.load import load_tokenizer
+from schemas.options import TokenizeOptions
+from tests.support.tables import texts
+
+CLS, SEP, PAD = 2, 3, 1
+
+
+@cache
+def embedded() -> Tokenizer:
+    return load_tokenizer(["embedded"]).tokenizer
+
+
+def ids_of(text: str) -> list[int]:
+    return embedded().encode(pa.array([text]))[0].as_py()
+
+
+def table_of(*rows: tuple[str, str, str]) -> pa.Table:
+    return pa.Table.from_pylist([dict(zip(("instruction", "input", "output"), row, strict=True)) for row in rows])
+
+
+ROWS = st.lists(st.tuples(texts, texts, texts), min_size=1, max_size=4)
+
+
+@given(rows=ROWS, max_length=st.integers(8, 40))
+def test_pair_is_what_a_tokenizer_call_gives(rows: list[tuple[str, str, str]], max_length: int) -> None:
+    options = TokenizeOptions(max_length=max_length)
+    after = tokenize(table_of(*rows), embedded(), options).to_pylist()
+    for (instruction, given_input, output), row in zip(rows, after, strict=True):
+        prompt = ids_of(f"{instruction}\n{given_input}" if given_input else instruction)
+        answer = ids_of(output)
+        cut = 0
+        while len(prompt) + len(answer) + 3 > max_length:  # transformers' longest_first, token by token
+            (prompt if len(prompt) > len(answer) else answer).pop()
+            cut += 1
+        assert row["input_ids"] == [CLS, *prompt, SEP, *answer, SEP]
+        assert row["token_type_ids"] == [0] * (len(prompt) + 2) + [1] * (len(answer) + 1)
+        assert (row["n_tokens"], row["truncated"]) == (len(prompt) + len(answer) + 3, cut)
+        assert row["n_unk"] == row["input_ids"].count(0)
+        assert ("unk" in row["flags"]) == (row["n_unk"] > 0)
+
+
+@given(rows=ROWS)
+def test_fields_are_encoded_apart(rows: list[tuple[str, str, str]]) -> None:
+    after = tokenize(table_of(*rows), embedded(), TokenizeOptions(layout="fields", max_length=12)).to_pylist()
+    for fields, row in zip(rows, after, strict=True):
+        wanted = [[CLS, *ids_of(text)[:10], SEP] for text in fields]
+        assert [row["instruction_ids"], row["input_ids"], row["output_ids"]] == wanted
+        assert row["n_tokens"] == sum(map(len, wanted))
+        assert row["truncated"] == sum(max(0, len(ids_of(text)) - 10) for text in fields)
+
+
+@given(rows=ROWS)
+def test_padding_only_adds_pads(rows: list[tuple[str, str, str]]) -> None:
+    table = table_of(*rows)
+    bare = tokenize(table, embedded(), TokenizeOptions(max_length=24)).to_pylist()
+    full = tokenize(table, embedded(), TokenizeOptions(max_length=24, padding=True)).to_pylist()
+    for short, long in zip(bare, full, strict=True):
+        pads = 24 - short["n_tokens"]
+        assert long["input_ids"] == short["input_ids"] + [PAD] * pads
+        assert long["token_type_ids"] == short["token_type_ids"] + [0] * pads
+        assert long["attention_mask"] == [1] * short["n_tokens"] + [0] * pads
+        assert long["n_tokens"] == short["n_tokens"]
+
+
+LONG = "국어사전과 백과사전을 나란히 놓고 낱말의 뜻을 하나하나 찾아 견주어 보았습니다. " * 4
+
+
+@pytest.mark.parametrize(
+    ("policy", "row", "outcome"),
+    [
+        ("drop", (LONG, "", "네."), "too-long"),
+        ("drop", ("네?", "", "네."), None),
+        ("truncate-prompt", (LONG, "", "네."), None),
+        ("truncate-prompt", ("네?", "", LONG), "too-long"),
+        ("truncate-output", ("네?", "", LONG), None),
+        ("truncate-output", (LONG, "", "네."), "too-long"),
+        ("longest-first", (LONG, LONG, LONG), None),
+    ],
+)
+def test_truncation_policies(policy: str, row: tuple[str, str, str], outcome: str | None) -> None:
+    options = TokenizeOptions.model_validate({"max_length": 32, "truncation": policy})
+    after = tokenize(table_of(row), embedded(), options).to_pylist()[0]
+    assert after["reject_reason"] == outcome
+    if outcome:
+        assert after["input_ids"] is None
+        assert "max_length 32" in after["reject_detail"]
+    else:
+        assert len(after["input_ids"]) <= 32
+        whole_output = policy == "truncate-prompt"
+        if whole_output:
+            assert after["input_ids"][-len(ids_of(row[2])) - 1 : -1] == ids_of(row[2])
+
+
+def test_the_policy_error_names_the_row() -> None:
+    table = table_of(("네?", "", "네."), (LONG, "", "네.")).append_column(
+        "origin", pa.array(["a.jsonl:1", "a.jsonl:2"])
+    )
+    with pytest.raises(TooLongError, match=r"^a\.jsonl:2: prompt \d+ \+ output \d+ tokens"):
+        tokenize(table, embedded(), TokenizeOptions(max_length=32, truncation="error"))
+
+
+def test_context_that_the_layout_leaves_out_is_flagged() -> None:
+    table = table_of(("가", "", "나"), ("가", "", "나")).append_column("system", pa.array([None, "친절하게"]))
+    assert tokenize(table, embedded())["flags"].to_pylist() == [[], ["context-left-out"]]
+
+
+def test_a_vocabulary_that_knows_nothing_stops_the_run() -> None:
+    table = table_of(("뷁뙑", "", "쀍뚧꿿"), ("네?", "", "네.")).append_column(
+        "origin", pa.array(["x.jsonl:1", "x.jsonl:2"])
+    )
+    options = TokenizeOptions(max_unk_rate=0.01)
+    tables = check_unknown([tokenize(table, embedded(), options)], embedded(), options)
+    with pytest.raises(
+        UnknownTokensError, match=r"(?s)are \[UNK\] with the tokenizer embedded.*x\.jsonl:1: 뷁뙑 / 쀍뚧꿿"
+    ):
+        list(tables)
