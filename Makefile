@@ -66,7 +66,7 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	@touch $@
 
 test: $(VENV)/.installed-dev
-	@$(VENV)/bin/python -m pytest
+	@$(VENV)/bin/python -m pytest -n auto --dist worksteal
 
 # Train the embedded vocabulary anew, after a change of raw/sample.
 embedded: $(VENV)/.installed

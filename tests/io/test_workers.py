@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import pipeline
 from pipeline.io.workers import Background, ordered
 
 
@@ -40,10 +39,3 @@ def test_an_error_in_the_background_holds_up_nobody_and_comes_out(count: int, go
             background.done.result()
     else:
         assert background.done.result() is None
-
-
-def test_a_stage_that_another_thread_has_just_imported(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Between its import and the moment it is bound to its package."""
-    function = pipeline.stages.normalize
-    monkeypatch.delitem(vars(pipeline), "normalize")
-    assert pipeline.stages.normalize is function

@@ -113,7 +113,7 @@ def test_the_bytes_do_not_depend_on_workers_or_batches(
     tmp_path: Path, first: dict[str, str], workers: int, rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`rows`: of the tables in which rows come to the stages, and later to dedupe's decisions and to export."""
-    read, reread = pipeline.stages.ingest, chain.read_tables
+    read, reread = pipeline.ingest, chain.read_tables
     monkeypatch.setattr(pipeline, "ingest", lambda *arguments: rechunk(read(*arguments), rows))
     monkeypatch.setattr(chain, "read_tables", lambda path: rechunk(reread(path), rows))
     assert bytes_of(tmp_path / "sample", workers) == first

@@ -344,7 +344,7 @@ def test_a_run_over_a_changing_file_harms_nothing_that_is_finished(
     plan = plan_of_config(project.folder / "pipeline.toml")
     run(plan, 1)
     first = project.digest()
-    real = pipeline.stages.ingest
+    real = pipeline.ingest
 
     def ingest(*arguments: object) -> Iterator[object]:
         with raw.open("a") as file:
