@@ -1,4 +1,7 @@
-"""The options of every stage and the declaration of a run (pipeline.toml). Options are data: a typo is an error."""
+"""The options of every stage and the declaration of a run (pipeline.toml). Options are data: a typo is an error.
+
+The text below an option is its meaning: editors show it, docs/reference.md lists it, `model_fields` holds it.
+"""
 
 import re
 from typing import Annotated, Literal
@@ -20,84 +23,95 @@ BelowRaw = Annotated[str, AfterValidator(below_raw)]
 
 
 def as_list(value: object) -> object:
-    """One name where a list of names is meant."""
+    """Take a single name as a list of one name."""
     return (value,) if isinstance(value, str) else value
 
 
 class OptionError(ValueError):
-    """An option that a stage cannot go by: the message names it, and what is allowed."""
+    """An option with a value that its stage does not know. The message names the option and the allowed values."""
 
 
 class Options(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class IngestOptions(Options):
-    """How records are read. (Which files, and what they are: `Source`.)"""
+    """How records are read. (`Source` says which files are read, and what they are.)"""
 
-    #: Of a conversation of several turns: one row per answer with the earlier turns in `history`, or one row only.
     turns: Turns = "all"
-    #: Longest record in bytes. A longer one is rejected: it is a file without line ends, not a record.
+    """Rows of a conversation with several answers. all: one row per answer, with the earlier turns in `history`.
+    first, last: one row, for the first or the last answer.
+    """
     max_record_bytes: int = Field(default=1 << 26, ge=1 << 10)
+    """Longest record in bytes. A longer one is rejected: it is probably a file without line ends."""
 
 
 class ValidateOptions(Options):
-    """Nothing to set: the contract is `schemas.record.Record`. The section exists so that a key in it is an error."""
+    """No options: the contract is `schemas.record.Record`. The section exists so that a key in it is an error."""
 
 
 class NormalizeOptions(Options):
-    """Which fixes run (`pipeline.stages.normalize.FIXES`). Those that are on by default change no meaning."""
+    """Which fixes run (`pipeline.stages.normalize.FIXES`). The default fixes do not change the meaning of a text."""
 
-    #: Fixes to run beside the default ones: html-tags, repeats, quotes, dashes, hanja, hanja-gloss, spacing.
     on: tuple[str, ...] = ()
-    #: Fixes not to run.
+    """Fixes to run in addition to the default ones: html-tags, repeats, quotes, dashes, hanja, hanja-gloss, spacing."""
     off: tuple[str, ...] = ()
+    """Default fixes not to run."""
 
 
 class ScreenOptions(Options):
-    """What is looked for (`pipeline.stages.screen.FINDINGS`) and what becomes of it: a flag unless named here."""
+    """What is looked for (`pipeline.stages.screen.FINDINGS`). A finding adds a flag, unless it is listed here."""
 
-    #: Findings not to look for.
     off: tuple[str, ...] = ()
-    #: Findings that reject their row.
+    """Findings not to look for."""
     reject: tuple[str, ...] = ()
-    #: Kinds of personal data (pii-…) to replace by a fixed placeholder, such as <전화번호>.
+    """Findings that reject the row."""
     mask: tuple[str, ...] = ()
-    #: Least share of Hangul among the letters of a row, code and quotes aside.
+    """Kinds of personal data (pii-…) to replace with a fixed placeholder, such as <전화번호>."""
     min_hangul: float = Field(default=0.1, ge=0, le=1)
-    #: Name the language of Latin, Cyrillic, Arabic or Chinese text with lingua (`ko-instruct[language]`).
+    """Smallest share of Hangul among the letters of a row. Code and quotations are not counted."""
     identify: bool = False
-    #: Evaluation sets to keep out of the data: globs below raw/, such as "evaluation/*.jsonl", read as sources are.
+    """Use lingua to name the language of Latin, Cyrillic, Arabic or Chinese text (extra `language`)."""
     benchmarks: tuple[BelowRaw, ...] = ()
-    #: Least share of the n-grams of a benchmark's prompt in one text of a row for the row to be contaminated.
+    """Evaluation sets to keep out of the data: globs below raw/, such as "evaluation/*.jsonl"."""
     overlap: float = Field(default=0.6, gt=0, le=1)
+    """A row is contaminated if one of its texts holds at least this share of the n-grams of a benchmark's prompt."""
 
 
 class TokenizeOptions(Options):
     """How texts become ids."""
 
-    #: Tokenizers in order of preference, the first that can be had is used: a Hub id, a local path, or "embedded".
     tokenizer: Annotated[tuple[str, ...], BeforeValidator(as_list)] = ("skt/kobert-base-v1",)
-    #: pair: [CLS] instruction, newline, input [SEP] output [SEP]. fields: each field apart, [CLS] field [SEP].
-    #: classification: a text and its label. qa: question and context, and where in it the answer stands.
-    #: seq2seq: prompt and output apart. causal: a conversation, of which the answers are learned.
+    """Tokenizers in order of preference: Hub ids, local paths, or "embedded". The first available one is used."""
     layout: Literal["pair", "fields", "classification", "qa", "seq2seq", "causal"] = "pair"
-    #: classification: the labels, which are the outputs that the set has; a label's number is its place here.
+    """How a row becomes sequences. pair: [CLS] instruction, newline, input [SEP] output [SEP].
+    fields: one sequence for each field, [CLS] field [SEP]. classification: a text and its label.
+    qa: question and context, and the position of the answer in the context.
+    seq2seq: one sequence for the prompt, one for the output. causal: a conversation whose answers are learned.
+    """
     labels: tuple[str, ...] = ()
-    #: classification: what is classified, the prompt (instruction, newline, input) or the input alone.
+    """For layout classification: every output of the data, each once. The position in this list is the label's
+    number.
+    """
     text: Literal["prompt", "input"] = "prompt"
-    #: qa: tokens that a window of the context shares with the one before it.
+    """For layout classification: the text to classify, the prompt (instruction, newline, input) or only the input."""
     stride: int = Field(default=128, ge=0)
-    #: causal: which answers of a conversation are learned, the last (the output) or all.
+    """For layout qa: the number of tokens that a window of the context shares with the window before it."""
     loss: Literal["last", "all"] = "last"
-    #: Longest sequence in tokens, special tokens included.
+    """For layout causal: which answers of a conversation are learned, the last one (the output) or all."""
     max_length: int = Field(default=512, ge=8)
-    #: What becomes of a row that is longer than max_length.
+    """Longest sequence in tokens, including special tokens."""
     truncation: Literal["longest-first", "truncate-prompt", "truncate-output", "drop", "error"] = "longest-first"
-    #: pair, fields, classification: pad every sequence to max_length (and write its mask). Collators pad better.
+    """What happens to a row longer than max_length. longest-first: cut the longer of prompt and output.
+    truncate-prompt, truncate-output: cut only this one. drop: reject the row. error: stop the run.
+    """
     padding: bool = False
-    #: Largest share of [UNK] among a file's tokens. Above it the tokenizer is the wrong one, and the run stops.
+    """For layouts pair, fields, classification: pad every sequence to max_length, and write its mask. The collators
+    of pipeline.training pad each batch instead, which needs less room.
+    """
     max_unk_rate: float = Field(default=0.05, ge=0, le=1)
+    """Largest share of [UNK] among the tokens of a file. Above it the run stops: the tokenizer does not fit the text.
+    """
 
     @model_validator(mode="after")
     def fit_together(self) -> "TokenizeOptions":
@@ -118,87 +132,97 @@ Policy = Literal["drop", "flag", "keep"]
 
 
 class DedupeOptions(Options):
-    """Which duplicates go. A policy is drop (reject all but the keeper), flag (mark in `flags`) or keep (say nothing).
+    """Which duplicates are rejected. A policy is drop (reject all but the keeper), flag (mark in `flags`) or keep.
 
     A prompt is system, history, instruction and input together.
     """
 
-    #: Same prompt, same output.
     exact: Policy = "drop"
-    #: Same prompt, different output. Drop keeps one row of them, and flags that row too: its answer is in dispute.
+    """Same prompt, same output."""
     conflict: Policy = "drop"
-    #: Similar prompt, similar output. What is dropped is as similar as the threshold to a row that is kept.
+    """Same prompt, different output. drop keeps one of these rows, and flags it: its answer may be wrong."""
     near: Policy = "drop"
-    #: Similar prompt, different output.
+    """Similar prompt, similar output. Every dropped row is at least as similar as `threshold` to a row that is kept."""
     near_prompt: Policy = "flag"
-    #: Many prompts, one output: "네." answers many questions, so that this is rarely a duplicate.
+    """Similar prompt, different output."""
     shared_output: Literal["flag", "keep"] = "flag"
-    #: How many different prompts make an output shared.
+    """Different prompts, same output. This is rarely a duplicate: "네." answers many questions."""
     shared_by: int = Field(default=2, ge=2)
-    #: Which row of a cluster stays: the first (sources come in order of priority), or the one with the longest output.
+    """An output is shared if at least this number of different prompts have it."""
     keeper: Literal["first", "longest"] = "first"
-    #: From which Jaccard index of character bigrams on two fields are similar. Of sentence pairs scored by people none
-    #: at 0.85 and above has less than 3 of 5; at 0.8 some have ("세 남자가 체스를 하고 있다", "두 남자가 …").
+    """Which row of a cluster is kept: the first (sources are in order of priority), or the one with the longest
+    output.
+    """
     threshold: float = Field(default=0.85, ge=0.3, le=1)
-    #: Chance of finding a pair that is just at the threshold; it grows fast above.
+    """Two fields are similar if the Jaccard index of their character bigrams is at least this. Among sentence pairs
+    scored by people, no pair at 0.85 or above scores less than 3 of 5; at 0.8 some pairs do.
+    """
     recall: float = Field(default=0.99, gt=0, lt=1)
-    #: Texts whose numbers differ are not similar: "200대 교황이 누구야?", "71대 교황이 누구야?".
+    """Probability of finding a pair that is exactly at the threshold. More similar pairs are found more surely."""
     numbers: bool = True
-    #: Datasets that exist already, beside pipeline.toml: folders such as "processed/old", or files of rows (.arrow,
-    #: .parquet, .jsonl). Their rows come before all others: they stay, and new rows that repeat them go.
+    """Texts with different numbers are not similar: "200대 교황이 누구야?", "71대 교황이 누구야?"."""
     against: tuple[str, ...] = ()
+    """Reference datasets, relative to the folder of pipeline.toml: folders such as "processed/old", or files of rows
+    (.arrow, .parquet, .jsonl). All their rows are kept, and new rows that repeat them are rejected.
+    """
 
 
 class ExportOptions(Options):
     """What is written to processed/<dataset>/."""
 
-    #: arrow: for training. parquet: for the Hub. jsonl: the texts without ids, for people.
     formats: tuple[Literal["arrow", "parquet", "jsonl"], ...] = ("arrow", "parquet")
-    #: Share of clusters that go to the validation split; 0 for none.
+    """Which formats are written. arrow: for training. parquet: for the Hub. jsonl: the texts without ids, for people.
+    """
     validation: float = Field(default=0.05, ge=0, lt=1)
-    #: Share of clusters that go to the test split; 0 for none.
+    """Share of clusters in the validation split; 0: no such split."""
     test: float = Field(default=0, ge=0, lt=1)
-    #: Give each source its share exactly; costs some stability when a source grows.
+    """Share of clusters in the test split; 0: no such split."""
     stratify: bool = False
-    #: Lay several sequences of layout causal in one row of at most max_length tokens (`pipeline.dataset.packing`).
+    """Take exactly these shares of every source. More rows may then change their split when a source grows."""
     packing: bool = False
-    #: Rows in a shard: one file of each format for so many rows.
+    """For layout causal: put several sequences into one row of at most max_length tokens."""
     shard_rows: int = Field(default=500_000, ge=1)
+    """Largest number of rows in one file of a format."""
 
 
 class Dataset(Options):
     """What is built: a folder of this name under processed/."""
 
     name: Name
+    """Name of the folder: letters, digits and . _ -"""
     title: str = ""
+    """Title of the dataset card."""
     description: str = ""
+    """Text of the dataset card, below the title."""
 
 
 class Source(Options):
     """Files that belong together: one dataset as it was published."""
 
     name: Name
-    #: Globs below raw/.
+    """Name of the source: column `source`, card and manifest hold it."""
     files: tuple[BelowRaw, ...]
-    #: Whether it is all right that a glob matches nothing.
+    """Globs of its files, relative to raw/."""
     optional: bool = False
+    """Whether a glob may match no file. Otherwise that is an error."""
     license: str = "unknown"
-    #: Where the data came from: a Hub id or an address.
+    """Licence of the data. `push` refuses sources whose licence forbids redistribution."""
     url: str = ""
-    #: The commit at which the files were taken, if they were.
+    """Where the data comes from: a Hub id or an address."""
     revision: str = ""
-    #: Whom the card thanks.
+    """Commit on the Hub from which the files were downloaded; "" if not from the Hub."""
     attribution: str = ""
-    #: Name of a recipe (schemas/recipes.toml), which says the shape; "" to look at the records instead.
+    """Whom the dataset card credits."""
     recipe: str = ""
-    #: Shape of the records, where neither a recipe nor detection is to say it.
+    """Name of a recipe (schemas/recipes.toml), which defines the shape; "": none."""
     shape: Shape | None = None
-    #: How the files are read; auto: decided by their content.
+    """Shape of the records. Without it, the recipe or else detection decides."""
     reader: Literal["auto", "json", "jsonl", "csv", "tsv"] = "auto"
-    #: Encoding of text files; auto: UTF-8, UTF-16 or CP949, by their content.
+    """Format of the files; auto: detected from their content."""
     encoding: str = "auto"
-    #: Names of the columns of a table whose first line is not a header.
+    """Encoding of text files; auto: UTF-8, UTF-16 or CP949, detected from their content."""
     header: tuple[str, ...] = ()
+    """Column names of a table whose first line is not a header."""
 
 
 class Config(Options):

@@ -1,4 +1,4 @@
-"""What `push` is told and what it tells: options, the files that travel, the result."""
+"""Options and result of `push`."""
 
 import re
 from typing import Annotated, Literal, Self
@@ -10,7 +10,7 @@ from schemas.options import Options
 
 def must_name_a_ref(name: str) -> str:
     if not re.fullmatch(r"\w[\w.+-]*(/\w[\w.+-]*)*", name) or name.startswith("refs/") or ".." in name:
-        raise ValueError("a branch or tag is named with letters, digits and . _ + - /, as in v1.0")
+        raise ValueError("the name of a branch or tag has only letters, digits and . _ + - /, as in v1.0")
     return name
 
 
@@ -19,28 +19,30 @@ Ref = Annotated[str, AfterValidator(must_name_a_ref)]
 
 
 class PushOptions(Options):
-    """How an exported folder is published. The card, the manifest and the Parquet files always go."""
+    """How an exported folder is published. The card, the manifest and the Parquet files are always sent."""
 
-    #: Visibility of a repository that push creates. Push never changes that of an existing one.
     private: bool = True
-    #: Branch that takes the commit; made from main where it is missing.
+    """Visibility of a repository that push creates. The visibility of an existing one does not change."""
     revision: Ref = "main"
-    #: Propose the commit as a pull request to the branch instead of changing it.
+    """Branch that receives the commit. A missing branch is created from main."""
     create_pr: bool = False
-    #: Tag of the published commit.
+    """Propose the commit as a pull request to the branch instead of changing it."""
     tag: Ref | None = None
-    #: First line of the commit's message; the dataset's name by default.
+    """Tag of the published commit."""
     message: str | None = Field(default=None, min_length=1)
-    #: Formats beside Parquet. `load_dataset` needs neither.
+    """First line of the commit message; the default is the name of the dataset."""
     also: tuple[Literal["jsonl", "arrow"], ...] = ()
-    #: Publish rejects.jsonl: raw text of records that were left out, which may be why they were left out.
+    """Formats to publish in addition to Parquet. `load_dataset` does not need them."""
     rejects: bool = False
-    #: Publish token ids of the embedded stand-in vocabulary, which fit no published model.
+    """Publish rejects.jsonl. It holds the raw text of rejected records, which may contain what they were rejected
+    for.
+    """
     allow_embedded: bool = False
-    #: Sources whose holder permits redistribution, whatever the licence that they are declared with says.
+    """Publish token ids of the embedded vocabulary, which do not fit any published model."""
     permitted: tuple[str, ...] = ()
-    #: Check and compare, change nothing.
+    """Sources whose owner permits redistribution, even if their declared licence does not."""
     dry_run: bool = False
+    """Check and compare, but change nothing."""
 
     @model_validator(mode="after")
     def tag_what_is_published(self) -> Self:
@@ -50,7 +52,7 @@ class PushOptions(Options):
 
 
 class PushedFile(BaseModel):
-    """A file of the repository that push looked at. `bytes`: its size here, or there where it is deleted."""
+    """A file of the repository that push looked at. `bytes`: its local size; of a deleted file its size on the Hub."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -60,29 +62,29 @@ class PushedFile(BaseModel):
 
 
 class PushResult(BaseModel):
-    """What was done, or in a dry run would be done."""
+    """What push did, or would do (in a dry run)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     repo_id: str
-    #: Address of the repository's page.
     url: str
+    """Address of the repository's page."""
     revision: str
     private: bool
-    #: The repository did not exist before.
     created: bool
-    #: Every file that is published, and those of an earlier push that this one deletes.
+    """Whether push created the repository."""
     files: tuple[PushedFile, ...]
-    #: The repository's own card, README.md: that of the layout pushed, or of all layouts that the repository holds.
+    """Every published file, and the files of an earlier push that this push deletes."""
     card: str
-    #: The commit that holds these files: the new one, or the one that held them already. None in a dry run.
+    """The card of the repository, README.md: of the pushed layout, or of all layouts in the repository."""
     commit: str | None = None
-    #: Whether that commit is new. False means that the repository held the same bytes.
+    """The commit that holds these files: the new one, or an earlier one. None in a dry run."""
     committed: bool = False
+    """Whether that commit is new. False: the repository already held the same bytes."""
     pr_url: str | None = None
     tag: str | None = None
-    #: What a reader should know, though it stopped nothing.
     warnings: tuple[str, ...] = ()
+    """What the user should know, although push went on."""
 
     @property
     def bytes(self) -> int:

@@ -1,4 +1,4 @@
-"""Self-Instruct: the seed tasks, what a model is asked and answers, the options."""
+"""Self-Instruct: the seed tasks, requests to a model and its answers, the options."""
 
 from typing import Literal
 
@@ -12,7 +12,7 @@ Family = Literal["tasks", "evolve", "simple"]
 
 
 class Instance(BaseModel):
-    """One input, "" where there is none, with its output."""
+    """One input ("" if there is none) with its output."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -21,19 +21,19 @@ class Instance(BaseModel):
 
 
 class Task(BaseModel):
-    """A seed task, in the format of the paper, or one that a model made."""
+    """A seed task in the format of the paper, or a task that a model made."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     id: str = Field(min_length=1)
     instruction: str = Field(min_length=1)
     instances: tuple[Instance, ...]
-    #: Whether the output is one of a few labels.
     is_classification: bool = False
+    """Whether the output is one of a few labels."""
 
 
 class Request(BaseModel):
-    """One prompt, and the seed for whatever is drawn at random in answering it."""
+    """One prompt, and the random seed for its answer."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -42,16 +42,16 @@ class Request(BaseModel):
 
 
 class Sampling(BaseModel):
-    """How a batch of requests is to be answered."""
+    """How the model answers a batch of requests."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     max_tokens: int
-    #: 0: the likeliest token each time.
     temperature: float
+    """0: always the most likely token."""
     top_p: float
-    #: Texts that end an answer, and are no part of it.
     stop: tuple[str, ...]
+    """Texts that end an answer and do not belong to it."""
 
 
 class Answer(BaseModel):
@@ -60,31 +60,34 @@ class Answer(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     text: str
-    #: length: it was cut at `max_tokens`. filtered: the provider withheld it.
     finish: Literal["stop", "length", "filtered"]
+    """length: the answer was cut at `max_tokens`. filtered: the provider withheld it."""
     prompt_tokens: int
     completion_tokens: int
 
 
 class SelfInstructOptions(Options):
-    """What decides what a round brings. How many tasks are wanted, and how patiently, does not."""
+    """Options that decide the result of a round. (The number of tasks and the patience do not.)"""
 
     family: Family = "tasks"
-    #: Of everything that is drawn at random.
+    """How new instructions are made. tasks: Self-Instruct. evolve: Evol-Instruct. simple: one for each sentence."""
     seed: int = 0
-    #: Prompts for new instructions in a round.
+    """Random seed."""
     requests: int = Field(default=8, ge=1)
-    #: Instructions in a prompt: human-written ones, and machine-made ones as soon as there are any (else human ones).
+    """Number of prompts for new instructions in a round."""
     human_examples: int = Field(default=6, ge=1)
+    """Number of human-written instructions in a prompt."""
     machine_examples: int = Field(default=2, ge=0)
-    #: New instructions asked for in a prompt.
+    """Number of machine-made instructions in a prompt. Until there are any, human-written ones take their place."""
     new_tasks: int = Field(default=8, ge=1)
-    #: Most instances of a task.
+    """Number of new instructions that a prompt asks for."""
     instances: int = Field(default=3, ge=1)
-    #: ROUGE-L from which on two instructions are not different tasks.
+    """Largest number of instances of a task."""
     similarity: float = Field(default=0.7, gt=0, le=1)
-    #: For instructions. Judgements and instances take the likeliest tokens, as in the paper.
+    """Two instructions are the same task if their ROUGE-L is at least this."""
     temperature: float = Field(default=0.7, ge=0)
+    """For instructions. Judgements and instances use the most likely tokens, as in the paper."""
     top_p: float = Field(default=0.95, gt=0, le=1)
-    #: Longest answer in tokens.
+    """For instructions: the model chooses among the most likely tokens that together have this probability."""
     max_tokens: int = Field(default=1024, ge=16)
+    """Longest answer in tokens."""
