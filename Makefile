@@ -5,6 +5,7 @@
 # make test-kill   kill KILLS=100 runs of each way at random moments, and see that the next one ends as if nothing had been
 # make fuzz        break files at random for SECONDS=60, in search of one that ingest cannot bear (installs atheris)
 # make audit       list the licences of what is needed, and look for known weaknesses in it (installs pip-audit; online)
+# make docs        write docs/reference.md from the code
 # make check       lint and types
 # make bench       run the benchmarks and write their tables (KOBERT_SPIECE, KO_INSTRUCT_DATA name the data)
 # make clean       forget all stage files; raw/ and processed/ stay
@@ -16,7 +17,7 @@ KO     := $(VENV)/bin/ko-instruct
 CHANGED := $(if $(LAYOUT),--layout $(LAYOUT)) $(if $(TOKENIZER),--tokenizer "$(TOKENIZER)")
 
 # No .DELETE_ON_ERROR: every target appears whole or not at all, and the one that stood before is good until then.
-.PHONY: processed test test-train test-kill fuzz audit check bench clean embedded
+.PHONY: processed test test-train test-kill fuzz audit check docs bench clean embedded
 
 processed: $(VENV)/.installed
 	@$(KO) plan --config $(CONFIG) $(CHANGED) -- $(MAKE) --no-print-directory dataset
@@ -117,6 +118,9 @@ $(VENV)/.installed-audit: $(VENV)/.installed-dev
 
 check: $(VENV)/.installed-dev
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy
+
+docs: $(VENV)/.installed-dev
+	@$(VENV)/bin/python -m scripts.reference
 
 clean: $(VENV)/.installed
 	@$(KO) forget processed/.stages

@@ -13,9 +13,9 @@ TURN = pa.struct([pa.field("user", pa.string()), pa.field("assistant", pa.string
 #: Marks of rejection: null while the row is alive.
 MARKS = pa.schema(
     [
-        pa.field("reject_stage", pa.string()),
-        pa.field("reject_reason", pa.string()),
-        pa.field("reject_detail", pa.string()),
+        pa.field("reject_stage", pa.string()),  # the stage that rejected the row
+        pa.field("reject_reason", pa.string()),  # a name of `schemas.reasons`
+        pa.field("reject_detail", pa.string()),  # a sentence about this row
     ]
 )
 
@@ -26,9 +26,9 @@ INGESTED = pa.schema(
         pa.field("source", pa.string()),  # name of the source, as declared
         pa.field("system", pa.string()),  # system prompt, null where there is none
         pa.field("history", pa.list_(TURN)),  # earlier turns, [] where there are none
-        pa.field("instruction", pa.string()),
+        pa.field("instruction", pa.string()),  # what the user asks
         pa.field("input", pa.string()),  # "" where there is none
-        pa.field("output", pa.string()),
+        pa.field("output", pa.string()),  # the answer
         pa.field("meta", pa.string()),  # JSON object of every other field of the source record, null where none
         pa.field("raw", pa.string()),  # raw text of a record that could not be read or mapped, else null
         *MARKS,
@@ -41,7 +41,7 @@ INGESTED = pa.schema(
 SCREENED = pa.schema(
     [
         pa.field(
-            "evidence",
+            "evidence",  # for each flag of screen the field and what was found there; never personal data
             pa.list_(pa.struct([pa.field(name, pa.string()) for name in ("flag", "field", "detail")])),
         )
     ]
@@ -68,8 +68,8 @@ FINGERPRINT = pa.schema(
         pa.field("context_numbers", pa.uint64()),  # key of its numbers in order
         pa.field("context_sketch", pa.binary(90)),  # MinHash signature of its character bigrams: 45 times 16 bits
         pa.field("given", pa.uint64()),  # the same of the input; 0 where there is none
-        pa.field("given_numbers", pa.uint64()),
-        pa.field("given_sketch", pa.binary(90)),
+        pa.field("given_numbers", pa.uint64()),  # the same of the input
+        pa.field("given_sketch", pa.binary(90)),  # the same of the input
     ]
 )
 
