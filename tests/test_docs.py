@@ -5,9 +5,10 @@ import doctest
 import importlib
 import json
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 import pyarrow as pa
@@ -17,12 +18,13 @@ from click.testing import CliRunner
 import pipeline
 from pipeline import dedupe, tokenize, validate
 from pipeline.cli import main
+from pipeline.stages.ingest.recipes import recipes
 from pipeline.stages.normalize import FIXES
 from pipeline.stages.screen import FINDINGS
 from pipeline.tokenizers.load import load_tokenizer
 from schemas import reasons
 from schemas.columns import TURN
-from schemas.options import DedupeOptions, NormalizeOptions
+from schemas.options import Config, DedupeOptions, NormalizeOptions, TokenizeOptions
 from scripts import reference
 from tests.support.paths import CASES, ROOT
 
@@ -316,6 +318,36 @@ def test_both_readmes_show_the_same() -> None:
 def first_cells(text: str) -> list[str]:
     """The code at the beginning of each line of a table."""
     return re.findall(r"^\| (`[^`|]*`(?:, `[^`|]*`)*) \|", text, re.MULTILINE)
+
+
+# Examples in the README.
+
+
+@pytest.mark.parametrize("document", ["README.md", "README.ko.md"])
+def test_the_example_of_a_stage_gives_what_its_comment_says(document: str) -> None:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    block = next(
+        block for block in re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE) if ".map(" in block
+    )
+    *before, last = block.strip().split("\n")
+    expression, _, expected = last.partition("  # ")
+    names: dict[str, Any] = {}
+    exec("\n".join(before), names)
+    assert eval(expression, names) == ast.literal_eval(expected)
+
+
+@pytest.mark.parametrize("document", ["README.md", "README.ko.md"])
+def test_the_example_of_a_config_is_valid(document: str) -> None:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```toml\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    config = Config.model_validate(tomllib.loads(block))
+    assert all(source.recipe in recipes() for source in config.source)
+    truncation = re.search(r"^truncation = \"(.*)\" +# (.*)$", block, re.MULTILINE)
+    layout = re.search(r"^layout = \"(.*)\" +# (.*)$", block, re.MULTILINE)
+    for name, listed in (("truncation", truncation), ("layout", layout)):
+        assert listed is not None
+        allowed = get_args(TokenizeOptions.model_fields[name].annotation)
+        assert {listed[1], *listed[2].split(", ")} == set(allowed)
 
 
 # Errors in the README, and what a change must pass.
