@@ -110,7 +110,11 @@ def other_options() -> Iterator[str]:
 
 def shapes() -> Iterator[str]:
     yield "## Shapes of source records"
-    yield '`shape` of a source, such as `shape = { kind = "pairs" }`. Without it, the records themselves decide.'
+    yield (
+        '`shape` of a source, as in `shape = { kind = "pairs" }`. Without it, the records themselves decide. An option is '
+        "the name of a field of the record, or a dotted path into it (`body.messages`, `answers.text.0`), if its meaning "
+        "says nothing else."
+    )
     for model in get_args(get_args(Shape)[0]):
         yield f"### {model.model_fields['kind'].default}"
         yield prose(model)
@@ -322,9 +326,9 @@ def kind_of_value(kind: Any) -> str:
     elif origin is dict:
         words = f"table of {kind_of_value(parts[1])}"
     elif origin in (Union, UnionType):
-        words = " or ".join(kind_of_value(part) for part in parts if part is not NoneType)
+        words = " or ".join(dict.fromkeys(kind_of_value(part) for part in parts if part is not NoneType))
     elif isinstance(kind, type) and issubclass(kind, BaseModel):
-        words = f"shape {code(kind.model_fields['kind'].default)}" if "kind" in kind.model_fields else kind.__name__
+        words = "[shape](#shapes-of-source-records)"
     else:
         words = {str: "text", int: "whole number", float: "number", bool: "true or false"}[kind]
     return words
