@@ -110,10 +110,10 @@ def other_options() -> Iterator[str]:
 
 def shapes() -> Iterator[str]:
     yield "## Shapes of source records"
+    yield '`shape` of a source, as in `shape = { kind = "pairs" }`. Without it, the records themselves decide.'
     yield (
-        '`shape` of a source, as in `shape = { kind = "pairs" }`. Without it, the records themselves decide. An option is '
-        "the name of a field of the record, or a dotted path into it (`body.messages`, `answers.text.0`), if its meaning "
-        "says nothing else."
+        "An option without a meaning is the name of a field of the record, or a dotted path into it: `body.messages`, "
+        "`answers.text.0`."
     )
     for model in get_args(get_args(Shape)[0]):
         yield f"### {model.model_fields['kind'].default}"
