@@ -68,8 +68,8 @@ FINGERPRINT = pa.schema(
         pa.field("context_numbers", pa.uint64()),  # key of its numbers in order
         pa.field("context_sketch", pa.binary(90)),  # MinHash signature of its character bigrams: 45 times 16 bits
         pa.field("given", pa.uint64()),  # the same of the input; 0 where there is none
-        pa.field("given_numbers", pa.uint64()),  # the same of the input
-        pa.field("given_sketch", pa.binary(90)),  # the same of the input
+        pa.field("given_numbers", pa.uint64()),
+        pa.field("given_sketch", pa.binary(90)),
     ]
 )
 

@@ -202,21 +202,25 @@ def all_columns() -> Iterator[str]:
 
 
 def column_meanings() -> dict[tuple[str, str], str]:
-    """(schema, column) → the comment behind the column in schemas/columns.py. MARKS is a part of INGESTED."""
+    """(schema, column) → the comment behind the column in schemas/columns.py. MARKS is a part of INGESTED.
+
+    A comment "the same …" holds for the columns without a comment below it, too.
+    """
     source = inspect.getsource(columns)
-    found: dict[tuple[str, str], str] = {}
+    meanings: dict[tuple[str, str], str] = {}
     for statement in ast.parse(source).body:
         if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
-            schema, text = statement.targets[0].id, ast.get_source_segment(source, statement) or ""
+            schema, above = statement.targets[0].id, ""
+            text = ast.get_source_segment(source, statement) or ""
             for column in re.split(r"pa\.field\(\s*(?=\")", text)[1:]:
                 comment = re.search(r"  # (.*)", column)
-                found[schema, column.split('"')[1]] = comment[1] if comment else ""
-    found |= {("INGESTED", name): meaning for (schema, name), meaning in found.items() if schema == "MARKS"}
-    for name in TABLES:
-        for field in getattr(columns, name):
-            if not found.get((name, field.name)):
-                raise ValueError(f"schemas/columns.py: {name} has no comment behind the column {field.name!r}")
-    return found
+                above = comment[1] if comment else above if above.startswith("the same") else ""
+                meanings[schema, column.split('"')[1]] = above
+    meanings |= {("INGESTED", name): meaning for (schema, name), meaning in meanings.items() if schema == "MARKS"}
+    missing = [name for schema in TABLES for name in getattr(columns, schema).names if not meanings.get((schema, name))]
+    if missing:
+        raise ValueError(f"schemas/columns.py: write a comment behind the columns {', '.join(missing)}")
+    return meanings
 
 
 def commands() -> Iterator[str]:
