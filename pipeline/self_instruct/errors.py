@@ -1,0 +1,5 @@
+"""The error of generators, below them all: a module that imports none of them."""
+
+
+class GeneratorError(RuntimeError):
+    """A model is not available or does not answer. The message gives the reason and the remedy."""
