@@ -253,7 +253,7 @@ def ancestors(pool: Pool, candidate: Candidate) -> list[str]:
 
 
 def judge_gain(this: Round, verdicts: Sequence[Verdict]) -> list[Verdict]:
-    """The same, with a reason where, by the model's answer, the evolved instruction asks for no more than its parent."""
+    """The same, with a reason where, by the model's answer, the evolved one asks for no more than its parent."""
     old = {task.id: whole_instruction(task) for task in tasks_of(this.pool)}
     asked = [one.candidate for one in verdicts if one.reason is None]
     answers = this.ask(
