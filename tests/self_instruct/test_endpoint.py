@@ -97,7 +97,7 @@ def test_retry_after_is_honoured(server: Server) -> None:
         ([Fault(silence=1)] * 3, "did not answer in time; a longer --timeout"),
         ([Fault(cut=True)] * 3, "cannot be reached"),
         ([Fault(body=b"[1, 2")] * 3, "gave a broken answer 3 times"),
-        ([Fault(body=b'{"choices": [{"finish_reason": "stop"}]}')] * 3, "gave a broken answer 3 times: not a chat compl"),
+        ([Fault(body=b'{"choices": [{"finish_reason": "stop"}]}')] * 3, "gave a broken answer 3 times: not a chat"),
     ],
     ids=["401", "404", "429", "silence", "cut", "broken JSON", "no completion"],
 )
