@@ -1,8 +1,11 @@
 """Duplicates of every kind as cases; the laws of dedupe; near-duplicates against their plain definition."""
 
+import doctest
+import importlib
 import itertools
 import json
 import os
+import pkgutil
 import re
 import unicodedata
 from concurrent.futures import ThreadPoolExecutor
@@ -16,9 +19,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.stages import dedupe as package
 from pipeline.stages.dedupe import apply, decide, dedupe, fingerprint, keys, report
+from pipeline.stages.dedupe.groups import first_equal_rows, rows_that_may_repeat
 from pipeline.stages.dedupe.minhash import HASHES, Bands, choose_bands
-from pipeline.stages.dedupe.similar import crowded, leaders
 from schemas.columns import INGESTED
 from schemas.options import DedupeOptions
 from tests.support.paths import CASES
@@ -56,6 +60,28 @@ def test_case(case: dict) -> None:
     rows = dedupe(table_of(case["rows"]), DedupeOptions(**case.get("options", {}))).to_pylist()
     for row, want in zip(rows, case["want"], strict=True):
         assert {key: row[key] for key in want} == want
+
+
+#: The steps of the algorithm, whose functions are shown by examples.
+EXAMPLES = [
+    "arrays",
+    "candidates",
+    "components",
+    "decisions",
+    "groups",
+    "keepers",
+    "keys",
+    "minhash",
+    "similar",
+    "verify",
+]
+
+
+@pytest.mark.parametrize("name", [module.name for module in pkgutil.iter_modules(package.__path__)])
+def test_the_examples_in_docstrings(name: str) -> None:
+    result = doctest.testmod(importlib.import_module(f"{package.__name__}.{name}"))
+    assert not result.failed
+    assert (result.attempted > 0) == (name in EXAMPLES)
 
 
 @given(st.lists(ROW, max_size=12), OPTIONS)
@@ -244,22 +270,22 @@ def test_the_keeper_is_the_first_or_the_longest(pairs: list[tuple[str, str]]) ->
 
 
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 1)), max_size=60), st.integers(0, 58))
-def test_leaders_are_the_first_of_their_kind(values: list[tuple[int, int]], shift: int) -> None:
+def test_the_first_equal_row_is_the_first(values: list[tuple[int, int]], shift: int) -> None:
     """Also where keys of rows that differ are equal by chance: without `mix` to spread them, many are."""
     words = np.array(values, np.uint64).reshape(-1, 2) << np.uint64(shift)
     for some in (words, words[:, :1]):
         rows = some.tolist()
         want = [rows.index(row) for row in rows]
-        assert leaders(*some.T).tolist() == want
+        assert first_equal_rows(*some.T).tolist() == want
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(keys, "mix", lambda words: words)
-            assert leaders(*some.T).tolist() == want
+            assert first_equal_rows(*some.T).tolist() == want
 
 
 @given(st.lists(st.integers(0, 30), max_size=60), st.integers(0, 59))
-def test_crowded_keys_are_at_least_those_that_occur_more_than_once(values: list[int], shift: int) -> None:
+def test_rows_that_may_repeat_are_at_least_those_that_do(values: list[int], shift: int) -> None:
     """However their high bits lie, and in order."""
-    found = crowded(np.array(values, np.uint64) << np.uint64(shift)).tolist()
+    found = rows_that_may_repeat(np.array(values, np.uint64) << np.uint64(shift)).tolist()
     assert found == sorted(set(found))
     assert {at for at, value in enumerate(values) if values.count(value) > 1} <= set(found)
 
@@ -284,9 +310,9 @@ def test_there_is_one_fingerprint_of_each_row() -> None:
 def test_the_curve_finds_what_is_at_the_threshold() -> None:
     for threshold in (0.5, 0.7, 0.85, 0.95):
         bands = choose_bands(threshold, 0.99)
-        assert bands.bands * bands.rows <= HASHES
+        assert bands.bands * bands.hashes <= HASHES
         assert bands.chance(threshold) >= 0.99
-        longer = Bands(HASHES // (bands.rows + 1), bands.rows + 1)
+        longer = Bands(HASHES // (bands.hashes + 1), bands.hashes + 1)
         assert longer.chance(threshold) < 0.99
 
 
