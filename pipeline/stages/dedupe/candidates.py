@@ -16,17 +16,18 @@ WIDTH = 64
 _PAIRS = 1 << 13
 
 
-def candidate_pairs(job: Job, field: str, rows: Ints, salt: Hashes) -> tuple[Ints, Ints]:
-    """Pairs of rows that agree in the salt and in a band of the field's signature, and whose signatures are similar.
+def candidate_pairs(job: Job, part: str, rows: Ints, salt: Hashes) -> tuple[Ints, Ints]:
+    """Pairs of rows that agree in the salt and in a band of their signatures, and whose signatures are similar.
 
-    `rows`: int64[n] of the table; `salt`: uint64[n]. Returns places in `rows`: int64[pairs] twice, the lesser first.
+    `part`: of the prompt, as the columns of a fingerprint name it; `rows`: int64[n] of the table;
+    `salt`: uint64[n]. Returns places in `rows`: int64[pairs] twice, the lesser first.
     """
     threshold = job.options.threshold
     bands = choose_bands(threshold, job.options.recall)
     # Four standard deviations: one in 30,000 pairs at the threshold is estimated below this.
     deviation = (threshold * (1 - threshold) / HASHES) ** 0.5
     enough = np.ceil((threshold - 4 * deviation) * HASHES)
-    signatures = job.column(f"{field}_sketch", rows, np.uint16)
+    signatures = job.column(f"{part}_signature", rows, np.uint16)
     salted = keys.mix(salt)
 
     def pairs_of_band(band: int) -> tuple[Ints, int]:

@@ -22,7 +22,7 @@ def fingerprint(table: pa.Table) -> pa.Table:
     """The fingerprint of each row (`schemas.columns.FINGERPRINT`): fingerprint(a + b) is that of a, then that of b.
 
     Null for rows that an earlier stage rejected; rows that dedupe rejected take part again. No option changes a
-    fingerprint: with another threshold, say, `decide` works on the same fingerprints.
+    fingerprint: `decide` with another threshold works on the same fingerprints.
     """
     table = complete(table)
     parts = [_fingerprint_living(table.slice(start, ROWS)) for start in range(0, len(table), ROWS)]
@@ -42,12 +42,12 @@ def _fingerprint_living(table: pa.Table) -> pa.Table:
 def _fingerprint_all(table: pa.Table) -> pa.Table:
     system = FieldKeys.of(table["system"], salt=0)
     instruction = FieldKeys.of(table["instruction"], salt=1)
-    given = FieldKeys.of(table["input"], salt=2)
+    input_ = FieldKeys.of(table["input"], salt=2)
     history = FieldKeys.of(keys.history_texts(table["history"]), salt=3)
     context = (system, history, instruction)
     output, output_of = keys.distinct(table["output"])
     codes, bounds = keys.fold_texts(output)
-    of_fields = [field.key[field.text_of] for field in (system, instruction, given)]
+    of_fields = [field.key[field.text_of] for field in (system, instruction, input_)]
     columns = [
         keys.combine_keys([of_fields[0], keys.history_keys(table["history"]), *of_fields[1:]]),
         keys.text_keys(codes, bounds)[output_of],
@@ -55,9 +55,9 @@ def _fingerprint_all(table: pa.Table) -> pa.Table:
         keys.combine_keys([field.letters[field.text_of] for field in context]),
         keys.combine_keys([field.numbers[field.text_of] for field in context]),
         signatures(context),
-        given.letters[given.text_of],
-        given.numbers[given.text_of],
-        signatures((given,)),
+        input_.letters[input_.text_of],
+        input_.numbers[input_.text_of],
+        signatures((input_,)),
     ]
     arrays = [
         pa.Array.from_buffers(field.type, len(table), [None, pa.py_buffer(np.ascontiguousarray(column))])

@@ -34,12 +34,12 @@ def _without_ours(flags: pa.ChunkedArray) -> pa.ChunkedArray:
     return pa.chunked_array([kept], flags.type)
 
 
-#: For each reason the sentence of `reject_detail`: what comes before and after the origin of the row that is kept.
+#: For each reason the sentence of `reject_detail`: the text before and after the origin of the row that is kept.
 SENTENCES = {
     "exact": ("says the same as ", ", which is kept (compared without case, spaces and Unicode form)"),
     "near": ("is alike to ", ", which is kept, in every field"),
     "conflict": ("answers the prompt of ", " differently; that row is kept: see which answer is right"),
-    "near-prompt": ("asks almost what ", " asks, which is kept"),
+    "near-prompt": ("has almost the same prompt as ", ", which is kept"),
 }
 
 

@@ -35,7 +35,7 @@ def explain(options: DedupeOptions = DedupeOptions()) -> str:
 
 
 def summary(decisions: pa.Table) -> str:
-    """How many rows are rejected for each reason, how many pairs were compared and how many were left out."""
+    """How many rows are rejected for each reason, how many pairs were compared and how many were skipped."""
     reasons = Counter(decisions["reason"].to_pylist())
     rejected_before = decisions["cluster_key"].null_count
     kept = reasons.pop(None, 0) - rejected_before
@@ -44,9 +44,9 @@ def summary(decisions: pa.Table) -> str:
     clusters = pc.count_distinct(decisions["cluster"]).as_py()
     return (
         f"{len(decisions)} rows{f', {rejected_before} of them rejected before' if rejected_before else ''}: "
-        f"{kept} stay, duplicates rejected: {counts}; {clusters} clusters. "
+        f"{kept} kept, duplicates rejected: {counts}; {clusters} clusters. "
         f"{counts_of_pairs.get('compared', 0)} pairs of fields compared, {counts_of_pairs.get('verified', 0)} similar, "
-        f"{counts_of_pairs.get('skipped', 0)} pairs in crowded buckets left out."
+        f"{counts_of_pairs.get('skipped', 0)} pairs in large groups skipped."
     )
 
 

@@ -16,8 +16,9 @@ from pipeline.stages.dedupe.groups import Groups, group_rows
 from pipeline.stages.dedupe.job import NEAR, NEAR_PROMPT, Job
 from pipeline.stages.dedupe.verify import verify
 
-#: The fields of a prompt that come before its input.
-CONTEXT = ("system", "history", "instruction")
+#: The two parts of a prompt, as the columns of a fingerprint name them, and their columns in the table.
+CONTEXT, INPUT = "context", "input"
+COLUMNS = {CONTEXT: ("system", "history", "instruction"), INPUT: ("input",)}
 
 
 class Pairs(NamedTuple):
@@ -66,21 +67,24 @@ NO_PAIRS = Pairs(_NONE, _NONE, np.empty(0))
 NO_ROW_PAIRS = RowPairs(_NONE, _NONE, np.empty(0), np.empty(0, np.int8))
 
 
-def similar_texts(job: Job, field: str, names: tuple[str, ...], rows: Ints, salt: Hashes) -> Pairs:
-    """Pairs of places in `rows`, similar in these fields and equal in the salt.
+def similar_parts(job: Job, part: str, rows: Ints, salt: Hashes) -> Pairs:
+    """Pairs of places in `rows`, similar in this part of their prompts (CONTEXT or INPUT) and equal in the salt.
 
-    `field`: their columns in the fingerprint; `rows`: int64[n] of the table; `salt`: uint64[n].
+    `rows`: int64[n] of the table; `salt`: uint64[n].
     """
-    first, second = candidate_pairs(job, field, rows, salt)
+    first, second = candidate_pairs(job, part, rows, salt)
     job.counts["compared"] += len(first)
-    similarity = verify(job, names, rows, first, second)
+    similarity = verify(job, COLUMNS[part], rows, first, second)
     verified = similarity >= job.options.threshold
     job.counts["verified"] += int(verified.sum())
     return Pairs(first[verified], second[verified], similarity[verified])
 
 
 def similar_prompts(job: Job, rows: Ints) -> Pairs:
-    """Pairs of places in `rows`, similar in every field of their prompts. `rows`: int64[n], of distinct prompts."""
+    """Pairs of places in `rows`, similar in every field of their prompts.
+
+    `rows`: int64[n] of the table, all of different prompts.
+    """
     contexts, context_pairs = _similar_contexts(job, rows)
     component = connected_components(len(contexts.first), context_pairs.first, context_pairs.second)
     # Inputs are compared where their contexts are equal or similar.
@@ -99,11 +103,11 @@ def similar_prompts(job: Job, rows: Ints) -> Pairs:
 
 def _similar_contexts(job: Job, rows: Ints) -> tuple[Groups, Pairs]:
     """Groups of rows whose contexts are equal, and pairs of such groups whose contexts are similar."""
-    letters, numbers = _field_keys(job, "context", rows)
+    letters, numbers = _part_keys(job, CONTEXT, rows)
     contexts = group_rows(letters, numbers)
     salt = numbers[contexts.first]
     del letters, numbers
-    return contexts, similar_texts(job, "context", CONTEXT, rows[contexts.first], salt)
+    return contexts, similar_parts(job, CONTEXT, rows[contexts.first], salt)
 
 
 def _similar_inputs(job: Job, rows: Ints, component: Hashes) -> tuple[Groups, Pairs]:
@@ -111,32 +115,32 @@ def _similar_inputs(job: Job, rows: Ints, component: Hashes) -> tuple[Groups, Pa
 
     `component`: uint64[rows].
     """
-    letters, numbers = _field_keys(job, "given", rows)
+    letters, numbers = _part_keys(job, INPUT, rows)
     inputs = group_rows(component, letters, numbers)
     filled = np.flatnonzero(letters[inputs.first] != 0)
     first = inputs.first[filled]
     salt = keys.mix(component[first]) ^ numbers[first]
     del letters, numbers, component
-    pairs = similar_texts(job, "given", ("input",), rows[first], salt)
+    pairs = similar_parts(job, INPUT, rows[first], salt)
     return inputs, Pairs(filled[pairs.first], filled[pairs.second], pairs.similarity)
 
 
-def _field_keys(job: Job, field: str, rows: Ints) -> tuple[Hashes, Hashes]:
-    """The keys of a field's letters and of its numbers, uint64[rows] each.
+def _part_keys(job: Job, part: str, rows: Ints) -> tuple[Hashes, Hashes]:
+    """The keys of a part's letters and of its numbers, uint64[rows] each.
 
     Without `options.numbers` the latter are 0.
     """
-    letters = job.column(field, rows, np.uint64)[:, 0]
+    letters = job.column(part, rows, np.uint64)[:, 0]
     if not job.options.numbers:
         return letters, np.zeros_like(letters)
-    return letters, job.column(f"{field}_numbers", rows, np.uint64)[:, 0]
+    return letters, job.column(f"{part}_numbers", rows, np.uint64)[:, 0]
 
 
 def similar_rows(job: Job, rows: Ints, prompts: Groups, answers: Groups, prompt_pairs: Pairs) -> RowPairs:
     """Pairs of places in `rows` whose prompts are similar and whose texts differ: NEAR, or NEAR_PROMPT.
 
     `answers`: the groups of rows of one prompt and one output; their first rows are compared. Two rows of one prompt
-    with outputs that are not similar are a conflict, and no such pair.
+    with outputs that are not similar are a conflict, not a pair.
     """
     prompt_of = prompts.of_row[answers.first]
     first, second, skipped = pairs_across_groups(prompt_of, len(prompts.first), prompt_pairs.first, prompt_pairs.second)
