@@ -18,7 +18,7 @@ EXACT, NEAR, CONFLICT, NEAR_PROMPT, SHARED_OUTPUT = range(len(KINDS))
 
 @dataclass(frozen=True)
 class Job:
-    """One decision: all rows, the options, the threads."""
+    """One call of `decide`: all rows, the options, the threads."""
 
     fingerprints: Fingerprints
     #: The texts of the rows. Few are read, so that the table is best memory-mapped.

@@ -39,7 +39,7 @@ SENTENCES = {
     "exact": ("says the same as ", ", which is kept (compared without case, spaces and Unicode form)"),
     "near": ("is alike to ", ", which is kept, in every field"),
     "conflict": ("answers the prompt of ", " differently; that row is kept: see which answer is right"),
-    "near-prompt": ("has almost the same prompt as ", ", which is kept"),
+    "near-prompt": ("asks almost what ", " asks, which is kept"),
 }
 
 
