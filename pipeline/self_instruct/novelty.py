@@ -42,7 +42,7 @@ NOTHING_NEAR = Nearest("", 0.0)
 
 def units(instructions: Sequence[str]) -> list[str]:
     """What ROUGE-L compares of each text: its letters, digits and signs, case-folded, NFC; one character a unit."""
-    codes, bounds = keys.said(*keys.folded(pa.array(instructions, pa.string())))
+    codes, bounds = keys.letters(*keys.fold_texts(pa.array(instructions, pa.string())))
     ends = bounds.tolist()
     text = (codes & keys.CODE).tobytes().decode("utf-32-le")
     return [text[start:end] for start, end in itertools.pairwise(ends)]
