@@ -159,6 +159,4 @@ def _around(ids: list[int], inner: list[int]) -> tuple[list[int], list[int]]:
     for at in range(len(ids)):
         if inner and ids[at : at + len(inner)] == inner:
             return ids[:at], ids[at + len(inner) :]
-    raise LoadError(
-        f"the special tokens of this tokenizer cannot be found: {PROBE!r} gives {inner} alone and {ids} with special tokens"
-    )
+    raise LoadError(f"the special tokens cannot be found: {PROBE!r} gives {inner} alone and {ids} with special tokens")
