@@ -83,7 +83,7 @@ def test_an_option_that_a_stage_cannot_go_by(
         (
             ["run", OFFICE, "--out", "out", "--tokenizer", "./nowhere.model"],
             None,
-            "None of the named tokenizers can be had",
+            "None of the listed tokenizers is available",
         ),
         (["validate", "missing.arrow", "out.arrow"], None, "missing.arrow"),
     ],

@@ -25,7 +25,9 @@ from pipeline.io.files import describe_file
 from pipeline.run.plan import versions
 from pipeline.stages.tokenize import Tokenizer, tokenize
 from pipeline.table.qa_windows import one_a_row
-from pipeline.tokenizers.load import LoadError, TransformersTokenizer, open_tokenizer, place_of, resolve
+from pipeline.tokenizers.load import open_tokenizer, place_of, resolve
+from pipeline.tokenizers.protocol import LoadError
+from pipeline.tokenizers.transformers_tokenizer import TransformersTokenizer
 from schemas.columns import MASKED
 from schemas.manifest import Counts, Manifest, Tokens, config_name
 from schemas.options import TokenizeOptions

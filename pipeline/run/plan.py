@@ -23,7 +23,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from pipeline.io.files import files_of, is_saved_dataset, write_if_changed
-from pipeline.tokenizers.load import LoadError, resolve
+from pipeline.tokenizers.load import resolve
+from pipeline.tokenizers.protocol import LoadError
 from schemas.options import Config, Dataset, Source, TokenizeOptions
 from schemas.tokenizer import Resolution
 
