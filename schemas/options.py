@@ -4,11 +4,11 @@ The text below an option is its meaning: editors show it, docs/reference.md list
 """
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
-from schemas.shapes import Shape, Turns
+from schemas.shapes import Shape
 
 Name = Annotated[str, StringConstraints(pattern=r"^[\w가-힣][\w가-힣.-]*$")]
 
@@ -38,16 +38,27 @@ class Options(BaseModel):
 class IngestOptions(Options):
     """How records are read. (`Source` says which files are read, and what they are.)"""
 
-    turns: Turns = "all"
-    """Rows of a conversation with several answers. all: one row per answer, with the earlier turns in `history`.
-    first, last: one row, for the first or the last answer.
-    """
+    meta: Literal["all", "none"] | tuple[str, ...] = "all"
+    """Fields of a record that go to `meta` if no column takes them: all, none, or those in this list."""
     max_record_bytes: int = Field(default=1 << 26, ge=1 << 10)
     """Longest record in bytes. A longer one is rejected: it is probably a file without line ends."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def name_what_moved(cls, data: Any) -> Any:
+        if isinstance(data, dict) and "turns" in data:
+            raise ValueError(
+                'turns is no option of ingest any more: a conversation is one row. Say [tokenize] answers = "last" for '
+                'the last answer alone, "all" for every answer'
+            )
+        return data
+
 
 class ValidateOptions(Options):
-    """No options: the contract is `schemas.record.Record`. The section exists so that a key in it is an error."""
+    """How a row is held to the contract (`schemas.record.Record`)."""
+
+    answer: Literal["required", "optional"] = "required"
+    """Whether every record needs an answer. "optional" is for prompts to which a model writes the answers."""
 
 
 class NormalizeOptions(Options):
@@ -78,16 +89,23 @@ class ScreenOptions(Options):
     """A row is contaminated if one of its texts holds at least this share of the n-grams of a benchmark's prompt."""
 
 
+Layout = Literal[
+    "pair", "fields", "classification", "qa", "seq2seq", "causal", "preference", "unpaired", "prompt"
+]
+
+
 class TokenizeOptions(Options):
     """How texts become ids."""
 
     tokenizer: Annotated[tuple[str, ...], BeforeValidator(as_list)] = ("skt/kobert-base-v1",)
     """Tokenizers in order of preference: Hub ids, local paths, or "embedded". The first available one is used."""
-    layout: Literal["pair", "fields", "classification", "qa", "seq2seq", "causal"] = "pair"
+    layout: Layout = "pair"
     """How a row becomes sequences. pair: [CLS] instruction, newline, input [SEP] output [SEP].
     fields: one sequence for each field, [CLS] field [SEP]. classification: a text and its label.
     qa: question and context, and the position of the answer in the context.
     seq2seq: one sequence for the prompt, one for the output. causal: a conversation whose answers are learned.
+    preference: a prompt, a better and a worse answer. unpaired: a prompt, an answer, and whether it is a good one.
+    prompt: only a prompt, to which a model writes the answers.
     """
     labels: tuple[str, ...] = ()
     """For layout classification: every output of the data, each once. The position in this list is the label's
@@ -97,8 +115,14 @@ class TokenizeOptions(Options):
     """For layout classification: the text to classify, the prompt (instruction, newline, input) or only the input."""
     stride: int = Field(default=128, ge=0)
     """For layout qa: the number of tokens that a window of the context shares with the window before it."""
-    loss: Literal["last", "all"] = "last"
-    """For layout causal: which answers of a conversation are learned, the last one (the output) or all."""
+    answers: Literal["all", "last"] = "all"
+    """Answers of a conversation to learn: all, or only the last. An answer with `learn` = false is never learned.
+    Layouts with one answer in a sequence make one sequence for each answer.
+    """
+    reasoning: Literal["learn", "mask", "drop"] = "learn"
+    """For layouts that use the chat template: thoughts are learned, given but not learned, or left out."""
+    template_args: dict[str, bool | int | float | str] = {}
+    """Arguments for the chat template, such as { enable_thinking = true }."""
     max_length: int = Field(default=512, ge=8)
     """Longest sequence in tokens, including special tokens."""
     truncation: Literal["longest-first", "truncate-prompt", "truncate-output", "drop", "error"] = "longest-first"
@@ -112,6 +136,13 @@ class TokenizeOptions(Options):
     max_unk_rate: float = Field(default=0.05, ge=0, le=1)
     """Largest share of [UNK] among the tokens of a file. Above it the run stops: the tokenizer does not fit the text.
     """
+
+    @model_validator(mode="before")
+    @classmethod
+    def name_what_moved(cls, data: Any) -> Any:
+        if isinstance(data, dict) and "loss" in data:
+            raise ValueError(f"loss is called answers now: answers = {str(data['loss'])!r}")
+        return data
 
     @model_validator(mode="after")
     def fit_together(self) -> "TokenizeOptions":
@@ -223,6 +254,13 @@ class Source(Options):
     """Encoding of text files; auto: UTF-8, UTF-16 or CP949, detected from their content."""
     header: tuple[str, ...] = ()
     """Column names of a table whose first line is not a header."""
+    splits: Literal["as-published", "ignore"] | dict[str, Literal["train", "validation", "test", "leave-out"]] = (
+        "as-published"
+    )
+    """What the splits of the source mean here. as-published: validation and test rows of the source go to the splits
+    of these names, never to train. ignore: they are rows like all others. A table names each one, as in
+    { test = "train", dev = "validation" }; "leave-out" rejects the rows.
+    """
 
 
 class Config(Options):

@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Role = Literal["system", "user", "assistant", "context"]
-Turns = Literal["all", "first", "last"]
+#: Who speaks. tool: a result of a tool. call: the assistant, where its message is a call of a tool.
+Role = Literal["system", "user", "assistant", "context", "tool", "call"]
 
 
 class Mapping(BaseModel):

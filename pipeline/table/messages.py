@@ -1,0 +1,104 @@
+"""A row as the messages of a conversation (OpenAI's form), and the messages of a conversation as a row."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+Message = dict[str, Any]
+
+#: Between an instruction and its input where both are one text.
+BETWEEN = "\n"
+#: The columns of a record that messages hold.
+SPOKEN = ("system", "history", "instruction", "input", "steps", "reasoning", "output", "tool_calls", "learn")
+
+
+def to_messages(row: Mapping[str, Any]) -> list[Message]:
+    """The messages of a row, in OpenAI's form: role, content, and where there is any, reasoning_content, tool_calls,
+    tool_call_id, name, weight (1: to be learned, 0: not). The row's `tools` are no message.
+
+    The user's last message is instruction, line end, input. Beside it `input` says which end of it the input is, so
+    that `from_messages` gives the row back.
+
+    >>> to_messages({"system": None, "instruction": "영어로 옮겨라.", "input": "사과", "output": "apple"})
+    ... # doctest: +NORMALIZE_WHITESPACE
+    [{'role': 'user', 'content': '영어로 옮겨라.\n사과', 'input': '사과'},
+     {'role': 'assistant', 'content': 'apple'}]
+    """
+    messages: list[Message] = []
+    if row.get("system"):
+        messages.append({"role": "system", "content": row["system"]})
+    messages += map(_openai, row.get("history") or ())
+    if row.get("instruction") is not None:
+        messages.append(_question(row["instruction"], row.get("input") or ""))
+    messages += map(_openai, row.get("steps") or ())
+    if row.get("output") is not None or row.get("tool_calls") is not None:
+        answer = {name: row.get(name) for name in ("reasoning", "tool_calls", "learn")}
+        messages.append(_openai({"role": "assistant", "content": row.get("output") or "", **answer}))
+    return messages
+
+
+def from_messages(messages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The columns of SPOKEN from messages as `to_messages` writes them: the inverse.
+
+    The instruction is the user's last message, the answer an assistant's message at the end; what is between them are
+    steps, what is before them is history. Without a message of the user the instruction is null, without an answer at
+    the end the output.
+
+    >>> row = from_messages([{"role": "user", "content": "안녕?"}, {"role": "assistant", "content": "안녕하세요."}])
+    >>> row["instruction"], row["output"], row["history"]
+    ('안녕?', '안녕하세요.', [])
+    """
+    row: dict[str, Any] = dict.fromkeys(SPOKEN)
+    row |= {"history": [], "input": "", "steps": []}
+    spoken = list(messages)
+    if spoken and spoken[0]["role"] == "system":
+        row["system"] = spoken.pop(0)["content"]
+    users = [place for place, message in enumerate(spoken) if message["role"] == "user"]
+    asked = users[-1] if users else -1
+    if users:
+        content, given = spoken[asked]["content"], spoken[asked].get("input", "")
+        row["instruction"] = content.removesuffix(BETWEEN + given) if given else content
+        row["input"] = given
+        row["history"] = [_message(message) for message in spoken[:asked]]
+    after = spoken[asked + 1 :]
+    if after and after[-1]["role"] == "assistant":
+        answer = _message(after.pop())
+        row |= {name: answer[name] for name in ("reasoning", "tool_calls", "learn")} | {"output": answer["content"]}
+    row["steps"] = [_message(message) for message in after]
+    return row
+
+
+def _question(instruction: str, given: str) -> Message:
+    if not given:
+        return {"role": "user", "content": instruction}
+    return {"role": "user", "content": instruction + BETWEEN + given, "input": given}
+
+
+def _openai(message: Mapping[str, Any]) -> Message:
+    """A MESSAGE in OpenAI's form."""
+    written = {"role": message["role"], "content": message["content"]}
+    if message.get("reasoning") is not None:
+        written["reasoning_content"] = message["reasoning"]
+    if message.get("tool_calls") is not None:
+        written["tool_calls"] = orjson.loads(message["tool_calls"])
+    for name in ("tool_call_id", "name"):
+        if message.get(name) is not None:
+            written[name] = message[name]
+    if message.get("learn") is not None:
+        written["weight"] = int(message["learn"])
+    return written
+
+
+def _message(written: Mapping[str, Any]) -> Message:
+    """A message in OpenAI's form as a MESSAGE."""
+    calls, weight = written.get("tool_calls"), written.get("weight")
+    return {
+        "role": written["role"],
+        "content": written["content"],
+        "reasoning": written.get("reasoning_content"),
+        "tool_calls": None if calls is None else orjson.dumps(calls).decode(),
+        "tool_call_id": written.get("tool_call_id"),
+        "name": written.get("name"),
+        "learn": None if weight is None else bool(weight),
+    }
