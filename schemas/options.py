@@ -89,9 +89,7 @@ class ScreenOptions(Options):
     """A row is contaminated if one of its texts holds at least this share of the n-grams of a benchmark's prompt."""
 
 
-Layout = Literal[
-    "pair", "fields", "classification", "qa", "seq2seq", "causal", "preference", "unpaired", "prompt"
-]
+Layout = Literal["pair", "fields", "classification", "qa", "seq2seq", "causal", "preference", "unpaired", "prompt"]
 
 
 class TokenizeOptions(Options):

@@ -48,8 +48,10 @@ def is_call(call: object) -> bool:
     True
     """
     function = call.get("function") if isinstance(call, dict) else None
-    return isinstance(function, dict) and isinstance(function.get("name"), str) and isinstance(
-        function.get("arguments"), dict
+    return (
+        isinstance(function, dict)
+        and isinstance(function.get("name"), str)
+        and isinstance(function.get("arguments"), dict)
     )
 
 

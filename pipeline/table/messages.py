@@ -14,7 +14,7 @@ SPOKEN = ("system", "history", "instruction", "input", "steps", "reasoning", "ou
 
 
 def to_messages(row: Mapping[str, Any]) -> list[Message]:
-    """The messages of a row, in OpenAI's form: role, content, and where there is any, reasoning_content, tool_calls,
+    r"""The messages of a row, in OpenAI's form: role, content, and where there is any, reasoning_content, tool_calls,
     tool_call_id, name, weight (1: to be learned, 0: not). The row's `tools` are no message.
 
     The user's last message is instruction, line end, input. Beside it `input` says which end of it the input is, so
