@@ -46,7 +46,7 @@ def split_thought(text: str) -> Thought | None:
     if closes is None:
         return None
     close, behind = closes.span()
-    if text.startswith(OPENING) and text.startswith(CLOSING, close - 1) and close > len(OPENING) - 1:
+    if text.startswith(OPENING) and text.startswith(CLOSING, close - 1) and close > len(OPENING):
         # As this project writes it: white space inside these marks belongs to the thought and to the answer.
         return Thought(OPENING, text[len(OPENING) : close - 1], CLOSING, text[close - 1 + len(CLOSING) :])
     inside, after = text[opens.end(1) : close], text[behind:]
