@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+Turns = Literal["all", "first", "last"]
 #: Who speaks. tool: a result of a tool. call: the assistant, where its message is a call of a tool.
 Role = Literal["system", "user", "assistant", "context", "tool", "call"]
 

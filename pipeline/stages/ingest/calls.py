@@ -1,0 +1,127 @@
+"""Calls of tools in the forms that datasets write them, as the one form of this project (`schemas.record.is_call`)."""
+
+import ast
+import re
+from typing import Any
+
+from pipeline.stages.ingest.parsing import Fault, parse
+
+Call = dict[str, Any]
+
+#: Calls written into an answer: Hermes and Qwen (one or several), Glaive, Mistral, Llama 3.1's code token.
+TAGGED = re.compile(r"\s*<tool_call>\s*(.*?)\s*</tool_call>\s*", re.DOTALL)
+GLAIVE = re.compile(r"\s*<functioncall>\s*(.*?)\s*(?:<\|endoftext\|>\s*)?$", re.DOTALL)
+LISTED = re.compile(r"\s*\[TOOL_CALLS\]\s*(\[.*\])\s*$", re.DOTALL)
+#: A result as Hermes writes it.
+RESULT = re.compile(r"\s*<tool_response>\s*(.*?)\s*</tool_response>\s*", re.DOTALL)
+#: Names under which a call's arguments are given.
+ARGUMENTS = ("arguments", "parameters", "args", "input")
+
+
+def calls_of(value: Any) -> list[Call] | None:
+    """A call, a list of calls, or a JSON text of either, as calls of this project; None where it is anything else.
+
+    Read are OpenAI's form ({"id", "type", "function": {"name", "arguments"}}), the function alone, and arguments as an
+    object or as a JSON text.
+
+    >>> calls_of('{"name": "area", "arguments": "{\\"r\\": 5}"}')
+    [{'type': 'function', 'function': {'name': 'area', 'arguments': {'r': 5}}}]
+    """
+    if isinstance(value, str):
+        value = json_value(value)
+    calls = [value] if isinstance(value, dict) else value
+    if not isinstance(calls, list) or not calls:
+        return None
+    read = [call_of(call) for call in calls]
+    return [call for call in read if call is not None] if all(read) else None
+
+
+def call_of(value: Any) -> Call | None:
+    """One call, from an object in any of the known forms; None where it is anything else."""
+    if not isinstance(value, dict):
+        return None
+    function = value.get("function") if isinstance(value.get("function"), dict) else value
+    name = function.get("name")
+    given = [key for key in ARGUMENTS if key in function]
+    if not isinstance(name, str) or not name or len(given) > 1:
+        return None
+    arguments = function[given[0]] if given else {}
+    if isinstance(arguments, str):
+        arguments = json_value(arguments) if arguments.strip() else {}
+    if not isinstance(arguments, dict):
+        return None
+    written: Call = {"type": "function", "function": {"name": name, "arguments": arguments}}
+    return {"id": value["id"], **written} if isinstance(value.get("id"), str) else written
+
+
+def calls_in(text: str) -> tuple[str, list[Call]] | None:
+    r"""The words before the calls that end an answer, and these calls; None for a text without calls at its end.
+
+    >>> calls_in('확인할게요.\n<tool_call>\n{"name": "weather", "arguments": {"city": "부산"}}\n</tool_call>')
+    ('확인할게요.', [{'type': 'function', 'function': {'name': 'weather', 'arguments': {'city': '부산'}}}])
+    >>> calls_in('[weather(city="부산", days=2)]')
+    ('', [{'type': 'function', 'function': {'name': 'weather', 'arguments': {'city': '부산', 'days': 2}}}])
+    >>> calls_in("[참고] 날씨(오늘)") is None
+    True
+    """
+    if "<tool_call>" in text:
+        return _tagged(text)
+    if found := GLAIVE.search(text) if "<functioncall>" in text else LISTED.search(text):
+        calls = calls_of(found[1]) or calls_of(_glaive(found[1]))
+        return (text[: found.start()], calls) if calls else None
+    calls = _bracketed(text)
+    return ("", calls) if calls else None
+
+
+def results_in(text: str) -> list[str]:
+    """The results in the text of a tool: those between <tool_response> marks where it is nothing else, or the text.
+
+    >>> results_in("<tool_response>1</tool_response><tool_response>2</tool_response>"), results_in("21도")
+    (['1', '2'], ['21도'])
+    """
+    found = RESULT.findall(text)
+    return found if found and not RESULT.sub("", text).strip() else [text]
+
+
+def json_value(text: str) -> Any:
+    """The value of a JSON text, numbers as they are spelled, or of a Python literal; None where it is neither."""
+    try:
+        return parse(text.encode(errors="surrogatepass")).value
+    except Fault:
+        pass
+    try:
+        value = ast.literal_eval(text.strip())
+    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
+        return None
+    return value if isinstance(value, dict | list) else None
+
+
+def _tagged(text: str) -> tuple[str, list[Call]] | None:
+    first = TAGGED.search(text)
+    if first is None or TAGGED.sub("", text[first.start() :]).strip():
+        return None
+    read = [calls_of(written) for written in TAGGED.findall(text)]
+    calls = [call for calls in read for call in calls or ()]
+    return (text[: first.start()], calls) if all(read) else None
+
+
+def _glaive(text: str) -> Any:
+    """Glaive writes the arguments as a JSON text in single quotes, inside of JSON."""
+    return json_value(re.sub(r"""(["']arguments["']\s*:\s*)'(.*)'(\s*\})""", r"\1\2\3", text, flags=re.DOTALL))
+
+
+def _bracketed(text: str) -> list[Call] | None:
+    """Calls written as Python writes them, as in ToolACE: [name(key=value, …), …]. None where it is anything else."""
+    if not (text.strip().startswith("[") and text.strip().endswith(")]")):
+        return None
+    calls: list[Call] = []
+    try:
+        expression = ast.parse(text.strip(), mode="eval").body
+        for call in expression.elts if isinstance(expression, ast.List) else ():
+            if not isinstance(call, ast.Call) or call.args or not all(word.arg for word in call.keywords):
+                return None
+            arguments = {word.arg: ast.literal_eval(word.value) for word in call.keywords}
+            calls.append({"type": "function", "function": {"name": ast.unparse(call.func), "arguments": arguments}})
+    except (SyntaxError, ValueError, MemoryError, RecursionError, TypeError):
+        return None
+    return calls or None
