@@ -19,12 +19,12 @@ ARGUMENTS = ("arguments", "parameters", "args", "input")
 
 
 def calls_of(value: Any) -> list[Call] | None:
-    """A call, a list of calls, or a JSON text of either, as calls of this project; None where it is anything else.
+    r"""A call, a list of calls, or a JSON text of either, as calls of this project; None where it is anything else.
 
     Read are OpenAI's form ({"id", "type", "function": {"name", "arguments"}}), the function alone, and arguments as an
     object or as a JSON text.
 
-    >>> calls_of('{"name": "area", "arguments": "{\\"r\\": 5}"}')
+    >>> calls_of('{"name": "area", "arguments": {"r": 5}}')
     [{'type': 'function', 'function': {'name': 'area', 'arguments': {'r': 5}}}]
     """
     if isinstance(value, str):
