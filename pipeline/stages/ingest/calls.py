@@ -40,7 +40,8 @@ def call_of(value: Any) -> Call | None:
     """One call, from an object in any of the known forms; None where it is anything else."""
     if not isinstance(value, dict):
         return None
-    function = value.get("function") if isinstance(value.get("function"), dict) else value
+    inner = value.get("function")
+    function: dict[str, Any] = inner if isinstance(inner, dict) else value
     name = function.get("name")
     given = [key for key in ARGUMENTS if key in function]
     if not isinstance(name, str) or not name or len(given) > 1:
