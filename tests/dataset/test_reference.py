@@ -11,7 +11,9 @@ from datasets import load_from_disk
 from pipeline.cli import main
 from pipeline.dataset.reference import ExistingError, read_existing
 from pipeline.run.chain import run
-from pipeline.run.plan import ConfigError, plan_of_config, write_plan
+from pipeline.run.config import ConfigError
+from pipeline.run.plan import plan_of_config
+from pipeline.run.stamps import write_plan
 
 CONFIG = """
 [dataset]

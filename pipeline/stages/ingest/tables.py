@@ -140,6 +140,8 @@ def workbook(path: Path) -> Iterator[Entry]:
     if size > max(opening.BOMB_BYTES, opening.BOMB_RATIO * path.stat().st_size):
         raise opening.size_bomb(path.stat().st_size, size)
     try:
+        import openpyxl  # noqa: F401  # pandas reads workbooks with it
+
         sheets = pandas.read_excel(path, sheet_name=None, dtype=object, keep_default_na=False)
     except ImportError as error:
         raise IngestError(f'{path}: an Excel workbook needs openpyxl: pip install "ko-instruct[excel]"') from error
