@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.io import source_code
 from pipeline.run.plan import Plan, plan_of_config
-from pipeline.run.stamps import COMPOSITION, OVER_ALL, ROW_WISE, kept_made_of, made_of, stamps
+from pipeline.run.stamps import COMPOSITION, OVER_ALL, ROW_WISE, Made, kept_made_of, made_of, stamps
 from tests.support.paths import ROOT
 
 #: Prints what the stages of a copy of the project are made of.
@@ -50,7 +50,7 @@ def test_all_that_makes_a_dataset_is_in_a_stamp() -> None:
     stamped = set[str]().union(*(made["code"] for made in made_of().values()))
     chain = source_code.closure([source_code.CHAIN])
     assert set(source_code.code_of(chain)) - stamped == {
-        *("pipeline/run/chain.py", "pipeline/run/plan.py", "pipeline/run/config.py", "pipeline/io/folders.py")
+        *("pipeline/run/chain.py", "pipeline/run/plan.py", "pipeline/run/config.py")
     }
 
 
@@ -80,26 +80,27 @@ def test_an_extra_that_is_installed_later_is_in_the_stamp(plan: Plan, monkeypatc
 # --- changes of the code, in a copy of the project ---
 
 
+def made_of_copy(folder: Path) -> dict[str, Made]:
+    environment = os.environ | {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-c", MADE_OF]
+    done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, check=True)
+    found: dict[str, Made] = json.loads(done.stdout)
+    return found
+
+
 @pytest.fixture
 def changed(tmp_path: Path) -> Callable[[str, str, str], list[str]]:
     """A function that edits a file of a copy of the project, and gives the stamps that change with it."""
     for package in ("pipeline", "schemas"):
         shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
-
-    def made() -> dict[str, object]:
-        environment = os.environ | {"PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
-        done = subprocess.run([sys.executable, "-c", MADE_OF], env=environment, cwd=tmp_path, capture_output=True)
-        found: dict[str, object] = json.loads(done.stdout)
-        return found
-
-    first = made()
+    first = made_of_copy(tmp_path)
 
     def change(name: str, old: str, new: str) -> list[str]:
         file = tmp_path / name
         text = file.read_text()
         assert old in text
-        file.write_text(text.replace(old, new))
-        after = made()
+        file.write_text(text.replace(old, new, 1))
+        after = made_of_copy(tmp_path)
         file.write_text(text)
         return sorted(stage for stage in first if first[stage] != after[stage])
 
@@ -129,12 +130,7 @@ def test_an_import_of_several_lines_is_followed(changed: Callable[[str, str, str
         "def f():\n    from .. import (\n        table,\n    )\n    from ..table import more",
     ):
         user.write_text(f"{text}\n{statement}\n")
-        made = json.loads(
-            subprocess.run(
-                [sys.executable, "-c", MADE_OF], env=os.environ | {"PYTHONPATH": str(tmp_path)}, capture_output=True
-            ).stdout
-        )
-        assert "pipeline/table/more.py" in made["validate"]["code"], statement
+        assert "pipeline/table/more.py" in made_of_copy(tmp_path)["validate"]["code"], statement
 
 
 def test_what_is_kept_is_used_until_the_code_or_the_installation_changes(
