@@ -139,7 +139,7 @@ def test_from_the_command_line(old: Path, tmp_path: Path) -> None:
         ("a.jsonl", '{"question": "가"}\n', "a.jsonl:1: no row with instruction and output"),
         ("a.arrow", "no Arrow at all", "a.arrow: "),
         ("a.parquet", "no Parquet at all", "a.parquet: "),
-        ("processed/new", None, "is the dataset that is to be built"),
+        ("processed/new", None, "is the dataset that this run builds"),
     ],
 )
 def test_what_cannot_be_read_is_named(tmp_path: Path, name: str, content: str | None, message: str) -> None:
