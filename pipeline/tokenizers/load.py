@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pipeline.tokenizers import kobert
 from pipeline.tokenizers.hub_token import without_token
