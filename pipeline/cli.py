@@ -322,7 +322,8 @@ def dedupe(
     """
     import orjson
 
-    from pipeline.io.files import whole, write_tables
+    from pipeline.io.arrow_files import write_tables
+    from pipeline.io.atomic_files import whole
     from pipeline.io.lock import locked
     from pipeline.run.chain import dedupe_units
     from pipeline.run.plan import compared_with, plan_of_config
@@ -365,7 +366,7 @@ def export(layout: str | None, names: tuple[str, ...], config_path: Path, worker
     \b
     Example: ko-instruct export --config pipeline.toml
     """
-    from pipeline.io.files import open_table
+    from pipeline.io.arrow_files import open_table
     from pipeline.io.lock import locked
     from pipeline.run.chain import export_units, report
     from pipeline.run.plan import find_tokenizer, plan_of_config

@@ -16,11 +16,28 @@ their name already: `inside_config`.
 import re
 from typing import Literal
 
-MANIFEST = "manifest.json"
+from pipeline.io.saved_dataset import INFO, SPLIT_NAMES, STATE
+from schemas.manifest import MANIFEST
+
+__all__ = [
+    "CARD",
+    "DATA_FILES",
+    "INFO",
+    "MANIFEST",
+    "REJECTS",
+    "SPLIT_NAMES",
+    "STATE",
+    "Format",
+    "Kind",
+    "data_file",
+    "format_and_split",
+    "inside_config",
+    "kind_of",
+    "shard_number",
+]
+
 CARD = "README.md"
 REJECTS = "rejects.jsonl"
-#: What `datasets.save_to_disk` puts beside the Arrow files: the names of the splits, and for each split two files.
-SPLIT_NAMES, STATE, INFO = "dataset_dict.json", "state.json", "dataset_info.json"
 
 Format = Literal["parquet", "arrow", "jsonl"]
 Kind = Literal["parquet", "arrow", "jsonl", "rejects", "card", "manifest"]

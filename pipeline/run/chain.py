@@ -16,18 +16,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 import pipeline
-from pipeline.io.files import (
-    BATCH_ROWS,
-    describe_file,
-    naming,
-    open_table,
-    read_column,
-    read_tables,
-    table_writer,
-    whole,
-    write_if_changed,
-)
+from pipeline.io.arrow_files import BATCH_ROWS, open_table, read_column, read_tables, table_writer
+from pipeline.io.atomic_files import naming, whole, write_if_changed
 from pipeline.io.folders import clean_up
+from pipeline.io.hashed_files import describe_file
 from pipeline.io.lock import locked
 from pipeline.io.progress import watch
 from pipeline.io.terminal_text import visible
@@ -36,7 +28,7 @@ from pipeline.run.plan import Plan, Unit, find_tokenizer, unchanged, versions
 from pipeline.table.reject_and_flag import set_column
 from pipeline.tokenizers.load import open_tokenizer
 from schemas.columns import FINGERPRINT, INGESTED
-from schemas.manifest import Manifest, RawFile
+from schemas.manifest import Manifest, Provenance, RawFile
 from schemas.options import Config, DedupeOptions, IngestOptions, Source, TokenizeOptions
 from schemas.tokenizer import Resolution
 
@@ -213,16 +205,14 @@ def export_units(plan: Plan, rows: str, decisions: pa.Table, tokenizer: Resoluti
         table, place = part
         return set_column(apply(table, decisions[place]), "split", sides[place])
 
-    about = {
-        "dataset": plan.config.dataset,
-        "sources": [source for source in plan.config.source if any(unit.source == source for unit in plan.units)],
-        "tokenizer": tokenizer.model_dump(mode="json", exclude={"path"}),
-        "options": plan.config.model_dump(mode="json", exclude={"dataset", "source"}, by_alias=True),
-        "versions": versions(),
-        "raw": {
-            unit.origin: RawFile.model_validate_json(plan.file(unit, "raw.json").read_bytes()) for unit in plan.units
-        },
-    }
+    about = Provenance(
+        dataset=plan.config.dataset,
+        sources=[source for source in plan.config.source if any(unit.source == source for unit in plan.units)],
+        tokenizer=tokenizer.used,
+        options=plan.config.stages,
+        versions=versions(),
+        raw={unit.origin: RawFile.model_validate_json(plan.file(unit, "raw.json").read_bytes()) for unit in plan.units},
+    )
     tables = watch(ordered(decided, parts(), workers), "dedupe", "all sources", len(decisions))
     return pipeline.export(tables, plan.folder, plan.config.export, about)
 
@@ -279,7 +269,7 @@ def report(manifest: Manifest, folder: Path) -> str:
     lines += [("tokens", tokens.total), ("  [UNK]", tokens.unknown), ("  cut by truncation", tokens.cut)]
     width = max(len(name) for name, _ in lines)
     text = "\n".join(f"{name:<{width}}  {number:>12,}" for name, number in lines)
-    tried = "".join(f"\n  not {name}: {why}" for name, why in manifest.tokenizer["tried"])
+    tried = "".join(f"\n  not {name}: {why}" for name, why in manifest.tokenizer.tried)
     if not counts.kept:
         text += "\n\nNo row was kept: rejects.jsonl says of each why."
-    return visible(f"{text}\n\ntokenizer: {manifest.tokenizer['name']}{tried}\nwritten to {folder}")
+    return visible(f"{text}\n\ntokenizer: {manifest.tokenizer.name}{tried}\nwritten to {folder}")

@@ -22,7 +22,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pipeline.io.files import files_of, is_saved_dataset, write_if_changed
+from pipeline.io.atomic_files import write_if_changed
+from pipeline.io.hashed_files import files_of
+from pipeline.io.saved_dataset import is_saved_dataset
 from pipeline.tokenizers.load import resolve
 from pipeline.tokenizers.protocol import LoadError
 from schemas.options import Config, Dataset, Source, TokenizeOptions

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from pipeline.cli import main
 from pipeline.dataset.show import show
 from pipeline.dataset.verify import verify
-from pipeline.io.files import describe_file
+from pipeline.io.hashed_files import describe_file
 from pipeline.run.chain import run
 from pipeline.run.plan import plan_of_files
 from schemas.options import Config

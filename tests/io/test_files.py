@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.io.files import BATCH_ROWS, open_table, read_column, read_tables, whole, write_if_changed, write_tables
+from pipeline.io.arrow_files import BATCH_ROWS, open_table, read_column, read_tables, write_tables
+from pipeline.io.atomic_files import whole, write_if_changed
 from tests.support.tables import rechunk
 
 

@@ -9,7 +9,7 @@ import pytest
 from datasets import Dataset
 
 import pipeline
-from pipeline.io.files import BATCH_ROWS
+from pipeline.io.arrow_files import BATCH_ROWS
 from pipeline.run import chain
 from pipeline.run.chain import run
 from pipeline.run.plan import plan_of_config, plan_of_files, versions

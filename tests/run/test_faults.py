@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import pipeline
-from pipeline.io.files import WriteError, naming
+from pipeline.io.atomic_files import WriteError, naming
 from pipeline.io.folders import clean_up, forget, settle, whole_folder
 from pipeline.io.lock import LockedError, locked
 from pipeline.run.chain import ingest_unit, run
