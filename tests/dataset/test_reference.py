@@ -150,12 +150,12 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, name: str, content: str | 
 
 
 def test_a_table_of_other_columns_and_an_empty_folder_are_named(tmp_path: Path) -> None:
-    with pytest.raises(ExistingError, match="neither a file of rows nor a folder"):
+    with pytest.raises(ExistingError, match="is not a dataset: name a file of rows, or a folder"):
         read_existing(tmp_path, "x")
     table = pa.table({"instruction": ["가"], "answer": ["나"]})
     with pa.ipc.new_stream(tmp_path / "a.arrow", table.schema) as sink:
         sink.write_table(table)
-    with pytest.raises(ExistingError, match=r"a\.arrow: no column output; it has instruction, answer"):
+    with pytest.raises(ExistingError, match=r"a\.arrow: the column output is missing; the columns are instruction, answer"):
         read_existing(tmp_path, "x")
 
 
