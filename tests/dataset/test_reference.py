@@ -155,7 +155,7 @@ def test_a_table_of_other_columns_and_an_empty_folder_are_named(tmp_path: Path) 
     table = pa.table({"instruction": ["가"], "answer": ["나"]})
     with pa.ipc.new_stream(tmp_path / "a.arrow", table.schema) as sink:
         sink.write_table(table)
-    with pytest.raises(ExistingError, match=r"a\.arrow: the column output is missing; the columns are instruction, answer"):
+    with pytest.raises(ExistingError, match=r"a\.arrow: the column output is missing; .* instruction, answer"):
         read_existing(tmp_path, "x")
 
 
