@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pyarrow as pa
+from pydantic import BaseModel
 
 from pipeline.dataset.layout import data_file
 from pipeline.io.terminal_text import visible
 from schemas.manifest import Manifest, config_name
-from schemas.options import ExportOptions, Options
+from schemas.options import ExportOptions
 
 #: Upper bounds of the Hub's size categories.
 SIZES = (
@@ -269,19 +270,31 @@ def _rebuilding(manifest: Manifest) -> str:
 
 def declaration(manifest: Manifest) -> str:
     """The pipeline.toml that builds this dataset: what differs from the defaults."""
-    sections = [("[dataset]", _set(manifest.dataset)), *(("[[source]]", _set(source)) for source in manifest.sources)]
+    sections = [("[dataset]", _set(manifest.dataset))]
+    for source in manifest.sources:
+        # The kind of a shape is its default, but decides which shape it is.
+        shape = {"shape": {"kind": source.shape.kind, **_set(source.shape)}} if source.shape else {}
+        sections.append(("[[source]]", _set(source) | shape))
     sections += [(f"[{stage}]", options) for stage, options in _set(manifest.options).items() if options]
     return "\n".join(f"{head}\n{_toml(values)}" for head, values in sections)
 
 
-def _set(options: Options) -> dict[str, Any]:
+def _set(options: BaseModel) -> dict[str, Any]:
     """The options that differ from their defaults."""
     return options.model_dump(mode="json", exclude_defaults=True, by_alias=True)
 
 
 def _toml(values: Mapping[str, Any]) -> str:
-    """Lines of TOML: in it a JSON string, number, boolean or list of these is the same."""
-    return "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in values.items())
+    return "".join(f"{key} = {_toml_value(value)}\n" for key, value in values.items())
+
+
+def _toml_value(value: object) -> str:
+    """A value as TOML: JSON, but for a table."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_toml_value(key)} = {_toml_value(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_toml_value, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def merge(cards: Mapping[str, str]) -> str:

@@ -144,7 +144,7 @@ def _named(splits: dict[str, Shards]) -> dict[str, File]:
 
 
 def _with_public_names(about: Provenance) -> Provenance:
-    """With tokenizers by their public names: what is published must not tell where they are on this machine."""
+    """With tokenizers by their public names: nothing published shows where they are on this machine."""
     used, tokenize = about.tokenizer, about.options.tokenize
     used = used.model_copy(
         update={"name": public_name(used.name), "tried": tuple((public_name(name), why) for name, why in used.tried)}

@@ -35,8 +35,8 @@ def naming(path: Path) -> Iterator[None]:
 def whole(path: Path) -> Iterator[IO[bytes]]:
     """A binary file to write that appears at `path` complete, or not at all.
 
-    Written beside the target, flushed to the disk, then renamed over it: a killed run leaves the old file or none. What
-    it had written so far is removed by the next run.
+    Written beside the target, flushed to the disk, then renamed over it: a killed run leaves the old file or none. The
+    next run removes what it had written so far.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(path)

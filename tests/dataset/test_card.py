@@ -104,8 +104,22 @@ def test_the_declaration_in_the_card_builds_the_same(folder: Path) -> None:
     assert (again.dataset, list(again.source)) == (manifest.dataset, manifest.sources)
 
 
-def test_a_declaration_of_every_kind_of_value() -> None:
-    config = Config.model_validate(OPTIONS)
+@pytest.mark.parametrize(
+    "shape",
+    [
+        None,
+        {"kind": "columns", "instruction": "질문", "output": "답"},
+        {
+            "kind": "template",
+            "instruction": "{문장}",
+            "output": "{label}",
+            "labels": {"label": {"0": '"부정"', "1": "긍정"}},
+        },
+    ],
+    ids=str,
+)
+def test_a_declaration_of_every_kind_of_value(shape: dict[str, Any] | None) -> None:
+    config = Config.model_validate(OPTIONS | {"source": [OPTIONS["source"][0] | {"shape": shape}]})
     made_of = about(dataset=config.dataset, sources=config.source, options=config.stages)
     text = cards.declaration(Manifest.model_construct(**dict(made_of)))
     assert Config.model_validate(tomllib.loads(text)) == config
