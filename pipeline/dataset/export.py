@@ -56,7 +56,8 @@ def export(tables: Iterable[pa.Table], folder: Path, options: ExportOptions, abo
 
     `tables`: all rows of all sources in order, deduplicated, with the column `split`, which is null in rejected rows
     (`pipeline.stages.split`). `about`: what they were made of, for the manifest.
-    The files are those of `pipeline.dataset.layout`.
+    Written: `<split>/*.arrow` (for `datasets.load_from_disk`), `<config_name>/*.parquet` (for `load_dataset`),
+    `jsonl/*.jsonl` (texts without ids), `rejects.jsonl`, `README.md`, `manifest.json` (`pipeline.dataset.layout`).
 
     Raises ValueError if the rows do not add up: each row that came in must have been kept or rejected.
     """
