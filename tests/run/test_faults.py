@@ -272,7 +272,7 @@ def test_a_full_disk_is_an_error_and_the_next_run_goes_on(
         size,
     )
     assert done.returncode == 0, done.stderr
-    assert re.search(r"ko-instruct: processed/\.stages/\S+: No space left on device\. The files that were finished", done.stderr)
+    assert re.search(r"ko-instruct: processed/\.stages/\S+: No space left on device\. The files", done.stderr)
     assert not [line for line in done.stdout.splitlines() if line.startswith("processed/")]
     shutil.rmtree(project.folder / "processed")
     shutil.move(project.folder / "copy", project.folder / "processed")
