@@ -127,7 +127,8 @@ def ingest(file: Path, out: Path, config_path: Path) -> None:
     Example: ko-instruct ingest raw/sample/office.csv | head -1
     """
     from pipeline.io.progress import watch
-    from pipeline.run.chain import read_unit, unit_of
+    from pipeline.run.plan import unit_of
+    from pipeline.run.row_wise import read_unit
     from schemas.columns import INGESTED
     from schemas.options import IngestOptions
 
@@ -146,7 +147,7 @@ def inspect(file: Path, config_path: Path) -> None:
     \b
     Example: ko-instruct inspect raw/sample/study.json
     """
-    from pipeline.run.chain import unit_of
+    from pipeline.run.plan import unit_of
     from pipeline.stages.ingest import describe
     from pipeline.stages.ingest import inspect as look
     from schemas.options import IngestOptions
@@ -169,7 +170,7 @@ def fetch(name: str, revision: str, benchmark: bool, config_path: Path) -> None:
               ko-instruct fetch HAERAE-HUB/KMMLU --benchmark
     """
     from pipeline.hub.fetch import fetch as download
-    from pipeline.run.plan import load_config
+    from pipeline.run.config import load_config
 
     declared = load_config(config_path).source
     fetched = download(name, config_path.parent / "raw", revision)
@@ -234,7 +235,7 @@ def screen(rows: Path, out: Path, config_path: Path, workers: int) -> None:
     \b
     Example: ko-instruct screen normalized.jsonl screened.jsonl
     """
-    from pipeline.run.chain import load_benchmarks
+    from pipeline.run.row_wise import load_benchmarks
     from pipeline.stages.screen import screen as stage
 
     options = _config(config_path).screen
@@ -258,7 +259,9 @@ def tokenize(
     \b
     Example: ko-instruct tokenize normalized.jsonl ids.arrow --tokenizer skt/kobert-base-v1
     """
-    from pipeline.run.plan import find_tokenizer, plan_of_config, with_tokenize
+    from pipeline.run.config import with_tokenize
+    from pipeline.run.plan import plan_of_config
+    from pipeline.run.tokenizer import find_tokenizer
     from pipeline.stages.tokenize import check_unknown
     from pipeline.stages.tokenize import tokenize as stage
     from pipeline.tokenizers.load import open_tokenizer, resolve
@@ -291,8 +294,8 @@ def rows_of(
     \b
     Example: ko-instruct rows raw/sample/office.csv
     """
-    from pipeline.run.chain import tokenize_unit, unit_of
-    from pipeline.run.plan import plan_of_config
+    from pipeline.run.plan import plan_of_config, unit_of
+    from pipeline.run.row_wise import tokenize_unit
 
     plan = _changed(plan_of_config(config_path), layout, names)
     unit = unit_of(plan, file)
@@ -322,29 +325,31 @@ def dedupe(
     """
     import orjson
 
-    from pipeline.io.files import whole, write_tables
+    from pipeline.io import stage_files
+    from pipeline.io.arrow_files import write_tables
+    from pipeline.io.atomic_files import whole
     from pipeline.io.lock import locked
-    from pipeline.run.chain import dedupe_units
+    from pipeline.run.dedupe import dedupe_units
     from pipeline.run.plan import compared_with, plan_of_config
     from pipeline.stages.dedupe import report
 
     plan = plan_of_config(config_path)
     click.get_current_context().with_resource(locked(plan.stages, "ko-instruct dedupe"))
-    tried = [f"-{rethreshold}"] if rethreshold is not None else []
+    tried = [str(rethreshold)] if rethreshold is not None else []
     if against:
         plan = compared_with(plan, against, config_path.parent)
-        tried.append("-against")
+        tried.append("against")
     options = plan.config.dedupe
     if rethreshold is not None:
         options = options.model_copy(update={"threshold": rethreshold})
-    decided = dedupe_units(plan, "tokenize.arrow", "fingerprint.arrow", options, workers)
+    decided = dedupe_units(plan, stage_files.OF_MAKE, options, workers)
     rows, decisions = decided.rows, decided.decisions
-    listed = plan.stages / f"duplicates{''.join(tried)}.jsonl"
+    listed = plan.stages / stage_files.duplicates(*tried)
     with whole(listed) as sink:
         for cluster in report.clusters(rows, decisions):
             sink.write(orjson.dumps(cluster, option=orjson.OPT_APPEND_NEWLINE))
     if not tried:
-        write_tables(plan.stages / "dedupe.arrow", [decided.new], decisions.schema)
+        write_tables(plan.stages / stage_files.DECISIONS, [decided.new], decisions.schema)
     if explain:
         click.echo(report.explain(options))
         for pair in report.doubtful(rows, decisions):
@@ -365,15 +370,18 @@ def export(layout: str | None, names: tuple[str, ...], config_path: Path, worker
     \b
     Example: ko-instruct export --config pipeline.toml
     """
-    from pipeline.io.files import open_table
+    from pipeline.io import stage_files
+    from pipeline.io.arrow_files import open_table
     from pipeline.io.lock import locked
-    from pipeline.run.chain import export_units, report
-    from pipeline.run.plan import find_tokenizer, plan_of_config
+    from pipeline.run.export import export_units
+    from pipeline.run.plan import plan_of_config
+    from pipeline.run.summary import report
+    from pipeline.run.tokenizer import find_tokenizer
 
     plan = _changed(plan_of_config(config_path), layout, names)
     click.get_current_context().with_resource(locked(plan.stages, "ko-instruct export"))
-    decisions = open_table(plan.stages / "dedupe.arrow")
-    manifest = export_units(plan, "tokenize.arrow", decisions, find_tokenizer(plan), workers)
+    decisions = open_table(plan.stages / stage_files.DECISIONS)
+    manifest = export_units(plan, stage_files.OF_MAKE, decisions, find_tokenizer(plan), workers)
     click.echo("\n" + report(manifest, plan.folder))
 
 
@@ -400,9 +408,9 @@ def run(
     Examples: ko-instruct run
               ko-instruct run a.json b.jsonl.gz --out processed/mine --tokenizer embedded
     """
-    from pipeline.run.chain import report
     from pipeline.run.chain import run as chain
     from pipeline.run.plan import compared_with, plan_of_config, plan_of_files
+    from pipeline.run.summary import report
 
     if files and out is None:
         raise click.UsageError("name the folder to write with --out, as in: --out processed/mine")
@@ -453,7 +461,9 @@ def plan(command: tuple[str, ...], layout: str | None, names: tuple[str, ...], c
     """
     from pipeline.io.folders import clean_up
     from pipeline.io.lock import pass_on, take
-    from pipeline.run.plan import find_tokenizer, plan_of_config, write_plan
+    from pipeline.run.plan import plan_of_config
+    from pipeline.run.stamps import write_plan
+    from pipeline.run.tokenizer import find_tokenizer
 
     loaded = _changed(plan_of_config(config_path), layout, names)
     held = take(loaded.stages, "make processed")
@@ -664,7 +674,7 @@ def push(
 
 def _config(path: Path) -> Config:
     """The config at this path; where there is none, the defaults of every stage."""
-    from pipeline.run.plan import load_config
+    from pipeline.run.config import load_config
     from schemas.options import Config
 
     return load_config(path) if path.exists() else Config.model_construct()
@@ -678,7 +688,7 @@ def _plan(path: Path) -> Plan | None:
 
 def _changed(plan: Plan, layout: str | None, names: tuple[str, ...]) -> Plan:
     """The plan with the layout and the tokenizers of the command line."""
-    from pipeline.run.plan import with_tokenize
+    from pipeline.run.config import with_tokenize
 
     return replace(plan, config=with_tokenize(plan.config, layout, names))
 

@@ -14,6 +14,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline.io.stage_files import LOCK
+
 #: Names the lock that a process inherits, in its environment.
 INHERITED = "KO_INSTRUCT_LOCK"
 #: Seconds to wait for a lock: what was just killed takes a moment to be gone.
@@ -49,7 +51,7 @@ def pass_on(held: int, stages: Path) -> None:
 def take(stages: Path, what: str) -> int:
     """Take the lock: it is held until the file descriptor given is closed, here and wherever it was inherited."""
     stages.mkdir(parents=True, exist_ok=True)
-    held = os.open(stages / "lock", os.O_RDWR | os.O_CREAT, 0o666)
+    held = os.open(stages / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
     give_up = time.monotonic() + PATIENCE
     while True:
         try:

@@ -71,19 +71,6 @@ def resolve(names: Sequence[str], online: bool = True) -> Resolution:
     raise LoadError(f"None of the listed tokenizers is available.\n{reasons}\nDo one of these:\n{REMEDIES}")
 
 
-def place_of(folder: Path, name: str, sha256: str) -> str:
-    """The path of the tokenizer of a finished dataset, if the stage files beside it still record the path.
-
-    Otherwise `name`, as in the manifest (`schemas.tokenizer.public_name`): it may not be a path on this machine.
-    """
-    kept = folder.absolute().parent / ".stages" / folder.absolute().name / "tokenizer.json"
-    if kept.is_file():
-        used = Resolution.model_validate_json(kept.read_bytes())
-        if used.sha256 == sha256 and Path(used.path).exists():
-            return used.path
-    return name
-
-
 def open_tokenizer(resolution: Resolution) -> Tokenizer:
     """Open what `resolve` found."""
     if resolution.kind == "auto":
