@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
+from schemas.errors import KoInstructError
 from schemas.shapes import Shape, Turns
 
 Name = Annotated[str, StringConstraints(pattern=r"^[\w가-힣][\w가-힣.-]*$")]
@@ -27,7 +28,7 @@ def as_list(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
-class OptionError(ValueError):
+class OptionError(KoInstructError, ValueError):
     """An option with a value that its stage does not know. The message names the option and the allowed values."""
 
 

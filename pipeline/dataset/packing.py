@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.tokenizers.protocol import TooLongError
 from schemas.columns import MASKED
 
 Ints = npt.NDArray[np.int64]
@@ -32,11 +33,11 @@ def best_fit_decreasing(lengths: Ints, capacity: int) -> Ints:
     """The pack of each sequence: numbers from 0, in the order of the packs' first sequences.
 
     Packs of equal room are alike, and so are sequences of equal length: both are dealt with all at once, so that the
-    time goes by how many lengths there are and not by how many sequences. Raises ValueError for a sequence that is
+    time goes by how many lengths there are and not by how many sequences. Raises TooLongError for a sequence that is
     longer than `capacity` tokens.
     """
     if lengths.max(initial=0) > capacity:
-        raise ValueError(f"a sequence of {lengths.max()} tokens does not fit into a pack of {capacity}")
+        raise TooLongError(f"a sequence of {lengths.max()} tokens does not fit into a pack of {capacity}")
     order = np.argsort(-lengths, kind="stable")
     ends = np.cumsum(np.bincount(capacity - lengths, minlength=capacity + 1))
     pack = np.zeros(len(lengths), np.int64)

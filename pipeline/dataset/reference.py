@@ -11,13 +11,14 @@ from pipeline.io.row_files import RowsError, read_rows
 from pipeline.stages.dedupe import texts
 from pipeline.table.reject_and_flag import alive, complete, set_column
 from schemas.columns import TEXTS
+from schemas.errors import KoInstructError
 
 #: The formats in which a folder may hold the same rows: the first that is there is read.
 FORMATS = ("*.arrow", "*.parquet", "*.jsonl")
 COLUMNS = ("origin", "history", *TEXTS)
 
 
-class ExistingError(ValueError):
+class ExistingError(KoInstructError, ValueError):
     """An existing dataset cannot be read: the message says what was found and what is needed."""
 
 

@@ -14,6 +14,7 @@ from pipeline.io.terminal_text import visible
 from pipeline.stages.tokenize import Tokenizer
 from pipeline.tokenizers.load import open_tokenizer, place_of, resolve
 from schemas.columns import MARKS, MASKED
+from schemas.errors import KoInstructError
 from schemas.tokenizer import Resolution
 
 GIVEN, TRAINED = "given", "trained"
@@ -24,7 +25,7 @@ CONTEXT = 8
 VISIBLE = str.maketrans({"\n": "⏎\n", "\r": "␍", "\t": "⇥\t", "\u200b": "␣", "\ufeff": "␣"})
 
 
-class ShowError(ValueError):
+class ShowError(KoInstructError, ValueError):
     """What is asked for cannot be shown: the message says why."""
 
 

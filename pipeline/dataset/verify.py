@@ -27,6 +27,7 @@ from pipeline.stages.tokenize import Tokenizer, tokenize
 from pipeline.table.qa_windows import one_a_row
 from pipeline.tokenizers.load import LoadError, TransformersTokenizer, open_tokenizer, place_of, resolve
 from schemas.columns import MASKED
+from schemas.errors import problems
 from schemas.manifest import Counts, Manifest, Tokens, config_name
 from schemas.options import TokenizeOptions
 
@@ -58,10 +59,7 @@ def verify(folder: Path, tokenizers: Sequence[str] = ()) -> Iterator[Check]:
         yield Check("manifest", "", [f"manifest.json cannot be read ({error.strerror}): {what}"])
         return
     except ValidationError as error:
-        told = [
-            f"manifest.json, {'.'.join(map(str, each['loc'])) or 'counts'}: {each['msg']}" for each in error.errors()
-        ]
-        yield Check("manifest", "", told)
+        yield Check("manifest", "", [f"manifest.json: {problem}" for problem in problems(error, Manifest)])
         return
     yield Check("manifest", f"{manifest.counts.rows_in:,} rows in = {manifest.counts.kept:,} kept + the rejected")
     manifest = as_it_lies(manifest, folder)

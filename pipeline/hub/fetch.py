@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from pipeline.stages.ingest.recipes import recipes
+from schemas.errors import KoInstructError
 from schemas.recipe import Recipe
 
 #: What is taken of a dataset that has no recipe.
@@ -17,7 +18,7 @@ DATA_FILES = tuple(
 )
 
 
-class FetchError(Exception):
+class FetchError(KoInstructError):
     """A dataset could not be fetched. The message says why, and what to do."""
 
 

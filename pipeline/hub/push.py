@@ -21,6 +21,7 @@ from pydantic import ValidationError
 
 from pipeline.dataset.card import merge
 from pipeline.tokenizers.hub_token import without_token
+from schemas.errors import KoInstructError, problems
 from schemas.manifest import Manifest, config_name
 from schemas.options import Source
 from schemas.push import PushedFile, PushOptions, PushResult
@@ -73,7 +74,7 @@ TIMEOUTS = (15.0, 300.0, 60.0, None)
 TRIES, LONGEST_WAIT = 4, 300
 
 
-class PushError(Exception):
+class PushError(KoInstructError):
     """The push did not happen. `reason`: its name; `remedy`: what to do. The message holds both, and no token."""
 
     def __init__(self, reason: Reason, found: str, remedy: str) -> None:
@@ -153,9 +154,7 @@ def read_manifest(folder: Path) -> Manifest:
     except OSError as error:
         found = f"{folder} holds no manifest.json that can be read ({error.strerror}): it is no finished export."
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        found = f"{path} is no manifest that this version understands: {where}: {first['msg']}."
+        found = f"{path} is not a manifest that this version understands: {problems(error, Manifest)[0]}."
     except KeyError as error:
         found = f"{path} is no manifest that this version understands: options: {error} is missing."
     raise PushError("not-an-export", found, "Build the dataset (make processed) and push the folder that it names.")

@@ -12,13 +12,14 @@ from typing import IO, Any
 import pyarrow as pa
 
 from pipeline.io.lock import runs
+from schemas.errors import KoInstructError
 from schemas.manifest import File
 
 #: Rows of a record batch in every file that we write: part of the promise of equal bytes, so not an option.
 BATCH_ROWS = 8192
 
 
-class WriteError(OSError):
+class WriteError(KoInstructError, OSError):
     """Something cannot be written: a full disk, a quota, a limit. Names the file, which the system's error does not."""
 
     def __str__(self) -> str:

@@ -14,13 +14,15 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from schemas.errors import KoInstructError
+
 #: Names the lock that a process inherits, in its environment.
 INHERITED = "KO_INSTRUCT_LOCK"
 #: Seconds to wait for a lock: what was just killed takes a moment to be gone.
 PATIENCE = 2.0
 
 
-class LockedError(RuntimeError):
+class LockedError(KoInstructError, RuntimeError):
     """Another run works on the same dataset. The message names its process, and since when."""
 
 

@@ -11,9 +11,10 @@ import pyarrow as pa
 from pipeline.io.files import BATCH_ROWS, open_table, read_tables, whole, write_tables
 from pipeline.table.reject_and_flag import complete
 from schemas.columns import INGESTED
+from schemas.errors import KoInstructError
 
 
-class RowsError(ValueError):
+class RowsError(KoInstructError, ValueError):
     """A file of rows cannot be read as such."""
 
 

@@ -24,6 +24,7 @@ from pydantic import ValidationError
 
 from pipeline.io.files import files_of, is_saved_dataset, write_if_changed
 from pipeline.tokenizers.load import LoadError, resolve
+from schemas.errors import KoInstructError, problems
 from schemas.options import Config, Dataset, Source, TokenizeOptions
 from schemas.tokenizer import Resolution
 
@@ -44,11 +45,11 @@ LIBRARIES = ("numpy", "orjson", "pandas", "pyarrow", "pydantic", "sentencepiece"
 EXTENSIONS = re.compile(r"(\.(jsonl?|csv|tsv|txt|parquet|arrow|xlsx|zip|gz|zst|bz2|xz))+$", re.IGNORECASE)
 
 
-class ChangedError(RuntimeError):
+class ChangedError(KoInstructError, RuntimeError):
     """A raw file changed while it was read."""
 
 
-class ConfigError(ValueError):
+class ConfigError(KoInstructError, ValueError):
     """pipeline.toml cannot be used as it stands: the message says where and why."""
 
 
@@ -107,8 +108,7 @@ def load_config(path: Path) -> Config:
     try:
         return Config.model_validate(data)
     except ValidationError as error:
-        places = [f"  {'.'.join(map(str, fault['loc'])) or 'config'}: {fault['msg']}" for fault in error.errors()]
-        raise ConfigError(f"{path}:\n" + "\n".join(places)) from None
+        raise ConfigError("\n  ".join([f"{path}:", *problems(error, Config)])) from None
 
 
 def with_tokenize(config: Config, layout: str | None, names: Sequence[str]) -> Config:
@@ -125,7 +125,7 @@ def with_tokenize(config: Config, layout: str | None, names: Sequence[str]) -> C
         changed.check_packing()
         return changed
     except ValueError as error:
-        faults = [fault["msg"] for fault in error.errors()] if isinstance(error, ValidationError) else [str(error)]
+        faults = problems(error, TokenizeOptions) if isinstance(error, ValidationError) else [str(error)]
         asked = ", ".join(f"{name} {value!r}" for name, value in changes.items())
         raise ConfigError(f"{asked} in place of what the config says: {'; '.join(faults)}") from None
 

@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from schemas.errors import KoInstructError
 from schemas.self_instruct import Answer, Request, Sampling
 
 
-class GeneratorError(RuntimeError):
+class GeneratorError(KoInstructError, RuntimeError):
     """A model cannot be had or does not answer. The message says why, and what to do."""
 
 

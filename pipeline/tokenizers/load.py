@@ -20,6 +20,7 @@ from pipeline.tokenizers import kobert
 from pipeline.tokenizers.hub_token import without_token
 from pipeline.tokenizers.offsets import Token, as_columns
 from pipeline.tokenizers.protocol import Chat, ChatTemplateError, NoOffsetsError, Tokenizer
+from schemas.errors import KoInstructError
 from schemas.tokenizer import Resolution
 
 SPIECE = "spiece.model"
@@ -59,11 +60,11 @@ REMEDIES = """\
   3. Allow the small vocabulary that ships with the project, for a trial: add "embedded" to the end of the list."""
 
 
-class LoadError(RuntimeError):
+class LoadError(KoInstructError, RuntimeError):
     """None of the named tokenizers can be had."""
 
 
-class _Missing(Exception):
+class _Missing(KoInstructError):
     """This one cannot be had; the message says why."""
 
 

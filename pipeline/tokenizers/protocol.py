@@ -5,6 +5,8 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from schemas.errors import KoInstructError
+
 #: A conversation as text, from its messages {role, content}, and whether an answer is to be written next. Raises
 #: ChatTemplateError where it cannot be written.
 Chat = Callable[[list[dict[str, str]], bool], str]
@@ -68,17 +70,17 @@ class Tokenizer(Protocol):
         ...
 
 
-class ChatTemplateError(ValueError):
+class ChatTemplateError(KoInstructError, ValueError):
     """The chat template cannot write a conversation, or not in a way that tells what belongs to which message."""
 
 
-class NoOffsetsError(ValueError):
+class NoOffsetsError(KoInstructError, ValueError):
     """The tokenizer cannot say which characters its tokens stand for."""
 
 
-class TooLongError(ValueError):
-    """A row is longer than max_length and the truncation policy is `error`."""
+class TooLongError(KoInstructError, ValueError):
+    """A row is longer than max_length and the truncation policy is `error`, or a sequence than a pack."""
 
 
-class UnknownTokensError(ValueError):
+class UnknownTokensError(KoInstructError, ValueError):
     """Too many tokens are [UNK]: the tokenizer does not fit the text."""

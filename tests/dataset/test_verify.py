@@ -317,7 +317,7 @@ DAMAGES: list[tuple[Callable[[Path], None], str, str]] = [
     (swap_the_tokenizer, "tokenizer", "embedded has the sha256"),
     (break_the_manifest, "manifest", "manifest.json"),
     (lose_the_manifest, "manifest", "cannot be read"),
-    (forget_a_field, "manifest", "tokens: Field required"),
+    (forget_a_field, "manifest", "tokens: missing"),
 ]
 
 

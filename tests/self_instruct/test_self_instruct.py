@@ -338,9 +338,12 @@ def test_seeds_are_read_from_a_file_or_a_folder(tmp_path: Path) -> None:
     ("line", "says"),
     [
         ("{broken", "no seed task: the line: Invalid JSON"),
-        ('{"id": "a", "instances": []}', "no seed task: instruction: Field required"),
+        ('{"id": "a", "instances": []}', "not a seed task: instruction: missing"),
         ('{"id": "a", "instruction": "가", "instances": []}', "instances: it needs one at least"),
-        ('{"id": "a", "instruction": "가", "instances": [{"input": 3}]}', "instances.0.input: Input should be a valid"),
+        (
+            '{"id": "a", "instruction": "가", "instances": [{"input": 3}]}',
+            "instances[0].input: found 3; input should be a valid",
+        ),
         ('{"id": "seed_task_000", "instruction": "가", "instances": [{"output": "나"}]}', "ids of seeds are unique"),
     ],
 )

@@ -20,6 +20,7 @@ from pipeline.stages.dedupe.similar import (
     similar_outputs,
     similar_prompts,
 )
+from schemas.errors import TableError
 from schemas.options import DedupeOptions
 
 Bools = npt.NDArray[np.bool_]
@@ -252,7 +253,7 @@ def preferred(fingerprints: Prints, count: int, options: DedupeOptions, against:
     parts = [chunk.is_valid().to_numpy(zero_copy_only=False) for chunk in chunks(fingerprints, "prompt")]
     valid = np.concatenate([np.empty(0, bool), *parts])
     if len(valid) != count:
-        raise ValueError(f"{len(valid):,} fingerprints of {count:,} rows: there has to be one of each row")
+        raise TableError(f"{len(valid):,} fingerprints of {count:,} rows: there has to be one of each row")
     rows = np.flatnonzero(valid)
     if options.keeper == "longest":
         lengths = values(fingerprints, "length", rows, np.uint32)[:, 0].astype(np.int64)

@@ -102,14 +102,14 @@ def test_errors_teach(
     ("toml", "says"),
     [
         ("[dataset\n", "not TOML"),
-        ('[dataset]\nname = "a"\n', "source: Field required"),
+        ('[dataset]\nname = "a"\n', "source: missing"),
         (
             '[dataset]\nname = "a"\n[[source]]\nname = "a"\nfiles = ["*.json"]\n[dedupe]\nexcat = "drop"\n',
-            "dedupe.excat: Extra",
+            "dedupe.excat: unknown name; allowed: exact, conflict",
         ),
         (
             '[dataset]\nname = "a"\n[[source]]\nname = "a"\nfiles = ["../*.json"]\n',
-            "source.0.files.0: Value error, a glob",
+            'source[0].files[0]: found "../*.json"; a glob',
         ),
         (
             '[dataset]\nname = "a"\n[[source]]\nname = "a"\nfiles = ["*.json"]\n',
@@ -117,7 +117,7 @@ def test_errors_teach(
         ),
         (
             '[dataset]\nname = "a/../b"\n[[source]]\nname = "a"\nfiles = ["*.json"]\n',
-            "dataset.name: String should match",
+            'dataset.name: found "a/../b"; string should match',
         ),
     ],
 )
