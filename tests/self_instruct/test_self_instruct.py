@@ -337,9 +337,9 @@ def test_seeds_are_read_from_a_file_or_a_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("{broken", "no seed task: the line: Invalid JSON"),
+        ("{broken", "not a seed task: Invalid JSON"),
         ('{"id": "a", "instances": []}', "not a seed task: instruction: missing"),
-        ('{"id": "a", "instruction": "가", "instances": []}', "instances: it needs one at least"),
+        ('{"id": "a", "instruction": "가", "instances": []}', "instances: it needs at least one"),
         (
             '{"id": "a", "instruction": "가", "instances": [{"input": 3}]}',
             "instances[0].input: found 3; input should be a valid",
