@@ -20,10 +20,10 @@ CHANGED := $(if $(LAYOUT),--layout $(LAYOUT)) $(if $(TOKENIZER),--tokenizer "$(T
 .PHONY: processed test test-train test-kill fuzz audit check docs bench clean embedded
 
 processed: $(VENV)/.installed
-	@$(KO) plan --config $(CONFIG) $(CHANGED) -- $(MAKE) --no-print-directory dataset
+	@$(KO) make-plan --config $(CONFIG) $(CHANGED) -- $(MAKE) --no-print-directory dataset
 
 # --- the chain: the rows of each raw file, then dedupe and export over all of them -------------------------------------
-# `plan` locks the dataset and becomes the inner Make, whose stages so work under its lock.
+# `make-plan` locks the dataset and becomes the inner Make, whose stages so work under its lock.
 # The plan names the raw files, and holds a stamp for everything that a stage depends on: its options, its code, the
 # versions of its libraries. A stamp is rewritten only when its content changes.
 ifdef PLAN
@@ -40,7 +40,7 @@ CLEANING   := $(addprefix $(STAMPS)/,ingest.json validate.json normalize.json sc
 TOKENIZING := $(STAMPS)/tokenize.json $(STAMPS)/fingerprint.json $(STAGES)/tokenizer.json
 
 $(STAGES)/%/tokenize.arrow $(STAGES)/%/fingerprint.arrow: $(STAGES)/%/source.json $(CLEANING) $(TOKENIZING)
-	@$(KO) rows $(RAW) $(if $(filter-out $(TOKENIZING),$?),,--cleaned) --config $(CONFIG) $(CHANGED)
+	@$(KO) make-rows $(RAW) $(if $(filter-out $(TOKENIZING),$?),,--cleaned) --config $(CONFIG) $(CHANGED)
 
 TOKENIZED    := $(UNITS:%=$(STAGES)/%/tokenize.arrow)
 FINGERPRINTS := $(UNITS:%=$(STAGES)/%/fingerprint.arrow)
@@ -123,4 +123,4 @@ docs: $(VENV)/.installed-dev
 	@$(VENV)/bin/python -m scripts.reference
 
 clean: $(VENV)/.installed
-	@$(KO) forget processed/.stages
+	@$(KO) make-forget processed/.stages

@@ -6,11 +6,14 @@ Each class is defined in the module that raises it; here are those that several 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, get_args
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
+
+#: Where a fault is: names of sections and options, and numbers in lists.
+Location = tuple[int | str, ...]
 
 
 class KoInstructError(Exception):
@@ -65,10 +68,22 @@ class DatasetError(KoInstructError, ValueError):
     """A folder is not a finished dataset, or does not have what is asked of it."""
 
 
-def problems(error: ValidationError, model: type[BaseModel] | None = None) -> list[str]:
+def place(location: Location) -> str:
+    """A place in nested data, as people write it.
+
+    >>> place(("source", 0, "files"))
+    'source[0].files'
+    """
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in location).removeprefix(".")
+
+
+def problems(
+    error: ValidationError, model: type[BaseModel] | None = None, place: Callable[[Location], str] = place
+) -> list[str]:
     """A sentence for each fault that pydantic found: the place, what was found there, and what is allowed.
 
-    `model`: the one that was validated, to list the names that it allows in place of an unknown one.
+    `model`: the one that was validated, to list the names that it allows in place of an unknown one. `place`: how to
+    write a place.
     """
     faults = error.errors()
     # A list whose items are at fault is too short as well, to pydantic.
@@ -78,15 +93,6 @@ def problems(error: ValidationError, model: type[BaseModel] | None = None) -> li
         for fault in faults
         if not (fault["type"] == "too_short" and fault["loc"] in inside)
     ]
-
-
-def place(location: tuple[int | str, ...]) -> str:
-    """A place in nested data, as people write it.
-
-    >>> place(("source", 0, "files"))
-    'source[0].files'
-    """
-    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in location).removeprefix(".")
 
 
 def _sentence(fault: Any, model: type[BaseModel] | None) -> str:
@@ -110,7 +116,7 @@ def _shown(value: object) -> str:
     return text if len(text) <= 80 else f"{text[:80]}…"
 
 
-def _names(model: type[BaseModel] | None, location: tuple[int | str, ...]) -> Iterator[str]:
+def _names(model: type[BaseModel] | None, location: Location) -> Iterator[str]:
     """The names that are allowed at a place inside a model."""
     for step in location:
         if model is not None and isinstance(step, str):

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from schemas.errors import KoInstructError
+from schemas.layouts import Layout
 from schemas.shapes import Shape, Turns
 
 Name = Annotated[str, StringConstraints(pattern=r"^[\w가-힣][\w가-힣.-]*$")]
@@ -84,7 +85,7 @@ class TokenizeOptions(Options):
 
     tokenizer: Annotated[tuple[str, ...], BeforeValidator(as_list)] = ("skt/kobert-base-v1",)
     """Tokenizers in order of preference: Hub ids, local paths, or "embedded". The first available one is used."""
-    layout: Literal["pair", "fields", "classification", "qa", "seq2seq", "causal"] = "pair"
+    layout: Layout = "pair"
     """How a row becomes sequences. pair: [CLS] instruction, newline, input [SEP] output [SEP].
     fields: one sequence for each field, [CLS] field [SEP]. classification: a text and its label.
     qa: question and context, and the position of the answer in the context.

@@ -51,7 +51,7 @@ CALLS = {"eval", "exec", "compile", "system", "popen", "__import__", "load_datas
 #: The one program that is started is Make, by the command for Make. torch's `eval` sets a model to evaluation, and
 #: `load_dataset` is given Parquet files or the id of a repository, whose code no `datasets` of today runs.
 ALLOWED = {
-    ("pipeline/cli.py", "execvp"),
+    ("pipeline/commands/make.py", "execvp"),
     ("pipeline/self_instruct/local.py", "eval"),
     ("pipeline/training/__init__.py", "eval"),
     ("pipeline/training/__init__.py", "load_dataset"),

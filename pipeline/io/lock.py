@@ -1,8 +1,8 @@
 """One run at a time on a dataset: a lock that the kernel takes back when the last process of a run has ended.
 
 It is an flock on a file among the stage files, so that a killed run leaves no stale one. Under Make the stages are
-processes of their own: `ko-instruct plan` takes the lock and becomes Make, whose children inherit the open file. As
-long as one of them lives, an orphan of a killed Make too, no other run begins.
+processes of their own: `ko-instruct make-plan` takes the lock and becomes Make, whose children inherit the open file.
+As long as one of them lives, an orphan of a killed Make too, no other run begins.
 """
 
 import contextlib

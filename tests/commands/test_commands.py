@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from click import Context
 from click.testing import CliRunner, Result
 
 from pipeline.cli import main
@@ -22,7 +23,7 @@ def rows_of(result: Result) -> list[dict[str, object]]:
     return [json.loads(line) for line in result.stdout.splitlines()]
 
 
-COMMANDS = [name for name, command in main.commands.items() if not command.hidden]
+COMMANDS = main.list_commands(Context(main))
 
 
 @pytest.mark.parametrize("name", COMMANDS)

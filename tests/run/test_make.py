@@ -247,7 +247,7 @@ def test_a_layout_that_does_not_go_with_the_config(project: Path) -> None:
         if arguments:
             (project / "pipeline.toml").write_text(CONFIG)
         done = subprocess.run(
-            [project / "venv" / "bin" / "ko-instruct", "plan", *arguments, "true"],
+            [project / "venv" / "bin" / "ko-instruct", "make-plan", *arguments, "true"],
             cwd=project,
             capture_output=True,
             text=True,
