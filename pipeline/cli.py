@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from pipeline.commands.shared import Fault
+from pipeline.commands.shared import Failure
 from schemas.errors import KoInstructError
 
 
@@ -93,10 +93,10 @@ class Commands(click.Group):
         except BrokenPipeError:
             raise  # the reader of a pipe has seen enough: click ends quietly
         except KoInstructError as error:
-            raise Fault(str(error)) from error
+            raise Failure(str(error)) from error
         except OSError as error:
             named = error.filename is not None and error.strerror is not None
-            raise Fault(f"{error.filename}: {error.strerror}" if named else str(error)) from error
+            raise Failure(f"{error.filename}: {error.strerror}" if named else str(error)) from error
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -1,5 +1,6 @@
 """The commands that build a dataset: the whole chain, and the two stages that look at all rows."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -7,6 +8,7 @@ import click
 from pipeline.commands.shared import (
     RAW,
     Command,
+    Failure,
     against_option,
     changed,
     config_of,
@@ -93,6 +95,7 @@ def dedupe(
 
     plan = plan_of_config(config_path)
     click.get_current_context().with_resource(locked(plan.stages, "ko-instruct dedupe"))
+    require((plan.file(unit, "tokenize.arrow") for unit in plan.units), config_path)
     trial = trial_of(plan, rethreshold, against, config_path.parent)
     found = find_duplicates(trial, workers)
     if explain:
@@ -119,6 +122,14 @@ def export(layout: str | None, names: tuple[str, ...], config_path: Path, worker
 
     plan = changed(plan_of_config(config_path), layout, names)
     click.get_current_context().with_resource(locked(plan.stages, "ko-instruct export"))
+    require([plan.stages / "dedupe.arrow"], config_path)
     decisions = open_table(plan.stages / "dedupe.arrow")
     manifest = export_units(plan, "tokenize.arrow", decisions, find_tokenizer(plan), workers)
     click.echo("\n" + report(manifest, plan.folder))
+
+
+def require(files: Iterable[Path], config_path: Path) -> None:
+    """Stage files that Make writes must be there. Raises Failure."""
+    for file in files:
+        if not file.exists():
+            raise Failure(f"{file}: no such file. First run: make processed CONFIG={config_path}")

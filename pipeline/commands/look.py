@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.commands.shared import DATASET, RAW, Command, Fault, config_option, plan_of, tokenizer_option
+from pipeline.commands.shared import DATASET, RAW, Command, Failure, config_option, plan_of, tokenizer_option
 from pipeline.io.terminal_text import visible
 
 
@@ -72,4 +72,4 @@ def verify(folder: Path, names: tuple[str, ...]) -> None:
         faults += len(check.faults)
     if faults:
         count = f"{faults} fault{'s' if faults > 1 else ''}"
-        raise Fault(f"{folder} has {count}: build it again (make processed), or download it again")
+        raise Failure(f"{folder} has {count}: build it again (make processed), or download it again")

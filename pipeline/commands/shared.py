@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from pipeline.run.plan import Plan
     from schemas.options import Config
 
-#: A file of rows, to read or to write.
-ROWS = click.Path(path_type=Path, allow_dash=True, dir_okay=False)
+#: A file of rows: to read, and to write.
+ROWS = click.Path(path_type=Path, allow_dash=True, dir_okay=False, exists=True)
+OUT = click.Path(path_type=Path, allow_dash=True, dir_okay=False)
 #: A raw file, or a folder that `datasets` saved.
 RAW = click.Path(path_type=Path, exists=True)
 #: A dataset: a folder below processed/.
@@ -30,7 +31,7 @@ DATASET = click.Path(path_type=Path, exists=True, file_okay=False)
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 rows_argument = click.argument("rows", type=ROWS, default="-")
-out_argument = click.argument("out", type=ROWS, default="-")
+out_argument = click.argument("out", type=OUT, default="-")
 config_option = click.option(
     "--config",
     "config_path",
@@ -60,7 +61,7 @@ layout_option = click.option(
 )
 
 
-class Fault(click.ClickException):
+class Failure(click.ClickException):
     """An error that the user can put right, shown without a traceback. Exit code 1."""
 
     def show(self, file: IO[Any] | None = None) -> None:

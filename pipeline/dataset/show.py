@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from pipeline.dataset.reader import parts_of, tables, tables_of
 from pipeline.io.files import open_table
+from pipeline.io.row_files import naming
 from pipeline.io.terminal_text import visible
 from pipeline.stages.tokenize import Tokenizer
 from pipeline.tokenizers.load import open_tokenizer, place_of, resolve
@@ -62,7 +63,8 @@ def row_of(path: Path, number: int, split: str) -> dict[str, Any]:
 
 def _tables(path: Path, split: str) -> Iterator[pa.Table]:
     if path.is_file():
-        yield open_table(path)
+        with naming(path):
+            yield open_table(path)
         return
     parts = tables_of(parts_of(path, [file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file()]))
     of_split = [part for part in parts if part.split == split]

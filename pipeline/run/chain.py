@@ -37,7 +37,7 @@ from pipeline.table.reject_and_flag import set_column
 from pipeline.tokenizers.load import open_tokenizer
 from schemas.columns import FINGERPRINT, INGESTED
 from schemas.manifest import Manifest, RawFile
-from schemas.options import Config, DedupeOptions, IngestOptions, Source, TokenizeOptions
+from schemas.options import Config, DedupeOptions, IngestOptions, Source, TokenizeOptions, glob_of
 from schemas.tokenizer import Resolution
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ def unit_of(plan: Plan | None, path: Path) -> Unit:
     for unit in plan.units if plan else ():
         if unit.path.samefile(path):
             return unit
-    return Unit(Source(name="file", files=(path.name,)), path, path.name)
+    return Unit(Source(name="file", files=(glob_of(path.name),)), path, path.name)
 
 
 def rows_of_units(plan: Plan, rows: str) -> pa.Table:

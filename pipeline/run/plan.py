@@ -25,7 +25,7 @@ from pydantic import ValidationError
 from pipeline.io.files import files_of, is_saved_dataset, write_if_changed
 from pipeline.tokenizers.load import LoadError, resolve
 from schemas.errors import KoInstructError, problems
-from schemas.options import Config, Dataset, Source, TokenizeOptions
+from schemas.options import Config, Dataset, Source, TokenizeOptions, glob_of
 from schemas.tokenizer import Resolution
 
 #: The stages in order, each with the modules whose code (and all the project's code that they import) makes its result.
@@ -151,7 +151,7 @@ def plan_of_files(files: Sequence[Path], out: Path, config: Config, root: Path =
     units = []
     for file in once:
         origin = file.name if names.count(file.name) == 1 else file.as_posix()
-        source = Source(name=_as_name(EXTENSIONS.sub("", file.name)), files=(file.name,))
+        source = Source(name=_as_name(EXTENSIONS.sub("", file.name)), files=(glob_of(file.name),))
         units.append(Unit(source, file, origin))
     declared = {unit.source.name: unit.source for unit in units}
     about = {"dataset": Dataset(name=_as_name(out.resolve().name)), "source": tuple(declared.values())}
