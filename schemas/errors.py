@@ -15,6 +15,14 @@ if TYPE_CHECKING:
 #: Where a fault is: names of sections and options, and numbers in lists.
 Location = tuple[int | str, ...]
 
+#: Words of pydantic's messages, and what they mean in a file.
+PLAIN = {
+    "Input should": "it should",
+    "String should": "it should",
+    "a valid tuple": "a list",
+    "a valid dictionary or object to extract fields from": "a section",
+}
+
 
 class KoInstructError(Exception):
     """The base of every error that this project raises on purpose. The message says what is wrong and what to do.
@@ -98,6 +106,8 @@ def problems(
 def _sentence(fault: Any, model: type[BaseModel] | None) -> str:
     kind, context, found = fault["type"], fault.get("ctx", {}), _shown(fault["input"])
     message = fault["msg"].removeprefix("Value error, ")
+    for pydantic, plain in PLAIN.items():
+        message = message.replace(pydantic, plain)
     if kind == "missing":
         return "missing, and has no default"
     if kind == "extra_forbidden":

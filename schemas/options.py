@@ -39,9 +39,7 @@ def known_encoding(name: str) -> str:
         try:
             codecs.lookup(name)
         except LookupError:
-            raise ValueError(
-                "Python knows no encoding of this name; use auto, or a name such as utf-8 or cp949"
-            ) from None
+            raise ValueError("unknown encoding; allowed: auto, or a name such as utf-8 or cp949") from None
     return name
 
 

@@ -100,11 +100,11 @@ class Outer(BaseModel):
     ("data", "sentence"),
     [
         ({}, "name: missing, and has no default"),
-        ({"name": 3}, "name: found 3; input should be a valid string"),
+        ({"name": 3}, "name: found 3; it should be a valid string"),
         ({"name": "x", "nmae": "y"}, "nmae: unknown name; allowed: name, parts, inner"),
         ({"name": "x", "parts": [{}, {"kindd": 1}]}, "parts[1].kindd: unknown name; allowed: kind, share"),
         ({"name": "x", "inner": {"kind": "c"}}, "inner.kind: found \"c\"; allowed: 'a' or 'b'"),
-        ({"name": "x", "inner": {"share": 2}}, "inner.share: found 2; input should be less than or equal to 1"),
+        ({"name": "x", "inner": {"share": 2}}, "inner.share: found 2; it should be less than or equal to 1"),
     ],
 )
 def test_a_fault_that_pydantic_found_as_a_sentence(data: dict[str, object], sentence: str) -> None:

@@ -118,7 +118,7 @@ def test_errors_teach(
         ),
         (
             '[dataset]\nname = "a/../b"\n[[source]]\nname = "a"\nfiles = ["*.json"]\n',
-            'dataset.name: found "a/../b"; string should match',
+            'dataset.name: found "a/../b"; it should match',
         ),
     ],
 )
