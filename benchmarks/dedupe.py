@@ -37,8 +37,9 @@ import pyarrow.json
 from benchmarks.synthetic import DUPLICATES, OTHERS, SCHEMA, Row, folder, large, planted, reviews
 from pipeline.io.json_lines import json_lines
 from pipeline.stages.dedupe import apply, decide, fingerprint, keys
+from pipeline.stages.dedupe.job import Job
 from pipeline.stages.dedupe.minhash import choose_bands
-from pipeline.stages.dedupe.similar import Tally, similar_prompts
+from pipeline.stages.dedupe.similar import similar_prompts
 from pipeline.table.reject_and_flag import complete, set_column
 from schemas.columns import FINGERPRINT
 from schemas.options import DedupeOptions
@@ -48,7 +49,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def said(text: str) -> str:
-    """The definition of `keys.said` in plain words."""
+    """The definition of `keys.letters` in plain words."""
     folded = unicodedata.normalize("NFC", text).casefold()
     return "".join(c for c in folded if unicodedata.category(c)[0] not in "PZC" and c not in "~|`^")
 
@@ -127,24 +128,24 @@ def truth() -> None:
     texts = [texts[at] for at in np.random.default_rng(1).permutation(len(texts))[:20_000] if said(texts[at])]
     table = named(pa.table({"instruction": texts, "output": ["답"] * len(texts)}))
     prints = fingerprint(table)
-    numbers = keys.numbers(pa.array(texts), *keys.folded(pa.array(texts))).tolist()
+    numbers = keys.number_keys(pa.array(texts), *keys.fold_texts(pa.array(texts))).tolist()
     rows = np.arange(len(texts))
     print("| threshold | bands | pairs by brute force | found | recall | precision | compared | dropped | lost |")
     print("|---|---|---|---|---|---|---|---|---|")
     for threshold in (0.6, 0.7, 0.8, 0.85, 0.9):
         options = DedupeOptions(threshold=threshold)
         pairs = {pair for pair in all_pairs(texts, threshold) if numbers[pair[0]] == numbers[pair[1]]}
-        tally = Tally()
-        edges = similar_prompts(prints, table, rows, options, tally)
+        job = Job(prints, table, options)
+        edges = similar_prompts(job, rows)
         found = set(zip(edges.first.tolist(), edges.second.tolist(), strict=True))
         reasons = decide(prints, table, options)["reason"].to_pylist()
         saved = {row for pair in pairs for row, other in (pair, pair[::-1]) if reasons[other] is None}
         lost = [row for row, reason in enumerate(reasons) if reason == "near" and row not in saved]
         bands = choose_bands(threshold, options.recall)
         print(
-            f"| {threshold} | {bands.bands} x {bands.rows} | {len(pairs)} | {len(found)} "
+            f"| {threshold} | {bands.bands} x {bands.hashes} | {len(pairs)} | {len(found)} "
             f"| {len(found & pairs) / len(pairs):.4f} | {len(found & pairs) / len(found):.4f} "
-            f"| {tally.counts['compared']} | {sum(reason is not None for reason in reasons)} | {len(lost)} |"
+            f"| {job.counts['compared']} | {sum(reason is not None for reason in reasons)} | {len(lost)} |"
         )
 
 

@@ -62,14 +62,14 @@ FINGERPRINT = pa.schema(
     [
         pa.field("prompt", pa.binary(16)),  # key of system, history, instruction and input
         pa.field("output", pa.binary(16)),  # key of the output
-        pa.field("length", pa.uint32()),  # of the output, in characters that its key has seen
-        # To find what is alike: system, history and instruction are the context of what is given, the input.
-        pa.field("context", pa.uint64()),  # key of what the context says, punctuation aside
+        pa.field("length", pa.uint32()),  # of the output, in characters without spaces
+        # To find similar prompts: system, history and instruction are the context of the input.
+        pa.field("context", pa.uint64()),  # key of the context without punctuation
         pa.field("context_numbers", pa.uint64()),  # key of its numbers in order
-        pa.field("context_sketch", pa.binary(90)),  # MinHash signature of its character bigrams: 45 times 16 bits
-        pa.field("given", pa.uint64()),  # the same of the input; 0 where there is none
-        pa.field("given_numbers", pa.uint64()),
-        pa.field("given_sketch", pa.binary(90)),
+        pa.field("context_signature", pa.binary(90)),  # MinHash signature of its character bigrams: 45 times 16 bits
+        pa.field("input", pa.uint64()),  # the same of the input; 0 where there is none
+        pa.field("input_numbers", pa.uint64()),
+        pa.field("input_signature", pa.binary(90)),
     ]
 )
 

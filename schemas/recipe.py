@@ -1,4 +1,4 @@
-"""Recipes: what is known of a published dataset, so that nobody has to find it out again."""
+"""Recipes: what is known of a published dataset, so that it is found out only once."""
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -21,7 +21,7 @@ class Recipe(BaseModel):
     license: str = "unknown"
     #: Names of the columns of a table without a header line.
     header: tuple[str, ...] = ()
-    #: What goes wrong when one does not know it.
+    #: What goes wrong for those who do not know it.
     trap: str = ""
 
 

@@ -1,7 +1,7 @@
 """The shapes of source records: how a record's fields become system, history, instruction, input and output.
 
 A field is named by its key, or by a dotted path into nested objects and lists: `body.messages`, `answers.text.0`.
-Where a field may be absent, None and "" both say that there is none (toml has no null).
+Where a field may be absent, None and "" both mean that there is none (toml has no null).
 """
 
 from typing import Annotated, Literal
@@ -92,7 +92,7 @@ class Questions(Mapping):
 
 
 class Template(Mapping):
-    """A labelled set, made an instruction by a template. `{field}` stands for the text of a field.
+    """A labelled set, made an instruction by a template. `{field}` becomes the text of a field.
 
     `labels` words the values of a field: labels.label."0" = "부정". A value that it lacks rejects the record.
     """

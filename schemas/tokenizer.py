@@ -7,9 +7,9 @@ from pydantic import BaseModel, ConfigDict
 
 
 def public_name(name: str) -> str:
-    """A tokenizer's name as a dataset tells it: of a path that leads out of the working folder `./` and its last part.
+    """A tokenizer's name as a dataset records it: a path out of the working folder becomes `./` and its last part.
 
-    A Hub id, "embedded" and any other path stay as they are: they say nothing of this machine.
+    A Hub id, "embedded" and any other path stay as they are: they reveal nothing of this machine.
     """
     path = Path(name)
     leads_out = path.is_absolute() or name.startswith("~") or ".." in path.parts
@@ -17,7 +17,7 @@ def public_name(name: str) -> str:
 
 
 class Resolution(BaseModel):
-    """The first tokenizer of an ordered list that could be had."""
+    """The first tokenizer of an ordered list that is available."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -31,5 +31,5 @@ class Resolution(BaseModel):
     revision: str | None = None
     #: Over the tokenizer's files: the identity of the tokenizer, the same wherever the files lie.
     sha256: str
-    #: Those named before it, each with the reason why it could not be had.
+    #: Those listed before it, each with the reason why it is not available.
     tried: tuple[tuple[str, str], ...] = ()

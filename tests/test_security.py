@@ -22,9 +22,11 @@ from pipeline.cli import main
 from pipeline.dataset.verify import verify
 from pipeline.hub.fetch import FetchError, fetch
 from pipeline.run.chain import run
-from pipeline.run.plan import ConfigError, load_config, plan_of_config, plan_of_files
+from pipeline.run.config import ConfigError, load_config
+from pipeline.run.plan import plan_of_config, plan_of_files
 from pipeline.stages.ingest import ingest, opening
-from pipeline.tokenizers.load import LoadError, resolve
+from pipeline.tokenizers.load import resolve
+from pipeline.tokenizers.protocol import LoadError
 from schemas.options import Config, Source
 from tests.support import hub_server
 from tests.support.paths import ROOT

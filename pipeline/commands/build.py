@@ -42,9 +42,9 @@ def run(
     Examples: ko-instruct run
               ko-instruct run a.json b.jsonl.gz --out processed/mine --tokenizer embedded
     """
-    from pipeline.run.chain import report
     from pipeline.run.chain import run as chain
     from pipeline.run.plan import compared_with, plan_of_config, plan_of_files
+    from pipeline.run.summary import report
 
     check_usage(files, out)
     plan = (
@@ -89,18 +89,19 @@ def dedupe(
               ko-instruct dedupe --rethreshold 0.7 --explain
               ko-instruct dedupe --against processed/old
     """
+    from pipeline.io import stage_files
     from pipeline.io.lock import locked
     from pipeline.run.duplicates import find_duplicates, trial_of
     from pipeline.run.plan import plan_of_config
 
     plan = plan_of_config(config_path)
     click.get_current_context().with_resource(locked(plan.stages, "ko-instruct dedupe"))
-    require((plan.file(unit, "tokenize.arrow") for unit in plan.units), config_path)
+    require((plan.file(unit, stage_files.OF_MAKE.tokenized) for unit in plan.units), config_path)
     trial = trial_of(plan, rethreshold, against, config_path.parent)
     found = find_duplicates(trial, workers)
     if explain:
         click.echo(found.explain())
-    if explain or trial.name:
+    if explain or trial.tried:
         click.echo(found.summary())
 
 
@@ -115,16 +116,19 @@ def export(layout: str | None, names: tuple[str, ...], config_path: Path, worker
     \b
     Example: ko-instruct export --config pipeline.toml
     """
+    from pipeline.io import stage_files
     from pipeline.io.files import open_table
     from pipeline.io.lock import locked
-    from pipeline.run.chain import export_units, report
-    from pipeline.run.plan import find_tokenizer, plan_of_config
+    from pipeline.run.export import export_units
+    from pipeline.run.plan import plan_of_config
+    from pipeline.run.summary import report
+    from pipeline.run.tokenizer import find_tokenizer
 
     plan = changed(plan_of_config(config_path), layout, names)
     click.get_current_context().with_resource(locked(plan.stages, "ko-instruct export"))
-    require([plan.stages / "dedupe.arrow"], config_path)
-    decisions = open_table(plan.stages / "dedupe.arrow")
-    manifest = export_units(plan, "tokenize.arrow", decisions, find_tokenizer(plan), workers)
+    require([plan.stages / stage_files.DECISIONS], config_path)
+    decisions = open_table(plan.stages / stage_files.DECISIONS)
+    manifest = export_units(plan, stage_files.OF_MAKE, decisions, find_tokenizer(plan), workers)
     click.echo("\n" + report(manifest, plan.folder))
 
 

@@ -24,7 +24,7 @@ def fetch(name: str, revision: str, benchmark: bool, config_path: Path) -> None:
     """
     from pipeline.hub.fetch import declare
     from pipeline.hub.fetch import fetch as download
-    from pipeline.run.plan import load_config
+    from pipeline.run.config import load_config
 
     config = load_config(config_path)
     raw = config_path.parent / "raw"

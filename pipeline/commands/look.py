@@ -19,7 +19,7 @@ def inspect(file: Path, config_path: Path) -> None:
     \b
     Example: ko-instruct inspect raw/sample/study.json
     """
-    from pipeline.run.chain import unit_of
+    from pipeline.run.plan import unit_of
     from pipeline.stages.ingest import describe
     from pipeline.stages.ingest import inspect as look
     from schemas.options import IngestOptions

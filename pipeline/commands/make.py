@@ -29,7 +29,9 @@ def make_plan(command: tuple[str, ...], layout: str | None, names: tuple[str, ..
     """
     from pipeline.io.folders import clean_up
     from pipeline.io.lock import pass_on, take
-    from pipeline.run.plan import find_tokenizer, plan_of_config, write_plan
+    from pipeline.run.plan import plan_of_config
+    from pipeline.run.stamps import write_plan
+    from pipeline.run.tokenizer import find_tokenizer
 
     plan = changed(plan_of_config(config_path), layout, names)
     lock = take(plan.stages, "make processed")
@@ -55,8 +57,8 @@ def make_rows(
     \b
     Example: ko-instruct make-rows raw/sample/office.csv
     """
-    from pipeline.run.chain import tokenize_unit, unit_of
-    from pipeline.run.plan import plan_of_config
+    from pipeline.run.plan import plan_of_config, unit_of
+    from pipeline.run.row_wise import tokenize_unit
 
     plan = changed(plan_of_config(config_path), layout, names)
     unit = unit_of(plan, file)

@@ -94,7 +94,7 @@ def do_without_pandas() -> None:
 
 def config_of(path: Path) -> Config:
     """The config at this path; where there is none, the defaults of every stage."""
-    from pipeline.run.plan import load_config
+    from pipeline.run.config import load_config
     from schemas.options import Config
 
     return load_config(path) if path.exists() else Config.model_construct()
@@ -109,7 +109,7 @@ def plan_of(path: Path) -> Plan | None:
 
 def changed(plan: Plan, layout: str | None, names: tuple[str, ...]) -> Plan:
     """The plan with the layout and the tokenizers of the command line."""
-    from pipeline.run.plan import with_tokenize
+    from pipeline.run.config import with_tokenize
 
     return replace(plan, config=with_tokenize(plan.config, layout, names))
 

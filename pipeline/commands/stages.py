@@ -31,7 +31,8 @@ def ingest(file: Path, out: Path, config_path: Path) -> None:
     """
     from pipeline.io.progress import watch
     from pipeline.io.row_files import write_rows
-    from pipeline.run.chain import read_unit, unit_of
+    from pipeline.run.plan import unit_of
+    from pipeline.run.row_wise import read_unit
     from schemas.columns import INGESTED
     from schemas.options import IngestOptions
 
@@ -86,7 +87,7 @@ def screen(rows: Path, out: Path, config_path: Path, workers: int) -> None:
     \b
     Example: ko-instruct screen normalized.jsonl screened.jsonl
     """
-    from pipeline.run.chain import load_benchmarks
+    from pipeline.run.row_wise import load_benchmarks
     from pipeline.stages.screen import screen as stage
 
     options = config_of(config_path).screen
@@ -110,7 +111,9 @@ def tokenize(
     \b
     Example: ko-instruct tokenize normalized.jsonl ids.arrow --tokenizer embedded
     """
-    from pipeline.run.plan import find_tokenizer, plan_of_config, with_tokenize
+    from pipeline.run.config import with_tokenize
+    from pipeline.run.plan import plan_of_config
+    from pipeline.run.tokenizer import find_tokenizer
     from pipeline.stages.tokenize import check_unknown
     from pipeline.stages.tokenize import tokenize as stage
     from pipeline.tokenizers.load import open_tokenizer, resolve

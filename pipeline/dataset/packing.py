@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.tokenizers.protocol import TooLongError
+from pipeline.stages.tokenize.truncation import TooLongError
 from schemas.columns import MASKED
 
 Ints = npt.NDArray[np.int64]

@@ -11,9 +11,10 @@ import pyarrow as pa
 from pipeline.dataset.reader import parts_of, tables, tables_of
 from pipeline.io.files import open_table
 from pipeline.io.row_files import naming
+from pipeline.io.stage_files import place_of
 from pipeline.io.terminal_text import visible
 from pipeline.stages.tokenize import Tokenizer
-from pipeline.tokenizers.load import open_tokenizer, place_of, resolve
+from pipeline.tokenizers.load import open_tokenizer, resolve
 from schemas.columns import MARKS, MASKED
 from schemas.errors import KoInstructError
 from schemas.tokenizer import Resolution

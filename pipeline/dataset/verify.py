@@ -22,10 +22,13 @@ from pipeline.dataset.export import COUNTED, Tally
 from pipeline.dataset.reader import Part, column, lines, parts_of, schema, spelled, tables, tables_of
 from pipeline.hub.push import FORMATS
 from pipeline.io.files import describe_file
-from pipeline.run.plan import versions
+from pipeline.io.source_code import versions
+from pipeline.io.stage_files import place_of
 from pipeline.stages.tokenize import Tokenizer, tokenize
 from pipeline.table.qa_windows import one_a_row
-from pipeline.tokenizers.load import LoadError, TransformersTokenizer, open_tokenizer, place_of, resolve
+from pipeline.tokenizers.load import open_tokenizer, resolve
+from pipeline.tokenizers.protocol import LoadError
+from pipeline.tokenizers.transformers_tokenizer import TransformersTokenizer
 from schemas.columns import MASKED
 from schemas.errors import problems
 from schemas.manifest import Counts, Manifest, Tokens, config_name

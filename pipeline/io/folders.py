@@ -7,11 +7,12 @@ from pathlib import Path
 
 import orjson
 
+from pipeline.io import stage_files
 from pipeline.io.files import naming
 from pipeline.io.lock import locked
 
 #: Stage files of `run` alone, and files that were being written (`pipeline.io.files.whole`).
-LEFTOVERS = ("run.arrow", "run.keys.arrow", ".*.part")
+LEFTOVERS = (*stage_files.OF_RUN, ".*.part")
 
 
 @contextlib.contextmanager
@@ -75,7 +76,7 @@ def forget(stages: Path) -> None:
     The locks stay: who waits for one has it open, and would go on with a file that nobody else can see.
     """
     with contextlib.ExitStack() as held:
-        folders = [lock.parent for lock in sorted(stages.glob("*/lock"))]
+        folders = [lock.parent for lock in sorted(stages.glob(f"*/{stage_files.LOCK}"))]
         for folder in folders:
             held.enter_context(locked(folder, "make clean"))
         for folder in folders:
@@ -83,9 +84,9 @@ def forget(stages: Path) -> None:
             for path in folder.iterdir():
                 if path.is_dir():
                     shutil.rmtree(path)
-                elif path.name != "lock":
+                elif path.name != stage_files.LOCK:
                     path.unlink()
 
 
 def _beside(folder: Path, what: str) -> Path:
-    return folder.parent / ".stages" / f"{folder.name}.{what}"
+    return stage_files.stages_of(folder).with_name(f"{folder.name}.{what}")

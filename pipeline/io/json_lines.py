@@ -20,20 +20,25 @@ def json_lines(table: pa.Table) -> bytes:
     """
     if len(table) == 0:
         return b""
-    parts: list[Any] = []
-    for name in table.column_names:
-        parts += [("," if parts else "{") + orjson.dumps(name).decode() + ":", _json(table[name].combine_chunks())]
-    lines = pc.binary_join_element_wise(*parts, "}\n", "")
+    lines = json_objects(table, "\n")
     _, offsets, text = lines.buffers()
     size = int(np.frombuffer(offsets, np.int32)[len(lines)])
     return bytes(memoryview(text)[:size])
+
+
+def json_objects(table: pa.Table, end: str = "") -> pa.StringArray:
+    """Each row as one compact JSON object with `end` behind it: one string per row. The table has a column."""
+    parts: list[Any] = []
+    for name in table.column_names:
+        parts += [("," if parts else "{") + orjson.dumps(name).decode() + ":", _json(table[name].combine_chunks())]
+    return pc.binary_join_element_wise(*parts, "}" + end, "")
 
 
 def _json(column: pa.Array) -> pa.Array:
     """Each value as JSON text."""
     if pa.types.is_string(column.type):
         return pc.fill_null(_strings(column), "null")
-    if pa.types.is_integer(column.type):
+    if pa.types.is_integer(column.type) or pa.types.is_boolean(column.type):
         return pc.fill_null(column.cast(pa.string()), "null")
     if pa.types.is_list(column.type):
         return _mostly_empty(column)

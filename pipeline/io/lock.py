@@ -1,8 +1,8 @@
-"""One run at a time on a dataset: a lock that the kernel takes back when the last process of a run has ended.
+"""One run at a time on a dataset: a lock that the kernel releases when the last process of a run has ended.
 
 It is an flock on a file among the stage files, so that a killed run leaves no stale one. Under Make the stages are
 processes of their own: `ko-instruct make-plan` takes the lock and becomes Make, whose children inherit the open file.
-As long as one of them lives, an orphan of a killed Make too, no other run begins.
+As long as one of them runs, even one whose Make was killed, no other run begins.
 """
 
 import contextlib
@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline.io.stage_files import LOCK
 from schemas.errors import KoInstructError
 
 #: Names the lock that a process inherits, in its environment.
@@ -28,7 +29,7 @@ class LockedError(KoInstructError, RuntimeError):
 
 @contextlib.contextmanager
 def locked(stages: Path, what: str) -> Iterator[None]:
-    """Hold the lock of the stage files in this folder. `what`: the command, to tell others. Raises LockedError.
+    """Hold the lock of the stage files in this folder. `what`: the command, shown to others. Raises LockedError.
 
     A process that Make started under the lock works under that one.
     """
@@ -51,7 +52,7 @@ def pass_on(held: int, stages: Path) -> None:
 def take(stages: Path, what: str) -> int:
     """Take the lock: it is held until the file descriptor given is closed, here and wherever it was inherited."""
     stages.mkdir(parents=True, exist_ok=True)
-    held = os.open(stages / "lock", os.O_RDWR | os.O_CREAT, 0o666)
+    held = os.open(stages / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
     give_up = time.monotonic() + PATIENCE
     while True:
         try:
@@ -82,8 +83,8 @@ def runs(pid: int) -> bool:
 
 def _holder(content: bytes) -> str:
     try:
-        told = json.loads(content)
-        pid, since = told["pid"], f"{told['what']}, process {told['pid']}, since {told['since']}"
+        holder = json.loads(content)
+        pid, since = holder["pid"], f"{holder['what']}, process {holder['pid']}, since {holder['since']}"
     except (ValueError, KeyError, TypeError):
         return "it has just begun. Wait until it has ended."
     if not runs(pid):

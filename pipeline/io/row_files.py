@@ -49,7 +49,7 @@ def _row(path: Path, number: int, line: bytes) -> dict[str, object]:
         raise RowsError(f"{path}:{number}: {error}. Raw files are read by `ko-instruct ingest`.") from None
     if not isinstance(row, dict) or not {"instruction", "output"} <= row.keys():
         raise RowsError(
-            f"{path}:{number}: no row with instruction and output. Raw files go through `ko-instruct ingest`."
+            f"{path}:{number}: not a row: `instruction` or `output` is missing. Read raw files by `ko-instruct ingest`."
         )
     return {name: row.get(name) for name in INGESTED.names if name in row} | row
 
@@ -69,7 +69,7 @@ def write_rows(path: Path, tables: Iterable[pa.Table], empty: pa.Schema) -> None
     elif str(path) == "-":
         for table in tables:
             sys.stdout.buffer.write(_lines(table))
-        sys.stdout.buffer.flush()  # a full disk is an error here, and none at exit
+        sys.stdout.buffer.flush()  # a full disk is an error here, and not at exit
     else:
         with whole(path) as sink:
             for table in tables:

@@ -1,4 +1,4 @@
-"""Text of files and of people on a terminal: what would steer it is shown instead of obeyed."""
+"""Text of files and of people on a terminal: control characters are shown, not obeyed."""
 
 import re
 

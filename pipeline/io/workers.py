@@ -1,4 +1,4 @@
-"""Tables worked on side by side."""
+"""Work on several tables at a time, and the results in order."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -46,7 +46,7 @@ class Background(Generic[Item, Result]):
         try:
             return consume(items)
         finally:
-            for _ in items:  # after an error too, so that nobody waits to put the next
+            for _ in items:  # after an error too, so that no producer waits to put the next
                 pass
 
     def end(self) -> None:

@@ -10,30 +10,32 @@ from typing import NamedTuple
 import orjson
 from pydantic import ValidationError
 
+from pipeline.io import stage_files
 from pipeline.io.files import whole, write_tables
 from pipeline.io.terminal_text import visible
-from pipeline.run.chain import Decided, dedupe_units
-from pipeline.run.plan import ConfigError, Plan, compared_with
+from pipeline.run.config import ConfigError
+from pipeline.run.dedupe import Decided, dedupe_units
+from pipeline.run.plan import Plan, compared_with
 from pipeline.stages.dedupe import report
 from schemas.errors import problems
 from schemas.options import DedupeOptions
 
 
 class Trial(NamedTuple):
-    """A plan with the options to decide by. `name`: of what differs from the config; "" where nothing does."""
+    """A plan with the options to decide by. `tried`: what differs from the config."""
 
     plan: Plan
-    name: str
+    tried: tuple[str, ...]
 
 
 def trial_of(plan: Plan, threshold: float | None, against: Sequence[Path], root: Path) -> Trial:
     """The plan with another threshold, and compared with more datasets. `root`: the folder of the config."""
-    name = ""
+    tried: tuple[str, ...] = ()
     if threshold is not None:
-        plan, name = _with_threshold(plan, threshold), f"-{threshold}"
+        plan, tried = _with_threshold(plan, threshold), (str(threshold),)
     if against:
-        plan, name = compared_with(plan, against, root), f"{name}-against"
-    return Trial(plan, name)
+        plan, tried = compared_with(plan, against, root), (*tried, "against")
+    return Trial(plan, tried)
 
 
 def _with_threshold(plan: Plan, threshold: float) -> Plan:
@@ -66,11 +68,11 @@ class Duplicates:
 def find_duplicates(trial: Trial, workers: int) -> Duplicates:
     """Decide, and list the clusters. The decisions are written for `export` unless this is a trial."""
     plan = trial.plan
-    decided = dedupe_units(plan, "tokenize.arrow", "fingerprint.arrow", plan.config.dedupe, workers)
-    listed = plan.stages / f"duplicates{trial.name}.jsonl"
+    decided = dedupe_units(plan, stage_files.OF_MAKE, plan.config.dedupe, workers)
+    listed = plan.stages / stage_files.duplicates(*trial.tried)
     with whole(listed) as sink:
         for cluster in report.clusters(decided.rows, decided.decisions):
             sink.write(orjson.dumps(cluster, option=orjson.OPT_APPEND_NEWLINE))
-    if not trial.name:
-        write_tables(plan.stages / "dedupe.arrow", [decided.new], decided.decisions.schema)
+    if not trial.tried:
+        write_tables(plan.stages / stage_files.DECISIONS, [decided.new], decided.decisions.schema)
     return Duplicates(decided, plan.config.dedupe, listed)

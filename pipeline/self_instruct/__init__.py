@@ -4,7 +4,7 @@
         made = list(grow(read_seeds(seeds), generator, options, log, Counts(), count=100))
 
 A round asks for new instructions, judges them, asks for their instances and judges these (`rounds`). What a model is
-asked stands in `prompts`, how its answers are read in `parsing`, why something is not taken in `filters`, what is new
+asked is in `prompts`, how its answers are read in `parsing`, why something is not taken in `filters`, what is new
 in `novelty`. The log holds everything, and a killed run goes on from it (`log`).
 """
 
@@ -26,7 +26,7 @@ __all__ = ["Counts", "Log", "Made", "SeedError", "grow", "read_seeds", "read_sen
 
 
 class SeedError(KoInstructError, ValueError):
-    """Seeds cannot be used as they stand: the message says where and why."""
+    """Seeds cannot be used as they are: the message gives the place and the reason."""
 
 
 def grow(
@@ -45,7 +45,7 @@ def grow(
     generator.
     """
     pool = Pool(seeds)
-    if options.family != "simple":  # its seeds are no instructions
+    if options.family != "simple":  # its seeds are not instructions
         pool.seen.add([task.id for task in seeds], [task.instruction for task in seeds])
     log.note(
         {

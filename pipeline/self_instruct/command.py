@@ -1,4 +1,4 @@
-"""What `ko-instruct self-instruct` does: read the seeds, run the rounds, show how it goes, write the rows."""
+"""What `ko-instruct self-instruct` does: read the seeds, run the rounds, show the progress, write the rows."""
 
 import sys
 from collections import Counter
@@ -24,7 +24,7 @@ def run(
     out: Path,
     price: tuple[float, float],
 ) -> None:
-    """Make `count` tasks and write their rows to `out`, whole or not at all; the log stands beside it.
+    """Make `count` tasks and write their rows to `out`, whole or not at all; the log is beside it.
 
     `price`: of a million tokens read, and written. On stderr a bar on a terminal, else a line for each round.
     """

@@ -1,8 +1,8 @@
-"""Any OpenAI-compatible endpoint: OPENAI_BASE_URL says where, OPENAI_API_KEY with which key.
+"""Any OpenAI-compatible endpoint: OPENAI_BASE_URL is its address, OPENAI_API_KEY the key.
 
 Such are `vllm serve MODEL` and `transformers serve` on a machine of one's own. The client of `openai` repeats a request
-after 408, 409, 429, 5xx, a timeout or a lost connection: when Retry-After says, else with exponential backoff. What it
-does not repeat is an answer that is not what it should be; we do.
+after 408, 409, 429, 5xx, a timeout or a lost connection: after the time in Retry-After, else with exponential backoff.
+It does not repeat a request whose answer is malformed; we do.
 """
 
 import json
@@ -11,11 +11,11 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from pipeline.self_instruct.generators import GeneratorError
+from pipeline.self_instruct.errors import GeneratorError
 from schemas.errors import KoInstructError
 from schemas.self_instruct import Answer, Request, Sampling
 
-#: Times that an answer is asked for which comes broken.
+#: Times that a request is sent whose answer is broken.
 BROKEN_RETRIES = 3
 
 
@@ -88,7 +88,7 @@ class Endpoint:
 
 
 class BrokenAnswer(KoInstructError, ValueError):
-    """An answer that is no chat completion."""
+    """An answer that is not a chat completion."""
 
 
 def read_completion(completion: Any) -> Answer:
@@ -103,4 +103,4 @@ def read_completion(completion: Any) -> Answer:
             completion_tokens=usage.completion_tokens if usage else 0,
         )
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        raise BrokenAnswer(f"no chat completion ({type(error).__name__}: {error}): {completion}") from None
+        raise BrokenAnswer(f"not a chat completion ({type(error).__name__}: {error}): {completion}") from None

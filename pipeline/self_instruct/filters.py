@@ -35,7 +35,7 @@ BEYOND_TEXT = re.compile(
 FILE = re.compile(r"(?<!컴)(?<!프로)파일(?!럿|의?\s*(시스템|확장자|형식|이름|명|입출력))")
 CODE = re.compile(r"함수|스크립트|코드|명령|파이썬|자바|리눅스|설정 파일|(?i:python|java|bash|linux|yaml|json|csv|sql)")
 #: "평균을 구하는 프로그램을 작성하세요": it is not clear whether the program or its result is wanted, and models write
-#: it behind anything. A 운동 프로그램 is no such program.
+#: it behind anything. A 운동 프로그램 is not such a program.
 PROGRAM = re.compile(r"(^|[는을할될]\s*|컴퓨터\s*)프로그램(을|\s)\s*(하나\s*)?(작성|짜|만들|만드|구현|개발)")
 
 
@@ -85,8 +85,8 @@ def broken(text: str, rules: Mapping[str, Callable[[str], bool]]) -> str | None:
 def judge_instances(examples: Sequence[Example], most: int) -> list[str | None]:
     """For each instance of one task the reason why it is not taken; None for those that are, at most `most`.
 
-    Where one input has two outputs, which of them is right cannot be told, nor what the others are worth: none of the
-    task is taken. Without an input there is nothing to tell apart, and the first output is taken.
+    Where one input has two outputs, it is unknown which of them is right, and how good the others are: none of the
+    task is taken. Without an input there is nothing to compare, and the first output is taken.
     """
     reasons = [_flaw(example) for example in examples]
     taken: dict[str, str] = {}
@@ -132,7 +132,7 @@ REFUSAL = re.compile(
 )
 #: A long answer may apologise on its way. Evol-Instruct's 80 English words, in characters without spaces.
 SHORT_ANSWER = 200
-#: Words that say nothing by themselves.
+#: Words without a content of their own.
 HOLLOW = frozenset(
     (
         *("그리고", "그러나", "하지만", "그래서", "또는", "및", "등", "등등", "그", "이", "저", "것"),

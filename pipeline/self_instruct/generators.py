@@ -4,16 +4,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from schemas.errors import KoInstructError
+from pipeline.self_instruct.errors import GeneratorError
 from schemas.self_instruct import Answer, Request, Sampling
 
 
-class GeneratorError(KoInstructError, RuntimeError):
-    """A model cannot be had or does not answer. The message says why, and what to do."""
-
-
 class Generator(Protocol):
-    """Answers prompts. The same requests and sampling are to give the same answers as far as the model allows it."""
+    """Answers prompts. The same requests and sampling give the same answers as far as the model allows it."""
 
     #: The model, as rows and logs name it.
     name: str
@@ -21,7 +17,7 @@ class Generator(Protocol):
     batch: int
 
     def answers(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[Answer]:
-        """One answer per request, in their order, as they come. Raises GeneratorError; the answers before it stand."""
+        """One answer per request, in their order, as they come. Raises GeneratorError; earlier answers are kept."""
         ...
 
 
@@ -38,7 +34,7 @@ def open_generator(name: str, *, batch: int, concurrency: int, retries: int, tim
         return Endpoint(model, concurrency=concurrency, retries=retries, timeout=timeout)
     if not Path(name).exists() and (name.startswith((".", "/", "~")) or name.count("/") != 1):
         raise GeneratorError(
-            f"{name!r} names no generator: give openai:MODEL (an endpoint), a folder with a model, or its Hub id "
+            f"{name!r} is not a generator: give openai:MODEL (an endpoint), a folder with a model, or its Hub id "
             "(owner/name)"
         )
     from pipeline.self_instruct.local import LocalModel

@@ -4,14 +4,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.self_instruct.generators import GeneratorError
+from pipeline.self_instruct.errors import GeneratorError
 from schemas.self_instruct import Answer, Request, Sampling
 
 
 class LocalModel:
     """A model in a folder or on the Hub. A model with a chat template gets each prompt as a user's turn.
 
-    What is drawn for a request depends on its seed alone, whatever stands beside it in the batch. (The logits may
+    What is drawn for a request depends on its seed alone, whatever else is in the batch. (The logits may
     still differ in their last bits between batch sizes, as matrix products do on any hardware.)
     """
 
@@ -77,7 +77,7 @@ class LocalModel:
                 [{"role": "user", "content": prompt}],
                 tokenize=False,
                 add_generation_prompt=True,
-                enable_thinking=False,  # for the templates that know it: what is thought aloud is no answer
+                enable_thinking=False,  # for the templates that know it: a thought is not an answer
             )
             for prompt in prompts
         ]

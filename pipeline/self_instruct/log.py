@@ -1,7 +1,7 @@
 """The log of a run: every request with its answer, every decision with its reason, one JSON object a line.
 
-The log is all the state there is. A run works through it from the start: what stands in it is read instead of asked,
-and checked against what the run says now; what comes after it is asked and added. So a run that was killed goes on
+The log is all the state there is. A run works through it from the start: what it holds is read instead of asked,
+and checked against what the run does now; what comes after it is asked and added. So a run that was killed goes on
 where it stopped, and comes to the same end as one that was not.
 """
 
@@ -53,7 +53,7 @@ class Log:
     def ask(
         self, generator: Generator, requests: Sequence[Request], sampling: Sampling, notes: Sequence[Entry]
     ) -> list[Answer]:
-        """The answers to these requests, out of the log as far as it has them. `notes`: what to say of each request.
+        """The answers to these requests, out of the log as far as it has them. `notes`: what to log of each request.
 
         Answers are written in the order of the requests, each as soon as it is there. A generator that answers in
         batches is asked for the same batches again, so that a batch that was written in part comes out the same.
@@ -91,11 +91,11 @@ class Log:
         try:
             entry: Entry = orjson.loads(line)
         except ValueError:
-            raise LogError(f"{self.path}:{self.line}: {line[:60]!r} is no entry of a log. {REMEDY}") from None
+            raise LogError(f"{self.path}:{self.line}: {line[:60]!r} is not an entry of a log. {REMEDY}") from None
         return entry
 
     def _check(self, before: Entry, now: Entry) -> None:
-        """Raises LogError unless the log says what this run says."""
+        """Raises LogError unless the log holds what this run does."""
         now = orjson.loads(orjson.dumps(now))
         if before == now:
             return
@@ -110,7 +110,7 @@ class Log:
         self._file.flush()
 
 
-REMEDY = "Use the seeds, options and program it was written with, or another --out; or remove the log to begin anew."
+REMEDY = "Use the seeds, options and program it was written with, or another --out; or remove the log to start again."
 
 
 def _short(value: object) -> str:
@@ -119,7 +119,7 @@ def _short(value: object) -> str:
 
 
 def cut_torn_line(file: IO[bytes]) -> None:
-    """Cut what stands behind the last line end: an entry that was being written when the run was killed."""
+    """Cut what is behind the last line end: an entry that was being written when the run was killed."""
     end = size = file.seek(0, 2)
     while end:
         start = max(0, end - (1 << 16))

@@ -2,7 +2,7 @@
 
 ROUGE-L (Lin 2004) is the F-measure of the longest common subsequence: of two texts of m and n units with one of length
 l, 2 l / (m + n). That is the normalised Indel similarity, which rapidfuzz computes by bit-parallel LCS. The units are
-letters and digits, case-folded: they tell a task in other words from another task better than words, all characters or
+letters and digits, case-folded: they separate a paraphrase from another task better than words, all characters or
 all morphemes, and little worse than content morphemes, which cost ten times as much and change with the analyser
 (benchmarks/self_instruct.md).
 """
@@ -43,7 +43,7 @@ NOTHING_NEAR = Nearest("", 0.0)
 
 def units(instructions: Sequence[str]) -> list[str]:
     """What ROUGE-L compares of each text: its letters, digits and signs, case-folded, NFC; one character a unit."""
-    codes, bounds = keys.said(*keys.folded(pa.array(instructions, pa.string())))
+    codes, bounds = keys.letters(*keys.fold_texts(pa.array(instructions, pa.string())))
     ends = bounds.tolist()
     text = (codes & keys.CODE).tobytes().decode("utf-32-le")
     return [text[start:end] for start, end in itertools.pairwise(ends)]

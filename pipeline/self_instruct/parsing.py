@@ -7,7 +7,7 @@ from pipeline.self_instruct.prompts import EXAMPLE, INPUT, OUTPUT, flat
 from schemas.self_instruct import Answer, Instance
 
 
-class Reading(NamedTuple):
+class WrittenInstruction(NamedTuple):
     """One instruction in an answer. `finished`: the model came to its end."""
 
     text: str
@@ -31,7 +31,7 @@ _QUOTED = re.compile(r"[\"“'‘]([^\"“”'‘’]*)[\"”'’]", re.DOTALL)
 _NO_INPUT = re.compile(r"[(<\[]?(입력[은이]?\s*)?(필요\s*)?없음[)>\]]?\.?")
 
 
-def read_tasks(answer: Answer, first: int) -> list[Reading]:
+def read_tasks(answer: Answer, first: int) -> list[WrittenInstruction]:
     """The items of a numbered list that begins with number `first`, each on one line.
 
     The prompt ends in that number, so that the answer may begin behind it. Words that come before the number when the
@@ -46,15 +46,15 @@ def read_tasks(answer: Answer, first: int) -> list[Reading]:
         starts = [0, *starts]
     items = [flat(answer.text[start:end]).strip("* ") for start, end in zip(starts, [*ends, None], strict=True)]
     finished = answer.finish == "stop"
-    return [Reading(item, finished or number < len(items)) for number, item in enumerate(items, 1) if item]
+    return [WrittenInstruction(item, finished or number < len(items)) for number, item in enumerate(items, 1) if item]
 
 
-def read_instruction(answer: Answer) -> list[Reading]:
+def read_instruction(answer: Answer) -> list[WrittenInstruction]:
     """The one instruction that was asked for, its lines as they are. None where the answer is blank."""
     text = answer.text.strip()
     if quoted := _QUOTED.fullmatch(text):
         text = quoted[1].strip()
-    return [Reading(text, answer.finish == "stop")] if text else []
+    return [WrittenInstruction(text, answer.finish == "stop")] if text else []
 
 
 def says(answer: Answer, *words: str) -> bool:

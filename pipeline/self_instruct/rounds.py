@@ -16,7 +16,7 @@ from pipeline.self_instruct.log import Log
 from pipeline.self_instruct.novelty import NOTHING_NEAR, Nearest, Seen
 from schemas.self_instruct import Answer, Family, Instance, Request, Sampling, SelfInstructOptions, Task
 
-#: Classification tasks and others in the prompt that tells them apart, as in the paper.
+#: Classification tasks and others in the prompt that separates them, as in the paper.
 CLASSIFICATIONS, OTHERS = 12, 19
 #: Tasks shown in a prompt for instances.
 SHOWN = 5
@@ -253,7 +253,7 @@ def ancestors(pool: Pool, candidate: Candidate) -> list[str]:
 
 
 def judge_gain(this: Round, verdicts: Sequence[Verdict]) -> list[Verdict]:
-    """The same, with a reason where the model says that what was evolved asks for no more than its parent does."""
+    """The same, with a reason where, by the model's answer, the evolved one asks for no more than its parent."""
     old = {task.id: whole_instruction(task) for task in tasks_of(this.pool)}
     asked = [one.candidate for one in verdicts if one.reason is None]
     answers = this.ask(
@@ -306,7 +306,7 @@ def settle(this: Round, verdicts: Sequence[Verdict]) -> list[Verdict]:
 
 
 def classify(this: Round, taken: Sequence[Verdict]) -> list[bool]:
-    """Whether each is a classification task, by the model. An unclear answer says no, as in the paper."""
+    """Whether each is a classification task, by the model. An unclear answer means no, as in the paper."""
     seeds = this.pool.seeds
     labelled = [task for task in seeds if task.is_classification][:CLASSIFICATIONS]
     others = [task for task in seeds if not task.is_classification][:OTHERS]
@@ -378,6 +378,6 @@ def make(this: Round, one: Verdict, instances: Sequence[Instance], is_classifica
 
 def note_instance(this: Round, one: Verdict, instance: Instance | None, reason: str | None) -> None:
     entry: dict[str, Any] = {"round": this.number, "step": "instance", "id": one.candidate.id}
-    said = {} if instance is None else {"input": instance.input, "output": instance.output}
+    texts = {} if instance is None else {"input": instance.input, "output": instance.output}
     this.counts.instances[reason] += 1
-    this.log.note({**entry, **said, "reason": reason})
+    this.log.note({**entry, **texts, "reason": reason})

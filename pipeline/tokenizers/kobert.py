@@ -73,15 +73,6 @@ def embedded_check() -> Check:
     return Check(**json.loads((EMBEDDED / "check.json").read_text("utf-8")))
 
 
-def __getattr__(name: str) -> Any:
-    """`KoBERTTokenizer`, the transformers tokenizer: imported on first use, since transformers is heavy."""
-    if name == "KoBERTTokenizer":
-        from pipeline.tokenizers.kobert_hf import KoBERTTokenizer
-
-        return KoBERTTokenizer
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
 def repeats(texts: pa.Array) -> bool:
     """Whether texts repeat, by the look of the first of them."""
     head = texts.slice(0, 256)

@@ -1,6 +1,6 @@
 """KoBERTTokenizer: KoBERT as a transformers 5 tokenizer, by the class name and call of the official wrapper.
 
-Imported through `pipeline.tokenizers.kobert`, which stays free of transformers until then.
+The public door is `pipeline.kobert`, which imports this on first use: transformers takes long to import.
 """
 
 from pathlib import Path

@@ -1,25 +1,21 @@
-"""Which tokenizer: an ordered list of names, of which the first that can be had is used, and the reason is told.
+"""Find and open a tokenizer: the first one of an ordered list that is available.
 
-A name is a Hub id, a path on this machine, or "embedded". `resolve` finds it and opens nothing heavier than
+A name is a Hub id, a path on this machine, or "embedded". `resolve` finds the files and opens nothing heavier than
 SentencePiece; `open_tokenizer` opens what was found; `load_tokenizer` does both.
 """
 
 import contextlib
-import copy
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from pipeline.tokenizers import kobert
 from pipeline.tokenizers.hub_token import without_token
-from pipeline.tokenizers.offsets import Token, as_columns
-from pipeline.tokenizers.protocol import Chat, ChatTemplateError, NoOffsetsError, Tokenizer
+from pipeline.tokenizers.protocol import LoadError, Tokenizer
+from pipeline.tokenizers.transformers_tokenizer import open_transformers
 from schemas.errors import KoInstructError
 from schemas.tokenizer import Resolution
 
@@ -29,30 +25,8 @@ SPIECE = "spiece.model"
 VOCABULARY = ("tokenizer.json", "*.model", "*.tiktoken", "vocab.*")
 SETTINGS = ("*token*.json", "merges.txt", "chat_template*", "config.json")
 
-#: Seconds to wait for the Hub to answer: a machine without a network must say so soon.
+#: Seconds to wait for an answer of the Hub: a run on a machine without a network must fail early.
 TIMEOUT = 5
-
-#: A text that any tokenizer turns into at least one id, and the same ids wherever it stands.
-PROBE = "a"
-
-#: For chat templates that tell today's date, as those of Llama 3 do: the result must not depend on the clock. The date
-#: is the one that Llama 3's own template falls back to.
-DATE = {
-    "%d": "26",
-    "%e": "26",
-    "%b": "Jul",
-    "%B": "July",
-    "%m": "07",
-    "%Y": "2024",
-    "%y": "24",
-    "%a": "Fri",
-    "%A": "Friday",
-}
-FIXED_DATE = (
-    "{% macro strftime_now(format) %}{{ format "
-    + " ".join(f"| replace('{code}', '{value}')" for code, value in DATE.items())
-    + " }}{% endmacro %}"
-)
 
 REMEDIES = """\
   1. Go online, or log in with `hf auth login` where the model is gated, and run again.
@@ -60,12 +34,8 @@ REMEDIES = """\
   3. Allow the small vocabulary that ships with the project, for a trial: add "embedded" to the end of the list."""
 
 
-class LoadError(KoInstructError, RuntimeError):
-    """None of the named tokenizers can be had."""
-
-
 class _Missing(KoInstructError):
-    """This one cannot be had; the message says why."""
+    """This tokenizer is not available; the message is the reason."""
 
 
 @dataclass(frozen=True)
@@ -77,20 +47,20 @@ class Loaded:
 
 
 def load_tokenizer(names: Sequence[str]) -> Loaded:
-    """Open the first of these tokenizers that can be had.
+    """Open the first of these tokenizers that is available.
 
-    Raises LoadError when none can, and VocabularyError when one is not the KoBERT it claims to be: a wrong vocabulary
-    is an error, never a reason to take the next.
+    Raises LoadError when none is, and VocabularyError when a file is not the KoBERT vocabulary that it claims to be: a
+    wrong vocabulary is an error, never a reason to take the next name.
     """
     resolution = resolve(names)
     return Loaded(open_tokenizer(resolution), resolution)
 
 
 def resolve(names: Sequence[str], online: bool = True) -> Resolution:
-    """Find the first of these tokenizers that can be had: its files, their sha256, and why those before it could not.
+    """Find the first of these tokenizers that is available: its files, their sha256, and why those before it are not.
 
-    Files in the local Hub cache are used as they are; otherwise the Hub is asked once, if `online`. Raises as
-    `load_tokenizer`.
+    Files in the local Hub cache are used as they are; otherwise the Hub is asked once, if `online`. Raises the same
+    errors as `load_tokenizer`.
     """
     tried: list[tuple[str, str]] = []
     for name in names:
@@ -99,20 +69,7 @@ def resolve(names: Sequence[str], online: bool = True) -> Resolution:
         except _Missing as reason:
             tried.append((name, str(reason)))
     reasons = "\n".join(f"  {name}: {why}" for name, why in tried) or "  the list is empty"
-    raise LoadError(f"None of the named tokenizers can be had.\n{reasons}\nWhat helps, any one of:\n{REMEDIES}")
-
-
-def place_of(folder: Path, name: str, sha256: str) -> str:
-    """Where the tokenizer of a finished dataset lies: where the run that built it found it, while the stage files tell.
-
-    Else it is the name in the manifest (`schemas.tokenizer.public_name`), which may be no path here.
-    """
-    kept = folder.absolute().parent / ".stages" / folder.absolute().name / "tokenizer.json"
-    if kept.is_file():
-        used = Resolution.model_validate_json(kept.read_bytes())
-        if used.sha256 == sha256 and Path(used.path).exists():
-            return used.path
-    return name
+    raise LoadError(f"None of the listed tokenizers is available.\n{reasons}\nDo one of these:\n{REMEDIES}")
 
 
 def open_tokenizer(resolution: Resolution) -> Tokenizer:
@@ -153,7 +110,7 @@ def _folder(name: str, folder: Path, revision: str | None) -> Resolution:
     if spiece.is_file() and kobert.is_shaped_like_kobert(spiece):
         return _file(name, spiece, revision)
     if not _match(folder, (*VOCABULARY, "tokenizer_config.json")):
-        raise _Missing(f"it holds no tokenizer (no {SPIECE}, {', '.join(VOCABULARY)})")
+        raise _Missing(f"the folder holds no tokenizer (no {SPIECE}, {', '.join(VOCABULARY)})")
     files = _match(folder, VOCABULARY + SETTINGS)
     return Resolution(name=name, kind="auto", path=str(folder.absolute()), revision=revision, sha256=_sha256(files))
 
@@ -163,7 +120,7 @@ def _match(folder: Path, patterns: Sequence[str]) -> list[Path]:
 
 
 def _sha256(files: list[Path]) -> str:
-    """Of one file its own digest, as `sha256sum` prints it; of several that of their names and digests in order."""
+    """For one file its digest, as `sha256sum` prints it; for several the digest of their names and digests in order."""
     digests = [(path.name, hashlib.sha256(path.read_bytes()).hexdigest()) for path in files]
     if len(digests) == 1:
         return digests[0][1]
@@ -205,7 +162,7 @@ def _download(name: str) -> Path:
         with contextlib.suppress(RemoteEntryNotFoundError):
             get_hf_file_metadata(hf_hub_url(name, SPIECE), timeout=TIMEOUT)
         return Path(snapshot_download(name, allow_patterns=[*VOCABULARY, *SETTINGS], etag_timeout=TIMEOUT))
-    except Exception as error:  # whatever the network comes up with is a reason, never a crash of the run
+    except Exception as error:  # any failure of the network is a reason in the message, never a crash of the run
         raise _Missing(_reason(error)) from error
 
 
@@ -226,130 +183,3 @@ def _reason(error: Exception) -> str:
             return (
                 f"the Hub cannot be reached ({without_token(str(error).partition(chr(10))[0]) or type(error).__name__})"
             )
-
-
-@dataclass(frozen=True)
-class TransformersTokenizer:
-    """Any other tokenizer, as transformers opens it. Made by `open_transformers`."""
-
-    name: str
-    backend: Any
-    single: tuple[list[int], list[int]]
-    pair: tuple[list[int], list[int], list[int]]
-    pad_id: int
-    unk_id: int | None
-
-    @property
-    def eos_id(self) -> int | None:
-        eos: int | None = self.backend.eos_token_id
-        return eos
-
-    @cached_property
-    def specials(self) -> dict[str, int]:
-        return {token.content: id_ for id_, token in self.backend.added_tokens_decoder.items() if token.special}
-
-    @property
-    def chat(self) -> Chat | None:
-        return self._chat if self.backend.chat_template else None
-
-    def _chat(self, messages: list[dict[str, str]], add_generation_prompt: bool = False) -> str:
-        from jinja2 import TemplateError
-
-        try:
-            template = self.backend.get_chat_template()
-            text: str = self.backend.apply_chat_template(
-                messages,
-                chat_template=FIXED_DATE + template if "strftime_now" in template else template,
-                tokenize=False,
-                add_generation_prompt=add_generation_prompt,
-            )
-        except (TemplateError, ValueError, TypeError) as error:
-            roles = " → ".join(message["role"] for message in messages)
-            raise ChatTemplateError(
-                f"the chat template of {self.name} cannot write a conversation {roles}: {error}"
-            ) from error
-        return text
-
-    def encode(self, texts: pa.Array | pa.ChunkedArray) -> pa.ListArray:
-        """The ids of each text: list<int32>, none added; null for null. Equal texts are encoded once."""
-        fast = self.backend.backend_tokenizer if self.backend.is_fast else None
-        return self._encode(texts, fast, split_special_tokens=False)
-
-    def encode_literally(self, texts: pa.Array | pa.ChunkedArray) -> pa.ListArray:
-        """As `encode`, but a special token written in a text is text like any other."""
-        return self._encode(texts, self._literal, split_special_tokens=True)
-
-    def encode_with_offsets(self, texts: pa.Array | pa.ChunkedArray) -> tuple[pa.ListArray, pa.ListArray, pa.ListArray]:
-        """The ids of each text, and for each token the characters that it stands for: the first, and the one behind
-        the last, as list<int32>. Raises NoOffsetsError for a tokenizer that transformers has in Python only."""
-        if not self.backend.is_fast:
-            raise NoOffsetsError(
-                f"the tokenizer {self.name} cannot say where its tokens stand in a text, which the layout qa needs: "
-                "take one that transformers calls fast (its folder has a tokenizer.json)."
-            )
-        return as_columns(texts, self._tokens)
-
-    def _tokens(self, texts: list[str]) -> Iterator[list[Token]]:
-        for row in self.backend.backend_tokenizer.encode_batch(texts, add_special_tokens=False):
-            yield [(token, start, end) for token, (start, end) in zip(row.ids, row.offsets, strict=True)]
-
-    @cached_property
-    def _literal(self) -> Any:
-        """The fast tokenizer again, set to read special tokens as text: a setting that cannot differ by call."""
-        if not self.backend.is_fast:
-            return None
-        literal = copy.deepcopy(self.backend.backend_tokenizer)
-        literal.encode_special_tokens = True
-        return literal
-
-    def _encode(self, texts: pa.Array | pa.ChunkedArray, fast: Any, split_special_tokens: bool) -> pa.ListArray:
-        column = texts if isinstance(texts, pa.ChunkedArray) else pa.chunked_array([texts])
-        coded = column.cast(pa.string()).dictionary_encode().combine_chunks()
-        distinct = coded.dictionary.to_pylist()
-        if fast:
-            rows = [row.ids for row in fast.encode_batch_fast(distinct, add_special_tokens=False)]
-        else:
-            how = {"add_special_tokens": False, "split_special_tokens": split_special_tokens}
-            rows = [self.backend.encode(text, **how) for text in distinct]
-        return pa.array(rows, pa.list_(pa.int32())).take(coded.indices)
-
-    def decode(self, ids: Sequence[int]) -> str:
-        """The text of the ids, special tokens included."""
-        text: str = self.backend.decode(ids, clean_up_tokenization_spaces=False)
-        return text
-
-
-def open_transformers(name: str, path: str) -> TransformersTokenizer:
-    """Open the tokenizer in a folder with AutoTokenizer. No code from the folder is run.
-
-    The special tokens around a text and a pair are read off what it does to a text with and without them.
-    A tokenizer without a padding token pads with its end-of-sequence token.
-    """
-    from transformers import AutoTokenizer
-
-    try:
-        backend = AutoTokenizer.from_pretrained(path, local_files_only=True, trust_remote_code=False)
-    except ValueError as error:
-        if "trust_remote_code" not in str(error):
-            raise
-        raise LoadError(
-            f"{name}: this tokenizer is a program that comes with it (auto_map in its tokenizer_config.json), and such "
-            "programs are never run here. Convert it to a tokenizer.json where you trust it, and name that folder."
-        ) from error
-    if backend.is_fast:  # a tokenizer.json may ask for these; here the caller does it
-        backend.backend_tokenizer.no_padding()
-        backend.backend_tokenizer.no_truncation()
-    ids = backend.encode(PROBE, add_special_tokens=False)
-    single = _around(backend.encode(PROBE), ids)
-    prefix, rest = _around(backend.encode(PROBE, PROBE), ids)
-    between, suffix = _around(rest, ids)
-    pad_id = next((i for i in (backend.pad_token_id, backend.eos_token_id) if i is not None), 0)
-    return TransformersTokenizer(name, backend, single, (prefix, between, suffix), pad_id, backend.unk_token_id)
-
-
-def _around(ids: list[int], inner: list[int]) -> tuple[list[int], list[int]]:
-    """What stands before and after the first occurrence of `inner`."""
-    for at in range(len(ids)):
-        if inner and ids[at : at + len(inner)] == inner:
-            return ids[:at], ids[at + len(inner) :]
-    raise LoadError(f"cannot tell its special tokens: {PROBE!r} alone gives {inner}, and {ids} with special tokens")

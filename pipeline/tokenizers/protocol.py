@@ -1,4 +1,4 @@
-"""What the stage asks of a tokenizer: the one contract between the layouts and what `load_tokenizer` opens."""
+"""The contract between the layouts and the tokenizers that `load_tokenizer` opens, and the errors tokenizers raise."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
@@ -13,7 +13,7 @@ Chat = Callable[[list[dict[str, str]], bool], str]
 
 
 class Tokenizer(Protocol):
-    """KoBERT (`pipeline.tokenizers.kobert`), or any tokenizer that transformers opens (`pipeline.tokenizers.load`)."""
+    """KoBERT (`tokenizers.kobert`), or any tokenizer that transformers opens (`tokenizers.transformers_tokenizer`)."""
 
     @property
     def name(self) -> str: ...
@@ -36,7 +36,7 @@ class Tokenizer(Protocol):
 
     @property
     def eos_id(self) -> int | None:
-        """What ends a sequence."""
+        """The id that ends a sequence."""
         ...
 
     @property
@@ -58,8 +58,9 @@ class Tokenizer(Protocol):
         ...
 
     def encode_with_offsets(self, texts: pa.Array) -> tuple[pa.ListArray, pa.ListArray, pa.ListArray]:
-        """As `encode`; and for each token the characters of the text that it stands for, as list<int32>: the first, and
-        the one behind the last. White space around them is not counted. Both grow from token to token, or stay.
+        """As `encode`; and the characters of the text that each token covers, as list<int32>: start and end (excluded).
+
+        White space around them is not counted. Neither start nor end decreases from token to token.
 
         Raises NoOffsetsError.
         """
@@ -70,17 +71,13 @@ class Tokenizer(Protocol):
         ...
 
 
+class LoadError(KoInstructError, RuntimeError):
+    """None of the listed tokenizers is available, or one cannot be opened."""
+
+
 class ChatTemplateError(KoInstructError, ValueError):
-    """The chat template cannot write a conversation, or not in a way that tells what belongs to which message."""
+    """The chat template cannot write a conversation, or not so that each token belongs to one known message."""
 
 
 class NoOffsetsError(KoInstructError, ValueError):
-    """The tokenizer cannot say which characters its tokens stand for."""
-
-
-class TooLongError(KoInstructError, ValueError):
-    """A row is longer than max_length and the truncation policy is `error`, or a sequence than a pack."""
-
-
-class UnknownTokensError(KoInstructError, ValueError):
-    """Too many tokens are [UNK]: the tokenizer does not fit the text."""
+    """The tokenizer has no character offsets of its tokens."""

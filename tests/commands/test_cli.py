@@ -86,12 +86,12 @@ def test_an_option_that_a_stage_cannot_go_by(
     ("arguments", "stdin", "says"),
     [
         (["validate"], "{broken\n", r"-:1: "),
-        (["validate"], '{"text": "가"}\n', "-:1: no row with instruction and output"),
+        (["validate"], '{"text": "가"}\n', "-:1: not a row: `instruction` or `output` is missing"),
         (["run", "--config", "nowhere.toml"], None, "nowhere.toml: no such file"),
         (
             ["run", OFFICE, "--out", "out", "--tokenizer", "./nowhere.model"],
             None,
-            "None of the named tokenizers can be had",
+            "None of the listed tokenizers is available",
         ),
     ],
 )

@@ -43,7 +43,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(ROOT / "raw" / name, folder / "raw" / name)
     shutil.copy(ROOT / "Makefile", folder)
     (folder / "pipeline.toml").write_text(
-        '[dataset]\nname = "sample"\n\n[[source]]\nname = "sample"\nfiles = ["sample/office.csv", "sample/study.json"]\n\n'
+        '[dataset]\nname = "sample"\n\n[[source]]\nname = "sample"\nfiles = ["sample/office.csv"]\n\n'
         '[tokenize]\ntokenizer = "embedded"\n'
     )
     (folder / "a.json").write_text('[{"instruction": "수도는?", "input": "", "output": "서울입니다."}]')

@@ -11,7 +11,9 @@ from datasets import load_from_disk
 from pipeline.cli import main
 from pipeline.dataset.reference import ExistingError, read_existing
 from pipeline.run.chain import run
-from pipeline.run.plan import ConfigError, plan_of_config, write_plan
+from pipeline.run.config import ConfigError
+from pipeline.run.plan import plan_of_config
+from pipeline.run.stamps import write_plan
 
 CONFIG = """
 [dataset]
@@ -137,7 +139,7 @@ def test_from_the_command_line(old: Path, tmp_path: Path) -> None:
         ("a.jsonl", '{"question": "가"}\n', "a.jsonl:1: no row with instruction and output"),
         ("a.arrow", "no Arrow at all", "a.arrow: "),
         ("a.parquet", "no Parquet at all", "a.parquet: "),
-        ("processed/new", None, "is the dataset that is to be built"),
+        ("processed/new", None, "is the dataset that this run builds"),
     ],
 )
 def test_what_cannot_be_read_is_named(tmp_path: Path, name: str, content: str | None, message: str) -> None:

@@ -11,15 +11,23 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 
 import pytest
 
-import pipeline
-from pipeline.io.files import WriteError, naming
+from pipeline.io.files import WriteError, describe_file, naming
 from pipeline.io.folders import clean_up, forget, settle, whole_folder
 from pipeline.io.lock import LockedError, locked
-from pipeline.run.chain import ingest_unit, run
-from pipeline.run.plan import ChangedError, plan_of_config, write_plan
+from pipeline.io.stage_files import RAW
+from pipeline.run import row_wise
+from pipeline.run.chain import run
+from pipeline.run.plan import plan_of_config
+from pipeline.run.raw_state import ChangedError, unchanged
+from pipeline.run.row_wise import ingest_unit
+from pipeline.run.stamps import write_plan
+from pipeline.stages import ingest
+from pipeline.stages.ingest.opening import IngestError
+from schemas.manifest import File
 from tests.kills import NOTE, Project, Unbroken, random_kills, step_kills
 
 FILES = ("office.csv",)
@@ -337,6 +345,41 @@ def test_a_raw_file_that_changes_while_it_is_read_is_an_error(project: Project) 
             list(tables)
 
 
+def test_a_raw_file_that_vanishes_before_it_is_hashed_is_the_same_error(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its sha256 is computed beside the reading, which has it open already."""
+    raw, gone = project.folder / "raw" / "sample" / "office.csv", Event()
+
+    def describe_late(path: Path) -> File:
+        assert gone.wait(60)
+        return describe_file(path)
+
+    monkeypatch.setattr(row_wise, "describe_file", describe_late)
+    plan = plan_of_config(project.folder / "pipeline.toml")
+    tables = ingest_unit(plan, plan.units[0])
+    next(tables)
+    raw.unlink()
+    gone.set()
+    with pytest.raises(ChangedError, match=r"office.csv vanished while it was read: put it back") as raised:
+        list(tables)
+    assert isinstance(raised.value.__cause__, FileNotFoundError)
+    assert not plan.file(plan.units[0], RAW).exists()
+
+
+def test_an_error_of_reading_a_file_that_changes_is_the_change(project: Project) -> None:
+    plan = plan_of_config(project.folder / "pipeline.toml")
+    (unit,) = plan.units
+    error = IngestError("the file is empty")
+    with pytest.raises(IngestError, match="the file is empty"), unchanged(unit):
+        raise error
+    reading = unchanged(unit)
+    reading.__enter__()
+    unit.path.write_bytes(b"")
+    with pytest.raises(ChangedError, match=r"office\.csv changed while it was read: run again"):
+        reading.__exit__(IngestError, error, None)
+
+
 def test_a_run_over_a_changing_file_harms_nothing_that_is_finished(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -344,19 +387,19 @@ def test_a_run_over_a_changing_file_harms_nothing_that_is_finished(
     plan = plan_of_config(project.folder / "pipeline.toml")
     run(plan, 1)
     first = project.digest()
-    real = pipeline.ingest
+    real = ingest.ingest
 
-    def ingest(*arguments: object) -> Iterator[object]:
+    def while_written(*arguments: object) -> Iterator[object]:
         with raw.open("a") as file:
             file.write("덧붙임,,답\n")
         yield from real(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(pipeline, "ingest", ingest)
+    monkeypatch.setattr(ingest, "ingest", while_written)
     with pytest.raises(ChangedError, match="changed while it was read: run again"):
         run(plan, 1)
     assert project.digest() == first
     assert not project.leftovers()
-    monkeypatch.setattr(pipeline, "ingest", real)
+    monkeypatch.setattr(ingest, "ingest", real)
     manifest = run(plan_of_config(project.folder / "pipeline.toml"), 1)
     assert manifest.raw["sample/office.csv"].bytes == raw.stat().st_size
 
@@ -364,14 +407,13 @@ def test_a_run_over_a_changing_file_harms_nothing_that_is_finished(
 def test_an_arrow_file_that_is_cut_short_meanwhile_does_not_end_the_process(tmp_path: Path) -> None:
     import pyarrow as pa
 
-    from pipeline.stages.ingest import ingest
     from schemas.options import Source
 
     path = tmp_path / "a.arrow"
     table = pa.table({"instruction": ["가" * 100] * 50_000, "output": ["나" * 100] * 50_000})
     with pa.ipc.new_file(path, table.schema) as writer:
         writer.write_table(table, max_chunksize=5000)
-    tables = ingest(path, "a.arrow", Source(name="a", files=("a.arrow",)))
+    tables = ingest.ingest(path, "a.arrow", Source(name="a", files=("a.arrow",)))
     next(tables)
     os.truncate(path, 1000)
     last = list(tables)[-1]

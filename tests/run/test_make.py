@@ -242,7 +242,7 @@ def test_a_layout_that_does_not_go_with_the_config(project: Path) -> None:
     (project / "pipeline.toml").write_text(CONFIG.replace("[export]", "[export]\npacking = true"))
     for arguments, says in (
         ([], "[export] packing is for layout"),
-        (["--layout", "classification"], "layout 'classification' in place of what the config says"),
+        (["--layout", "classification"], "layout 'classification' in place of the config's"),
     ):
         if arguments:
             (project / "pipeline.toml").write_text(CONFIG)

@@ -15,7 +15,8 @@ from click.testing import CliRunner
 
 from pipeline.cli import main
 from pipeline.self_instruct.endpoint import Endpoint
-from pipeline.self_instruct.generators import GeneratorError, open_generator
+from pipeline.self_instruct.errors import GeneratorError
+from pipeline.self_instruct.generators import open_generator
 from schemas.self_instruct import Request, Sampling
 from tests.self_instruct.test_self_instruct import write_seeds
 from tests.support import openai_server, self_instruct_model
@@ -96,7 +97,7 @@ def test_retry_after_is_honoured(server: Server) -> None:
         ([Fault(silence=1)] * 3, "did not answer in time; a longer --timeout"),
         ([Fault(cut=True)] * 3, "cannot be reached"),
         ([Fault(body=b"[1, 2")] * 3, "gave a broken answer 3 times"),
-        ([Fault(body=b'{"choices": [{"finish_reason": "stop"}]}')] * 3, "gave a broken answer 3 times: no chat compl"),
+        ([Fault(body=b'{"choices": [{"finish_reason": "stop"}]}')] * 3, "gave a broken answer 3 times: not a chat"),
     ],
     ids=["401", "404", "429", "silence", "cut", "broken JSON", "no completion"],
 )
@@ -153,7 +154,7 @@ def test_the_key_is_in_no_file_and_no_output(server: Server, tmp_path: Path) -> 
     server.faults = [Fault(401)]
     failed = CliRunner().invoke(main, arguments(tmp_path, "b.jsonl"), catch_exceptions=False)
     assert failed.exit_code == 1
-    assert "Bearer <OPENAI_API_KEY>" in failed.stderr  # the server told it
+    assert "Bearer <OPENAI_API_KEY>" in failed.stderr  # the server repeated it
     written = [file.read_text("utf-8") for file in tmp_path.glob("[ab].*")]
     assert len(written) == 3
     assert all(KEY not in text for text in [*written, result.output, failed.output])

@@ -7,7 +7,8 @@ import pytest
 from click.testing import CliRunner
 
 from pipeline.cli import main
-from pipeline.self_instruct.generators import Generator, GeneratorError, open_generator
+from pipeline.self_instruct.errors import GeneratorError
+from pipeline.self_instruct.generators import Generator, open_generator
 from schemas.self_instruct import Request, Sampling
 from tests.support.self_instruct_model import SENTENCES
 

@@ -25,7 +25,8 @@ from pipeline.self_instruct import (
     rounds,
     rows,
 )
-from pipeline.self_instruct.generators import GeneratorError, open_generator
+from pipeline.self_instruct.errors import GeneratorError
+from pipeline.self_instruct.generators import open_generator
 from pipeline.self_instruct.log import LogError
 from pipeline.stages.ingest import ingest
 from schemas.options import Source
@@ -314,7 +315,7 @@ def test_the_log_of_another_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(LogError, match=r"a\.log:3: the log was written by another run: its `id` is \"2\""):
         made_by(path)
     path.write_bytes(b"".join([*lines[:2], b"{torn\n", *lines[3:]]))
-    with pytest.raises(LogError, match=r"a\.log:3: .* is no entry of a log"):
+    with pytest.raises(LogError, match=r"a\.log:3: .* is not an entry of a log"):
         made_by(path)
 
 
@@ -432,5 +433,5 @@ def test_options_out_of_range_are_named(tmp_path: Path) -> None:
 
 
 def test_a_generator_that_is_none() -> None:
-    with pytest.raises(GeneratorError, match="names no generator: give openai:MODEL"):
+    with pytest.raises(GeneratorError, match="is not a generator: give openai:MODEL"):
         open_generator("./nowhere", batch=1, concurrency=1, retries=0, timeout=1)

@@ -1,8 +1,11 @@
 """Duplicates of every kind as cases; the laws of dedupe; near-duplicates against their plain definition."""
 
+import doctest
+import importlib
 import itertools
 import json
 import os
+import pkgutil
 import re
 import unicodedata
 from concurrent.futures import ThreadPoolExecutor
@@ -16,9 +19,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.stages import dedupe as package
 from pipeline.stages.dedupe import apply, decide, dedupe, fingerprint, keys, report
+from pipeline.stages.dedupe.groups import first_equal_rows, rows_that_may_repeat
 from pipeline.stages.dedupe.minhash import HASHES, Bands, choose_bands
-from pipeline.stages.dedupe.similar import crowded, leaders
 from schemas.columns import INGESTED
 from schemas.options import DedupeOptions
 from tests.support.paths import CASES
@@ -56,6 +60,18 @@ def test_case(case: dict) -> None:
     rows = dedupe(table_of(case["rows"]), DedupeOptions(**case.get("options", {}))).to_pylist()
     for row, want in zip(rows, case["want"], strict=True):
         assert {key: row[key] for key in want} == want
+
+
+MODULES = [module.name for module in pkgutil.iter_modules(package.__path__)]
+#: Modules whose functions no example of a few lines can show.
+WITHOUT_EXAMPLES = {"fingerprint_columns", "fingerprints", "job", "marks", "report"}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_examples_in_docstrings(name: str) -> None:
+    result = doctest.testmod(importlib.import_module(f"{package.__name__}.{name}"))
+    assert not result.failed
+    assert (result.attempted == 0) == (name in WITHOUT_EXAMPLES)
 
 
 @given(st.lists(ROW, max_size=12), OPTIONS)
@@ -110,12 +126,12 @@ WORDS = [
     "ㅋㅋ",
 ]
 PHRASE = st.lists(st.sampled_from(WORDS), min_size=1, max_size=9).map(" ".join)
-#: Rows that are often alike: a phrase, and what a writer changes in it.
+#: Rows that are often similar: a phrase, and what a writer changes in it.
 CHANGE = st.sampled_from(["", "!", "?", "요", " 네", "...", "ㅋㅋ"])
 
 
 @st.composite
-def alike_rows(draw: st.DrawFn) -> list[dict]:
+def similar_rows(draw: st.DrawFn) -> list[dict]:
     phrases = draw(st.lists(PHRASE, min_size=1, max_size=3))
     pick = st.sampled_from(phrases)
     rows = draw(st.lists(st.tuples(pick, CHANGE, pick, CHANGE), max_size=16))
@@ -123,18 +139,18 @@ def alike_rows(draw: st.DrawFn) -> list[dict]:
 
 
 def bigrams(text: str) -> set[str]:
-    said = "".join(c for c in unicodedata.normalize("NFC", text).casefold() if c.isalnum())
-    return {said[at : at + 2] for at in range(max(1, len(said) - 1))}
+    letters = "".join(c for c in unicodedata.normalize("NFC", text).casefold() if c.isalnum())
+    return {letters[at : at + 2] for at in range(max(1, len(letters) - 1))}
 
 
-def likeness(one: str, other: str) -> float:
+def similarity(one: str, other: str) -> float:
     """The plain definition, written once more: 0 where numbers differ, else the Jaccard index of bigrams."""
     if re.findall(r"\d+", one) != re.findall(r"\d+", other):
         return 0.0
     return len(bigrams(one) & bigrams(other)) / len(bigrams(one) | bigrams(other))
 
 
-@given(alike_rows())
+@given(similar_rows())
 @settings(max_examples=60, deadline=None)
 def test_near_duplicates_are_those_of_the_definition(rows: list[dict]) -> None:
     done = dedupe(table_of(rows), DedupeOptions(threshold=0.6, recall=0.999999)).to_pylist()
@@ -143,15 +159,15 @@ def test_near_duplicates_are_those_of_the_definition(rows: list[dict]) -> None:
     for row in done:
         if row["reject_reason"] == "near":
             keeper = by_origin[row["duplicate_of"]]
-            alike = min(likeness(row[name], keeper[name]) for name in ("instruction", "output"))
+            similar = min(similarity(row[name], keeper[name]) for name in ("instruction", "output"))
             assert keeper["reject_reason"] is None
-            assert row["similarity"] == pytest.approx(alike)
-            assert alike >= 0.6
+            assert row["similarity"] == pytest.approx(similar)
+            assert similar >= 0.6
     for one, other in itertools.combinations(kept, 2):
-        assert min(likeness(one[name], other[name]) for name in ("instruction", "output")) < 0.6
+        assert min(similarity(one[name], other[name]) for name in ("instruction", "output")) < 0.6
 
 
-@given(alike_rows(), st.randoms(use_true_random=False))
+@given(similar_rows(), st.randoms(use_true_random=False))
 @settings(max_examples=40, deadline=None)
 def test_clusters_do_not_depend_on_the_order(rows: list[dict], random: Random) -> None:
     table = table_of(rows)
@@ -166,7 +182,7 @@ def test_clusters_do_not_depend_on_the_order(rows: list[dict], random: Random) -
     assert partition(dedupe(table)) == partition(dedupe(table.take(pa.array(order, pa.int64()))))
 
 
-@given(alike_rows(), alike_rows())
+@given(similar_rows(), similar_rows())
 @settings(max_examples=30, deadline=None)
 def test_nothing_is_dropped_from_what_was_there_before(old: list[dict], new: list[dict]) -> None:
     table = table_of(old + new)
@@ -177,16 +193,16 @@ def test_nothing_is_dropped_from_what_was_there_before(old: list[dict], new: lis
 def test_a_lower_threshold_decides_anew_over_the_same_fingerprints() -> None:
     rows = [row("내일 서울 날씨를 자세하게 알려 주세요"), row("내일 부산 날씨를 자세하게 알려 주세요")]
     table = table_of(rows)
-    prints = fingerprint(table)
-    assert decide(prints, table)["reason"].to_pylist() == [None, None]
-    assert decide(prints, table, DedupeOptions(threshold=0.6))["reason"].to_pylist() == [None, "near"]
+    fingerprints = fingerprint(table)
+    assert decide(fingerprints, table)["reason"].to_pylist() == [None, None]
+    assert decide(fingerprints, table, DedupeOptions(threshold=0.6))["reason"].to_pylist() == [None, "near"]
 
 
 def row(instruction: str, output: str = "네, 그럴게요.") -> dict:
     return {"instruction": instruction, "input": "", "output": output}
 
 
-def test_a_crowd_of_equal_sketches_is_bounded_and_leaves_one() -> None:
+def test_a_crowd_of_equal_signatures_is_bounded_and_leaves_one() -> None:
     table = table_of([row("정말 재미있는 영화였어요" + "!" * n) for n in range(300)])
     done = dedupe(table)
     assert done["reject_reason"].to_pylist() == [None] + ["near"] * 299
@@ -196,7 +212,7 @@ def test_a_crowd_of_equal_sketches_is_bounded_and_leaves_one() -> None:
 
 
 def test_a_chain_keeps_every_other_link() -> None:
-    """Of A ~ B ~ C where A and C are not alike, B goes and C stays: it is like nothing that was kept."""
+    """Of A ~ B ~ C where A and C are not similar, B is dropped and C is kept: it is similar to no kept row."""
     texts = ["가나다라마바사아자차", "나다라마바사아자차카", "다라마바사아자차카타", "라마바사아자차카타파"]
     done = dedupe(table_of([row(text) for text in texts]), DedupeOptions(threshold=0.8, recall=0.9999))
     assert done["reject_reason"].to_pylist() == [None, "near", None, "near"]
@@ -208,21 +224,21 @@ def test_bytes_do_not_depend_on_the_workers() -> None:
     table = table_of([row(f"{place} {word} {ending}") for place in WORDS for word in WORDS for ending in ("요", "")])
     parts = [table.slice(at, 50) for at in range(0, len(table), 50)]
     with ThreadPoolExecutor(2) as pool:
-        prints = pa.concat_tables(pool.map(fingerprint, parts))
-    assert prints.equals(fingerprint(table))
-    assert decide(prints, pa.concat_tables(parts)).equals(decide(fingerprint(table), table))
+        fingerprints = pa.concat_tables(pool.map(fingerprint, parts))
+    assert fingerprints.equals(fingerprint(table))
+    assert decide(fingerprints, pa.concat_tables(parts)).equals(decide(fingerprint(table), table))
 
 
-@given(alike_rows())
+@given(similar_rows())
 @settings(max_examples=20, deadline=None)
 def test_decisions_do_not_depend_on_the_workers(rows: list[dict]) -> None:
     table = table_of(rows)
-    prints = fingerprint(table)
-    one, two = (decide(prints, table, DedupeOptions(threshold=0.5), workers=workers) for workers in (1, 2))
+    fingerprints = fingerprint(table)
+    one, two = (decide(fingerprints, table, DedupeOptions(threshold=0.5), workers=workers) for workers in (1, 2))
     assert one.equals(two, check_metadata=True)
 
 
-@given(alike_rows(), st.sampled_from(["first", "longest"]))
+@given(similar_rows(), st.sampled_from(["first", "longest"]))
 @settings(max_examples=40, deadline=None)
 def test_what_was_kept_is_all_kept_when_it_comes_again(rows: list[dict], keeper: str) -> None:
     options = DedupeOptions(keeper=keeper)
@@ -234,7 +250,7 @@ def test_what_was_kept_is_all_kept_when_it_comes_again(rows: list[dict], keeper:
 @given(st.lists(st.tuples(st.sampled_from("가나"), st.text("다라", min_size=1, max_size=5)), max_size=12))
 @settings(max_examples=40, deadline=None)
 def test_the_keeper_is_the_first_or_the_longest(pairs: list[tuple[str, str]]) -> None:
-    """Of rows with one prompt. Rows of other prompts, and of equal length in another order, have no say."""
+    """Of rows with one prompt. Rows of other prompts, and of equal length in another order, change nothing."""
     table = table_of([row(prompt, output) for prompt, output in pairs])
     for keeper, best in (("first", lambda _: 0), ("longest", len)):
         done = dedupe(table, DedupeOptions(keeper=keeper))
@@ -244,35 +260,35 @@ def test_the_keeper_is_the_first_or_the_longest(pairs: list[tuple[str, str]]) ->
 
 
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 1)), max_size=60), st.integers(0, 58))
-def test_leaders_are_the_first_of_their_kind(values: list[tuple[int, int]], shift: int) -> None:
+def test_the_first_equal_row_is_the_first(values: list[tuple[int, int]], shift: int) -> None:
     """Also where keys of rows that differ are equal by chance: without `mix` to spread them, many are."""
     words = np.array(values, np.uint64).reshape(-1, 2) << np.uint64(shift)
     for some in (words, words[:, :1]):
         rows = some.tolist()
         want = [rows.index(row) for row in rows]
-        assert leaders(*some.T).tolist() == want
+        assert first_equal_rows(*some.T).tolist() == want
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(keys, "mix", lambda words: words)
-            assert leaders(*some.T).tolist() == want
+            assert first_equal_rows(*some.T).tolist() == want
 
 
 @given(st.lists(st.integers(0, 30), max_size=60), st.integers(0, 59))
-def test_crowded_keys_are_at_least_those_that_occur_more_than_once(values: list[int], shift: int) -> None:
+def test_rows_that_may_repeat_are_at_least_those_that_do(values: list[int], shift: int) -> None:
     """However their high bits lie, and in order."""
-    found = crowded(np.array(values, np.uint64) << np.uint64(shift)).tolist()
+    found = rows_that_may_repeat(np.array(values, np.uint64) << np.uint64(shift)).tolist()
     assert found == sorted(set(found))
     assert {at for at, value in enumerate(values) if values.count(value) > 1} <= set(found)
 
 
-@given(alike_rows(), alike_rows(), OPTIONS)
+@given(similar_rows(), similar_rows(), OPTIONS)
 @settings(max_examples=30, deadline=None)
 def test_fingerprints_may_be_read_column_by_column(some: list[dict], more: list[dict], options: DedupeOptions) -> None:
     rejected = {"reject_stage": "validate", "reject_reason": "output-blank"}
     table = table_of([*some, row("빈 답", "") | rejected, *more])
-    prints = fingerprint(table)
-    halves = pa.concat_tables([prints.slice(0, len(some)), prints.slice(len(some)).combine_chunks()])
+    fingerprints = fingerprint(table)
+    halves = pa.concat_tables([fingerprints.slice(0, len(some)), fingerprints.slice(len(some)).combine_chunks()])
     decided = decide(lambda name: halves[name].chunks, table, options, against=2)
-    assert decided.equals(decide(prints, table, options, against=2), check_metadata=True)
+    assert decided.equals(decide(fingerprints, table, options, against=2), check_metadata=True)
 
 
 def test_there_is_one_fingerprint_of_each_row() -> None:
@@ -284,14 +300,14 @@ def test_there_is_one_fingerprint_of_each_row() -> None:
 def test_the_curve_finds_what_is_at_the_threshold() -> None:
     for threshold in (0.5, 0.7, 0.85, 0.95):
         bands = choose_bands(threshold, 0.99)
-        assert bands.bands * bands.rows <= HASHES
+        assert bands.bands * bands.hashes <= HASHES
         assert bands.chance(threshold) >= 0.99
-        longer = Bands(HASHES // (bands.rows + 1), bands.rows + 1)
+        longer = Bands(HASHES // (bands.hashes + 1), bands.hashes + 1)
         assert longer.chance(threshold) < 0.99
 
 
 @pytest.mark.skipif("KO_INSTRUCT_DATA" not in os.environ, reason="KO_INSTRUCT_DATA is not set")
-def test_records_that_stand_in_two_files() -> None:
+def test_records_in_two_files() -> None:
     folder = Path(os.environ["KO_INSTRUCT_DATA"])
     parts = [json.loads(folder.joinpath(f"koalpaca_v1.0_{name}.json").read_bytes()) for name in "ab"]
     shared = {tuple(row.values()) for row in parts[0]} & {tuple(row.values()) for row in parts[1]}
@@ -332,6 +348,6 @@ def test_the_report_shows_clusters_with_texts_and_the_least_similar_rejections()
     assert (worst["origin"], worst["kept"]["instruction"]) == ("a:5", "오늘 서울 날씨를 알려 주세요")
     assert [pair["origin"] for pair in others] == ["a:3", "a:4"]
     assert report.summary(decisions).startswith(
-        "7 rows, 1 of them rejected before: 2 stay, duplicates rejected: 1 conflict, 1 exact, 2 near; 1 clusters. "
+        "7 rows, 1 of them rejected before: 2 kept, duplicates rejected: 1 conflict, 1 exact, 2 near; 1 clusters. "
     )
     assert "0.75  100.0%" in report.explain(options)

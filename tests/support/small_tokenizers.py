@@ -8,7 +8,7 @@ from typing import Any
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
-from pipeline.tokenizers.load import TransformersTokenizer, open_transformers
+from pipeline.tokenizers.transformers_tokenizer import TransformersTokenizer, open_transformers
 from tests.support.paths import ROOT
 
 #: Each as the family named writes it: what matters here, shortened.

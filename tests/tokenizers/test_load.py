@@ -12,7 +12,8 @@ import pytest
 from pipeline.tokenizers import kobert
 from pipeline.tokenizers import load as load_tokenizer
 from pipeline.tokenizers.kobert import VocabularyError
-from pipeline.tokenizers.load import LoadError, open_tokenizer, resolve
+from pipeline.tokenizers.load import open_tokenizer, resolve
+from pipeline.tokenizers.protocol import LoadError
 from schemas.tokenizer import Resolution
 from tests.support import hub_server
 from tests.support.hub_server import Hub
@@ -141,7 +142,7 @@ def test_a_hub_in_trouble(hub: Hub) -> None:
 
 def test_a_model_without_a_tokenizer(hub: Hub) -> None:
     hub.seed({"owner/weights/model.safetensors": b"0", "owner/weights/config.json": b"{}"})
-    assert why_not("owner/weights").startswith("it holds no tokenizer")
+    assert why_not("owner/weights").startswith("the folder holds no tokenizer")
 
 
 # Never silently.
@@ -158,7 +159,7 @@ def test_none_of_them(hub: Hub, tmp_path: Path) -> None:
         load_tokenizer.load_tokenizer([KOBERT, str(tmp_path), "없는 이름"])
     message = str(refused.value)
     assert f"{KOBERT}: not on the Hub" in message
-    assert f"{tmp_path}: it holds no tokenizer" in message
+    assert f"{tmp_path}: the folder holds no tokenizer" in message
     assert "없는 이름: no such file or folder" in message
     assert all(remedy in message for remedy in ("hf auth login", "/path/to/spiece.model", '"embedded"'))
     with pytest.raises(LoadError, match="the list is empty"):
@@ -228,6 +229,6 @@ def test_code_in_a_repository_is_not_run(bert: Path, tmp_path: Path) -> None:
     config |= {"auto_map": {"AutoTokenizer": ["code.Strange", None]}, "tokenizer_class": "Strange"}
     (folder / "tokenizer_config.json").write_text(json.dumps(config))
     (folder / "code.py").write_text(f"open({str(ran)!r}, 'w')\n")
-    with pytest.raises(load_tokenizer.LoadError, match="such programs are never run here"):
+    with pytest.raises(LoadError, match="such programs are never run here"):
         load_tokenizer.load_tokenizer([str(folder)])
     assert not ran.exists()

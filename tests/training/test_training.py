@@ -14,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import dedupe, export, validate
+from pipeline.kobert import KoBERTTokenizer
 from pipeline.stages.split import split
 from pipeline.stages.tokenize import tokenize
-from pipeline.tokenizers.kobert import EMBEDDED, KoBERTTokenizer
+from pipeline.tokenizers.kobert import EMBEDDED
 from pipeline.tokenizers.load import load_tokenizer
 from schemas.columns import MASKED
 from schemas.options import ExportOptions, TokenizeOptions

@@ -1,4 +1,4 @@
-"""Keys of texts: what is left of a text when the differences that do not make two texts different are gone."""
+"""Keys of texts: equal where two texts are equal but for case, spaces and Unicode form."""
 
 import functools
 import re
@@ -7,29 +7,32 @@ import unicodedata
 from collections.abc import Iterable
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
+from pipeline.stages.dedupe.arrays import Bools, Codes, Hashes, Ints
 from schemas.record import VISIBLE
-
-Codes = npt.NDArray[np.uint32]
-Ints = npt.NDArray[np.int64]
-Words = npt.NDArray[np.uint64]
-
-#: A key of a text: 128 bits of XXH3. Among 10 million texts, two share a key by chance once in 10^24 runs.
-KEY_BYTES = 16
-
 
 #: A number with its thousands and decimals, a number character of another kind (³ ½ Ⅳ), or an operator before a digit.
 NUMBERS = re.compile(r"\d+(?:,\d{3}(?!\d))*(?:\.\d+)?|[+\-−*/×÷=<>](?=\s*\d)|[²³¹⁰-₉¼-¾⅐-Ⅻ①-⒛]")
 #: A character without which a text holds no number, folded or not.
 NUMERAL = re.compile(r"\d|[²³¹⁰-₉¼-¾⅐-ↈ①-⒛]")
+INVISIBLE = re.compile(VISIBLE.replace("[^", "[", 1))
+
+#: An entry of `fold_table` is the code point that a character folds to (21 bits), and these marks.
+CODE = np.uint32((1 << 21) - 1)
+#: A letter, a digit, or a sign of mathematics or money: neither a space nor punctuation.
+LETTER = np.uint32(1 << 21)
+#: It may be part of a number (`NUMBERS`).
+NUMBER = np.uint32(1 << 22)
+#: The table alone cannot fold it: marks and jamo that compose with the character before them, characters that fold to
+#: several. Texts that hold one go through `fold`. The greatest mark, so that a maximum finds it.
+NEEDS_FOLD = np.uint32(1 << 23)
 
 
 def fold(text: str) -> str:
-    """NFC and case-folded, whatever order these two have to be applied in.
+    """NFC and case-folded; NFC is applied twice, since case folding can undo it.
 
     >>> fold("Ǆ한글 STRASSE Straße")
     'ǆ한글 strasse strasse'
@@ -37,29 +40,16 @@ def fold(text: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 
 
-INVISIBLE = re.compile(VISIBLE.replace("[^", "[", 1))
-
-#: An entry of `folding` is the code point that a character folds to (21 bits), and these marks.
-CODE = np.uint32((1 << 21) - 1)
-#: It is said aloud: neither a space nor punctuation. Signs of mathematics and money are.
-SAID = np.uint32(1 << 21)
-#: It may be part of a number (`NUMBERS`).
-NUMBER = np.uint32(1 << 22)
-#: Its neighbours have a say: marks and jamo that compose with the character before them, characters that fold to
-#: several. Texts that hold one go through `fold`. The greatest mark, so that a maximum finds it.
-CONTEXTUAL = np.uint32(1 << 23)
-
-
 @functools.cache
-def folding() -> Codes:
-    """For each code point what becomes of it in a folded text; 0: nothing that a reader sees."""
-    table = np.arange(sys.maxunicode + 1, dtype=np.uint32) | SAID
-    # Whatever is assigned but Han and Hangul syllables, which fold to themselves; surrogates occur in no text.
+def fold_table() -> Codes:
+    """For each code point what it folds to, with marks: uint32[0x110000]. 0: a space or an invisible character."""
+    table = np.arange(sys.maxunicode + 1, dtype=np.uint32) | LETTER
+    # All assigned characters except Han and Hangul syllables, which fold to themselves; surrogates occur in no text.
     codes = np.r_[:0x3400, 0xA000:0xAC00, 0xE000:0x20000, 0x2F800:0x2FA20]
     text = "".join(map(chr, codes.tolist()))
-    mute = np.array([unicodedata.category(character)[0] in "PZC" for character in text])
-    table[codes[mute]] ^= SAID
-    table[_codes("~|`^")] ^= SAID
+    no_letter = np.array([unicodedata.category(character)[0] in "PZC" for character in text])
+    table[codes[no_letter]] ^= LETTER
+    table[_codes("~|`^")] ^= LETTER
     table[_codes(NUMERAL.findall(text))] |= NUMBER
     composing = [character for character in text if unicodedata.combining(character)]
     for character in text:
@@ -72,9 +62,9 @@ def folding() -> Codes:
             if parts.count(" ") == 1 and parts[0] != "<":
                 composing.append(chr(int(parts.split()[1], 16)))
     table[_codes(INVISIBLE.findall(text))] = 0
-    table[_codes(composing)] |= CONTEXTUAL
-    table[0x1161:0x1176] |= CONTEXTUAL  # jamo compose by rule, not by table
-    table[0x11A8:0x11C3] |= CONTEXTUAL
+    table[_codes(composing)] |= NEEDS_FOLD
+    table[0x1161:0x1176] |= NEEDS_FOLD  # jamo compose by rule, not by table
+    table[0x11A8:0x11C3] |= NEEDS_FOLD
     return table
 
 
@@ -83,98 +73,119 @@ def _codes(characters: Iterable[str]) -> list[int]:
 
 
 def code_points(texts: pa.StringArray) -> tuple[Codes, Ints]:
-    """The code points of all texts, one after the other, and where each text begins and ends: n and len(texts) + 1."""
-    offsets = np.zeros(len(texts) + 1, np.int64)
-    np.cumsum(pc.utf8_length(texts).to_numpy(zero_copy_only=False), out=offsets[1:])
-    bounds = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset : texts.offset + len(texts) + 1]
-    data = memoryview(texts.buffers()[2] or b"")[bounds[0] : bounds[-1]]
-    return np.frombuffer(str(data, "utf-8").encode("utf-32-le"), np.uint32), offsets
+    """The code points of all texts, uint32[characters], and the bounds of each text, int64[texts + 1]."""
+    bounds = np.zeros(len(texts) + 1, np.int64)
+    np.cumsum(pc.utf8_length(texts).to_numpy(zero_copy_only=False), out=bounds[1:])
+    in_bytes = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    data = memoryview(texts.buffers()[2] or b"")[in_bytes[0] : in_bytes[-1]]
+    return np.frombuffer(str(data, "utf-8").encode("utf-32-le"), np.uint32), bounds
 
 
-def folded(texts: pa.StringArray) -> tuple[Codes, Ints]:
-    """As `code_points`, of the texts (without nulls) under NFC and case-folded, with the marks of `folding`.
+def fold_texts(texts: pa.StringArray) -> tuple[Codes, Ints]:
+    """The folded texts (NFC, case-folded): uint32[characters] with the marks of `fold_table`, bounds int64[texts + 1].
 
-    What no reader sees is left out, spaces first: Korean is spaced as its writers please, so that spaces tell two texts
-    apart only where nothing else does.
+    `texts` has no nulls. Spaces and invisible characters are left out: Korean writers differ in where they put spaces.
+
+    >>> codes, bounds = fold_texts(pa.array(["한 글", "", "AB!"]))
+    >>> (codes & CODE).tobytes().decode("utf-32-le"), bounds.tolist()
+    ('한글ab!', [0, 2, 2, 5])
     """
-    table = folding()
-    codes, offsets = code_points(texts)
+    table = fold_table()
+    codes, bounds = code_points(texts)
     entries = table[codes]
-    if entries.max(initial=0) >= CONTEXTUAL:
-        rows = np.unique(np.searchsorted(offsets, np.flatnonzero(entries >= CONTEXTUAL), "right") - 1)
+    if entries.max(initial=0) >= NEEDS_FOLD:
+        numbers = np.unique(np.searchsorted(bounds, np.flatnonzero(entries >= NEEDS_FOLD), "right") - 1)
         mask = np.zeros(len(texts), bool)
-        mask[rows] = True
-        changed = pa.array([fold(text) for text in texts.take(pa.array(rows)).to_pylist()], texts.type)
-        codes, offsets = code_points(pc.replace_with_mask(texts, pa.array(mask), changed))
-        entries = table[codes] & ~CONTEXTUAL
-    return keep(entries, offsets, entries != 0)
+        mask[numbers] = True
+        changed = pa.array([fold(text) for text in texts.take(pa.array(numbers)).to_pylist()], texts.type)
+        codes, bounds = code_points(pc.replace_with_mask(texts, pa.array(mask), changed))
+        entries = table[codes] & ~NEEDS_FOLD
+    return keep_codes(entries, bounds, entries != 0)
 
 
-def said(codes: Codes, offsets: Ints) -> tuple[Codes, Ints]:
-    """Of folded texts what is said: letters, digits and signs. Of a text of mere punctuation, all of it."""
-    kept = (codes & SAID) != 0
-    spoken = keep(codes, offsets, kept)
-    mute = (spoken[1][1:] == spoken[1][:-1]) & (offsets[1:] > offsets[:-1])
-    if mute.any():
-        kept |= np.repeat(mute, np.diff(offsets))
-        spoken = keep(codes, offsets, kept)
-    return spoken
+def letters(codes: Codes, bounds: Ints) -> tuple[Codes, Ints]:
+    """The letters (`LETTER`) of folded texts, with new bounds. Of a text of punctuation alone, all of it.
+
+    >>> codes, bounds = letters(*fold_texts(pa.array(["네, 좋아요!", "?!"])))
+    >>> (codes & CODE).tobytes().decode("utf-32-le"), bounds.tolist()
+    ('네좋아요?!', [0, 4, 6])
+    """
+    kept = (codes & LETTER) != 0
+    found = keep_codes(codes, bounds, kept)
+    punctuation_alone = (found[1][1:] == found[1][:-1]) & (bounds[1:] > bounds[:-1])
+    if punctuation_alone.any():
+        kept |= np.repeat(punctuation_alone, np.diff(bounds))
+        found = keep_codes(codes, bounds, kept)
+    return found
 
 
-def numbers(texts: pa.StringArray, codes: Codes, offsets: Ints) -> Words:
-    """For each text (with what it folds to) a hash of the sequence of its numbers; 0 where it holds none.
+def number_keys(texts: pa.StringArray, codes: Codes, bounds: Ints) -> Hashes:
+    """For each text a hash of the sequence of its numbers, uint64[texts]; 0 where it holds none.
 
-    "1,000원" and "1000 원" say the same number, "10", "1 0" and "1.0" do not; neither do "3+5" and "3-5".
+    `codes`, `bounds`: the same texts, folded. "1,000원" and "1000 원" have the same number; "10", "1 0" and "1.0" do
+    not, and neither do "3+5" and "3-5".
+
+    >>> texts = pa.array(["1,000원", "1000 원", "1 000원", "원"])
+    >>> same, as_this, other, none = number_keys(texts, *fold_texts(texts)).tolist()
+    >>> same == as_this, same == other, none
+    (True, False, 0)
     """
     hashes = np.zeros(len(texts), np.uint64)
-    rows = np.unique(np.searchsorted(offsets, np.flatnonzero(codes & NUMBER), "right") - 1)
-    for row, text in zip(rows.tolist(), texts.take(pa.array(rows)).to_pylist(), strict=True):
+    with_numerals = np.unique(np.searchsorted(bounds, np.flatnonzero(codes & NUMBER), "right") - 1)
+    values = texts.take(pa.array(with_numerals)).to_pylist()
+    for place, text in zip(with_numerals.tolist(), values, strict=True):
         found = " ".join(NUMBERS.findall(text)).replace(",", "")
-        hashes[row] = xxhash.xxh3_64_intdigest(found.encode()) if found else 0
+        hashes[place] = xxhash.xxh3_64_intdigest(found.encode()) if found else 0
     return hashes
 
 
-def keep(codes: Codes, offsets: Ints, kept: npt.NDArray[np.bool_]) -> tuple[Codes, Ints]:
-    """Texts with only those of their code points that are to be kept."""
+def keep_codes(codes: Codes, bounds: Ints, kept: Bools) -> tuple[Codes, Ints]:
+    """The texts with only those characters that `kept`, bool[characters], marks; and their new bounds."""
     dropped = np.flatnonzero(~kept)
-    return codes[kept], offsets - np.searchsorted(dropped, offsets)
+    return codes[kept], bounds - np.searchsorted(dropped, bounds)
 
 
-def hashed(codes: Codes, offsets: Ints) -> Words:
-    """XXH3-128 of each text, marks aside: a matrix of len(texts) by 2 words. The empty text has key 0."""
-    return _digests(codes, offsets[:-1], offsets[1:])
+def text_keys(codes: Codes, bounds: Ints) -> Hashes:
+    """XXH3-128 of each text without its marks: uint64[texts, 2]. The empty text has key 0.
+
+    Among 10 million texts, two share a key by chance once in 10^24 runs.
+    """
+    return _digests(codes, bounds[:-1], bounds[1:])
 
 
-def rehashed(keys: Words, before: Ints, codes: Codes, offsets: Ints) -> Words:
-    """As `hashed`, for texts of which some are shorter than `before`, and the others have these keys already."""
-    shorter = np.flatnonzero(np.diff(offsets) < np.diff(before))
+def letter_keys(keys: Hashes, before: Ints, codes: Codes, bounds: Ints) -> Hashes:
+    """As `text_keys`, of the letters of texts: uint64[texts, 2].
+
+    `keys`, `before`: the keys and bounds of the whole texts. A text that consists of letters alone has its key already.
+    """
+    shorter = np.flatnonzero(np.diff(bounds) < np.diff(before))
     keys = keys.copy()
-    keys[shorter] = _digests(codes, offsets[shorter], offsets[shorter + 1])
+    keys[shorter] = _digests(codes, bounds[shorter], bounds[shorter + 1])
     return keys
 
 
-def _digests(codes: Codes, starts: Ints, ends: Ints) -> Words:
+def _digests(codes: Codes, starts: Ints, ends: Ints) -> Hashes:
     data = (codes & CODE).tobytes()
     bounds = ((bound * codes.itemsize).tolist() for bound in (starts, ends))
     digest = xxhash.xxh3_128_digest
-    keys = b"".join([digest(data[start:end]) for start, end in zip(*bounds, strict=True)])
-    words = np.frombuffer(keys, np.uint64).reshape(-1, 2).copy()
-    words[starts == ends] = 0
-    return words
+    digests = b"".join([digest(data[start:end]) for start, end in zip(*bounds, strict=True)])
+    keys = np.frombuffer(digests, np.uint64).reshape(-1, 2).copy()
+    keys[starts == ends] = 0
+    return keys
 
 
-def mix(words: Words) -> Words:
-    """Spread the bits of words: the finaliser of SplitMix64 (Steele, Lea, Flood 2014), a bijection."""
-    words = words ^ (words >> np.uint64(30))
-    words *= np.uint64(0xBF58476D1CE4E5B9)
-    words ^= words >> np.uint64(27)
-    words *= np.uint64(0x94D049BB133111EB)
-    words ^= words >> np.uint64(31)
-    return words
+def mix(hashes: Hashes) -> Hashes:
+    """Spread the bits of each hash: the finaliser of SplitMix64 (Steele, Lea, Flood 2014), a bijection."""
+    hashes = hashes ^ (hashes >> np.uint64(30))
+    hashes *= np.uint64(0xBF58476D1CE4E5B9)
+    hashes ^= hashes >> np.uint64(27)
+    hashes *= np.uint64(0x94D049BB133111EB)
+    hashes ^= hashes >> np.uint64(31)
+    return hashes
 
 
-def combined(parts: list[Words]) -> Words:
-    """One key for several in this order: matrices of n by 2 words to one."""
+def combine_keys(parts: list[Hashes]) -> Hashes:
+    """One key for several keys in this order: uint64[n, 2] from a list of uint64[n, 2]."""
     key = np.zeros_like(parts[0])
     for part in parts:
         key = mix(key + np.uint64(0x9E3779B97F4A7C15)) ^ part
@@ -182,7 +193,12 @@ def combined(parts: list[Words]) -> Words:
 
 
 def distinct(column: pa.ChunkedArray | pa.Array) -> tuple[pa.StringArray, Ints]:
-    """The distinct values of a string column, null as "", and for each row the number of its value."""
+    """The distinct values of a string column, null as "", and the number of each row's value, int32[rows].
+
+    >>> values, value_of = distinct(pa.array(["가", None, "가", ""]))
+    >>> values.to_pylist(), value_of.tolist()
+    (['가', ''], [0, 1, 0, 1])
+    """
     if isinstance(column, pa.ChunkedArray):
         column = column.combine_chunks()
     encoded = pc.fill_null(column, "").dictionary_encode()
@@ -190,18 +206,18 @@ def distinct(column: pa.ChunkedArray | pa.Array) -> tuple[pa.StringArray, Ints]:
 
 
 def history_texts(history: pa.ChunkedArray | pa.Array) -> pa.StringArray:
-    """Each conversation so far as one text, to compare it by its likeness; "" where there was none."""
+    """Each history as one text, to compare how similar two are; "" where it is empty."""
     if isinstance(history, pa.ChunkedArray):
         history = history.combine_chunks()
     lengths = pc.fill_null(pc.list_value_length(history), 0)
     if not pc.any(pc.greater(lengths, 0)).as_py():
         return pa.repeat(pa.scalar(""), len(history))
-    said = ["\n".join(part or "" for turn in turns or [] for part in turn.values()) for turns in history.to_pylist()]
-    return pa.array(said, pa.string())
+    texts = ["\n".join(text or "" for turn in turns or [] for text in turn.values()) for turns in history.to_pylist()]
+    return pa.array(texts, pa.string())
 
 
-def history_keys(history: pa.ChunkedArray | pa.Array) -> Words:
-    """The key of each conversation so far (list<struct<user, assistant>>): n by 2 words, 0 where there was none."""
+def history_keys(history: pa.ChunkedArray | pa.Array) -> Hashes:
+    """The key of each history (list<struct<user, assistant>>): uint64[rows, 2], 0 where it is empty."""
     if isinstance(history, pa.ChunkedArray):
         history = history.combine_chunks()
     keys = np.zeros((len(history), 2), np.uint64)
@@ -209,16 +225,14 @@ def history_keys(history: pa.ChunkedArray | pa.Array) -> Words:
     if not lengths.any():
         return keys
     turns = history.flatten()
-    spoken = [
-        key[index]
-        for name in ("user", "assistant")
-        for values, index in [distinct(pc.struct_field(turns, name))]
-        for key in [hashed(*folded(values))]
+    keys_of_sides = [
+        text_keys(*fold_texts(values))[value_of]
+        for side in ("user", "assistant")
+        for values, value_of in [distinct(pc.struct_field(turns, side))]
     ]
-    of_turn = np.ascontiguousarray(np.hstack(spoken))
-    rows = np.flatnonzero(lengths)
+    of_turn = np.ascontiguousarray(np.hstack(keys_of_sides))  # uint64[turns, 4]
     ends = np.cumsum(lengths)
-    for row in rows.tolist():
+    for row in np.flatnonzero(lengths).tolist():
         end = int(ends[row])
         digest = xxhash.xxh3_128_digest(of_turn[end - int(lengths[row]) : end].tobytes())
         keys[row] = np.frombuffer(digest, np.uint64)

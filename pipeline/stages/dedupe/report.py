@@ -1,4 +1,4 @@
-"""What a person looks at: the chances of a comparison, the clusters with their texts, the most doubtful rejections."""
+"""Reports for people: the chance of finding a pair, the clusters with their texts, the most doubtful rejections."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -9,9 +9,8 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.stages.dedupe.keys import Ints
+from pipeline.stages.dedupe.arrays import Ints, take_rows
 from pipeline.stages.dedupe.minhash import HASHES, choose_bands
-from pipeline.stages.dedupe.similar import gather
 from schemas.options import DedupeOptions
 
 SHOWN = ("origin", "instruction", "input", "output")
@@ -21,10 +20,10 @@ ROWS = 1 << 14
 
 
 def explain(options: DedupeOptions = DedupeOptions()) -> str:
-    """How sure it is that two texts are compared, by how similar they are: the S-curve of the bands in use."""
+    """The chance that two texts are compared, by their similarity: the S-curve of the bands in use."""
     bands = choose_bands(options.threshold, options.recall)
     lines = [
-        f"Similar from {options.threshold} on. {HASHES} hashes in {bands.bands} bands of {bands.rows}: "
+        f"Similar from {options.threshold} on. {HASHES} hashes in {bands.bands} bands of {bands.hashes}: "
         "texts that agree in one band are compared, and their true similarity decides.",
         "similarity  chance of being compared",
     ]
@@ -36,18 +35,18 @@ def explain(options: DedupeOptions = DedupeOptions()) -> str:
 
 
 def summary(decisions: pa.Table) -> str:
-    """How many rows go for which reason, and how much was compared and left out for it."""
+    """How many rows are rejected for each reason, how many pairs were compared and how many were skipped."""
     reasons = Counter(decisions["reason"].to_pylist())
-    before = decisions["cluster_key"].null_count
-    kept = reasons.pop(None, 0) - before
+    rejected_before = decisions["cluster_key"].null_count
+    kept = reasons.pop(None, 0) - rejected_before
     counts = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items())) or "none"
-    work = orjson.loads((decisions.schema.metadata or {}).get(b"report", b"{}"))
+    counts_of_pairs = orjson.loads((decisions.schema.metadata or {}).get(b"report", b"{}"))
     clusters = pc.count_distinct(decisions["cluster"]).as_py()
     return (
-        f"{len(decisions)} rows{f', {before} of them rejected before' if before else ''}: "
-        f"{kept} stay, duplicates rejected: {counts}; {clusters} clusters. "
-        f"{work.get('compared', 0)} pairs of fields compared, {work.get('verified', 0)} similar, "
-        f"{work.get('skipped', 0)} pairs in crowded buckets left out."
+        f"{len(decisions)} rows{f', {rejected_before} of them rejected before' if rejected_before else ''}: "
+        f"{kept} kept, duplicates rejected: {counts}; {clusters} clusters. "
+        f"{counts_of_pairs.get('compared', 0)} pairs of fields compared, {counts_of_pairs.get('verified', 0)} similar, "
+        f"{counts_of_pairs.get('skipped', 0)} pairs in large groups skipped."
     )
 
 
@@ -59,7 +58,7 @@ def clusters(table: pa.Table, decisions: pa.Table) -> Iterator[dict[str, Any]]:
     rows = rows[np.argsort(number, kind="stable")]
     name, members = None, list[dict[str, Any]]()
     for start in range(0, len(rows), ROWS):
-        for cluster, member in _looked_up(table, decisions, rows[start : start + ROWS]):
+        for cluster, member in _members(table, decisions, rows[start : start + ROWS]):
             if cluster != name and members:
                 yield {"cluster": name, "rows": members}
                 members = []
@@ -72,23 +71,23 @@ def clusters(table: pa.Table, decisions: pa.Table) -> Iterator[dict[str, Any]]:
 def doubtful(table: pa.Table, decisions: pa.Table, count: int = 20) -> list[dict[str, Any]]:
     """The rejected rows that are least similar to the row kept in their place, both with their texts.
 
-    Not those that say the same (`exact`): of them there is nothing to doubt.
+    Without exact duplicates: nothing about them is doubtful.
     """
-    doubted = pc.and_(decisions["reason"].is_valid(), pc.not_equal(decisions["reason"], "exact"))
-    rows = np.flatnonzero(pc.fill_null(doubted, False).to_numpy())
+    doubtful_rows = pc.and_(decisions["reason"].is_valid(), pc.not_equal(decisions["reason"], "exact"))
+    rows = np.flatnonzero(pc.fill_null(doubtful_rows, False).to_numpy())
     similarity = decisions["similarity"].take(pa.array(rows)).to_numpy()
     rows = rows[np.argsort(similarity, kind="stable")[:count]]  # conflicts have none, and come last
-    found = [member for _, member in _looked_up(table, decisions, rows)]
-    keepers = pa.array([member["duplicate_of"] for member in found], pa.string())
-    at = pc.index_in(keepers, table["origin"]).to_numpy().astype(np.int64)
-    for member, (_, keeper) in zip(found, _looked_up(table, decisions, at), strict=True):
+    found = [member for _, member in _members(table, decisions, rows)]
+    origins = pa.array([member["duplicate_of"] for member in found], pa.string())
+    keepers = pc.index_in(origins, table["origin"]).to_numpy().astype(np.int64)
+    for member, (_, keeper) in zip(found, _members(table, decisions, keepers), strict=True):
         member["kept"] = {name: keeper[name] for name in SHOWN}
     return found
 
 
-def _looked_up(table: pa.Table, decisions: pa.Table, rows: Ints) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The cluster of each of these rows, and what a person wants to see of the row."""
-    texts = [gather(table[name], rows).to_pylist() for name in SHOWN]
-    cluster, *decided = (gather(decisions[name], rows).to_pylist() for name in ("cluster", *DECIDED))
-    for of, values in zip(cluster, zip(*texts, *decided, strict=True), strict=True):
-        yield of, dict(zip((*SHOWN, *DECIDED), values, strict=True))
+def _members(table: pa.Table, decisions: pa.Table, rows: Ints) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The cluster of each of these rows, and the columns of the row that a person wants to see."""
+    texts = [take_rows(table[name], rows).to_pylist() for name in SHOWN]
+    cluster, *decided = (take_rows(decisions[name], rows).to_pylist() for name in ("cluster", *DECIDED))
+    for name, values in zip(cluster, zip(*texts, *decided, strict=True), strict=True):
+        yield name, dict(zip((*SHOWN, *DECIDED), values, strict=True))

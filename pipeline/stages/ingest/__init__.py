@@ -1,14 +1,13 @@
-"""Stage 1: whatever file people have, to rows. The one stage that starts from bytes."""
+"""Stage 1: a file of any common form to rows. The one stage that starts from bytes."""
 
 import itertools
-from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
 
 from pipeline.io.files import BATCH_ROWS
+from pipeline.io.workers import ordered
 from pipeline.stages.ingest import readers
 from pipeline.stages.ingest.columnar import plain_rows, plain_table
 from pipeline.stages.ingest.detect import Detected, may_hold_transcript
@@ -25,8 +24,10 @@ from schemas.shapes import Columns, Shape
 __all__ = ["IngestError", "describe", "ingest", "inspect"]
 
 
-#: A block of more than so many bytes that is not plain is tried again in so many parts.
+#: A block of more than SMALL bytes that is not plain is tried again in PARTS parts.
 SMALL, PARTS = 1 << 20, 16
+#: Threads that read blocks of JSON Lines.
+WORKERS = 2
 
 
 def ingest(path: Path, origin: str, source: Source, options: IngestOptions = IngestOptions()) -> Iterator[pa.Table]:
@@ -62,7 +63,8 @@ def _tables(reading: Reading, origin: str, source: Source, options: IngestOption
         except Fault as fault:
             raise IngestError(f"{place}: {fault.detail}") from None
     if lines is not None:
-        yield from _in_order(lambda some: _block(some, choose, place, source, options), lines)
+        for tables in ordered(lambda some: _block(some, choose, place, source, options), lines, WORKERS):
+            yield from tables
     else:
         yield from _by_record(entries, choose, place, source, options)
     if reading.blocks and reading.blocks.fault:
@@ -107,15 +109,3 @@ def _block(lines: Lines, choose: Choose, place: str, source: Source, options: In
     if len(parts) > 1:
         return [found for part in parts for found in _block(part, choose, place, source, options)]
     return list(_by_record(readers.json_lines(lines), choose, place, source, options))
-
-
-def _in_order(work: Callable[[Lines], list[pa.Table]], blocks: Iterator[Lines]) -> Iterator[pa.Table]:
-    """The tables of each block, in the order of the blocks, two of them under way at a time."""
-    waiting: deque[Future[list[pa.Table]]] = deque()
-    with ThreadPoolExecutor(2) as pool:
-        for block in blocks:
-            waiting.append(pool.submit(work, block))
-            if len(waiting) > 2:
-                yield from waiting.popleft().result()
-        while waiting:
-            yield from waiting.popleft().result()

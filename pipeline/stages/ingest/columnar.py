@@ -12,6 +12,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.io.json_lines import json_objects
 from pipeline.stages.ingest.readers import Lines, count_byte
 from pipeline.stages.ingest.shapes import NO_INPUT
 from schemas.columns import INGESTED
@@ -19,9 +20,6 @@ from schemas.shapes import Columns
 
 #: What may be a null behind an object on the same line: at the top level it would crash Arrow's parser (26.0).
 NULL_BEHIND = re.compile(rb"\}[ \t\r]*n")
-#: What JSON escapes in a text.
-ESCAPED = np.zeros(256, bool)
-ESCAPED[:0x20] = ESCAPED[[0x22, 0x5C]] = True
 #: What a key's values may be. (Arrow would not keep the spelling of a float.)
 TYPES = {str: pa.string(), int: pa.int64(), bool: pa.bool_()}
 
@@ -54,7 +52,7 @@ def line_starts(data: bytes) -> np.ndarray:
 
 
 def _objects_only(data: bytes, starts: np.ndarray) -> bool:
-    """Whether each line begins and ends as an object. (A line end inside one would need a value that is no text.)"""
+    """Whether each line begins and ends as an object. (A line end inside one would need a value that is not a text.)"""
     signs = np.frombuffer(data, np.uint8)
     ends = starts[1:]
     last = signs[ends - 2]
@@ -71,14 +69,14 @@ def _parse(data: bytes, schema: pa.Schema) -> pa.Table | None:
             read_options=json.ReadOptions(use_threads=False, block_size=len(data) + 1),
             parse_options=json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error"),
         )
-        table.validate(full=True)  # Arrow's parser takes what is no UTF-8
+        table.validate(full=True)  # Arrow's parser takes what is not UTF-8
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return None
     return table
 
 
 def same_order(lines: Lines, keys: list[str], count: int) -> bool:
-    """Whether every line names these keys in this order. (Arrow's parser does not tell; `meta` keeps the order.)"""
+    """Whether every line names these keys in this order. (Arrow's parser loses the order; `meta` keeps the order.)"""
     if len(keys) < 2:
         return True
     data = lines.data if lines.data.endswith(b"\n") else lines.data + b"\n"
@@ -87,7 +85,7 @@ def same_order(lines: Lines, keys: list[str], count: int) -> bool:
     before = None
     for key in keys:
         sign = orjson.dumps(key).decode()
-        # Once in each line: then it is the key itself and no text that looks like it.
+        # Once in each line: then it is the key itself and not a text that looks like it.
         if not pc.all(pc.equal(pc.count_substring(text, sign), 1)).as_py():
             return False
         place = pc.find_substring(text, sign)
@@ -98,7 +96,7 @@ def same_order(lines: Lines, keys: list[str], count: int) -> bool:
 
 
 def plain_rows(lines: Lines, table: pa.Table, shape: Columns, origin: str, source: str) -> pa.Table | None:
-    """The rows of a plain block, None where a text is none or `meta` could come out in another order of keys."""
+    """The rows of a plain block, None where a text is not a string or `meta` could get another order of keys."""
     count = len(table)
     columns = {name: table[name].chunk(0) for name in table.column_names}
     taken = {path for path in (shape.instruction, shape.input, shape.output, shape.system) if path}
@@ -120,7 +118,7 @@ def plain_rows(lines: Lines, table: pa.Table, shape: Columns, origin: str, sourc
         "instruction": columns.get(shape.instruction, nothing),
         "input": pc.if_else(none, "", given) if has_none else given,
         "output": columns.get(shape.output, nothing),
-        "meta": _objects({name: columns[name] for name in others}) if others else nothing,
+        "meta": json_objects(table.select(others)) if others else nothing,
         "history": _lists(INGESTED.field("history").type, np.zeros(count, bool)),
         "fixes": _lists(pa.list_(pa.string()), none.to_numpy(zero_copy_only=False), "no-input"),
         "flags": _lists(pa.list_(pa.string()), np.zeros(count, bool)),
@@ -133,24 +131,3 @@ def _lists(kind: pa.ListType, rows: np.ndarray, name: str | None = None) -> pa.L
     offsets = np.concatenate([[0], np.cumsum(rows)]).astype(np.int32)
     values = pa.repeat(pa.scalar(name, kind.value_type), int(offsets[-1]))
     return pa.ListArray.from_arrays(pa.array(offsets), values, type=kind)
-
-
-def _objects(columns: dict[str, pa.Array]) -> pa.Array:
-    """Each row as a compact JSON object, as orjson writes it."""
-    parts: list[object] = []
-    for name, column in columns.items():
-        key = orjson.dumps(name).decode()
-        parts += [("," if parts else "{") + key + ":", _json(column)]
-    return pc.binary_join_element_wise(*parts, "}", "")
-
-
-def _json(column: pa.Array) -> pa.Array:
-    if column.type != pa.string():
-        return column.cast(pa.string())
-    _, offsets, text = column.buffers()
-    if text is None:
-        return pa.repeat('""', len(column))
-    start, end = np.frombuffer(offsets, np.int32)[[column.offset, column.offset + len(column)]]
-    if ESCAPED[np.frombuffer(text, np.uint8)[start:end]].any():
-        return pa.array([orjson.dumps(value).decode() for value in column.to_pylist()], pa.string())
-    return pc.binary_join_element_wise('"', column, '"', "")

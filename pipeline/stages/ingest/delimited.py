@@ -11,14 +11,14 @@ from pipeline.stages.ingest.parsing import BOM, Fault
 from pipeline.stages.ingest.readers import LINE, Entry, Lines
 
 DELIMITERS = (",", "\t", ";", "|")
-#: A record that goes on over so many lines is a quote that nobody closed.
+#: A record of more than MAX_LINES lines is a quote that is never closed.
 MAX_LINES = 5_000
 SAMPLE_ROWS = 300
 NUMBER = re.compile(r"[-+]?[\d.,]+%?")
 
 
 class Dialect(NamedTuple):
-    """How cells are parted, whether quotes have a meaning, and the names of the columns."""
+    """How cells are separated, whether quotes have a meaning, and the names of the columns."""
 
     delimiter: str
     quoted: bool
@@ -51,7 +51,7 @@ def dialect_of(head: str, delimiter: str | None = None, names: tuple[str, ...] =
     first = [escaped(cell.encode("utf-8", "surrogateescape")) for cell in first]
     if names:
         return Dialect(sign, quoted, names, first == list(names))
-    # Names differ from one another and are no numbers.
+    # Names differ from one another and are not numbers.
     if len(set(first)) == len(first) and not any(NUMBER.fullmatch(cell) for cell in first):
         return Dialect(sign, quoted, tuple(first), True)
     return Dialect(sign, quoted, tuple(f"column{number}" for number in range(1, len(first) + 1)), False)
@@ -88,7 +88,7 @@ def delimited(blocks: Iterable[Lines], dialect: Dialect) -> Iterator[Entry]:
             yield Entry(place, None, text, (), Fault("wrong-cell-count", detail))
         elif not raw.isascii() and any(SURROGATE.search(cell) for cell in cells):
             yield Entry(
-                place, None, text, (), Fault("undecodable", "the row holds bytes that are no text: repair them")
+                place, None, text, (), Fault("undecodable", "the row holds bytes that are not text: repair them")
             )
         else:
             yield Entry(place, dict(zip(dialect.names, cells, strict=True)), text)
@@ -127,7 +127,7 @@ def _records(
 ) -> Iterator[tuple[int, str, list[str], Fault | None]]:
     """(line on which it starts, its text, its cells, fault) of each record.
 
-    A quote that nobody closes would swallow what follows. So a record of several lines that cannot be right is given
+    A quote that is never closed would swallow what follows. So a record of several lines that cannot be right is given
     up after its first line, and reading goes on at the second.
     """
     feed = _Feed(lines)

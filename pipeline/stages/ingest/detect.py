@@ -132,11 +132,11 @@ def _transcripts(record: Record, beside: bool) -> Iterator[Shape]:
             yield Delimited(text=key)
 
 
-def readings(record: Record) -> list[Shape]:
+def shapes_of(record: Record) -> list[Shape]:
     """The shapes that a record can be read in, the likeliest first: [] if none fits, several if it is ambiguous.
 
-    Where two readings give the same answer (a transcript beside the columns that it was made from), the record
-    says one thing twice, and the first reading stands.
+    Where two shapes give the same answer (a transcript beside the columns that it was made from), the record
+    holds one thing twice, and the first shape is taken.
     """
     found = list(_preference(record))
     if found:
@@ -166,7 +166,7 @@ class Detected:
 
     def __init__(self, sample: Sequence[Any]) -> None:
         records = [value for value in sample if isinstance(value, dict)]
-        found = [readings(record) for record in records]
+        found = [shapes_of(record) for record in records]
         for record, shapes in zip(records, found, strict=True):
             if len(shapes) > 1:
                 raise _ambiguous(record, shapes)
@@ -179,12 +179,12 @@ class Detected:
 
     def of(self, record: Record) -> Shape:
         """The shape of one record. Raises Fault: unknown-shape, ambiguous-shape."""
-        # Of a record of plain texts, its keys alone say which shape it has, save for transcripts.
+        # Of a record of plain texts, its keys alone decide its shape, save for transcripts.
         keys = tuple(record)
         flat = all(type(value) is str for value in record.values())
         if flat and keys in self.flat:
             return self.flat[keys]
-        shapes = readings(record)
+        shapes = shapes_of(record)
         if len(shapes) > 1:
             raise _ambiguous(record, shapes)
         if shapes:
@@ -214,7 +214,7 @@ def toml(shape: Shape) -> str:
 def _toml(value: Any) -> str:
     if isinstance(value, dict):
         return f"{{ {', '.join(f'{_key(key)} = {_toml(item)}' for key, item in value.items())} }}"
-    # A JSON string is a TOML string, but for DEL. There is no null: "" stands for no field.
+    # A JSON string is a TOML string, but for DEL. There is no null: "" means no field.
     return orjson.dumps(value or "").decode().replace("\x7f", "\\u007f")
 
 
@@ -234,7 +234,7 @@ def _unknown(record: Record) -> Fault:
     if "column1" in record:
         remedy += '; the names of a table without a header line as `header = ["…", "…"]`'
     return Fault(
-        "unknown-shape", f"no known shape fits a record with the fields {keys}: say it in the source, {remedy}"
+        "unknown-shape", f"no known shape fits a record with the fields {keys}: name its shape in the source, {remedy}"
     )
 
 

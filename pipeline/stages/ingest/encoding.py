@@ -65,7 +65,7 @@ codecs.register_error("ko-instruct-keep", _keep)
 
 
 def to_utf8(blocks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
-    """The same text in UTF-8. Bytes that the encoding does not know become what is no UTF-8 either (U+DC00 + byte),
+    """The same text in UTF-8. Bytes that the encoding does not know become what is not UTF-8 either (U+DC00 + byte),
     so that the record that holds them, and no other, is found undecodable.
     """
     if encoding == "utf-8":

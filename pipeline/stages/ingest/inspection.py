@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pipeline.io.terminal_text import visible
-from pipeline.stages.ingest.detect import Detected, readings, toml
+from pipeline.stages.ingest.detect import Detected, shapes_of, toml
 from pipeline.stages.ingest.opening import escaped
 from pipeline.stages.ingest.parsing import Fault, dumps
 from pipeline.stages.ingest.readers import Entry
@@ -17,7 +17,7 @@ from schemas.options import IngestOptions, Source
 from schemas.shapes import Shape
 
 EXAMPLES = 5
-#: Beyond the first SAMPLE records, one in so many is looked at, among so many.
+#: Beyond the first SAMPLE records, one record in STEP is looked at, up to record REACH.
 STEP, REACH = 100, 200_000
 LONGEST = 400
 
@@ -26,7 +26,7 @@ def inspect(path: Path, source: Source, options: IngestOptions = IngestOptions()
     """How `ingest` would read a file: encoding, reader, shape, and five records before and after.
 
     Looks at the first thousand records and at every hundredth of the next 200,000. Raises IngestError where the file
-    cannot be read at all; a shape that is unknown or ambiguous is no error here, but told in `decision`.
+    cannot be read at all; a shape that is unknown or ambiguous is not an error here: `decision` describes it.
     """
     streams = tuple(_stream(reading, source, options) for reading in readings_of(path, source, options))
     return Inspection(path=str(path), streams=streams)
@@ -43,11 +43,11 @@ def _some(entries: Iterable[Entry]) -> Iterator[Entry]:
 def _stream(reading: Reading, source: Source, options: IngestOptions) -> Stream:
     entries = list(_some(entries_of(reading)))
     records = [entry.value for entry in entries if isinstance(entry.value, dict)]
-    votes = Counter(toml(shape) for record in records for shape in readings(record))
+    votes = Counter(toml(shape) for record in records for shape in shapes_of(record))
     shape = declared_shape(source)
     decision, detected, readable = "", None, True
     if shape is not None:
-        decision = f"as the {'source' if source.shape else 'recipe'} says: {toml(shape)}"
+        decision = f"from the {'source' if source.shape else 'recipe'}: {toml(shape)}"
     else:
         try:
             detected = Detected(records[:SAMPLE])
@@ -75,7 +75,7 @@ def _stream(reading: Reading, source: Source, options: IngestOptions) -> Stream:
         readable=readable,
         toml=(toml(pinned),) if pinned else (),
         examples=tuple(
-            Example(before=_text(entry), after=tuple(_told(row) for row in given))
+            Example(before=_text(entry), after=tuple(_filled(row) for row in given))
             for entry, given in list(zip(entries, found, strict=True))[:EXAMPLES]
         ),
         rejected=dict(Counter(row.reason for given in found for row in given if row.reason)),
@@ -90,9 +90,9 @@ def _short(text: str) -> str:
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text)} characters)"
 
 
-def _told(row: Row) -> dict[str, object]:
-    told = {key: value for key, value in row._asdict().items() if value and key != "raw"}
-    return {key: _short(value) if isinstance(value, str) else value for key, value in told.items()}
+def _filled(row: Row) -> dict[str, object]:
+    filled = {key: value for key, value in row._asdict().items() if value and key != "raw"}
+    return {key: _short(value) if isinstance(value, str) else value for key, value in filled.items()}
 
 
 def describe(inspection: Inspection) -> str:

@@ -19,12 +19,12 @@ from pipeline.stages.ingest.parsing import Fault
 from schemas.errors import KoInstructError
 
 BLOCK = 1 << 22
-#: A packed file may unpack to so many bytes, or to so many times its size, whichever is more.
+#: A packed file may unpack to BOMB_BYTES, or to BOMB_RATIO times its size, whichever is more.
 BOMB_BYTES, BOMB_RATIO = 1 << 30, 200
 
 
 class IngestError(KoInstructError):
-    """A file that cannot be read at all, or not without being told how. The message names it and the remedy."""
+    """A file that cannot be read at all, or not without more options. The message names it and the remedy."""
 
 
 class Member(NamedTuple):
@@ -48,7 +48,7 @@ DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, Ru
 
 @contextlib.contextmanager
 def unpacked(packed: IO[bytes]) -> Iterator[IO[bytes]]:
-    """The stream, uncompressed if its first bytes say that it is .gz, .bz2, .xz or .zst."""
+    """The stream, uncompressed if its first bytes are those of .gz, .bz2, .xz or .zst."""
     with packed, io.BufferedReader(cast(io.RawIOBase, packed), BLOCK) as stream:
         head = stream.peek(6)
         for magic, unpack in MAGIC.items():
@@ -84,7 +84,7 @@ def members(path: Path) -> Iterator[Member]:
 
 
 def _name(info: zipfile.ZipInfo) -> str:
-    """A member's name: many tools write it in their system's encoding and do not say so; zipfile reads CP437 then."""
+    """A member's name: many tools write it in their system's encoding without a mark; zipfile reads CP437 then."""
     if not info.flag_bits & 0x800:
         for encoding in ("utf-8", "cp949"):
             with contextlib.suppress(UnicodeError):
@@ -107,11 +107,11 @@ def is_workbook(path: Path) -> bool:
         with zipfile.ZipFile(path) as archive:
             return "xl/workbook.xml" in archive.namelist()
     except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
-        raise IngestError(f"{path}: begins like a zip archive and is none ({error}): copy it again") from error
+        raise IngestError(f"{path}: begins like a zip archive, but is not one ({error}): copy it again") from error
 
 
 class Blocks:
-    """A member's bytes in pieces. Where they cannot be read to the end, iteration stops and `fault` says why."""
+    """A member's bytes in pieces. Where they cannot be read to the end, iteration stops and `fault` is the reason."""
 
     def __init__(self, member: Member, size: int = BLOCK) -> None:
         self.member = member
@@ -142,7 +142,7 @@ class Blocks:
     def _block(self, stream: IO[bytes]) -> bytes:
         if self.member.path:
             return stream.read(self.size)
-        # Unpacked piece by piece, so that what stands before a damage is not lost with it.
+        # Unpacked piece by piece, so that the bytes before a damage are not lost.
         pieces: list[bytes] = []
         size = 0
         try:
@@ -162,14 +162,14 @@ def size_bomb(packed: int, read: int) -> Fault:
 
 
 def damaged(error: Exception) -> Fault:
-    return Fault("damaged", f"the file cannot be read further ({error}): copy it again, or pack it anew")
+    return Fault("damaged", f"the file cannot be read further ({error}): copy it again, or pack it again")
 
 
 UNDECODABLE = re.compile(rb"\xed([\xb0-\xb3][\x80-\xbf])")
 
 
 def escaped(data: bytes) -> str:
-    """Bytes as text, with those that are no UTF-8 written as \\xff."""
+    """Bytes as text, with those that are not UTF-8 written as \\xff."""
     # A byte that another encoding could not decode arrives as the code point U+DC00 + byte (see `to_utf8`).
     data = UNDECODABLE.sub(lambda found: b"\\x%02x" % (((found[1][0] & 0x0F) << 6 | found[1][1] & 0x3F) & 0xFF), data)
     return data.decode("utf-8", "backslashreplace")

@@ -1,4 +1,4 @@
-"""One JSON text to one value, exactly: nothing in it is rounded, merged or lost without being said."""
+"""One JSON text to one value, exactly: nothing in it is rounded, merged or lost in silence."""
 
 import json
 import re
@@ -17,7 +17,7 @@ KEY_END = re.compile(rb'"[ \t\r\n]*:')
 
 
 class Fault(KoInstructError):
-    """Why a record cannot be read: `reason` is a short name, `detail` a sentence that says what and where."""
+    """Why a record cannot be read: `reason` is a short name, `detail` a sentence: what is wrong, and where."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)
@@ -82,7 +82,7 @@ def parse(text: bytes, line: int = 1) -> Parsed:
         return _exact(text, line, error)
     if type(value) is dict or type(value) is list:
         keys = plain_keys(value)
-        # A repeated key stands in the text more often than in the value.
+        # A repeated key is in the text more often than in the value.
         if keys < 0 or len(KEY_END.findall(text)) != keys:
             return _exact(text, line, None)
     return Parsed(value)
@@ -102,14 +102,14 @@ def _exact(data: bytes, line: int, error: orjson.JSONDecodeError | None) -> Pars
 
     def constant(name: str) -> None:
         if name != "NaN":
-            raise Fault("invalid-json", f"{name} (line {line}) is no JSON value: write a number, a text or null")
+            raise Fault("invalid-json", f"{name} (line {line}) is not a JSON value: write a number, a text or null")
         fixes.append("nan-to-null")
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         value: dict[str, Any] = {}
         for key, item in pairs:
             if key in value and value[key] != item:
-                raise Fault("duplicate-key", f"`{key}` stands twice with different values: remove or rename one")
+                raise Fault("duplicate-key", f"`{key}` appears twice with different values: remove or rename one")
             value[key] = item
         return value
 
@@ -123,7 +123,7 @@ def _exact(data: bytes, line: int, error: orjson.JSONDecodeError | None) -> Pars
         )
         dumps(value)
         if fixes and value is None:
-            raise Fault("invalid-json", f"NaN (line {line}) is no record: remove it")
+            raise Fault("invalid-json", f"NaN (line {line}) is not a record: remove it")
     except json.JSONDecodeError as found:
         found = error or found
         place = f"line {line + found.lineno - 1}, column {found.colno}"

@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pipeline.stages.ingest.parsing import BOM, Fault, parse
+from schemas.options import IngestOptions
 
 #: Longest record. A longer one is rejected with its beginning: it is a file without line ends, not a record.
-MAX_RECORD = 1 << 26
+MAX_RECORD = IngestOptions().max_record_bytes
 #: How much of such a record is kept in `raw`.
 KEPT = 1 << 16
 
@@ -19,7 +20,7 @@ class Entry(NamedTuple):
 
     place: str  # how `origin` goes on after the file's name: ":17", "[3]"
     value: Any
-    raw: bytes | None  # the record as it stands in the file (UTF-8); None in a table, where it has no text
+    raw: bytes | None  # the record as it is in the file (UTF-8); None in a table, where it has no text
     fixes: tuple[str, ...] = ()
     fault: Fault | None = None
 
@@ -66,7 +67,7 @@ def lines_of(blocks: Iterable[bytes], limit: int = MAX_RECORD) -> Iterator[Lines
 
 
 def split(lines: Lines, parts: int) -> list[Lines]:
-    """The same lines in at most so many pieces of about the same size."""
+    """The same lines in at most `parts` pieces of about the same size."""
     found: list[Lines] = []
     first, start, step = lines.first, 0, len(lines.data) // parts + 1
     while start < len(lines.data):
@@ -147,8 +148,8 @@ def json_values(blocks: Iterable[bytes], limit: int = MAX_RECORD) -> Iterator[En
     source = iter(blocks)
     data, at, line, index, more = b"", 0, 1, 0, True
     opened = False  # inside the array's brackets
-    wanted = False  # a comma stood before: a value must follow
-    parted = False  # a value stood before: a comma may follow
+    wanted = False  # a comma came before: a value must follow
+    parted = False  # a value came before: a comma may follow
 
     def fault(raw: bytes, text: str) -> Entry:
         return Entry(f"[{index}]", None, raw, (), Fault("invalid-json", f"{text} (line {line})"))
@@ -169,7 +170,7 @@ def json_values(blocks: Iterable[bytes], limit: int = MAX_RECORD) -> Iterator[En
             continue
         if sign == 0x5D:
             if wanted:
-                yield fault(b",", "a comma stands before the end of the array, and no value behind it")
+                yield fault(b",", "a comma before the end of the array, without a value behind it")
                 index += 1
             if not opened:
                 yield fault(b"]", "a closing bracket that nothing opened")

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from pipeline.io.files import is_saved_dataset
 from pipeline.stages.ingest import readers
 from pipeline.stages.ingest.delimited import Dialect, delimited, dialect_of
-from pipeline.stages.ingest.detect import readings
+from pipeline.stages.ingest.detect import shapes_of
 from pipeline.stages.ingest.documents import records_in
 from pipeline.stages.ingest.encoding import encoding_of, to_utf8
 from pipeline.stages.ingest.opening import ZIP, Blocks, IngestError, Member, is_workbook, members
@@ -72,7 +72,7 @@ def _read(path: Path, member: Member, source: Source, options: IngestOptions) ->
         return Reading(member.place, encoding, reader, iter(entries), blocks, lines)
 
     def faults(dialect: Dialect) -> int:
-        # Whether quotes have a meaning in a TSV file shows only where they stand: a first look at all of it.
+        # Whether quotes have a meaning in a TSV file shows only where they are used: a first look at all of it.
         again = readers.lines_of(to_utf8(Blocks(member), encoding), limit)
         return sum(entry.fault is not None for entry in delimited(again, dialect))
 
@@ -83,7 +83,7 @@ def _read(path: Path, member: Member, source: Source, options: IngestOptions) ->
     if reader == "auto" and start in (b"[", b"{"):
         reader = "jsonl" if start == b"{" and _is_json_lines(text) else "json"
     if not start and len(text) < HEAD:
-        if blocks.fault:  # which is told at the end
+        if blocks.fault:  # it becomes a row at the end
             return read("text", ())
         return read("text", [Entry(":1", None, b"", (), Fault("empty-file", "the file holds nothing"))])
     if reader == "json":
@@ -102,7 +102,7 @@ def _read(path: Path, member: Member, source: Source, options: IngestOptions) ->
             member,
             sample,
             f"neither JSON nor a table: it begins with {begin!r}; "
-            'say `reader = "csv"`, "tsv", "json" or "jsonl" in the source if it is one of them',
+            'write `reader = "csv"`, "tsv", "json" or "jsonl" in the source if it is one of them',
         )
     if dialect.delimiter == "\t":
         dialect = min((dialect._replace(quoted=quoted) for quoted in (True, False)), key=faults)
@@ -110,7 +110,7 @@ def _read(path: Path, member: Member, source: Source, options: IngestOptions) ->
 
 
 def _no_data(path: Path, member: Member, head: bytes, detail: str) -> Reading:
-    """Nothing to read: beside the data in an archive it is a row that says so, alone it is an IngestError."""
+    """Nothing to read: beside the data in an archive it is a row with that fault, alone it is an IngestError."""
     if not member.place:
         raise IngestError(f"{path}: {detail}")
     entry = Entry(":1", None, head[: readers.KEPT], (), Fault("not-data", detail))
@@ -154,7 +154,7 @@ def _is_json_lines(head: bytes) -> bool:
 def _is_record(record: dict[str, Any]) -> bool:
     entry = Entry("", record, b"")
     # Columns of lists or objects are a table that lies on its side.
-    return any(shape.kind != "columns" or not rows_of(entry, shape)[0].reason for shape in readings(record))
+    return any(shape.kind != "columns" or not rows_of(entry, shape)[0].reason for shape in shapes_of(record))
 
 
 def _documents(entries: Iterator[Entry]) -> Iterator[Entry]:
@@ -183,5 +183,5 @@ def entries_of(reading: Reading) -> Iterator[Entry]:
 
 
 def declared_shape(source: Source) -> Shape | None:
-    """The shape that a source names, itself or by its recipe; None where the records are to tell."""
+    """The shape that a source names, itself or by its recipe; None where the records decide."""
     return source.shape or (recipe(source.recipe).shape if source.recipe else None)

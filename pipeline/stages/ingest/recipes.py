@@ -17,7 +17,7 @@ def recipes() -> dict[str, Recipe]:
 
 
 def recipe(name: str) -> Recipe:
-    """One recipe. Raises IngestError, with the names that are near, where there is none."""
+    """One recipe. Raises IngestError, with similar names, where there is none."""
     known = recipes()
     if name not in known:
         near = difflib.get_close_matches(name, known, 3, 0.4)

@@ -38,10 +38,10 @@ def _letters(word: str) -> str:
     return " *".join(f"[{letter}{letter.upper()}]" if letter.isascii() else letter for letter in word)
 
 
-#: A text that only says so, in any case and spacing, with or without brackets, quotes and full stop around it:
+#: A text that means only "no input", in any case and spacing, with or without brackets, quotes and full stop around it:
 #: `nan`, `<noinput>`, `입력 없음`. Written so that Python's `re` and Arrow's RE2 read it alike.
 NO_INPUT = rf"^[\s<>\[\](){{}}\"'`.。_-]*(?:{'|'.join(map(_letters, NO_INPUT_WORDS))})[\s<>\[\](){{}}\"'`.。_-]*$"
-SAYS_NO_INPUT = re.compile(NO_INPUT, re.ASCII)
+MEANS_NO_INPUT = re.compile(NO_INPUT, re.ASCII)
 
 
 def rows_of(entry: Entry, shape: Shape, turns: Turns = "all") -> list[Row]:
@@ -118,7 +118,7 @@ def list_at(record: Any, path: str) -> list[Any]:
 
 
 def without(record: Record, paths: Sequence[str | None]) -> Record:
-    """The record less what stands under these paths: what is left for `meta`. Lists stay whole."""
+    """The record without the fields at these paths: what is left for `meta`. Lists stay whole."""
     left = dict(record)
     for path in paths:
         if not path:
@@ -150,7 +150,7 @@ def row(
 ) -> Row:
     """One row: the sentinels of "no input" become "", the fields that no column took become `meta`."""
     given = given or ""
-    if SAYS_NO_INPUT.match(given):
+    if MEANS_NO_INPUT.match(given):
         given, fixes = "", (*fixes, "no-input")
     meta = dumps(others) if others else None
     return Row(
@@ -164,6 +164,7 @@ def numbered(number: int, count: int) -> str:
 
 
 def columns(entry: Entry, shape: Columns, turns: Turns) -> list[Row]:
+    """One row: each text from its own field."""
     record = entry.value
     texts: dict[str, str | None] = {}
     fault = None
@@ -181,7 +182,7 @@ def columns(entry: Entry, shape: Columns, turns: Turns) -> list[Row]:
             case [str(user), str(assistant)]:
                 history.append({"user": user, "assistant": assistant})
             case _:
-                raise Fault("not-text", f"exchange {number} of `{shape.history}` is no pair of texts")
+                raise Fault("not-text", f"exchange {number} of `{shape.history}` is not a pair of texts")
     others = without(record, [shape.instruction, shape.input, shape.output, shape.system, shape.history])
     return [
         row(
@@ -199,49 +200,49 @@ def columns(entry: Entry, shape: Columns, turns: Turns) -> list[Row]:
 def from_exchanges(
     entry: Entry, system: str | None, found: Sequence[Exchange], others: Record, turns: Turns
 ) -> Iterator[Row]:
-    """A row per exchange, or of the first or last alone. A question that nobody answered is a rejected row."""
+    """A row per exchange, or of the first or last alone. A question without an answer is a rejected row."""
     numbers = {"all": range(len(found)), "first": range(1), "last": range(len(found) - 1, len(found))}[turns]
     for number in numbers:
-        said = found[number]
+        exchange = found[number]
         given = row(
             entry,
             others,
-            said.question,
-            said.context,
-            said.answer,
+            exchange.question,
+            exchange.context,
+            exchange.answer,
             place=numbered(number + 1, len(found)),
             system=system,
-            history=said.history,
-            fixes=said.fixes,
+            history=exchange.history,
+            fixes=exchange.fixes,
         )
-        if said.answer is None:
-            fault = Fault("no-answer", "the conversation ends with a question that nobody answers")
+        if exchange.answer is None:
+            fault = Fault("no-answer", "the conversation ends with a question without an answer")
             bad = rejected(entry, fault)
             given = given._replace(raw=bad.raw, reason=bad.reason, detail=bad.detail, meta=None)
         yield given
 
 
-def spoken(turns: list[Any], role: str, text: str) -> tuple[list[Turn], list[Record]]:
-    """(role, text) of each turn, and what else each turn says. Raises Fault."""
-    said: list[Turn] = []
+def turns_in(turns: list[Any], role: str, text: str) -> tuple[list[Turn], list[Record]]:
+    """(role, text) of each turn, and its other fields. Raises Fault: not-an-object, unknown-role, not-text."""
+    found: list[Turn] = []
     extras: list[Record] = []
     for number, turn in enumerate(turns, 1):
         if not isinstance(turn, dict):
             raise Fault("not-an-object", f"turn {number} is {kind(turn)}, not an object with `{role}` and `{text}`")
         name, value = turn.get(role), turn.get(text)
         if not isinstance(name, str):
-            raise Fault("unknown-role", f"`{role}` of turn {number} is {kind(name)}, no name of a role")
+            raise Fault("unknown-role", f"`{role}` of turn {number} is {kind(name)}, not the name of a role")
         if not isinstance(value, str):
             raise Fault("not-text", f"`{text}` of turn {number} is {kind(value)}, not text")
-        said.append((name, value))
+        found.append((name, value))
         extras.append({key: item for key, item in turn.items() if key not in (role, text) and item is not None})
-    return said, extras
+    return found, extras
 
 
 def conversation(entry: Entry, shape: Conversation, turns: Turns) -> list[Row]:
     record = entry.value
-    said, extras = spoken(list_at(record, shape.turns), shape.role, shape.text)
-    system, found = exchanges(said, shape.roles)
+    parts, extras = turns_in(list_at(record, shape.turns), shape.role, shape.text)
+    system, found = exchanges(parts, shape.roles)
     prompt = text_at(record, shape.system)
     others = without(record, [shape.turns, shape.system])
     if any(extras):
@@ -260,8 +261,8 @@ def delimited(entry: Entry, shape: Delimited, turns: Turns) -> list[Row]:
     return list(from_exchanges(entry, system, found, without(entry.value, [shape.text]), turns))
 
 
-def _said(value: Any, role: str, path: str | None) -> list[Turn]:
-    """The turns that one field of a preference record stands for: a text, a {from, value}, a list of those."""
+def _turns_at(value: Any, role: str, path: str | None) -> list[Turn]:
+    """The turns in one field of a preference record: a text, a {from, value}, a list of those."""
     if value is None:
         return []
     if isinstance(value, str):
@@ -273,17 +274,17 @@ def _said(value: Any, role: str, path: str | None) -> list[Turn]:
         else ("from", "value")
     )
     if isinstance(value, dict):
-        return spoken([value], *names)[0]
+        return turns_in([value], *names)[0]
     if isinstance(value, list):
-        return spoken(value, *names)[0]
+        return turns_in(value, *names)[0]
     raise Fault("not-text", f"`{path}` is {kind(value)}: neither a text nor turns")
 
 
 def preference(entry: Entry, shape: Preference, turns: Turns) -> list[Row]:
     record = entry.value
-    prompt = _said(at(record, shape.prompt), "user", shape.prompt)
-    chosen = _said(at(record, shape.chosen), "assistant", shape.chosen)
-    rejected_turns = _said(at(record, shape.rejected), "assistant", shape.rejected)
+    prompt = _turns_at(at(record, shape.prompt), "user", shape.prompt)
+    chosen = _turns_at(at(record, shape.chosen), "assistant", shape.chosen)
+    rejected_turns = _turns_at(at(record, shape.rejected), "assistant", shape.rejected)
     if len(chosen) > 1:
         # The answer comes with its whole conversation: the prompt is what both begin with.
         if rejected_turns and chosen[0] != rejected_turns[0]:
@@ -294,13 +295,12 @@ def preference(entry: Entry, shape: Preference, turns: Turns) -> list[Row]:
         prompt = []
     elif not prompt:
         raise Fault("no-prompt", f"`{shape.chosen}` is an answer alone: name the field of its prompt in the shape")
-    context = _said(at(record, shape.context), "user", shape.context) if shape.context else []
+    context = _turns_at(at(record, shape.context), "user", shape.context) if shape.context else []
     system, found = exchanges([*context, *prompt, *chosen], {})
     both = "\n".join(text for text in (text_at(record, shape.system), system) if text)
     others = without(record, [shape.chosen, shape.context, shape.system])
     # Only the last answer was preferred. What came before it is its history.
-    last = found[-1]._replace(fixes=found[-1].fixes)
-    return list(from_exchanges(entry, both, [last], others, "all"))
+    return list(from_exchanges(entry, both, found[-1:], others, "all"))
 
 
 def instances(entry: Entry, shape: Instances, turns: Turns) -> list[Row]:
@@ -388,15 +388,15 @@ def template(entry: Entry, shape: Template, turns: Turns) -> list[Row]:
         value = at(record, path)
         if value is None:
             raise Fault("missing-field", f"`{path}`, which the template asks for, is missing or null")
-        said = _spelled(value, path)
+        spelled = _spelled(value, path)
         if path in shape.labels:
-            if said not in shape.labels[path]:
+            if spelled not in shape.labels[path]:
                 known = ", ".join(shape.labels[path])
-                raise Fault("unknown-label", f"`{path}` is {said!r}: the template words only {known}")
-            return shape.labels[path][said]
+                raise Fault("unknown-label", f"`{path}` is {spelled!r}: the template has words only for {known}")
+            return shape.labels[path][spelled]
         if isinstance(value, str):
             used.append(path)
-        return said
+        return spelled
 
     instruction = FIELD.sub(word, shape.instruction)
     given, output = FIELD.sub(word, shape.input), FIELD.sub(word, shape.output)

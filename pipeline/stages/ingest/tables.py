@@ -13,12 +13,11 @@ from typing import Any
 
 import pyarrow as pa
 
+from pipeline.io.files import BATCH_ROWS
 from pipeline.stages.ingest import opening
 from pipeline.stages.ingest.opening import Blocks, IngestError, Member, damaged, escaped
 from pipeline.stages.ingest.parsing import Fault, Number
 from pipeline.stages.ingest.readers import Entry
-
-ROWS = 8192
 
 
 def table_kind(head: bytes) -> str | None:
@@ -37,7 +36,7 @@ def batches(member: Member, kind: str) -> Iterator[pa.RecordBatch]:
         from pyarrow import parquet
 
         with parquet.ParquetFile(source) as file:
-            yield from file.iter_batches(ROWS)
+            yield from file.iter_batches(BATCH_ROWS)
         return
     # Not mapped: a file that someone cuts short meanwhile would end this process, and not in an error.
     with pa.OSFile(str(source)) if member.path else source as opened:
@@ -60,15 +59,17 @@ def _unpacked(member: Member) -> bytes:
 def table_entries(found: Iterator[pa.RecordBatch], first: int = 0) -> Iterator[Entry]:
     """One entry per row, placed by its number from `first`. Raises pa.ArrowInvalid where a batch is damaged."""
     for batch in found:
-        batch.validate(full=True)  # Arrow reads offsets as they stand in the file, beyond all memory if they say so
-        for small in range(0, len(batch), ROWS):
-            for record in batch.slice(small, ROWS).to_pylist():
+        batch.validate(
+            full=True
+        )  # Arrow reads offsets as they stand in the file, even beyond the memory of the machine
+        for small in range(0, len(batch), BATCH_ROWS):
+            for record in batch.slice(small, BATCH_ROWS).to_pylist():
                 yield _entry(f"[{first}]", record)
                 first += 1
 
 
 def guarded(entries: Iterator[Entry]) -> Iterator[Entry]:
-    """The same entries, and where the file is damaged, one that says so in place of the rest."""
+    """The same entries, and where the file is damaged, one with that fault in place of the rest."""
     try:
         yield from entries
     except Fault as fault:
@@ -139,10 +140,12 @@ def workbook(path: Path) -> Iterator[Entry]:
     if size > max(opening.BOMB_BYTES, opening.BOMB_RATIO * path.stat().st_size):
         raise opening.size_bomb(path.stat().st_size, size)
     try:
+        import openpyxl  # noqa: F401  # pandas reads workbooks with it
+
         sheets = pandas.read_excel(path, sheet_name=None, dtype=object, keep_default_na=False)
     except ImportError as error:
         raise IngestError(f'{path}: an Excel workbook needs openpyxl: pip install "ko-instruct[excel]"') from error
-    except Exception as error:  # openpyxl lets whatever goes wrong in its parts through
+    except Exception as error:  # openpyxl passes on any error of its parts
         raise damaged(error) from error
     for name, sheet in sheets.items():
         inside = "" if len(sheets) == 1 else f"!{name}"

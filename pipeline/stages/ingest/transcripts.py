@@ -7,7 +7,7 @@ from schemas.shapes import Role
 
 Turn = tuple[str, str]  # role name, text
 
-#: Delimiter words (case-folded) and the role that speaks after them.
+#: Delimiter words (case-folded) and the role of the text after them.
 WORDS: dict[str, Role] = {
     "system": "system",
     "human": "user",
@@ -45,7 +45,7 @@ class Style(NamedTuple):
     mark: re.Pattern[str]
     #: Marks of a beginning or an end that belong to no turn.
     edges: tuple[str, ...] = ()
-    #: Whether a system prompt may stand bare before the first mark.
+    #: Whether a system prompt without a mark may come before the first mark.
     preamble: bool = False
 
 
@@ -97,12 +97,12 @@ def turns_of(text: str) -> tuple[str, list[Turn]] | None:
         turns: list[Turn] = [("system", before)] if before else []
         for mark, end in zip(marks, ends, strict=True):
             role: str = WORDS[mark[1].casefold()]
-            said = _trim(text[mark.end() : end], style.edges)
-            if role == "system" and mark[1] == "sys" and any(spoke == "user" for spoke, _ in turns):
+            content = _trim(text[mark.end() : end], style.edges)
+            if role == "system" and mark[1] == "sys" and any(earlier == "user" for earlier, _ in turns):
                 role = "context"
             # Llama 2 opens a user turn and puts the system prompt inside it.
-            if said or mark[1] != "[INST]":
-                turns.append((role, said))
+            if content or mark[1] != "[INST]":
+                turns.append((role, content))
         if len({role for role, _ in turns} & {"user", "assistant"}) == 2:
             return style.name, turns
     return None

@@ -1,4 +1,4 @@
-"""A conversation to exchanges: each answer with its question and all that was said before."""
+"""A conversation to exchanges: each answer with its question and all the turns before."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -7,7 +7,7 @@ from pipeline.stages.ingest.parsing import Fault
 from pipeline.stages.ingest.transcripts import Turn
 from schemas.shapes import Role
 
-#: Who speaks, by the names that public sets give them (case-folded).
+#: The roles, by the names that public sets give them (case-folded).
 SPEAKERS: dict[Role, tuple[str, ...]] = {
     "system": ("system", "sys", "시스템"),
     "user": (
@@ -25,7 +25,7 @@ ROLES: dict[str, Role] = {name: role for role, names in SPEAKERS.items() for nam
 
 
 class Exchange(NamedTuple):
-    """A question and its answer (None: nobody answered), and what led up to them."""
+    """A question and its answer (None: there is no answer), and what led up to them."""
 
     question: str
     context: str
@@ -56,8 +56,8 @@ def exchanges(turns: Sequence[Turn], roles: Mapping[str, Role]) -> tuple[str | N
     for number, (name, text) in enumerate(turns, 1):
         role = roles.get(name) or ROLES.get(name.strip().casefold())
         if role is None:
-            remedy = f'say who that is in the shape\'s `roles`, as {{ "{name}" = "user" }}'
-            raise Fault("unknown-role", f"turn {number} is spoken by {name!r}: {remedy}")
+            remedy = f'name the role in the shape\'s `roles`, as {{ "{name}" = "user" }}'
+            raise Fault("unknown-role", f"turn {number} has the unknown role {name!r}: {remedy}")
         if role == "system":
             if before not in (None, "system"):
                 raise Fault(
@@ -75,7 +75,7 @@ def exchanges(turns: Sequence[Turn], roles: Mapping[str, Role]) -> tuple[str | N
             history.append({"user": "\n".join([question, *context]), "assistant": text})
             question, context = None, []
         elif context:
-            raise Fault("no-question", f"turn {number} answers an input, but no question stands before it")
+            raise Fault("no-question", f"turn {number} answers an input, but no question comes before it")
         elif before == "assistant":
             repaired("joined-turns")
             joined = f"{history[-1]['assistant']}\n{text}"

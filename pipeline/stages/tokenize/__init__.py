@@ -16,8 +16,10 @@ from pipeline.stages.tokenize.fields import fields
 from pipeline.stages.tokenize.pair import pair
 from pipeline.stages.tokenize.qa import qa
 from pipeline.stages.tokenize.seq2seq import seq2seq
+from pipeline.stages.tokenize.truncation import TooLongError
 from pipeline.table.reject_and_flag import add_names, alive, complete, set_column
-from pipeline.tokenizers.protocol import ChatTemplateError, NoOffsetsError, Tokenizer, TooLongError, UnknownTokensError
+from pipeline.tokenizers.protocol import ChatTemplateError, NoOffsetsError, Tokenizer
+from schemas.errors import KoInstructError
 from schemas.options import TokenizeOptions
 
 __all__ = [
@@ -29,6 +31,11 @@ __all__ = [
     "check_unknown",
     "tokenize",
 ]
+
+
+class UnknownTokensError(KoInstructError, ValueError):
+    """Too many tokens are [UNK]: the tokenizer does not fit the text."""
+
 
 Layout = Callable[[pa.Table, Tokenizer, TokenizeOptions], tuple[pa.Table, dict[str, pa.Array]]]
 

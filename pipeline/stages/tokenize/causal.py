@@ -38,14 +38,15 @@ GIVEN, ANSWER, END = range(3)
 class Laid(NamedTuple):
     """Rows of the table, laid out: their numbers, their segments, and what each segment is.
 
-    `said`, `answer`: which segments are what the user said last (only where contents are encoded apart) and the output.
+    `question`, `output`: the numbers of two segments: the last message of the user (only where contents are encoded
+    apart, else -1) and the output.
     """
 
     rows: Ints
     segments: list[Segment]
     kinds: list[int]
-    said: int
-    answer: int
+    question: int
+    output: int
 
     def only(self, rows: Rows) -> "Laid":
         segments = [Segment(s.ids, s.starts[rows], s.lengths[rows]) for s in self.segments]
@@ -59,10 +60,10 @@ def causal(table: pa.Table, tokenizer: Tokenizer, options: TokenizeOptions) -> t
     Trained are the output (`loss` "last") or all answers ("all"). A special token written in an answer is text; so it
     is in the rest of a conversation, which is then encoded piece by piece.
 
-    Too long: `longest-first` and `truncate-prompt` drop the oldest exchanges of the history, and cut what the user
-    said last, from its end, only when none is left; `longest-first` then cuts the longer of it and the output;
-    `truncate-output` cuts the output alone. System prompts and literal text are never cut. The end of an answer that
-    was cut stays in the ids, but is masked: the answer does not end there.
+    Too long: `longest-first` and `truncate-prompt` drop the oldest exchanges of the history, and cut the last
+    message of the user, from its end, only when none is left; `longest-first` then cuts the longer of that and the
+    output; `truncate-output` cuts the output alone. System prompts and literal text are never cut. The end of an answer
+    that was cut stays in the ids, but is masked: the answer does not end there.
 
     Rejected: `nothing-to-learn` (no token of an answer is trained), `not-literal` (the chat template takes this row's
     contents apart). Raises ChatTemplateError.
@@ -161,7 +162,7 @@ def _write(
     segments = [Segment.constant(list(form.prefix), everywhere)]
     kinds = [GIVEN]
     text: list[str | pa.Array] = []
-    said = -1
+    question = output = -1
     for part in form.parts:
         content = contents[part.message]
         if form.roles[part.message] != "assistant":
@@ -169,16 +170,17 @@ def _write(
                 segments += [_literal(part.before, everywhere, tokenizer), _encoded(content, tokenizer)]
                 kinds += [GIVEN, GIVEN]
                 if part.message == len(form.roles) - 2:
-                    said = len(segments) - 1
+                    question = len(segments) - 1
             else:
                 text += [part.before, content]
             continue
         learned = options.loss == "all" or part.message == len(form.roles) - 1
         given = _literal(part.before, everywhere, tokenizer) if apart else _text([*text, part.before], tokenizer)
+        output = len(segments) + 1
         segments += [given, _encoded(content, tokenizer), Segment.constant(list(part.end), everywhere)]
         kinds += [GIVEN, ANSWER, END] if learned else [GIVEN, GIVEN, GIVEN]
         text = []
-    return Laid(rows, segments, kinds, said, len(segments) - 2)
+    return Laid(rows, segments, kinds, question, output)
 
 
 def _literal(text: str, rows: Rows, tokenizer: Tokenizer) -> Segment:
@@ -196,17 +198,17 @@ def _text(pieces: list[str | pa.Array], tokenizer: Tokenizer) -> Segment:
 
 
 def _cut(table: pa.Table, laid: Laid, options: TokenizeOptions) -> tuple[pa.Table, Laid]:
-    """Cut what the user said last, and the output, so that the rows fit; reject those that cannot."""
-    said, answer = laid.segments[laid.said], laid.segments[laid.answer]
-    room = options.max_length - (total(laid.segments) - said.lengths - answer.lengths)
-    keep_said, keep_answer = fit(said.lengths, answer.lengths, room, options.truncation)
-    fits = (room > 0) & both_seen(said.lengths, answer.lengths, keep_said, keep_answer)
-    sizes = {"prompt": said.lengths[~fits], "output": answer.lengths[~fits]}
+    """Cut the last message of the user, and the output, so that the rows fit; reject those that cannot."""
+    question, output = laid.segments[laid.question], laid.segments[laid.output]
+    room = options.max_length - (total(laid.segments) - question.lengths - output.lengths)
+    keep_question, keep_output = fit(question.lengths, output.lengths, room, options.truncation)
+    fits = (room > 0) & both_seen(question.lengths, output.lengths, keep_question, keep_output)
+    sizes = {"prompt": question.lengths[~fits], "output": output.lengths[~fits]}
     table = refuse_long(table, laid.rows[~fits], sizes, room[~fits], options)
     segments = list(laid.segments)
-    segments[laid.said] = said._replace(lengths=keep_said)
-    segments[laid.answer] = answer._replace(lengths=keep_answer)
-    whole, end = keep_answer == answer.lengths, segments.pop()
+    segments[laid.question] = question._replace(lengths=keep_question)
+    segments[laid.output] = output._replace(lengths=keep_output)
+    whole, end = keep_output == output.lengths, segments.pop()
     segments += [end._replace(lengths=end.lengths * whole), end._replace(lengths=end.lengths * ~whole)]
     return table, laid._replace(segments=segments, kinds=[*laid.kinds, GIVEN]).only(fits)
 

@@ -21,7 +21,7 @@ from pipeline.tokenizers.protocol import Chat, ChatTemplateError, Tokenizer
 PREAMBLE = "다음은 수행할 작업을 설명하는 지시문입니다. 지시문에 알맞은 답변을 작성하세요."
 INSTRUCTION = "\n\n### 지시문:\n"
 INPUT = "\n\n### 입력:\n"
-ANSWER = "\n\n### 답변:\n"
+ANSWER_HEADING = "\n\n### 답변:\n"
 
 #: Between a system prompt and the first message of the user, for templates that have no place for a system prompt.
 FOLD = "\n\n"
@@ -97,7 +97,7 @@ def _answered_last(chat: Chat) -> Chat:
 
 
 def _korean_prompt(roles: tuple[str, ...], tokenizer: Tokenizer) -> Form:
-    before = {"system": "", "user": INSTRUCTION, "assistant": ANSWER}
+    before = {"system": "", "user": INSTRUCTION, "assistant": ANSWER_HEADING}
     parts = [
         Part(number, before[role], "", "", _eos(tokenizer) if role == "assistant" else ())
         for number, role in enumerate(roles)
@@ -177,7 +177,7 @@ def _expect_literal(
 
 def _not_literal(roles: tuple[str, ...], wanted: str, got: str) -> ChatTemplateError:
     return ChatTemplateError(
-        f"the chat template changes the contents of a conversation {' → '.join(roles)}, so that it cannot be said "
+        f"the chat template changes the contents of a conversation {' → '.join(roles)}, so it is not known "
         f"which tokens are the answer: {wanted!r} became {got!r}. Give the tokenizer another template "
         "(chat_template.jinja in its folder)."
     )

@@ -10,6 +10,9 @@ from pipeline.table.reject_and_flag import reject
 from pipeline.tokenizers.protocol import Tokenizer
 from schemas.options import TokenizeOptions
 
+#: The numbers of the segments, in their order.
+PREFIX, TEXT, SUFFIX, PADDING = range(4)
+
 SHOWN = 40  #: characters of an unknown label that a rejection quotes
 
 
@@ -43,7 +46,7 @@ def classification(
         "token_type_ids": as_lists(offsets, np.zeros(len(ids), np.int8), rows),
     }
     if options.padding:
-        columns["attention_mask"] = as_lists(offsets, (numbers != 3).astype(np.int8), rows)
+        columns["attention_mask"] = as_lists(offsets, (numbers != PADDING).astype(np.int8), rows)
     columns["labels"] = pc.if_else(pa.array(rows), labels, pa.scalar(None, pa.int32()))
     columns["n_tokens"] = as_ints(used, rows)
     columns["truncated"] = as_ints(length - keep, rows)

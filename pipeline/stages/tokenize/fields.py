@@ -9,6 +9,9 @@ from schemas.options import TokenizeOptions
 
 FIELDS = ("instruction", "input", "output")
 
+#: The numbers of the segments, in their order.
+PREFIX, TEXT, SUFFIX, PADDING = range(4)
+
 
 def fields(table: pa.Table, tokenizer: Tokenizer, options: TokenizeOptions) -> tuple[pa.Table, dict[str, pa.Array]]:
     """`instruction_ids`, `input_ids`, `output_ids` list<int32>, each [CLS] field [SEP], cut to max_length."""
@@ -27,7 +30,7 @@ def fields(table: pa.Table, tokenizer: Tokenizer, options: TokenizeOptions) -> t
         offsets, ids, numbers = join(segments)
         columns[f"{name}_ids"] = as_lists(offsets, ids, rows)
         if options.padding:
-            columns[f"{name}_mask"] = as_lists(offsets, (numbers != 3).astype(np.int8), rows)
+            columns[f"{name}_mask"] = as_lists(offsets, (numbers != PADDING).astype(np.int8), rows)
         tokens += used
         cut += length - keep
         unknown += count(ids, offsets, tokenizer.unk_id)

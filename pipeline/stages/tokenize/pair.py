@@ -8,6 +8,9 @@ from pipeline.stages.tokenize.truncation import both_seen, fit, refuse_long
 from pipeline.tokenizers.protocol import Tokenizer
 from schemas.options import TokenizeOptions
 
+#: The numbers of the segments, in their order.
+PREFIX, PROMPT, BETWEEN, OUTPUT, SUFFIX, PADDING = range(6)
+
 
 def pair(table: pa.Table, tokenizer: Tokenizer, options: TokenizeOptions) -> tuple[pa.Table, dict[str, pa.Array]]:
     """`input_ids` list<int32> = [CLS] instruction ⏎ input [SEP] output [SEP], `token_type_ids` list<int8>: 0 up to the
@@ -36,10 +39,10 @@ def pair(table: pa.Table, tokenizer: Tokenizer, options: TokenizeOptions) -> tup
     offsets, ids, numbers = join(segments)
     columns = {
         "input_ids": as_lists(offsets, ids, rows),
-        "token_type_ids": as_lists(offsets, ((numbers == 3) | (numbers == 4)).astype(np.int8), rows),
+        "token_type_ids": as_lists(offsets, np.isin(numbers, (OUTPUT, SUFFIX)).astype(np.int8), rows),
     }
     if options.padding:
-        columns["attention_mask"] = as_lists(offsets, (numbers != 5).astype(np.int8), rows)
+        columns["attention_mask"] = as_lists(offsets, (numbers != PADDING).astype(np.int8), rows)
     columns["n_tokens"] = as_ints(used, rows)
     columns["truncated"] = as_ints(n_prompt + n_output - keep_prompt - keep_output, rows)
     columns["n_unk"] = as_ints(count(ids, offsets, tokenizer.unk_id), rows)

@@ -1,4 +1,4 @@
-"""Layout `qa`: where in a context the answer to a question stands, as SQuAD and KorQuAD are fine-tuned."""
+"""Layout `qa`: the place of the answer to a question in a context, as SQuAD and KorQuAD are fine-tuned."""
 
 import numpy as np
 import orjson
@@ -9,6 +9,9 @@ from pipeline.stages.tokenize.truncation import refuse_long
 from pipeline.table.reject_and_flag import reject
 from pipeline.tokenizers.protocol import Tokenizer
 from schemas.options import TokenizeOptions
+
+#: The numbers of a window's segments, in their order.
+PREFIX, QUESTION, BETWEEN, CONTEXT, SUFFIX = range(5)
 
 OUTSIDE = -1  #: the offset of a token that is not of the context
 SHOWN = 40  #: characters of an answer that a rejection quotes
@@ -61,23 +64,23 @@ def qa(table: pa.Table, tokenizer: Tokenizer, options: TokenizeOptions) -> tuple
     at = contexts.offsets.to_numpy()[:-1].astype(np.int64)[row] + skipped
     question = Segment.of_lists(questions, n_question)
     question = Segment(question.ids, question.starts[row], question.lengths[row])
-    around = [
+    segments = [
         Segment.constant(prefix, everywhere),
         question,
         Segment.constant(between, everywhere),
         Segment(contexts.values.to_numpy(), at, length),
         Segment.constant(suffix, everywhere),
     ]
-    offsets, ids, numbers = join(around)
+    offsets, ids, numbers = join(segments)
     before = len(prefix) + n_question[row] + len(between) - skipped  # tokens of the window before its context's token 0
     n_unk = count(ids, offsets, tokenizer.unk_id)
     windows = {
         "input_ids": _lists(offsets, ids),
-        "token_type_ids": _lists(offsets, np.isin(numbers, (3, 4)).astype(np.int8)),
+        "token_type_ids": _lists(offsets, np.isin(numbers, (CONTEXT, SUFFIX)).astype(np.int8)),
         "start_positions": pa.array(np.where(holds, begin[row] + before, 0), pa.int32()),
         "end_positions": pa.array(np.where(holds, end[row] + before, 0), pa.int32()),
-        "offset_starts": _lists(offsets, _context_only(starts, around, numbers)),
-        "offset_ends": _lists(offsets, _context_only(ends, around, numbers)),
+        "offset_starts": _lists(offsets, _context_only(starts, segments)),
+        "offset_ends": _lists(offsets, _context_only(ends, segments)),
         "window": pa.array(number, pa.int32()),
         "n_tokens": pa.array(np.diff(offsets), pa.int32()),
         "n_unk": pa.array(n_unk, pa.int32()),
@@ -167,10 +170,10 @@ def _refuse_unheld(table: pa.Table, rows: Rows, options: TokenizeOptions) -> pa.
     return reject(table, pa.array(rows), "tokenize", "nothing-to-learn", detail)
 
 
-def _context_only(values: pa.ListArray, around: list[Segment], numbers: Ints) -> Ids:
+def _context_only(values: pa.ListArray, segments: list[Segment]) -> Ids:
     """What belongs to the tokens of the context, laid out as they are; OUTSIDE for all other tokens."""
-    outside = [segment._replace(ids=np.full(len(segment.ids), OUTSIDE, np.int32)) for segment in around]
-    outside[3] = around[3]._replace(ids=values.values.to_numpy())
+    outside = [segment._replace(ids=np.full(len(segment.ids), OUTSIDE, np.int32)) for segment in segments]
+    outside[CONTEXT] = segments[CONTEXT]._replace(ids=values.values.to_numpy())
     return join(outside)[1]
 
 

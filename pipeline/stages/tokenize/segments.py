@@ -94,7 +94,7 @@ def encode(column: pa.ChunkedArray, rows: Rows, tokenizer: Tokenizer) -> tuple[p
 
 
 def count(ids: Ids, offsets: Ints, wanted: int | None) -> Ints:
-    """How often an id stands in each row."""
+    """How often an id occurs in each row."""
     places = np.flatnonzero(ids == wanted) if wanted is not None else np.zeros(0, np.int64)
     return np.diff(np.searchsorted(places, offsets)).astype(np.int64)
 

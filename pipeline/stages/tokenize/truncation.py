@@ -1,12 +1,16 @@
-"""What becomes of a row that is longer than max_length: the policies of [tokenize] truncation."""
+"""The truncation policies: what is cut or rejected when a row is longer than max_length."""
 
 import numpy as np
 import pyarrow as pa
 
 from pipeline.stages.tokenize.segments import Ints, Rows
 from pipeline.table.reject_and_flag import reject
-from pipeline.tokenizers.protocol import TooLongError
+from schemas.errors import KoInstructError
 from schemas.options import TokenizeOptions
+
+
+class TooLongError(KoInstructError, ValueError):
+    """A row is longer than max_length and the truncation policy is `error`."""
 
 
 def fit(n_prompt: Ints, n_output: Ints, room: int | Ints, policy: str) -> tuple[Ints, Ints]:
@@ -26,7 +30,7 @@ def fit(n_prompt: Ints, n_output: Ints, room: int | Ints, policy: str) -> tuple[
 
 
 def both_seen(n_prompt: Ints, n_output: Ints, keep_prompt: Ints, keep_output: Ints) -> Rows:
-    """Rows of which no side is cut to nothing."""
+    """Boolean per row: neither side is cut to nothing."""
     seen: Rows = ((keep_prompt > 0) | (n_prompt == 0)) & ((keep_output > 0) | (n_output == 0))
     return seen
 

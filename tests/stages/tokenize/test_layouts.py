@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pipeline import tokenize
 from pipeline.stages.tokenize import ChatTemplateError, TooLongError
 from pipeline.stages.tokenize.chat import PREAMBLE
-from pipeline.tokenizers.load import TransformersTokenizer
+from pipeline.tokenizers.transformers_tokenizer import TransformersTokenizer
 from schemas.columns import MASKED
 from schemas.options import TokenizeOptions
 from tests.stages.tokenize.test_tokenize import embedded

@@ -115,7 +115,7 @@ def test_a_tokenizer_without_offsets_is_refused(tmp_path: Any) -> None:
     from transformers import ByT5Tokenizer
 
     ByT5Tokenizer().save_pretrained(tmp_path)
-    with pytest.raises(NoOffsetsError, match=r"take one that transformers calls fast"):
+    with pytest.raises(NoOffsetsError, match=r"use a fast tokenizer"):
         laid_out([row_of("가", "가")], small.open_transformers("byt5", str(tmp_path)))
 
 

@@ -1,0 +1,108 @@
+"""Decide over the fingerprints of all rows which are duplicates, of what kind, and which row is kept: by the algorithm
+
+    fingerprint → candidate pairs → verify → connected components → keepers
+
+A row is here its place in the order of preference: of several rows, the least is the one to keep.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+import pyarrow as pa
+
+from pipeline.stages.dedupe.arrays import Bools, Bytes, Ints, take_rows
+from pipeline.stages.dedupe.components import connected_components
+from pipeline.stages.dedupe.fingerprint_columns import Fingerprints
+from pipeline.stages.dedupe.groups import Groups
+from pipeline.stages.dedupe.job import CONFLICT, KINDS, Job, order_of_preference
+from pipeline.stages.dedupe.keepers import KEPT, Outcome, choose_flags, choose_keepers, equal_rows
+from pipeline.stages.dedupe.similar import NO_PAIRS, NO_ROW_PAIRS, Pairs, similar_prompts, similar_rows
+from schemas.options import DedupeOptions
+
+#: What is decided of a row. The schema's metadata holds `report`: how much was compared, as JSON.
+DECISION = pa.schema(
+    [
+        pa.field("reason", pa.string()),  # the kind for which the row is rejected; null: it is kept
+        pa.field("flags", pa.uint8()),  # a bit for each of KINDS
+        pa.field("cluster", pa.string()),
+        pa.field("duplicate_of", pa.string()),
+        pa.field("similarity", pa.float32()),
+        pa.field("cluster_key", pa.uint64()),
+    ]
+)
+
+
+def decide(
+    fingerprints: Fingerprints,
+    table: pa.Table,
+    options: DedupeOptions = DedupeOptions(),
+    against: int = 0,
+    workers: int = 1,
+) -> pa.Table:
+    """The decision on each row (DECISION), in the order of the fingerprints.
+
+    `fingerprints`: of all rows, sources in order of priority; of millions of rows best a function that reads a column
+    by its name, chunk by chunk, from files. `table`: the same rows, best memory-mapped, since few of them are read.
+    `against`: the number of rows at the beginning that are an existing dataset; none of them is dropped.
+
+    Raises ValueError where the number of fingerprints is not that of the rows.
+    """
+    job = Job(fingerprints, table, options, workers)
+    rows = order_of_preference(job, against)
+    fixed = int((rows < against).sum())
+    equal = equal_rows(job.column("prompt", rows, np.uint64), job.column("output", rows, np.uint64), options)
+    prompt_pairs, row_pairs = NO_PAIRS, NO_ROW_PAIRS
+    if options.near != "keep" or options.near_prompt != "keep":
+        # Candidate pairs, verified: of prompts, then of rows whose prompts are equal or similar.
+        prompt_pairs = similar_prompts(job, rows[equal.prompts.first])
+        row_pairs = similar_rows(job, rows, equal.prompts, equal.answers, prompt_pairs)
+    cluster = first_of_cluster(equal.prompts, prompt_pairs)
+    outcome = choose_keepers(equal, row_pairs, options, fixed)
+    flags = choose_flags(equal, row_pairs, outcome, options)
+    del equal, prompt_pairs, row_pairs
+    return decision_table(job, rows, cluster, outcome, flags)
+
+
+def first_of_cluster(prompts: Groups, similar: Pairs) -> Ints:
+    """For each row the first row of its cluster, int64[rows]: clusters are the connected components of similar prompts.
+
+    >>> prompts = Groups.of(np.array([0, 1, 0, 3]))
+    >>> first_of_cluster(prompts, Pairs(np.array([0]), np.array([2]), np.array([0.9]))).tolist()
+    [0, 1, 0, 0]
+    """
+    component = connected_components(len(prompts.first), similar.first, similar.second)
+    first: Ints = prompts.first[component[prompts.of_row]]
+    return first
+
+
+def decision_table(job: Job, rows: Ints, cluster: Ints, outcome: Outcome, flags: Bytes) -> pa.Table:
+    """The table of DECISION for all rows. `rows`: those that take part; the others have nulls and no flags.
+
+    `cluster`: int64[rows], the first row of each row's cluster.
+    """
+    count = len(job.table)
+    key = job.column("prompt", rows, np.uint64)[cluster, 0]
+
+    def column(values: npt.NDArray[Any], some: Bools) -> pa.Array:
+        every, mask = np.zeros(count, values.dtype), np.ones(count, bool)
+        every[rows[some]], mask[rows[some]] = values[some], False
+        return pa.array(every, mask=mask)
+
+    def origins(others: Ints, some: Bools) -> pa.Array:
+        names = take_rows(job.table["origin"], rows[others[some]])
+        return names.take(column(np.cumsum(some) - 1, some))
+
+    dropped = outcome.reason != KEPT
+    clustered = np.bincount(cluster, minlength=len(rows))[cluster] > 1
+    columns = {
+        "reason": pa.DictionaryArray.from_arrays(column(outcome.reason, dropped), pa.array(KINDS)).cast(pa.string()),
+        "flags": column(flags, np.ones(len(rows), bool)).fill_null(0),
+        "cluster": origins(cluster, clustered),
+        "duplicate_of": origins(outcome.keeper, dropped),
+        "similarity": column(outcome.similarity, dropped & (outcome.reason != CONFLICT)),
+        "cluster_key": column(key, np.ones(len(rows), bool)),
+    }
+    table = pa.table([columns[name] for name in DECISION.names], DECISION)
+    return table.replace_schema_metadata({"report": orjson.dumps(job.counts)})

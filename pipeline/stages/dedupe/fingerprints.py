@@ -1,0 +1,103 @@
+"""Fingerprint each row: the keys and signatures of its fields, of a fixed size whatever the length of its texts."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.stages.dedupe import keys
+from pipeline.stages.dedupe.arrays import Codes, Hashes, Ints, Signatures
+from pipeline.stages.dedupe.minhash import least_hashes
+from pipeline.table.reject_and_flag import alive, complete
+from schemas.columns import FINGERPRINT
+
+STAGE = "dedupe"
+
+#: Rows that are fingerprinted at once: enough for their values to repeat, few enough for the processor's cache.
+ROWS = 65_536
+
+
+def fingerprint(table: pa.Table) -> pa.Table:
+    """The fingerprint of each row (`schemas.columns.FINGERPRINT`): fingerprint(a + b) is that of a, then that of b.
+
+    Null for rows that an earlier stage rejected; rows that dedupe rejected take part again. No option changes a
+    fingerprint: `decide` with another threshold works on the same fingerprints.
+    """
+    table = complete(table)
+    parts = [_fingerprint_living(table.slice(start, ROWS)) for start in range(0, len(table), ROWS)]
+    return pa.concat_tables([FINGERPRINT.empty_table(), *parts])
+
+
+def _fingerprint_living(table: pa.Table) -> pa.Table:
+    takes_part = pc.or_kleene(alive(table), pc.equal(table["reject_stage"], STAGE))
+    rows = pc.indices_nonzero(takes_part)
+    if len(rows) == len(table):
+        return _fingerprint_all(table)
+    place = np.full(len(table), -1, np.int64)
+    place[rows.to_numpy()] = np.arange(len(rows))
+    return _fingerprint_all(table.take(rows)).take(pa.array(place, mask=place < 0))
+
+
+def _fingerprint_all(table: pa.Table) -> pa.Table:
+    system = FieldKeys.of(table["system"], salt=0)
+    instruction = FieldKeys.of(table["instruction"], salt=1)
+    input_ = FieldKeys.of(table["input"], salt=2)
+    history = FieldKeys.of(keys.history_texts(table["history"]), salt=3)
+    context = (system, history, instruction)
+    output, output_of = keys.distinct(table["output"])
+    codes, bounds = keys.fold_texts(output)
+    of_fields = [field.key[field.text_of] for field in (system, instruction, input_)]
+    columns = [
+        keys.combine_keys([of_fields[0], keys.history_keys(table["history"]), *of_fields[1:]]),
+        keys.text_keys(codes, bounds)[output_of],
+        np.diff(bounds)[output_of].astype(np.uint32),
+        keys.combine_keys([field.letters[field.text_of] for field in context]),
+        keys.combine_keys([field.numbers[field.text_of] for field in context]),
+        signatures(context),
+        input_.letters[input_.text_of],
+        input_.numbers[input_.text_of],
+        signatures((input_,)),
+    ]
+    arrays = [
+        pa.Array.from_buffers(field.type, len(table), [None, pa.py_buffer(np.ascontiguousarray(column))])
+        for field, column in zip(FINGERPRINT, columns, strict=True)
+    ]
+    return pa.table(arrays, FINGERPRINT)
+
+
+class FieldKeys(NamedTuple):
+    """The keys of the distinct texts of one field, and the number of each row's text."""
+
+    text_of: Ints  # int32[rows]
+    key: Hashes  # uint64[texts, 2]
+    letters: Hashes  # uint64[texts]: the key of the text without punctuation
+    numbers: Hashes  # uint64[texts]
+    least: Codes  # uint32[texts, HASHES]
+    empty: bool  # in every row
+
+    @classmethod
+    def of(cls, column: pa.Array | pa.ChunkedArray, salt: int) -> "FieldKeys":
+        texts, text_of = keys.distinct(column)
+        codes, bounds = keys.fold_texts(texts)
+        letters = keys.letters(codes, bounds)
+        key = keys.text_keys(codes, bounds)
+        return cls(
+            text_of,
+            key,
+            keys.letter_keys(key, bounds, *letters)[:, 0],
+            keys.number_keys(texts, codes, bounds),
+            least_hashes(*letters, salt),
+            len(codes) == 0,
+        )
+
+
+def signatures(fields: tuple[FieldKeys, ...]) -> Signatures:
+    """The MinHash signature of each row over several fields, uint16[rows, HASHES]: two bytes of each least hash."""
+    first, *others = [field for field in fields if not field.empty] or fields
+    if not others:
+        return first.least.astype(np.uint16)[first.text_of]
+    least = first.least[first.text_of]
+    for field in others:
+        np.minimum(least, field.least[field.text_of], out=least)
+    return least.astype(np.uint16)

@@ -1,0 +1,102 @@
+"""Groups of rows that are equal in some columns of hashes. By sorting: large hash tables miss the processor's cache."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from pipeline.stages.dedupe import keys
+from pipeline.stages.dedupe.arrays import Bools, Hashes, Ints
+
+
+class Groups(NamedTuple):
+    """Rows in groups, numbered in the order of their first rows."""
+
+    first: Ints  # int64[groups]: the first row of each group
+    of_row: Ints  # int64[rows]: the number of each row's group
+
+    @classmethod
+    def of(cls, first_of_row: Ints) -> "Groups":
+        """The groups, from the first row of each row's group: int64[rows].
+
+        >>> Groups.of(np.array([0, 1, 0, 3, 1]))
+        Groups(first=array([0, 1, 3]), of_row=array([0, 1, 0, 2, 1]))
+        """
+        is_first = first_of_row == np.arange(len(first_of_row))
+        number: Ints = np.cumsum(is_first) - 1
+        return cls(np.flatnonzero(is_first), number[first_of_row])
+
+
+def group_rows(*columns: Hashes) -> Groups:
+    """The groups of rows that are equal in every column, each uint64[rows]."""
+    return Groups.of(first_equal_rows(*columns))
+
+
+def first_equal_rows(*columns: Hashes) -> Ints:
+    """For each row the first row that is equal to it in every column: int64[rows]. Columns: uint64[rows] each.
+
+    >>> a, b = np.array([[7, 8, 7, 7], [1, 1, 1, 2]], np.uint64)
+    >>> first_equal_rows(a, b).tolist()
+    [0, 1, 0, 3]
+    """
+    key = keys.mix(columns[0])
+    for column in columns[1:]:
+        key = keys.mix(key ^ column)
+    row, group = repeated_keys(key)
+    begins = _begins(row, columns)
+    clash = np.isin(group, group[1:][begins[1:] & (group[1:] == group[:-1])])
+    if clash.any():  # rows that share a group by chance
+        some = row[clash]
+        row[clash] = some[np.lexsort((some, *(column[some] for column in columns), group[clash]))]
+        begins = _begins(row, columns)
+    first = np.arange(len(key))
+    first[row] = row[begins][np.cumsum(begins) - 1]
+    return first
+
+
+def _begins(rows: Ints, columns: tuple[Hashes, ...]) -> Bools:
+    """bool[len(rows)]: the row differs from the one before it in `rows`, in some column."""
+    begins = np.zeros(len(rows), bool)
+    begins[:1] = True
+    for column in columns:
+        values = column[rows]
+        begins[1:] |= values[1:] != values[:-1]
+    return begins
+
+
+def repeated_keys(key: Hashes) -> tuple[Ints, Hashes]:
+    """The rows of keys that occur more than once, int64[m], equal ones side by side; and their groups, uint64[m].
+
+    The low bits of a key make room for its row, so that one sort of uint64 does all: among n keys, 64 - log2(n) bits of
+    each decide, and two keys that differ may share a group by chance.
+
+    >>> rows, groups = repeated_keys(np.array([9, 4, 9, 5, 4, 9], np.uint64) << np.uint64(60))
+    >>> rows.tolist(), (groups >> np.uint64(57)).tolist()
+    ([1, 4, 0, 2, 5], [4, 4, 9, 9, 9])
+    """
+    row_bits = np.uint64(max(len(key) - 1, 0).bit_length())
+    row = rows_that_may_repeat(key)
+    packed = (key[row] >> row_bits << row_bits) | row.view(np.uint64)
+    packed.sort()
+    same = (packed[1:] ^ packed[:-1]) >> row_bits == 0
+    packed = packed[np.append(same, False)[: len(packed)] | np.append(False, same)[: len(packed)]]
+    group = packed >> row_bits
+    return (packed ^ (group << row_bits)).view(np.int64), group
+
+
+def rows_that_may_repeat(key: Hashes) -> Ints:
+    """The rows whose key may occur more than once, int64[m] in order: all that do, and few others.
+
+    Without a sort, since most keys occur once. `key`: uint64[n], its bits well spread (`mix`).
+
+    >>> rows_that_may_repeat(np.array([9, 4, 9, 5], np.uint64) << np.uint64(60)).tolist()
+    [0, 2]
+    """
+    # The high bits of a key are its slot. Of the rows that share a slot all but the last find another row there.
+    slots = 2 * len(key)
+    slot = (key >> np.uint64(64 - slots.bit_length())).view(np.int64)
+    last = np.empty(1 << slots.bit_length(), np.uint32)
+    row = np.arange(len(key), dtype=np.uint32)
+    last[slot] = row
+    shared = np.zeros(len(last), bool)
+    shared[slot[last[slot] != row]] = True
+    return np.flatnonzero(shared[slot])

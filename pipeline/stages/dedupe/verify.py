@@ -1,0 +1,112 @@
+"""Verify candidate pairs: the Jaccard index of their bigrams, computed from their texts."""
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.io.workers import ordered
+from pipeline.stages.dedupe import keys
+from pipeline.stages.dedupe.arrays import Codes, Floats, Hashes, Ints, ranges, take_rows
+from pipeline.stages.dedupe.job import Job
+
+#: A bigram is two code points of 21 bits.
+BIGRAM_BITS = np.uint64(42)
+#: Pairs whose texts are held at once: their numbers, beside a bigram, fit into 64 bits.
+_PAIRS = 1 << 14
+
+
+def verify(job: Job, fields: tuple[str, ...], rows: Ints, first: Ints, second: Ints, numbers: bool = False) -> Floats:
+    """How similar candidate pairs are, float64[pairs]: the Jaccard index of their least similar field.
+
+    `rows`: int64[n] of the table; `first`, `second`: int64[pairs], places in `rows`. `numbers`: 0 where the numbers of
+    a field differ.
+    """
+    columns = [column for name in fields if not _is_empty(column := job.table[name])]
+
+    def verify_part(part: slice) -> Floats:
+        similarity = np.ones(len(first[part]))
+        places, text_of = np.unique(np.concatenate([first[part], second[part]]), return_inverse=True)
+        one, other = np.split(text_of, 2)
+        for column in columns:
+            texts = _texts(column, rows[places])
+            folded = keys.fold_texts(texts)
+            sets = bigram_sets(*bigrams(*keys.letters(*folded)))
+            np.minimum(similarity, jaccard(*sets, one, other), out=similarity)
+            if numbers:
+                number_key = keys.number_keys(texts, *folded)
+                similarity[number_key[one] != number_key[other]] = 0
+        return similarity
+
+    parts = [slice(at, at + _PAIRS) for at in range(0, len(first), _PAIRS)]
+    return np.concatenate([np.empty(0), *ordered(verify_part, parts, job.workers)])
+
+
+def _is_empty(column: pa.ChunkedArray) -> bool:
+    """Whether no row has a text, as far as that can be seen without reading it: such texts are all equal."""
+    if pa.types.is_list(column.type):
+        return all(len(chunk.flatten()) == 0 for chunk in column.chunks)
+    return bool(column.null_count == len(column))
+
+
+def _texts(column: pa.ChunkedArray, rows: Ints) -> pa.StringArray:
+    taken = take_rows(column, rows)
+    return keys.history_texts(taken) if pa.types.is_list(taken.type) else taken.fill_null("")
+
+
+def bigrams(codes: Codes, bounds: Ints) -> tuple[Hashes, Ints]:
+    """The bigrams of each text in order, uint64[bigrams] of 42 bits, and their bounds, int64[texts + 1].
+
+    The only bigram of a text of one character is that character.
+
+    >>> found, bounds = bigrams(np.array([1, 2, 3, 4], np.uint32), np.array([0, 3, 4]))
+    >>> [(bigram >> 21, bigram & (1 << 21) - 1) for bigram in found.tolist()], bounds.tolist()
+    ([(1, 2), (2, 3), (4, 0)], [0, 2, 3])
+    """
+    codes = codes & keys.CODE
+    follower = np.zeros(len(codes), np.uint64)
+    follower[:-1] = codes[1:]
+    lengths = np.diff(bounds)
+    last = bounds[1:][lengths > 0] - 1
+    follower[last] = 0
+    pairs = (codes.astype(np.uint64) << np.uint64(21)) | follower
+    kept = np.ones(len(codes), bool)
+    kept[bounds[1:][lengths > 1] - 1] = False
+    in_bigrams = np.zeros(len(bounds), np.int64)
+    np.cumsum(lengths - (lengths > 1), out=in_bigrams[1:])
+    return pairs[kept], in_bigrams
+
+
+def bigram_sets(found: Hashes, bounds: Ints) -> tuple[Hashes, Ints]:
+    """The set of bigrams of each text, sorted: uint64[m], with bounds int64[texts + 1]. 4 million texts at most.
+
+    >>> sets, bounds = bigram_sets(np.array([5, 3, 5, 4], np.uint64), np.array([0, 3, 4]))
+    >>> sets.tolist(), bounds.tolist()
+    ([3, 5, 4], [0, 2, 3])
+    """
+    text = np.repeat(np.arange(len(bounds) - 1, dtype=np.uint64), np.diff(bounds))
+    packed = (text << BIGRAM_BITS) | found  # one sort of uint64 is much faster than one by two keys
+    packed.sort(kind="stable")  # which merges: the texts are in order already
+    packed = packed[np.append(True, packed[1:] != packed[:-1])[: len(packed)]]
+    sizes = np.bincount((packed >> BIGRAM_BITS).astype(np.int64), minlength=len(bounds) - 1)
+    return packed & ((np.uint64(1) << BIGRAM_BITS) - np.uint64(1)), np.concatenate([[0], np.cumsum(sizes)])
+
+
+def jaccard(sets: Hashes, bounds: Ints, first: Ints, second: Ints) -> Floats:
+    """The Jaccard index of pairs of sets (as `bigram_sets` gives them): float64[pairs]. Two empty sets are equal.
+
+    `first`, `second`: int64[pairs], the numbers of the sets; 4 million pairs at most.
+
+    >>> sets, bounds = np.array([3, 5, 3, 4, 5], np.uint64), np.array([0, 2, 5, 5])
+    >>> jaccard(sets, bounds, np.array([0, 0, 2]), np.array([1, 2, 2])).round(2).tolist()
+    [0.67, 0.0, 1.0]
+    """
+    sizes = np.diff(bounds)
+    one, other = sizes[first], sizes[second]
+    pair = np.arange(len(first), dtype=np.uint64) << BIGRAM_BITS
+    packed = np.concatenate([np.repeat(pair, one), np.repeat(pair, other)])
+    packed |= sets[np.concatenate([ranges(bounds[first], one), ranges(bounds[second], other)])]
+    packed.sort(kind="stable")  # which merges: both halves are in order already
+    twice = packed[1:][packed[1:] == packed[:-1]]
+    shared = np.bincount((twice >> BIGRAM_BITS).astype(np.int64), minlength=len(first))
+    union = one + other - shared
+    index: Floats = np.where(union == 0, 1.0, shared / np.maximum(union, 1))
+    return index
