@@ -46,6 +46,7 @@ class KoInstructError(Exception):
       * LoadError (RuntimeError)
       * LockedError (RuntimeError)
       * LogError (ValueError)
+      * ManifestError (ValueError)
       * MissingLibraryError (ImportError)
         * NoveltyError
       * NoOffsetsError (ValueError)

@@ -5,7 +5,7 @@ The text below an option is its meaning: editors show it, docs/reference.md list
 
 import codecs
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
@@ -252,11 +252,9 @@ class Source(Options):
     """Column names of a table whose first line is not a header."""
 
 
-class Config(Options):
-    """One pipeline.toml: one dataset, its sources in order of priority, and the options of the stages."""
+class StageOptions(Options):
+    """The options of every stage."""
 
-    dataset: Dataset
-    source: tuple[Source, ...] = Field(min_length=1)
     ingest: IngestOptions = IngestOptions()
     validate_: ValidateOptions = Field(default=ValidateOptions(), alias="validate")
     normalize: NormalizeOptions = NormalizeOptions()
@@ -266,7 +264,7 @@ class Config(Options):
     export: ExportOptions = ExportOptions()
 
     @model_validator(mode="after")
-    def fit_together(self) -> "Config":
+    def fit_together(self) -> Self:
         self.check_packing()
         return self
 
@@ -275,3 +273,15 @@ class Config(Options):
             raise ValueError(
                 f'[export] packing is for layout "causal", and [tokenize] layout is "{self.tokenize.layout}"'
             )
+
+
+class Config(StageOptions):
+    """One pipeline.toml: one dataset, its sources in order of priority, and the options of the stages."""
+
+    dataset: Dataset
+    source: tuple[Source, ...] = Field(min_length=1)
+
+    @property
+    def stages(self) -> StageOptions:
+        """The options of the stages alone."""
+        return StageOptions.model_validate(self.model_dump(include=set(StageOptions.model_fields), by_alias=True))

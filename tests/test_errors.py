@@ -11,7 +11,7 @@ from typing import Literal
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pipeline.io.files import WriteError
+from pipeline.io.atomic_files import WriteError
 from schemas.errors import KoInstructError, problems
 from schemas.options import Config
 from tests.support.paths import ROOT

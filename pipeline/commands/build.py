@@ -117,7 +117,7 @@ def export(layout: str | None, names: tuple[str, ...], config_path: Path, worker
     Example: ko-instruct export --config pipeline.toml
     """
     from pipeline.io import stage_files
-    from pipeline.io.files import open_table
+    from pipeline.io.arrow_files import open_table
     from pipeline.io.lock import locked
     from pipeline.run.export import export_units
     from pipeline.run.plan import plan_of_config

@@ -9,7 +9,8 @@ from pathlib import Path
 import orjson
 import pyarrow as pa
 
-from pipeline.io.files import BATCH_ROWS, open_table, read_tables, whole, write_tables
+from pipeline.io.arrow_files import BATCH_ROWS, open_table, read_tables, write_tables
+from pipeline.io.atomic_files import whole
 from pipeline.table.reject_and_flag import complete
 from schemas.columns import INGESTED
 from schemas.errors import KoInstructError

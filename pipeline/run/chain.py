@@ -1,6 +1,6 @@
 """The whole chain in one process (`ko-instruct run`): the steps that Make runs one by one, with other stage files."""
 
-from pipeline.io.files import naming
+from pipeline.io.atomic_files import naming
 from pipeline.io.folders import clean_up
 from pipeline.io.lock import locked
 from pipeline.io.stage_files import OF_RUN

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pyarrow as pa
 
 from pipeline.dataset.reference import read_existing
-from pipeline.io.files import BATCH_ROWS, open_table, read_column
+from pipeline.io.arrow_files import BATCH_ROWS, open_table, read_column
 from pipeline.io.stage_files import RowFiles
 from pipeline.io.workers import ordered
 from pipeline.run.raw_state import unchanged

@@ -11,7 +11,8 @@ import orjson
 from pydantic import ValidationError
 
 from pipeline.io import stage_files
-from pipeline.io.files import whole, write_tables
+from pipeline.io.arrow_files import write_tables
+from pipeline.io.atomic_files import whole
 from pipeline.io.terminal_text import visible
 from pipeline.run.config import ConfigError
 from pipeline.run.dedupe import Decided, dedupe_units

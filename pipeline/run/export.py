@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.dataset.export import export
-from pipeline.io.files import read_tables
+from pipeline.io.arrow_files import read_tables
 from pipeline.io.progress import watch
 from pipeline.io.source_code import versions
 from pipeline.io.stage_files import RAW, RowFiles
@@ -19,7 +19,7 @@ from pipeline.run.dedupe import rows_of_units
 from pipeline.stages.dedupe import apply
 from pipeline.stages.split import split
 from pipeline.table.reject_and_flag import set_column
-from schemas.manifest import Manifest, RawFile
+from schemas.manifest import Manifest, Provenance, RawFile
 
 if TYPE_CHECKING:
     from pipeline.run.plan import Plan
@@ -40,14 +40,14 @@ def export_units(plan: Plan, files: RowFiles, decisions: pa.Table, tokenizer: Re
         table, place = part
         return set_column(apply(table, decisions[place]), "split", sides[place])
 
-    about = {
-        "dataset": plan.config.dataset,
-        "sources": [source for source in plan.config.source if any(unit.source == source for unit in plan.units)],
-        "tokenizer": tokenizer.model_dump(mode="json", exclude={"path"}),
-        "options": plan.config.model_dump(mode="json", exclude={"dataset", "source"}, by_alias=True),
-        "versions": versions(),
-        "raw": {unit.origin: RawFile.model_validate_json(plan.file(unit, RAW).read_bytes()) for unit in plan.units},
-    }
+    about = Provenance(
+        dataset=plan.config.dataset,
+        sources=[source for source in plan.config.source if any(unit.source == source for unit in plan.units)],
+        tokenizer=tokenizer.used,
+        options=plan.config.stages,
+        versions=versions(),
+        raw={unit.origin: RawFile.model_validate_json(plan.file(unit, RAW).read_bytes()) for unit in plan.units},
+    )
     tables = watch(ordered(decided, parts(), workers), "dedupe", "all sources", len(decisions))
     return export(tables, plan.folder, plan.config.export, about)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.io import stage_files
-from pipeline.io.files import is_saved_dataset
+from pipeline.io.saved_dataset import is_saved_dataset
 from pipeline.run.config import ConfigError, load_config
 from schemas.options import Config, Dataset, Source, glob_of
 

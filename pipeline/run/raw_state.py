@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from pipeline.io.files import files_of
+from pipeline.io.hashed_files import files_of
 from schemas.errors import KoInstructError
 
 if TYPE_CHECKING:

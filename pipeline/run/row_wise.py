@@ -13,7 +13,9 @@ from typing import IO, TYPE_CHECKING
 import pyarrow as pa
 
 from pipeline.io import stage_files
-from pipeline.io.files import describe_file, read_tables, table_writer, whole, write_if_changed
+from pipeline.io.arrow_files import read_tables, table_writer
+from pipeline.io.atomic_files import whole, write_if_changed
+from pipeline.io.hashed_files import describe_file
 from pipeline.io.progress import watch
 from pipeline.io.workers import Stage, ordered
 from pipeline.run.raw_state import unchanged

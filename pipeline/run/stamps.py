@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from pipeline.io import source_code, stage_files
-from pipeline.io.files import write_if_changed
+from pipeline.io.atomic_files import write_if_changed
 from pipeline.run.plan import Plan
 from pipeline.run.raw_state import state_of
 

@@ -18,7 +18,7 @@ def report(manifest: Manifest, folder: Path) -> str:
     lines += [("tokens", tokens.total), ("  [UNK]", tokens.unknown), ("  cut by truncation", tokens.cut)]
     width = max(len(name) for name, _ in lines)
     text = "\n".join(f"{name:<{width}}  {number:>12,}" for name, number in lines)
-    tried = "".join(f"\n  not {name}: {why}" for name, why in manifest.tokenizer["tried"])
+    tried = "".join(f"\n  not {name}: {why}" for name, why in manifest.tokenizer.tried)
     if not counts.kept:
         text += "\n\nNo row was kept. rejects.jsonl gives the reason for each row."
-    return visible(f"{text}\n\ntokenizer: {manifest.tokenizer['name']}{tried}\nwritten to {folder}")
+    return visible(f"{text}\n\ntokenizer: {manifest.tokenizer.name}{tried}\nwritten to {folder}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline.io.files import write_if_changed
+from pipeline.io.atomic_files import write_if_changed
 from pipeline.tokenizers.load import resolve
 from pipeline.tokenizers.protocol import LoadError
 from schemas.tokenizer import Resolution

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import orjson
 
-from pipeline.io.files import whole
+from pipeline.io.atomic_files import whole
 from pipeline.self_instruct import Counts, SeedError, grow, read_seeds, read_sentences, rows
 from pipeline.self_instruct.generators import Generator
 from pipeline.self_instruct.log import Log

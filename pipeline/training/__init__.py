@@ -30,6 +30,9 @@ from huggingface_hub import hf_hub_download
 from transformers import Trainer
 from transformers.trainer_pt_utils import LengthGroupedSampler
 
+from pipeline.dataset.layout import MANIFEST, STATE
+from pipeline.dataset.manifest_file import read_manifest
+from pipeline.dataset.reader import data_files
 from schemas.columns import MASKED, TEXTS
 from schemas.manifest import Manifest
 
@@ -73,14 +76,14 @@ def load(path_or_hub_id: str | Path, split: str = "train", layout: str | None = 
     Raises DatasetError for a split or a layout that there is not, and for a folder that is no finished dataset.
     """
     folder = Path(path_or_hub_id)
-    if (folder / split / "state.json").is_file():
+    if (folder / split / STATE).is_file():
         dataset = Dataset.load_from_disk(str(folder / split))
-    elif folder.is_dir() and not (folder / "manifest.json").is_file():
+    elif folder.is_dir() and not (folder / MANIFEST).is_file():
         raise DatasetError(
-            f"{folder} holds no manifest.json: it is no finished dataset. Name a folder below processed/."
+            f"{folder} holds no {MANIFEST}: it is not a finished dataset. Name a folder below processed/."
         )
-    elif folder.is_dir() and not any(folder.glob("*/*.parquet")):
-        found = ", ".join(path.parent.name for path in sorted(folder.glob("*/state.json")))
+    elif folder.is_dir() and not any(file.format == "parquet" for file in data_files(folder)):
+        found = ", ".join(path.parent.name for path in sorted(folder.glob(f"*/{STATE}")))
         raise DatasetError(f"{folder} has no split {split!r}: it has {found or 'neither Arrow nor Parquet files'}.")
     else:
         dataset = load_dataset(str(path_or_hub_id), layout, split=split)
@@ -90,12 +93,12 @@ def load(path_or_hub_id: str | Path, split: str = "train", layout: str | None = 
 def manifest_of(path_or_hub_id: str | Path, layout: str) -> Manifest:
     """What a finished dataset says of itself: its labels, its tokenizer, its counts.
 
-    Named as for `load`; the layout finds it in a repository. Raises FileNotFoundError or the Hub's EntryNotFoundError.
+    Named as for `load`; the layout finds it in a repository. Raises ManifestError or the Hub's EntryNotFoundError.
     """
-    path = Path(path_or_hub_id) / "manifest.json"
-    if not path.parent.is_dir():
-        path = Path(hf_hub_download(str(path_or_hub_id), f"{layout}/manifest.json", repo_type="dataset"))
-    return Manifest.model_validate_json(path.read_bytes())
+    folder = Path(path_or_hub_id)
+    if not folder.is_dir():
+        folder = Path(hf_hub_download(str(path_or_hub_id), f"{layout}/{MANIFEST}", repo_type="dataset")).parent
+    return read_manifest(folder)
 
 
 def pad(lists: Sequence[Any], value: int, multiple: int = 1) -> torch.Tensor:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from datasets import Dataset
 
-from pipeline.io.files import BATCH_ROWS
+from pipeline.io.arrow_files import BATCH_ROWS
 from pipeline.io.source_code import versions
 from pipeline.run import export
 from pipeline.run.chain import run

@@ -15,8 +15,9 @@ from threading import Event
 
 import pytest
 
-from pipeline.io.files import WriteError, describe_file, naming
+from pipeline.io.atomic_files import WriteError, naming
 from pipeline.io.folders import clean_up, forget, settle, whole_folder
+from pipeline.io.hashed_files import describe_file
 from pipeline.io.lock import LockedError, locked
 from pipeline.io.stage_files import RAW
 from pipeline.run import row_wise
@@ -241,7 +242,7 @@ def test_a_limit_of_file_size_is_an_error_that_names_the_file(project: Project, 
     command = ["sh", "-c", f"ulimit -f 60; exec {shlex.join(project.command(way))}"]  # blocks of 512 or 1024 bytes
     said = failing(project, command, 2 if way == "make" else 1)
     assert re.search(
-        r"ko-instruct: processed/\.stages/\S+\.arrow: File too large\. What was finished",
+        r"ko-instruct: processed/\.stages/\S+\.arrow: File too large\. The files that were finished",
         said,
     )
     assert not project.leftovers()
@@ -280,7 +281,7 @@ def test_a_full_disk_is_an_error_and_the_next_run_goes_on(
         size,
     )
     assert done.returncode == 0, done.stderr
-    assert re.search(r"ko-instruct: processed/\.stages/\S+: No space left on device\. What was finished", done.stderr)
+    assert re.search(r"ko-instruct: processed/\.stages/\S+: No space left on device\. The files", done.stderr)
     assert not [line for line in done.stdout.splitlines() if line.startswith("processed/")]
     shutil.rmtree(project.folder / "processed")
     shutil.move(project.folder / "copy", project.folder / "processed")

@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline.io.files import BATCH_ROWS
+from pipeline.io.arrow_files import BATCH_ROWS
 from pipeline.stages.ingest import opening
 from pipeline.stages.ingest.opening import Blocks, IngestError, Member, damaged, escaped
 from pipeline.stages.ingest.parsing import Fault, Number
