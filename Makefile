@@ -20,10 +20,10 @@ CHANGED := $(if $(LAYOUT),--layout $(LAYOUT)) $(if $(TOKENIZER),--tokenizer "$(T
 .PHONY: processed test test-train test-kill fuzz audit check docs bench clean embedded
 
 processed: $(VENV)/.installed
-	@$(KO) plan --config $(CONFIG) $(CHANGED) -- $(MAKE) --no-print-directory dataset
+	@$(KO) make-plan --config $(CONFIG) $(CHANGED) -- $(MAKE) --no-print-directory dataset
 
 # --- the chain: the rows of each raw file, then dedupe and export over all of them -----------------------------------
-# `plan` locks the dataset and becomes the inner Make, so that the stages work under its lock.
+# `make-plan` locks the dataset and becomes the inner Make, so that the stages work under its lock.
 # The plan gives the raw files (UNITS), the names of their stage files, and a stamp for each stage: a file that holds
 # its options, its code and the versions of its libraries, rewritten only when one of these changes.
 ifdef PLAN
@@ -36,7 +36,7 @@ dataset: $(FOLDER)/manifest.json
 # The row-wise stages of a raw file are one step: to start a process and to write all rows takes longer than most of
 # them. The step keeps the rows before `tokenize` too, and begins with these when only TOKENIZING has changed.
 $(STAGES)/%/$(TOKENIZED) $(STAGES)/%/$(FINGERPRINTS): $(STAGES)/%/$(SOURCE) $(CLEANING) $(TOKENIZING)
-	@$(KO) rows $(RAW) $(if $(filter-out $(TOKENIZING),$?),,--cleaned) --config $(CONFIG) $(CHANGED)
+	@$(KO) make-rows $(RAW) $(if $(filter-out $(TOKENIZING),$?),,--cleaned) --config $(CONFIG) $(CHANGED)
 
 $(DECISIONS): $(UNITS:%=$(STAGES)/%/$(FINGERPRINTS)) $(UNITS:%=$(STAGES)/%/$(TOKENIZED)) $(DEDUPING)
 	@$(KO) dedupe --config $(CONFIG)
@@ -116,4 +116,4 @@ docs: $(VENV)/.installed-dev
 	@$(VENV)/bin/python -m scripts.reference
 
 clean: $(VENV)/.installed
-	@$(KO) forget processed/.stages
+	@$(KO) make-forget processed/.stages

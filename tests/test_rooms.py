@@ -75,12 +75,15 @@ def test_no_circle_between_modules() -> None:
 
 
 def test_no_import_is_hidden() -> None:
-    """`import_module` of a name that is computed stands in a `__getattr__` alone: a type checker sees the names."""
+    """`import_module` of a name that is computed stands in a `__getattr__` alone: a type checker sees the names.
+
+    And in the command line, which imports a command when it is asked for. It is part of no stamp.
+    """
     hidden = [
         f"{module}, line {call.lineno}"
         for module in modules()
         for call in computed_imports(module)
-        if not source_of(module).lazy
+        if not source_of(module).lazy and module != "pipeline.cli"
     ]
     assert hidden == []
 
@@ -97,8 +100,6 @@ def computed_imports(module: str) -> Iterator[ast.Call]:
 
 def test_the_reader_sees_the_arrows() -> None:
     """Else the tests above would hold nothing."""
-    assert {"pipeline.io.arrow_files", "pipeline.stages.ingest"} <= IMPORTS[
-        "pipeline.run.row_wise"
-    ]
+    assert {"pipeline.io.arrow_files", "pipeline.stages.ingest"} <= IMPORTS["pipeline.run.row_wise"]
     assert "pipeline.stages.normalize" in IMPORTS["pipeline"]
     assert len(IMPORTS) > 90

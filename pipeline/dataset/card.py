@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from pipeline.dataset.layout import data_file
 from pipeline.io.terminal_text import visible
+from schemas.errors import KoInstructError
 from schemas.manifest import Manifest, config_name
 from schemas.options import ExportOptions
 
@@ -26,6 +27,10 @@ SIZES = (
 TASKS = {"classification": "text-classification", "qa": "question-answering"}
 #: Licences that name no terms: the Hub calls them `other`.
 HUB_OTHER = ("", "unknown", "other")
+
+
+class CardError(KoInstructError, ValueError):
+    """The card of a dataset cannot be read: it has no YAML header, or a broken one."""
 
 
 class Shape(NamedTuple):
@@ -330,9 +335,9 @@ def _header_and_body(config: str, text: str) -> tuple[dict[str, Any], str]:
     try:
         header = yaml.safe_load(found[1]) if found else None
     except yaml.YAMLError as error:
-        raise ValueError(f"the card of the config {config} has a broken YAML header: {error}") from None
+        raise CardError(f"the card of the config {config} has a broken YAML header: {error}") from None
     if found is None or not isinstance(header, dict):
-        raise ValueError(f"the card of the config {config} has no YAML header between two lines of ---")
+        raise CardError(f"the card of the config {config} has no YAML header between two lines of ---")
     return header, found[2]
 
 

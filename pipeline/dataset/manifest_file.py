@@ -2,20 +2,20 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import orjson
 from pydantic import ValidationError
 
 from pipeline.dataset.layout import MANIFEST
 from pipeline.io.atomic_files import sync
+from schemas.errors import KoInstructError, problems
 from schemas.manifest import Manifest
 
 #: The faults that another version of ko-instruct explains, by pydantic's names for them.
-OTHER_VERSION = {"extra_forbidden": "this version does not know this key", "missing": "this key is missing"}
+OTHER_VERSION = ("extra_forbidden", "missing")
 
 
-class ManifestError(ValueError):
+class ManifestError(KoInstructError, ValueError):
     """A folder has no manifest.json that this version can read. `faults`: what is wrong with it, one line each."""
 
     def __init__(self, folder: Path, faults: list[str], remedy: str) -> None:
@@ -39,11 +39,11 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         return Manifest.model_validate_json(data)
     except ValidationError as error:
-        found = error.errors()
-    other_version = any(fault["type"] in OTHER_VERSION for fault in found)
+        faults = problems(error, Manifest)
+        other_version = any(fault["type"] in OTHER_VERSION for fault in error.errors())
     raise ManifestError(
         folder,
-        [f"{'.'.join(map(str, fault['loc'])) or 'the file'}: {_words(fault)}" for fault in found],
+        faults,
         f"The dataset was made by {_maker(data)}: use that version, or build the dataset again with this one."
         if other_version
         else "Build the dataset again (make processed).",
@@ -57,10 +57,6 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     )
     (folder / MANIFEST).write_bytes(text)
     sync(folder / MANIFEST)
-
-
-def _words(fault: Any) -> str:
-    return OTHER_VERSION.get(fault["type"]) or str(fault["msg"]).removeprefix("Value error, ")
 
 
 def _maker(data: bytes) -> str:

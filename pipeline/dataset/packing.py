@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.stages.tokenize.truncation import TooLongError
 from schemas.columns import MASKED
 
 Ints = npt.NDArray[np.int64]
@@ -32,11 +33,11 @@ def best_fit_decreasing(lengths: Ints, capacity: int) -> Ints:
     """The pack of each sequence: numbers from 0, in the order of the packs' first sequences.
 
     Packs of equal room are alike, and so are sequences of equal length: both are handled all at once, so that the time
-    depends on the number of different lengths and not on the number of sequences. Raises ValueError for a sequence of
+    depends on the number of different lengths and not on the number of sequences. Raises TooLongError for a sequence of
     more than `capacity` tokens.
     """
     if lengths.max(initial=0) > capacity:
-        raise ValueError(f"a sequence of {lengths.max()} tokens does not fit into a pack of {capacity}")
+        raise TooLongError(f"a sequence of {lengths.max()} tokens does not fit into a pack of {capacity}")
     order = np.argsort(-lengths, kind="stable")
     ends = np.cumsum(np.bincount(capacity - lengths, minlength=capacity + 1)).tolist()
     pack_of = np.zeros(len(lengths), np.int64)

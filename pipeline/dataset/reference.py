@@ -11,14 +11,15 @@ from pipeline.dataset.layout import REJECTS
 from pipeline.io.row_files import RowsError, read_rows
 from pipeline.stages.dedupe import texts
 from pipeline.table.reject_and_flag import alive, complete, set_column
-from schemas.columns import TEXTS
+from schemas.columns import MESSAGES, TEXTS
+from schemas.errors import KoInstructError
 
 #: A folder may hold the same rows in several formats: the first format found is read.
 SUFFIXES = (".arrow", ".parquet", ".jsonl")
-COLUMNS = ("origin", "history", *TEXTS)
+COLUMNS = ("origin", *MESSAGES, *TEXTS, "tools", "tool_calls", "label", "learn")
 
 
-class ExistingError(ValueError):
+class ExistingError(KoInstructError, ValueError):
     """An existing dataset cannot be read. The message says what was found and what is needed."""
 
 

@@ -11,11 +11,13 @@ from pipeline.dataset.layout import MANIFEST
 from pipeline.dataset.manifest_file import read_manifest
 from pipeline.dataset.reader import data_files, read_batches, table_files
 from pipeline.io.arrow_files import open_table
+from pipeline.io.row_files import naming
 from pipeline.io.stage_files import place_of
 from pipeline.io.terminal_text import visible
 from pipeline.stages.tokenize import Tokenizer
 from pipeline.tokenizers.load import open_tokenizer, resolve
 from schemas.columns import MARKS, MASKED
+from schemas.errors import KoInstructError
 from schemas.tokenizer import Resolution, UsedTokenizer
 
 GIVEN, TRAINED = "given", "trained"
@@ -26,7 +28,7 @@ CONTEXT = 8
 VISIBLE = str.maketrans({"\n": "⏎\n", "\r": "␍", "\t": "⇥\t", "\u200b": "␣", "\ufeff": "␣"})
 
 
-class ShowError(ValueError):
+class ShowError(KoInstructError, ValueError):
     """The row cannot be shown. The message says why, and what to do."""
 
 
@@ -63,7 +65,8 @@ def row_of(path: Path, number: int, split: str) -> dict[str, Any]:
 
 def _tables(path: Path, split: str) -> Iterator[pa.Table]:
     if path.is_file():
-        yield open_table(path)
+        with naming(path):
+            yield open_table(path)
         return
     files = table_files(data_files(path))
     of_split = [file for file in files if file.split == split]

@@ -22,6 +22,7 @@ from pipeline.dataset.layout import CARD, MANIFEST, inside_config, kind_of
 from pipeline.dataset.manifest_file import ManifestError, read_manifest
 from pipeline.io.hashed_files import describe_file
 from pipeline.tokenizers.hub_token import without_token
+from schemas.errors import KoInstructError
 from schemas.manifest import Manifest, config_name
 from schemas.options import Source
 from schemas.push import PushedFile, PushOptions, PushResult
@@ -65,7 +66,7 @@ TIMEOUTS = (15.0, 300.0, 60.0, None)
 TRIES, LONGEST_WAIT = 4, 300
 
 
-class PushError(Exception):
+class PushError(KoInstructError):
     """The push did not happen. `reason`: its name; `remedy`: what to do. The message holds both, and no token."""
 
     def __init__(self, reason: Reason, found: str, remedy: str) -> None:

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import IO
 
 from pipeline.io.lock import runs
+from schemas.errors import KoInstructError
 
 
-class WriteError(OSError):
+class WriteError(KoInstructError, OSError):
     """A file cannot be written: a full disk, a quota, a limit. Names the file, which the system's error does not."""
 
     def __str__(self) -> str:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from schemas.errors import KoInstructError, problems
 from schemas.options import Config, TokenizeOptions
 
 
-class ConfigError(ValueError):
+class ConfigError(KoInstructError, ValueError):
     """pipeline.toml cannot be used: the message says where and why."""
 
 
@@ -26,8 +27,7 @@ def load_config(path: Path) -> Config:
     try:
         return Config.model_validate(data)
     except ValidationError as error:
-        places = [f"  {'.'.join(map(str, fault['loc'])) or 'config'}: {fault['msg']}" for fault in error.errors()]
-        raise ConfigError(f"{path}:\n" + "\n".join(places)) from None
+        raise ConfigError("\n  ".join([f"{path}:", *problems(error, Config)])) from None
 
 
 def with_tokenize(config: Config, layout: str | None, names: Sequence[str]) -> Config:
@@ -44,6 +44,6 @@ def with_tokenize(config: Config, layout: str | None, names: Sequence[str]) -> C
         changed.check_packing()
         return changed
     except ValueError as error:
-        faults = [fault["msg"] for fault in error.errors()] if isinstance(error, ValidationError) else [str(error)]
+        faults = problems(error, TokenizeOptions) if isinstance(error, ValidationError) else [str(error)]
         asked = ", ".join(f"{name} {value!r}" for name, value in changes.items())
         raise ConfigError(f"{asked} in place of the config's: {'; '.join(faults)}") from None

@@ -10,7 +10,7 @@ from pathlib import Path
 from pipeline.io import stage_files
 from pipeline.io.saved_dataset import is_saved_dataset
 from pipeline.run.config import ConfigError, load_config
-from schemas.options import Config, Dataset, Source
+from schemas.options import Config, Dataset, Source, glob_of
 
 #: Endings of a file name that do not belong to a source's name.
 EXTENSIONS = re.compile(r"(\.(jsonl?|csv|tsv|txt|parquet|arrow|xlsx|zip|gz|zst|bz2|xz))+$", re.IGNORECASE)
@@ -85,7 +85,7 @@ def plan_of_files(files: Sequence[Path], out: Path, config: Config, root: Path =
     units = []
     for file in once:
         origin = file.name if names.count(file.name) == 1 else file.as_posix()
-        source = Source(name=_as_name(EXTENSIONS.sub("", file.name)), files=(file.name,))
+        source = Source(name=_as_name(EXTENSIONS.sub("", file.name)), files=(glob_of(file.name),))
         units.append(Unit(source, file, origin))
     declared = {unit.source.name: unit.source for unit in units}
     about = {"dataset": Dataset(name=_as_name(out.resolve().name)), "source": tuple(declared.values())}
@@ -108,7 +108,7 @@ def unit_of(plan: Plan | None, path: Path) -> Unit:
     for unit in plan.units if plan else ():
         if unit.path.samefile(path):
             return unit
-    return Unit(Source(name="file", files=(path.name,)), path, path.name)
+    return Unit(Source(name="file", files=(glob_of(path.name),)), path, path.name)
 
 
 def _as_name(text: str) -> str:

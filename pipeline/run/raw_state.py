@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from pipeline.io.hashed_files import files_of
+from schemas.errors import KoInstructError
 
 if TYPE_CHECKING:
     from pipeline.run.plan import Unit
 
 
-class ChangedError(RuntimeError):
+class ChangedError(KoInstructError, RuntimeError):
     """A raw file changed while it was read."""
 
 

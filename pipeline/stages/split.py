@@ -5,6 +5,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from schemas.errors import TableError
 from schemas.options import ExportOptions, OptionError
 
 SPLITS = ("train", "validation", "test")
@@ -21,7 +22,7 @@ def split(table: pa.Table, options: ExportOptions = ExportOptions()) -> pa.Array
     the mean. This looks at all rows: the table must hold them all (the columns cluster_key, source and reject_stage
     will do), and clusters at the edge of a share may change sides when their source grows.
 
-    Raises OptionError where nothing is left to train on, ValueError without `cluster_key`.
+    Raises OptionError where nothing is left to train on, TableError without `cluster_key`.
     """
     validation, test = options.validation, options.test
     if validation + test >= 1:
@@ -31,7 +32,7 @@ def split(table: pa.Table, options: ExportOptions = ExportOptions()) -> pa.Array
         )
     for name in ("cluster_key", "reject_stage"):
         if name not in table.column_names:
-            raise ValueError(f"split goes by the column {name}, which the table lacks: run dedupe first")
+            raise TableError(f"split needs the column {name}, which the table does not have: run dedupe first")
     alive = pc.is_null(table["reject_stage"])
     living = table.select(["cluster_key", *(["source"] if options.stratify else [])]).filter(alive)
     key = living["cluster_key"].to_numpy()

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.tokenizers.offsets import Token, as_columns, places
+from schemas.errors import KoInstructError
 
 #: The special tokens; a token's id is its place here.
 SPECIAL_TOKENS = ("[UNK]", "[PAD]", "[CLS]", "[SEP]", "[MASK]")
@@ -46,8 +47,12 @@ PLAIN = (
 UNPLAIN = f"[^{PLAIN}]|''|``|{_SPECIAL.pattern}"
 
 
-class VocabularyError(ValueError):
+class VocabularyError(KoInstructError, ValueError):
     """A file is not the vocabulary that it should be."""
+
+
+class NoVocabularyError(KoInstructError, FileNotFoundError):
+    """There is no vocabulary file at this place."""
 
 
 class Check(NamedTuple):
@@ -232,7 +237,7 @@ def _processor(path: Path) -> Any:
     from sentencepiece import SentencePieceProcessor
 
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file. Name KoBERT's SentencePiece model, usually spiece.model.")
+        raise NoVocabularyError(f"{path}: no such file. Name KoBERT's SentencePiece model, usually spiece.model.")
     try:
         return SentencePieceProcessor(model_file=str(path))
     except RuntimeError as error:

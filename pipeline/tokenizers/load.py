@@ -16,6 +16,7 @@ from pipeline.tokenizers import kobert
 from pipeline.tokenizers.hub_token import without_token
 from pipeline.tokenizers.protocol import LoadError, Tokenizer
 from pipeline.tokenizers.transformers_tokenizer import open_transformers
+from schemas.errors import KoInstructError
 from schemas.tokenizer import Resolution
 
 SPIECE = "spiece.model"
@@ -33,7 +34,7 @@ REMEDIES = """\
   3. Allow the small vocabulary that ships with the project, for a trial: add "embedded" to the end of the list."""
 
 
-class _Missing(Exception):
+class _Missing(KoInstructError):
     """This tokenizer is not available; the message is the reason."""
 
 

@@ -56,8 +56,8 @@ def test_a_manifest_of_another_version_names_the_keys_and_the_version(folder: Pa
     with pytest.raises(ManifestError) as error:
         read_manifest(folder)
     assert sorted(error.value.faults) == [
-        "counts: this key is missing",
-        "options.tokenize.answers: this version does not know this key",
+        "counts: missing, and has no default",
+        "options.tokenize.answers: unknown name",
     ]
     assert "was made by ko-instruct 9.9: use that version, or build the dataset again" in str(error.value)
 

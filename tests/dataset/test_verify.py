@@ -319,7 +319,7 @@ DAMAGES: list[tuple[Callable[[Path], None], str, str]] = [
     (swap_the_tokenizer, "tokenizer", "embedded has the sha256"),
     (break_the_manifest, "manifest", "manifest.json"),
     (lose_the_manifest, "manifest", "cannot be read"),
-    (forget_a_field, "manifest", "tokens: this key is missing"),
+    (forget_a_field, "manifest", "tokens: missing, and has no default"),
 ]
 
 
@@ -338,7 +338,7 @@ def test_the_command_tells_every_check_and_fails_for_faults(folder: Path) -> Non
     broken = CliRunner().invoke(main, ["verify", str(folder)])
     assert broken.exit_code == 1
     assert f"       - {TRAIN} has the sha256" in broken.stdout
-    assert "1 faults: build it again" in broken.stderr
+    assert "1 fault: build it again" in broken.stderr
 
 
 def test_a_tokenizer_of_this_machine_is_found_again_and_its_path_not_told(tmp_path: Path) -> None:
