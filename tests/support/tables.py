@@ -61,7 +61,7 @@ def calls_of(ids: list[str | None], arguments: list[dict[str, Any]]) -> list[dic
 calls = st.builds(calls_of, st.lists(call_ids, min_size=2, max_size=2), st.lists(objects, min_size=1, max_size=2))
 
 
-def message(role: str, **fields: Any) -> dict[str, Any]:
+def message(role: str | None, **fields: Any) -> dict[str, Any]:
     return dict.fromkeys(field.name for field in MESSAGE) | {"role": role, "content": ""} | fields
 
 
