@@ -1,8 +1,9 @@
 """The strings inside a JSON text, met one by one in place: the rest of the text stays as it is, byte for byte."""
 
+import dataclasses
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 #: `change(text, path)` gives the text that takes its place. `path`: url, function.arguments.cities[2].
 ChangeString = Callable[[str, str], str]
@@ -33,39 +34,50 @@ def map_strings(text: str, change: ChangeString) -> str:
     except (ValueError, RecursionError):
         return _map_broken(text, change)
     pieces, at = [], 0
-    path: list[str | int] = []  # of each open object the key that was read last, of each open list the index
-    keys: list[set[str]] = []  # the keys of each open object
+    for token, opened, is_key in _strings(text):
+        old = json.loads(token[0])
+        new = change(old, _written(opened[:-1] if is_key else opened))
+        if is_key:
+            opened[-1].place = old
+            new = _another(new, opened[-1].keys)
+            opened[-1].keys.add(new)
+        if new != old:
+            pieces += [text[at : token.start()], _quoted(new)]
+            at = token.end()
+    return "".join([*pieces, text[at:]])
+
+
+@dataclasses.dataclass
+class _Opened:
+    """An object or a list that is not closed yet."""
+
+    #: Of an object the key that was read last, of a list the index.
+    place: str | int
+    #: The keys of an object so far.
+    keys: set[str] = dataclasses.field(default_factory=set)
+
+
+def _strings(text: str) -> Iterator[tuple[re.Match[str], list[_Opened], bool]]:
+    """Every string of a JSON text, what is open around it from the outside in, and whether it is a key."""
+    opened: list[_Opened] = []
     is_key = False
     for token in _TOKEN.finditer(text):
         sign = token[0]
-        if sign == "{":
-            path.append("")
-            keys.append(set())
-            is_key = True
-        elif sign == "[":
-            path.append(0)
-            is_key = False
+        if sign in "{[":
+            opened.append(_Opened("" if sign == "{" else 0))
+            is_key = sign == "{"
         elif sign in "}]":
-            if isinstance(path.pop(), str):
-                keys.pop()
+            opened.pop()
             is_key = False
         elif sign == ",":
-            is_key = isinstance(path[-1], str)
-            if isinstance(index := path[-1], int):
-                path[-1] = index + 1
+            around = opened[-1]
+            is_key = isinstance(around.place, str)
+            if isinstance(around.place, int):
+                around.place += 1
         elif sign == ":":
             is_key = False
         else:
-            old = json.loads(sign)
-            new = change(old, _written(path[:-1] if is_key else path))
-            if is_key:
-                path[-1] = old
-                new = _another(new, keys[-1])
-                keys[-1].add(new)
-            if new != old:
-                pieces += [text[at : token.start()], _quoted(new)]
-                at = token.end()
-    return "".join([*pieces, text[at:]])
+            yield token, opened, is_key
 
 
 def _quoted(text: str) -> str:
@@ -80,14 +92,13 @@ def _another(key: str, taken: set[str]) -> str:
     return free
 
 
-def _written(path: list[str | int]) -> str:
+def _written(opened: list[_Opened]) -> str:
     """
-    >>> _written(["a", 0, "b", "010-1234-5678"])
+    >>> _written([_Opened("a"), _Opened(0), _Opened("b"), _Opened("010-1234-5678")])
     'a[0].b.*'
     """
-    parts = [
-        f"[{part}]" if isinstance(part, int) else "." + (part if _PLAIN_KEY.fullmatch(part) else "*") for part in path
-    ]
+    places = (one.place for one in opened)
+    parts = [f"[{at}]" if isinstance(at, int) else "." + (at if _PLAIN_KEY.fullmatch(at) else "*") for at in places]
     return "".join(parts).removeprefix(".")
 
 

@@ -16,8 +16,8 @@ def complete(table: pa.Table, schema: pa.Schema = INGESTED) -> pa.Table:
     """The table with every column of `schema`: a missing one is added as "nothing yet" (null, or [] for lists).
 
     So a stage takes a bare table of instruction, input and output, as in `datasets.map`. A null `input` becomes "",
-    as does a null content beside calls of tools. History in the old form, a list of {user, assistant}, becomes
-    messages. Raises ColumnTypeError for a column that holds something else.
+    as does a null output or content beside calls of tools. History in the old form, a list of {user, assistant},
+    becomes messages. Raises ColumnTypeError for a column that holds something else.
     """
     for field in schema:
         if field.name not in table.column_names:
@@ -27,6 +27,9 @@ def complete(table: pa.Table, schema: pa.Schema = INGESTED) -> pa.Table:
             table = table.set_column(at, field, _cast(table[field.name], field))
     if table["input"].null_count:
         table = set_column(table, "input", pc.fill_null(table["input"], ""))
+    if table["tool_calls"].null_count < len(table):
+        beside = pc.and_(pc.is_valid(table["tool_calls"]), pc.is_null(table["output"]))
+        table = set_column(table, "output", pc.if_else(beside, "", table["output"]))
     return table
 
 

@@ -134,7 +134,7 @@ def everywhere(text: str) -> dict[str, Any]:
         "steps": [made, message("tool", content=text, name=text)],
         "tools": json.dumps([{"description": text}], ensure_ascii=False),
         "tool_calls": call,
-        "meta": json.dumps({"author": {"tel": text}, text: 1.50}),
+        "meta": json.dumps({"author": {"tel": text}, text: 1.5}).replace("1.5", "1.50"),
     }
 
 
@@ -275,7 +275,7 @@ def test_the_laws_of_a_stage(rows: list[tuple[str, str | None, str, str, bool]],
         changed = any(before[name] != after[name] for name in names)
         assert changed == ("mask" in after["fixes"])
         if before["reject_stage"]:
-            assert not changed
+            assert options.mask or not changed
             assert not after["flags"]
 
 
