@@ -55,23 +55,49 @@ def call_of(value: Any) -> Call | None:
     return {"id": value["id"], **written} if isinstance(value.get("id"), str) else written
 
 
-def calls_in(text: str) -> tuple[str, list[Call]] | None:
-    r"""The words before the calls that end an answer, and these calls; None for a text without calls at its end.
+def is_whole(value: Any) -> bool:
+    """Whether the calls that `calls_of` reads from a value hold all that the value says.
 
-    >>> calls_in('확인할게요.\n<tool_call>\n{"name": "weather", "arguments": {"city": "부산"}}\n</tool_call>')
+    >>> is_whole({"name": "area", "arguments": {}}), is_whole({"name": "area", "arguments": {}, "why": "원이라서"})
+    (True, False)
+    """
+    if isinstance(value, str):
+        value = json_value(value)
+    for call in value if isinstance(value, list) else [value]:
+        inner = call.get("function")
+        function = inner if isinstance(inner, dict) else call
+        if call.get("type", "function") != "function" or function.keys() - {"name", *ARGUMENTS, "id", "type"}:
+            return False
+        if function is not call and call.keys() - {"id", "type", "function"}:
+            return False
+        if "id" in call and not isinstance(call["id"], str):
+            return False
+    return True
+
+
+def calls_in(text: str, bare: bool = False) -> tuple[str, list[Call], Any] | None:
+    r"""The words before the calls that end an answer, these calls, and the value in which they were written; None for
+    a text without calls at its end.
+
+    `bare`: calls may have no mark, as where the record declares tools or a result follows.
+
+    >>> calls_in('확인할게요.\n<tool_call>\n{"name": "weather", "arguments": {"city": "부산"}}\n</tool_call>')[:2]
     ('확인할게요.', [{'type': 'function', 'function': {'name': 'weather', 'arguments': {'city': '부산'}}}])
-    >>> calls_in('[weather(city="부산", days=2)]')
-    ('', [{'type': 'function', 'function': {'name': 'weather', 'arguments': {'city': '부산', 'days': 2}}}])
-    >>> calls_in("[참고] 날씨(오늘)") is None
+    >>> calls_in('[weather(city="부산", days=2)]', bare=True)[1]
+    [{'type': 'function', 'function': {'name': 'weather', 'arguments': {'city': '부산', 'days': 2}}}]
+    >>> calls_in("[표1(가)]", bare=True) is None and calls_in('[weather(city="부산")]') is None
     True
     """
     if "<tool_call>" in text:
         return _tagged(text)
-    if found := GLAIVE.search(text) if "<functioncall>" in text else LISTED.search(text):
-        calls = calls_of(found[1]) or calls_of(_glaive(found[1]))
-        return (text[: found.start()], calls) if calls else None
-    calls = _bracketed(text)
-    return ("", calls) if calls else None
+    found = GLAIVE.search(text) if "<functioncall>" in text else LISTED.search(text) if "[TOOL_CALLS]" in text else None
+    if found:
+        value = json_value(found[1])
+        value = _glaive(found[1]) if value is None else value
+        calls = calls_of(value)
+        return (text[: found.start()], calls, value) if calls else None
+    calls = _bracketed(text) if bare else None
+    return ("", calls, calls) if calls else None
 
 
 def results_in(text: str) -> list[str]:
@@ -97,13 +123,15 @@ def json_value(text: str) -> Any:
     return value if isinstance(value, dict | list) else None
 
 
-def _tagged(text: str) -> tuple[str, list[Call]] | None:
+def _tagged(text: str) -> tuple[str, list[Call], Any] | None:
     first = TAGGED.search(text)
     if first is None or TAGGED.sub("", text[first.start() :]).strip():
         return None
-    read = [calls_of(written) for written in TAGGED.findall(text)]
+    values = [json_value(written) for written in TAGGED.findall(text)]
+    read = [calls_of(value) for value in values]
     calls = [call for calls in read for call in calls or ()]
-    return (text[: first.start()], calls) if all(read) else None
+    flat = [call for value in values for call in (value if isinstance(value, list) else [value])]
+    return (text[: first.start()], calls, flat) if all(read) else None
 
 
 def _glaive(text: str) -> Any:

@@ -23,6 +23,10 @@ class Fault(Exception):
         self.detail = detail
 
 
+class FileFault(Fault):
+    """A fault that would cost more than its record if it were only rejected: reading of the file stops."""
+
+
 class Number(NamedTuple):
     """A number as it is spelled in the file, where Python's own would change it: 4.10, 1e400, 12345678901234567890."""
 
