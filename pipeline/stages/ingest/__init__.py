@@ -43,7 +43,7 @@ def ingest(path: Path, origin: str, source: Source, options: IngestOptions = Ing
         try:
             yield from _tables(reading, origin, source, options)
         except FileFault as fault:
-            raise IngestError(f"{origin}{reading.place}{fault.detail}") from None
+            raise IngestError(f"{origin}{reading.place}{fault}") from None
 
 
 def _tables(reading: Reading, origin: str, source: Source, options: IngestOptions) -> Iterator[pa.Table]:
@@ -63,8 +63,6 @@ def _tables(reading: Reading, origin: str, source: Source, options: IngestOption
             entries = itertools.chain(sample, entries)
         try:
             choose = Detected([entry.value for entry in sample]).of
-        except FileFault:
-            raise
         except Fault as fault:
             raise IngestError(f"{place}: {fault.detail}") from None
     if lines is not None:

@@ -1,10 +1,11 @@
 """Calls of tools in the forms that datasets write them, as the one form of this project (`schemas.record.is_call`)."""
 
 import ast
+import itertools
 import re
 from typing import Any
 
-from pipeline.stages.ingest.parsing import Fault, parse
+from pipeline.stages.ingest.parsing import Fault, dumps, parse
 
 Call = dict[str, Any]
 
@@ -14,6 +15,10 @@ GLAIVE = re.compile(r"\s*<functioncall>\s*(.*?)\s*(?:<\|endoftext\|>\s*)?$", re.
 LISTED = re.compile(r"\s*\[TOOL_CALLS\]\s*(\[.*\])\s*$", re.DOTALL)
 #: A result as Hermes writes it.
 RESULT = re.compile(r"\s*<tool_response>\s*(.*?)\s*</tool_response>\s*", re.DOTALL)
+#: The name of a call in brackets; it may have spaces.
+NAMED = re.compile(r"\s*([^\s()\[\],=\"'][^()\[\],=\"']*?)\s*\(")
+#: How many closing brackets are tried as the end of a call's arguments.
+MOST_ENDS = 100
 #: Names under which a call's arguments are given.
 ARGUMENTS = ("arguments", "parameters", "args", "input")
 
@@ -85,6 +90,8 @@ def calls_in(text: str, bare: bool = False) -> tuple[str, list[Call], Any] | Non
     ('확인할게요.', [{'type': 'function', 'function': {'name': 'weather', 'arguments': {'city': '부산'}}}])
     >>> calls_in('[weather(city="부산", days=2)]', bare=True)[1]
     [{'type': 'function', 'function': {'name': 'weather', 'arguments': {'city': '부산', 'days': 2}}}]
+    >>> calls_in('[Market Trends API(kind="지수"), 시세(종목="가(나)")]', bare=True)[1][1]
+    {'type': 'function', 'function': {'name': '시세', 'arguments': {'종목': '가(나)'}}}
     >>> calls_in("[표1(가)]", bare=True) is None and calls_in('[weather(city="부산")]') is None
     True
     """
@@ -106,8 +113,12 @@ def results_in(text: str) -> list[str]:
     >>> results_in("<tool_response>1</tool_response><tool_response>2</tool_response>"), results_in("21도")
     (['1', '2'], ['21도'])
     """
-    found = RESULT.findall(text)
-    return found if found and not RESULT.sub("", text).strip() else [text]
+    return RESULT.findall(text) if is_result(text) else [text]
+
+
+def is_result(text: str) -> bool:
+    """Whether a text is results of tools between <tool_response> marks, and nothing else."""
+    return "<tool_response>" in text and not RESULT.sub("", text).strip()
 
 
 def json_value(text: str) -> Any:
@@ -144,13 +155,29 @@ def _bracketed(text: str) -> list[Call] | None:
     if not (text.strip().startswith("[") and text.strip().endswith(")]")):
         return None
     calls: list[Call] = []
+    rest = text.strip()[1:-1]
+    while rest:
+        named = NAMED.match(rest)
+        if named is None:
+            return None
+        ends = (end for end, sign in enumerate(rest) if sign == ")" and end >= named.end())
+        read = ((end, _arguments(rest[named.end() : end])) for end in itertools.islice(ends, MOST_ENDS))
+        end, arguments = next((found for found in read if found[1] is not None), (0, None))
+        if arguments is None or rest[end + 1 :].strip()[:1] not in ("", ","):
+            return None
+        calls.append({"type": "function", "function": {"name": named[1], "arguments": arguments}})
+        rest = rest[end + 1 :].strip().removeprefix(",").strip()
+    return calls or None
+
+
+def _arguments(text: str) -> dict[str, Any] | None:
+    """Arguments as Python writes them: a="부산", b=2."""
     try:
-        expression = ast.parse(text.strip(), mode="eval").body
-        for call in expression.elts if isinstance(expression, ast.List) else ():
-            if not isinstance(call, ast.Call) or call.args or not all(word.arg for word in call.keywords):
-                return None
-            arguments = {word.arg: ast.literal_eval(word.value) for word in call.keywords}
-            calls.append({"type": "function", "function": {"name": ast.unparse(call.func), "arguments": arguments}})
+        call = ast.parse(f"f({text})", mode="eval").body
+        if not isinstance(call, ast.Call) or call.args or not all(word.arg for word in call.keywords):
+            return None
+        arguments = {str(word.arg): ast.literal_eval(word.value) for word in call.keywords}
+        dumps(arguments)
     except (SyntaxError, ValueError, MemoryError, RecursionError, TypeError):
         return None
-    return calls or None
+    return arguments

@@ -1,5 +1,6 @@
 """The shapes that are conversations, each to one row (`schemas.shapes` says what each is)."""
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -11,7 +12,16 @@ from pipeline.stages.ingest.rows import Row, numbered, rejected, row
 from pipeline.stages.ingest.transcripts import STYLES, turns_of
 from pipeline.stages.ingest.turn_objects import content_of, turn_of
 from pipeline.stages.ingest.turns import Turn, talk_of
-from schemas.shapes import Conversation, Delimited, Exchanges, Pairs, Questions, Tree
+from schemas.shapes import LEARN, Conversation, Delimited, Exchanges, Pairs, Questions, Tree
+
+#: Who asks and who answers in an exchange, whatever the list is called, and where the list is called one of TURNS.
+EXCHANGES = (("human", "assistant"), ("user", "assistant"), ("human", "bot"), ("user", "bot"), ("human", "gpt"))
+EXCHANGES_OF_TURNS = (
+    *(("input", "output"), ("question", "answer"), ("q", "a"), ("prompt", "response"), ("instruction", "output")),
+    *(("user_message", "system_message"), ("user_message", "assistant_message"), ("질문", "답변"), ("질문", "대답")),
+)
+#: Tools in the system prompt of Glaive: a sentence about functions, and their declarations.
+GLAIVE_TOOLS = re.compile(r"SYSTEM:\s*(.*?functions.*?)(?:\s*-\s*|\s+)(\{.*\})\s*$", re.DOTALL)
 
 
 def row_of_talk(
@@ -93,6 +103,24 @@ def delimited(entry: Entry, shape: Delimited) -> list[Row]:
         known = ", ".join(style.name for style in STYLES)
         raise Fault("no-delimiters", f"`{shape.text}` holds no question and answer between known delimiters ({known})")
     return [_beside(entry, cut[1], shape.text, shape.system, shape.tools)]
+
+
+def earlier_turns(record: Record, path: str) -> list[Turn]:
+    """The turns of a field that holds what was said before a question: messages with roles, or exchanges.
+
+    Raises Fault: not-a-list, and as `turn_of` and `exchange` do.
+    """
+    turns: list[Turn] = []
+    for number, item in enumerate(turns_at(record, path), 1):
+        keys = item.keys() if isinstance(item, dict) else ()
+        if "role" in keys:
+            turns.append(turn_of(item, number, "role", "content", {}, ("learn", *LEARN)))
+        elif "from" in keys:
+            turns.append(turn_of(item, number, "from", "value", {}, LEARN))
+        else:
+            known = EXCHANGES + EXCHANGES_OF_TURNS
+            turns += exchange(item, number, *next((pair for pair in known if set(pair) <= set(keys)), ("0", "1")))
+    return turns
 
 
 def pairs(entry: Entry, shape: Pairs) -> list[Row]:
@@ -192,6 +220,8 @@ def _beside(entry: Entry, turns: Sequence[Turn], path: str, system: str | None, 
     record = entry.value
     declared = tools_at(record, tools)
     prompt = system_at(record, system)
+    if declared is None and prompt and (glaive := glaive_tools(prompt)):
+        prompt, declared = glaive
     others = without(record, [path, system, tools if declared or not at(record, tools) else None])
     return row_of_talk(entry, turns, others, path, system=prompt, tools=declared)
 
@@ -204,6 +234,22 @@ def system_at(record: Record, path: str | None) -> str | None:
     if content is not None:
         return "\n".join(content.texts) or None
     return text_at(record, path)
+
+
+def glaive_tools(prompt: str) -> tuple[str, str] | None:
+    """The system prompt and the tools in a system prompt as Glaive writes it; None for another prompt.
+
+    >>> glaive_tools('SYSTEM: You may use these functions. Use them if required -\\n{"name": "f", "parameters": {}}')
+    ('You may use these functions. Use them if required', '[{"name":"f","parameters":{}}]')
+    """
+    found = GLAIVE_TOOLS.match(prompt)
+    if found is None:
+        return None
+    # One declaration after another, with nothing between them.
+    tools = json_value("[" + re.sub(r"\}\s*\n\s*\{", "},{", found[2]) + "]")
+    if not isinstance(tools, list) or not all(isinstance(tool, dict) and "name" in tool for tool in tools):
+        return None
+    return found[1], dumps(tools)
 
 
 def tools_at(record: Record, path: str | None) -> str | None:

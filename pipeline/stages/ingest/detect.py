@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from pipeline.stages.ingest.conversations import tools_at, turns_in
+from pipeline.stages.ingest.conversations import EXCHANGES, EXCHANGES_OF_TURNS, tools_at, turns_in
 from pipeline.stages.ingest.fields import Record, at
 from pipeline.stages.ingest.parsing import Fault
 from pipeline.stages.ingest.readers import Entry
@@ -42,12 +42,6 @@ TEXT_KEYS = ("value", "content", "text", "utterance", "message")
 #: A message of Gemini's has its texts in parts. (A message of ours has text and parts side by side nowhere.)
 PARTS = "parts"
 TURNS = ("conversations", "messages", "conversation", "dialogue", "dialog", "dialogs", "turns", "chat", "contents")
-#: Who asks and who answers in an exchange, whatever the list is called, and where the list is called one of TURNS.
-EXCHANGES = (("human", "assistant"), ("user", "assistant"), ("human", "bot"), ("user", "bot"), ("human", "gpt"))
-EXCHANGES_OF_TURNS = (
-    *(("input", "output"), ("question", "answer"), ("q", "a"), ("prompt", "response"), ("instruction", "output")),
-    *(("user_message", "system_message"), ("user_message", "assistant_message"), ("질문", "답변"), ("질문", "대답")),
-)
 #: Fields of a message that need no text beside them.
 CALLED = {"tool_calls", "function_call"}
 #: Fields that hold the tools that may be called.
@@ -102,10 +96,11 @@ def _conversations(record: Record, taken: Sequence[str] = (), prefix: str = "") 
     """The lists of turns in a record, and in its objects. `taken`: fields that another shape reads."""
     beside = Beside() if prefix else _beside(record)
     for key, value in record.items():
-        if key in taken or not isinstance(value, str | list | dict):
+        is_named = key.casefold() in TURNS
+        # A text that is JSON is a list of turns only where its name says so.
+        if key in taken or (not isinstance(value, list | dict) and not (isinstance(value, str) and is_named)):
             continue
         turns = turns_in(value)
-        is_named = key.casefold() in TURNS
         if isinstance(turns, list):
             shape = _turns(prefix + key, turns, is_named, beside)
             if shape:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pipeline.io.terminal_text import visible
 from pipeline.stages.ingest.detect import Detected, shapes_of, toml
-from pipeline.stages.ingest.opening import escaped
+from pipeline.stages.ingest.opening import IngestError, escaped
 from pipeline.stages.ingest.parsing import Fault, FileFault, dumps
 from pipeline.stages.ingest.readers import Entry
 from pipeline.stages.ingest.reading import SAMPLE, Reading, declared_shape, entries_of, readings_of
@@ -28,7 +28,10 @@ def inspect(path: Path, source: Source, options: IngestOptions = IngestOptions()
     Looks at the first thousand records and at every hundredth of the next 200,000. Raises IngestError where the file
     cannot be read at all; a shape that is unknown or ambiguous is not an error here: `decision` describes it.
     """
-    streams = tuple(_stream(reading, source, options) for reading in readings_of(path, source, options))
+    try:
+        streams = tuple(_stream(reading, source, options) for reading in readings_of(path, source, options))
+    except FileFault as fault:
+        raise IngestError(f"{path}{fault}") from None
     return Inspection(path=str(path), streams=streams)
 
 
@@ -61,10 +64,7 @@ def _stream(reading: Reading, source: Source, options: IngestOptions) -> Stream:
             return rows_or_rejects(entry, detected.of)
         return rows_of(entry, shape) if shape else []
 
-    try:
-        found = [rows(entry) for entry in entries]
-    except FileFault as fault:
-        found, decision, readable = [], fault.detail.removeprefix(": "), False
+    found = [rows(entry) for entry in entries]
     pinned: Shape | None = shape or (detected.neighbour if detected and len(votes) == 1 else None)
     return Stream(
         place=reading.place,

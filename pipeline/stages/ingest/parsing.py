@@ -23,8 +23,8 @@ class Fault(Exception):
         self.detail = detail
 
 
-class FileFault(Fault):
-    """A fault that would cost more than its record if it were only rejected: reading of the file stops."""
+class FileFault(Exception):
+    """Why a file is not read on: what a record says must not be passed over, and rejecting it would hide it."""
 
 
 class Number(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Any
 from pipeline.stages.ingest.conversations import (
     conversation,
     delimited,
-    exchange,
+    earlier_turns,
     exchanges,
     pairs,
     questions,
@@ -21,6 +21,7 @@ from pipeline.stages.ingest.rows import Row, numbered, rejected, row
 from pipeline.stages.ingest.transcripts import turns_of
 from pipeline.stages.ingest.turn_objects import turn_of
 from pipeline.stages.ingest.turns import Turn, talk_of
+from pipeline.table.messages import Message
 from schemas.shapes import LEARN, Articles, Columns, Instances, Preference, Role, Shape, Template
 
 #: The shape of a record. Raises Fault where it has none, or several.
@@ -34,7 +35,7 @@ def rows_of(entry: Entry, shape: Shape) -> list[Row]:
     try:
         rows: list[Row] = SHAPES[shape.kind](entry, shape)
     except FileFault as fault:
-        raise FileFault(fault.reason, f"{entry.place}: {fault.detail}") from None
+        raise FileFault(f"{entry.place}: {fault}") from None
     except Fault as fault:
         return [rejected(entry, fault)]
     return rows
@@ -64,11 +65,17 @@ def columns(entry: Entry, shape: Columns) -> list[Row]:
     if fault:
         texts["input"] = texts.get("input") or ""
         return [rejected(entry, fault, **texts)]
-    history = []
-    for number, pair in enumerate(list_at(record, shape.history) if shape.history else [], 1):
-        history += exchange(pair, number, *(("0", "1") if isinstance(pair, list) else ("user", "assistant")))
-    earlier = talk_of([*history, Turn("user")]).history
     others = without(record, [shape.instruction, shape.input, shape.output, shape.system, shape.history])
+    history: list[Message] = []
+    fixes: tuple[str, ...] = ()
+    if shape.history:
+        earlier = talk_of([*earlier_turns(record, shape.history), Turn("user", texts["instruction"] or "")])
+        history, fixes = earlier.history, earlier.fixes
+        texts["instruction"] = earlier.instruction if texts["instruction"] is not None else None
+        texts["input"] = "\n".join(text for text in (earlier.input, texts["input"]) if text)
+        texts["system"] = "\n".join(text for text in (texts["system"], earlier.system) if text)
+        if any(earlier.rests):
+            others[shape.history] = earlier.rests[:-1]
     return [
         row(
             entry,
@@ -77,7 +84,8 @@ def columns(entry: Entry, shape: Columns) -> list[Row]:
             texts["input"],
             texts["output"],
             system=texts["system"],
-            history=earlier,
+            history=history,
+            fixes=fixes,
         )
     ]
 

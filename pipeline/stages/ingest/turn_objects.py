@@ -34,7 +34,7 @@ class Content(NamedTuple):
 
 
 def turn_of(value: Any, number: int, role: str, text: str, roles: Mapping[str, Role], learn: Sequence[str]) -> Turn:
-    """The turn in one object. Raises Fault: not-an-object, unknown-role, not-text, not-a-call; FileFault: not-a-weight.
+    """The turn in one object. Raises Fault: not-an-object, unknown-role, not-text, not-a-call; FileFault.
 
     `role`, `text`: the keys of speaker and content. `learn`: the keys that may say whether an answer is learned.
     """
@@ -112,7 +112,7 @@ def _with_parts(rest: Record, text: str, content: Content) -> Record:
 def learned(rest: Record, names: Sequence[str], number: int) -> bool | None:
     """Whether an answer is to be learned, by the first of these fields, which is taken out of `rest`; None: not said.
 
-    Raises FileFault (not-a-weight) for a value that is neither yes nor no.
+    Raises FileFault for a value that is neither yes nor no.
     """
     for name in names:
         if name in rest:
@@ -120,7 +120,7 @@ def learned(rest: Record, names: Sequence[str], number: int) -> bool | None:
             word = value.text if isinstance(value, Number) else str(value).strip().casefold()
             if word not in YES + NO:
                 detail = f"`{name}` of turn {number} is {dumps(value)}: an answer is learned (1) or not (0)"
-                raise FileFault("not-a-weight", f"{detail}; to learn all answers, put `learn = []` into the shape")
+                raise FileFault(f"{detail}; to learn all answers, put `learn = []` into the shape")
             return word in YES
     return None
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from pipeline.stages.ingest.calls import Call, calls_in, calls_of, is_whole, json_value, results_in
+from pipeline.stages.ingest.calls import Call, calls_in, calls_of, is_result, is_whole, json_value, results_in
 from pipeline.stages.ingest.fields import Record
 from pipeline.stages.ingest.parsing import Fault, dumps
 from pipeline.table.messages import BETWEEN, Message
@@ -84,13 +84,13 @@ def talk_of(turns: Sequence[Turn], tools: bool = False) -> Talk:
     talk = _Messages()
     rests: list[Record] = []
     for number, turn in enumerate(turns, 1):
-        follows = number < len(turns) and turns[number].role == "tool"
+        follows = number < len(turns) and (turns[number].role == "tool" or is_result(turns[number].text))
         turn, fixes = understood(turn, number, tools or follows)
         for fix in fixes:
             talk.repaired(fix)
         talk.add(turn, number)
         rests.append(dict(turn.rest))
-    if not any(turn.role == "user" for turn in turns):
+    if not any(turn.role == "user" and not is_result(turn.text) for turn in turns):
         raise Fault("no-turns", "the conversation holds no question" if turns else "the list of turns is empty")
     if talk.waiting:
         raise Fault("misplaced-context", "the conversation ends with an input that belongs to no question")
@@ -113,11 +113,15 @@ def talk_of(turns: Sequence[Turn], tools: bool = False) -> Talk:
 
 
 def understood(turn: Turn, number: int, bare: bool) -> tuple[Turn, tuple[str, ...]]:
-    """A turn of the assistant with its thought and its calls taken out of its text, and the repairs that this took.
+    """A turn as what it is: a thought and calls taken out of an answer, results of tools out of a user's message; and
+    the repairs that this took.
 
     `bare`: calls without a mark are calls. Raises Fault: not-a-call.
     """
     fixes: tuple[str, ...] = ()
+    if turn.role == "user" and is_result(turn.text):
+        # As some chat templates write the results of tools.
+        return turn._replace(role="tool"), fixes
     if turn.role not in ("assistant", "call"):
         return turn, fixes
     thought = split_thought(turn.text) if turn.reasoning is None else None
