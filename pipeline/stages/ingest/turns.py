@@ -84,13 +84,13 @@ def talk_of(turns: Sequence[Turn], tools: bool = False) -> Talk:
     talk = _Messages()
     rests: list[Record] = []
     for number, turn in enumerate(turns, 1):
-        follows = number < len(turns) and (turns[number].role == "tool" or is_result(turns[number].text))
+        follows = number < len(turns) and (turns[number].role == "tool" or _holds_results_only(turns[number]))
         turn, fixes = understood(turn, number, tools or follows)
         for fix in fixes:
             talk.repaired(fix)
         talk.add(turn, number)
         rests.append(dict(turn.rest))
-    if not any(turn.role == "user" and not is_result(turn.text) for turn in turns):
+    if not any(turn.role == "user" and not _holds_results_only(turn) for turn in turns):
         raise Fault("no-turns", "the conversation holds no question" if turns else "the list of turns is empty")
     if talk.waiting:
         raise Fault("misplaced-context", "the conversation ends with an input that belongs to no question")
@@ -119,8 +119,7 @@ def understood(turn: Turn, number: int, bare: bool) -> tuple[Turn, tuple[str, ..
     `bare`: calls without a mark are calls. Raises Fault: not-a-call.
     """
     fixes: tuple[str, ...] = ()
-    if turn.role == "user" and is_result(turn.text):
-        # As some chat templates write the results of tools.
+    if _holds_results_only(turn):
         return turn._replace(role="tool"), fixes
     if turn.role not in ("assistant", "call"):
         return turn, fixes
@@ -142,6 +141,11 @@ def understood(turn: Turn, number: int, bare: bool) -> tuple[Turn, tuple[str, ..
     text, calls, source = found
     rest = turn.rest if is_whole(source) else {**turn.rest, "tool_calls": source}
     return turn._replace(text=text, calls=calls, rest=rest), fixes
+
+
+def _holds_results_only(turn: Turn) -> bool:
+    """Whether a message of the user is results of tools, as some chat templates and interfaces write them."""
+    return turn.role == "user" and (is_result(turn.text) or bool(turn.results and not turn.text))
 
 
 class _Messages:
