@@ -40,8 +40,11 @@ class Turn(NamedTuple):
     text: str = ""
     reasoning: str | None = None
     calls: Sequence[Call] = ()
-    #: Results of tools that this message holds. Of a tool's message without any, the text is the result.
+    #: Results of tools that this message holds in parts. Of a tool's message without any, the text is the result.
     results: Sequence[Message] = ()
+    #: Of a tool's message: the id of the call that it answers, and the tool.
+    call_id: str | None = None
+    name: str | None = None
     learn: bool | None = None
     rest: Mapping[str, Any] = {}
 
@@ -171,7 +174,7 @@ class _Messages:
             self._add_results(turn.results, number)
             self._add_question(turn)
         elif turn.role == "tool":
-            results = turn.results or [result_of(text) for text in results_in(turn.text)]
+            results = turn.results or [result_of(text, turn.call_id, turn.name) for text in results_in(turn.text)]
             self._add_results(results, number)
         else:
             self._add_answer(turn, number)
