@@ -24,6 +24,7 @@ from schemas.shapes import (
     Pairs,
     Preference,
     Questions,
+    Role,
     Shape,
     Template,
     Tree,
@@ -252,8 +253,8 @@ class Detected:
 
 
 def may_hold_transcript(names: Sequence[str]) -> bool:
-    """Whether one of these columns may be a transcript beside the others."""
-    return any(name.casefold() in TRANSCRIPTS for name in names)
+    """Whether one of these columns may be a transcript, or turns written into a text, beside the others."""
+    return any(name.casefold() in TRANSCRIPTS + TURNS for name in names)
 
 
 #: Options of a shape that name keys inside of its list.
@@ -297,11 +298,30 @@ def _unknown(record: Record) -> Fault:
         else 'for columns as `shape = { kind = "columns", instruction = "…", output = "…" }`, for a labelled set as '
         '`shape = { kind = "template", instruction = "…", input = "{…}", output = "{…}" }`'
     )
+    if likely := _likely_conversation(record):
+        remedy = f"if `{likely.turns}` is a conversation, as `{toml(likely)}`, or {remedy}"
     if "column1" in record:
         remedy += '; the names of a table without a header line as `header = ["…", "…"]`'
     return Fault(
         "unknown-shape", f"no known shape fits a record with the fields {keys}: name its shape in the source, {remedy}"
     )
+
+
+def _likely_conversation(record: Record) -> Conversation | None:
+    """A list of objects of which one text is a speaker and another what is said: two speakers have the shortest names,
+    what is said is longest. None where no list is one.
+    """
+    for key, turns in record.items():
+        if not isinstance(turns, list) or len(turns) < 2 or not all(isinstance(turn, dict) for turn in turns):
+            continue
+        texts = [name for name in turns[0] if all(isinstance(turn.get(name), str) for turn in turns)]
+        texts.sort(key=lambda name: sum(len(turn[name]) for turn in turns))
+        speakers = [name for name in texts[:-1] if len({turn[name] for turn in turns}) == 2]
+        if speakers:
+            first, second = dict.fromkeys(turn[speakers[0]] for turn in turns)
+            roles: dict[str, Role] = {first: "user", second: "assistant"}
+            return Conversation(turns=key, role=speakers[0], text=texts[-1], roles=roles)
+    return None
 
 
 def _has_all(record: Record, shape: Shape | None) -> bool:

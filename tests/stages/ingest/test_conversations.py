@@ -12,14 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.stages.ingest.detect import shapes_of
-from pipeline.stages.ingest.parsing import FileFault
+from pipeline.stages.ingest.detect import Detected, shapes_of
+from pipeline.stages.ingest.parsing import Fault, FileFault
 from pipeline.stages.ingest.readers import Entry
 from pipeline.stages.ingest.rows import Row, table
 from pipeline.stages.ingest.shapes import rows_of
 from pipeline.stages.ingest.transcripts import turns_of
 from pipeline.stages.ingest.turns import Turn, talk_of
 from pipeline.table.messages import SPOKEN, from_messages, to_messages
+from schemas.options import Source
 from schemas.shapes import Conversation, Delimited, Shape
 
 #: A word in source records that no other place of the record has: `numbered` gives each a number.
@@ -212,6 +213,19 @@ def test_the_remedy_of_an_unknown_role_works() -> None:
     assert remedy is not None
     (good,) = read(record, MESSAGES.model_copy(update=tomllib.loads(remedy[0])))
     assert (good.reason, good.output) == (None, "네.")
+
+
+def test_the_remedy_of_a_list_of_unknown_turns_works() -> None:
+    texts = [("갑", "어디 가?"), ("을", "바다요.")]
+    said = [{"id": f"M{number}", "form": text, "who": who} for number, (who, text) in enumerate(texts)]
+    with pytest.raises(Fault) as fault:
+        Detected([{"topic": "여행", "utterance": said}])
+    remedy = re.search(r"`(shape = \{ kind = \"conversation\".*?)`", fault.value.detail)
+    assert remedy is not None
+    source = Source.model_validate({"name": "s", "files": ["*"], **tomllib.loads(remedy[1])})
+    assert source.shape is not None
+    (row,) = read({"topic": "여행", "utterance": said}, source.shape)
+    assert (row.instruction, row.output, row.reason) == ("어디 가?", "바다요.", None)
 
 
 @pytest.mark.parametrize("weight", [0.5, 2, -1, "조금", [1]])
