@@ -7,7 +7,7 @@
 REASONS: dict[str, dict[str, str]] = {
     "ingest": {
         "ambiguous-shape": "several shapes fit the record: name one in the source",
-        "call-without-result": "the assistant answers, but the call of a tool before the answer has no result",
+        "call-without-result": "a conversation goes on after a call of a tool that has no result",
         "damaged": "the rest of a packed file or saved folder cannot be read",
         "different-prompts": "the chosen and the rejected answer of a preference record do not have the same prompt",
         "duplicate-key": "a JSON object has the same key twice, with different values",
