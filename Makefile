@@ -1,14 +1,14 @@
 # make processed   build processed/<dataset>/ from raw/, redoing only what changed   (CONFIG=other.toml for another;
-#                  LAYOUT=causal TOKENIZER=folder in place of what the config says of them)
+#                  LAYOUT=causal TOKENIZER=folder in place of the config's)
 # make test        run every test that needs no torch
 # make test-train  run the tests that need torch (installs it)
-# make test-kill   kill KILLS=100 runs of each way at random moments, and see that the next one ends as if nothing had been
-# make fuzz        break files at random for SECONDS=60, in search of one that ingest cannot bear (installs atheris)
-# make audit       list the licences of what is needed, and look for known weaknesses in it (installs pip-audit; online)
+# make test-kill   kill KILLS=100 runs of each way at random moments; the next run must give the same bytes
+# make fuzz        break files at random for SECONDS=60, in search of one that ingest fails on (installs atheris)
+# make audit       list the licences of the dependencies, and their known weaknesses (installs pip-audit; online)
 # make docs        write docs/reference.md from the code
 # make check       lint and types
-# make bench       run the benchmarks and write their tables (KOBERT_SPIECE, KO_INSTRUCT_DATA name the data)
-# make clean       forget all stage files; raw/ and processed/ stay
+# make bench       run the benchmarks and write their tables (data: KOBERT_SPIECE, KO_INSTRUCT_DATA)
+# make clean       remove all stage files; raw/ and processed/ stay
 
 CONFIG ?= pipeline.toml
 PYTHON ?= python3
@@ -16,45 +16,38 @@ VENV   ?= .venv
 KO     := $(VENV)/bin/ko-instruct
 CHANGED := $(if $(LAYOUT),--layout $(LAYOUT)) $(if $(TOKENIZER),--tokenizer "$(TOKENIZER)")
 
-# No .DELETE_ON_ERROR: every target appears whole or not at all, and the one that stood before is good until then.
+# No .DELETE_ON_ERROR: every target appears whole or not at all, and the old one is good until then.
 .PHONY: processed test test-train test-kill fuzz audit check docs bench clean embedded
 
 processed: $(VENV)/.installed
-	@$(KO) plan --config $(CONFIG) $(CHANGED) -- $(MAKE) --no-print-directory dataset
+	@$(KO) make-plan --config $(CONFIG) $(CHANGED) -- $(MAKE) --no-print-directory dataset
 
-# --- the chain: the rows of each raw file, then dedupe and export over all of them -------------------------------------
-# `plan` locks the dataset and becomes the inner Make, whose stages so work under its lock.
-# The plan names the raw files, and holds a stamp for everything that a stage depends on: its options, its code, the
-# versions of its libraries. A stamp is rewritten only when its content changes.
+# --- the chain: the rows of each raw file, then dedupe and export over all of them -----------------------------------
+# `make-plan` locks the dataset and becomes the inner Make, so that the stages work under its lock.
+# The plan gives the raw files (UNITS), the names of their stage files, and a stamp for each stage: a file that holds
+# its options, its code and the versions of its libraries, rewritten only when one of these changes.
 ifdef PLAN
 include $(PLAN)
-STAMPS := $(STAGES)/stamps
 
 .PHONY: dataset
 dataset: $(FOLDER)/manifest.json
 	@echo "$(FOLDER) is up to date"
 
-# The row-wise stages of a raw file are one step: to start a process and to write all rows takes longer than most of them
-# do. It leaves clean.arrow (ingest to screen), too, where it begins when nothing has changed but what tokenize needs.
-CLEANING   := $(addprefix $(STAMPS)/,ingest.json validate.json normalize.json screen.json)
-TOKENIZING := $(STAMPS)/tokenize.json $(STAMPS)/fingerprint.json $(STAGES)/tokenizer.json
+# The row-wise stages of a raw file are one step: to start a process and to write all rows takes longer than most of
+# them. The step keeps the rows before `tokenize` too, and begins with these when only TOKENIZING has changed.
+$(STAGES)/%/$(TOKENIZED) $(STAGES)/%/$(FINGERPRINTS): $(STAGES)/%/$(SOURCE) $(CLEANING) $(TOKENIZING)
+	@$(KO) make-rows $(RAW) $(if $(filter-out $(TOKENIZING),$?),,--cleaned) --config $(CONFIG) $(CHANGED)
 
-$(STAGES)/%/tokenize.arrow $(STAGES)/%/fingerprint.arrow: $(STAGES)/%/source.json $(CLEANING) $(TOKENIZING)
-	@$(KO) rows $(RAW) $(if $(filter-out $(TOKENIZING),$?),,--cleaned) --config $(CONFIG) $(CHANGED)
-
-TOKENIZED    := $(UNITS:%=$(STAGES)/%/tokenize.arrow)
-FINGERPRINTS := $(UNITS:%=$(STAGES)/%/fingerprint.arrow)
-
-$(STAGES)/dedupe.arrow: $(FINGERPRINTS) $(TOKENIZED) $(STAMPS)/dedupe.json $(STAMPS)/sources.json
+$(DECISIONS): $(UNITS:%=$(STAGES)/%/$(FINGERPRINTS)) $(UNITS:%=$(STAGES)/%/$(TOKENIZED)) $(DEDUPING)
 	@$(KO) dedupe --config $(CONFIG)
 
-$(FOLDER)/manifest.json: $(STAGES)/dedupe.arrow $(STAMPS)/export.json
+$(FOLDER)/manifest.json: $(DECISIONS) $(EXPORTING)
 	@$(KO) export --config $(CONFIG) $(CHANGED)
 
 .SECONDARY:
 endif
 
-# --- the house -------------------------------------------------------------------------------------------------------
+# --- the tools -------------------------------------------------------------------------------------------------------
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("ko-instruct needs Python 3.11 or later, and $(PYTHON) is %d.%d: make PYTHON=python3.12" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
 	@echo "setting up $(VENV) (once)"
@@ -69,11 +62,11 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 test: $(VENV)/.installed-dev
 	@$(VENV)/bin/python -m pytest -n auto --dist worksteal
 
-# Train the embedded vocabulary anew, after a change of raw/sample.
+# Train the embedded vocabulary again, after a change of raw/sample.
 embedded: $(VENV)/.installed
 	@$(VENV)/bin/python -m scripts.train_embedded
 
-# The tables that need no other tool; BENCH="ingest" and so on for the others (each file says what it needs).
+# The tables that need no other tool; BENCH="ingest" and others by name (each file lists what it needs).
 BENCH ?= tokenizer chain
 bench: $(VENV)/.installed-dev
 	@for name in $(BENCH); do \
@@ -81,7 +74,7 @@ bench: $(VENV)/.installed-dev
 		mv benchmarks/.$$name.part benchmarks/$$name.md && cat benchmarks/$$name.md; \
 	done
 
-# What needs torch: the step from processed/ to training.
+# The tests that need torch: the step from processed/ to training.
 test-train: $(VENV)/.installed-train
 	@$(VENV)/bin/python -m pytest -m train
 
@@ -89,7 +82,7 @@ $(VENV)/.installed-train: $(VENV)/.installed-dev
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train]'
 	@touch $@
 
-# A quarter of an hour for 100. Another SEED gives other moments; ROWS is the size of a generated file beside one of
+# 100 take a quarter of an hour. Another SEED gives other moments; ROWS: rows of a generated file, read beside one of
 # raw/sample.
 KILLS ?= 100
 SEED  ?= 1
@@ -98,7 +91,7 @@ ROWS  ?= 5000
 test-kill: $(VENV)/.installed-dev
 	@KILLS=$(KILLS) SEED=$(SEED) ROWS=$(ROWS) $(VENV)/bin/python -m tests.kills
 
-# What needs atheris: the search for files that break ingest.
+# The search for files that break ingest, which needs atheris.
 SECONDS ?= 60
 
 fuzz: $(VENV)/.installed-fuzz
@@ -123,4 +116,4 @@ docs: $(VENV)/.installed-dev
 	@$(VENV)/bin/python -m scripts.reference
 
 clean: $(VENV)/.installed
-	@$(KO) forget processed/.stages
+	@$(KO) make-forget processed/.stages

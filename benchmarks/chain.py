@@ -25,7 +25,7 @@ from typing import NamedTuple
 import orjson
 
 from benchmarks.synthetic import large
-from schemas.manifest import Manifest
+from pipeline.dataset.manifest_file import read_manifest
 
 ROUNDS = 3
 #: datatrove is run on corpora of up to so many rows: at its time per row, NSMC would take longer than all the rest.
@@ -260,7 +260,7 @@ def compare(name: str, files: list[Path], model: str) -> None:
             shutil.rmtree(project)
         found = {what: min(turn[what] for turn in turns) for what in turns[0]}
         reference = next(iter(found.values()))
-        counts = Manifest.model_validate(orjson.loads((out / "manifest.json").read_bytes())).counts
+        counts = read_manifest(out).counts
         steps: list[tuple[str, Callable[[], dict[str, Cost]]]] = [
             ("datasets", lambda: {"script with `datasets`": script(model, rows, held("datasets"))}),
         ]

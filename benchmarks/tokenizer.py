@@ -16,6 +16,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.kobert import KoBERTTokenizer
 from pipeline.tokenizers import kobert
 
 ROUNDS = 5
@@ -93,7 +94,7 @@ ratio, one column | ratio, batches of {batch} | ratio, one call per text |
 def main() -> None:
     spiece, data = Path(os.environ["KOBERT_SPIECE"]), Path(os.environ["KO_INSTRUCT_DATA"])
     encoder = kobert.load(spiece)
-    tokenizer = kobert.KoBERTTokenizer.from_pretrained(str(spiece))
+    tokenizer = KoBERTTokenizer.from_pretrained(str(spiece))
     versions = ", ".join(f"{name} {version(name)}" for name in ("sentencepiece", "pyarrow", "transformers"))
     python = platform.python_version()
     print(HEADER.format(python=python, versions=versions, rounds=ROUNDS, few=ONE_BY_ONE, batch=BATCH_ROWS))

@@ -82,7 +82,7 @@ DEDUPED = pa.schema(
 FINGERPRINT = pa.schema(
     [
         pa.field("prompt", pa.binary(16)),  # key of system, tools, history, instruction, input and steps
-        pa.field("output", pa.binary(16)),  # key of the output
+        pa.field("output", pa.binary(16)),  # key of the answer: reasoning, output, tool_calls, rejected, label, learn
         pa.field("length", pa.uint32()),  # of the output, in characters without spaces
         # To find similar prompts: system, history and instruction are the context of the input.
         pa.field("context", pa.uint64()),  # key of the context without punctuation
@@ -91,6 +91,11 @@ FINGERPRINT = pa.schema(
         pa.field("input", pa.uint64()),  # the same of the input; 0 where there is none
         pa.field("input_numbers", pa.uint64()),
         pa.field("input_signature", pa.binary(90)),
+        # What has to be equal in similar rows; 0 where there is nothing of it.
+        pa.field("prompt_calls", pa.uint32()),  # key of the tools, and of the calls in history and steps
+        pa.field(
+            "answer_kind", pa.uint32()
+        ),  # key of tool_calls, label, learn; odd: one of several answers
     ]
 )
 

@@ -1,17 +1,21 @@
 """What a built dataset says of itself: manifest.json, the one source of the card and of `push`."""
 
-from typing import Any
-
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from schemas.options import Dataset, Source
+from schemas.options import Dataset, Source, StageOptions
+from schemas.tokenizer import UsedTokenizer
+
+#: The name of the file in the folder of a dataset.
+MANIFEST = "manifest.json"
 
 
-class Part(BaseModel):
+class Section(BaseModel):
+    """A JSON object of the manifest. An unknown key is an error."""
+
     model_config = ConfigDict(extra="forbid")
 
 
-class File(Part):
+class File(Section):
     """A file of the folder. `bytes`: its size."""
 
     sha256: str
@@ -24,14 +28,16 @@ class RawFile(File):
     read_as: list[str]
 
 
-class Rejected(Part):
+class Rejected(Section):
+    """How many rows of a source a stage rejected for a reason."""
+
     source: str
     stage: str
     reason: str
     rows: int
 
 
-class Counts(Part):
+class Counts(Section):
     """The conservation law in numbers: rows_in == kept + the sum of all rejected."""
 
     rows_in: int
@@ -46,7 +52,7 @@ class Counts(Part):
 
     @model_validator(mode="after")
     def conserve(self) -> "Counts":
-        rejected = sum(part.rows for part in self.rejected)
+        rejected = sum(group.rows for group in self.rejected)
         if not self.rows_in == self.kept + rejected == sum(self.splits.values()) + rejected:
             raise ValueError(
                 f"{self.rows_in} rows came in, but {self.kept} were kept ({sum(self.splits.values())} in splits) and "
@@ -55,7 +61,7 @@ class Counts(Part):
         return self
 
 
-class Tokens(Part):
+class Tokens(Section):
     """Of the kept rows. `longest`, `mean`: tokens of a row. `cut`: tokens lost to truncation, in `cut_rows` rows."""
 
     total: int
@@ -66,16 +72,7 @@ class Tokens(Part):
     cut_rows: int
 
 
-def config_name(options: dict[str, Any]) -> str:
-    """What the dataset is called beside its siblings, in `load_dataset(repository, config)`.
-
-    It is the layout, and of packed rows `causal-packed`. `options`: those of every stage, as in the manifest.
-    """
-    layout = str(options["tokenize"]["layout"])
-    return f"{layout}-packed" if options.get("export", {}).get("packing") else layout
-
-
-class Packing(Part):
+class Packing(Section):
     """Packed rows: how many tokens one can hold, how many there are, and which share of their room is filled."""
 
     length: int
@@ -83,16 +80,23 @@ class Packing(Part):
     fill: float
 
 
-class Manifest(Part):
+class Provenance(Section):
+    """What a dataset was made of, and how."""
+
     dataset: Dataset
     sources: list[Source]
-    tokenizer: dict[str, Any]
+    tokenizer: UsedTokenizer
     #: Every option of every stage, as it was used.
-    options: dict[str, Any]
+    options: StageOptions
     #: Versions of what decides about bytes.
     versions: dict[str, str]
     #: The raw files that were read, by their place below raw/.
     raw: dict[str, RawFile]
+
+
+class Manifest(Provenance):
+    """What a dataset was made of, how, and what came out."""
+
     counts: Counts
     tokens: Tokens
     #: Rows of each split as they are written: windows in layout qa, packs with packing, else the kept rows.
@@ -102,3 +106,12 @@ class Manifest(Part):
     columns: dict[str, str]
     #: Every file of the folder but this one.
     files: dict[str, File]
+
+
+def config_name(options: StageOptions) -> str:
+    """The name of the dataset beside its siblings, in `load_dataset(repository, config)`.
+
+    It is the layout, and of packed rows `causal-packed`.
+    """
+    layout = options.tokenize.layout
+    return f"{layout}-packed" if options.export.packing else layout

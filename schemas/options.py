@@ -3,11 +3,14 @@
 The text below an option is its meaning: editors show it, docs/reference.md lists it, `model_fields` holds it.
 """
 
+import codecs
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
+from schemas.errors import KoInstructError
+from schemas.layouts import Layout
 from schemas.shapes import Shape
 
 Name = Annotated[str, StringConstraints(pattern=r"^[\w가-힣][\w가-힣.-]*$")]
@@ -19,7 +22,28 @@ def below_raw(pattern: str) -> str:
     return pattern
 
 
+def glob_of(file: str) -> str:
+    """A file's name as a glob that `below_raw` allows: at its start ~, \\ or C: would lead out of raw/.
+
+    >>> glob_of("~notes.txt"), glob_of("notes.txt")
+    ('[~]notes.txt', 'notes.txt')
+    """
+    return re.sub(r"^(?:~|\\|[A-Za-z](?=:))", r"[\g<0>]", file)
+
+
 BelowRaw = Annotated[str, AfterValidator(below_raw)]
+
+
+def known_encoding(name: str) -> str:
+    if name != "auto":
+        try:
+            codecs.lookup(name)
+        except LookupError:
+            raise ValueError("unknown encoding; allowed: auto, or a name such as utf-8 or cp949") from None
+    return name
+
+
+Encoding = Annotated[str, AfterValidator(known_encoding)]
 
 
 def as_list(value: object) -> object:
@@ -27,7 +51,10 @@ def as_list(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
-class OptionError(ValueError):
+OneOrMore = Annotated[tuple[str, ...], BeforeValidator(as_list, json_schema_input_type=str | tuple[str, ...])]
+
+
+class OptionError(KoInstructError, ValueError):
     """An option with a value that its stage does not know. The message names the option and the allowed values."""
 
 
@@ -89,13 +116,10 @@ class ScreenOptions(Options):
     """A row is contaminated if one of its texts holds at least this share of the n-grams of a benchmark's prompt."""
 
 
-Layout = Literal["pair", "fields", "classification", "qa", "seq2seq", "causal", "preference", "unpaired", "prompt"]
-
-
 class TokenizeOptions(Options):
     """How texts become ids."""
 
-    tokenizer: Annotated[tuple[str, ...], BeforeValidator(as_list)] = ("skt/kobert-base-v1",)
+    tokenizer: OneOrMore = ("skt/kobert-base-v1",)
     """Tokenizers in order of preference: Hub ids, local paths, or "embedded". The first available one is used."""
     layout: Layout = "pair"
     """How a row becomes sequences. pair: [CLS] instruction, newline, input [SEP] output [SEP].
@@ -248,7 +272,7 @@ class Source(Options):
     """Shape of the records. Without it, the recipe or else detection decides."""
     reader: Literal["auto", "json", "jsonl", "csv", "tsv"] = "auto"
     """Format of the files; auto: detected from their content."""
-    encoding: str = "auto"
+    encoding: Encoding = "auto"
     """Encoding of text files; auto: UTF-8, UTF-16 or CP949, detected from their content."""
     header: tuple[str, ...] = ()
     """Column names of a table whose first line is not a header."""
@@ -261,11 +285,9 @@ class Source(Options):
     """
 
 
-class Config(Options):
-    """One pipeline.toml: one dataset, its sources in order of priority, and the options of the stages."""
+class StageOptions(Options):
+    """The options of every stage."""
 
-    dataset: Dataset
-    source: tuple[Source, ...] = Field(min_length=1)
     ingest: IngestOptions = IngestOptions()
     validate_: ValidateOptions = Field(default=ValidateOptions(), alias="validate")
     normalize: NormalizeOptions = NormalizeOptions()
@@ -275,7 +297,7 @@ class Config(Options):
     export: ExportOptions = ExportOptions()
 
     @model_validator(mode="after")
-    def fit_together(self) -> "Config":
+    def fit_together(self) -> Self:
         self.check_packing()
         return self
 
@@ -284,3 +306,15 @@ class Config(Options):
             raise ValueError(
                 f'[export] packing is for layout "causal", and [tokenize] layout is "{self.tokenize.layout}"'
             )
+
+
+class Config(StageOptions):
+    """One pipeline.toml: one dataset, its sources in order of priority, and the options of the stages."""
+
+    dataset: Dataset
+    source: tuple[Source, ...] = Field(min_length=1)
+
+    @property
+    def stages(self) -> StageOptions:
+        """The options of the stages alone."""
+        return StageOptions.model_validate(self.model_dump(include=set(StageOptions.model_fields), by_alias=True))

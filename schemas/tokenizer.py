@@ -16,8 +16,8 @@ def public_name(name: str) -> str:
     return f"./{path.name}" if leads_out else name
 
 
-class Resolution(BaseModel):
-    """The first tokenizer of an ordered list that is available."""
+class UsedTokenizer(BaseModel):
+    """The tokenizer that made a dataset's ids, as its manifest records it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -25,11 +25,21 @@ class Resolution(BaseModel):
     name: str
     #: kobert: the real vocabulary. embedded: the small one of the project. auto: any other, through AutoTokenizer.
     kind: Literal["kobert", "embedded", "auto"]
-    #: The file (kobert, embedded) or folder (auto) that is opened: of this machine, not of the tokenizer's identity.
-    path: str
     #: Commit on the Hub; null for a local path and for "embedded".
     revision: str | None = None
-    #: Over the tokenizer's files: the identity of the tokenizer, the same wherever the files lie.
+    #: Over the tokenizer's files: the identity of the tokenizer, the same wherever the files are.
     sha256: str
     #: Those listed before it, each with the reason why it is not available.
     tried: tuple[tuple[str, str], ...] = ()
+
+
+class Resolution(UsedTokenizer):
+    """The first available tokenizer of an ordered list, and where it is on this machine."""
+
+    #: The file (kobert, embedded) or folder (auto) that is opened: no part of the tokenizer's identity.
+    path: str
+
+    @property
+    def used(self) -> UsedTokenizer:
+        """The same without the path."""
+        return UsedTokenizer.model_validate(self.model_dump(exclude={"path"}))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pyarrow.compute as pc
 
-from pipeline.io.files import whole
+from pipeline.io.atomic_files import whole
 from pipeline.stages.ingest import ingest
 from pipeline.tokenizers.kobert import EMBEDDED, KOBERT, SPECIAL_TOKENS
 from schemas.options import Source

@@ -39,7 +39,8 @@ from schemas.shapes import (
     Template,
 )
 
-importlib.import_module("pipeline.io.files")  # before, so that of `pipeline` only ingest is instrumented
+for name in ("arrow_files", "saved_dataset"):
+    importlib.import_module(f"pipeline.io.{name}")  # before, so that of `pipeline` only ingest is instrumented
 with atheris.instrument_imports(include=["pipeline"]):
     from pipeline.stages.ingest import IngestError, ingest
 

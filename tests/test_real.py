@@ -36,4 +36,4 @@ def test_every_record_that_two_sets_share_is_found(data: Path, spiece: Path, tmp
     assert manifest.counts.rows_in == len(first) + len(second)
     assert manifest.counts.kept + sum(part.rows for part in manifest.counts.rejected) == manifest.counts.rows_in
     assert [source.name for source in manifest.sources] == ["koalpaca_v1.0_a", "koalpaca_v1.0_b"]
-    assert manifest.tokenizer["kind"] == "kobert"
+    assert manifest.tokenizer.kind == "kobert"

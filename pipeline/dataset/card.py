@@ -7,10 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pyarrow as pa
+from pydantic import BaseModel
 
+from pipeline.dataset.layout import data_file
 from pipeline.io.terminal_text import visible
+from schemas.errors import KoInstructError
 from schemas.manifest import Manifest, config_name
-from schemas.options import Config, DedupeOptions, ExportOptions, ScreenOptions
+from schemas.options import ExportOptions
 
 #: Upper bounds of the Hub's size categories.
 SIZES = (
@@ -20,14 +23,18 @@ SIZES = (
     (1_000_000, "100K<n<1M"),
     (10_000_000, "1M<n<10M"),
 )
-#: What the Hub calls the task of a layout, where it is another than text generation.
+#: The Hub's name for the task of a layout, where it is not text generation.
 TASKS = {"classification": "text-classification", "qa": "question-answering"}
-#: Licences that name no terms, so that the Hub wants `other`.
+#: Licences that name no terms: the Hub calls them `other`.
 HUB_OTHER = ("", "unknown", "other")
 
 
+class CardError(KoInstructError, ValueError):
+    """The card of a dataset cannot be read: it has no YAML header, or a broken one."""
+
+
 class Shape(NamedTuple):
-    """What `datasets` says of a dataset. `bytes`: size of each split's rows as Arrow."""
+    """The columns of a dataset. `bytes`: size of each split's rows as Arrow."""
 
     schema: pa.Schema
     bytes: dict[str, int]
@@ -57,7 +64,7 @@ def card(manifest: Manifest, options: ExportOptions, shape: Shape) -> str:
 
 
 def plain(text: str) -> str:
-    """Text of a source or a user as text: no HTML, no table cells, no headings, no links come to life."""
+    """Text of a source or a user as plain text: it cannot become HTML, a table cell, a heading or a link."""
     text = html.escape(" ".join(visible(text).split()), quote=False)
     for mark in "\\`*_[]|#":
         text = text.replace(mark, "\\" + mark)
@@ -74,17 +81,20 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 def _header(manifest: Manifest, options: ExportOptions, shape: Shape) -> str:
     kept = manifest.counts.kept
     licenses = sorted({source.license for source in manifest.sources})
+    config = config_name(manifest.options)
     header: dict[str, object] = {
         "language": ["ko"],
         "license": licenses[0] if len(licenses) == 1 and licenses[0] not in HUB_OTHER else "other",
         "pretty_name": manifest.dataset.title or manifest.dataset.name,
         "size_categories": [next((label for bound, label in SIZES if kept < bound), "n>10M")],
-        "task_categories": [TASKS.get(config_name(manifest.options), "text-generation")],
+        "task_categories": [TASKS.get(config, "text-generation")],
         "tags": ["instruction-tuning", "korean", "ko-instruct"],
     }
     if "parquet" in options.formats and kept:
-        config = config_name(manifest.options)
-        files = [{"split": split, "path": f"{config}/{split}-*.parquet"} for split in manifest.counts.splits]
+        files = [
+            {"split": split, "path": data_file("parquet", split, config).format(shard="*")}
+            for split in manifest.counts.splits
+        ]
         header["configs"] = [{"config_name": config, "data_files": files}]
         header["dataset_info"] = [{"config_name": config, **_dataset_info(manifest, shape, config)}]
     return _yaml(header)
@@ -98,7 +108,7 @@ def _yaml(header: Mapping[str, Any]) -> str:
 
 
 def _dataset_info(manifest: Manifest, shape: Shape, config: str) -> dict[str, Any]:
-    """What `datasets` wants to know before it reads: the names and types of columns, and how much there is."""
+    """What `datasets` checks when it reads: the names and types of the columns, and the sizes."""
     splits = manifest.examples
     return {
         "features": [{"name": field.name, **_feature(field.type)} for field in shape.schema],
@@ -141,7 +151,7 @@ def _sources(manifest: Manifest) -> str:
 
 
 def _rejected(manifest: Manifest) -> str:
-    rows = [[part.stage, part.reason, plain(part.source), part.rows] for part in manifest.counts.rejected]
+    rows = [[group.stage, group.reason, plain(group.source), group.rows] for group in manifest.counts.rejected]
     head = "## Left out · 제외한 데이터\n\n"
     return head + (table(["stage", "reason", "source", "rows"], rows) if rows else "Nothing. 제외한 행이 없습니다.\n")
 
@@ -159,12 +169,11 @@ def _changes(manifest: Manifest) -> str:
 
 
 def _tokens(manifest: Manifest) -> str:
-    tokens, tokenizer = manifest.tokens, manifest.tokenizer
+    tokens, tokenizer, layout = manifest.tokens, manifest.tokenizer, manifest.options.tokenize.layout
     lines = [
-        f"Tokenizer: {plain(tokenizer['name'])} (sha256 `{str(tokenizer['sha256'])[:16]}…`), "
-        f"layout `{manifest.options['tokenize']['layout']}`.",
-        f"{tokens.total:,} tokens, {tokens.mean} a row, {tokens.longest:,} in the longest; {tokens.unknown:,} [UNK]; "
-        f"{tokens.cut:,} tokens were cut from {tokens.cut_rows:,} rows.",
+        f"Tokenizer: {plain(tokenizer.name)} (sha256 `{tokenizer.sha256[:16]}…`), layout `{layout}`.",
+        f"{tokens.total:,} tokens: {tokens.mean} per row on average, {tokens.longest:,} in the longest row; "
+        f"{tokens.unknown:,} [UNK]; {tokens.cut:,} tokens were cut from {tokens.cut_rows:,} rows.",
         f"토큰은 모두 {tokens.total:,}개로 행마다 평균 {tokens.mean}개이고 가장 긴 행은 {tokens.longest:,}개입니다. "
         f"[UNK]는 {tokens.unknown:,}개이며, 길이 제한에 맞추려고 {tokens.cut_rows:,}개 행에서 {tokens.cut:,}개를 "
         "잘랐습니다.",
@@ -173,21 +182,22 @@ def _tokens(manifest: Manifest) -> str:
         count = sum(manifest.counts.splits.values())
         lines.append(
             f"Packed: {count:,} sequences in {packing.packs:,} rows of at most {packing.length:,} tokens, "
-            f"{packing.fill:.2%} full; `position_ids` and `seq_lengths` tell them apart. "
+            f"{packing.fill:.2%} full; `position_ids` and `seq_lengths` show where each sequence begins. "
             f"시퀀스 {count:,}개를 한 행에 최대 {packing.length:,}토큰씩 {packing.packs:,}행으로 묶었습니다"
             f"(채움률 {packing.fill:.2%})."
         )
-    elif manifest.options["tokenize"]["layout"] == "qa":
+    elif layout == "qa":
         rows = sum(manifest.examples.values())
         lines.append(
             f"A row is a window of a context: {rows:,} in all. 한 행은 지문의 한 구간이며 모두 {rows:,}개입니다."
         )
     lines += [
-        f"{plain(name)} was asked for first, but could not be had: {plain(why)}" for name, why in tokenizer["tried"]
+        f"{plain(name)} comes first in the list of tokenizers, but was not available: {plain(why)}"
+        for name, why in tokenizer.tried
     ]
-    if tokenizer["kind"] == "embedded":
+    if tokenizer.kind == "embedded":
         lines.append(
-            "**These ids are for trying the pipeline out: the embedded vocabulary belongs to no model.** "
+            "**These ids are only for trying the pipeline: no trained model has the embedded vocabulary.** "
             "이 토큰 ID는 시험용이며, 학습된 어떤 모델과도 맞지 않습니다."
         )
     return "## Tokens · 토큰\n\n" + "\n\n".join(lines) + "\n"
@@ -202,17 +212,18 @@ def _loading(manifest: Manifest, options: ExportOptions) -> str:
             f'dataset = load_dataset("{name}", "{config}")  # this folder, or its Hub id'
         )
     if "arrow" in options.formats:
-        lines.append(f'from datasets import load_from_disk\n\ndataset = load_from_disk("{name}")  # no copy is made')
+        lines.append(
+            f'from datasets import load_from_disk\n\ndataset = load_from_disk("{name}")  # reads the files in place'
+        )
     columns = table(["column", "type"], [[plain(column), f"`{kind}`"] for column, kind in manifest.columns.items()])
     code = "\n\n".join(f"```python\n{line}\n```" for line in lines)
-    beside = "Text and token ids stand side by side in each row. 행마다 원문과 토큰 ID가 함께 들어 있습니다.\n\n"
+    beside = "Each row has the text and its token ids. 행마다 원문과 토큰 ID가 함께 들어 있습니다.\n\n"
     return f"## Use · 사용법\n\n{beside if 'instruction' in manifest.columns else ''}{code}\n\n{columns}"
 
 
 def _policy(manifest: Manifest) -> str:
     """What was done about duplicates and personal data: the options in words."""
-    dedupe = DedupeOptions.model_validate(manifest.options.get("dedupe", {}))
-    screen = ScreenOptions.model_validate(manifest.options.get("screen", {}))
+    dedupe, screen = manifest.options.dedupe, manifest.options.screen
     cases = [
         ("same prompt, same output · 지시와 답이 모두 같음", dedupe.exact),
         ("same prompt, different output · 지시는 같고 답이 다름", dedupe.conflict),
@@ -233,13 +244,13 @@ def _policy(manifest: Manifest) -> str:
     return (
         "## Duplicates and personal data · 중복과 개인정보\n\n"
         + table(["duplicates", "policy"], [[case, f"`{policy}`"] for case, policy in cases])
-        + f"\nSimilar: a Jaccard index of character bigrams of at least {dedupe.threshold}. No prompt stands in two "
-        "splits, nor do similar ones. 비슷하다는 것은 두 글자씩 끊은 조각의 자카드 유사도가 "
+        + f"\nSimilar: a Jaccard index of character bigrams of at least {dedupe.threshold}. Equal prompts are always "
+        "in the same split, and so are similar ones. 비슷하다는 것은 두 글자씩 끊은 조각의 자카드 유사도가 "
         f"{dedupe.threshold} 이상이라는 뜻입니다. 같거나 비슷한 지시는 언제나 한 분할에만 들어갑니다.\n\n"
-        "Personal data (names of flags that begin with `pii-`): "
-        + ("; ".join(personal) + "; all other finds are flagged" if personal else "finds are flagged")
-        + " in `flags`, and none is certain to be found. 개인정보로 보이는 부분은 `flags` 열에 `pii-`로 시작하는 "
-        "이름으로 표시했습니다. 자동 검사이므로 빠진 것이 있을 수 있습니다.\n"
+        "Personal data (flags whose names begin with `pii-`): "
+        + ("; ".join(personal) + "; all other findings are flagged" if personal else "findings are flagged")
+        + " in `flags`. The search is automatic and may miss some. 개인정보로 보이는 부분은 `flags` 열에 "
+        "`pii-`로 시작하는 이름으로 표시했습니다. 자동 검사이므로 빠진 것이 있을 수 있습니다.\n"
     )
 
 
@@ -254,8 +265,9 @@ def _rebuilding(manifest: Manifest) -> str:
     steps = "\n".join([*fetch, "ko-instruct run --config pipeline.toml"])
     return (
         "## Rebuild · 다시 만들기\n\n"
-        f"With ko-instruct {manifest.versions.get('ko-instruct', '')}, the files that `manifest.json` lists (with "
-        "their sha256) under `raw/`, and this `pipeline.toml`; the same input and options give the same bytes. "
+        f"Install ko-instruct {manifest.versions.get('ko-instruct', '')}, put the raw files that `manifest.json` lists "
+        "(with their sha256) into `raw/`, and run it with this `pipeline.toml`. The same input and options give the "
+        "same bytes. "
         "`manifest.json`에 적힌 원본 파일을 `raw/`에 두고 아래 `pipeline.toml`로 실행하세요. 같은 입력과 옵션이면 "
         f"언제나 같은 결과가 나옵니다.\n\n```toml\n{declaration(manifest)}```\n\n```\n{steps}\n```\n"
     )
@@ -263,28 +275,43 @@ def _rebuilding(manifest: Manifest) -> str:
 
 def declaration(manifest: Manifest) -> str:
     """The pipeline.toml that builds this dataset: what differs from the defaults."""
-    config = Config.model_validate(
-        {"dataset": manifest.dataset, "source": manifest.sources, **manifest.options}
-    ).model_dump(mode="json", exclude_defaults=True, by_alias=True)
-    sections = [("[dataset]", config.pop("dataset")), *(("[[source]]", source) for source in config.pop("source"))]
-    sections += [(f"[{stage}]", options) for stage, options in config.items() if options]
-    # A JSON string, number, boolean or list of these is the same in TOML.
-    texts = [
-        "".join(f"{k} = {json.dumps(v, ensure_ascii=False)}\n" for k, v in values.items()) for _, values in sections
-    ]
-    return "\n".join(f"{head}\n{text}" for (head, _), text in zip(sections, texts, strict=True))
+    sections = [("[dataset]", _set(manifest.dataset))]
+    for source in manifest.sources:
+        # The kind of a shape is its default, but decides which shape it is.
+        shape = {"shape": {"kind": source.shape.kind, **_set(source.shape)}} if source.shape else {}
+        sections.append(("[[source]]", _set(source) | shape))
+    sections += [(f"[{stage}]", options) for stage, options in _set(manifest.options).items() if options]
+    return "\n".join(f"{head}\n{_toml(values)}" for head, values in sections)
+
+
+def _set(options: BaseModel) -> dict[str, Any]:
+    """The options that differ from their defaults."""
+    return options.model_dump(mode="json", exclude_defaults=True, by_alias=True)
+
+
+def _toml(values: Mapping[str, Any]) -> str:
+    return "".join(f"{key} = {_toml_value(value)}\n" for key, value in values.items())
+
+
+def _toml_value(value: object) -> str:
+    """A value as TOML: JSON, but for a table."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_toml_value(key)} = {_toml_value(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_toml_value, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def merge(cards: Mapping[str, str]) -> str:
     """The card of a repository that holds several configs, from the card of each.
 
-    Of one config it is that config's card, byte for byte. Raises ValueError for a card without a YAML header.
+    With one config it is that config's card, byte for byte. Raises ValueError for a card without a YAML header.
     """
     if len(cards) == 1:
         return next(iter(cards.values()))
     headers, bodies = [], []
     for config, text in sorted(cards.items()):
-        header, body = _parts(config, text)
+        header, body = _header_and_body(config, text)
         headers.append(header)
         bodies.append(f"# Config `{config}`\n\n{body.strip()}\n")
     merged: dict[str, Any] = {}
@@ -293,14 +320,14 @@ def merge(cards: Mapping[str, str]) -> str:
             merged[key] = _both(key, merged[key], value) if key in merged else value
     names = ", ".join(f"`{config}`" for config in sorted(cards))
     intro = (
-        f"One dataset, laid out for training in {len(cards)} ways, each a config: {names}. "
+        f"One dataset in {len(cards)} layouts for training. Each layout is a config: {names}. "
         f"같은 데이터를 학습 방식에 따라 {len(cards)}가지 구성(config)으로 담았습니다. "
         '`load_dataset("…", "config")`로 하나를 골라 읽습니다.\n'
     )
     return "\n".join([f"---\n{_yaml(merged)}---\n", intro, *bodies])
 
 
-def _parts(config: str, text: str) -> tuple[dict[str, Any], str]:
+def _header_and_body(config: str, text: str) -> tuple[dict[str, Any], str]:
     """YAML header and body of a card."""
     import yaml
 
@@ -308,14 +335,14 @@ def _parts(config: str, text: str) -> tuple[dict[str, Any], str]:
     try:
         header = yaml.safe_load(found[1]) if found else None
     except yaml.YAMLError as error:
-        raise ValueError(f"the card of the config {config} has a broken YAML header: {error}") from None
+        raise CardError(f"the card of the config {config} has a broken YAML header: {error}") from None
     if found is None or not isinstance(header, dict):
-        raise ValueError(f"the card of the config {config} has no YAML header between two lines of ---")
+        raise CardError(f"the card of the config {config} has no YAML header between two lines of ---")
     return header, found[2]
 
 
 def _both(key: str, one: Any, other: Any) -> Any:
-    """Two headers' values of a key as one: lists together, a licence that is not the same as `other`."""
+    """The values of a key in two headers as one: lists joined; `other` for two licences."""
     if isinstance(one, list) and isinstance(other, list):
         return one + [item for item in other if item not in one]
     return "other" if key == "license" and one != other else one

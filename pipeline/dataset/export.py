@@ -1,7 +1,7 @@
 """export: part the kept from the rejected and write the dataset, its rejects, its manifest and its card.
 
-The one stage that ends in files. They are made in a folder of their own, which takes its place under processed/ only
-when the last of them, the manifest, is written: there is never half a dataset.
+The one stage that ends in files. They are written in a folder of their own, which takes its place under processed/ only
+when the last of them, the manifest, is written: a dataset is never half there.
 """
 
 import contextlib
@@ -9,35 +9,33 @@ import hashlib
 import shutil
 from collections import Counter
 from collections.abc import Iterable
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.dataset.card import Shape, card
+from pipeline.dataset.layout import CARD, INFO, REJECTS, SPLIT_NAMES, STATE, Format, data_file
+from pipeline.dataset.manifest_file import write_manifest
 from pipeline.dataset.packing import PACKED, pack_rows
-from pipeline.dataset.shard_writer import Shards, described, read_arrow
-from pipeline.io.files import HashedFile, batched, describe_file, sync
+from pipeline.dataset.shard_writer import Shards, read_arrow
+from pipeline.io.arrow_files import batched
+from pipeline.io.atomic_files import sync
 from pipeline.io.folders import whole_folder
+from pipeline.io.hashed_files import HashedFile, describe_file
 from pipeline.io.json_lines import json_lines
 from pipeline.stages.split import SPLITS
 from pipeline.table.qa_windows import one_a_row
 from schemas.columns import INGESTED, MARKS, STAGES
-from schemas.manifest import Counts, File, Manifest, Packing, Rejected, Tokens, config_name
+from schemas.manifest import Counts, File, Manifest, Packing, Provenance, Rejected, Tokens, config_name
 from schemas.options import ExportOptions
 from schemas.tokenizer import public_name
 
-#: Where the files of a split stand, by their format. {part}: the number of a file.
-PLACES = {
-    "arrow": "{split}/data-{{part}}.arrow",
-    "parquet": "{layout}/{split}-{{part}}.parquet",
-    "jsonl": "jsonl/{split}-{{part}}.jsonl",
-    "rows": "{split}.rows/data-{{part}}.arrow",  # of packed data: the rows to pack
-}
-#: Columns of no use in a kept row: it has no marks and no unread text, and stands in the files of its split.
+#: Of packed data: the rows to pack, by split, in a folder that is removed when they are packed.
+ROWS_TO_PACK = "{split}.rows"
+#: Columns of no use in a kept row: it has no marks and no unread text, and is in the files of its split.
 NOT_KEPT = (*MARKS.names, "raw", "cluster_key", "split")
 #: Columns of rejects.jsonl.
 OF_REJECTS = (*INGESTED.names, "duplicate_of")
@@ -45,73 +43,74 @@ OF_REJECTS = (*INGESTED.names, "duplicate_of")
 COUNTED = ["source", "split", "fixes", "flags", "n_tokens", "truncated", "n_unk", "reject_stage", "reject_reason"]
 
 
-def export(tables: Iterable[pa.Table], folder: Path, options: ExportOptions, about: dict[str, Any]) -> Manifest:
-    """Write the dataset to `folder`, in place of what a former export left there.
+class Written(NamedTuple):
+    """The data files of an export: the files of each split, the columns of their rows, every file by its name."""
+
+    splits: dict[str, Shards]
+    schema: pa.Schema
+    files: dict[str, File]
+
+
+def export(tables: Iterable[pa.Table], folder: Path, options: ExportOptions, about: Provenance) -> Manifest:
+    """Write the dataset to `folder`, in place of what an earlier export left there.
 
     `tables`: all rows of all sources in order, deduplicated, with the column `split`, which is null in rejected rows
-    (`pipeline.stages.split`). `about`: what the manifest says of how they came about
-    (its fields dataset, sources, tokenizer, options, versions, raw).
+    (`pipeline.stages.split`). `about`: what they were made of, for the manifest.
     Written: `<split>/*.arrow` (for `datasets.load_from_disk`), `<config_name>/*.parquet` (for `load_dataset`),
-    `jsonl/*.jsonl` (texts without ids), `rejects.jsonl`, `README.md`, `manifest.json`.
+    `jsonl/*.jsonl` (texts without ids), `rejects.jsonl`, `README.md`, `manifest.json` (`pipeline.dataset.layout`).
 
-    Raises ValueError if the rows do not add up: what came in must have been kept or rejected.
+    Raises ValueError if the rows do not add up: each row that came in must have been kept or rejected.
     """
     with whole_folder(folder) as fresh:
-        return _fill(fresh, tables, options, _without_paths(about))
+        return _fill(fresh, tables, options, _with_public_names(about))
 
 
-def _fill(fresh: Path, tables: Iterable[pa.Table], options: ExportOptions, about: dict[str, Any]) -> Manifest:
-    shards_of = partial(_shards, fresh, config_name(about["options"]), options.shard_rows)
-    texts = [kind for kind in options.formats if kind == "jsonl"]
-    of_rows = ["rows", *texts] if options.packing else options.formats
-    tally = Tally()
-    splits = {name: shards_of(name, of_rows) for name in SPLITS}
-    rejects, schema = _write(fresh, tables, splits, tally)
-    splits = {name: shards for name, shards in splits.items() if shards.rows}
-    files = {"rejects.jsonl": rejects} | _named(splits)
-    counts, tokens = tally.counts(), tally.tokens()
+def _fill(fresh: Path, tables: Iterable[pa.Table], options: ExportOptions, about: Provenance) -> Manifest:
+    """Write all files of the dataset to an empty folder: the data, the card that describes them, the manifest."""
+    config = config_name(about.options)
+    counting = RowCounts()
+    splits = {split: Shards(fresh, _row_files(split, options, config), options.shard_rows) for split in SPLITS}
+    written = _write_rows(fresh, tables, splits, counting)
+    counts, tokens = counting.counts(), counting.tokens()
     packing = None
     if options.packing:
-        capacity = about["options"]["tokenize"]["max_length"]
-        of_packs = [kind for kind in options.formats if kind not in texts]
-        splits = {name: _pack(fresh / f"{name}.rows", shards_of(name, of_packs), capacity) for name in splits}
-        files = {name: file for name, file in files.items() if (fresh / name).exists()} | _named(splits)
-        packing, schema = _packing(splits, capacity, tokens.total), PACKED
+        capacity = about.options.tokenize.max_length
+        written = _write_packs(fresh, written, options, config, capacity)
+        packing = _packing(written.splits, capacity, tokens.total)
     if "arrow" in options.formats:
-        _describe_splits(fresh, list(splits), files)
+        _describe_splits(fresh, list(written.splits), written.files)
     manifest = Manifest(
-        **about,
+        **dict(about),
         counts=counts,
         tokens=tokens,
-        examples={name: shards.rows for name, shards in splits.items()},
+        examples={name: shards.rows for name, shards in written.splits.items()},
         packing=packing,
-        columns={field.name: str(field.type) for field in schema},
-        files=files,
+        columns={field.name: str(field.type) for field in written.schema},
+        files=written.files,
     )
-    shape = Shape(schema if splits else pa.schema([]), {name: shards.bytes for name, shards in splits.items()})
-    (fresh / "README.md").write_text(card(manifest, options, shape), encoding="utf-8")
-    manifest.files = describe_folder(fresh, files)
-    text = orjson.dumps(manifest.model_dump(mode="json"), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-    (fresh / "manifest.json").write_bytes(text)
-    sync(fresh / "manifest.json")
+    shape = Shape(
+        written.schema if written.splits else pa.schema([]),
+        {name: shards.bytes for name, shards in written.splits.items()},
+    )
+    (fresh / CARD).write_text(card(manifest, options, shape), encoding="utf-8")
+    manifest.files = describe_folder(fresh, written.files)
+    write_manifest(fresh, manifest)
     return manifest
 
 
-def _shards(fresh: Path, layout: str, shard_rows: int, split: str, formats: Iterable[str]) -> Shards:
-    """The files of a split, not yet begun."""
-    return Shards(fresh, {kind: PLACES[kind].format(split=split, layout=layout) for kind in formats}, shard_rows)
+def _row_files(split: str, options: ExportOptions, config: str) -> dict[Format, str]:
+    """The files of a split's rows by format. Rows to pack go to a folder of their own, and only their texts stay."""
+    if not options.packing:
+        return {kind: data_file(kind, split, config) for kind in options.formats}
+    texts: dict[Format, str] = {kind: data_file(kind, split, config) for kind in options.formats if kind == "jsonl"}
+    return {"arrow": f"{ROWS_TO_PACK.format(split=split)}/data-{{shard}}.arrow", **texts}
 
 
-def _write(
-    fresh: Path, tables: Iterable[pa.Table], splits: dict[str, Shards], tally: "Tally"
-) -> tuple[File, pa.Schema]:
-    """Write the kept rows to the files of their splits, the rejected ones to rejects.jsonl, and count them all.
-
-    Gives what rejects.jsonl is, and the schema of the kept rows.
-    """
+def _write_rows(fresh: Path, tables: Iterable[pa.Table], splits: dict[str, Shards], counting: "RowCounts") -> Written:
+    """Write the kept rows to the files of their splits, the rejected ones to rejects.jsonl, and count them all."""
     schema = pa.schema([])
     with contextlib.ExitStack() as open_files:
-        rejects = open_files.enter_context(HashedFile(fresh / "rejects.jsonl"))
+        rejects = open_files.enter_context(HashedFile(fresh / REJECTS))
         reject = open_files.enter_context(batched(lambda batch: rejects.write(json_lines(batch))))
         write = {
             name: open_files.enter_context(batched(open_files.enter_context(shards).write))
@@ -120,52 +119,64 @@ def _write(
         for table in tables:
             rejected = table.select([name for name in OF_REJECTS if name in table.column_names])
             reject(rejected.filter(pc.is_valid(table["reject_stage"])))
-            tally.add(table.select(COUNTED))
+            counting.add(table.select(COUNTED))
             kept = table.drop_columns([name for name in NOT_KEPT if name in table.column_names])
             schema = one_a_row(kept.slice(0, 0)).schema
             for name in SPLITS:
                 write[name](one_a_row(kept.filter(pc.equal(table["split"], name))))
-    return described(rejects), schema
+    splits = {name: shards for name, shards in splits.items() if shards.rows}
+    return Written(splits, schema, {REJECTS: rejects.described()} | _named(splits))
+
+
+def _write_packs(fresh: Path, rows: Written, options: ExportOptions, config: str, capacity: int) -> Written:
+    """Write packs of `capacity` tokens in place of the rows, which are removed; JSON Lines stay as they are."""
+    splits = {}
+    for split in rows.splits:
+        files: dict[Format, str] = {k: data_file(k, split, config) for k in options.formats if k != "jsonl"}
+        splits[split] = Shards(fresh, files, options.shard_rows)
+        _pack(fresh / ROWS_TO_PACK.format(split=split), splits[split], capacity)
+    stay = {name: file for name, file in rows.files.items() if (fresh / name).exists()}
+    return Written(splits, PACKED, stay | _named(splits))
 
 
 def _named(splits: dict[str, Shards]) -> dict[str, File]:
-    """The files of all splits by their names, which they get now: their number is known."""
+    """The files of all splits by their names, which they get now that the number of files is known."""
     return {name: file for shards in splits.values() for name, file in shards.named().items()}
 
 
-def _without_paths(about: dict[str, Any]) -> dict[str, Any]:
-    """The same, with tokenizers by their public names: what is published must not tell where they lie here."""
-    used, tokenize = dict(about["tokenizer"]), dict(about["options"]["tokenize"])
-    used["name"] = public_name(used["name"])
-    used["tried"] = [(public_name(name), why) for name, why in used["tried"]]
-    if "tokenizer" in tokenize:
-        tokenize["tokenizer"] = [public_name(name) for name in tokenize["tokenizer"]]
-    return about | {"tokenizer": used, "options": about["options"] | {"tokenize": tokenize}}
+def _with_public_names(about: Provenance) -> Provenance:
+    """With tokenizers by their public names: nothing published shows where they are on this machine."""
+    used, tokenize = about.tokenizer, about.options.tokenize
+    used = used.model_copy(
+        update={"name": public_name(used.name), "tried": tuple((public_name(name), why) for name, why in used.tried)}
+    )
+    tokenize = tokenize.model_copy(update={"tokenizer": tuple(map(public_name, tokenize.tokenizer))})
+    options = about.options.model_copy(update={"tokenize": tokenize})
+    return about.model_copy(update={"tokenizer": used, "options": options})
 
 
-def _pack(rows: Path, packs: Shards, capacity: int) -> Shards:
-    """The packs of `capacity` tokens that hold the rows in this folder, which is removed."""
+def _pack(rows: Path, packs: Shards, capacity: int) -> None:
+    """Write the rows in this folder as packs of `capacity` tokens, and remove the folder."""
     with packs, batched(packs.write) as write:
         for table in pack_rows(read_arrow(sorted(rows.iterdir())), capacity):
             write(table)
     shutil.rmtree(rows)
-    return packs
 
 
 def _packing(splits: dict[str, Shards], capacity: int, tokens: int) -> Packing:
-    """What the manifest says of these packs, which hold so many tokens."""
+    """What the manifest says of these packs, which hold this number of tokens."""
     packs = sum(shards.rows for shards in splits.values())
     return Packing(length=capacity, packs=packs, fill=round(tokens / (packs * capacity), 4) if packs else 0.0)
 
 
 def _describe_splits(folder: Path, splits: list[str], files: dict[str, File]) -> None:
-    """What `datasets.load_from_disk` wants beside the Arrow files of the splits."""
+    """Write what `datasets.load_from_disk` reads beside the Arrow files of the splits."""
     for split_name in splits:
         shards = {name: file for name, file in files.items() if name.startswith(f"{split_name}/")}
         digest = hashlib.sha256(" ".join(file.sha256 for file in shards.values()).encode()).hexdigest()
         state: dict[str, Any] = {
             "_data_files": [{"filename": Path(name).name} for name in shards],
-            "_fingerprint": digest[:16],  # of the content, so that `datasets` caches what is made of these very rows
+            "_fingerprint": digest[:16],  # of the content: `datasets` caches by it what is made of these rows
             "_format_columns": None,
             "_format_kwargs": {},
             "_format_type": None,
@@ -173,24 +184,23 @@ def _describe_splits(folder: Path, splits: list[str], files: dict[str, File]) ->
             "_split": split_name,
         }
         info = {"citation": "", "description": "", "features": None, "homepage": "", "license": ""}
-        for name, content in (("state", state), ("dataset_info", info)):
-            path = folder / split_name / f"{name}.json"
-            path.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2))
-    (folder / "dataset_dict.json").write_bytes(orjson.dumps({"splits": splits}))
+        for name, content in ((STATE, state), (INFO, info)):
+            (folder / split_name / name).write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2))
+    (folder / SPLIT_NAMES).write_bytes(orjson.dumps({"splits": splits}))
 
 
 def describe_folder(folder: Path, known: dict[str, File]) -> dict[str, File]:
-    """Every file below the folder, by name in order, flushed to the disk. Files in `known` are as they were."""
-    found = {}
+    """Every file below the folder, by name in order, flushed to the disk. Files in `known` are not read again."""
+    described = {}
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         name = path.relative_to(folder).as_posix()
         if name not in known:
             sync(path)
-        found[name] = known.get(name) or describe_file(path)
-    return found
+        described[name] = known.get(name) or describe_file(path)
+    return described
 
 
-class Tally:
+class RowCounts:
     """Counts over all rows, table by table."""
 
     def __init__(self) -> None:
@@ -221,8 +231,8 @@ class Tally:
             self.longest = max(self.longest, pc.max(kept["n_tokens"]).as_py())
 
     def counts(self) -> Counts:
-        parts = sorted(self.rejected.items(), key=lambda part: (STAGES.index(part[0][1]), *part[0]))
-        rejected = [Rejected(source=s, stage=t, reason=r, rows=n) for (s, t, r), n in parts]
+        groups = sorted(self.rejected.items(), key=lambda group: (STAGES.index(group[0][1]), *group[0]))
+        rejected = [Rejected(source=s, stage=t, reason=r, rows=n) for (s, t, r), n in groups]
         return Counts(
             rows_in=self.rows_in,
             kept=sum(self.sources.values()),

@@ -1,4 +1,4 @@
-"""Packing: several sequences in one row of at most so many tokens, so that training pads next to nothing.
+"""Packing: several sequences in one row of at most `capacity` tokens, so that training needs almost no padding.
 
 Which sequences share a row is best-fit decreasing (Ding et al., "Fewer Truncations Improve Language Modeling", 2024):
 longest first, each into the fullest pack that still has room. No sequence is cut.
@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.stages.tokenize.truncation import TooLongError
 from schemas.columns import MASKED
 
 Ints = npt.NDArray[np.int64]
@@ -24,64 +25,73 @@ PACKED = pa.schema(
         pa.field("n_tokens", pa.int32()),
     ]
 )
-#: Tokens that are laid out at a time. Beside them only lengths and numbers of rows are in memory.
+#: Tokens that are written into packs at a time. Beside them only lengths and row numbers are in memory.
 TOKENS_AT_A_TIME = 1 << 22
 
 
 def best_fit_decreasing(lengths: Ints, capacity: int) -> Ints:
     """The pack of each sequence: numbers from 0, in the order of the packs' first sequences.
 
-    Packs of equal room are alike, and so are sequences of equal length: both are dealt with all at once, so that the
-    time goes by how many lengths there are and not by how many sequences. Raises ValueError for a sequence that is
-    longer than `capacity` tokens.
+    Packs of equal room are alike, and so are sequences of equal length: both are handled all at once, so that the time
+    depends on the number of different lengths and not on the number of sequences. Raises TooLongError for a sequence of
+    more than `capacity` tokens.
     """
     if lengths.max(initial=0) > capacity:
-        raise ValueError(f"a sequence of {lengths.max()} tokens does not fit into a pack of {capacity}")
+        raise TooLongError(f"a sequence of {lengths.max()} tokens does not fit into a pack of {capacity}")
     order = np.argsort(-lengths, kind="stable")
-    ends = np.cumsum(np.bincount(capacity - lengths, minlength=capacity + 1))
-    pack = np.zeros(len(lengths), np.int64)
-    packs = 0
-    open_packs: dict[int, list[Ints]] = defaultdict(list)  # by the room that is left in them
-    has_room = np.zeros(capacity + 1, bool)
-    for over, (start, end) in enumerate(zip([0, *ends[:-1].tolist()], ends.tolist(), strict=True)):
-        length, waiting = capacity - over, order[start:end]
-        if length == 0:
-            pack[waiting] = 0  # nothing goes anywhere
-            packs = max(packs, int(len(waiting) > 0))
-            continue
-        for room in (np.flatnonzero(has_room[length:]) + length).tolist() if len(waiting) else ():
+    ends = np.cumsum(np.bincount(capacity - lengths, minlength=capacity + 1)).tolist()
+    pack_of = np.zeros(len(lengths), np.int64)
+    count = 0
+    open_packs = OpenPacks(capacity)
+    for length, start, end in zip(range(capacity, 0, -1), [0, *ends], ends, strict=False):  # no tokens: into pack 0
+        waiting = order[start:end]
+        for room in open_packs.rooms(length) if len(waiting) else ():
             if not len(waiting):
                 break
-            waiting = _fill(np.concatenate(open_packs.pop(room)), room, length, waiting, pack, open_packs, has_room)
+            waiting = _place(waiting, length, open_packs.take(room), room, pack_of, open_packs)
         if len(waiting):
             needed = -(-len(waiting) // (capacity // length))
-            fresh = np.arange(packs, packs + needed)
-            packs += needed
-            _fill(fresh, capacity, length, waiting, pack, open_packs, has_room)
-    return _in_order_of_first(pack)
+            _place(waiting, length, np.arange(count, count + needed), capacity, pack_of, open_packs)
+            count += needed
+    return _in_order_of_first(pack_of)
 
 
-def _fill(
-    packs: Ints,
-    room: int,
-    length: int,
-    waiting: Ints,
-    pack: Ints,
-    open_packs: dict[int, list[Ints]],
-    has_room: npt.NDArray[np.bool_],
-) -> Ints:
-    """Put sequences of one length into packs of one room, pack by pack until it is full; gives those still waiting."""
+class OpenPacks:
+    """The packs that are not full, by their room: the number of tokens that they still take."""
+
+    def __init__(self, capacity: int) -> None:
+        self._packs: dict[int, list[Ints]] = defaultdict(list)
+        self._has_packs = np.zeros(capacity + 1, bool)
+
+    def rooms(self, length: int) -> list[int]:
+        """The rooms into which a sequence of this length fits, the smallest first."""
+        rooms: list[int] = (np.flatnonzero(self._has_packs[length:]) + length).tolist()
+        return rooms
+
+    def take(self, room: int) -> Ints:
+        """All packs of this room, which are then no longer here."""
+        self._has_packs[room] = False
+        return np.concatenate(self._packs.pop(room))
+
+    def put(self, packs: Ints, room: int) -> None:
+        if len(packs) and room:
+            self._packs[room].append(packs)
+            self._has_packs[room] = True
+
+
+def _place(waiting: Ints, length: int, packs: Ints, room: int, pack_of: Ints, open_packs: OpenPacks) -> Ints:
+    """Put sequences of one length into packs of one room, pack by pack until it is full.
+
+    Gives the sequences that find no place. The packs that are not full become open packs.
+    """
     each = room // length
     placed = min(len(waiting), each * len(packs))
-    pack[waiting[:placed]] = np.repeat(packs, each)[:placed]
+    pack_of[waiting[:placed]] = np.repeat(packs, each)[:placed]
     full, rest = divmod(placed, each)
-    left = {room - each * length: packs[:full], room - rest * length: packs[full : full + 1] if rest else packs[:0]}
-    untouched = packs[full + (rest > 0) :]
-    has_room[room] = False
-    for space, some in [*left.items(), (room, untouched)]:
-        if len(some) and space:
-            open_packs[space].append(some)
-            has_room[space] = True
+    begun = full + (rest > 0)
+    open_packs.put(packs[:full], room - each * length)
+    open_packs.put(packs[full:begun], room - rest * length)
+    open_packs.put(packs[begun:], room)
     return waiting[placed:]
 
 
@@ -95,7 +105,7 @@ def _in_order_of_first(pack: Ints) -> Ints:
 def pack_rows(batches: Sequence[pa.RecordBatch], capacity: int) -> Iterator[pa.Table]:
     """Rows with `input_ids`, `labels` and `origin` as packs (PACKED) of at most `capacity` tokens.
 
-    The sequences of a pack stand in the order of the rows. `position_ids` begin anew with each, and its first label is
+    The sequences of a pack are in the order of the rows. `position_ids` begin at 0 with each, and its first label is
     -100, so that no sequence predicts the next.
     """
     if not batches:

@@ -1,7 +1,6 @@
 """The data files of an exported folder, read batch by batch: Parquet, Arrow and JSON Lines."""
 
 import itertools
-import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,77 +9,77 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.io.files import BATCH_ROWS
-
-#: A data file's split, by its name.
-DATA = {
-    "parquet": re.compile(r"(?:[\w-]+/)?(\w+)-\d+-of-\d+\.parquet"),
-    "arrow": re.compile(r"(\w+)/data-\d+-of-\d+\.arrow"),
-    "jsonl": re.compile(r"jsonl/(\w+)-\d+-of-\d+\.jsonl"),
-}
+from pipeline.dataset.layout import Format, format_and_split
+from pipeline.io.arrow_files import BATCH_ROWS
 
 
-class Part(NamedTuple):
-    """A data file. `name`: its path in the folder."""
+class DataFile(NamedTuple):
+    """A file with rows of one split. `name`: its path in the folder."""
 
-    format: str
+    format: Format
     split: str
     name: str
     path: Path
 
 
-def parts_of(folder: Path, names: Iterable[str]) -> list[Part]:
-    """The data files among these names: by format, and those of a split in order."""
-    return [
-        Part(kind, named[1], name, folder / name)
-        for kind, pattern in DATA.items()
-        for name in sorted(names)
-        if (named := pattern.fullmatch(name))
-    ]
+def files_below(folder: Path) -> dict[str, Path]:
+    """Every file below the folder, by its name in the folder."""
+    return {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
 
 
-def tables_of(parts: Iterable[Part]) -> list[Part]:
-    """Those of one format that holds whole rows: Parquet, or else Arrow."""
-    kinds = {part.format: [each for each in parts if each.format == part.format] for part in parts}
-    return kinds.get("parquet") or kinds.get("arrow") or []
+def data_files(folder: Path, names: Iterable[str] | None = None) -> list[DataFile]:
+    """The data files among these names (None: among all files here), by format, and in the order of their rows."""
+    found = ((name, format_and_split(name)) for name in sorted(files_below(folder) if names is None else names))
+    files = [DataFile(*known, name, folder / name) for name, known in found if known]
+    return sorted(files, key=lambda file: ("parquet", "arrow", "jsonl").index(file.format))
 
 
-def schema(part: Part) -> pa.Schema:
-    if part.format == "parquet":
-        return pq.read_schema(part.path)
-    with pa.memory_map(str(part.path)) as source:
+def table_files(files: Iterable[DataFile]) -> list[DataFile]:
+    """The files of one format that holds whole rows: Parquet, or else Arrow."""
+    by_format: dict[Format, list[DataFile]] = {}
+    for file in files:
+        by_format.setdefault(file.format, []).append(file)
+    return by_format.get("parquet") or by_format.get("arrow") or []
+
+
+def schema_of(file: DataFile) -> pa.Schema:
+    """The columns of a Parquet or Arrow file."""
+    if file.format == "parquet":
+        return pq.read_schema(file.path)
+    with pa.memory_map(str(file.path)) as source:
         return pa.ipc.open_stream(source).schema
 
 
-def spelled(kind: pa.DataType) -> str:
+def type_name(kind: pa.DataType) -> str:
     """A type's name as in the manifest: Parquet calls the values of a list by another name."""
     return str(kind).replace("<element: ", "<item: ")
 
 
-def tables(part: Part, columns: list[str] | None = None) -> Iterator[pa.Table]:
-    """The rows of a table file, batch by batch."""
-    if part.format == "parquet":
-        with pq.ParquetFile(part.path) as file:
-            for batch in file.iter_batches(BATCH_ROWS, columns=columns):
+def read_batches(file: DataFile, columns: list[str] | None = None) -> Iterator[pa.Table]:
+    """The rows of a Parquet or Arrow file, batch by batch."""
+    if file.format == "parquet":
+        with pq.ParquetFile(file.path) as parquet:
+            for batch in parquet.iter_batches(BATCH_ROWS, columns=columns):
                 yield pa.Table.from_batches([batch])
         return
-    with pa.memory_map(str(part.path)) as source, pa.ipc.open_stream(source) as reader:
+    with pa.memory_map(str(file.path)) as source, pa.ipc.open_stream(source) as reader:
         for batch in reader:
             batch.validate(full=True)
             table = pa.Table.from_batches([batch])
             yield table.select(columns) if columns else table
 
 
-def column(part: Part, name: str) -> Iterator[pa.Array]:
+def read_values(file: DataFile, column: str) -> Iterator[pa.Array]:
     """One column of a data file, batch by batch."""
-    if part.format != "jsonl":
-        yield from (table[name].combine_chunks() for table in tables(part, [name]))
+    if file.format != "jsonl":
+        yield from (table[column].combine_chunks() for table in read_batches(file, [column]))
         return
-    rows = lines(part.path)
+    rows = read_lines(file.path)
     while some := list(itertools.islice(rows, BATCH_ROWS)):
-        yield pa.array([row[name] for row in some], pa.string())
+        yield pa.array([row[column] for row in some], pa.string())
 
 
-def lines(path: Path) -> Iterator[dict[str, Any]]:
+def read_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """The rows of a JSON Lines file."""
     with path.open("rb") as lines:
         yield from map(orjson.loads, lines)

@@ -1,4 +1,4 @@
-"""Read a dataset that exists already, for new rows to be compared with."""
+"""Read a reference dataset: one that exists already, with which new rows are compared."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,26 +7,28 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipeline.dataset.layout import REJECTS
 from pipeline.io.row_files import RowsError, read_rows
 from pipeline.stages.dedupe import texts
 from pipeline.table.reject_and_flag import alive, complete, set_column
-from schemas.columns import TEXTS
+from schemas.columns import MESSAGES, TEXTS
+from schemas.errors import KoInstructError
 
-#: The formats in which a folder may hold the same rows: the first that is there is read.
-FORMATS = ("*.arrow", "*.parquet", "*.jsonl")
-COLUMNS = ("origin", "history", *TEXTS)
+#: A folder may hold the same rows in several formats: the first format found is read.
+SUFFIXES = (".arrow", ".parquet", ".jsonl")
+COLUMNS = ("origin", *MESSAGES, *TEXTS, "tools", "tool_calls", "label", "learn")
 
 
-class ExistingError(ValueError):
-    """An existing dataset cannot be read: the message says what was found and what is needed."""
+class ExistingError(KoInstructError, ValueError):
+    """An existing dataset cannot be read. The message says what was found and what is needed."""
 
 
 def read_existing(path: Path, name: str) -> pa.Table:
     """The rows of an existing dataset, as tables of COLUMNS.
 
     `path`: a folder under processed/ or one that `datasets` saved or the Hub gave, or a file of rows (.arrow,
-    .parquet, .jsonl) with at least instruction and output. Arrow stays in a memory map. `name`: what `origin` begins
-    with, so that a row is told from one of the same origin that comes now: `processed/old#sample/a.jsonl:17`.
+    .parquet, .jsonl) with at least instruction and output. Arrow stays in a memory map. `name`: the beginning of each
+    `origin`, so that it differs from the origin of a new row: `processed/old#sample/a.jsonl:17`.
 
     Raises ExistingError, naming the file.
     """
@@ -39,12 +41,12 @@ def read_existing(path: Path, name: str) -> pa.Table:
 def _files(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
-    for pattern in FORMATS:
-        files = sorted(file for file in path.rglob(pattern) if file.name != "rejects.jsonl")
+    for suffix in SUFFIXES:
+        files = sorted(file for file in path.rglob(f"*{suffix}") if file.name != REJECTS)
         if files:
             return files
     raise ExistingError(
-        f"{path}: no dataset: neither a file of rows nor a folder with .arrow, .parquet or .jsonl files"
+        f"{path} is not a dataset: name a file of rows, or a folder with .arrow, .parquet or .jsonl files"
     )
 
 
@@ -58,8 +60,12 @@ def _tables(file: Path) -> Iterator[pa.Table]:
         elif file.suffix == ".jsonl":
             yield from read_rows(file)
         else:
-            raise ExistingError(f"{file}: rows are read from .arrow, .parquet and .jsonl; raw files belong in a source")
-    except (pa.ArrowInvalid, RowsError) as error:
+            raise ExistingError(
+                f"{file}: rows are read from .arrow, .parquet and .jsonl files. Declare a raw file as a source."
+            )
+    except RowsError as error:  # its message names the file
+        raise ExistingError(str(error)) from error
+    except pa.ArrowInvalid as error:
         raise ExistingError(f"{file}: {error}") from error
 
 
@@ -75,7 +81,9 @@ def _open_arrow(file: Path) -> pa.Table:
 def _columns(table: pa.Table, file: Path) -> pa.Table:
     missing = [name for name in ("instruction", "output") if name not in table.column_names]
     if missing:
-        raise ExistingError(f"{file}: no column {' and '.join(missing)}; it has {', '.join(table.column_names)}")
-    if "reject_stage" in table.column_names:  # rows of a stage: what was rejected is not there
+        raise ExistingError(
+            f"{file}: the column {' and '.join(missing)} is missing; the columns are {', '.join(table.column_names)}"
+        )
+    if "reject_stage" in table.column_names:  # a stage file: its rejected rows are left out
         table = table.filter(alive(table))
     return complete(table.select([name for name in COLUMNS if name in table.column_names])).select(COLUMNS)

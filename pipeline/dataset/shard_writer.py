@@ -11,56 +11,58 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.io.files import BATCH_ROWS, HashedFile, own
+from pipeline.dataset.layout import Format, shard_number
+from pipeline.io.arrow_files import BATCH_ROWS, own
+from pipeline.io.hashed_files import HashedFile
 from pipeline.io.json_lines import json_lines
 from pipeline.io.workers import Background
 from schemas.manifest import File
 
 ROW_GROUP = 8 * BATCH_ROWS
-#: Bytes in memory at which a shard is full; in a file it is smaller. What `datasets` takes for a shard of the Hub.
+#: Bytes in memory at which a shard is full; in a file it is smaller. `datasets` uses the same size on the Hub.
 SHARD_BYTES = 500_000_000
 
 
 class Shards(contextlib.AbstractContextManager["Shards"]):
     """The rows of one split, in files that hold the same rows in each format.
 
-    `places`: for each format its files' place in the folder, with {part} for their number. A file ends at `shard_rows`
-    rows, or after the batch with which it has grown to SHARD_BYTES.
+    `places`: for each format the name of its files in the folder, with {shard} for `shard_number`. A file ends at
+    `shard_rows` rows, or after the batch with which it has grown to SHARD_BYTES.
     """
 
-    def __init__(self, folder: Path, places: dict[str, str], shard_rows: int) -> None:
+    def __init__(self, folder: Path, places: dict[Format, str], shard_rows: int) -> None:
         self.folder, self.places, self.shard_rows = folder, places, shard_rows
         self.schema = pa.schema([])
         self.rows = self.bytes = 0
-        self._files: dict[Path, Background[pa.Table, File]] = {}
+        self._files: list[tuple[str, int, Background[pa.Table, File]]] = []  # place, number
         self._open: list[Background[pa.Table, File]] = []
         self._count = self._room = self._grown = 0
 
     def write(self, batch: pa.Table) -> None:
-        """Rows as they are to stand in the files: where the batches end has a say in the bytes."""
+        """Write rows in the batches that the files are to have: the bytes depend on where a batch ends."""
         self.schema = batch.schema
         self.rows += len(batch)
         self.bytes += batch.nbytes
         while len(batch):
             if self._room == 0 or self._grown >= SHARD_BYTES:
                 self._next()
-            part, rest = batch.slice(0, self._room), batch.slice(self._room)
+            fits, rest = batch.slice(0, self._room), batch.slice(self._room)
             if len(rest):
-                part, rest = own(part), own(rest)
+                fits, rest = own(fits), own(rest)
             for file in self._open:
-                file.put(part)
-            self._room -= len(part)
-            self._grown += part.nbytes
+                file.put(fits)
+            self._room -= len(fits)
+            self._grown += fits.nbytes
             batch = rest
 
     def _next(self) -> None:
         """Begin the next file of each format."""
         self._end()
         for kind, place in self.places.items():
-            path = self.folder / place.format(part=f"{self._count:05}")
+            path = self.folder / place.format(shard=shard_number(self._count))
             path.parent.mkdir(exist_ok=True)
-            self._files[path] = Background(partial(WRITERS[kind], path, self.schema))
-            self._open.append(self._files[path])
+            self._open.append(Background(partial(WRITERS[kind], path, self.schema)))
+            self._files.append((place, self._count, self._open[-1]))
         self._count, self._room, self._grown = self._count + 1, self.shard_rows, 0
 
     def _end(self) -> None:
@@ -70,27 +72,23 @@ class Shards(contextlib.AbstractContextManager["Shards"]):
 
     def __exit__(self, *error: object) -> None:
         self._end()
-        wait([file.done for file in self._files.values()])
+        wait([file.done for _, _, file in self._files])
 
     def named(self) -> dict[str, File]:
-        """The files by their names in the folder, which end in `<part>-of-<count>`, as on the Hub."""
+        """The files by their names in the folder, which they get now: their number and count, as on the Hub."""
         found = {}
-        for path, file in self._files.items():
-            described = file.done.result()
-            whole = path.rename(path.with_name(f"{path.stem}-of-{self._count:05}{path.suffix}"))
-            found[whole.relative_to(self.folder).as_posix()] = described
+        for place, number, file in self._files:
+            name = place.format(shard=shard_number(number, self._count))
+            found[name] = file.done.result()
+            (self.folder / place.format(shard=shard_number(number))).rename(self.folder / name)
         return found
-
-
-def described(written: HashedFile) -> File:
-    return File(sha256=written.sha256.hexdigest(), bytes=written.size)
 
 
 def write_arrow(path: Path, schema: pa.Schema, batches: Iterator[pa.Table]) -> File:
     with HashedFile(path) as sink, pa.ipc.new_stream(sink, schema) as writer:
         for batch in batches:
             writer.write_table(batch)
-    return described(sink)
+    return sink.described()
 
 
 def write_parquet(path: Path, schema: pa.Schema, batches: Iterator[pa.Table]) -> File:
@@ -100,28 +98,28 @@ def write_parquet(path: Path, schema: pa.Schema, batches: Iterator[pa.Table]) ->
     ):
         while group := list(islice(batches, ROW_GROUP // BATCH_ROWS)):
             writer.write_table(pa.concat_tables(group), row_group_size=ROW_GROUP)
-    return described(sink)
+    return sink.described()
 
 
 def write_json_lines(path: Path, schema: pa.Schema, batches: Iterator[pa.Table]) -> File:
-    """The texts without the ids. A record stands there once, not with each of its windows."""
-    texts = [field.name for field in schema if not _is_ids(field.type)]
+    """The texts without the ids. A record is written once, not with each of its windows."""
+    texts = [field.name for field in schema if not is_ids(field.type)]
     with HashedFile(path) as sink:
         for batch in batches:
             records = batch.filter(pc.equal(batch["window"], 0)) if "window" in schema.names else batch
             sink.write(json_lines(records.select(texts)))
-    return described(sink)
+    return sink.described()
 
 
-WRITERS: dict[str, Callable[[Path, pa.Schema, Iterator[pa.Table]], File]] = {
+WRITERS: dict[Format, Callable[[Path, pa.Schema, Iterator[pa.Table]], File]] = {
     "arrow": write_arrow,
     "parquet": write_parquet,
     "jsonl": write_json_lines,
-    "rows": write_arrow,
 }
 
 
-def _is_ids(kind: pa.DataType) -> bool:
+def is_ids(kind: pa.DataType) -> bool:
+    """Whether a column of this type is a list of integers: ids, and what belongs to them."""
     return bool(pa.types.is_list(kind) and pa.types.is_integer(kind.value_type))
 
 

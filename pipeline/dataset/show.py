@@ -1,35 +1,39 @@
-"""show: a row of a dataset as its tokens, with what is trained and what is not: the look that finds most mistakes."""
+"""show: a row of a dataset as its tokens, with what is trained and what is not. Most mistakes are visible here."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import orjson
 import pyarrow as pa
 
-from pipeline.dataset.reader import parts_of, tables, tables_of
-from pipeline.io.files import open_table
+from pipeline.dataset.layout import MANIFEST
+from pipeline.dataset.manifest_file import read_manifest
+from pipeline.dataset.reader import data_files, read_batches, table_files
+from pipeline.io.arrow_files import open_table
+from pipeline.io.row_files import naming
+from pipeline.io.stage_files import place_of
 from pipeline.io.terminal_text import visible
 from pipeline.stages.tokenize import Tokenizer
-from pipeline.tokenizers.load import open_tokenizer, place_of, resolve
+from pipeline.tokenizers.load import open_tokenizer, resolve
 from schemas.columns import MARKS, MASKED
-from schemas.tokenizer import Resolution
+from schemas.errors import KoInstructError
+from schemas.tokenizer import Resolution, UsedTokenizer
 
 GIVEN, TRAINED = "given", "trained"
 
-#: Tokens before one that may decide about how it is written.
+#: Tokens before a token that may change how it is written.
 CONTEXT = 8
-#: Characters that could not be seen.
+#: Characters that cannot be seen.
 VISIBLE = str.maketrans({"\n": "⏎\n", "\r": "␍", "\t": "⇥\t", "\u200b": "␣", "\ufeff": "␣"})
 
 
-class ShowError(ValueError):
-    """What is asked for cannot be shown: the message says why."""
+class ShowError(KoInstructError, ValueError):
+    """The row cannot be shown. The message says why, and what to do."""
 
 
 class Piece(NamedTuple):
-    """One token, or several that make one character: what it says, given or trained, special or not."""
+    """One token, or several that make one character: its text, given or trained, special or not."""
 
     text: str
     kind: str
@@ -45,7 +49,7 @@ class Shown(NamedTuple):
 
 
 def row_of(path: Path, number: int, split: str) -> dict[str, Any]:
-    """A row of a dataset (a folder of processed/) or of a stage's file (.arrow), by its number from 0.
+    """A row of a dataset (a folder of processed/) or of a stage file (.arrow), by its number from 0.
 
     Raises ShowError where there is no such row, or nothing to read.
     """
@@ -56,53 +60,53 @@ def row_of(path: Path, number: int, split: str) -> dict[str, Any]:
             return row
         rows += len(table)
     place = f"{path}, {split}" if path.is_dir() else str(path)
-    raise ShowError(f"{place}: no row {number}; it has {rows:,}, which are numbered from 0.")
+    raise ShowError(f"{place}: there is no row {number}. There are {rows:,} rows, and the first one is row 0.")
 
 
 def _tables(path: Path, split: str) -> Iterator[pa.Table]:
     if path.is_file():
-        yield open_table(path)
+        with naming(path):
+            yield open_table(path)
         return
-    parts = tables_of(parts_of(path, [file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file()]))
-    of_split = [part for part in parts if part.split == split]
+    files = table_files(data_files(path))
+    of_split = [file for file in files if file.split == split]
     if not of_split:
-        has = ", ".join(sorted({part.split for part in parts})) or "none"
-        raise ShowError(f"{path}: no split {split!r} with Arrow or Parquet files; it has {has}.")
-    for part in of_split:
-        yield from tables(part)
+        has = ", ".join(sorted({file.split for file in files})) or "none"
+        raise ShowError(f"{path}: there is no split {split!r} with Arrow or Parquet files. Splits here: {has}.")
+    for file in of_split:
+        yield from read_batches(file)
 
 
 def tokenizer_of(path: Path, names: Sequence[str] = ()) -> Tokenizer:
-    """The tokenizer that made the ids: as the manifest beside the dataset, or tokenizer.json of its stages, names it.
+    """The tokenizer that made the ids: the manifest of the dataset, or tokenizer.json of its stage files, names it.
 
-    `names`: where it lies now, if elsewhere. Raises ShowError where another is found than the one that was used.
+    `names`: where it is now, if elsewhere. Raises ShowError where this is another tokenizer than the one that was used.
     """
-    name, sha256 = _made_with(path)
-    found = resolve(names or [place_of(path, name, sha256)])
-    if found.sha256 != sha256:
+    used = _used_tokenizer(path)
+    found = resolve(names or [place_of(path, used.name, used.sha256)])
+    if found.sha256 != used.sha256:
         raise ShowError(
-            f"{path}: made with the tokenizer {name} of sha256 {sha256[:16]}…, and {found.name} is now "
-            f"{found.sha256[:16]}…: its ids say something else. Name the one that was used with --tokenizer."
+            f"{path}: made with the tokenizer {used.name} of sha256 {used.sha256[:16]}…, but {found.name} is now "
+            f"{found.sha256[:16]}…, with which the ids would decode to the wrong text. With --tokenizer name the "
+            "one that was used."
         )
     return open_tokenizer(found)
 
 
-def _made_with(path: Path) -> tuple[str, str]:
-    if (path / "manifest.json").is_file():
-        tokenizer = orjson.loads((path / "manifest.json").read_bytes())["tokenizer"]
-        return tokenizer["name"], tokenizer["sha256"]
+def _used_tokenizer(path: Path) -> UsedTokenizer:
+    if (path / MANIFEST).is_file():
+        return read_manifest(path).tokenizer
     for folder in path.absolute().parents:
         if (folder / "tokenizer.json").is_file():
-            used = Resolution.model_validate_json((folder / "tokenizer.json").read_bytes())
-            return used.name, used.sha256
+            return Resolution.model_validate_json((folder / "tokenizer.json").read_bytes())
     raise ShowError(
-        f"{path}: neither a dataset with a manifest.json nor a file of processed/.stages, so that it cannot be said "
-        "which tokenizer made its ids."
+        f"{path}: it is not known which tokenizer made the ids. Show a dataset with its {MANIFEST}, or a stage file in "
+        "its place below processed/.stages/."
     )
 
 
 def sequences_of(row: dict[str, Any]) -> list[Shown]:
-    """What a row trains on, sequence by sequence, whatever its layout. Raises ShowError for a row without ids."""
+    """The sequences of a row, of any layout, with what is trained. Raises ShowError for a row without ids."""
     if row.get("windows"):
         return [one for window in row["windows"] for one in sequences_of(window)]
     if row.get("instruction_ids") is not None:
@@ -133,14 +137,14 @@ def _given(title: str, ids: list[int]) -> Shown:
 
 
 def _packed(row: dict[str, Any], ids: list[int], kinds: list[str]) -> Iterator[Shown]:
-    at = 0
+    start = 0
     for length, origin in zip(row["seq_lengths"], row["origins"], strict=True):
-        yield Shown(origin, ids[at : at + length], kinds[at : at + length])
-        at += length
+        yield Shown(origin, ids[start : start + length], kinds[start : start + length])
+        start += length
 
 
 def pieces_of(sequence: Shown, tokenizer: Tokenizer) -> Iterator[Piece]:
-    """The tokens as they read. Tokens that are parts of one character come out together."""
+    """The tokens as text. Tokens that are parts of one character become one piece."""
     specials = {number: written for written, number in tokenizer.specials.items()}
     waiting = 0
     for place, (token, kind) in enumerate(zip(sequence.ids, sequence.kinds, strict=True)):
@@ -158,7 +162,7 @@ def pieces_of(sequence: Shown, tokenizer: Tokenizer) -> Iterator[Piece]:
 
 
 def in_brackets(pieces: Sequence[Piece]) -> str:
-    """Tokens parted by ·, runs of trained ones in [brackets]; line ends are seen as ⏎."""
+    """Tokens with · between them, runs of trained ones in [brackets]; ⏎ marks a line end."""
     runs = []
     for kind, run in groupby(pieces, key=lambda piece: piece.kind):
         text = "·".join(visible(piece.text.translate(VISIBLE)) for piece in run)
@@ -167,7 +171,7 @@ def in_brackets(pieces: Sequence[Piece]) -> str:
 
 
 def in_colour(pieces: Sequence[Piece]) -> str:
-    """Given tokens dim, trained ones bright, each other one underlined, special ones in a colour of their own."""
+    """Given tokens dim, trained ones bright, every second one underlined, special ones in another colour."""
     import click
 
     return "".join(
@@ -190,7 +194,7 @@ def show(path: Path, number: int = 0, split: str = "train", names: Sequence[str]
     lines = []
     for sequence in sequences:
         trained = sequence.kinds.count(TRAINED)
-        tokens = f"{len(sequence.ids):,} tokens" + (f", {trained:,} of them marked" if trained else "")
+        tokens = f"{len(sequence.ids):,} tokens" + (f", {trained:,} of them trained" if trained else "")
         title = visible(", ".join(filter(None, [row.get("origin"), sequence.title, tokens])))
         pieces = list(pieces_of(sequence, tokenizer))
         lines += [f"# {title}", in_colour(pieces) if colour else in_brackets(pieces), ""]

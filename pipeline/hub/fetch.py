@@ -7,6 +7,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from pipeline.stages.ingest.recipes import recipes
+from schemas.errors import KoInstructError
+from schemas.options import Config
 from schemas.recipe import Recipe
 
 #: What is taken of a dataset that has no recipe.
@@ -17,7 +19,7 @@ DATA_FILES = tuple(
 )
 
 
-class FetchError(Exception):
+class FetchError(KoInstructError):
     """A dataset could not be fetched. The message says why, and what to do."""
 
 
@@ -118,6 +120,15 @@ def fetch(name: str, raw: Path, revision: str = "main") -> Fetched:
         )
     # Raised outside of the handlers, so that nothing is chained to it: the requests that errors hold carry the token.
     raise FetchError(refused)
+
+
+def declare(fetched: Fetched, config: Config, path: Path) -> bool:
+    """Add the [[source]] to the config at this path, unless it declares a source of this name. Whether it was added."""
+    if any(source.name == fetched.source_name for source in config.source):
+        return False
+    with path.open("a", encoding="utf-8") as file:
+        file.write(f"\n{fetched.toml()}\n")
+    return True
 
 
 def wanted(file: str, patterns: tuple[str, ...]) -> bool:

@@ -17,10 +17,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from pydantic import ValidationError
-
 from pipeline.dataset.card import merge
+from pipeline.dataset.layout import CARD, MANIFEST, inside_config, kind_of
+from pipeline.dataset.manifest_file import ManifestError, read_manifest
+from pipeline.io.hashed_files import describe_file
 from pipeline.tokenizers.hub_token import without_token
+from schemas.errors import KoInstructError
 from schemas.manifest import Manifest, config_name
 from schemas.options import Source
 from schemas.push import PushedFile, PushOptions, PushResult
@@ -49,15 +51,6 @@ Reason = Literal[
     "hub-error",
 ]
 
-#: Files of an export by format, as paths below the config's folder in the repository.
-CARD = r"README\.md|manifest\.json"
-FORMATS = {
-    "parquet": r"[^/]+\.parquet",
-    "jsonl": r"jsonl/.+\.jsonl",
-    "arrow": r"dataset_dict\.json|[^/]+/(data-[^/]+\.arrow|state\.json|dataset_info\.json)",
-    "rejects": r"rejects\.jsonl",
-}
-
 #: Licences, in lower case and with - for spaces, under which a changed copy may not be passed on: no derivatives,
 #: the Korean public licence's types 3 and 4 (변경금지), all rights reserved, and the terms of AI Hub and NIKL corpora.
 FORBIDS = re.compile(
@@ -73,7 +66,7 @@ TIMEOUTS = (15.0, 300.0, 60.0, None)
 TRIES, LONGEST_WAIT = 4, 300
 
 
-class PushError(Exception):
+class PushError(KoInstructError):
     """The push did not happen. `reason`: its name; `remedy`: what to do. The message holds both, and no token."""
 
     def __init__(self, reason: Reason, found: str, remedy: str) -> None:
@@ -114,7 +107,10 @@ def push(folder: Path, repo_id: str, options: PushOptions = PushOptions()) -> Pu
 
     Raises PushError, whose `reason` names why and whose message says what to do.
     """
-    manifest = read_manifest(folder)
+    try:
+        manifest = read_manifest(folder)
+    except ManifestError as error:
+        raise PushError("not-an-export", f"{folder / MANIFEST}: {'; '.join(error.faults)}.", error.remedy) from None
     config = config_name(manifest.options)
     paths = select(manifest, config, options)
     warnings = refuse_unpublishable(manifest, options)
@@ -144,47 +140,28 @@ def push(folder: Path, repo_id: str, options: PushOptions = PushOptions()) -> Pu
 # What is published.
 
 
-def read_manifest(folder: Path) -> Manifest:
-    path = folder / "manifest.json"
-    try:
-        manifest = Manifest.model_validate_json(path.read_bytes())
-        config_name(manifest.options)
-        return manifest
-    except OSError as error:
-        found = f"{folder} holds no manifest.json that can be read ({error.strerror}): it is no finished export."
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        found = f"{path} is no manifest that this version understands: {where}: {first['msg']}."
-    except KeyError as error:
-        found = f"{path} is no manifest that this version understands: options: {error} is missing."
-    raise PushError("not-an-export", found, "Build the dataset (make processed) and push the folder that it names.")
-
-
 def select(manifest: Manifest, config: str, options: PushOptions) -> dict[str, str]:
     """The files to publish: card, manifest, Parquet, and what the options add.
 
     Of each the path in the export's folder, sorted, and that below the config's folder in the repository: the Parquet
     files stand in a folder of the config's name already.
     """
-    wanted = [CARD, *(FORMATS[name] for name in ("parquet", *options.also))]
-    if options.rejects:
-        wanted.append(FORMATS["rejects"])
-    have = {path: path.removeprefix(f"{config}/") for path in sorted({*manifest.files, "manifest.json"})}
+    wanted = {"card", "manifest", "parquet", *options.also, *(["rejects"] if options.rejects else [])}
+    have = {path: inside_config(path, config) for path in sorted({*manifest.files, MANIFEST})}
+    kinds = {inside: kind_of(inside) for inside in have.values()}
     for name in ("parquet", *options.also):
-        if not any(re.fullmatch(FORMATS[name], inside) for inside in have.values()):
+        if name not in kinds.values():
             raise PushError(
                 "not-an-export",
                 f"The export holds no {name} files.",
                 f'Add "{name}" to formats under [export] in pipeline.toml and build again.',
             )
-    return {path: inside for path, inside in have.items() if re.fullmatch("|".join(wanted), inside)}
+    return {path: inside for path, inside in have.items() if kinds[inside] in wanted}
 
 
 def refuse_unpublishable(manifest: Manifest, options: PushOptions) -> list[str]:
     """Raises for what should not be published; gives warnings for what may be wrong."""
-    tokenizer = manifest.tokenizer
-    if tokenizer.get("kind") == "embedded" and not options.allow_embedded:
+    if manifest.tokenizer.kind == "embedded" and not options.allow_embedded:
         raise PushError(
             "embedded-tokenizer",
             "The dataset was tokenised with the embedded stand-in vocabulary, whose ids fit no published model.",
@@ -224,8 +201,7 @@ def spelled(source: Source) -> str:
 def measure(folder: Path, path: str) -> str:
     """sha256 of a file."""
     try:
-        with (folder / path).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return describe_file(folder / path).sha256
     except OSError as error:
         raise PushError(
             "changed-since-export",
@@ -239,13 +215,13 @@ def refuse_changed(digests: Mapping[str, str], manifest: Manifest) -> list[str]:
     changed = [
         path for path, digest in digests.items() if path in manifest.files and digest != manifest.files[path].sha256
     ]
-    if data := [path for path in changed if path != "README.md"]:
+    if data := [path for path in changed if path != CARD]:
         raise PushError(
             "changed-since-export",
             f"These are not the files that the manifest describes, they were changed since: {', '.join(data)}.",
             "Build the dataset again (make processed), so that the manifest tells the truth.",
         )
-    return ["README.md was edited since it was generated; the edited card is published."] if changed else []
+    return [f"{CARD} was edited after it was generated; the edited card is published."] if changed else []
 
 
 # How it is published.
@@ -307,14 +283,11 @@ def publish(
 
 def cards_of_others(api: "HfApi", repo_id: str, before: Remote, config: str) -> dict[str, str]:
     """The cards of the other configs that the repository holds."""
-    others = [
-        path.removesuffix("/README.md")
-        for path in before.files
-        if re.fullmatch(r"[^/]+/README\.md", path) and f"{path.removesuffix('README.md')}manifest.json" in before.files
-    ]
+    configs = [path.removesuffix(f"/{CARD}") for path in before.files if re.fullmatch(rf"[^/]+/{CARD}", path)]
+    others = [name for name in configs if f"{name}/{MANIFEST}" in before.files]
 
     def read(name: str) -> str:
-        path = api.hf_hub_download(repo_id, f"{name}/README.md", repo_type="dataset", revision=before.head)
+        path = api.hf_hub_download(repo_id, f"{name}/{CARD}", repo_type="dataset", revision=before.head)
         return text_of(Path(path), name)
 
     return {name: patiently(partial(read, name)) for name in others if name != config}
@@ -322,13 +295,13 @@ def cards_of_others(api: "HfApi", repo_id: str, before: Remote, config: str) -> 
 
 def root_card(files: Iterable[Local], config: str, others: Mapping[str, str]) -> Local:
     """README.md of the repository, which the Hub shows and `load_dataset` reads: the cards of all configs."""
-    own = next(text_of(file.content, config) for file in files if file.path == f"{config}/README.md")
+    own = next(text_of(file.content, config) for file in files if file.path == f"{config}/{CARD}")
     try:
         data = merge({config: own, **others}).encode()
     except ValueError as error:
         found = f"The cards of the configs cannot be joined: {error}."
         raise PushError("invalid-card", found, "Correct its YAML header, and push again.") from None
-    return Local("README.md", data, len(data), hashlib.sha256(data).hexdigest())
+    return Local(CARD, data, len(data), hashlib.sha256(data).hexdigest())
 
 
 def text_of(card: Path | bytes, config: str) -> str:
@@ -338,7 +311,7 @@ def text_of(card: Path | bytes, config: str) -> str:
         return data.decode()
     except UnicodeDecodeError as error:
         found = f"The card of the config {config} is not UTF-8 ({error.reason} at byte {error.start})."
-        raise PushError("invalid-card", found, "Save README.md as UTF-8, and push again.") from None
+        raise PushError("invalid-card", found, f"Save {CARD} as UTF-8, and push again.") from None
 
 
 def unseen(
@@ -467,8 +440,8 @@ def compare(files: Iterable[Local], there: dict[str, "RepoFile"], config: str) -
 
 def belongs(path: str, config: str) -> bool:
     """Whether a push of this config may have put the file there."""
-    inside = path.removeprefix(f"{config}/")
-    return inside != path and any(re.fullmatch(ours, inside) for ours in (CARD, *FORMATS.values()))
+    inside = inside_config(path, config)
+    return inside != path and kind_of(inside) is not None
 
 
 def is_same(file: Local, there: "RepoFile") -> bool:

@@ -1,4 +1,4 @@
-"""A folder that appears only whole, and what a killed run leaves: it is finished, or removed, by the next one."""
+"""A folder that appears only whole. What a killed run leaves is finished, or removed, by the next one."""
 
 import contextlib
 import shutil
@@ -7,11 +7,13 @@ from pathlib import Path
 
 import orjson
 
-from pipeline.io.files import naming
+from pipeline.io import stage_files
+from pipeline.io.atomic_files import naming
 from pipeline.io.lock import locked
+from schemas.manifest import MANIFEST
 
-#: Stage files of `run` alone, and files that were being written (`pipeline.io.files.whole`).
-LEFTOVERS = ("run.arrow", "run.keys.arrow", ".*.part")
+#: Stage files of `run` alone, and files that were being written (`pipeline.io.atomic_files.whole`).
+LEFTOVERS = (*stage_files.OF_RUN, ".*.part")
 
 
 @contextlib.contextmanager
@@ -34,10 +36,10 @@ def whole_folder(folder: Path) -> Iterator[Path]:
 
 
 def settle(folder: Path) -> None:
-    """End an exchange of an old folder for a new one, wherever it was interrupted.
+    """Finish the replacement of an old folder by a new one, wherever it was interrupted.
 
-    Where the new one is not in place yet, the old one comes back. Where it is, those files of the old one go that its
-    manifest lists; all others are the user's own, and move over.
+    Where the new folder is not in place yet, the old one comes back. Where it is, the files that the manifest of the
+    old folder lists are removed. All other files are the user's own, and move to the new folder.
     """
     old = _beside(folder, "old")
     if not old.exists():
@@ -46,21 +48,21 @@ def settle(folder: Path) -> None:
         old.rename(folder)
         return
     try:
-        ours = set(orjson.loads((old / "manifest.json").read_bytes())["files"])
+        ours = set(orjson.loads((old / MANIFEST).read_bytes())["files"])
     except (OSError, ValueError, KeyError, TypeError):
         ours = set()
     for path in [path for path in old.rglob("*") if path.is_symlink() or not path.is_dir()]:
         name = path.relative_to(old)
         if name.as_posix() in ours:
             path.unlink()
-        elif name.as_posix() != "manifest.json" and not (folder / name).exists():
+        elif name.as_posix() != MANIFEST and not (folder / name).exists():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             path.rename(folder / name)
-    shutil.rmtree(old)  # the manifest goes last: without it, what is left would pass for the user's
+    shutil.rmtree(old)  # the manifest is removed last: without it, all files that are left would look like the user's
 
 
 def clean_up(folder: Path, stages: Path) -> None:
-    """What a killed run left of a dataset and its stage files. Only for who holds their lock (`pipeline.io.lock`)."""
+    """Remove what a killed run left of a dataset and its stage files. The caller holds their lock."""
     settle(folder)
     shutil.rmtree(_beside(folder, "export"), ignore_errors=True)
     for pattern in LEFTOVERS:
@@ -69,13 +71,14 @@ def clean_up(folder: Path, stages: Path) -> None:
 
 
 def forget(stages: Path) -> None:
-    """Remove the stage files of every dataset in this folder. Raises LockedError, with nothing removed, while a run
+    """Remove the stage files of every dataset in this folder. Raises LockedError, and removes nothing, while a run
     works on one of them.
 
-    The locks stay: who waits for one has it open, and would go on with a file that nobody else can see.
+    The lock files stay: a process that waits for one has it open, and would hold a lock on a file that no other process
+    can see.
     """
     with contextlib.ExitStack() as held:
-        folders = [lock.parent for lock in sorted(stages.glob("*/lock"))]
+        folders = [lock.parent for lock in sorted(stages.glob(f"*/{stage_files.LOCK}"))]
         for folder in folders:
             held.enter_context(locked(folder, "make clean"))
         for folder in folders:
@@ -83,9 +86,9 @@ def forget(stages: Path) -> None:
             for path in folder.iterdir():
                 if path.is_dir():
                     shutil.rmtree(path)
-                elif path.name != "lock":
+                elif path.name != stage_files.LOCK:
                     path.unlink()
 
 
 def _beside(folder: Path, what: str) -> Path:
-    return folder.parent / ".stages" / f"{folder.name}.{what}"
+    return stage_files.stages_of(folder).with_name(f"{folder.name}.{what}")

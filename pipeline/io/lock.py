@@ -1,8 +1,8 @@
 """One run at a time on a dataset: a lock that the kernel releases when the last process of a run has ended.
 
 It is an flock on a file among the stage files, so that a killed run leaves no stale one. Under Make the stages are
-processes of their own: `ko-instruct plan` takes the lock and becomes Make, whose children inherit the open file. As
-long as one of them runs, even one whose Make was killed, no other run begins.
+processes of their own: `ko-instruct make-plan` takes the lock and becomes Make, whose children inherit the open file.
+As long as one of them runs, even one whose Make was killed, no other run begins.
 """
 
 import contextlib
@@ -14,13 +14,16 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline.io.stage_files import LOCK
+from schemas.errors import KoInstructError
+
 #: Names the lock that a process inherits, in its environment.
 INHERITED = "KO_INSTRUCT_LOCK"
 #: Seconds to wait for a lock: what was just killed takes a moment to be gone.
 PATIENCE = 2.0
 
 
-class LockedError(RuntimeError):
+class LockedError(KoInstructError, RuntimeError):
     """Another run works on the same dataset. The message names its process, and since when."""
 
 
@@ -49,7 +52,7 @@ def pass_on(held: int, stages: Path) -> None:
 def take(stages: Path, what: str) -> int:
     """Take the lock: it is held until the file descriptor given is closed, here and wherever it was inherited."""
     stages.mkdir(parents=True, exist_ok=True)
-    held = os.open(stages / "lock", os.O_RDWR | os.O_CREAT, 0o666)
+    held = os.open(stages / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
     give_up = time.monotonic() + PATIENCE
     while True:
         try:

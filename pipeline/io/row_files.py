@@ -1,5 +1,6 @@
 """Files of rows for the command line: Arrow IPC (.arrow), or JSON Lines (.jsonl, and - for stdin and stdout)."""
 
+import contextlib
 import sys
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -8,25 +9,38 @@ from pathlib import Path
 import orjson
 import pyarrow as pa
 
-from pipeline.io.files import BATCH_ROWS, open_table, read_tables, whole, write_tables
+from pipeline.io.arrow_files import BATCH_ROWS, open_table, read_tables, write_tables
+from pipeline.io.atomic_files import whole
 from pipeline.table.reject_and_flag import complete
 from schemas.columns import INGESTED
+from schemas.errors import KoInstructError
 
 
-class RowsError(ValueError):
+class RowsError(KoInstructError, ValueError):
     """A file of rows cannot be read as such."""
 
 
 def read_rows(path: Path) -> Iterator[pa.Table]:
-    """Tables of at most BATCH_ROWS rows. Raises RowsError for a line that is not a row."""
+    """Tables of at most BATCH_ROWS rows. Raises RowsError for a file or a line that does not hold rows."""
     if path.suffix == ".arrow":
-        yield from read_tables(path)
+        with naming(path):
+            for table in read_tables(path):
+                yield complete(table)
         return
     lines = sys.stdin.buffer if str(path) == "-" else path.open("rb")
-    with lines:
+    with lines, naming(path):
         numbered = ((number, line) for number, line in enumerate(lines, 1) if line.strip())
         while batch := list(islice(numbered, BATCH_ROWS)):
             yield complete(pa.Table.from_pylist([_row(path, number, line) for number, line in batch]))
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Give what Arrow cannot read, or not as a row, the name of the file. Raises RowsError."""
+    try:
+        yield
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
+        raise RowsError(f"{path}: it does not hold rows: {error}") from None
 
 
 def _row(path: Path, number: int, line: bytes) -> dict[str, object]:
@@ -43,7 +57,10 @@ def _row(path: Path, number: int, line: bytes) -> dict[str, object]:
 
 def count_rows(path: Path) -> int | None:
     """Rows of a file where that is known without reading it."""
-    return len(open_table(path)) if path.suffix == ".arrow" else None
+    if path.suffix != ".arrow":
+        return None
+    with naming(path):
+        return len(open_table(path))
 
 
 def write_rows(path: Path, tables: Iterable[pa.Table], empty: pa.Schema) -> None:

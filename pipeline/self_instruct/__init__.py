@@ -19,12 +19,13 @@ from pydantic import ValidationError
 from pipeline.self_instruct.generators import Generator
 from pipeline.self_instruct.log import Log
 from pipeline.self_instruct.rounds import FAMILIES, Counts, Made, Pool, Round
+from schemas.errors import KoInstructError, problems
 from schemas.self_instruct import SelfInstructOptions, Task
 
 __all__ = ["Counts", "Log", "Made", "SeedError", "grow", "read_seeds", "read_sentences", "rows"]
 
 
-class SeedError(ValueError):
+class SeedError(KoInstructError, ValueError):
     """Seeds cannot be used as they are: the message gives the place and the reason."""
 
 
@@ -97,11 +98,9 @@ def read_seeds(path: Path) -> list[Task]:
             try:
                 task = Task.model_validate_json(line)
             except ValidationError as error:
-                fault = error.errors()[0]
-                place = ".".join(map(str, fault["loc"]))
-                raise SeedError(f"{file}:{number}: no seed task: {place or 'the line'}: {fault['msg']}") from None
+                raise SeedError(f"{file}:{number}: not a seed task: {problems(error, Task)[0]}") from None
             if not task.instances:
-                raise SeedError(f"{file}:{number}: no seed task: instances: it needs one at least, to show its form")
+                raise SeedError(f"{file}:{number}: not a seed task: instances: it needs at least one, to show its form")
             if task.id in tasks:
                 raise SeedError(f"{file}:{number}: the id {task.id!r} is taken already: ids of seeds are unique")
             tasks[task.id] = task

@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 import orjson
 
-from pipeline.io.files import whole
-from pipeline.self_instruct import Counts, grow, read_seeds, read_sentences, rows
+from pipeline.io.atomic_files import whole
+from pipeline.self_instruct import Counts, SeedError, grow, read_seeds, read_sentences, rows
 from pipeline.self_instruct.generators import Generator
 from pipeline.self_instruct.log import Log
 from schemas.self_instruct import SelfInstructOptions, Task
@@ -61,7 +61,10 @@ def read(seeds: Path, options: SelfInstructOptions) -> list[Task]:
     if options.family != "simple":
         return read_seeds(seeds)
     data = sys.stdin.buffer.read() if str(seeds) == "-" else seeds.read_bytes()
-    return read_sentences(data.decode("utf-8-sig"))
+    try:
+        return read_sentences(data.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise SeedError(f"{seeds}: not UTF-8 ({error.reason} at byte {error.start}). Save the file as UTF-8.") from None
 
 
 def rate(candidates: Counter[str | None]) -> str:

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from pipeline.self_instruct.errors import GeneratorError
+from schemas.errors import KoInstructError
 from schemas.self_instruct import Answer, Request, Sampling
 
 #: Times that a request is sent whose answer is broken.
@@ -86,7 +87,7 @@ class Endpoint:
         return GeneratorError(f"{message[:600]}. Run the same command again: it goes on where it stopped.")
 
 
-class BrokenAnswer(ValueError):
+class BrokenAnswer(KoInstructError, ValueError):
     """An answer that is not a chat completion."""
 
 

@@ -1,5 +1,7 @@
 """The error of generators, below them all: a module that imports none of them."""
 
+from schemas.errors import KoInstructError
 
-class GeneratorError(RuntimeError):
+
+class GeneratorError(KoInstructError, RuntimeError):
     """A model is not available or does not answer. The message gives the reason and the remedy."""

@@ -12,12 +12,13 @@ from typing import IO, Any
 import orjson
 
 from pipeline.self_instruct.generators import Generator
+from schemas.errors import KoInstructError
 from schemas.self_instruct import Answer, Request, Sampling
 
 Entry = dict[str, Any]
 
 
-class LogError(ValueError):
+class LogError(KoInstructError, ValueError):
     """The log is not that of this run."""
 
 

@@ -18,6 +18,7 @@ import pyarrow as pa
 from pipeline.stages.dedupe import decide, fingerprint, keys, texts
 from pipeline.table.reject_and_flag import complete
 from schemas.columns import FINGERPRINT
+from schemas.errors import MissingLibraryError
 
 #: Similarities held at once.
 _BLOCK = 1 << 22
@@ -25,7 +26,7 @@ _BLOCK = 1 << 22
 _EPSILON = 1e-9
 
 
-class NoveltyError(ImportError):
+class NoveltyError(MissingLibraryError):
     """What compares texts is not installed."""
 
 

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.tokenizers.offsets import Token, as_columns, places
+from schemas.errors import KoInstructError
 
 #: The special tokens; a token's id is its place here.
 SPECIAL_TOKENS = ("[UNK]", "[PAD]", "[CLS]", "[SEP]", "[MASK]")
@@ -46,8 +47,12 @@ PLAIN = (
 UNPLAIN = f"[^{PLAIN}]|''|``|{_SPECIAL.pattern}"
 
 
-class VocabularyError(ValueError):
+class VocabularyError(KoInstructError, ValueError):
     """A file is not the vocabulary that it should be."""
+
+
+class NoVocabularyError(KoInstructError, FileNotFoundError):
+    """There is no vocabulary file at this place."""
 
 
 class Check(NamedTuple):
@@ -66,15 +71,6 @@ KOBERT = Check("kobert", 8002, "한국어 모델을 공유합니다.", [4958, 68
 def embedded_check() -> Check:
     """The check of the embedded vocabulary, written beside it when it was trained."""
     return Check(**json.loads((EMBEDDED / "check.json").read_text("utf-8")))
-
-
-def __getattr__(name: str) -> Any:
-    """`KoBERTTokenizer`, the transformers tokenizer: imported on first use, since transformers is heavy."""
-    if name == "KoBERTTokenizer":
-        from pipeline.tokenizers.kobert_hf import KoBERTTokenizer
-
-        return KoBERTTokenizer
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def repeats(texts: pa.Array) -> bool:
@@ -241,7 +237,7 @@ def _processor(path: Path) -> Any:
     from sentencepiece import SentencePieceProcessor
 
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file. Name KoBERT's SentencePiece model, usually spiece.model.")
+        raise NoVocabularyError(f"{path}: no such file. Name KoBERT's SentencePiece model, usually spiece.model.")
     try:
         return SentencePieceProcessor(model_file=str(path))
     except RuntimeError as error:

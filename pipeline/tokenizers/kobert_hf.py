@@ -1,6 +1,6 @@
 """KoBERTTokenizer: KoBERT as a transformers 5 tokenizer, by the class name and call of the official wrapper.
 
-Imported through `pipeline.tokenizers.kobert`, which stays free of transformers until then.
+The public door is `pipeline.kobert`, which imports this on first use: transformers takes long to import.
 """
 
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 from transformers.tokenization_utils_sentencepiece import SentencePieceBackend
 
-from pipeline.tokenizers.kobert import SPECIAL_TOKENS, KoBERT, load, prepare
+from pipeline.tokenizers.kobert import SPECIAL_TOKENS, KoBERT, NoVocabularyError, load, prepare
 
 _UNK, _PAD, _CLS, _SEP, _MASK = SPECIAL_TOKENS
 
@@ -42,7 +42,7 @@ class KoBERTTokenizer(SentencePieceBackend):
         **kwargs: Any,
     ) -> None:
         if vocab_file is None:
-            raise FileNotFoundError("no spiece.model found: KoBERTTokenizer needs KoBERT's SentencePiece file.")
+            raise NoVocabularyError("no spiece.model found: KoBERTTokenizer needs KoBERT's SentencePiece file.")
         self.encoder: KoBERT = load(Path(vocab_file))
         super().__init__(  # type: ignore[no-untyped-call]
             vocab_file=vocab_file,

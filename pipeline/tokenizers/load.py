@@ -16,6 +16,7 @@ from pipeline.tokenizers import kobert
 from pipeline.tokenizers.hub_token import without_token
 from pipeline.tokenizers.protocol import LoadError, Tokenizer
 from pipeline.tokenizers.transformers_tokenizer import open_transformers
+from schemas.errors import KoInstructError
 from schemas.tokenizer import Resolution
 
 SPIECE = "spiece.model"
@@ -33,7 +34,7 @@ REMEDIES = """\
   3. Allow the small vocabulary that ships with the project, for a trial: add "embedded" to the end of the list."""
 
 
-class _Missing(Exception):
+class _Missing(KoInstructError):
     """This tokenizer is not available; the message is the reason."""
 
 
@@ -69,19 +70,6 @@ def resolve(names: Sequence[str], online: bool = True) -> Resolution:
             tried.append((name, str(reason)))
     reasons = "\n".join(f"  {name}: {why}" for name, why in tried) or "  the list is empty"
     raise LoadError(f"None of the listed tokenizers is available.\n{reasons}\nDo one of these:\n{REMEDIES}")
-
-
-def place_of(folder: Path, name: str, sha256: str) -> str:
-    """The path of the tokenizer of a finished dataset, if the stage files beside it still record the path.
-
-    Otherwise `name`, as in the manifest (`schemas.tokenizer.public_name`): it may not be a path on this machine.
-    """
-    kept = folder.absolute().parent / ".stages" / folder.absolute().name / "tokenizer.json"
-    if kept.is_file():
-        used = Resolution.model_validate_json(kept.read_bytes())
-        if used.sha256 == sha256 and Path(used.path).exists():
-            return used.path
-    return name
 
 
 def open_tokenizer(resolution: Resolution) -> Tokenizer:

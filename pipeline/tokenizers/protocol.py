@@ -5,6 +5,8 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from schemas.errors import KoInstructError
+
 #: A conversation as text, from its messages {role, content}, and whether an answer is to be written next. Raises
 #: ChatTemplateError where it cannot be written.
 Chat = Callable[[list[dict[str, str]], bool], str]
@@ -69,13 +71,13 @@ class Tokenizer(Protocol):
         ...
 
 
-class LoadError(RuntimeError):
+class LoadError(KoInstructError, RuntimeError):
     """None of the listed tokenizers is available, or one cannot be opened."""
 
 
-class ChatTemplateError(ValueError):
+class ChatTemplateError(KoInstructError, ValueError):
     """The chat template cannot write a conversation, or not so that each token belongs to one known message."""
 
 
-class NoOffsetsError(ValueError):
+class NoOffsetsError(KoInstructError, ValueError):
     """The tokenizer has no character offsets of its tokens."""

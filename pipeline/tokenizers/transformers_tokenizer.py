@@ -4,12 +4,15 @@ import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from pipeline.tokenizers.offsets import Token, as_columns
 from pipeline.tokenizers.protocol import Chat, ChatTemplateError, LoadError, NoOffsetsError
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer as Backend
 
 #: A text that any tokenizer turns into at least one id, and the same ids at every place.
 PROBE = "a"
@@ -108,7 +111,9 @@ class TransformersTokenizer:
         literal.encode_special_tokens = True
         return literal
 
-    def _encode(self, texts: pa.Array | pa.ChunkedArray, fast: Any, split_special_tokens: bool) -> pa.ListArray:
+    def _encode(
+        self, texts: pa.Array | pa.ChunkedArray, fast: "Backend | None", split_special_tokens: bool
+    ) -> pa.ListArray:
         column = texts if isinstance(texts, pa.ChunkedArray) else pa.chunked_array([texts])
         coded = column.cast(pa.string()).dictionary_encode().combine_chunks()
         distinct = coded.dictionary.to_pylist()

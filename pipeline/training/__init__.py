@@ -18,12 +18,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
+from schemas.errors import DatasetError, KoInstructError, MissingLibraryError
+
+try:
+    import torch
+except ModuleNotFoundError as error:
+    raise MissingLibraryError('pipeline.training needs torch: pip install "ko-instruct[train]"') from error
+
 from datasets import Dataset, load_dataset
 from huggingface_hub import hf_hub_download
 from transformers import Trainer
 from transformers.trainer_pt_utils import LengthGroupedSampler
 
+from pipeline.dataset.layout import MANIFEST, STATE
+from pipeline.dataset.manifest_file import read_manifest
+from pipeline.dataset.reader import data_files
 from schemas.columns import MASKED, TEXTS
 from schemas.manifest import Manifest
 
@@ -48,11 +57,11 @@ MODEL_COLUMNS = (
 )
 
 
-class ContaminationError(ValueError):
+class ContaminationError(KoInstructError, ValueError):
     """Sequences that share a packed row would see each other."""
 
 
-class TokenizerMismatchError(ValueError):
+class TokenizerMismatchError(KoInstructError, ValueError):
     """The dataset's ids were made by another tokenizer than the model's."""
 
 
@@ -64,16 +73,18 @@ def load(path_or_hub_id: str | Path, split: str = "train", layout: str | None = 
     read; a download is converted to such files once, in the cache of `datasets`. The texts and all else of a row are
     there under `.with_format(None)`.
 
-    Raises ValueError for a split or a layout that there is not, and for a folder that is no finished dataset.
+    Raises DatasetError for a split or a layout that there is not, and for a folder that is no finished dataset.
     """
     folder = Path(path_or_hub_id)
-    if (folder / split / "state.json").is_file():
+    if (folder / split / STATE).is_file():
         dataset = Dataset.load_from_disk(str(folder / split))
-    elif folder.is_dir() and not (folder / "manifest.json").is_file():
-        raise ValueError(f"{folder} holds no manifest.json: it is no finished dataset. Name a folder below processed/.")
-    elif folder.is_dir() and not any(folder.glob("*/*.parquet")):
-        found = ", ".join(path.parent.name for path in sorted(folder.glob("*/state.json")))
-        raise ValueError(f"{folder} has no split {split!r}: it has {found or 'neither Arrow nor Parquet files'}.")
+    elif folder.is_dir() and not (folder / MANIFEST).is_file():
+        raise DatasetError(
+            f"{folder} holds no {MANIFEST}: it is not a finished dataset. Name a folder below processed/."
+        )
+    elif folder.is_dir() and not any(file.format == "parquet" for file in data_files(folder)):
+        found = ", ".join(path.parent.name for path in sorted(folder.glob(f"*/{STATE}")))
+        raise DatasetError(f"{folder} has no split {split!r}: it has {found or 'neither Arrow nor Parquet files'}.")
     else:
         dataset = load_dataset(str(path_or_hub_id), layout, split=split)
     return dataset.with_format("torch", columns=[name for name in MODEL_COLUMNS if name in dataset.column_names])
@@ -82,12 +93,12 @@ def load(path_or_hub_id: str | Path, split: str = "train", layout: str | None = 
 def manifest_of(path_or_hub_id: str | Path, layout: str) -> Manifest:
     """What a finished dataset says of itself: its labels, its tokenizer, its counts.
 
-    Named as for `load`; the layout finds it in a repository. Raises FileNotFoundError or the Hub's EntryNotFoundError.
+    Named as for `load`; the layout finds it in a repository. Raises ManifestError or the Hub's EntryNotFoundError.
     """
-    path = Path(path_or_hub_id) / "manifest.json"
-    if not path.parent.is_dir():
-        path = Path(hf_hub_download(str(path_or_hub_id), f"{layout}/manifest.json", repo_type="dataset"))
-    return Manifest.model_validate_json(path.read_bytes())
+    folder = Path(path_or_hub_id)
+    if not folder.is_dir():
+        folder = Path(hf_hub_download(str(path_or_hub_id), f"{layout}/{MANIFEST}", repo_type="dataset")).parent
+    return read_manifest(folder)
 
 
 def pad(lists: Sequence[Any], value: int, multiple: int = 1) -> torch.Tensor:
@@ -125,9 +136,9 @@ class PaddingCollator:
     def __call__(self, rows: Sequence[Row]) -> Batch:
         columns = _columns(rows, "input_ids")
         if "instruction_ids" in columns:
-            raise ValueError("these rows have the layout fields: collate them with FieldsCollator")
+            raise DatasetError("these rows have the layout fields: collate them with FieldsCollator")
         if "position_ids" in columns:
-            raise ValueError("these rows are packed: packed_collator(model, pad_id) keeps their sequences apart")
+            raise DatasetError("these rows are packed: packed_collator(model, pad_id) keeps their sequences apart")
         columns.setdefault("attention_mask", ones(columns["input_ids"]))
         fill = {"input_ids": self.pad_id, "attention_mask": 0, "token_type_ids": 0, "labels": MASKED}
         return {
@@ -316,7 +327,7 @@ class LengthGroupedTrainer(Trainer):
 def _columns(rows: Sequence[Row], needed: str) -> dict[str, list[Any]]:
     """The columns that a model may take, of rows that have at least `needed`."""
     if needed not in rows[0]:
-        raise ValueError(
+        raise DatasetError(
             f"the rows have no {needed}, only {', '.join(rows[0]) or 'nothing'}: open the dataset with "
             "pipeline.training.load, take the collator of its layout, and where the model does not name this column "
             "itself set remove_unused_columns=False in TrainingArguments"

@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 
 from pipeline import export
 from pipeline.dataset import card as cards
+from pipeline.dataset.manifest_file import read_manifest
 from pipeline.run.chain import run
 from pipeline.run.plan import plan_of_files
 from schemas.manifest import Manifest
 from schemas.options import Config, ExportOptions
-from tests.dataset.test_export import ABOUT, RECORD, finished
+from tests.dataset.test_export import RECORD, about, finished
 from tests.support.paths import ROOT
 
 OPTIONS = {
@@ -95,32 +96,45 @@ def test_features_are_those_of_datasets(types: list[pa.DataType]) -> None:
 
 
 def test_the_declaration_in_the_card_builds_the_same(folder: Path) -> None:
-    manifest = Manifest.model_validate_json((folder / "manifest.json").read_bytes())
+    manifest = read_manifest(folder)
     found = re.search(r"```toml\n(.*?)```", (folder / "README.md").read_text(), re.DOTALL)
     assert found is not None
     again = Config.model_validate(tomllib.loads(found[1]))
-    assert again.model_dump(exclude={"dataset", "source"}, by_alias=True, mode="json") == manifest.options
+    assert again.stages == manifest.options
     assert (again.dataset, list(again.source)) == (manifest.dataset, manifest.sources)
 
 
-def test_a_declaration_of_every_kind_of_value() -> None:
-    config = Config.model_validate(OPTIONS)
-    options = config.model_dump(mode="json", exclude={"dataset", "source"}, by_alias=True)
-    about = {**ABOUT, "dataset": config.dataset, "sources": config.source, "options": options}
-    text = cards.declaration(Manifest.model_construct(**about))
+@pytest.mark.parametrize(
+    "shape",
+    [
+        None,
+        {"kind": "columns", "instruction": "질문", "output": "답"},
+        {
+            "kind": "template",
+            "instruction": "{문장}",
+            "output": "{label}",
+            "labels": {"label": {"0": '"부정"', "1": "긍정"}},
+        },
+    ],
+    ids=str,
+)
+def test_a_declaration_of_every_kind_of_value(shape: dict[str, Any] | None) -> None:
+    config = Config.model_validate(OPTIONS | {"source": [OPTIONS["source"][0] | {"shape": shape}]})
+    made_of = about(dataset=config.dataset, sources=config.source, options=config.stages)
+    text = cards.declaration(Manifest.model_construct(**dict(made_of)))
     assert Config.model_validate(tomllib.loads(text)) == config
 
 
 def test_policies_are_told(folder: Path) -> None:
     text = (folder / "README.md").read_text()
     assert re.search(r"similar prompt, similar output .*\| `keep` \|", text)
-    assert "rejected · 제외: `pii-resident-number`; masked · 가림: `pii-phone`; all other finds are flagged" in text
+    assert "rejected · 제외: `pii-resident-number`; masked · 가림: `pii-phone`; all other findings are flagged" in text
     assert "`mojibake`" not in text.split("## Changed")[0].split("## Duplicates")[1]
 
 
 def test_a_source_of_the_hub_is_fetched_again(tmp_path: Path) -> None:
     source = {"name": "가", "files": ["*"], "url": "https://huggingface.co/datasets/a/b", "revision": "abc123"}
-    export([finished([RECORD])], tmp_path / "표본", ExportOptions(), ABOUT | {"sources": [source]})
+    export([finished([RECORD])], tmp_path / "표본", ExportOptions(), about(sources=[source]))
     assert "ko-instruct fetch a/b --revision abc123\n" in (tmp_path / "표본" / "README.md").read_text()
 
 
@@ -131,9 +145,10 @@ def test_the_card_of_one_config_is_not_touched() -> None:
 def test_cards_of_two_exports_become_one(tmp_path: Path) -> None:
     texts = {}
     for layout in ("pair", "fields"):
-        about = ABOUT | {"options": {"tokenize": {"layout": layout}}}
         # The ids are those of `pair` both times: here only the card counts.
-        export([finished([RECORD])], tmp_path / layout, ExportOptions(), about)
+        export(
+            [finished([RECORD])], tmp_path / layout, ExportOptions(), about(options={"tokenize": {"layout": layout}})
+        )
         texts[layout] = (tmp_path / layout / "README.md").read_text()
     merged = cards.merge(texts)
     assert merged == cards.merge(dict(reversed(texts.items())))

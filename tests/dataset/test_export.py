@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,18 +21,25 @@ from pipeline import dedupe, export, tokenize, validate
 from pipeline.dataset.shard_writer import WRITERS, Shards
 from pipeline.stages.split import split
 from pipeline.tokenizers.load import load_tokenizer
-from schemas.manifest import Counts, File, Manifest
+from schemas.manifest import Counts, File, Manifest, Provenance
 from schemas.options import ExportOptions
 from tests.support.tables import rows, table_of
 
-ABOUT = {
-    "dataset": {"name": "표본"},
-    "sources": [{"name": "가", "files": ["*"]}, {"name": "나", "files": ["*"]}],
-    "tokenizer": {"name": "embedded", "kind": "embedded", "sha256": "0" * 64, "tried": []},
-    "options": {"tokenize": {"layout": "pair"}},
-    "versions": {"ko-instruct": "0"},
-    "raw": {},
-}
+
+def about(**changes: Any) -> Provenance:
+    """What the exports of these tests are made of."""
+    values = {
+        "dataset": {"name": "표본"},
+        "sources": [{"name": "가", "files": ["*"]}, {"name": "나", "files": ["*"]}],
+        "tokenizer": {"name": "embedded", "kind": "embedded", "sha256": "0" * 64},
+        "options": {"tokenize": {"layout": "pair"}},
+        "versions": {"ko-instruct": "0"},
+        "raw": {},
+    }
+    return Provenance.model_validate(values | changes)
+
+
+ABOUT = about()
 
 
 def finished(records: list[dict[str, object]], options: ExportOptions = ExportOptions()) -> pa.Table:
@@ -113,7 +121,7 @@ def test_a_new_export_takes_the_place_of_the_old(tmp_path: Path) -> None:
 def test_a_shard_ends_when_it_is_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table = finished([RECORD | {"instruction": f"{number}번을 외쳐 줘."} for number in range(10)])
     monkeypatch.setattr(import_module("pipeline.dataset.shard_writer"), "SHARD_BYTES", 1)
-    with Shards(tmp_path, {"parquet": "pair/train-{part}.parquet"}, shard_rows=6) as shards:
+    with Shards(tmp_path, {"parquet": "pair/train-{shard}.parquet"}, shard_rows=6) as shards:
         for batch in (table.slice(0, 4), table.slice(4, 6)):
             shards.write(batch)
     rows = {name: pq.read_metadata(tmp_path / name).num_rows for name in shards.named()}
@@ -129,8 +137,8 @@ def test_a_shard_ends_at_its_rows(tmp_path: Path) -> None:
 
 
 def test_text_of_a_source_cannot_become_markup(tmp_path: Path) -> None:
-    about = ABOUT | {"dataset": {"name": "표본", "description": "<script>|x|</script> [링크](a)"}}
-    export([finished([RECORD])], tmp_path / "표본", ExportOptions(), about)
+    dataset = {"name": "표본", "description": "<script>|x|</script> [링크](a)"}
+    export([finished([RECORD])], tmp_path / "표본", ExportOptions(), about(dataset=dataset))
     card = re.sub("\n```.*?\n```", "", (tmp_path / "표본" / "README.md").read_text(), flags=re.DOTALL)
     assert "<script>" not in card
     assert r"\|x\|" in card

@@ -20,8 +20,8 @@ from pipeline.stages.split import split
 from pipeline.stages.tokenize import Tokenizer
 from schemas.columns import MASKED
 from schemas.manifest import Packing, config_name
-from schemas.options import Config, ExportOptions, TokenizeOptions
-from tests.dataset.test_export import ABOUT, lines_of
+from schemas.options import Config, ExportOptions, StageOptions, TokenizeOptions
+from tests.dataset.test_export import about, lines_of
 from tests.stages.tokenize.test_tokenize import embedded
 from tests.support import small_tokenizers as small
 from tests.support.tables import table_of
@@ -110,8 +110,7 @@ def exported(folder: Path, tokenizer: Tokenizer, layout: TokenizeOptions, option
     table = dedupe(tokenize(table_of(rows.get("rows", ROWS)), tokenizer, layout))
     table = table.append_column("split", split(table, options))
     stages = {"tokenize": layout.model_dump(mode="json"), "export": options.model_dump(mode="json")}
-    about = ABOUT | {"options": stages}
-    return export([table.slice(0, 25), table.slice(25)], folder, options, about)
+    return export([table.slice(0, 25), table.slice(25)], folder, options, about(options=stages))
 
 
 def test_an_export_of_packs(tmp_path: Path) -> None:
@@ -141,7 +140,7 @@ def test_an_export_of_packs_in_parquet_alone(tmp_path: Path) -> None:
     assert manifest.packing.packs == sum(manifest.examples.values()) < 40
     assert {path.parent.name for path in (tmp_path / "표본").rglob("*-of-*")} == {"causal-packed"}
     assert config_name(manifest.options) == "causal-packed"
-    assert config_name({"tokenize": manifest.options["tokenize"]}) == "causal"
+    assert config_name(StageOptions(tokenize=manifest.options.tokenize)) == "causal"
 
 
 def test_an_export_of_nothing_has_no_packs(tmp_path: Path) -> None:

@@ -11,7 +11,9 @@ from datasets import load_from_disk
 from pipeline.cli import main
 from pipeline.dataset.reference import ExistingError, read_existing
 from pipeline.run.chain import run
-from pipeline.run.plan import ConfigError, plan_of_config, write_plan
+from pipeline.run.config import ConfigError
+from pipeline.run.plan import plan_of_config
+from pipeline.run.stamps import write_plan
 
 CONFIG = """
 [dataset]
@@ -134,10 +136,10 @@ def test_from_the_command_line(old: Path, tmp_path: Path) -> None:
     [
         ("gone", None, "no file or folder"),
         ("a.csv", "instruction,output\n가,나\n", "rows are read from .arrow, .parquet and .jsonl"),
-        ("a.jsonl", '{"question": "가"}\n', "a.jsonl:1: no row with instruction and output"),
+        ("a.jsonl", '{"question": "가"}\n', "a.jsonl:1: not a row: `instruction` or `output` is missing"),
         ("a.arrow", "no Arrow at all", "a.arrow: "),
         ("a.parquet", "no Parquet at all", "a.parquet: "),
-        ("processed/new", None, "is the dataset that is to be built"),
+        ("processed/new", None, "is the dataset that this run builds"),
     ],
 )
 def test_what_cannot_be_read_is_named(tmp_path: Path, name: str, content: str | None, message: str) -> None:
@@ -150,12 +152,12 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, name: str, content: str | 
 
 
 def test_a_table_of_other_columns_and_an_empty_folder_are_named(tmp_path: Path) -> None:
-    with pytest.raises(ExistingError, match="neither a file of rows nor a folder"):
+    with pytest.raises(ExistingError, match="is not a dataset: name a file of rows, or a folder"):
         read_existing(tmp_path, "x")
     table = pa.table({"instruction": ["가"], "answer": ["나"]})
     with pa.ipc.new_stream(tmp_path / "a.arrow", table.schema) as sink:
         sink.write_table(table)
-    with pytest.raises(ExistingError, match=r"a\.arrow: no column output; it has instruction, answer"):
+    with pytest.raises(ExistingError, match=r"a\.arrow: the column output is missing; .* instruction, answer"):
         read_existing(tmp_path, "x")
 
 

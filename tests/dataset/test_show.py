@@ -50,7 +50,7 @@ def test_a_conversation(tmp_path: Path) -> None:
     folder = built(tmp_path, str(tmp_path / "tok"), {"layout": "causal"})
     title, *lines = shown(folder, "--row", "1").splitlines()
     assert title.startswith("# a.jsonl:2, ")
-    assert title.endswith(" of them marked")
+    assert title.endswith(" of them trained")
     text = "\n".join(lines).replace("·", "")
     assert text.startswith("<|im_start|>user⏎\n인사해 줘.<|im_end|>⏎\n<|im_start|>assistant⏎\n[안녕 🙂<|im_end|>]\n")
 
@@ -103,8 +103,8 @@ def test_a_file_of_a_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def test_what_cannot_be_shown(tmp_path: Path) -> None:
     folder = built(tmp_path, "embedded", {})
     for arguments, says in (
-        (["--row", "2"], "no row 2; it has 2, which are numbered from 0"),
-        (["--split", "tset"], "no split 'tset' with Arrow or Parquet files; it has train."),
+        (["--row", "2"], "there is no row 2. There are 2 rows"),
+        (["--split", "tset"], "there is no split 'tset' with Arrow or Parquet files. Splits here: train."),
     ):
         result = call(folder, *arguments)
         assert result.exit_code == 1
@@ -112,9 +112,9 @@ def test_what_cannot_be_shown(tmp_path: Path) -> None:
     small.save_causal(tmp_path / "tok")
     result = call(folder, "--tokenizer", str(tmp_path / "tok"))
     assert result.exit_code == 1
-    assert "its ids say something else" in result.stderr
+    assert "would decode to the wrong text" in result.stderr
     (folder / "manifest.json").unlink()
-    assert "which tokenizer made its ids" in call(folder).stderr
+    assert "not known which tokenizer made the ids" in call(folder).stderr
 
 
 def test_characters_of_several_tokens_come_out_whole() -> None:

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from pipeline.cli import main
 from pipeline.dataset.show import show
 from pipeline.dataset.verify import verify
-from pipeline.io.files import describe_file
+from pipeline.io.hashed_files import describe_file
 from pipeline.run.chain import run
 from pipeline.run.plan import plan_of_files
 from schemas.options import Config
@@ -169,9 +169,11 @@ def test_a_snapshot_of_the_hub_passes_and_says_what_it_lacks(built: Path, tmp_pa
         "no jsonl files here, as in a snapshot of the Hub",
         "no arrow files here, as in a snapshot of the Hub",
         "no rejects files here, as in a snapshot of the Hub",
-        "without rejects.jsonl the rejected cannot be counted",
+        "without rejects.jsonl the rejected rows cannot be counted",
     ]
-    assert faults(config.parent)["manifest"].endswith(f"each config of a repository is checked by itself: {config}")
+    (repository,) = verify(config.parent)
+    assert repository.faults == ["manifest.json: cannot be read (No such file or directory)"]
+    assert repository.notes == [f"This is a repository: choose one of its configs: {config}."]
 
 
 def test_files_of_the_user_and_an_edited_card_are_no_faults(folder: Path) -> None:
@@ -180,7 +182,7 @@ def test_files_of_the_user_and_an_edited_card_are_no_faults(folder: Path) -> Non
         card.write("덧붙인 말\n")
     (files,) = [check for check in verify(folder) if check.name == "files"]
     assert not files.faults
-    assert files.notes == ["README.md was edited since it was generated", "메모.txt is no file of this export"]
+    assert files.notes == ["README.md was edited after it was generated", "메모.txt is not a file of this dataset"]
 
 
 def flip(folder: Path) -> None:
@@ -301,23 +303,23 @@ DAMAGES: list[tuple[Callable[[Path], None], str, str]] = [
     (lose_all_data, "files", f"{TRAIN} is missing"),
     (drop_a_row, "rows", "rows in parquet, and the manifest counts"),
     (drop_a_row, "counts", "kept: "),
-    (double_a_row, "rows", "1 origins stand more than once among the rows of parquet"),
+    (double_a_row, "rows", "1 origins appear more than once among the rows of parquet"),
     (move_a_row, "rows", "validation has"),
-    (move_a_row, "clusters", "1 clusters stand in train and in validation: study.json["),
+    (move_a_row, "clusters", "1 clusters are in train and in validation: study.json["),
     (lose_a_reject, "rows", "rejects.jsonl has"),
     (miscount, "manifest", "rows came in, but"),
     (miscount_a_reason, "rows", "rejects.jsonl has"),
     (miscount_tokens, "counts", "unknown: "),
     (miscount_a_source, "counts", "sources: "),
-    (rename_a_column, "columns", f"{TRAIN}, column 체계: string, and the manifest says not there"),
+    (rename_a_column, "columns", f"{TRAIN}, column 체계: string, and the manifest says missing"),
     (change_a_type, "columns", f"{VALIDATION}, column origin: large_string, and the manifest says string"),
     (change_a_key, "columns", "jsonl/train-00000-of-00001.jsonl:1 has other keys"),
     (invent_an_id, "ids", f"{TRAIN}, column input_ids: 1 values are not in 0 to 3999"),
-    (change_a_text, "ids", f"{TRAIN}, column input_ids: 1 of 200 rows encode otherwise: office.csv:"),
+    (change_a_text, "ids", f"{TRAIN}, column input_ids: 1 of 200 rows differ from what their texts give: office.csv:"),
     (swap_the_tokenizer, "tokenizer", "embedded has the sha256"),
     (break_the_manifest, "manifest", "manifest.json"),
     (lose_the_manifest, "manifest", "cannot be read"),
-    (forget_a_field, "manifest", "tokens: Field required"),
+    (forget_a_field, "manifest", "tokens: missing, and has no default"),
 ]
 
 
@@ -336,7 +338,7 @@ def test_the_command_tells_every_check_and_fails_for_faults(folder: Path) -> Non
     broken = CliRunner().invoke(main, ["verify", str(folder)])
     assert broken.exit_code == 1
     assert f"       - {TRAIN} has the sha256" in broken.stdout
-    assert "1 faults: build it again" in broken.stderr
+    assert "1 fault: build it again" in broken.stderr
 
 
 def test_a_tokenizer_of_this_machine_is_found_again_and_its_path_not_told(tmp_path: Path) -> None:

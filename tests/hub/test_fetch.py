@@ -95,7 +95,7 @@ def test_the_command_declares_what_it_fetched_once(
     declared = config.read_text()
     assert [source["name"] for source in tomllib.loads(declared)["source"]] == ["b", ID.replace("/", "--")]
     again = CliRunner().invoke(main, ["fetch", ID], catch_exceptions=False)
-    assert "stays as it is" in again.stdout
+    assert "already and is not changed" in again.stdout
     assert config.read_text() == declared
 
 

@@ -83,7 +83,7 @@ def write_manifest(
     manifest = Manifest(
         dataset=Dataset(name="ko-sample"),
         sources=[Source(name=name, files=("sample/*.jsonl",), license=text) for name, text in sources.items()],
-        tokenizer=tokenizer or {"name": "skt/kobert-base-v1", "kind": "kobert"},
+        tokenizer=tokenizer or {"name": "skt/kobert-base-v1", "kind": "kobert", "sha256": "0" * 64},
         options={"tokenize": {"layout": layout}},
         versions={},
         raw={},
@@ -100,7 +100,7 @@ def write_manifest(
         columns={},
         files=files,
     )
-    (folder / "manifest.json").write_text(manifest.model_dump_json(indent=2), encoding="utf-8")
+    (folder / "manifest.json").write_text(manifest.model_dump_json(indent=2, by_alias=True), encoding="utf-8")
 
 
 def put(folder: Path, path: str, data: bytes) -> None:
@@ -116,7 +116,7 @@ def folder(tmp_path: Path) -> Path:
     for split, table in (("train", rows("한글의 날은?", "김치란?")), ("validation", rows("서울은 어디?"))):
         put(folder, f"pair/{split}-00000-of-00001.parquet", b"")
         pq.write_table(table, folder / f"pair/{split}-00000-of-00001.parquet")
-        put(folder, f"jsonl/{split}.jsonl", '{"instruction": "한글의 날은?"}\n'.encode())
+        put(folder, f"jsonl/{split}-00000-of-00001.jsonl", '{"instruction": "한글의 날은?"}\n'.encode())
         put(folder, f"{split}/data-00000-of-00001.arrow", b"arrow")
         put(folder, f"{split}/state.json", b"{}")
     put(folder, "dataset_dict.json", b'{"splits": ["train", "validation"]}')
@@ -209,8 +209,8 @@ def test_only_what_changed_is_sent_and_stale_shards_go(hub: Hub, folder: Path) -
         "pair/train-00000-of-00002.parquet": "add",
         "pair/train-00001-of-00002.parquet": "add",
         "pair/validation-00000-of-00001.parquet": "same",
-        "pair/jsonl/train.jsonl": "delete",
-        "pair/jsonl/validation.jsonl": "delete",
+        "pair/jsonl/train-00000-of-00001.jsonl": "delete",
+        "pair/jsonl/validation-00000-of-00001.jsonl": "delete",
         "pair/rejects.jsonl": "delete",
     }
     assert set(hub.repos[KEY].files) == {".gitattributes", "LICENSE"} | {
@@ -433,7 +433,7 @@ def test_a_dry_run_needs_no_login(hub: Hub, folder: Path, monkeypatch: pytest.Mo
 
 
 def test_the_embedded_tokenizer_is_not_published_by_accident(hub: Hub, folder: Path) -> None:
-    write_manifest(folder, tokenizer={"name": "embedded", "kind": "embedded"})
+    write_manifest(folder, tokenizer={"name": "embedded", "kind": "embedded", "sha256": "0" * 64})
     assert refused(lambda: push(folder, REPO)).reason == "embedded-tokenizer"
     assert hub.requests == []
     assert push(folder, REPO, PushOptions(allow_embedded=True)).committed

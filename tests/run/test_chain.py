@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from datasets import Dataset
 
-import pipeline
-from pipeline.io.files import BATCH_ROWS
-from pipeline.run import chain
+from pipeline.io.arrow_files import BATCH_ROWS
+from pipeline.io.source_code import versions
+from pipeline.run import export
 from pipeline.run.chain import run
-from pipeline.run.plan import plan_of_config, plan_of_files, versions
+from pipeline.run.plan import plan_of_config, plan_of_files
+from pipeline.stages import ingest
 from pipeline.stages.tokenize import UnknownTokensError
 from schemas.options import Config
 from tests.support.paths import ROOT
@@ -113,17 +114,18 @@ def test_the_bytes_do_not_depend_on_workers_or_batches(
     tmp_path: Path, first: dict[str, str], workers: int, rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`rows`: of the tables in which rows come to the stages, and later to dedupe's decisions and to export."""
-    read, reread = pipeline.ingest, chain.read_tables
-    monkeypatch.setattr(pipeline, "ingest", lambda *arguments: rechunk(read(*arguments), rows))
-    monkeypatch.setattr(chain, "read_tables", lambda path: rechunk(reread(path), rows))
+    read, reread = ingest.ingest, export.read_tables
+    monkeypatch.setattr(ingest, "ingest", lambda *arguments: rechunk(read(*arguments), rows))
+    monkeypatch.setattr(export, "read_tables", lambda path: rechunk(reread(path), rows))
     assert bytes_of(tmp_path / "sample", workers) == first
 
 
 def test_the_bytes_of_the_sample_are_those_of_every_machine(first: dict[str, str]) -> None:
-    """The same lock gives the same bytes elsewhere. After a change that is meant: python -m tests.test_chain"""
+    """The same versions give the same bytes elsewhere. After an intended change: python -m tests.run.test_chain"""
     golden = json.loads(GOLDEN.read_text())
-    here = {name: version for name, version in versions().items() if name != "python"}
-    other = [f"{name} {version}" for name, version in golden["versions"].items() if here.get(name) != version]
+    here = versions()
+    assert golden["versions"].keys() <= here.keys()
+    other = [f"{name} {version}" for name, version in golden["versions"].items() if here[name] != version]
     if other:
         pytest.skip(f"made with {', '.join(other)}, which are not installed here: see constraints.txt")
     assert data_of(first) == golden["files"]
@@ -137,5 +139,5 @@ def data_of(files: dict[str, str]) -> dict[str, str]:
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as made:
         files = data_of(bytes_of(Path(made) / "sample", workers=1))
-    here = {name: version for name, version in versions().items() if name != "python"}
-    GOLDEN.write_text(json.dumps({"versions": here, "files": files}, indent=1) + "\n")
+    made_with = {name: versions()[name] for name in json.loads(GOLDEN.read_text())["versions"]}
+    GOLDEN.write_text(json.dumps({"versions": made_with, "files": files}, indent=1) + "\n")

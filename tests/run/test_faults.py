@@ -11,15 +11,24 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 
 import pytest
 
-import pipeline
-from pipeline.io.files import WriteError, naming
+from pipeline.io.atomic_files import WriteError, naming
 from pipeline.io.folders import clean_up, forget, settle, whole_folder
+from pipeline.io.hashed_files import describe_file
 from pipeline.io.lock import LockedError, locked
-from pipeline.run.chain import ingest_unit, run
-from pipeline.run.plan import ChangedError, plan_of_config, write_plan
+from pipeline.io.stage_files import RAW
+from pipeline.run import row_wise
+from pipeline.run.chain import run
+from pipeline.run.plan import plan_of_config
+from pipeline.run.raw_state import ChangedError, unchanged
+from pipeline.run.row_wise import ingest_unit
+from pipeline.run.stamps import write_plan
+from pipeline.stages import ingest
+from pipeline.stages.ingest.opening import IngestError
+from schemas.manifest import File
 from tests.kills import NOTE, Project, Unbroken, random_kills, step_kills
 
 FILES = ("office.csv",)
@@ -133,11 +142,11 @@ def test_make_exports_anew_what_run_exported(project: Project) -> None:
 
 @pytest.fixture
 def another(project: Project) -> Iterator["subprocess.Popen[str]"]:
-    """A `make processed` that is held up in its midst: its `rows` waits until the file `go` is there."""
+    """A `make processed` that is held up in its midst: its `make-rows` waits until the file `go` is there."""
     script = project.folder / "venv" / "bin" / "ko-instruct"
     real = script.resolve()
     script.unlink()
-    wait = 'if [ "$1" = rows ] && [ ! -e go ]; then touch waiting; while [ ! -e go ]; do sleep 0.05; done; fi'
+    wait = 'if [ "$1" = make-rows ] && [ ! -e go ]; then touch waiting; while [ ! -e go ]; do sleep 0.05; done; fi'
     script.write_text(f'#!/bin/sh\n{wait}\nexec {shlex.quote(str(real))} "$@"\n')
     script.chmod(0o755)
     process = project.start(["make", "processed", "VENV=venv"])
@@ -145,6 +154,8 @@ def another(project: Project) -> Iterator["subprocess.Popen[str]"]:
         if (project.folder / "waiting").exists():
             break
         time.sleep(0.05)
+    else:
+        pytest.fail("make-rows did not begin")
     yield process
     (project.folder / "go").touch()
     process.communicate()
@@ -233,7 +244,7 @@ def test_a_limit_of_file_size_is_an_error_that_names_the_file(project: Project, 
     command = ["sh", "-c", f"ulimit -f 60; exec {shlex.join(project.command(way))}"]  # blocks of 512 or 1024 bytes
     said = failing(project, command, 2 if way == "make" else 1)
     assert re.search(
-        r"ko-instruct: processed/\.stages/\S+\.arrow: File too large\. What was finished",
+        r"ko-instruct: processed/\.stages/\S+\.arrow: File too large\. The files that were finished",
         said,
     )
     assert not project.leftovers()
@@ -272,7 +283,7 @@ def test_a_full_disk_is_an_error_and_the_next_run_goes_on(
         size,
     )
     assert done.returncode == 0, done.stderr
-    assert re.search(r"ko-instruct: processed/\.stages/\S+: No space left on device\. What was finished", done.stderr)
+    assert re.search(r"ko-instruct: processed/\.stages/\S+: No space left on device\. The files", done.stderr)
     assert not [line for line in done.stdout.splitlines() if line.startswith("processed/")]
     shutil.rmtree(project.folder / "processed")
     shutil.move(project.folder / "copy", project.folder / "processed")
@@ -289,7 +300,7 @@ def test_a_full_disk_at_the_end_harms_nothing_that_is_finished(tmp_path: Path) -
             (fresh / "half").write_text("half")
             raise OSError(28, "Error writing bytes to file. Detail: [errno 28] No space left on device")
 
-    with pytest.raises(WriteError, match=r"표본\.export: No space left on device\. What"):
+    with pytest.raises(WriteError, match=r"표본\.export: No space left on device\. The files"):
         write_half()
     assert [path.name for path in folder.iterdir()] == ["manifest.json"]
     assert not list((tmp_path / ".stages").iterdir())
@@ -315,7 +326,7 @@ def test_a_read_only_folder_is_an_error_that_names_it(project: Project, way: str
     done = namespace(f"mount -o remount,ro processed\n{shlex.join(project.command(way))}", project)
     assert done.returncode == (2 if way == "make" else 1)
     assert "Traceback" not in done.stderr
-    assert "Read-only file system: 'processed/.stages'" in done.stderr
+    assert "processed/.stages: Read-only file system" in done.stderr
 
 
 # --- raw files that do not stay as they are ---
@@ -337,6 +348,41 @@ def test_a_raw_file_that_changes_while_it_is_read_is_an_error(project: Project) 
             list(tables)
 
 
+def test_a_raw_file_that_vanishes_before_it_is_hashed_is_the_same_error(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its sha256 is computed beside the reading, which has it open already."""
+    raw, gone = project.folder / "raw" / "sample" / "office.csv", Event()
+
+    def describe_late(path: Path) -> File:
+        assert gone.wait(60)
+        return describe_file(path)
+
+    monkeypatch.setattr(row_wise, "describe_file", describe_late)
+    plan = plan_of_config(project.folder / "pipeline.toml")
+    tables = ingest_unit(plan, plan.units[0])
+    next(tables)
+    raw.unlink()
+    gone.set()
+    with pytest.raises(ChangedError, match=r"office.csv vanished while it was read: put it back") as raised:
+        list(tables)
+    assert isinstance(raised.value.__cause__, FileNotFoundError)
+    assert not plan.file(plan.units[0], RAW).exists()
+
+
+def test_an_error_of_reading_a_file_that_changes_is_the_change(project: Project) -> None:
+    plan = plan_of_config(project.folder / "pipeline.toml")
+    (unit,) = plan.units
+    error = IngestError("the file is empty")
+    with pytest.raises(IngestError, match="the file is empty"), unchanged(unit):
+        raise error
+    reading = unchanged(unit)
+    reading.__enter__()
+    unit.path.write_bytes(b"")
+    with pytest.raises(ChangedError, match=r"office\.csv changed while it was read: run again"):
+        reading.__exit__(IngestError, error, None)
+
+
 def test_a_run_over_a_changing_file_harms_nothing_that_is_finished(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -344,19 +390,19 @@ def test_a_run_over_a_changing_file_harms_nothing_that_is_finished(
     plan = plan_of_config(project.folder / "pipeline.toml")
     run(plan, 1)
     first = project.digest()
-    real = pipeline.ingest
+    real = ingest.ingest
 
-    def ingest(*arguments: object) -> Iterator[object]:
+    def while_written(*arguments: object) -> Iterator[object]:
         with raw.open("a") as file:
             file.write("덧붙임,,답\n")
         yield from real(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(pipeline, "ingest", ingest)
+    monkeypatch.setattr(ingest, "ingest", while_written)
     with pytest.raises(ChangedError, match="changed while it was read: run again"):
         run(plan, 1)
     assert project.digest() == first
     assert not project.leftovers()
-    monkeypatch.setattr(pipeline, "ingest", real)
+    monkeypatch.setattr(ingest, "ingest", real)
     manifest = run(plan_of_config(project.folder / "pipeline.toml"), 1)
     assert manifest.raw["sample/office.csv"].bytes == raw.stat().st_size
 
@@ -364,14 +410,13 @@ def test_a_run_over_a_changing_file_harms_nothing_that_is_finished(
 def test_an_arrow_file_that_is_cut_short_meanwhile_does_not_end_the_process(tmp_path: Path) -> None:
     import pyarrow as pa
 
-    from pipeline.stages.ingest import ingest
     from schemas.options import Source
 
     path = tmp_path / "a.arrow"
     table = pa.table({"instruction": ["가" * 100] * 50_000, "output": ["나" * 100] * 50_000})
     with pa.ipc.new_file(path, table.schema) as writer:
         writer.write_table(table, max_chunksize=5000)
-    tables = ingest(path, "a.arrow", Source(name="a", files=("a.arrow",)))
+    tables = ingest.ingest(path, "a.arrow", Source(name="a", files=("a.arrow",)))
     next(tables)
     os.truncate(path, 1000)
     last = list(tables)[-1]

@@ -338,10 +338,13 @@ def test_seeds_are_read_from_a_file_or_a_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("{broken", "no seed task: the line: Invalid JSON"),
-        ('{"id": "a", "instances": []}', "no seed task: instruction: Field required"),
-        ('{"id": "a", "instruction": "가", "instances": []}', "instances: it needs one at least"),
-        ('{"id": "a", "instruction": "가", "instances": [{"input": 3}]}', "instances.0.input: Input should be a valid"),
+        ("{broken", "not a seed task: Invalid JSON"),
+        ('{"id": "a", "instances": []}', "not a seed task: instruction: missing"),
+        ('{"id": "a", "instruction": "가", "instances": []}', "instances: it needs at least one"),
+        (
+            '{"id": "a", "instruction": "가", "instances": [{"input": 3}]}',
+            "instances[0].input: found 3; it should be a valid",
+        ),
         ('{"id": "seed_task_000", "instruction": "가", "instances": [{"output": "나"}]}', "ids of seeds are unique"),
     ],
 )
@@ -426,7 +429,7 @@ def test_the_log_is_not_the_output(tmp_path: Path) -> None:
 def test_options_out_of_range_are_named(tmp_path: Path) -> None:
     result = call("--generator", "x", "--count", "3", "--out", str(tmp_path / "a.jsonl"), "--top-p", "2")
     assert result.exit_code == 2
-    assert "--top-p: Input should be less than or equal to 1" in result.stderr
+    assert "--top-p: found 2.0; it should be less than or equal to 1" in result.stderr
 
 
 def test_a_generator_that_is_none() -> None:

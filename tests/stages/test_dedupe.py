@@ -30,10 +30,25 @@ from tests.support.paths import CASES
 TEXT = CASES.joinpath("dedupe.jsonl").read_text(encoding="utf-8")
 CASES = [json.loads(line) for line in TEXT.rstrip("\n").split("\n")]
 
+
+
+def exchanges(pairs: list[tuple[str, str]]) -> list[dict[str, str]]:
+    """Messages of a user and an assistant, in turn."""
+    roles = ("user", "assistant")
+    return [{"role": role, "content": text} for pair in pairs for role, text in zip(roles, pair, strict=True)]
+
+
 SHORT = st.text("가나 ᄀ\u1161aAß12,.", max_size=4)
 ROW = st.fixed_dictionaries(
     {"system": st.none() | SHORT, "instruction": SHORT, "input": SHORT, "output": SHORT},
-    optional={"history": st.lists(st.fixed_dictionaries({"user": SHORT, "assistant": SHORT}), max_size=2)},
+    optional={
+        "history": st.lists(st.tuples(SHORT, SHORT), max_size=2).map(exchanges),
+        "reasoning": SHORT,
+        "rejected": SHORT,
+        "label": st.booleans(),
+        "tools": st.sampled_from(["[]", '[{"name":"가"}]']),
+        "tool_calls": st.just('[{"type":"function","function":{"name":"가","arguments":{}}}]'),
+    },
 )
 POLICY = st.sampled_from(["drop", "flag", "keep"])
 OPTIONS = st.builds(

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import pyarrow as pa
 from hypothesis import strategies as st
 
-from pipeline.io.files import batched
+from pipeline.io.arrow_files import batched
 from pipeline.table.reject_and_flag import complete
 from schemas.columns import INGESTED
 

@@ -21,6 +21,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline import kobert as door
+from pipeline.kobert import KoBERTTokenizer
 from pipeline.tokenizers import kobert
 from pipeline.tokenizers.kobert import KOBERT, KoBERT, VocabularyError, load, prepare
 from tests.support.kobert_reference import reference_ids
@@ -50,7 +52,7 @@ def test_golden_ids(real: KoBERT, spiece: Path) -> None:
 
 
 def test_golden_pairs(spiece: Path) -> None:
-    tokenizer = kobert.KoBERTTokenizer.from_pretrained(str(spiece))
+    tokenizer = KoBERTTokenizer.from_pretrained(str(spiece))
     golden = json.loads(spiece.with_name("golden_pairs.json").read_text("utf-8"))
     assert len(golden) == 16
     for row in golden:
@@ -252,14 +254,14 @@ def test_no_vocabulary_at_all(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def tokenizer() -> Any:
-    return kobert.KoBERTTokenizer.from_pretrained(str(EMBEDDED))
+    return KoBERTTokenizer.from_pretrained(str(EMBEDDED))
 
 
 def test_importing_kobert_does_not_import_transformers() -> None:
     code = "import sys, pipeline.kobert; sys.exit('transformers' in sys.modules or 'sentencepiece' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
     with pytest.raises(AttributeError, match="no attribute 'KoBertTokenizer'"):
-        _ = kobert.KoBertTokenizer
+        _ = door.KoBertTokenizer
 
 
 def test_special_tokens(tokenizer: Any) -> None:
@@ -306,12 +308,12 @@ def test_collator(tokenizer: Any) -> None:
 
 def test_save_and_load(tokenizer: Any, tmp_path: Path) -> None:
     tokenizer.save_pretrained(tmp_path)
-    again = kobert.KoBERTTokenizer.from_pretrained(str(tmp_path))
+    again = KoBERTTokenizer.from_pretrained(str(tmp_path))
     assert again("안녕 [MASK]", "ㅋㅋ") == tokenizer("안녕 [MASK]", "ㅋㅋ")
     assert pickle.loads(pickle.dumps(again))("안녕")["input_ids"] == tokenizer("안녕")["input_ids"]
     (tmp_path / "spiece.model").unlink()
     with pytest.raises((OSError, FileNotFoundError)):
-        kobert.KoBERTTokenizer.from_pretrained(str(tmp_path))
+        KoBERTTokenizer.from_pretrained(str(tmp_path))
 
 
 def test_the_official_configuration_loads(tokenizer: Any, tmp_path: Path) -> None:
@@ -328,7 +330,7 @@ def test_the_official_configuration_loads(tokenizer: Any, tmp_path: Path) -> Non
         "tokenizer_class": "XLNetTokenizer",
     }
     (tmp_path / "tokenizer_config.json").write_text(json.dumps(config))
-    again = kobert.KoBERTTokenizer.from_pretrained(str(tmp_path))
+    again = KoBERTTokenizer.from_pretrained(str(tmp_path))
     assert again("안녕 [MASK] 하세요")["input_ids"] == tokenizer("안녕 [MASK] 하세요")["input_ids"]
 
 
@@ -340,7 +342,7 @@ def test_decode(tokenizer: Any) -> None:
 
 
 def test_added_tokens_work_in_batches_too() -> None:
-    tokenizer = kobert.KoBERTTokenizer.from_pretrained(str(EMBEDDED))
+    tokenizer = KoBERTTokenizer.from_pretrained(str(EMBEDDED))
     tokenizer.add_tokens(["<질문>"])
     assert tokenizer(["<질문> 안녕"])["input_ids"] == [tokenizer("<질문> 안녕")["input_ids"]]
     assert tokenizer(["<질문> 안녕"])["input_ids"][0][1] == 4000

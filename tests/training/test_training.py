@@ -14,13 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import dedupe, export, validate
+from pipeline.kobert import KoBERTTokenizer
 from pipeline.stages.split import split
 from pipeline.stages.tokenize import tokenize
-from pipeline.tokenizers.kobert import EMBEDDED, KoBERTTokenizer
+from pipeline.tokenizers.kobert import EMBEDDED
 from pipeline.tokenizers.load import load_tokenizer
 from schemas.columns import MASKED
 from schemas.options import ExportOptions, TokenizeOptions
-from tests.dataset.test_export import ABOUT
+from tests.dataset.test_export import about
 from tests.support import hub_server
 from tests.support.tables import table_of
 
@@ -288,8 +289,8 @@ def finish(folder: Path, layout: str = "pair", count: int = 40, **options: Any) 
     table = tokenize(validate(table_of(records)), tokenizer, TokenizeOptions(layout=layout))  # type: ignore[arg-type]
     table = dedupe(table)
     chosen = ExportOptions(validation=0.2, **options)
-    about = ABOUT | {"options": {"tokenize": {"layout": layout}}}
-    export([table.append_column("split", split(table, chosen))], folder, chosen, about)
+    made_of = about(options={"tokenize": {"layout": layout}})
+    export([table.append_column("split", split(table, chosen))], folder, chosen, made_of)
     return folder
 
 

@@ -12,7 +12,7 @@ from pipeline.stages.dedupe.fingerprints import STAGE, fingerprint
 from pipeline.stages.dedupe.job import KINDS
 from pipeline.stages.dedupe.marks import apply
 from pipeline.table.reject_and_flag import complete, set_column
-from schemas.columns import TEXTS
+from schemas.columns import MESSAGES, TEXTS
 from schemas.options import DedupeOptions
 
 __all__ = ["KINDS", "STAGE", "apply", "decide", "dedupe", "fingerprint", "texts"]
@@ -38,4 +38,4 @@ def texts(table: pa.Table, name: str) -> pa.Table:
         numbers = pc.cast(pa.array(range(len(table)), pa.int64()), pa.string())
         named = pc.coalesce(table["origin"], pc.binary_join_element_wise(name, numbers, ""))
         table = set_column(table, "origin", named)
-    return table.select(["origin", "history", *TEXTS])
+    return table.select(["origin", *MESSAGES, *TEXTS])

@@ -52,7 +52,8 @@ def decide(
     job = Job(fingerprints, table, options, workers)
     rows = order_of_preference(job, against)
     fixed = int((rows < against).sum())
-    equal = equal_rows(job.column("prompt", rows, np.uint64), job.column("output", rows, np.uint64), options)
+    kinds = job.column("answer_kind", rows, np.uint32)[:, 0]
+    equal = equal_rows(job.column("prompt", rows, np.uint64), job.column("output", rows, np.uint64), kinds, options)
     prompt_pairs, row_pairs = NO_PAIRS, NO_ROW_PAIRS
     if options.near != "keep" or options.near_prompt != "keep":
         # Candidate pairs, verified: of prompts, then of rows whose prompts are equal or similar.

@@ -43,14 +43,17 @@ def _fingerprint_all(table: pa.Table) -> pa.Table:
     system = FieldKeys.of(table["system"], salt=0)
     instruction = FieldKeys.of(table["instruction"], salt=1)
     input_ = FieldKeys.of(table["input"], salt=2)
-    history = FieldKeys.of(keys.history_texts(table["history"]), salt=3)
-    context = (system, history, instruction)
+    history = FieldKeys.of(keys.message_texts(table["history"]), salt=3)
+    steps = FieldKeys.of(keys.message_texts(table["steps"]), salt=4)
+    context = (system, history, instruction, steps)
     output, output_of = keys.distinct(table["output"])
     codes, bounds = keys.fold_texts(output)
+    prompt_calls, answer_kind = _prompt_calls(table), _answer_kind(table)
     of_fields = [field.key[field.text_of] for field in (system, instruction, input_)]
+    prompt = keys.combine_keys([of_fields[0], keys.message_keys(table["history"]), *of_fields[1:]])
     columns = [
-        keys.combine_keys([of_fields[0], keys.history_keys(table["history"]), *of_fields[1:]]),
-        keys.text_keys(codes, bounds)[output_of],
+        _and(_and(prompt, keys.message_keys(table["steps"])), _pair(prompt_calls)),
+        _answers(table, keys.text_keys(codes, bounds)[output_of], answer_kind),
         np.diff(bounds)[output_of].astype(np.uint32),
         keys.combine_keys([field.letters[field.text_of] for field in context]),
         keys.combine_keys([field.numbers[field.text_of] for field in context]),
@@ -58,12 +61,57 @@ def _fingerprint_all(table: pa.Table) -> pa.Table:
         input_.letters[input_.text_of],
         input_.numbers[input_.text_of],
         signatures((input_,)),
+        prompt_calls.astype(np.uint32),
+        answer_kind.astype(np.uint32),
     ]
     arrays = [
         pa.Array.from_buffers(field.type, len(table), [None, pa.py_buffer(np.ascontiguousarray(column))])
         for field, column in zip(FINGERPRINT, columns, strict=True)
     ]
     return pa.table(arrays, FINGERPRINT)
+
+
+def _prompt_calls(table: pa.Table) -> Hashes:
+    """What of a prompt has to be equal in similar rows: its tools and calls. uint64[rows], 0 where it has none."""
+    return keys.exact_key([table["tools"]]) ^ keys.calls_key(table["history"]) ^ keys.calls_key(table["steps"])
+
+
+def _answer_kind(table: pa.Table) -> Hashes:
+    """What of an answer has to be equal in similar rows: uint64[rows], 0 of a plain answer.
+
+    Odd where the answer is one of several that its prompt may have: with a label, or better than another answer.
+    """
+    marks = [table["tool_calls"], *(table[name].cast(pa.string()) for name in ("label", "learn"))]
+    key = keys.exact_key(marks) & ~np.uint64(1)
+    several = pc.or_(pc.is_valid(table["rejected"]), pc.is_valid(table["label"]))
+    kind: Hashes = key | several.to_numpy().astype(np.uint64)
+    return kind
+
+
+def _answers(table: pa.Table, output: Hashes, answer_kind: Hashes) -> Hashes:
+    """The key of each answer, uint64[rows, 2]: of a plain one that of its output."""
+    answer = _and(output, _pair(answer_kind))
+    for name in ("reasoning", "rejected"):
+        column = table[name]
+        if column.null_count < len(column):
+            texts, text_of = keys.distinct(column)
+            key = keys.text_keys(*keys.fold_texts(texts))[text_of]
+            key[pc.is_null(column).to_numpy(zero_copy_only=False)] = 0
+            answer = _and(answer, key)
+    return answer
+
+
+def _pair(key: Hashes) -> Hashes:
+    return np.stack([key, key], axis=1)
+
+
+def _and(key: Hashes, more: Hashes) -> Hashes:
+    """A key that holds another one, too: uint64[rows, 2]. It stays as it is where the other is 0."""
+    rows = more.any(axis=1)
+    if rows.any():
+        key = key.copy()
+        key[rows] = keys.combine_keys([key[rows], more[rows]])
+    return key
 
 
 class FieldKeys(NamedTuple):

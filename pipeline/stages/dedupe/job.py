@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from pipeline.stages.dedupe.arrays import Ints
 from pipeline.stages.dedupe.fingerprint_columns import Fingerprints, Number, read_column, take_part
+from schemas.errors import TableError
 from schemas.options import DedupeOptions
 
 #: The kinds of duplicates: the reason of a rejection, or the name of a flag (its bit in a decision's `flags`).
@@ -37,7 +38,7 @@ def order_of_preference(job: Job, against: int) -> Ints:
     """The rows that take part, int64[rows], the one to keep first. The first `against` rows of the table come first."""
     valid = take_part(job.fingerprints)
     if len(valid) != len(job.table):
-        raise ValueError(f"{len(valid):,} fingerprints of {len(job.table):,} rows: each row needs one fingerprint")
+        raise TableError(f"{len(valid):,} fingerprints of {len(job.table):,} rows: each row needs one fingerprint")
     rows = np.flatnonzero(valid)
     if job.options.keeper == "longest":
         lengths = job.column("length", rows, np.uint32)[:, 0].astype(np.int64)

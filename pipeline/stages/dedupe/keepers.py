@@ -26,6 +26,7 @@ class EqualRows(NamedTuple):
     prompts: Groups  # rows of one prompt
     answers: Groups  # rows of one prompt and one output
     shared_output: Bools  # bool[rows]: many different prompts have its output, and that is to be flagged
+    several: Bools  # bool[rows]: its prompt may have more answers (labels, better and worse ones): no conflict
 
 
 class Outcome(NamedTuple):
@@ -36,11 +37,12 @@ class Outcome(NamedTuple):
     similarity: npt.NDArray[np.float32]  # float32[rows]
 
 
-def equal_rows(prompt: Hashes, output: Hashes, options: DedupeOptions) -> EqualRows:
-    """The groups of equal rows, from the keys of their prompts and outputs: uint64[rows, 2] each.
+def equal_rows(prompt: Hashes, output: Hashes, kind: npt.NDArray[np.uint32], options: DedupeOptions) -> EqualRows:
+    """The groups of equal rows, from the keys of their prompts and answers, uint64[rows, 2], and the kinds of answers,
+    uint32[rows].
 
     >>> prompt, output = np.array([[1, 1], [1, 1], [2, 2], [1, 1]], np.uint64), np.array([[5, 5]] * 4, np.uint64)
-    >>> found = equal_rows(prompt, output, DedupeOptions())
+    >>> found = equal_rows(prompt, output, np.zeros(4, np.uint32), DedupeOptions())
     >>> found.prompts.of_row.tolist(), found.answers.of_row.tolist(), found.shared_output.tolist()
     ([0, 0, 1, 0], [0, 0, 1, 0], [True, True, True, True])
     """
@@ -49,7 +51,7 @@ def equal_rows(prompt: Hashes, output: Hashes, options: DedupeOptions) -> EqualR
     several = np.flatnonzero(np.bincount(prompts.of_row)[prompts.of_row] > 1)
     first[several] = several[first_equal_rows(*combine_keys([prompt[several], output[several]]).T)]
     answers = Groups.of(first)
-    return EqualRows(prompts, answers, _shared_output(output, answers, options))
+    return EqualRows(prompts, answers, _shared_output(output, answers, options), (kind & 1).astype(bool))
 
 
 def _shared_output(output: Hashes, answers: Groups, options: DedupeOptions) -> Bools:
@@ -71,7 +73,7 @@ def choose_keepers(equal: EqualRows, similar: RowPairs, options: DedupeOptions, 
     Of A ~ B ~ C, where A and C are not similar, B is dropped; A and C are kept:
 
     >>> three = Groups(np.arange(3), np.arange(3))
-    >>> equal = EqualRows(three, three, np.zeros(3, bool))
+    >>> equal = EqualRows(three, three, np.zeros(3, bool), np.zeros(3, bool))
     >>> chain = RowPairs(np.array([0, 1]), np.array([1, 2]), np.array([0.9, 0.9]), np.array([NEAR, NEAR], np.int8))
     >>> outcome = choose_keepers(equal, chain, DedupeOptions())
     >>> outcome.reason.tolist() == [KEPT, NEAR, KEPT], outcome.keeper.tolist()
@@ -106,7 +108,7 @@ def _choose_answers(equal: EqualRows, similar: RowPairs, options: DedupeOptions,
     one_answer = options.conflict == "drop"
     if one_answer:
         first = prompts.first[prompts.of_row[rows]]
-        others = (first != rows) & (rows >= fixed)
+        others = (first != rows) & (rows >= fixed) & ~equal.several[rows]
         outcome.reason[rows[others]], outcome.keeper[rows[others]] = CONFLICT, first[others]
     policies = {NEAR: options.near, NEAR_PROMPT: options.near_prompt}
     similar = similar.of(*(kind for kind, policy in policies.items() if policy == "drop"))
@@ -122,7 +124,7 @@ def _choose_answers(equal: EqualRows, similar: RowPairs, options: DedupeOptions,
             similarity, keeper, kind = max(keepers)
             outcome.reason[row], outcome.keeper[row], outcome.similarity[row] = kind, -keeper, similarity
             dropped.add(row)
-        elif one_answer and prompt in answered and row >= fixed:
+        elif one_answer and prompt in answered and row >= fixed and not equal.several[row]:
             outcome.reason[row], outcome.keeper[row] = CONFLICT, answered[prompt]
             dropped.add(row)
         else:
@@ -182,10 +184,11 @@ def _disputed(equal: EqualRows, similar: RowPairs, outcome: Outcome, options: De
     prompts = equal.prompts
     counted = np.zeros(len(prompts.of_row), bool)
     counted[equal.answers.first] = True
+    counted[equal.several] = False
     if options.near != "keep":
         near = similar.of(NEAR)
         counted[near.second[prompts.of_row[near.first] == prompts.of_row[near.second]]] = False
         counted[outcome.reason == NEAR] = False
     answers = np.bincount(prompts.of_row[counted], minlength=len(prompts.first))
-    disputed: Bools = answers[prompts.of_row] > 1
+    disputed: Bools = (answers[prompts.of_row] > 1) & ~equal.several
     return disputed

@@ -4,7 +4,7 @@ import functools
 import re
 import sys
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -205,35 +205,71 @@ def distinct(column: pa.ChunkedArray | pa.Array) -> tuple[pa.StringArray, Ints]:
     return encoded.dictionary, encoded.indices.to_numpy()
 
 
-def history_texts(history: pa.ChunkedArray | pa.Array) -> pa.StringArray:
-    """Each history as one text, to compare how similar two are; "" where it is empty."""
-    if isinstance(history, pa.ChunkedArray):
-        history = history.combine_chunks()
-    lengths = pc.fill_null(pc.list_value_length(history), 0)
-    if not pc.any(pc.greater(lengths, 0)).as_py():
-        return pa.repeat(pa.scalar(""), len(history))
-    texts = ["\n".join(text or "" for turn in turns or [] for text in turn.values()) for turns in history.to_pylist()]
-    return pa.array(texts, pa.string())
+def message_texts(messages: pa.ChunkedArray | pa.Array) -> pa.StringArray:
+    """Each list of messages (list<MESSAGE>) as one text, to compare how similar two are; "" where it is empty."""
+    lists = _one_chunk(messages)
+    if len(lists.flatten()) == 0:
+        return pa.repeat(pa.scalar(""), len(lists))
+    spoken = ([text for message in found or () for text in _texts(message)] for found in lists.to_pylist())
+    return pa.array(map("\n".join, spoken), pa.string())
 
 
-def history_keys(history: pa.ChunkedArray | pa.Array) -> Hashes:
-    """The key of each history (list<struct<user, assistant>>): uint64[rows, 2], 0 where it is empty."""
-    if isinstance(history, pa.ChunkedArray):
-        history = history.combine_chunks()
-    keys = np.zeros((len(history), 2), np.uint64)
-    lengths = pc.fill_null(pc.list_value_length(history), 0).to_numpy()
+def _texts(message: dict[str, str | None]) -> list[str]:
+    return [text for name in ("reasoning", "content") if (text := message[name])]
+
+
+def message_keys(messages: pa.ChunkedArray | pa.Array) -> Hashes:
+    """The key of each list of messages (list<MESSAGE>), of all that they hold: uint64[rows, 2], 0 where it is empty."""
+    lists = _one_chunk(messages)
+    keys = np.zeros((len(lists), 2), np.uint64)
+    lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy()
     if not lengths.any():
         return keys
-    turns = history.flatten()
-    keys_of_sides = [
-        text_keys(*fold_texts(values))[value_of]
-        for side in ("user", "assistant")
-        for values, value_of in [distinct(pc.struct_field(turns, side))]
-    ]
-    of_turn = np.ascontiguousarray(np.hstack(keys_of_sides))  # uint64[turns, 4]
+    fields = lists.flatten()
+    of_message = _text_keys_of(pc.struct_field(fields, "content"))
+    for name in ("reasoning", "tool_calls", "name"):
+        column = pc.struct_field(fields, name)
+        filled = pc.is_valid(column).to_numpy(zero_copy_only=False)
+        if filled.any():
+            of_message[filled] = combine_keys([of_message[filled], _text_keys_of(column.filter(pa.array(filled)))])
+    tools = pc.is_in(pc.struct_field(fields, "role"), pa.array(["tool"])).to_numpy(zero_copy_only=False)
+    of_message[tools] = mix(of_message[tools])
     ends = np.cumsum(lengths)
     for row in np.flatnonzero(lengths).tolist():
         end = int(ends[row])
-        digest = xxhash.xxh3_128_digest(of_turn[end - int(lengths[row]) : end].tobytes())
+        digest = xxhash.xxh3_128_digest(of_message[end - int(lengths[row]) : end].tobytes())
         keys[row] = np.frombuffer(digest, np.uint64)
     return keys
+
+
+def exact_key(texts: Sequence[pa.ChunkedArray | pa.Array]) -> Hashes:
+    """One key for the texts of each row in these columns, as they are written: uint64[rows], 0 where all are null."""
+    key = np.zeros(len(texts[0]), np.uint64)
+    for column in texts:
+        if column.null_count < len(column):
+            values, value_of = distinct(column)
+            hashes = np.array([xxhash.xxh3_64_intdigest(text.encode()) for text in values.to_pylist()], np.uint64)
+            filled = pc.is_valid(column).to_numpy(zero_copy_only=False)
+            key[filled] = mix(key[filled] + hashes[value_of][filled])
+    return key
+
+
+def calls_key(messages: pa.ChunkedArray | pa.Array) -> Hashes:
+    """The key of the calls of tools in each list of messages: uint64[rows], 0 where there are none."""
+    lists = _one_chunk(messages)
+    key = np.zeros(len(lists), np.uint64)
+    calls = pc.struct_field(lists.flatten(), "tool_calls")
+    rows = pc.list_parent_indices(lists).filter(pc.is_valid(calls)).to_numpy()
+    for row, hashed in zip(rows.tolist(), exact_key([calls.drop_null()]), strict=True):
+        key[row : row + 1] = mix(key[row : row + 1] + hashed)
+    return key
+
+
+def _text_keys_of(column: pa.Array) -> Hashes:
+    """The key of each text of a column: uint64[rows, 2]."""
+    values, value_of = distinct(column)
+    return np.ascontiguousarray(text_keys(*fold_texts(values))[value_of])
+
+
+def _one_chunk(lists: pa.ChunkedArray | pa.Array) -> pa.ListArray:
+    return lists.combine_chunks() if isinstance(lists, pa.ChunkedArray) else lists

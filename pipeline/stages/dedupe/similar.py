@@ -18,7 +18,9 @@ from pipeline.stages.dedupe.verify import verify
 
 #: The two parts of a prompt, as the columns of a fingerprint name them, and their columns in the table.
 CONTEXT, INPUT = "context", "input"
-COLUMNS = {CONTEXT: ("system", "history", "instruction"), INPUT: ("input",)}
+COLUMNS = {CONTEXT: ("system", "history", "instruction", "steps"), INPUT: ("input",)}
+#: The texts of an answer.
+ANSWER = ("reasoning", "output", "rejected")
 
 
 class Pairs(NamedTuple):
@@ -104,8 +106,9 @@ def similar_prompts(job: Job, rows: Ints) -> Pairs:
 def _similar_contexts(job: Job, rows: Ints) -> tuple[Groups, Pairs]:
     """Groups of rows whose contexts are equal, and pairs of such groups whose contexts are similar."""
     letters, numbers = _part_keys(job, CONTEXT, rows)
-    contexts = group_rows(letters, numbers)
-    salt = numbers[contexts.first]
+    calls = job.column("prompt_calls", rows, np.uint32)[:, 0].astype(np.uint64)
+    contexts = group_rows(letters, numbers, calls)
+    salt = keys.mix(calls[contexts.first]) ^ numbers[contexts.first]
     del letters, numbers
     return contexts, similar_parts(job, CONTEXT, rows[contexts.first], salt)
 
@@ -148,19 +151,21 @@ def similar_rows(job: Job, rows: Ints, prompts: Groups, answers: Groups, prompt_
     of_prompts = prompt_pairs.similarity_of(prompt_of[first], prompt_of[second])
     same_prompt = prompt_of[first] == prompt_of[second]
     first, second = answers.first[first], answers.first[second]
-    of_outputs = _similarity_of_outputs(job, rows, first, second)
-    near = of_outputs >= job.options.threshold
+    of_answers = _similarity_of_answers(job, rows, first, second)
+    near = of_answers >= job.options.threshold
     found = near | ~same_prompt
     kind = np.where(near, NEAR, NEAR_PROMPT).astype(np.int8)
-    similarity = np.where(near, np.minimum(of_prompts, of_outputs), of_prompts)
+    similarity = np.where(near, np.minimum(of_prompts, of_answers), of_prompts)
     return RowPairs(first[found], second[found], similarity[found], kind[found])
 
 
-def _similarity_of_outputs(job: Job, rows: Ints, first: Ints, second: Ints) -> Floats:
-    """How similar the outputs of pairs of places in `rows` are, float64[pairs]: 0 where their numbers differ."""
+def _similarity_of_answers(job: Job, rows: Ints, first: Ints, second: Ints) -> Floats:
+    """How similar the answers of pairs of places in `rows` are, float64[pairs]: 0 where numbers or kinds differ."""
     similarity = np.ones(len(first))
     output = job.column("output", rows, np.uint64)
     differ = np.flatnonzero((output[first] != output[second]).any(axis=1))
     del output
-    similarity[differ] = verify(job, ("output",), rows, first[differ], second[differ], job.options.numbers)
+    similarity[differ] = verify(job, ANSWER, rows, first[differ], second[differ], job.options.numbers)
+    kind = job.column("answer_kind", rows, np.uint32)[:, 0]
+    similarity[kind[first] != kind[second]] = 0
     return similarity

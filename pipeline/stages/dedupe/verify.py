@@ -49,7 +49,7 @@ def _is_empty(column: pa.ChunkedArray) -> bool:
 
 def _texts(column: pa.ChunkedArray, rows: Ints) -> pa.StringArray:
     taken = take_rows(column, rows)
-    return keys.history_texts(taken) if pa.types.is_list(taken.type) else taken.fill_null("")
+    return keys.message_texts(taken) if pa.types.is_list(taken.type) else taken.fill_null("")
 
 
 def bigrams(codes: Codes, bounds: Ints) -> tuple[Hashes, Ints]:

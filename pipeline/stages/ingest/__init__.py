@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipeline.io.files import BATCH_ROWS
+from pipeline.io.arrow_files import BATCH_ROWS
 from pipeline.io.workers import ordered
 from pipeline.stages.ingest import readers
 from pipeline.stages.ingest.columnar import plain_rows, plain_table

@@ -16,13 +16,14 @@ from typing import IO, NamedTuple, cast
 import pyarrow as pa
 
 from pipeline.stages.ingest.parsing import Fault
+from schemas.errors import KoInstructError
 
 BLOCK = 1 << 22
 #: A packed file may unpack to BOMB_BYTES, or to BOMB_RATIO times its size, whichever is more.
 BOMB_BYTES, BOMB_RATIO = 1 << 30, 200
 
 
-class IngestError(Exception):
+class IngestError(KoInstructError):
     """A file that cannot be read at all, or not without more options. The message names it and the remedy."""
 
 

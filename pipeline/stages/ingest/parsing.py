@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from schemas.errors import KoInstructError
+
 BOM = b"\xef\xbb\xbf"
 #: Nesting that orjson still writes (its limit is 254): a record that is deeper cannot be kept in `meta`.
 DEPTH = 200
@@ -14,7 +16,7 @@ DEPTH = 200
 KEY_END = re.compile(rb'"[ \t\r\n]*:')
 
 
-class Fault(Exception):
+class Fault(KoInstructError):
     """Why a record cannot be read: `reason` is a short name, `detail` a sentence: what is wrong, and where."""
 
     def __init__(self, reason: str, detail: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pipeline.io.files import is_saved_dataset
+from pipeline.io.saved_dataset import is_saved_dataset
 from pipeline.stages.ingest import readers
 from pipeline.stages.ingest.delimited import Dialect, delimited, dialect_of
 from pipeline.stages.ingest.detect import shapes_of

@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline.io.files import BATCH_ROWS
+from pipeline.io.arrow_files import BATCH_ROWS
 from pipeline.stages.ingest import opening
 from pipeline.stages.ingest.opening import Blocks, IngestError, Member, damaged, escaped
 from pipeline.stages.ingest.parsing import Fault, Number
@@ -140,6 +140,8 @@ def workbook(path: Path) -> Iterator[Entry]:
     if size > max(opening.BOMB_BYTES, opening.BOMB_RATIO * path.stat().st_size):
         raise opening.size_bomb(path.stat().st_size, size)
     try:
+        import openpyxl  # noqa: F401  # pandas reads workbooks with it
+
         sheets = pandas.read_excel(path, sheet_name=None, dtype=object, keep_default_na=False)
     except ImportError as error:
         raise IngestError(f'{path}: an Excel workbook needs openpyxl: pip install "ko-instruct[excel]"') from error

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from pipeline.table.protected_spans import MARK, hide, restore
+from schemas.errors import MissingLibraryError
 from schemas.record import VISIBLE
 
 
@@ -408,7 +409,7 @@ def _kiwi() -> Any:
     try:
         from kiwipiepy import Kiwi
     except ImportError as error:
-        raise ImportError("The fix spacing needs kiwipiepy: pip install 'ko-instruct[spacing]'") from error
+        raise MissingLibraryError("The fix spacing needs kiwipiepy: pip install 'ko-instruct[spacing]'") from error
     return Kiwi(num_workers=1)
 
 
@@ -438,7 +439,7 @@ def _reading(run: re.Match[str]) -> str:
         from hanja import translate
     except ImportError as error:
         # It asks for PyYAML 6.0.1 alone and for test tools, and so agrees with nothing; it runs with any PyYAML.
-        raise ImportError(
+        raise MissingLibraryError(
             "The fixes hanja and hanja-gloss need the library hanja: pip install --no-deps hanja"
         ) from error
     # Behind a digit no word begins: 2023年 is 2023년, not 2023연.

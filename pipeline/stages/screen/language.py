@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.table.protected_spans import MARK, hide
+from schemas.errors import MissingLibraryError
 
 #: Scripts that decide, in the order of the report, with the blocks of their letters.
 SCRIPTS = {
@@ -80,7 +81,7 @@ def _detector() -> Any:
     try:
         from lingua import LanguageDetectorBuilder
     except ImportError as error:
-        raise ImportError(
+        raise MissingLibraryError(
             "screen.identify needs lingua, which works offline: pip install 'ko-instruct[language]', "
             "or leave identify off and let the scripts decide."
         ) from error

@@ -19,6 +19,7 @@ from pipeline.stages.tokenize.seq2seq import seq2seq
 from pipeline.stages.tokenize.truncation import TooLongError
 from pipeline.table.reject_and_flag import add_names, alive, complete, set_column
 from pipeline.tokenizers.protocol import ChatTemplateError, NoOffsetsError, Tokenizer
+from schemas.errors import KoInstructError
 from schemas.options import TokenizeOptions
 
 __all__ = [
@@ -32,7 +33,7 @@ __all__ = [
 ]
 
 
-class UnknownTokensError(ValueError):
+class UnknownTokensError(KoInstructError, ValueError):
     """Too many tokens are [UNK]: the tokenizer does not fit the text."""
 
 

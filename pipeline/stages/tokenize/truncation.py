@@ -5,10 +5,11 @@ import pyarrow as pa
 
 from pipeline.stages.tokenize.segments import Ints, Rows
 from pipeline.table.reject_and_flag import reject
+from schemas.errors import KoInstructError
 from schemas.options import TokenizeOptions
 
 
-class TooLongError(ValueError):
+class TooLongError(KoInstructError, ValueError):
     """A row is longer than max_length and the truncation policy is `error`."""
 
 

@@ -1,0 +1,139 @@
+"""The commands that build a dataset: the whole chain, and the two stages that look at all rows."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+
+from pipeline.commands.shared import (
+    RAW,
+    Command,
+    Failure,
+    against_option,
+    changed,
+    config_of,
+    config_option,
+    layout_option,
+    tokenizer_option,
+    workers_option,
+)
+
+
+@click.command(cls=Command)
+@click.argument("files", type=RAW, nargs=-1)
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder to write, with FILES.")
+@layout_option
+@tokenizer_option
+@against_option
+@config_option
+@workers_option
+def run(
+    files: tuple[Path, ...],
+    out: Path | None,
+    layout: str | None,
+    names: tuple[str, ...],
+    against: tuple[Path, ...],
+    config_path: Path,
+    workers: int,
+) -> None:
+    """Build the dataset of a config in one process, or a dataset of FILES without any config.
+
+    \b
+    Examples: ko-instruct run
+              ko-instruct run a.json b.jsonl.gz --out processed/mine --tokenizer embedded
+    """
+    from pipeline.run.chain import run as chain
+    from pipeline.run.plan import compared_with, plan_of_config, plan_of_files
+    from pipeline.run.summary import report
+
+    check_usage(files, out)
+    plan = (
+        plan_of_config(config_path)
+        if out is None
+        else plan_of_files(files, out, config_of(config_path), config_path.parent)
+    )
+    plan = changed(plan, layout, names)
+    if against:
+        plan = compared_with(plan, against, config_path.parent)
+    manifest = chain(plan, workers)
+    click.echo("\n" + report(manifest, plan.folder))
+
+
+def check_usage(files: tuple[Path, ...], out: Path | None) -> None:
+    """FILES and --out go together; a config is named with --config."""
+    for file in files:
+        if file.suffix == ".toml":
+            raise click.UsageError(f"{file} is a config. Name it with --config: ko-instruct run --config {file}")
+    if files and out is None:
+        raise click.UsageError("name the folder to write with --out, as in: --out processed/mine")
+    if not files and out is not None:
+        raise click.UsageError("--out needs FILES. A config writes to processed/<name of its dataset>.")
+
+
+@click.command(cls=Command)
+@config_option
+@click.option("--rethreshold", type=float, help="Try another threshold on the stored fingerprints.")
+@click.option("--explain", is_flag=True, help="Show the S-curve, the counts and the most doubtful rejections.")
+@against_option
+@workers_option
+def dedupe(
+    config_path: Path, rethreshold: float | None, explain: bool, against: tuple[Path, ...], workers: int
+) -> None:
+    """Decide which rows of all sources are duplicates, from the stage files that `make processed` keeps.
+
+    Lists the clusters with their texts in duplicates.jsonl, beside these files. With --rethreshold or --against nothing
+    else is written. To keep them, set them in pipeline.toml: Make then redoes dedupe and export alone.
+
+    \b
+    Examples: ko-instruct dedupe --config pipeline.toml
+              ko-instruct dedupe --rethreshold 0.7 --explain
+              ko-instruct dedupe --against processed/old
+    """
+    from pipeline.io import stage_files
+    from pipeline.io.lock import locked
+    from pipeline.run.duplicates import find_duplicates, trial_of
+    from pipeline.run.plan import plan_of_config
+
+    plan = plan_of_config(config_path)
+    click.get_current_context().with_resource(locked(plan.stages, "ko-instruct dedupe"))
+    require((plan.file(unit, stage_files.OF_MAKE.tokenized) for unit in plan.units), config_path)
+    trial = trial_of(plan, rethreshold, against, config_path.parent)
+    found = find_duplicates(trial, workers)
+    if explain:
+        click.echo(found.explain())
+    if explain or trial.tried:
+        click.echo(found.summary())
+
+
+@click.command(cls=Command)
+@layout_option
+@tokenizer_option
+@config_option
+@workers_option
+def export(layout: str | None, names: tuple[str, ...], config_path: Path, workers: int) -> None:
+    """Write processed/<dataset>/ from the stage files that `make processed` keeps, and report on the run.
+
+    \b
+    Example: ko-instruct export --config pipeline.toml
+    """
+    from pipeline.io import stage_files
+    from pipeline.io.arrow_files import open_table
+    from pipeline.io.lock import locked
+    from pipeline.run.export import export_units
+    from pipeline.run.plan import plan_of_config
+    from pipeline.run.summary import report
+    from pipeline.run.tokenizer import find_tokenizer
+
+    plan = changed(plan_of_config(config_path), layout, names)
+    click.get_current_context().with_resource(locked(plan.stages, "ko-instruct export"))
+    require([plan.stages / stage_files.DECISIONS], config_path)
+    decisions = open_table(plan.stages / stage_files.DECISIONS)
+    manifest = export_units(plan, stage_files.OF_MAKE, decisions, find_tokenizer(plan), workers)
+    click.echo("\n" + report(manifest, plan.folder))
+
+
+def require(files: Iterable[Path], config_path: Path) -> None:
+    """Stage files that Make writes must be there. Raises Failure."""
+    for file in files:
+        if not file.exists():
+            raise Failure(f"{file}: no such file. First run: make processed CONFIG={config_path}")

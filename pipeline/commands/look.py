@@ -1,0 +1,75 @@
+"""The commands that look: at a raw file, at a row, at a whole dataset."""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from pipeline.commands.shared import DATASET, RAW, Command, Failure, config_option, plan_of, tokenizer_option
+from pipeline.io.terminal_text import visible
+
+
+@click.command(cls=Command)
+@click.argument("file", type=RAW)
+@config_option
+def inspect(file: Path, config_path: Path) -> None:
+    """Show how a raw FILE would be read and why, with five records, and print the toml lines that pin it.
+
+    \b
+    Example: ko-instruct inspect raw/sample/study.json
+    """
+    from pipeline.run.plan import unit_of
+    from pipeline.stages.ingest import describe
+    from pipeline.stages.ingest import inspect as look
+    from schemas.options import IngestOptions
+
+    plan = plan_of(config_path)
+    unit = unit_of(plan, file)
+    click.echo(describe(look(file, unit.source, plan.config.ingest if plan else IngestOptions())))
+
+
+@click.command(cls=Command)
+@click.argument("path", type=click.Path(path_type=Path, exists=True))
+@click.option("--row", type=click.IntRange(min=0), default=0, show_default=True, help="Number of the row, from 0.")
+@click.option("--split", default="train", show_default=True, help="Split of a dataset.")
+@tokenizer_option
+def show(path: Path, row: int, split: str, names: tuple[str, ...]) -> None:
+    """Print a row of a dataset, or of a stage's .arrow file, as its tokens.
+
+    What is trained (in layout qa: the answer) is bright, all else is dim. Without colours, what is trained is in
+    [brackets]. Special tokens and line ends are visible.
+
+    \b
+    Example: ko-instruct show processed/sample --row 3
+    """
+    from pipeline.dataset.show import show as shown
+
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    click.echo(shown(path, row, split, names, colour), color=colour)
+
+
+@click.command(cls=Command)
+@click.argument("folder", type=DATASET)
+@click.option("--tokenizer", "names", multiple=True, help="Where the tokenizer is, if not at the name in the manifest.")
+def verify(folder: Path, names: tuple[str, ...]) -> None:
+    """Check the dataset in FOLDER, built here or downloaded: its files, columns, rows, clusters and token ids.
+
+    Exit code 1 if anything differs from the manifest.
+
+    \b
+    Example: ko-instruct verify processed/sample
+    """
+    from pipeline.dataset.verify import verify as checks
+
+    faults = 0
+    for check in checks(folder, names):
+        click.echo(visible(f"{'FAULT' if check.faults else 'ok':<6} {check.name:<10} {check.found}".rstrip()))
+        for text in check.faults:
+            click.echo(visible(f"       - {text}"))
+        for text in check.notes:
+            click.echo(visible(f"       note: {text}"))
+        faults += len(check.faults)
+    if faults:
+        count = f"{faults} fault{'s' if faults > 1 else ''}"
+        raise Failure(f"{folder} has {count}: build it again (make processed), or download it again")

@@ -1,0 +1,80 @@
+"""The commands of the Makefile, which people do not need: plan a run, take one raw file, remove the stage files."""
+
+import os
+from pathlib import Path
+
+import click
+
+from pipeline.commands.shared import (
+    RAW,
+    Command,
+    changed,
+    config_option,
+    layout_option,
+    tokenizer_option,
+    workers_option,
+)
+
+
+@click.command("make-plan", cls=Command, hidden=True)
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@layout_option
+@tokenizer_option
+@config_option
+def make_plan(command: tuple[str, ...], layout: str | None, names: tuple[str, ...], config_path: Path) -> None:
+    """Lock the dataset, write the stamps and plan.mk for Make, and become COMMAND PLAN=<path of plan.mk>.
+
+    \b
+    Example: ko-instruct make-plan --config pipeline.toml -- make dataset
+    """
+    from pipeline.io.folders import clean_up
+    from pipeline.io.lock import pass_on, take
+    from pipeline.run.plan import plan_of_config
+    from pipeline.run.stamps import write_plan
+    from pipeline.run.tokenizer import find_tokenizer
+
+    plan = changed(plan_of_config(config_path), layout, names)
+    lock = take(plan.stages, "make processed")
+    clean_up(plan.folder, plan.stages)
+    makefile = write_plan(plan)
+    find_tokenizer(plan)
+    pass_on(lock, plan.stages)
+    os.execvp(command[0], [*command, f"PLAN={makefile}"])
+
+
+@click.command("make-rows", cls=Command, hidden=True)
+@click.argument("file", type=RAW)
+@click.option("--cleaned", is_flag=True, help="Begin with the rows that an earlier run has cleaned.")
+@layout_option
+@tokenizer_option
+@config_option
+@workers_option
+def make_rows(
+    file: Path, cleaned: bool, layout: str | None, names: tuple[str, ...], config_path: Path, workers: int
+) -> None:
+    """Take a raw FILE of the config through the row-wise stages, into the stage files that Make keeps.
+
+    \b
+    Example: ko-instruct make-rows raw/sample/office.csv
+    """
+    from pipeline.run.plan import plan_of_config, unit_of
+    from pipeline.run.row_wise import tokenize_unit
+
+    plan = changed(plan_of_config(config_path), layout, names)
+    unit = unit_of(plan, file)
+    if unit not in plan.units:
+        raise click.UsageError(f"{file} is not a raw file of {config_path}: add it to a source, or use ko-instruct run")
+    tokenize_unit(plan, unit, cleaned, workers)
+
+
+@click.command("make-forget", cls=Command, hidden=True)
+@click.argument("stages", type=click.Path(path_type=Path))
+def make_forget(stages: Path) -> None:
+    """Remove the stage files of every dataset in STAGES, unless a run is at work there.
+
+    \b
+    Example: ko-instruct make-forget processed/.stages
+    """
+    from pipeline.io.folders import forget
+
+    forget(stages)

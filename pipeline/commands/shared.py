@@ -1,0 +1,133 @@
+"""What the commands share: their options, their errors, the config, and rows from a file through a stage to a file."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, get_args
+
+import click
+
+from pipeline.io.terminal_text import visible
+from schemas.layouts import Layout
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from pipeline.run.plan import Plan
+    from schemas.options import Config
+
+#: A file of rows: to read, and to write.
+ROWS = click.Path(path_type=Path, allow_dash=True, dir_okay=False, exists=True)
+OUT = click.Path(path_type=Path, allow_dash=True, dir_okay=False)
+#: A raw file, or a folder that `datasets` saved.
+RAW = click.Path(path_type=Path, exists=True)
+#: A dataset: a folder below processed/.
+DATASET = click.Path(path_type=Path, exists=True, file_okay=False)
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+rows_argument = click.argument("rows", type=ROWS, default="-")
+out_argument = click.argument("out", type=OUT, default="-")
+config_option = click.option(
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default="pipeline.toml",
+    show_default=True,
+    help="The config: sources and options.",
+)
+workers_option = click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=CORES,
+    show_default="all cores",
+    help="Number of batches that are processed at the same time. The result does not depend on it.",
+)
+against_option = click.option(
+    "--against",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True),
+    help="An existing dataset (processed/old, a file of rows). Its rows stay; new rows that repeat them are dropped.",
+)
+tokenizer_option = click.option(
+    "--tokenizer", "names", multiple=True, help="Hub id, local path or 'embedded'; in order of preference."
+)
+layout_option = click.option(
+    "--layout", type=click.Choice(get_args(Layout)), help="Layout, in place of the one in the config."
+)
+
+
+class Failure(click.ClickException):
+    """An error that the user can put right, shown without a traceback. Exit code 1."""
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        click.echo(f"ko-instruct: {visible(self.format_message())}", err=True)
+
+
+class Command(click.Command):
+    """A command that works on Arrow tables."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        do_without_pandas()
+        return super().invoke(ctx)
+
+
+def do_without_pandas() -> None:
+    """Keep Arrow from importing pandas, which takes as long as all else that a command needs to start.
+
+    When the first value is converted, Arrow's Cython and its C++ each look once for pandas, in case the value is a
+    Series. They find None; later pandas can be imported as usual. Only Excel files need it.
+    """
+    import pyarrow as pa
+
+    if "pandas" not in sys.modules:
+        sys.modules["pandas"] = None  # type: ignore[assignment]
+        for _ in range(2):
+            with contextlib.suppress(ImportError, AttributeError):
+                pa.array([0])
+        del sys.modules["pandas"]
+
+
+def config_of(path: Path) -> Config:
+    """The config at this path; where there is none, the defaults of every stage."""
+    from pipeline.run.config import load_config
+    from schemas.options import Config
+
+    return load_config(path) if path.exists() else Config.model_construct()
+
+
+def plan_of(path: Path) -> Plan | None:
+    """The plan of the config at this path, if there is one."""
+    from pipeline.run.plan import plan_of_config
+
+    return plan_of_config(path) if path.exists() else None
+
+
+def changed(plan: Plan, layout: str | None, names: tuple[str, ...]) -> Plan:
+    """The plan with the layout and the tokenizers of the command line."""
+    from pipeline.run.config import with_tokenize
+
+    return replace(plan, config=with_tokenize(plan.config, layout, names))
+
+
+def row_wise(
+    stage: str,
+    function: Callable[[pa.Table], pa.Table],
+    rows: Path,
+    out: Path,
+    workers: int,
+    gate: Callable[[Iterable[pa.Table]], Iterator[pa.Table]] = iter,
+) -> None:
+    """Rows from a file through a row-wise stage to a file. `gate` sees the results and may stop the run."""
+    from pipeline.io.progress import watch
+    from pipeline.io.row_files import count_rows, read_rows, write_rows
+    from pipeline.io.workers import ordered
+    from schemas.columns import INGESTED
+
+    what = out.parent.name if out.suffix == ".arrow" else str(out)
+    tables = gate(ordered(function, read_rows(rows), workers))
+    write_rows(out, watch(tables, stage, what, count_rows(rows)), INGESTED)

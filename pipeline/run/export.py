@@ -1,0 +1,60 @@
+"""The dataset of a plan: the decisions of dedupe applied to its rows, their splits, and the export."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.dataset.export import export
+from pipeline.io.arrow_files import read_tables
+from pipeline.io.progress import watch
+from pipeline.io.source_code import versions
+from pipeline.io.stage_files import RAW, RowFiles
+from pipeline.io.workers import ordered
+from pipeline.run.dedupe import rows_of_units
+from pipeline.stages.dedupe import apply
+from pipeline.stages.split import split
+from pipeline.table.reject_and_flag import set_column
+from schemas.manifest import Manifest, Provenance, RawFile
+
+if TYPE_CHECKING:
+    from pipeline.run.plan import Plan
+    from schemas.tokenizer import Resolution
+
+
+def export_units(plan: Plan, files: RowFiles, decisions: pa.Table, tokenizer: Resolution, workers: int) -> Manifest:
+    """Write processed/<dataset>/ from these stage files and the decisions on their rows."""
+    sides = _sides(plan, files, decisions)
+
+    def parts() -> Iterator[tuple[pa.Table, slice]]:
+        start = 0
+        for table in chain.from_iterable(read_tables(plan.file(unit, files.tokenized)) for unit in plan.units):
+            yield table, slice(start, start + len(table))
+            start += len(table)
+
+    def decided(part: tuple[pa.Table, slice]) -> pa.Table:
+        table, place = part
+        return set_column(apply(table, decisions[place]), "split", sides[place])
+
+    about = Provenance(
+        dataset=plan.config.dataset,
+        sources=[source for source in plan.config.source if any(unit.source == source for unit in plan.units)],
+        tokenizer=tokenizer.used,
+        options=plan.config.stages,
+        versions=versions(),
+        raw={unit.origin: RawFile.model_validate_json(plan.file(unit, RAW).read_bytes()) for unit in plan.units},
+    )
+    tables = watch(ordered(decided, parts(), workers), "dedupe", "all sources", len(decisions))
+    return export(tables, plan.folder, plan.config.export, about)
+
+
+def _sides(plan: Plan, files: RowFiles, decisions: pa.Table) -> pa.Array:
+    """The split of every row; null for the rejected."""
+    table = rows_of_units(plan, files).select(["source", "reject_stage", "published_split"])
+    rejected = pc.if_else(pc.is_valid(decisions["reason"]), "dedupe", table["reject_stage"])
+    table = set_column(set_column(table, "reject_stage", rejected), "cluster_key", decisions["cluster_key"])
+    return split(table, plan.config.export)

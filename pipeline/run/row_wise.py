@@ -1,0 +1,137 @@
+"""The row-wise stages of a raw file, composed: ingest, validate, normalize, screen, tokenize, and the fingerprints.
+
+A stage is imported when it is first needed: a step under Make is a process of its own, and needs few of them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import IO, TYPE_CHECKING
+
+import pyarrow as pa
+
+from pipeline.io import stage_files
+from pipeline.io.arrow_files import read_tables, table_writer
+from pipeline.io.atomic_files import whole, write_if_changed
+from pipeline.io.hashed_files import describe_file
+from pipeline.io.progress import watch
+from pipeline.io.workers import Stage, ordered
+from pipeline.run.raw_state import unchanged
+from pipeline.run.tokenizer import find_tokenizer
+from pipeline.tokenizers.load import open_tokenizer
+from schemas.columns import FINGERPRINT, INGESTED
+from schemas.manifest import RawFile
+
+if TYPE_CHECKING:
+    from pipeline.run.plan import Plan, Unit
+    from pipeline.stages.screen import Benchmarks
+    from pipeline.tokenizers.protocol import Tokenizer
+    from schemas.options import Config, IngestOptions, TokenizeOptions
+
+#: The stages of one pass over the rows.
+ROW_WISE = ("ingest", "validate", "normalize", "screen", "tokenize")
+
+
+def tokenize_unit(plan: Plan, unit: Unit, cleaned: bool, workers: int) -> None:
+    """The stage files of a raw file: its rows cleaned, tokenized, and their fingerprints.
+
+    `cleaned`: begin with the rows that an earlier run has cleaned, where they are still there.
+    """
+    tokenizer = open_tokenizer(find_tokenizer(plan))
+    clean = plan.file(unit, stage_files.CLEANED)
+    # The last to appear are the two that Make looks at.
+    wanted = [plan.file(unit, name) for name in stage_files.OF_MAKE]
+    if cleaned and clean.exists():
+        tables, stages = read_tables(clean), None
+    else:
+        tables, stages = ingest_unit(plan, unit), cleaning(plan.config, load_benchmarks(plan))
+        wanted.append(clean)
+    with contextlib.ExitStack() as files:
+        sinks = [files.enter_context(whole(path)) for path in wanted]
+        pass_over(tables, stages, tokenizer, plan.config.tokenize, unit.origin, workers, sinks)
+
+
+def cleaning(config: Config, benchmarks: Benchmarks | None) -> Stage:
+    """The row-wise stages between ingest and tokenize, in order, as one."""
+    from pipeline.stages.normalize import normalize
+    from pipeline.stages.screen import screen
+    from pipeline.stages.validate import validate
+
+    def stages(table: pa.Table) -> pa.Table:
+        table = validate(table, config.validate_)
+        table = normalize(table, config.normalize)
+        return screen(table, config.screen, benchmarks)
+
+    return stages
+
+
+def pass_over(
+    tables: Iterable[pa.Table],
+    clean: Stage | None,
+    tokenizer: Tokenizer,
+    options: TokenizeOptions,
+    origin: str,
+    workers: int,
+    sinks: Sequence[IO[bytes]],
+) -> None:
+    """The row-wise stages of a raw file in one pass: clean (None: that is done), tokenize, and fingerprint.
+
+    `sinks`: take the rows tokenized, their fingerprints and, where there is a third, the rows as they were before, as
+    Arrow IPC. Raises UnknownTokensError where too many tokens are [UNK].
+    """
+    from pipeline.stages.dedupe import fingerprint
+    from pipeline.stages.tokenize import check_unknown, tokenize
+
+    def work(table: pa.Table) -> tuple[pa.Table, pa.Table, pa.Table]:
+        cleaned = clean(table) if clean else table
+        rows = tokenize(cleaned, tokenizer, options)
+        return rows, fingerprint(rows), cleaned
+
+    with contextlib.ExitStack() as files:
+        schemas = (INGESTED, FINGERPRINT, INGESTED)
+        write = [files.enter_context(table_writer(*file)) for file in zip(sinks, schemas, strict=False)]
+
+        def written() -> Iterator[pa.Table]:
+            for done in ordered(work, tables, workers):
+                for put, table in zip(write, done, strict=False):
+                    put(table)
+                yield done[0]
+
+        rejecting = ROW_WISE if clean else ROW_WISE[-1:]
+        for _ in watch(check_unknown(written(), tokenizer, options), "tokenize", origin, stages=rejecting):
+            pass
+
+
+def ingest_unit(plan: Plan, unit: Unit) -> Iterator[pa.Table]:
+    """The rows of a raw file. What file it was, and how it was read, is written beside them for the manifest."""
+    from pipeline.stages.ingest import ingest
+    from pipeline.stages.ingest.reading import readings_of
+
+    with unchanged(unit), ThreadPoolExecutor(1) as beside:
+        described = beside.submit(describe_file, unit.path)
+        readings = readings_of(unit.path, unit.source, plan.config.ingest)
+        read_as = [", ".join(filter(None, (reading.place, reading.reader, reading.encoding))) for reading in readings]
+        yield from ingest(unit.path, unit.origin, unit.source, plan.config.ingest)
+        about = RawFile(**described.result().model_dump(), read_as=read_as)
+        write_if_changed(plan.file(unit, stage_files.RAW), about.model_dump_json() + "\n")
+
+
+def read_unit(unit: Unit, options: IngestOptions) -> Iterator[pa.Table]:
+    """The rows of a file, which must not change meanwhile."""
+    from pipeline.stages.ingest import ingest
+
+    with unchanged(unit):
+        yield from ingest(unit.path, unit.origin, unit.source, options)
+
+
+def load_benchmarks(plan: Plan) -> Benchmarks | None:
+    """The evaluation sets that the config names, ready for `screen`; their rows need no answer."""
+    from pipeline.stages.screen import benchmarks_of
+
+    tables = {}
+    for unit in plan.benchmarks:
+        found = read_unit(unit, plan.config.ingest)
+        tables[unit.origin] = pa.concat_tables([INGESTED.empty_table(), *found])
+    return benchmarks_of(tables) if tables else None

@@ -1,0 +1,132 @@
+"""Stamps: what each stage's result depends on besides its input, as files whose times Make compares.
+
+A stamp holds the options of a stage, its code, the versions of the libraries that this code imports, and the state of
+the files that it reads besides its input. It is rewritten only when that changes, so that its time means something.
+"""
+
+import contextlib
+import json
+import shlex
+import shutil
+from pathlib import Path
+from typing import Any, TypedDict
+
+from pipeline.io import source_code, stage_files
+from pipeline.io.atomic_files import write_if_changed
+from pipeline.run.plan import Plan
+from pipeline.run.raw_state import state_of
+
+#: The stages of the rows of a raw file, each with the modules that make its result, with all that these import.
+ROW_WISE = {
+    "ingest": ("pipeline.stages.ingest",),
+    "validate": ("pipeline.stages.validate",),
+    "normalize": ("pipeline.stages.normalize",),
+    "screen": ("pipeline.stages.screen",),
+    "tokenize": ("pipeline.stages.tokenize", "pipeline.tokenizers.load"),
+    "fingerprint": ("pipeline.stages.dedupe",),
+}
+#: Their composition. Its stamp holds what it imports besides the stages, whose own stamps stand beside it.
+COMPOSITION = "row_wise"
+COMPOSED = ("pipeline.run.row_wise",)
+#: The stages over all rows: the composition imports the stage, so that one stamp holds both.
+OVER_ALL = {"dedupe": ("pipeline.run.dedupe",), "export": ("pipeline.run.export",)}
+
+#: Which stamps make Make begin with the raw file, and with which it begins with the rows that are clean already.
+CLEANING = ("ingest", "validate", "normalize", "screen", COMPOSITION)
+TOKENIZING = ("tokenize", "fingerprint")
+
+
+class Made(TypedDict):
+    """What a stage is made of: sha256 of each file of its code, and the versions of its libraries."""
+
+    code: dict[str, str]
+    versions: dict[str, str]
+
+
+def made_of() -> dict[str, Made]:
+    """What each stage is made of, and the composition of the row-wise ones, by the name of their stamp."""
+    closures = {stage: source_code.closure(modules) for stage, modules in (ROW_WISE | OVER_ALL).items()}
+    stages = frozenset[str]().union(*(closures[stage] for stage in ROW_WISE))
+    closures[COMPOSITION] = source_code.closure(COMPOSED) - stages
+    return {
+        stage: {
+            "code": source_code.code_of(modules),
+            "versions": source_code.own_versions() | source_code.libraries_of(modules),
+        }
+        for stage, modules in closures.items()
+    }
+
+
+def kept_made_of(kept: Path) -> dict[str, Made]:
+    """The same, kept in a file until the code or what is installed changes: it takes as long as the rest of a plan."""
+    state = source_code.state()
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        before = json.loads(kept.read_bytes())
+        if before["state"] == state:
+            stages: dict[str, Made] = before["stages"]
+            return stages
+    found = made_of()
+    write_if_changed(kept, _json({"state": state, "stages": found}))
+    return found
+
+
+def stamps(plan: Plan, made: dict[str, Made]) -> dict[str, str]:
+    """The content of the stamp of each stage, and of that of the sources."""
+    options = plan.config.model_dump(mode="json", by_alias=True)
+    read_besides = {"screen": plan.benchmarks, "dedupe": plan.existing}
+    contents: dict[str, Any] = {
+        stage: {
+            **about,
+            "options": options.get(stage),
+            "files": [state_of(unit) for unit in read_besides.get(stage, ())],
+        }
+        for stage, about in made.items()
+    }
+    contents["sources"] = [options["dataset"], options["source"], [unit.key for unit in plan.units]]
+    return {name: _json(content) for name, content in contents.items()}
+
+
+def write_plan(plan: Plan) -> Path:
+    """Write the stamps of all stages and raw files, and the plan that the Makefile includes; gives the path of that."""
+    for name, content in stamps(plan, kept_made_of(plan.stages / stage_files.CODE)).items():
+        write_if_changed(plan.stamp(name), content)
+    for unit in plan.units:
+        write_if_changed(plan.file(unit, stage_files.SOURCE), _json(state_of(unit)))
+    _forget_old_units(plan)
+    makefile = plan.stages / stage_files.PLAN
+    write_if_changed(makefile, "\n".join(_makefile(plan)) + "\n")
+    return makefile
+
+
+def _makefile(plan: Plan) -> list[str]:
+    """The lines of the plan as Make reads it: names of files, lists of stamps, and the raw file of each unit."""
+    variables = {
+        "FOLDER": plan.folder,
+        "STAGES": plan.stages,
+        "UNITS": " ".join(unit.key for unit in plan.units),
+        "SOURCE": stage_files.SOURCE,
+        "TOKENIZED": stage_files.OF_MAKE.tokenized,
+        "FINGERPRINTS": stage_files.OF_MAKE.fingerprints,
+        "DECISIONS": plan.stages / stage_files.DECISIONS,
+        "CLEANING": " ".join(str(plan.stamp(name)) for name in CLEANING),
+        "TOKENIZING": " ".join([*(str(plan.stamp(name)) for name in TOKENIZING), str(plan.tokenizer)]),
+        "DEDUPING": f"{plan.stamp('dedupe')} {plan.stamp('sources')}",
+        "EXPORTING": plan.stamp("export"),
+    }
+    lines = [f"{name} := {value}" for name, value in variables.items()]
+    for unit in plan.units:
+        raw = shlex.quote(str(unit.path)).replace("$", "$$").replace("#", "\\#")
+        made = " ".join(str(plan.file(unit, name)) for name in stage_files.OF_MAKE)
+        lines.append(f"{made}: RAW = {raw}")
+    return lines
+
+
+def _forget_old_units(plan: Plan) -> None:
+    """Remove the stage files of raw files that are gone or claimed by another source now."""
+    for marker in plan.stages.glob(f"*/*/{stage_files.SOURCE}"):
+        if marker.parent.relative_to(plan.stages).as_posix() not in {unit.key for unit in plan.units}:
+            shutil.rmtree(marker.parent)
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True) + "\n"

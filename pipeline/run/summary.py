@@ -1,0 +1,24 @@
+"""What a run did, as the table that ends it."""
+
+from pathlib import Path
+
+from pipeline.io.terminal_text import visible
+from schemas.manifest import Manifest
+
+
+def report(manifest: Manifest, folder: Path) -> str:
+    """A table for the terminal: rows in, kept, rejected by stage and reason, tokens."""
+    counts, tokens = manifest.counts, manifest.tokens
+    rejected: dict[str, int] = {}
+    for part in counts.rejected:
+        name = f"{part.stage}: {part.reason}"
+        rejected[name] = rejected.get(name, 0) + part.rows
+    lines = [("rows in", counts.rows_in), *((f"- {name}", rows) for name, rows in rejected.items())]
+    lines += [("kept", counts.kept), *((f"  {name}", rows) for name, rows in counts.splits.items())]
+    lines += [("tokens", tokens.total), ("  [UNK]", tokens.unknown), ("  cut by truncation", tokens.cut)]
+    width = max(len(name) for name, _ in lines)
+    text = "\n".join(f"{name:<{width}}  {number:>12,}" for name, number in lines)
+    tried = "".join(f"\n  not {name}: {why}" for name, why in manifest.tokenizer.tried)
+    if not counts.kept:
+        text += "\n\nNo row was kept. rejects.jsonl gives the reason for each row."
+    return visible(f"{text}\n\ntokenizer: {manifest.tokenizer.name}{tried}\nwritten to {folder}")

@@ -1,0 +1,87 @@
+"""Every example in the help of a command runs, as far as it can without a network."""
+
+import gzip
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click import Context
+
+from pipeline.cli import PRIVATE, main
+from tests.support.paths import ROOT
+
+CONTEXT = Context(main)
+#: In an order in which each finds what it needs. `make-plan` builds what dedupe, export and the lookers need.
+ORDER = (
+    *("make-plan", "make-rows", "ingest", "validate", "normalize", "screen", "tokenize", "inspect", "run"),
+    *("dedupe", "export", "show", "verify", "schema", "fetch", "push", "self-instruct", "make-forget"),
+)
+#: Why an example ends with exit code 1 in a project without a network, a login, or torch.
+STOPS_AT = {
+    "fetch": "go online",
+    "push": "embedded",
+    "self-instruct": "OPENAI_API_KEY|torch|names no generator|'./model'",
+}
+
+
+def examples(name: str) -> list[str]:
+    command = main.get_command(CONTEXT, name)
+    assert command is not None
+    return re.findall(r"^\s*(?:Examples?:\s*)?(ko-instruct .*)$", command.help or "", re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of this project with the embedded tokenizer, files that the examples name, and ko-instruct as a script."""
+    folder = tmp_path_factory.mktemp("project")
+    (folder / "raw").mkdir()
+    for name in ("sample", "seeds"):
+        shutil.copytree(ROOT / "raw" / name, folder / "raw" / name)
+    shutil.copy(ROOT / "Makefile", folder)
+    (folder / "pipeline.toml").write_text(
+        '[dataset]\nname = "sample"\n\n[[source]]\nname = "sample"\nfiles = ["sample/office.csv"]\n\n'
+        '[tokenize]\ntokenizer = "embedded"\n'
+    )
+    (folder / "a.json").write_text('[{"instruction": "수도는?", "input": "", "output": "서울입니다."}]')
+    (folder / "topics.txt").write_text("한국의 봄꽃\n")
+    with gzip.open(folder / "b.jsonl.gz", "wt", encoding="utf-8") as file:
+        file.write('{"instruction": "바다는?", "input": "", "output": "동해입니다."}\n')
+    scripts = folder / ".venv" / "bin"
+    scripts.mkdir(parents=True)
+    script = scripts / "ko-instruct"
+    code = "import sys; sys.argv[0] = 'ko-instruct'; from pipeline.cli import main; main()"
+    script.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{code}" "$@"\n')
+    script.chmod(0o755)
+    return folder
+
+
+def run(line: str, project: Path) -> subprocess.CompletedProcess[str]:
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "KO_INSTRUCT"))},
+        "PATH": f"{project / '.venv' / 'bin'}:{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT),
+        "HF_HUB_OFFLINE": "1",
+    }
+    command = ["sh", "-c", line]
+    return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_every_command_has_a_place_in_the_order() -> None:
+    assert sorted(ORDER) == sorted([*main.list_commands(CONTEXT), *PRIVATE.commands])
+
+
+def test_the_examples_run(project: Path) -> None:
+    for name in ORDER:
+        assert examples(name), name
+        for line in examples(name):
+            if "processed/old" in line:
+                shutil.copytree(project / "processed" / "sample", project / "processed" / "old")
+            done = run(line, project)
+            assert "Traceback" not in done.stderr, line
+            assert done.returncode == (1 if name in STOPS_AT else 0), f"{line}\n{done.stderr}"
+            assert ("ko-instruct: " in done.stderr) == (name in STOPS_AT), f"{line}\n{done.stderr}"
+            assert re.search(STOPS_AT.get(name, ""), done.stderr), f"{line}\n{done.stderr}"
