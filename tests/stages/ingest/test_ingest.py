@@ -47,21 +47,29 @@ def check(rows: list[dict[str, Any]], expected: list[dict[str, Any]], name: str)
     for row, want in zip(rows, expected, strict=True):
         assert want.get("detail", "") in (row["reject_detail"] or "")
         fields = {key: value for key, value in want.items() if key not in ("place", "detail")}
-        assert {key: row[key] for key in fields} == fields
+        assert {key: short(row[key]) for key in fields} == fields
         assert (row["raw"] is None) == (row["reject_reason"] is None)
         if "reject_reason" not in want:
             assert row["reject_reason"] is None
+
+
+def short(value: Any) -> Any:
+    """A value of a row; messages without their fields that are null."""
+    if isinstance(value, list):
+        return [short(item) for item in value]
+    return {key: item for key, item in value.items() if item is not None} if isinstance(value, dict) else value
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["case"] for case in CASES])
 def test_cases(case: dict[str, Any], tmp_path: Path) -> None:
     path = tmp_path / case.get("name", "file")
     path.write_bytes(case["data"].encode())
+    shape = {"shape": case["shape"]} if "shape" in case else {}
     if "error" in case:
         with pytest.raises(IngestError, match=re.escape(case["error"])):
-            rows_of(path)
+            rows_of(path, **shape)
     else:
-        check(rows_of(path), case["rows"], path.name)
+        check(rows_of(path, **shape), case["rows"], path.name)
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress, pa.Codec("zstd").compress])

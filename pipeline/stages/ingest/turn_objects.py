@@ -1,0 +1,231 @@
+"""A message as public sets write it, an object with fields, to a Turn: nothing that it holds is lost."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from pipeline.stages.ingest.calls import Call, calls_of, is_whole
+from pipeline.stages.ingest.fields import Record, kind
+from pipeline.stages.ingest.parsing import Fault, FileFault, Number, dumps
+from pipeline.stages.ingest.turns import Turn, result_of, role_of
+from pipeline.table.messages import Message
+from schemas.shapes import Role
+
+#: Fields of an assistant's message: its thought, its calls.
+REASONING = ("reasoning_content", "reasoning", "thinking", "thought", "thoughts")
+CALLS = ("tool_calls", "function_call", "function_calls")
+#: Fields of a tool's message.
+CALL_ID, TOOL_NAMES = ("tool_call_id", "call_id"), ("name", "tool_name")
+#: Types of the parts of a content, and the keys that hold their texts.
+TEXT_PARTS = (None, "text", "input_text", "output_text")
+THOUGHT_PARTS = ("thinking", "reasoning", "thought")
+#: Keys of the parts that Gemini calls tools with and gives their results in.
+GEMINI_CALLS, GEMINI_RESULTS = ("functionCall", "function_call"), ("functionResponse", "function_response")
+#: What says whether an answer is to be learned.
+YES, NO = ("1", "1.0", "true"), ("0", "0.0", "false")
+
+
+class Content(NamedTuple):
+    """What a message's content holds, whether it is a text or a list of parts."""
+
+    texts: list[str]
+    thoughts: list[str]
+    calls: list[Call]
+    results: list[Message]
+    #: Of each part the fields that none of these took.
+    rest: list[Record]
+
+    @classmethod
+    def of(cls, *texts: str) -> "Content":
+        return cls([*texts], [], [], [], [])
+
+
+def turn_of(value: Any, number: int, role: str, text: str, roles: Mapping[str, Role], learn: Sequence[str]) -> Turn:
+    """The turn in one object. Raises Fault: not-an-object, unknown-role, not-text, not-a-call; FileFault.
+
+    `role`, `text`: the keys of speaker and content. `learn`: the keys that may say whether an answer is learned.
+    """
+    if not isinstance(value, dict):
+        raise Fault("not-an-object", f"turn {number} is {kind(value)}, not an object with `{role}` and `{text}`")
+    name = value.get(role)
+    if not isinstance(name, str):
+        raise Fault("unknown-role", f"`{role}` of turn {number} is {kind(name)}, not the name of a role")
+    speaker = role_of(name, number, roles)
+    if len(value) == 2 and isinstance(value.get(text), str):
+        return Turn(speaker, value[text])  # as most are
+    rest = {key: item for key, item in value.items() if key not in (role, text) and item is not None}
+    place = f"`{text}` of turn {number}"
+    if speaker == "tool":
+        return _tool_turn(value.get(text), rest, text, place)
+    if speaker in ("assistant", "call"):
+        calls = _calls(rest, number)
+        content = content_of(value.get(text), place)
+        if content is None and calls and value.get(text) is None:
+            content = Content.of()
+        content = _checked(content, value.get(text), place, "results")
+        taught = learned(rest, learn, number)
+        return _assistant_turn(speaker, calls, content, rest, text)._replace(learn=taught)
+    content = _checked(content_of(value.get(text), place), value.get(text), place, "thoughts", "calls")
+    if content.results and speaker != "user":
+        raise Fault("not-text", f"{place} holds results, not text")
+    return Turn(speaker, "\n".join(content.texts), results=content.results, rest=_with_parts(rest, text, content))
+
+
+def _checked(content: Content | None, value: Any, place: str, *foreign: str) -> Content:
+    """A content that is read and holds nothing that only another role can hold. Raises Fault: not-text."""
+    if content is None:
+        raise Fault("not-text", f"{place} is {kind(value)}, not text")
+    for name in foreign:
+        if getattr(content, name):
+            raise Fault("not-text", f"{place} holds {name}, not text")
+    return content
+
+
+def _calls(rest: Record, number: int) -> list[Call]:
+    """The calls in the fields of a message, which are taken out of `rest`. Raises Fault: not-a-call."""
+    for key in CALLS:
+        written = rest.get(key)
+        if written in ("", [], {}, "[]"):
+            del rest[key]
+        elif written is not None:
+            calls = calls_of(written)
+            if calls is None:
+                detail = f"`{key}` of turn {number} holds no calls of tools with a name and arguments"
+                raise Fault("not-a-call", f"{detail}: fix this record in the source file")
+            if is_whole(written):
+                del rest[key]
+            return calls
+    return []
+
+
+def _assistant_turn(speaker: Role, calls: Sequence[Call], content: Content, rest: Record, text: str) -> Turn:
+    reasoning = "\n".join(content.thoughts) or None
+    for key in REASONING:
+        if isinstance(rest.get(key), str) and (reasoning is None or rest[key] == reasoning):
+            reasoning = rest.pop(key) or reasoning
+    return Turn(
+        speaker,
+        "\n".join(content.texts),
+        reasoning,
+        [*calls, *content.calls],
+        rest=_with_parts(rest, text, content),
+    )
+
+
+def _tool_turn(value: Any, rest: Record, text: str, place: str) -> Turn:
+    """The results of tools: a text, the parts of one, or any JSON value, which is written as a text."""
+    if isinstance(value, str) or (isinstance(value, list) and value and all(map(_is_part, value))):
+        content = _checked(content_of(value, place), value, place, "thoughts", "calls")
+        if content.results and content.texts:
+            raise Fault("not-text", f"{place} holds a result beside a text: which is the result?")
+        rest = _with_parts(rest, text, content)
+        if content.results:
+            return Turn("tool", results=content.results, rest=rest)
+        result = "\n".join(content.texts)
+    else:
+        result = _as_text(value, place)
+    call_id = next((rest.pop(key) for key in CALL_ID if isinstance(rest.get(key), str)), None)
+    name = next((rest.pop(key) for key in TOOL_NAMES if isinstance(rest.get(key), str)), None)
+    return Turn("tool", result, call_id=call_id, name=name, rest=rest)
+
+
+def _with_parts(rest: Record, text: str, content: Content) -> Record:
+    return {**rest, text: content.rest} if any(content.rest) else rest
+
+
+def learned(rest: Record, names: Sequence[str], number: int) -> bool | None:
+    """Whether an answer is to be learned, by the first of these fields, which is taken out of `rest`; None: not said.
+
+    Raises FileFault for a value that is neither yes nor no.
+    """
+    for name in names:
+        if name in rest:
+            value = rest.pop(name)
+            word = value.text if isinstance(value, Number) else str(value).strip().casefold()
+            if word not in YES + NO:
+                detail = f"`{name}` of turn {number} is {dumps(value)}: an answer is learned (1) or not (0)"
+                raise FileFault(f"{detail}; to learn all answers, put `learn = []` into the shape")
+            return word in YES
+    return None
+
+
+def _is_part(part: Any) -> bool:
+    if isinstance(part, dict):
+        return "type" in part or "text" in part or _tool_part(part) is not None
+    return isinstance(part, str)
+
+
+def _tool_part(part: Record) -> str | None:
+    """The key under which Gemini puts a call or a result."""
+    return next((key for key in GEMINI_CALLS + GEMINI_RESULTS if isinstance(part.get(key), dict)), None)
+
+
+def content_of(value: Any, place: str) -> Content | None:
+    """What a content holds: a text, or a list of parts (OpenAI's, Anthropic's, Gemini's). None where it is neither.
+
+    Raises Fault (not-text) for a part that is an image, a sound or anything else that is no text.
+    """
+    if isinstance(value, str):
+        return Content.of(value)
+    if not isinstance(value, list):
+        return None
+    content = Content.of()
+    for part in value:
+        if isinstance(part, str):
+            content.texts.append(part)
+            content.rest.append({})
+        elif isinstance(part, dict):
+            content.rest.append(
+                _add_part({key: item for key, item in part.items() if item is not None}, content, place)
+            )
+        else:
+            raise Fault("not-text", f"{place} holds {kind(part)}, not text")
+    return content
+
+
+def _add_part(part: Record, content: Content, place: str) -> Record:
+    """Put a part where it belongs in `content`; what is left of it."""
+    sort = part.get("type")
+    if sort in TEXT_PARTS and isinstance(part.get("text"), str):
+        (content.thoughts if part.get("thought") is True else content.texts).append(part["text"])
+        return _without(part, "type", "text", "thought")
+    if sort in THOUGHT_PARTS:
+        for key in (sort, "text"):
+            if isinstance(part.get(key), str):
+                content.thoughts.append(part[key])
+                return _without(part, "type", key)
+    if sort == "tool_use" and (calls := calls_of(_without(part, "type"))):
+        content.calls.extend(calls)
+        return {} if is_whole(_without(part, "type")) else part
+    if sort == "tool_result":
+        content.results.append(result_of(_as_text(part.get("content"), place), _named(part.get("tool_use_id"))))
+        return _without(part, "type", "content", "tool_use_id")
+    key = _tool_part(part)
+    if key in GEMINI_CALLS and (calls := calls_of(part[key])):
+        content.calls.extend(calls)
+        return _without(part, key) if is_whole(part[key]) else part
+    if key in GEMINI_RESULTS:
+        result = part[key]
+        text = _as_text(result.get("response"), place)
+        content.results.append(result_of(text, _named(result.get("id")), _named(result.get("name"))))
+        more = _without(result, "response", "id", "name")
+        return _without(part, key) | ({key: more} if more else {})
+    called = sort if isinstance(sort, str) else next(iter(part), "nothing")
+    raise Fault("not-text", f"{place} holds a part `{called}`: only text can be read")
+
+
+def _as_text(value: Any, place: str) -> str:
+    """A tool's result as a text."""
+    if isinstance(value, list) and value and all(map(_is_part, value)):
+        content = content_of(value, place)
+        if content and content.texts and not any(content.rest):
+            return "\n".join(content.texts)
+    return value if isinstance(value, str) else "" if value is None else dumps(value)
+
+
+def _named(value: Any) -> str | None:
+    """An id or a name as a text."""
+    return value if value is None or isinstance(value, str) else dumps(value)
+
+
+def _without(part: Record, *keys: str) -> Record:
+    return {key: item for key, item in part.items() if key not in keys}
