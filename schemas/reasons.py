@@ -7,6 +7,7 @@
 REASONS: dict[str, dict[str, str]] = {
     "ingest": {
         "ambiguous-shape": "several shapes fit the record: name one in the source",
+        "call-without-result": "the assistant answers, but the call of a tool before the answer has no result",
         "damaged": "the rest of a packed file or saved folder cannot be read",
         "different-prompts": "the chosen and the rejected answer of a preference record do not have the same prompt",
         "duplicate-key": "a JSON object has the same key twice, with different values",
@@ -22,10 +23,12 @@ REASONS: dict[str, dict[str, str]] = {
         "no-prompt": "a preference record has no prompt",
         "no-question": "an answer in a conversation has no question before it",
         "no-turns": "the list of turns, instances or questions is empty",
+        "not-a-call": "what must be a call of a tool has no name, or its arguments are not an object",
         "not-a-list": "a field that must be a list is something else",
         "not-an-object": "the record, or a turn in it, is not an object with named fields",
         "not-data": "a member of an archive is neither JSON nor a table",
         "not-text": "a field that must be a text is something else",
+        "result-without-call": "a conversation has the result of a tool without a call before it",
         "size-bomb": "a packed file unpacks to an implausible size; reading stopped",
         "too-deep": "the JSON value is nested too deeply",
         "too-long": "the record is longer than `max_record_bytes`",
@@ -111,8 +114,9 @@ FLAGS: dict[str, dict[str, str]] = {
 FIXES: dict[str, dict[str, str]] = {
     "ingest": {
         "joined-turns": "consecutive turns of one role were joined by a newline",
-        "leading-assistant": "the conversation begins with an answer, which stays in the history",
+        "leading-assistant": "the conversation begins with an answer: an empty message of the user was put before it",
         "nan-to-null": "NaN in the record became null",
+        "thought": "a thought at the beginning of an answer was moved to `reasoning`",
         "no-input": 'an input that only says that there is none became ""',
     },
     "screen": {"mask": "personal data was replaced with a placeholder"},

@@ -8,9 +8,12 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Turns = Literal["all", "first", "last"]
 #: Who speaks. tool: a result of a tool. call: the assistant, where its message is a call of a tool.
 Role = Literal["system", "user", "assistant", "context", "tool", "call"]
+
+
+#: Fields of a message that say whether an answer is to be learned.
+LEARN = ("weight", "train", "training", "trainable", "loss_weight", "loss")
 
 
 class Mapping(BaseModel):
@@ -30,7 +33,10 @@ class Columns(Mapping):
 
 
 class Conversation(Mapping):
-    """A list of turns, each with a role and a text (sharegpt's from and value, OpenAI's role and content)."""
+    """A list of turns, each with a role and a text (sharegpt's from and value, OpenAI's role and content).
+
+    The list may also be a JSON text, a Python literal, or an object of lists.
+    """
 
     kind: Literal["conversation"] = "conversation"
     turns: str = "conversations"
@@ -38,7 +44,40 @@ class Conversation(Mapping):
     text: str = "value"
     #: A field beside the turns that holds the system prompt.
     system: str | None = None
+    #: A field beside the turns that holds the tools that may be called, as a list or as a JSON text.
+    tools: str | None = "tools"
     #: Role names of this set that are not among the known ones.
+    roles: dict[str, Role] = {}
+    #: Fields of a turn that say whether an answer is learned (1, true) or not (0, false).
+    learn: tuple[str, ...] = LEARN
+
+
+class Exchanges(Mapping):
+    """A list of exchanges, each with a question and its answer: [{"input", "output"}, …] or [[question, answer], …].
+
+    `user` and `assistant` are keys of an object, or places in a list: "0" and "1".
+    """
+
+    kind: Literal["exchanges"] = "exchanges"
+    turns: str = "conversation"
+    user: str = "input"
+    assistant: str = "output"
+    system: str | None = None
+    tools: str | None = "tools"
+
+
+class Tree(Mapping):
+    """A prompt with its replies, the replies to those, and so on (OpenAssistant): each way down is a conversation."""
+
+    kind: Literal["tree"] = "tree"
+    root: str = "prompt"
+    role: str = "role"
+    text: str = "text"
+    replies: str = "replies"
+    #: all: a row for each way to a last reply, in which an answer is learned once. best: one row, the replies ranked
+    #: first; the others go to meta.
+    paths: Literal["all", "best"] = "all"
+    rank: str = "rank"
     roles: dict[str, Role] = {}
 
 
@@ -47,6 +86,10 @@ class Delimited(Mapping):
 
     kind: Literal["delimited"] = "delimited"
     text: str = "text"
+    system: str | None = None
+    tools: str | None = "tools"
+    #: Role names of this set that are not among the known ones.
+    roles: dict[str, Role] = {}
 
 
 class Preference(Mapping):
@@ -71,11 +114,13 @@ class Instances(Mapping):
 
 
 class Pairs(Mapping):
-    """A list of questions and a list of answers of the same length."""
+    """A list of questions and a list of answers of the same length: the turns of one conversation."""
 
     kind: Literal["pairs"] = "pairs"
     questions: str = "questions"
     answers: str = "outputs"
+    #: Whether each question is a task of its own: then each is a row.
+    independent: bool = False
 
 
 class Articles(Mapping):
@@ -106,6 +151,16 @@ class Template(Mapping):
 
 
 Shape = Annotated[
-    Columns | Conversation | Delimited | Preference | Instances | Pairs | Articles | Questions | Template,
+    Columns
+    | Conversation
+    | Exchanges
+    | Tree
+    | Delimited
+    | Preference
+    | Instances
+    | Pairs
+    | Articles
+    | Questions
+    | Template,
     Field(discriminator="kind"),
 ]

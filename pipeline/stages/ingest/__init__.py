@@ -13,7 +13,7 @@ from pipeline.stages.ingest.columnar import plain_rows, plain_table
 from pipeline.stages.ingest.detect import Detected, may_hold_transcript
 from pipeline.stages.ingest.inspection import describe, inspect
 from pipeline.stages.ingest.opening import IngestError
-from pipeline.stages.ingest.parsing import Fault
+from pipeline.stages.ingest.parsing import Fault, FileFault
 from pipeline.stages.ingest.readers import Entry, Lines
 from pipeline.stages.ingest.reading import SAMPLE, Reading, declared_shape, readings_of
 from pipeline.stages.ingest.rows import rejected, table
@@ -35,12 +35,15 @@ def ingest(path: Path, origin: str, source: Source, options: IngestOptions = Ing
 
     `origin`: the file's name below raw/. It begins the `origin` of each row, which goes on with the member of an
     archive (`!b.jsonl`), then the line (`sample/a.jsonl:17`; of CSV the line on which the record starts) or the index
-    in an array (`sample/b.json[3]`), then the exchange of a conversation that gives several rows (`/2`).
+    in an array (`sample/b.json[3]`), then the number of the task where a record holds several (`/2`).
     A record that cannot be read or mapped is a rejected row with the record's text in `raw`.
     Raises IngestError where the file itself cannot be read, or fits no shape or several.
     """
     for reading in readings_of(path, source, options):
-        yield from _tables(reading, origin, source, options)
+        try:
+            yield from _tables(reading, origin, source, options)
+        except FileFault as fault:
+            raise IngestError(f"{origin}{reading.place}{fault}") from None
 
 
 def _tables(reading: Reading, origin: str, source: Source, options: IngestOptions) -> Iterator[pa.Table]:
@@ -87,7 +90,7 @@ def _constant(shape: Shape) -> Choose:
 def _by_record(
     entries: Iterator[Entry], choose: Choose, place: str, source: Source, options: IngestOptions
 ) -> Iterator[pa.Table]:
-    rows = itertools.chain.from_iterable(rows_or_rejects(entry, choose, options.turns) for entry in entries)
+    rows = itertools.chain.from_iterable(rows_or_rejects(entry, choose) for entry in entries)
     while batch := list(itertools.islice(rows, BATCH_ROWS)):
         yield table(batch, place, source.name)
 

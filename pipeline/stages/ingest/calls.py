@@ -1,10 +1,11 @@
 """Calls of tools in the forms that datasets write them, as the one form of this project (`schemas.record.is_call`)."""
 
 import ast
+import itertools
 import re
 from typing import Any
 
-from pipeline.stages.ingest.parsing import Fault, parse
+from pipeline.stages.ingest.parsing import Fault, dumps, parse
 
 Call = dict[str, Any]
 
@@ -14,6 +15,10 @@ GLAIVE = re.compile(r"\s*<functioncall>\s*(.*?)\s*(?:<\|endoftext\|>\s*)?$", re.
 LISTED = re.compile(r"\s*\[TOOL_CALLS\]\s*(\[.*\])\s*$", re.DOTALL)
 #: A result as Hermes writes it.
 RESULT = re.compile(r"\s*<tool_response>\s*(.*?)\s*</tool_response>\s*", re.DOTALL)
+#: The name of a call in brackets; it may have spaces.
+NAMED = re.compile(r"\s*([^\s()\[\],=\"'][^()\[\],=\"']*?)\s*\(")
+#: How many closing brackets are tried as the end of a call's arguments.
+MOST_ENDS = 100
 #: Names under which a call's arguments are given.
 ARGUMENTS = ("arguments", "parameters", "args", "input")
 
@@ -55,23 +60,51 @@ def call_of(value: Any) -> Call | None:
     return {"id": value["id"], **written} if isinstance(value.get("id"), str) else written
 
 
-def calls_in(text: str) -> tuple[str, list[Call]] | None:
-    r"""The words before the calls that end an answer, and these calls; None for a text without calls at its end.
+def is_whole(value: Any) -> bool:
+    """Whether the calls that `calls_of` reads from a value hold all that the value says.
 
-    >>> calls_in('확인할게요.\n<tool_call>\n{"name": "weather", "arguments": {"city": "부산"}}\n</tool_call>')
+    >>> is_whole({"name": "area", "arguments": {}}), is_whole({"name": "area", "arguments": {}, "why": "원이라서"})
+    (True, False)
+    """
+    if isinstance(value, str):
+        value = json_value(value)
+    for call in value if isinstance(value, list) else [value]:
+        inner = call.get("function")
+        function = inner if isinstance(inner, dict) else call
+        if call.get("type", "function") != "function" or function.keys() - {"name", *ARGUMENTS, "id", "type"}:
+            return False
+        if function is not call and call.keys() - {"id", "type", "function"}:
+            return False
+        if "id" in call and not isinstance(call["id"], str):
+            return False
+    return True
+
+
+def calls_in(text: str, bare: bool = False) -> tuple[str, list[Call], Any] | None:
+    r"""The words before the calls that end an answer, these calls, and the value in which they were written; None for
+    a text without calls at its end.
+
+    `bare`: calls may have no mark, as where the record declares tools or a result follows.
+
+    >>> calls_in('확인할게요.\n<tool_call>\n{"name": "weather", "arguments": {"city": "부산"}}\n</tool_call>')[:2]
     ('확인할게요.', [{'type': 'function', 'function': {'name': 'weather', 'arguments': {'city': '부산'}}}])
-    >>> calls_in('[weather(city="부산", days=2)]')
-    ('', [{'type': 'function', 'function': {'name': 'weather', 'arguments': {'city': '부산', 'days': 2}}}])
-    >>> calls_in("[참고] 날씨(오늘)") is None
+    >>> calls_in('[weather(city="부산", days=2)]', bare=True)[1]
+    [{'type': 'function', 'function': {'name': 'weather', 'arguments': {'city': '부산', 'days': 2}}}]
+    >>> calls_in('[Market Trends API(kind="지수"), 시세(종목="가(나)")]', bare=True)[1][1]
+    {'type': 'function', 'function': {'name': '시세', 'arguments': {'종목': '가(나)'}}}
+    >>> calls_in("[표1(가)]", bare=True) is None and calls_in('[weather(city="부산")]') is None
     True
     """
     if "<tool_call>" in text:
         return _tagged(text)
-    if found := GLAIVE.search(text) if "<functioncall>" in text else LISTED.search(text):
-        calls = calls_of(found[1]) or calls_of(_glaive(found[1]))
-        return (text[: found.start()], calls) if calls else None
-    calls = _bracketed(text)
-    return ("", calls) if calls else None
+    found = GLAIVE.search(text) if "<functioncall>" in text else LISTED.search(text) if "[TOOL_CALLS]" in text else None
+    if found:
+        value = json_value(found[1])
+        value = _glaive(found[1]) if value is None else value
+        calls = calls_of(value)
+        return (text[: found.start()], calls, value) if calls else None
+    calls = _bracketed(text) if bare else None
+    return ("", calls, calls) if calls else None
 
 
 def results_in(text: str) -> list[str]:
@@ -80,8 +113,12 @@ def results_in(text: str) -> list[str]:
     >>> results_in("<tool_response>1</tool_response><tool_response>2</tool_response>"), results_in("21도")
     (['1', '2'], ['21도'])
     """
-    found = RESULT.findall(text)
-    return found if found and not RESULT.sub("", text).strip() else [text]
+    return RESULT.findall(text) if is_result(text) else [text]
+
+
+def is_result(text: str) -> bool:
+    """Whether a text is results of tools between <tool_response> marks, and nothing else."""
+    return "<tool_response>" in text and not RESULT.sub("", text).strip()
 
 
 def json_value(text: str) -> Any:
@@ -97,13 +134,15 @@ def json_value(text: str) -> Any:
     return value if isinstance(value, dict | list) else None
 
 
-def _tagged(text: str) -> tuple[str, list[Call]] | None:
+def _tagged(text: str) -> tuple[str, list[Call], Any] | None:
     first = TAGGED.search(text)
     if first is None or TAGGED.sub("", text[first.start() :]).strip():
         return None
-    read = [calls_of(written) for written in TAGGED.findall(text)]
+    values = [json_value(written) for written in TAGGED.findall(text)]
+    read = [calls_of(value) for value in values]
     calls = [call for calls in read for call in calls or ()]
-    return (text[: first.start()], calls) if all(read) else None
+    flat = [call for value in values for call in (value if isinstance(value, list) else [value])]
+    return (text[: first.start()], calls, flat) if all(read) else None
 
 
 def _glaive(text: str) -> Any:
@@ -116,13 +155,29 @@ def _bracketed(text: str) -> list[Call] | None:
     if not (text.strip().startswith("[") and text.strip().endswith(")]")):
         return None
     calls: list[Call] = []
+    rest = text.strip()[1:-1]
+    while rest:
+        named = NAMED.match(rest)
+        if named is None:
+            return None
+        ends = (end for end, sign in enumerate(rest) if sign == ")" and end >= named.end())
+        read = ((end, _arguments(rest[named.end() : end])) for end in itertools.islice(ends, MOST_ENDS))
+        end, arguments = next((found for found in read if found[1] is not None), (0, None))
+        if arguments is None or rest[end + 1 :].strip()[:1] not in ("", ","):
+            return None
+        calls.append({"type": "function", "function": {"name": named[1], "arguments": arguments}})
+        rest = rest[end + 1 :].strip().removeprefix(",").strip()
+    return calls or None
+
+
+def _arguments(text: str) -> dict[str, Any] | None:
+    """Arguments as Python writes them: a="부산", b=2."""
     try:
-        expression = ast.parse(text.strip(), mode="eval").body
-        for call in expression.elts if isinstance(expression, ast.List) else ():
-            if not isinstance(call, ast.Call) or call.args or not all(word.arg for word in call.keywords):
-                return None
-            arguments = {word.arg: ast.literal_eval(word.value) for word in call.keywords}
-            calls.append({"type": "function", "function": {"name": ast.unparse(call.func), "arguments": arguments}})
+        call = ast.parse(f"f({text})", mode="eval").body
+        if not isinstance(call, ast.Call) or call.args or not all(word.arg for word in call.keywords):
+            return None
+        arguments = {str(word.arg): ast.literal_eval(word.value) for word in call.keywords}
+        dumps(arguments)
     except (SyntaxError, ValueError, MemoryError, RecursionError, TypeError):
         return None
-    return calls or None
+    return arguments

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from pipeline.io.json_lines import json_objects
 from pipeline.stages.ingest.readers import Lines, count_byte
-from pipeline.stages.ingest.shapes import NO_INPUT
+from pipeline.stages.ingest.rows import NO_INPUT
 from schemas.columns import INGESTED
 from schemas.shapes import Columns
 
@@ -123,7 +123,8 @@ def plain_rows(lines: Lines, table: pa.Table, shape: Columns, origin: str, sourc
         "fixes": _lists(pa.list_(pa.string()), none.to_numpy(zero_copy_only=False), "no-input"),
         "flags": _lists(pa.list_(pa.string()), np.zeros(count, bool)),
     }
-    return pa.table([found.get(field.name, nothing) for field in INGESTED], schema=INGESTED)
+    found["steps"] = found["history"]
+    return pa.table([found.get(field.name, pa.nulls(count, field.type)) for field in INGESTED], schema=INGESTED)
 
 
 def _lists(kind: pa.ListType, rows: np.ndarray, name: str | None = None) -> pa.ListArray:

@@ -3,43 +3,53 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
+from pipeline.stages.ingest.conversations import EXCHANGES, EXCHANGES_OF_TURNS, tools_at, turns_in
+from pipeline.stages.ingest.fields import Record, at
 from pipeline.stages.ingest.parsing import Fault
 from pipeline.stages.ingest.readers import Entry
 from pipeline.stages.ingest.recipes import recipes
-from pipeline.stages.ingest.shapes import FIELD, Record, at, rows_of
-from pipeline.stages.ingest.transcripts import turns_of
+from pipeline.stages.ingest.shapes import FIELD, rows_of
+from pipeline.stages.ingest.transcripts import is_transcript
 from schemas.shapes import (
     Articles,
     Columns,
     Conversation,
     Delimited,
+    Exchanges,
     Instances,
     Pairs,
     Preference,
     Questions,
     Shape,
     Template,
+    Tree,
 )
 
 #: Field names (case-folded) by what they hold, the plainest first.
 INSTRUCTION = ("instruction", "지시문", "지시", "명령어", "prompt", "question", "query", "q", "질문", "질의", "문제")
 INPUT = ("input", "context", "입력", "문맥", "지문")
 OUTPUT = ("output", "response", "answer", "completion", "a", "출력", "응답", "답변", "대답", "정답")
-SYSTEM = ("system", "system_prompt")
+SYSTEM = ("system", "system_prompt", "systeminstruction", "system_instruction")
 CHOSEN = ("chosen",)
 REJECTED = ("rejected",)
 #: A list of turns names the speaker and the text of each by one of these.
 ROLE_KEYS = ("from", "role", "speaker")
 TEXT_KEYS = ("value", "content", "text", "utterance", "message")
-TURNS = ("conversations", "messages", "conversation", "dialogue")
+#: A message of Gemini's has its texts in parts. (A message of ours has text and parts side by side nowhere.)
+PARTS = "parts"
+TURNS = ("conversations", "messages", "conversation", "dialogue", "dialog", "dialogs", "turns", "chat", "contents")
+#: Fields of a message that need no text beside them.
+CALLED = {"tool_calls", "function_call"}
+#: Fields that hold the tools that may be called.
+TOOLS = ("tools", "functions", "available_tools")
 QUESTIONS = ("questions", "instructions", "prompts", "turns")
 ANSWERS = ("answers", "outputs", "responses")
 #: Fields that may hold a transcript beside other columns.
-TRANSCRIPTS = ("text", "conversation", "dialogue", "transcript")
+TRANSCRIPTS = ("text", "conversation", "dialogue", "transcript", "chat")
 
 
 def named(record: Record, names: Sequence[str]) -> list[str]:
@@ -82,18 +92,57 @@ def _columns(record: Record) -> Iterator[Shape]:
             )
 
 
-def _conversations(record: Record, prefix: str = "") -> Iterator[Shape]:
+def _conversations(record: Record, taken: Sequence[str] = (), prefix: str = "") -> Iterator[Shape]:
+    """The lists of turns in a record, and in its objects. `taken`: fields that another shape reads."""
+    beside = Beside() if prefix else _beside(record)
     for key, value in record.items():
-        if isinstance(value, list) and value and all(isinstance(turn, dict) for turn in value):
-            role = [name for name in ROLE_KEYS if all(name in turn for turn in value)]
-            text = [name for name in TEXT_KEYS if all(name in turn for turn in value)]
-            if role and text:
-                system = named(record, SYSTEM) if not prefix else []
-                yield Conversation(turns=prefix + key, role=role[0], text=text[0], system=system[0] if system else None)
-        elif isinstance(value, list) and not value and key.casefold() in TURNS:
-            yield Conversation(turns=prefix + key)
+        is_named = key.casefold() in TURNS
+        # A text that is JSON is a list of turns only where its name says so.
+        if key in taken or (not isinstance(value, list | dict) and not (isinstance(value, str) and is_named)):
+            continue
+        turns = turns_in(value)
+        if isinstance(turns, list):
+            shape = _turns(prefix + key, turns, is_named, beside)
+            if shape:
+                yield shape
         elif isinstance(value, dict) and not prefix:
-            yield from _conversations(value, f"{key}.")
+            if isinstance(value.get("replies"), list):
+                yield Tree(root=key)
+            else:
+                yield from _conversations(value, (), f"{key}.")
+
+
+class Beside(NamedTuple):
+    """The fields beside the turns that the shapes of conversations read."""
+
+    system: str | None = None
+    tools: str | None = TOOLS[0]
+
+
+def _beside(record: Record, but: str = "") -> Beside:
+    """What a record holds beside the turns under the key `but`."""
+    systems = [key for key in named(record, SYSTEM) if key != but]
+    tools = [key for key in named(record, TOOLS) if tools_at(record, key)]
+    return Beside(systems[0] if systems else None, tools[0] if tools else TOOLS[0])
+
+
+def _turns(path: str, turns: list[Any], is_named: bool, beside: Beside) -> Shape | None:
+    """The shape of a list of turns, None where it is another list. `is_named`: its name says that it holds turns."""
+    if not turns:
+        return Conversation(turns=path) if is_named else None
+    if all(isinstance(turn, dict) for turn in turns):
+        role = [name for name in ROLE_KEYS if all(name in turn for turn in turns)]
+        text = [name for name in (*TEXT_KEYS, PARTS) if all(name in turn or CALLED & turn.keys() for turn in turns)]
+        if role and text:
+            return Conversation(turns=path, role=role[0], text=text[0], system=beside.system, tools=beside.tools)
+        for user, assistant in (*EXCHANGES, *(EXCHANGES_OF_TURNS if is_named else ())):
+            if all(user in turn or assistant in turn for turn in turns) and any(
+                user in turn and assistant in turn for turn in turns
+            ):
+                return Exchanges(turns=path, user=user, assistant=assistant, system=beside.system, tools=beside.tools)
+    elif is_named and all(map(_is_pair, turns)):
+        return Exchanges(turns=path, user="0", assistant="1", system=beside.system, tools=beside.tools)
+    return None
 
 
 def _preference(record: Record) -> Iterator[Shape]:
@@ -107,6 +156,10 @@ def _preference(record: Record) -> Iterator[Shape]:
             context="context" if isinstance(record.get("context"), list) else None,
             system=systems[0] if systems else None,
         )
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(isinstance(text, str | None) for text in value)
 
 
 def _texts(value: Any) -> bool:
@@ -126,10 +179,11 @@ def _lists(record: Record) -> Iterator[Shape]:
         yield Questions(questions=asked[0])
 
 
-def _transcripts(record: Record, beside: bool) -> Iterator[Shape]:
+def _transcripts(record: Record, is_beside: bool) -> Iterator[Shape]:
     for key, value in record.items():
-        if isinstance(value, str) and (not beside or key.casefold() in TRANSCRIPTS) and turns_of(value):
-            yield Delimited(text=key)
+        if isinstance(value, str) and (not is_beside or key.casefold() in TRANSCRIPTS) and is_transcript(value):
+            beside = _beside(record, key)
+            yield Delimited(text=key, system=beside.system, tools=beside.tools)
 
 
 def shapes_of(record: Record) -> list[Shape]:
@@ -142,7 +196,8 @@ def shapes_of(record: Record) -> list[Shape]:
     if found:
         return found
     found = [*_lists(record)] or [*_columns(record)]
-    found += _conversations(record)
+    taken = ("history", "steps", *("tools", "tool_calls")) if any(isinstance(shape, Columns) for shape in found) else ()
+    found += _conversations(record, taken)
     found += _transcripts(record, bool(found))
     if len(found) < 2:
         return found
@@ -154,7 +209,7 @@ def _last(record: Record, shape: Shape) -> tuple[object, ...]:
     last = rows[-1]
     if len(rows) > 1 or last.reason:
         return (shape,)
-    return ((last.output or "").strip(),)
+    return ((last.output or "").strip(), len(last.history))
 
 
 class Detected:
@@ -201,9 +256,20 @@ def may_hold_transcript(names: Sequence[str]) -> bool:
     return any(name.casefold() in TRANSCRIPTS for name in names)
 
 
+#: Options of a shape that name keys inside of its list.
+INNER = {
+    "conversation": ("role", "text"),
+    "exchanges": ("user", "assistant"),
+    "tree": ("role", "text", "replies", "rank", "paths"),
+}
+
+
 def fields(shape: Shape) -> list[str]:
     """The paths that a shape reads."""
-    return [value for key, value in shape if isinstance(value, str) and key not in ("kind", "role", "instances")]
+    inner = INNER.get(shape.kind, ())
+    return [
+        value for key, value in shape if isinstance(value, str) and key not in ("kind", "instances", "tools", *inner)
+    ]
 
 
 def toml(shape: Shape) -> str:
@@ -215,7 +281,7 @@ def _toml(value: Any) -> str:
     if isinstance(value, dict):
         return f"{{ {', '.join(f'{_key(key)} = {_toml(item)}' for key, item in value.items())} }}"
     # A JSON string is a TOML string, but for DEL. There is no null: "" means no field.
-    return orjson.dumps(value or "").decode().replace("\x7f", "\\u007f")
+    return orjson.dumps("" if value is None else value).decode().replace("\x7f", "\\u007f")
 
 
 def _key(key: str) -> str:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from pipeline.io.terminal_text import visible
 from pipeline.stages.ingest.detect import Detected, shapes_of, toml
-from pipeline.stages.ingest.opening import escaped
-from pipeline.stages.ingest.parsing import Fault, dumps
+from pipeline.stages.ingest.opening import IngestError, escaped
+from pipeline.stages.ingest.parsing import Fault, FileFault, dumps
 from pipeline.stages.ingest.readers import Entry
 from pipeline.stages.ingest.reading import SAMPLE, Reading, declared_shape, entries_of, readings_of
 from pipeline.stages.ingest.rows import Row
@@ -28,7 +28,10 @@ def inspect(path: Path, source: Source, options: IngestOptions = IngestOptions()
     Looks at the first thousand records and at every hundredth of the next 200,000. Raises IngestError where the file
     cannot be read at all; a shape that is unknown or ambiguous is not an error here: `decision` describes it.
     """
-    streams = tuple(_stream(reading, source, options) for reading in readings_of(path, source, options))
+    try:
+        streams = tuple(_stream(reading, source, options) for reading in readings_of(path, source, options))
+    except FileFault as fault:
+        raise IngestError(f"{path}{fault}") from None
     return Inspection(path=str(path), streams=streams)
 
 
@@ -58,8 +61,8 @@ def _stream(reading: Reading, source: Source, options: IngestOptions) -> Stream:
 
     def rows(entry: Entry) -> list[Row]:
         if detected is not None:
-            return rows_or_rejects(entry, detected.of, options.turns)
-        return rows_of(entry, shape, options.turns) if shape else []
+            return rows_or_rejects(entry, detected.of)
+        return rows_of(entry, shape) if shape else []
 
     found = [rows(entry) for entry in entries]
     pinned: Shape | None = shape or (detected.neighbour if detected and len(votes) == 1 else None)
@@ -76,7 +79,7 @@ def _stream(reading: Reading, source: Source, options: IngestOptions) -> Stream:
         toml=(toml(pinned),) if pinned else (),
         examples=tuple(
             Example(before=_text(entry), after=tuple(_filled(row) for row in given))
-            for entry, given in list(zip(entries, found, strict=True))[:EXAMPLES]
+            for entry, given in zip(entries[:EXAMPLES], found, strict=False)
         ),
         rejected=dict(Counter(row.reason for given in found for row in given if row.reason)),
     )

@@ -25,6 +25,10 @@ class Fault(KoInstructError):
         self.detail = detail
 
 
+class FileFault(Exception):
+    """Why a file is not read on: what a record says must not be passed over, and rejecting it would hide it."""
+
+
 class Number(NamedTuple):
     """A number as it is spelled in the file, where Python's own would change it: 4.10, 1e400, 12345678901234567890."""
 

@@ -1,14 +1,33 @@
 """Rows of Python values to tables of `schemas.columns.INGESTED`."""
 
+import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 
+from pipeline.stages.ingest.fields import Record
 from pipeline.stages.ingest.opening import escaped
 from pipeline.stages.ingest.parsing import Fault, dumps
 from pipeline.stages.ingest.readers import Entry
+from pipeline.table.messages import Message
 from schemas.columns import INGESTED
+
+#: What people and machine translators write where a task has no input.
+NO_INPUT_WORDS = (
+    *("nan", "none", "null", "noinput", "n/a", "입력없음", "입력이없습니다", "입력이필요하지않습니다"),
+    *("노인풋", "노인입력"),
+)
+
+
+def _letters(word: str) -> str:
+    return " *".join(f"[{letter}{letter.upper()}]" if letter.isascii() else letter for letter in word)
+
+
+#: A text that means only "no input", in any case and spacing, with or without brackets, quotes and full stop around it:
+#: `nan`, `<noinput>`, `입력 없음`. Written so that Python's `re` and Arrow's RE2 read it alike.
+NO_INPUT = rf"^[\s<>\[\](){{}}\"'`.。_-]*(?:{'|'.join(map(_letters, NO_INPUT_WORDS))})[\s<>\[\](){{}}\"'`.。_-]*$"
+MEANS_NO_INPUT = re.compile(NO_INPUT, re.ASCII)
 
 
 class Row(NamedTuple):
@@ -19,7 +38,15 @@ class Row(NamedTuple):
     input: str = ""
     output: str | None = None
     system: str | None = None
-    history: Sequence[dict[str, str]] = ()
+    tools: str | None = None
+    history: Sequence[Message] = ()
+    steps: Sequence[Message] = ()
+    reasoning: str | None = None
+    tool_calls: str | None = None
+    rejected: str | None = None
+    label: bool | None = None
+    learn: bool | None = None
+    published_split: str | None = None
     meta: str | None = None
     raw: str | None = None
     reason: str | None = None
@@ -31,6 +58,40 @@ def rejected(entry: Entry, fault: Fault, **known: Any) -> Row:
     """The row of a record that could not be read or mapped, with the record's text in `raw`."""
     raw = dumps(entry.value) if entry.raw is None else escaped(entry.raw)
     return Row(entry.place, raw=raw, reason=fault.reason, detail=fault.detail, fixes=entry.fixes, **known)
+
+
+def row(
+    entry: Entry,
+    others: Record,
+    instruction: str | None,
+    given: str | None,
+    output: str | None,
+    *,
+    place: str = "",
+    system: str | None = None,
+    history: Sequence[Message] = (),
+    fixes: Sequence[str] = (),
+) -> Row:
+    """One row: the sentinels of "no input" become "", the fields that no column took become `meta`."""
+    given = given or ""
+    if MEANS_NO_INPUT.match(given):
+        given, fixes = "", (*fixes, "no-input")
+    meta = dumps(others) if others else None
+    return Row(
+        entry.place + place,
+        instruction,
+        given,
+        output,
+        system or None,
+        history=history,
+        meta=meta,
+        fixes=(*entry.fixes, *fixes),
+    )
+
+
+def numbered(number: int, count: int) -> str:
+    """What `origin` ends in where a record gives several rows."""
+    return f"/{number}" if count > 1 else ""
 
 
 def table(rows: Sequence[Row], origin: str, source: str) -> pa.Table:

@@ -1,45 +1,34 @@
 """A conversation written into one text, cut at its delimiters."""
 
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
+from pipeline.stages.ingest.turns import ROLES, Turn, role_of
 from schemas.shapes import Role
 
-Turn = tuple[str, str]  # role name, text
-
-#: Delimiter words (case-folded) and the role of the text after them.
+#: Delimiter words (case-folded) and the role of the text after them, where `turns.ROLES` does not have them.
 WORDS: dict[str, Role] = {
-    "system": "system",
-    "human": "user",
-    "user": "user",
     "instruction": "user",
     "질문": "user",
     "명령어": "user",
     "지시": "user",
     "지시사항": "user",
-    "사용자": "user",
-    "input": "context",
-    "context": "context",
-    "입력": "context",
     "맥락": "context",
-    "assistant": "assistant",
     "response": "assistant",
-    "gpt": "assistant",
     "답변": "assistant",
     "응답": "assistant",
-    "챗봇": "assistant",
     "[inst]": "user",
     "[/inst]": "assistant",
     "<<sys>>": "system",
     "<</sys>>": "user",
-    "usr": "user",
-    "bot": "assistant",
-    "sys": "system",
+    "[tool_results]": "tool",
+    "[/tool_results]": "assistant",
 }
 
 
 class Style(NamedTuple):
-    """A way to delimit turns. Group 1 of `mark` is a key of WORDS."""
+    """A way to delimit turns. Group 1 of `mark` is the name of a role, known or not."""
 
     name: str
     mark: re.Pattern[str]
@@ -50,13 +39,13 @@ class Style(NamedTuple):
 
 
 STYLES = (
-    Style("ChatML", re.compile(r"<\|im_start\|>(system|user|assistant)\b\n?"), ("<|im_end|>",)),
+    Style("ChatML", re.compile(r"<\|im_start\|>[ ]*([\w-]+)\b\n?"), ("<|im_end|>",)),
     Style(
         "Llama 3",
-        re.compile(r"<\|start_header_id\|>(system|user|assistant)<\|end_header_id\|>"),
-        ("<|begin_of_text|>", "<|eot_id|>", "<|end_of_text|>"),
+        re.compile(r"<\|start_header_id\|>[ ]*([^<|\n]+?)[ ]*<\|end_header_id\|>"),
+        ("<|begin_of_text|>", "<|eot_id|>", "<|eom_id|>", "<|end_of_text|>", "<|python_tag|>"),
     ),
-    Style("Llama 2", re.compile(r"(\[/?INST\]|<</?SYS>>)"), ("<s>", "</s>")),
+    Style("Llama 2", re.compile(r"(\[/?INST\]|<</?SYS>>|\[/?TOOL_RESULTS\])"), ("<s>", "</s>")),
     Style("<usr> <bot> <sys>", re.compile(r"^<(usr|bot|sys)>", re.MULTILINE)),
     Style(
         "### Human: ### Assistant:",
@@ -69,7 +58,11 @@ STYLES = (
     ),
     Style(
         "User: Assistant:",
-        re.compile(r"^(system|user|human|assistant|gpt|질문|답변|사용자|챗봇)[ ]*:", re.IGNORECASE | re.MULTILINE),
+        re.compile(
+            r"^(system|user|human|assistant|gpt|function response|tool response|질문|답변|사용자|챗봇)[ ]*:",
+            re.IGNORECASE | re.MULTILINE,
+        ),
+        ("<|endoftext|>",),
     ),
 )
 
@@ -81,28 +74,47 @@ def _trim(text: str, edges: tuple[str, ...]) -> str:
     return text
 
 
-def turns_of(text: str) -> tuple[str, list[Turn]] | None:
+def turns_of(text: str, roles: Mapping[str, Role] = {}) -> tuple[str, list[Turn]] | None:
     """(style, turns) of a transcript, None where the text is not one: no style's marks show two roles in it.
 
-    White space around a turn belongs to its delimiter. `<sys>` after a `<usr>` is that question's input.
+    White space around a turn belongs to its delimiter. `<sys>` after a `<usr>` is that question's input. A mark ends
+    the turn before it, whatever its role. Raises Fault (unknown-role) for a role that is neither known nor in `roles`.
     """
+    found = _style(text, roles)
+    return (found[0].name, _cut(text, *found, roles)) if found else None
+
+
+def is_transcript(text: str) -> bool:
+    """Whether a text is a transcript, even if it has a role that is not known."""
+    return _style(text, {}) is not None
+
+
+def _style(text: str, roles: Mapping[str, Role]) -> tuple[Style, list[re.Match[str]], str] | None:
+    """The style of a transcript, its marks, and the text before the first of them."""
     for style in STYLES:
         marks = list(style.mark.finditer(text))
-        if not marks:
-            continue
-        before = _trim(text[: marks[0].start()], style.edges)
-        if before and not style.preamble:
-            continue
-        ends = [mark.start() for mark in marks[1:]] + [len(text)]
-        turns: list[Turn] = [("system", before)] if before else []
-        for mark, end in zip(marks, ends, strict=True):
-            role: str = WORDS[mark[1].casefold()]
-            content = _trim(text[mark.end() : end], style.edges)
-            if role == "system" and mark[1] == "sys" and any(earlier == "user" for earlier, _ in turns):
-                role = "context"
-            # Llama 2 opens a user turn and puts the system prompt inside it.
-            if content or mark[1] != "[INST]":
-                turns.append((role, content))
-        if len({role for role, _ in turns} & {"user", "assistant"}) == 2:
-            return style.name, turns
+        if {"user", "assistant"} <= {_role(mark[1], roles) for mark in marks}:
+            before = _trim(text[: marks[0].start()], style.edges)
+            if not before or style.preamble:
+                return style, marks, before
     return None
+
+
+def _role(name: str, roles: Mapping[str, Role]) -> Role | None:
+    return roles.get(name) or WORDS.get(name.casefold()) or ROLES.get(name.casefold())
+
+
+def _cut(text: str, style: Style, marks: list[re.Match[str]], before: str, roles: Mapping[str, Role]) -> list[Turn]:
+    ends = [mark.start() for mark in marks[1:]] + [len(text)]
+    turns = [Turn("system", before)] if before else []
+    asked = False
+    for number, (mark, end) in enumerate(zip(marks, ends, strict=True), 1):
+        role = _role(mark[1], roles) or role_of(mark[1], number, roles)
+        content = _trim(text[mark.end() : end], style.edges)
+        if mark[1] == "sys" and asked:
+            role = "context"
+        asked = asked or role == "user"
+        # Llama 2 opens a user turn and puts the system prompt inside it, and opens the answer around results of tools.
+        if content or mark[1] not in ("[INST]", "[/TOOL_RESULTS]"):
+            turns.append(Turn(role, content))
+    return turns

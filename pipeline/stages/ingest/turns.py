@@ -1,15 +1,18 @@
-"""A conversation to exchanges: each answer with its question and all the turns before."""
+"""A conversation as one record: its last question and the answer to it, and all that comes before."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from pipeline.stages.ingest.parsing import Fault
-from pipeline.stages.ingest.transcripts import Turn
+from pipeline.stages.ingest.calls import Call, calls_in, calls_of, is_result, is_whole, json_value, results_in
+from pipeline.stages.ingest.fields import Record
+from pipeline.stages.ingest.parsing import Fault, dumps
+from pipeline.table.messages import BETWEEN, Message
+from pipeline.table.thoughts import CLOSING, OPENING, split_thought
 from schemas.shapes import Role
 
 #: The roles, by the names that public sets give them (case-folded).
 SPEAKERS: dict[Role, tuple[str, ...]] = {
-    "system": ("system", "sys", "시스템"),
+    "system": ("system", "sys", "developer", "시스템"),
     "user": (
         *("user", "human", "usr", "prompter", "client", "customer", "patient", "person"),
         *("질문자", "사용자", "고객", "환자", "내담자", "의뢰인"),
@@ -20,76 +23,226 @@ SPEAKERS: dict[Role, tuple[str, ...]] = {
         *("답변자", "챗봇", "상담사", "상담원", "의사", "전문가", "어시스턴트"),
     ),
     "context": ("input", "context", "입력"),
+    "tool": (
+        *("tool", "function", "observation", "ipython", "environment", "도구"),
+        *("tool_response", "tool_result", "tool_results", "tool_output", "tool response", "tool-response"),
+        *("function_response", "function_result", "function_output", "function response", "function-response"),
+    ),
+    "call": ("function_call", "tool_call", "tool_calls", "function-call", "tool-call", "function call"),
 }
 ROLES: dict[str, Role] = {name: role for role, names in SPEAKERS.items() for name in names}
 
 
-class Exchange(NamedTuple):
-    """A question and its answer (None: there is no answer), and what led up to them."""
+class Turn(NamedTuple):
+    """One message of a source, read: who speaks, what is said, and in `rest` whatever else its object holds."""
 
-    question: str
-    context: str
-    answer: str | None
-    history: tuple[dict[str, str], ...]
+    role: Role
+    text: str = ""
+    reasoning: str | None = None
+    calls: Sequence[Call] = ()
+    #: Results of tools that this message holds. Of a tool's message without any, the text is the result.
+    results: Sequence[Message] = ()
+    learn: bool | None = None
+    rest: Mapping[str, Any] = {}
+
+
+class Talk(NamedTuple):
+    """What a conversation gives to the columns of a row, the repairs that it took, and the rest of each turn."""
+
+    system: str | None
+    history: list[Message]
+    instruction: str
+    input: str
+    steps: list[Message]
+    reasoning: str | None
+    output: str | None
+    tool_calls: str | None
+    learn: bool | None
     fixes: tuple[str, ...]
+    rests: list[Record]
 
 
-def exchanges(turns: Sequence[Turn], roles: Mapping[str, Role]) -> tuple[str | None, list[Exchange]]:
-    """The system prompt and the exchanges of a conversation, in order.
+def role_of(name: str, number: int, roles: Mapping[str, Role]) -> Role:
+    """The role of a name in turn `number`. Raises Fault: unknown-role."""
+    role = roles.get(name) or ROLES.get(name.strip().casefold())
+    if role is None:
+        remedy = f'name it in the `roles` of the shape, as roles = {{ {dumps(name)} = "assistant" }}'
+        others = "user, system, context, tool (a result of a tool) or call (a call of a tool)"
+        raise Fault("unknown-role", f"turn {number} has the unknown role {name!r}: {remedy}, or as {others}")
+    return role
 
-    Repairs, each named in `fixes`: consecutive turns of one role are joined by a newline (joined-turns); answers
-    before the first question stay in the history without one (leading-assistant). Raises Fault: no-turns,
-    unknown-role, misplaced-system, misplaced-context, no-question.
+
+def talk_of(turns: Sequence[Turn], tools: bool = False) -> Talk:
+    """The record of a conversation: its last question is the instruction, the turns before it are history.
+
+    `tools`: the record declares tools, so that calls without a mark are calls. Repairs, each named in `fixes`:
+    consecutive turns of one role are joined by a line end (joined-turns); before answers that come before the first
+    question an empty message of the user is put (leading-assistant); a thought at the beginning of an answer is taken
+    out of it (thought). Raises Fault: no-turns, misplaced-system, misplaced-context, no-question, not-a-call,
+    result-without-call, call-without-result.
     """
-    system: list[str] = []
-    context: list[str] = []
-    history: list[dict[str, str]] = []
-    found: list[Exchange] = []
-    fixes: list[str] = []
-    question: str | None = None
-    before: Role | None = None
-
-    def repaired(name: str) -> None:
-        if name not in fixes:
-            fixes.append(name)
-
-    for number, (name, text) in enumerate(turns, 1):
-        role = roles.get(name) or ROLES.get(name.strip().casefold())
-        if role is None:
-            remedy = f'name the role in the shape\'s `roles`, as {{ "{name}" = "user" }}'
-            raise Fault("unknown-role", f"turn {number} has the unknown role {name!r}: {remedy}")
-        if role == "system":
-            if before not in (None, "system"):
-                raise Fault(
-                    "misplaced-system", f"turn {number} is a system prompt, but the conversation began before it"
-                )
-            system.append(text)
-        elif role == "context":
-            context.append(text)
-        elif role == "user":
-            if question is not None:
-                repaired("joined-turns")
-            question = text if question is None else f"{question}\n{text}"
-        elif question is not None:
-            found.append(Exchange(question, "\n".join(context), text, tuple(history), tuple(fixes)))
-            history.append({"user": "\n".join([question, *context]), "assistant": text})
-            question, context = None, []
-        elif context:
-            raise Fault("no-question", f"turn {number} answers an input, but no question comes before it")
-        elif before == "assistant":
-            repaired("joined-turns")
-            joined = f"{history[-1]['assistant']}\n{text}"
-            history[-1] = {"user": history[-1]["user"], "assistant": joined}
-            if found:
-                found[-1] = found[-1]._replace(answer=joined, fixes=tuple(fixes))
-        else:
-            repaired("leading-assistant")
-            history.append({"user": "", "assistant": text})
-        before = role
-    if question is not None:
-        found.append(Exchange(question, "\n".join(context), None, tuple(history), tuple(fixes)))
-    elif context:
-        raise Fault("misplaced-context", "the conversation ends with an input that belongs to no question")
-    if not found:
+    talk = _Messages()
+    rests: list[Record] = []
+    for number, turn in enumerate(turns, 1):
+        follows = number < len(turns) and (turns[number].role == "tool" or _holds_results_only(turns[number]))
+        turn, fixes = understood(turn, number, tools or follows)
+        for fix in fixes:
+            talk.repaired(fix)
+        talk.add(turn, number)
+        rests.append(dict(turn.rest))
+    if not any(turn.role == "user" and not _holds_results_only(turn) for turn in turns):
         raise Fault("no-turns", "the conversation holds no question" if turns else "the list of turns is empty")
-    return "\n".join(system) or None, found
+    if talk.waiting:
+        raise Fault("misplaced-context", "the conversation ends with an input that belongs to no question")
+    asked = max(place for place, message in enumerate(talk.messages) if message["role"] == "user")
+    question, after = talk.messages[asked], talk.messages[asked + 1 :]
+    answer = after.pop() if after and after[-1]["role"] == "assistant" else {}
+    return Talk(
+        system="\n".join(talk.system) or None,
+        history=[_written(message) for message in talk.messages[:asked]],
+        instruction=question["content"],
+        input="\n".join(question["input"]),
+        steps=[_written(message) for message in after],
+        reasoning=answer.get("reasoning"),
+        output=answer.get("content"),
+        tool_calls=_written(answer)["tool_calls"] if answer else None,
+        learn=answer.get("learn"),
+        fixes=tuple(talk.fixes),
+        rests=rests,
+    )
+
+
+def understood(turn: Turn, number: int, bare: bool) -> tuple[Turn, tuple[str, ...]]:
+    """A turn as what it is: a thought and calls taken out of an answer, results of tools out of a user's message; and
+    the repairs that this took.
+
+    `bare`: calls without a mark are calls. Raises Fault: not-a-call.
+    """
+    fixes: tuple[str, ...] = ()
+    if _holds_results_only(turn):
+        return turn._replace(role="tool"), fixes
+    if turn.role not in ("assistant", "call"):
+        return turn, fixes
+    thought = split_thought(turn.text) if turn.reasoning is None else None
+    if thought:
+        marks = [thought.opening, thought.closing]
+        rest = turn.rest if marks == [OPENING, CLOSING] else {**turn.rest, "thought_marks": marks}
+        turn = turn._replace(text=thought.answer, reasoning=thought.reasoning, rest=rest)
+        fixes = ("thought",)
+    if turn.calls:
+        return turn, fixes
+    written = calls_of(turn.text) if turn.role == "call" or bare else None
+    found = ("", written, json_value(turn.text)) if written else calls_in(turn.text, bare)
+    if found is None:
+        if turn.role == "call":
+            detail = f"turn {number} is a call of a tool, but its text is not an object with a name and arguments"
+            raise Fault("not-a-call", f'{detail}: where it is an answer, name its role "assistant" in `roles`')
+        return turn, fixes
+    text, calls, source = found
+    rest = turn.rest if is_whole(source) else {**turn.rest, "tool_calls": source}
+    return turn._replace(text=text, calls=calls, rest=rest), fixes
+
+
+def _holds_results_only(turn: Turn) -> bool:
+    """Whether a message of the user is results of tools, as some chat templates and interfaces write them."""
+    return turn.role == "user" and (is_result(turn.text) or bool(turn.results and not turn.text))
+
+
+class _Messages:
+    """The messages of a conversation in the order of the contract (`schemas.record`), as turn after turn is added."""
+
+    def __init__(self) -> None:
+        self.system: list[str] = []
+        self.messages: list[dict[str, Any]] = []
+        #: Inputs of a question that is not asked yet.
+        self.waiting: list[str] = []
+        self.fixes: list[str] = []
+
+    def repaired(self, name: str) -> None:
+        if name not in self.fixes:
+            self.fixes.append(name)
+
+    def add(self, turn: Turn, number: int) -> None:
+        if turn.role == "system":
+            self._add_system(turn, number)
+        elif turn.role == "context":
+            (self.messages[-1]["input"] if self._last() == "user" else self.waiting).append(turn.text)
+        elif turn.role == "user":
+            self._add_results(turn.results, number)
+            self._add_question(turn)
+        elif turn.role == "tool":
+            results = turn.results or [result_of(text) for text in results_in(turn.text)]
+            self._add_results(results, number)
+        else:
+            self._add_answer(turn, number)
+
+    def _last(self) -> str | None:
+        return self.messages[-1]["role"] if self.messages else None
+
+    def _add_system(self, turn: Turn, number: int) -> None:
+        if self.messages or self.waiting:
+            raise Fault("misplaced-system", f"turn {number} is a system prompt, but the conversation began before it")
+        self.system.append(turn.text)
+
+    def _add_question(self, turn: Turn) -> None:
+        if self._last() == "user":
+            self.repaired("joined-turns")
+            self.messages[-1]["content"] += f"\n{turn.text}"
+            return
+        self.messages.append({"role": "user", "content": turn.text, "input": self.waiting})
+        self.waiting = []
+
+    def _add_results(self, results: Sequence[Message], number: int) -> None:
+        if results and self._last() != "tool" and not (self.messages and self.messages[-1].get("calls")):
+            detail = f"turn {number} is the result of a tool, but no call of a tool comes before it"
+            raise Fault("result-without-call", f'{detail}: where a person speaks, name its role "user" in `roles`')
+        self.messages += results
+
+    def _add_answer(self, turn: Turn, number: int) -> None:
+        if self.waiting:
+            raise Fault("no-question", f"turn {number} answers an input, but no question comes before it")
+        answer = {
+            "role": "assistant",
+            "content": turn.text,
+            "reasoning": turn.reasoning,
+            "calls": list(turn.calls),
+            "learn": turn.learn,
+        }
+        if self._last() != "assistant":
+            if not self.messages:
+                self.repaired("leading-assistant")
+                self.messages.append({"role": "user", "content": "", "input": []})
+            self.messages.append(answer)
+            return
+        before = self.messages[-1]
+        if before["calls"] and turn.text:
+            raise Fault("call-without-result", f"turn {number} answers, but the call of a tool before it has no result")
+        self.repaired("joined-turns")
+        before["content"] = _joined(before["content"], turn.text) or ""
+        before["reasoning"] = _joined(before["reasoning"], turn.reasoning)
+        before["calls"] += turn.calls
+        before["learn"] = turn.learn if before["learn"] is None else before["learn"] and turn.learn is not False
+
+
+def _joined(first: str | None, second: str | None) -> str | None:
+    """Two texts as one; a text beside none is itself."""
+    return f"{first}\n{second}" if first and second else first or second
+
+
+def result_of(text: str, call_id: str | None = None, name: str | None = None) -> Message:
+    """The message of a tool."""
+    return {"role": "tool", "content": text, "tool_call_id": call_id, "name": name}
+
+
+def _written(message: Mapping[str, Any]) -> Message:
+    """A message as a MESSAGE: the inputs of a question joined to it, calls as JSON."""
+    calls = message.get("calls")
+    return {
+        "role": message["role"],
+        "content": BETWEEN.join([message["content"], *message.get("input", ())]),
+        "reasoning": message.get("reasoning"),
+        "tool_calls": dumps(calls) if calls else None,
+        "tool_call_id": message.get("tool_call_id"),
+        "name": message.get("name"),
+        "learn": message.get("learn"),
+    }

@@ -47,10 +47,17 @@ def check(rows: list[dict[str, Any]], expected: list[dict[str, Any]], name: str)
     for row, want in zip(rows, expected, strict=True):
         assert want.get("detail", "") in (row["reject_detail"] or "")
         fields = {key: value for key, value in want.items() if key not in ("place", "detail")}
-        assert {key: row[key] for key in fields} == fields
+        assert {key: short(row[key]) for key in fields} == fields
         assert (row["raw"] is None) == (row["reject_reason"] is None)
         if "reject_reason" not in want:
             assert row["reject_reason"] is None
+
+
+def short(value: Any) -> Any:
+    """A value of a row; messages without their fields that are null."""
+    if isinstance(value, list):
+        return [short(item) for item in value]
+    return {key: item for key, item in value.items() if item is not None} if isinstance(value, dict) else value
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["case"] for case in CASES])

@@ -288,21 +288,6 @@ def test_inspect_tells_what_was_decided(tmp_path: Path) -> None:
     assert "100.0% fit" in describe(told)
 
 
-def test_turns_first_and_last(tmp_path: Path) -> None:
-    said = [{"from": who, "value": f"{who} {number}"} for number in (1, 2, 3) for who in ("human", "gpt")]
-    path = tmp_path / "a.json"
-    path.write_text(json.dumps([{"conversations": said}]), "utf-8")
-    for turns, places in {"all": ["/1", "/2", "/3"], "first": ["/1"], "last": ["/3"]}.items():
-        rows = pa.concat_tables(
-            ingest(path, "a.json", SOURCE.model_copy(update={"shape": None}), IngestOptions(turns=turns))
-        )
-        assert rows["origin"].to_pylist() == [f"a.json[0]{place}" for place in places]
-    assert rows["history"].to_pylist()[0] == [
-        {"user": "human 1", "assistant": "gpt 1"},
-        {"user": "human 2", "assistant": "gpt 2"},
-    ]
-
-
 def test_a_block_that_is_not_plain_is_read_by_record() -> None:
     tables = block_of(Lines(1, GOOD + b"\n42\n"), lambda record: Columns(), "f", SOURCE, IngestOptions())
     assert pa.concat_tables(tables)["reject_reason"].to_pylist() == [None, "not-an-object"]

@@ -1,0 +1,287 @@
+"""The shapes that are conversations, each to one row (`schemas.shapes` says what each is)."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from pipeline.stages.ingest.calls import json_value
+from pipeline.stages.ingest.fields import Record, at, kind, list_at, text_at, without
+from pipeline.stages.ingest.parsing import Fault, dumps
+from pipeline.stages.ingest.readers import Entry
+from pipeline.stages.ingest.rows import Row, numbered, rejected, row
+from pipeline.stages.ingest.transcripts import STYLES, turns_of
+from pipeline.stages.ingest.turn_objects import content_of, turn_of
+from pipeline.stages.ingest.turns import Turn, talk_of
+from schemas.shapes import LEARN, Conversation, Delimited, Exchanges, Pairs, Questions, Tree
+
+#: Who asks and who answers in an exchange, whatever the list is called, and where the list is called one of TURNS.
+EXCHANGES = (("human", "assistant"), ("user", "assistant"), ("human", "bot"), ("user", "bot"), ("human", "gpt"))
+EXCHANGES_OF_TURNS = (
+    *(("input", "output"), ("question", "answer"), ("q", "a"), ("prompt", "response"), ("instruction", "output")),
+    *(("user_message", "system_message"), ("user_message", "assistant_message"), ("질문", "답변"), ("질문", "대답")),
+)
+#: Tools in the system prompt of Glaive: a sentence about functions, and their declarations.
+GLAIVE_TOOLS = re.compile(r"SYSTEM:\s*(.*?functions.*?)(?:\s*-\s*|\s+)(\{.*\})\s*$", re.DOTALL)
+
+
+def row_of_talk(
+    entry: Entry,
+    turns: Sequence[Turn],
+    others: Record,
+    path: str,
+    *,
+    system: str | None = None,
+    tools: str | None = None,
+    place: str = "",
+) -> Row:
+    """The row of a conversation. What its turns hold besides goes to `meta` under `path`, a list with an object for
+    each turn. `system`: a prompt beside the turns. Raises Fault as `talk_of` does.
+    """
+    talk = talk_of(turns, tools is not None)
+    if any(talk.rests):
+        others = {**others, path: talk.rests}
+    both = "\n".join(text for text in (system, talk.system) if text)
+    given = row(
+        entry,
+        others,
+        talk.instruction,
+        talk.input,
+        talk.output,
+        place=place,
+        system=both,
+        history=talk.history,
+        fixes=talk.fixes,
+    )
+    return given._replace(
+        tools=tools, steps=talk.steps, reasoning=talk.reasoning, tool_calls=talk.tool_calls, learn=talk.learn
+    )
+
+
+def conversation(entry: Entry, shape: Conversation) -> list[Row]:
+    """One row: a list of turns."""
+    turns = [
+        turn_of(turn, number, shape.role, shape.text, shape.roles, shape.learn)
+        for number, turn in enumerate(turns_at(entry.value, shape.turns), 1)
+    ]
+    return [_beside(entry, turns, shape.turns, shape.system, shape.tools)]
+
+
+def exchanges(entry: Entry, shape: Exchanges) -> list[Row]:
+    """One row: a list of questions with their answers."""
+    turns: list[Turn] = []
+    for number, pair in enumerate(turns_at(entry.value, shape.turns), 1):
+        turns += exchange(pair, number, shape.user, shape.assistant)
+    return [_beside(entry, turns, shape.turns, shape.system, shape.tools)]
+
+
+def exchange(pair: Any, number: int, user: str, assistant: str) -> list[Turn]:
+    """The two turns of an exchange, or one where the other is null. Raises Fault: not-an-object, not-text."""
+    if not isinstance(pair, dict | list):
+        raise Fault("not-an-object", f"exchange {number} is {kind(pair)}, not a question and its answer")
+    if isinstance(pair, list) and len(pair) > 2:
+        raise Fault("not-text", f"exchange {number} holds {len(pair)} items, not a question and its answer")
+    question, answer = (_text_in(pair, key, number) for key in (user, assistant))
+    rest = {key: item for key, item in pair.items() if key not in (user, assistant)} if isinstance(pair, dict) else {}
+    if answer is None:
+        return [Turn("user", question or "", rest=rest)]
+    if question is None:
+        return [Turn("assistant", answer, rest=rest)]
+    return [Turn("user", question, rest=rest), Turn("assistant", answer)]
+
+
+def _text_in(pair: Any, key: str, number: int) -> str | None:
+    value = at(pair, key)
+    if value is None or isinstance(value, str):
+        return value
+    raise Fault("not-text", f"`{key}` of exchange {number} is {kind(value)}, not text")
+
+
+def delimited(entry: Entry, shape: Delimited) -> list[Row]:
+    """One row: a transcript."""
+    cut = turns_of(text_at(entry.value, shape.text) or "", shape.roles)
+    if cut is None:
+        known = ", ".join(style.name for style in STYLES)
+        raise Fault("no-delimiters", f"`{shape.text}` holds no question and answer between known delimiters ({known})")
+    return [_beside(entry, cut[1], shape.text, shape.system, shape.tools)]
+
+
+def earlier_turns(record: Record, path: str) -> list[Turn]:
+    """The turns of a field that holds what was said before a question: messages with roles, or exchanges.
+
+    Raises Fault: not-a-list, and as `turn_of` and `exchange` do.
+    """
+    turns: list[Turn] = []
+    for number, item in enumerate(turns_at(record, path), 1):
+        keys = item.keys() if isinstance(item, dict) else ()
+        if "role" in keys:
+            turns.append(turn_of(item, number, "role", "content", {}, ("learn", *LEARN)))
+        elif "from" in keys:
+            turns.append(turn_of(item, number, "from", "value", {}, LEARN))
+        else:
+            known = EXCHANGES + EXCHANGES_OF_TURNS
+            turns += exchange(item, number, *next((pair for pair in known if set(pair) <= set(keys)), ("0", "1")))
+    return turns
+
+
+def pairs(entry: Entry, shape: Pairs) -> list[Row]:
+    """A list of questions and a list of answers: one conversation, or where they are independent a row for each."""
+    record = entry.value
+    questions, answers = list_at(record, shape.questions), list_at(record, shape.answers)
+    if len(questions) != len(answers) or not questions:
+        raise Fault(
+            "unequal-lists",
+            f"{len(questions)} `{shape.questions}` and {len(answers)} `{shape.answers}`: which answers which?",
+        )
+    others = without(record, [shape.questions, shape.answers])
+    talks = [
+        [Turn("user", text_at(questions, str(number)) or ""), Turn("assistant", text_at(answers, str(number)) or "")]
+        for number in range(len(questions))
+    ]
+    if not shape.independent:
+        return [row_of_talk(entry, [turn for talk in talks for turn in talk], others, shape.answers)]
+    return [
+        row_of_talk(entry, talk, others, shape.answers, place=numbered(number, len(talks)))
+        for number, talk in enumerate(talks, 1)
+    ]
+
+
+def questions(entry: Entry, shape: Questions) -> list[Row]:
+    """One rejected row: there is no answer to learn."""
+    asked = list_at(entry.value, shape.questions)
+    detail = f"`{shape.questions}` holds {len(asked)} questions and no field answers them: this is an evaluation set"
+    return [rejected(entry, Fault("no-answer", detail), instruction=text_at(asked, "0"))]
+
+
+class Way(NamedTuple):
+    """A way down a tree: its messages, and for each whether an earlier way went through it."""
+
+    messages: list[Record]
+    known: list[bool]
+
+
+def tree(entry: Entry, shape: Tree) -> list[Row]:
+    """A row for each way from the prompt to a last reply, or one for the way of the best replies."""
+    root = at(entry.value, shape.root)
+    if not isinstance(root, dict):
+        raise Fault("not-an-object", f"`{shape.root}` is {kind(root)}, not a message with `{shape.replies}`")
+    ways = [_best_way(root, shape)] if shape.paths == "best" else list(_ways(root, shape))
+    others = without(entry.value, [shape.root])
+    found = []
+    for number, way in enumerate(ways, 1):
+        turns = [
+            turn_of(message, place, shape.role, shape.text, shape.roles, ())
+            for place, message in enumerate(way.messages, 1)
+        ]
+        taught = [
+            turn._replace(learn=False) if known and turn.role == "assistant" else turn
+            for turn, known in zip(turns, way.known, strict=True)
+        ]
+        found.append(row_of_talk(entry, taught, others, shape.root, place=numbered(number, len(ways))))
+    return found
+
+
+def _ways(root: Record, shape: Tree) -> Iterator[Way]:
+    """Every way down, the replies in their order. Replies of a way are no field of its messages."""
+    stack: list[tuple[Record, list[Record], list[bool]]] = [(root, [], [])]
+    while stack:
+        message, before, known = stack.pop()
+        replies = list_at(message, shape.replies)
+        messages = [*before, without(message, [shape.replies])]
+        if not replies:
+            yield Way(messages, [*known, False])
+        for number in reversed(range(len(replies))):
+            # The first way through a message is the one that learns it.
+            passed = [True] * len(messages) if number else [*known, False]
+            stack.append((_message(replies[number], shape), messages, passed))
+
+
+def _best_way(root: Record, shape: Tree) -> Way:
+    """The way of the replies that are ranked first; the others stay in the fields of the message that they answer."""
+    messages = []
+    message = root
+    while replies := list_at(message, shape.replies):
+        ranks = [at(reply, shape.rank) for reply in replies]
+        best = min(range(len(replies)), key=lambda place: (not isinstance(ranks[place], int), ranks[place] or 0, place))
+        others = [reply for place, reply in enumerate(replies) if place != best]
+        messages.append({**without(message, [shape.replies]), **({shape.replies: others} if others else {})})
+        message = _message(replies[best], shape)
+    messages.append(without(message, [shape.replies]))
+    return Way(messages, [False] * len(messages))
+
+
+def _message(reply: Any, shape: Tree) -> Record:
+    if isinstance(reply, dict):
+        return reply
+    raise Fault("not-an-object", f"a reply in `{shape.root}` is {kind(reply)}, not a message with `{shape.text}`")
+
+
+def _beside(entry: Entry, turns: Sequence[Turn], path: str, system: str | None, tools: str | None) -> Row:
+    """The row of a conversation whose record may hold a system prompt and tools beside the turns."""
+    record = entry.value
+    declared = tools_at(record, tools)
+    prompt = system_at(record, system)
+    if declared is None and prompt and (glaive := glaive_tools(prompt)):
+        prompt, declared = glaive
+    others = without(record, [path, system, tools if declared or not at(record, tools) else None])
+    return row_of_talk(entry, turns, others, path, system=prompt, tools=declared)
+
+
+def system_at(record: Record, path: str | None) -> str | None:
+    """The system prompt under a path: a text, or the parts of one. Raises Fault: not-text."""
+    value = at(record, path)
+    parts = value.get("parts") if isinstance(value, dict) else value
+    content = content_of(parts, f"`{path}`") if isinstance(parts, list) else None
+    if content is not None:
+        return "\n".join(content.texts) or None
+    return text_at(record, path)
+
+
+def glaive_tools(prompt: str) -> tuple[str, str] | None:
+    """The system prompt and the tools in a system prompt as Glaive writes it; None for another prompt.
+
+    >>> glaive_tools('SYSTEM: You may use these functions. Use them if required -\\n{"name": "f", "parameters": {}}')
+    ('You may use these functions. Use them if required', '[{"name":"f","parameters":{}}]')
+    """
+    found = GLAIVE_TOOLS.match(prompt)
+    if found is None:
+        return None
+    # One declaration after another, with nothing between them.
+    tools = json_value("[" + re.sub(r"\}\s*\n\s*\{", "},{", found[2]) + "]")
+    if not isinstance(tools, list) or not all(isinstance(tool, dict) and "name" in tool for tool in tools):
+        return None
+    return found[1], dumps(tools)
+
+
+def tools_at(record: Record, path: str | None) -> str | None:
+    """The tools that a field declares, as a JSON array; None where it declares none, or is something else."""
+    value = at(record, path)
+    if isinstance(value, str):
+        value = json_value(value)
+    if isinstance(value, dict) and value:
+        value = [value]
+    return dumps(value) if isinstance(value, list) and value else None
+
+
+def turns_at(record: Record, path: str) -> list[Any]:
+    """The turns under a path: a list, a JSON text or a Python literal of one, or an object of lists of one length.
+
+    Raises Fault: not-a-list.
+    """
+    value = turns_in(at(record, path))
+    return list_at({path: value}, path) if value is not None else []
+
+
+def turns_in(value: Any) -> Any:
+    """A list of turns from the forms in which containers hold it; any other value as it is.
+
+    >>> turns_in("[['q', 'a']]"), turns_in({"role": ["user"], "content": ["안녕?"]})
+    ([['q', 'a']], [{'role': 'user', 'content': '안녕?'}])
+    """
+    if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
+        read = json_value(value)
+        value = value if read is None else read
+    if isinstance(value, dict) and len(value) > 1 and all(isinstance(items, list) for items in value.values()):
+        lengths = {len(items) for items in value.values()}
+        if len(lengths) == 1:
+            return [dict(zip(value, items, strict=True)) for items in zip(*value.values(), strict=True)]
+    return value

@@ -1,0 +1,78 @@
+"""Values in a record: found by their paths, and named in messages."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pipeline.stages.ingest.parsing import Fault, Number
+
+Record = dict[str, Any]
+
+
+def not_an_object(value: Any) -> Fault:
+    return Fault("not-an-object", f"the record is {kind(value)}, not an object with named fields")
+
+
+def kind(value: object) -> str:
+    """A JSON value in words, for a message."""
+    if isinstance(value, bool):
+        return f"a truth value ({str(value).lower()})"
+    if isinstance(value, int | float | Number):
+        return f"a number ({value.text if isinstance(value, Number) else value})"
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    if isinstance(value, dict):
+        return f"an object with the keys {', '.join(list(value)[:5])}" if value else "an empty object"
+    return "null" if value is None else "a text"
+
+
+def at(record: Any, path: str | None) -> Any:
+    """The value under a key or a dotted path, None where there is none."""
+    if not path:
+        return None
+    if isinstance(record, dict):
+        if path in record:
+            return record[path]
+        head, _, rest = path.partition(".")
+        return at(record[head], rest) if rest and head in record else None
+    if isinstance(record, list):
+        head, _, rest = path.partition(".")
+        if head.isdigit() and int(head) < len(record):
+            return at(record[int(head)], rest) if rest else record[int(head)]
+    return None
+
+
+def text_at(record: Any, path: str | None) -> str | None:
+    """The text under a path, None where it is missing or null. Raises Fault (not-text) for any other value."""
+    value = at(record, path)
+    if value is None or isinstance(value, str):
+        return value
+    raise Fault("not-text", f"`{path}` is {kind(value)}, not text: quote it in the file, or map another field")
+
+
+def list_at(record: Any, path: str) -> list[Any]:
+    """The list under a path, empty where it is missing or null. Raises Fault (not-a-list)."""
+    value = at(record, path)
+    if value is None:
+        return []
+    if isinstance(value, list):
+        return value
+    raise Fault("not-a-list", f"`{path}` is {kind(value)}, not a list: map another field")
+
+
+def without(record: Record, paths: Sequence[str | None]) -> Record:
+    """The record without the fields at these paths: what is left for `meta`. Lists stay whole."""
+    left = dict(record)
+    for path in paths:
+        if not path:
+            continue
+        if path in left:
+            del left[path]
+            continue
+        head, _, rest = path.partition(".")
+        if isinstance(left.get(head), dict):
+            inner = without(left[head], [rest])
+            if inner:
+                left[head] = inner
+            else:
+                del left[head]
+    return left

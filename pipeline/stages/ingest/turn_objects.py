@@ -1,0 +1,203 @@
+"""A message as public sets write it, an object with fields, to a Turn: nothing that it holds is lost."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from pipeline.stages.ingest.calls import Call, calls_of, is_whole
+from pipeline.stages.ingest.fields import Record, kind
+from pipeline.stages.ingest.parsing import Fault, FileFault, Number, dumps
+from pipeline.stages.ingest.turns import Turn, result_of, role_of
+from pipeline.table.messages import Message
+from schemas.shapes import Role
+
+#: Fields of an assistant's message: its thought, its calls.
+REASONING = ("reasoning_content", "reasoning", "thinking", "thought", "thoughts")
+CALLS = ("tool_calls", "function_call", "function_calls")
+#: Fields of a tool's message.
+CALL_ID, TOOL_NAMES = ("tool_call_id", "call_id"), ("name", "tool_name")
+#: Types of the parts of a content, and the keys that hold their texts.
+TEXT_PARTS = (None, "text", "input_text", "output_text")
+THOUGHT_PARTS = ("thinking", "reasoning", "thought")
+#: What says whether an answer is to be learned.
+YES, NO = ("1", "1.0", "true"), ("0", "0.0", "false")
+
+
+class Content(NamedTuple):
+    """What a message's content holds, whether it is a text or a list of parts."""
+
+    texts: list[str]
+    thoughts: list[str]
+    calls: list[Call]
+    results: list[Message]
+    #: Of each part the fields that none of these took.
+    rest: list[Record]
+
+
+def turn_of(value: Any, number: int, role: str, text: str, roles: Mapping[str, Role], learn: Sequence[str]) -> Turn:
+    """The turn in one object. Raises Fault: not-an-object, unknown-role, not-text, not-a-call; FileFault.
+
+    `role`, `text`: the keys of speaker and content. `learn`: the keys that may say whether an answer is learned.
+    """
+    if not isinstance(value, dict):
+        raise Fault("not-an-object", f"turn {number} is {kind(value)}, not an object with `{role}` and `{text}`")
+    name = value.get(role)
+    if not isinstance(name, str):
+        raise Fault("unknown-role", f"`{role}` of turn {number} is {kind(name)}, not the name of a role")
+    speaker = role_of(name, number, roles)
+    rest = {key: item for key, item in value.items() if key not in (role, text) and item is not None}
+    if speaker == "tool":
+        return _tool_turn(value.get(text), rest, f"`{text}` of turn {number}")
+    if speaker not in ("assistant", "call"):
+        content = content_of(value.get(text), f"`{text}` of turn {number}")
+        if content is None:
+            raise Fault("not-text", f"`{text}` of turn {number} is {kind(value.get(text))}, not text")
+        return Turn(speaker, "\n".join(content.texts), results=content.results, rest=_with_parts(rest, text, content))
+    return _assistant_turn(value.get(text), rest, speaker, number, text, learn)
+
+
+def _assistant_turn(value: Any, rest: Record, speaker: Role, number: int, text: str, learn: Sequence[str]) -> Turn:
+    place = f"`{text}` of turn {number}"
+    calls: list[Call] = []
+    for key in CALLS:
+        if key in rest and not calls:
+            written = rest.pop(key)
+            if written in ("", [], {}, "[]"):
+                continue
+            found = calls_of(written)
+            if found is None:
+                detail = f"`{key}` of turn {number} holds no calls of tools with a name and arguments"
+                raise Fault("not-a-call", f"{detail}: fix this record in the source file")
+            calls += found
+            if not is_whole(written):
+                rest[key] = written
+    content = content_of(value, place)
+    if content is None:
+        if not calls or value is not None:
+            raise Fault("not-text", f"{place} is {kind(value)}, not text")
+        content = Content([], [], [], [], [])
+    reasoning = "\n".join(content.thoughts) or None
+    for key in REASONING:
+        if isinstance(rest.get(key), str) and (reasoning is None or rest[key] == reasoning):
+            reasoning = rest.pop(key) or reasoning
+    return Turn(
+        speaker,
+        "\n".join(content.texts),
+        reasoning,
+        calls + content.calls,
+        content.results,
+        learned(rest, learn, number),
+        _with_parts(rest, text, content),
+    )
+
+
+def _tool_turn(value: Any, rest: Record, place: str) -> Turn:
+    """The results of tools: a text, the parts of one, or any JSON value, which is written as a text."""
+    content = None
+    if isinstance(value, str) or (isinstance(value, list) and all(map(_is_part, value))):
+        content = content_of(value, place)
+    if content is not None and content.results:
+        return Turn("tool", results=content.results, rest=rest)
+    text = _as_text(value, place) if content is None else "\n".join(content.texts)
+    call_id = next((rest.pop(key) for key in CALL_ID if isinstance(rest.get(key), str)), None)
+    name = next((rest.pop(key) for key in TOOL_NAMES if isinstance(rest.get(key), str)), None)
+    if call_id is None and name is None:
+        return Turn("tool", text, rest=rest)
+    return Turn("tool", text, results=[result_of(text, call_id, name)], rest=rest)
+
+
+def _with_parts(rest: Record, text: str, content: Content) -> Record:
+    return {**rest, text: content.rest} if any(content.rest) else rest
+
+
+def learned(rest: Record, names: Sequence[str], number: int) -> bool | None:
+    """Whether an answer is to be learned, by the first of these fields, which is taken out of `rest`; None: not said.
+
+    Raises FileFault for a value that is neither yes nor no.
+    """
+    for name in names:
+        if name in rest:
+            value = rest.pop(name)
+            word = value.text if isinstance(value, Number) else str(value).strip().casefold()
+            if word not in YES + NO:
+                detail = f"`{name}` of turn {number} is {dumps(value)}: an answer is learned (1) or not (0)"
+                raise FileFault(f"{detail}; to learn all answers, put `learn = []` into the shape")
+            return word in YES
+    return None
+
+
+def _is_part(part: Any) -> bool:
+    if isinstance(part, dict):
+        return "type" in part or "text" in part or _tool_part(part) is not None
+    return isinstance(part, str)
+
+
+def _tool_part(part: Record) -> str | None:
+    """The key under which Gemini puts a call or a result."""
+    keys = ("functionCall", "function_call", "functionResponse", "function_response")
+    return next((key for key in keys if isinstance(part.get(key), dict)), None)
+
+
+def content_of(value: Any, place: str) -> Content | None:
+    """What a content holds: a text, or a list of parts (OpenAI's, Anthropic's, Gemini's). None where it is neither.
+
+    Raises Fault (not-text) for a part that is an image, a sound or anything else that is no text.
+    """
+    if isinstance(value, str):
+        return Content([value], [], [], [], [])
+    if not isinstance(value, list):
+        return None
+    content = Content([], [], [], [], [])
+    for part in value:
+        if isinstance(part, str):
+            content.texts.append(part)
+            content.rest.append({})
+        elif isinstance(part, dict):
+            content.rest.append(
+                _add_part({key: item for key, item in part.items() if item is not None}, content, place)
+            )
+        else:
+            raise Fault("not-text", f"{place} holds {kind(part)}, not text")
+    return content
+
+
+def _add_part(part: Record, content: Content, place: str) -> Record:
+    """Put a part where it belongs in `content`; what is left of it."""
+    sort = part.get("type")
+    if sort in TEXT_PARTS and isinstance(part.get("text"), str):
+        (content.thoughts if part.get("thought") is True else content.texts).append(part["text"])
+        return _without(part, "type", "text", "thought")
+    if sort in THOUGHT_PARTS:
+        for key in (sort, "text"):
+            if isinstance(part.get(key), str):
+                content.thoughts.append(part[key])
+                return _without(part, "type", key)
+    key = _tool_part(part)
+    if sort == "tool_use" or key in ("functionCall", "function_call"):
+        written = part if sort == "tool_use" else part[key or ""]
+        calls = calls_of(_without(written, "type"))
+        if calls:
+            content.calls.extend(calls)
+            return {} if is_whole(_without(written, "type")) else part
+    elif sort == "tool_result":
+        content.results.append(result_of(_as_text(part.get("content"), place), part.get("tool_use_id")))
+        return _without(part, "type", "content", "tool_use_id")
+    elif key:
+        written = part[key]
+        content.results.append(
+            result_of(_as_text(written.get("response"), place), written.get("id"), written.get("name"))
+        )
+        return _without(part, key) | _without(written, "response", "id", "name")
+    called = sort if isinstance(sort, str) else next(iter(part), "nothing")
+    raise Fault("not-text", f"{place} holds a part `{called}`: only text can be read")
+
+
+def _as_text(value: Any, place: str) -> str:
+    """A tool's result as a text."""
+    if isinstance(value, list) and value and all(map(_is_part, value)):
+        content = content_of(value, place)
+        return "\n".join(content.texts) if content else ""
+    return value if isinstance(value, str) else "" if value is None else dumps(value)
+
+
+def _without(part: Record, *keys: str) -> Record:
+    return {key: item for key, item in part.items() if key not in keys}
