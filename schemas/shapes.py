@@ -28,8 +28,10 @@ class Columns(Mapping):
     output: str = "output"
     input: str | None = "input"
     system: str | None = None
-    #: Earlier turns: a list of [user, assistant] pairs.
+    #: Earlier turns: a list of exchanges ([user, assistant] and so on) or of messages with a role.
     history: str | None = None
+    #: Role names in `history` that are not among the known ones.
+    roles: dict[str, Role] = {}
 
 
 class Conversation(Mapping):

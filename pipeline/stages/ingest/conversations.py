@@ -1,7 +1,7 @@
 """The shapes that are conversations, each to one row (`schemas.shapes` says what each is)."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pipeline.stages.ingest.calls import json_value
@@ -12,7 +12,7 @@ from pipeline.stages.ingest.rows import Row, numbered, rejected, row
 from pipeline.stages.ingest.transcripts import STYLES, turns_of
 from pipeline.stages.ingest.turn_objects import content_of, turn_of
 from pipeline.stages.ingest.turns import Turn, talk_of
-from schemas.shapes import LEARN, Conversation, Delimited, Exchanges, Pairs, Questions, Tree
+from schemas.shapes import LEARN, Conversation, Delimited, Exchanges, Pairs, Questions, Role, Tree
 
 #: Who asks and who answers in an exchange, whatever the list is called, and where the list is called one of TURNS.
 EXCHANGES = (("human", "assistant"), ("user", "assistant"), ("human", "bot"), ("user", "bot"), ("human", "gpt"))
@@ -105,7 +105,7 @@ def delimited(entry: Entry, shape: Delimited) -> list[Row]:
     return [_beside(entry, cut[1], shape.text, shape.system, shape.tools)]
 
 
-def earlier_turns(record: Record, path: str) -> list[Turn]:
+def earlier_turns(record: Record, path: str, roles: Mapping[str, Role]) -> list[Turn]:
     """The turns of a field that holds what was said before a question: messages with roles, or exchanges.
 
     Raises Fault: not-a-list, and as `turn_of` and `exchange` do.
@@ -114,9 +114,9 @@ def earlier_turns(record: Record, path: str) -> list[Turn]:
     for number, item in enumerate(turns_at(record, path), 1):
         keys = item.keys() if isinstance(item, dict) else ()
         if "role" in keys:
-            turns.append(turn_of(item, number, "role", "content", {}, ("learn", *LEARN)))
+            turns.append(turn_of(item, number, "role", "content", roles, ("learn", *LEARN)))
         elif "from" in keys:
-            turns.append(turn_of(item, number, "from", "value", {}, LEARN))
+            turns.append(turn_of(item, number, "from", "value", roles, LEARN))
         else:
             known = EXCHANGES + EXCHANGES_OF_TURNS
             turns += exchange(item, number, *next((pair for pair in known if set(pair) <= set(keys)), ("0", "1")))

@@ -69,7 +69,9 @@ def columns(entry: Entry, shape: Columns) -> list[Row]:
     history: list[Message] = []
     fixes: tuple[str, ...] = ()
     if shape.history:
-        earlier = talk_of([*earlier_turns(record, shape.history), Turn("user", texts["instruction"] or "")])
+        earlier = talk_of(
+            [*earlier_turns(record, shape.history, shape.roles), Turn("user", texts["instruction"] or "")]
+        )
         history, fixes = earlier.history, earlier.fixes
         texts["instruction"] = earlier.instruction if texts["instruction"] is not None else None
         texts["input"] = "\n".join(text for text in (earlier.input, texts["input"]) if text)
