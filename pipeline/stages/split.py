@@ -22,6 +22,9 @@ def split(table: pa.Table, options: ExportOptions = ExportOptions()) -> pa.Array
     the mean. This looks at all rows: the table must hold them all (the columns cluster_key, source and reject_stage
     will do), and clusters at the edge of a share may change sides when their source grows.
 
+    Where the table has `published_split`, the cluster of a row that its source publishes as validation or test is on
+    that side, whatever its key: the table must then hold all rows, too.
+
     Raises OptionError where nothing is left to train on, TableError without `cluster_key`.
     """
     validation, test = options.validation, options.test
@@ -38,11 +41,34 @@ def split(table: pa.Table, options: ExportOptions = ExportOptions()) -> pa.Array
     key = living["cluster_key"].to_numpy()
     share = ranks(key, living["source"]) if options.stratify else unit(key)
     side = np.where(share < test, 2, np.where(share < test + validation, 1, 0)).astype(np.int8)
+    if "published_split" in table.column_names:
+        side = as_published(side, key, table["published_split"].filter(alive))
     rows = alive.to_numpy()
     at = np.zeros(len(table), np.int64)
     at[rows] = np.arange(len(living))
     index = pa.array(side).take(pa.array(at, mask=~rows))
     return pa.DictionaryArray.from_arrays(index, pa.array(SPLITS)).cast(pa.string())
+
+
+def as_published(
+    side: npt.NDArray[np.int8], key: npt.NDArray[np.uint64], published: pa.ChunkedArray
+) -> npt.NDArray[np.int8]:
+    """The sides of rows, where the whole cluster of a row that is published as validation or test is on that side.
+
+    `side`: int8[rows], a number of SPLITS; `key`: uint64[rows], the cluster; `published`: the published split. A cluster
+    with rows of both is on the side of test.
+
+    >>> key = np.array([1, 1, 2, 3], np.uint64)
+    >>> as_published(np.zeros(4, np.int8), key, pa.chunked_array([["test", None, None, "train"]])).tolist()
+    [2, 2, 0, 0]
+    """
+    of_row = pc.fill_null(pc.index_in(published, pa.array(SPLITS)), 0).to_numpy()
+    if not of_row.any():
+        return side
+    clusters, cluster = np.unique(key, return_inverse=True)
+    of_cluster = np.zeros(len(clusters), np.int8)
+    np.maximum.at(of_cluster, cluster, of_row.astype(np.int8))
+    return np.where(of_cluster[cluster] > 0, of_cluster[cluster], side)
 
 
 def unit(key: npt.NDArray[np.uint64]) -> npt.NDArray[np.float64]:

@@ -115,7 +115,7 @@ def test_a_missing_library_is_named_with_the_command_that_installs_it(
         (["tokenize", "numbers.jsonl", "--tokenizer", "embedded"], 1, "numbers.jsonl: it does not hold rows"),
         (["show", "text.arrow"], 1, "text.arrow: it does not hold rows"),
         (["show", "ok.jsonl"], 1, "ok.jsonl: it does not hold rows"),
-        (["show", "folder"], 1, "folder: no split"),
+        (["show", "folder"], 1, "folder: there is no split"),
         (["inspect", "folder"], 1, "folder is a folder"),
         (["fetch", "a/b/c"], 1, "owner/name"),
         (["fetch", "a/b", "--config", "nowhere.toml"], 1, "nowhere.toml"),

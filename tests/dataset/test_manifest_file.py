@@ -9,7 +9,7 @@ import pytest
 
 from pipeline import export
 from pipeline.dataset.manifest_file import ManifestError, read_manifest
-from schemas.options import ExportOptions
+from schemas.options import ExportOptions, TokenizeOptions
 from tests.dataset.test_export import RECORD, about, finished
 
 
@@ -57,7 +57,7 @@ def test_a_manifest_of_another_version_names_the_keys_and_the_version(folder: Pa
         read_manifest(folder)
     assert sorted(error.value.faults) == [
         "counts: missing, and has no default",
-        "options.tokenize.answers: unknown name",
+        "options.tokenize.answers: unknown name; allowed: " + ", ".join(TokenizeOptions.model_fields),
     ]
     assert "was made by ko-instruct 9.9: use that version, or build the dataset again" in str(error.value)
 
@@ -67,7 +67,7 @@ def test_a_damaged_manifest_does_not_blame_the_version(folder: Path) -> None:
     with pytest.raises(ManifestError, match=r"7 rows came in, .* Build the dataset again \(make processed\)\."):
         read_manifest(folder)
     (folder / "manifest.json").write_text("{")
-    with pytest.raises(ManifestError, match=r"the file: Invalid JSON.* Build the dataset again"):
+    with pytest.raises(ManifestError, match=r"Invalid JSON.* Build the dataset again"):
         read_manifest(folder)
 
 

@@ -142,11 +142,11 @@ def test_make_exports_anew_what_run_exported(project: Project) -> None:
 
 @pytest.fixture
 def another(project: Project) -> Iterator["subprocess.Popen[str]"]:
-    """A `make processed` that is held up in its midst: its `rows` waits until the file `go` is there."""
+    """A `make processed` that is held up in its midst: its `make-rows` waits until the file `go` is there."""
     script = project.folder / "venv" / "bin" / "ko-instruct"
     real = script.resolve()
     script.unlink()
-    wait = 'if [ "$1" = rows ] && [ ! -e go ]; then touch waiting; while [ ! -e go ]; do sleep 0.05; done; fi'
+    wait = 'if [ "$1" = make-rows ] && [ ! -e go ]; then touch waiting; while [ ! -e go ]; do sleep 0.05; done; fi'
     script.write_text(f'#!/bin/sh\n{wait}\nexec {shlex.quote(str(real))} "$@"\n')
     script.chmod(0o755)
     process = project.start(["make", "processed", "VENV=venv"])
@@ -154,6 +154,8 @@ def another(project: Project) -> Iterator["subprocess.Popen[str]"]:
         if (project.folder / "waiting").exists():
             break
         time.sleep(0.05)
+    else:
+        pytest.fail("make-rows did not begin")
     yield process
     (project.folder / "go").touch()
     process.communicate()
@@ -298,7 +300,7 @@ def test_a_full_disk_at_the_end_harms_nothing_that_is_finished(tmp_path: Path) -
             (fresh / "half").write_text("half")
             raise OSError(28, "Error writing bytes to file. Detail: [errno 28] No space left on device")
 
-    with pytest.raises(WriteError, match=r"표본\.export: No space left on device\. What"):
+    with pytest.raises(WriteError, match=r"표본\.export: No space left on device\. The files"):
         write_half()
     assert [path.name for path in folder.iterdir()] == ["manifest.json"]
     assert not list((tmp_path / ".stages").iterdir())
@@ -324,7 +326,7 @@ def test_a_read_only_folder_is_an_error_that_names_it(project: Project, way: str
     done = namespace(f"mount -o remount,ro processed\n{shlex.join(project.command(way))}", project)
     assert done.returncode == (2 if way == "make" else 1)
     assert "Traceback" not in done.stderr
-    assert "Read-only file system: 'processed/.stages'" in done.stderr
+    assert "processed/.stages: Read-only file system" in done.stderr
 
 
 # --- raw files that do not stay as they are ---
