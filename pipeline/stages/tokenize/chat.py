@@ -21,6 +21,8 @@ import pyarrow as pa
 
 from pipeline.stages.tokenize.conversation import Conversation, Message, any_of
 from pipeline.stages.tokenize.probe import (
+    A_TOOL,
+    CALL,
     MARK,
     SYSTEM,
     Exchange,
@@ -103,7 +105,17 @@ class Writer:
         self.brings_space = _brings_space(tokenizer)
         self._plain = lru_cache(maxsize=KEPT)(self._plain_form)
         self._exchange = lru_cache(maxsize=KEPT)(self._probe)
+        self.way = "written"
+        self.parts = self.arguments_as_text = False
         if tokenizer.chat is not None:
+            # Templates of models that see images may read lists of parts alone, others arguments of calls as text alone.
+            if not self._reads("user", "assistant"):
+                self.parts = True
+                self.parts = self._reads("user", "assistant")
+            calls = ("user", "assistant 1alone", "tool", "assistant")
+            if not self._reads(*calls):
+                self.arguments_as_text = True
+                self.arguments_as_text = self._reads(*calls)
             self.way = self._way_of_system()
             self.prober = Prober(self.render, self._specials)
 
@@ -178,17 +190,36 @@ class Writer:
         return text.startswith(wanted)
 
     def render(self, messages: Sequence[Mapping[str, Any]], add_generation_prompt: bool, tools: Sequence[Any]) -> str:
-        assert self.tokenizer.chat is not None
-        chat = self.tokenizer.chat
+        chat = self._chat
         system = messages[0]["role"] == "system"
         if not system or add_generation_prompt or self.way != "answered" or messages[-1]["role"] != "assistant":
-            return chat(messages, add_generation_prompt, tools, self.args)
+            return chat(messages, add_generation_prompt, tools)
         # Mistral's templates write a system prompt only into the last message of the user, until it is answered: the
         # conversation as it is given to a model, with the answer behind it.
         user, answer = "⟦user⟧", "⟦answer⟧"
-        exchange = chat([{"role": "user", "content": user}, {"role": "assistant", "content": answer}], False, (), self.args)
-        given = chat(messages[:-1], True, tools, self.args)
+        exchange = chat([{"role": "user", "content": user}, {"role": "assistant", "content": answer}], False, ())
+        given = chat(messages[:-1], True, tools)
         return given + str(messages[-1]["content"]) + exchange.rpartition(answer)[2]
+
+    def _chat(self, messages: Sequence[Mapping[str, Any]], add_generation_prompt: bool, tools: Sequence[Any]) -> str:
+        """What the template makes of the messages, in the form that it reads."""
+        assert self.tokenizer.chat is not None
+        if self.parts:
+            messages = [
+                message | {"content": [{"type": "text", "text": message["content"]}]} for message in map(dict, messages)
+            ]
+        if self.arguments_as_text:
+            messages = [_with_arguments_as_text(message) for message in messages]
+        return self.tokenizer.chat(messages, add_generation_prompt, tools, self.args)
+
+    def _reads(self, *kinds: str) -> bool:
+        """Whether the template writes messages of these kinds as they are given now."""
+        messages = [marked(number, kind, None) for number, kind in enumerate(kinds)]
+        try:
+            text = self._chat(messages, False, [A_TOOL])
+        except ChatTemplateError:
+            return False
+        return "⟦0⟧" in text and (CALL in text or "tool" not in kinds)
 
     def _way_of_system(self) -> str:
         """How a system prompt gets into the text: "written", "answered" (see `render`), or "folded"."""
@@ -211,14 +242,13 @@ class Writer:
         system = [{"role": "system", "content": conversation.system}] if conversation.system else []
         return system + [
             message_of(
-                number,
                 message.role,
                 {"": message.content} | ({"r": message.reasoning} if message.reasoning else {}),
                 self.prober.thought_field,
                 message.calls,
                 **_names(message.tool_call_id, message.name),
             )
-            for number, message in enumerate(conversation.messages)
+            for message in conversation.messages
         ]
 
     def _plain_form(self, system: bool, kinds: tuple[str, ...]) -> Form:
@@ -237,11 +267,11 @@ class Writer:
             if message.calls:
                 written["tool_calls"] = message.calls
             if number - first in exchange.inline:
-                written["content"] = message.content + written["content"]
+                written["content"] = written["content"] + message.content + written["content"]
             messages.append(written)
         text = self.render(messages, False, conversation.tools)
-        places = set(MARK.findall(text))
-        if len(places) < len(MARK.findall(text)):
+        inline = sum(number - first in exchange.inline for number, (first, exchange) in enumerate(exchanges))
+        if len(set(MARK.findall(text))) + inline < len(MARK.findall(text)):
             raise ChatTemplateError(f"a text holds {MARK.pattern}, which marks the texts of a conversation")
         return self._cut(text, exchanges, system, len(conversation.messages))
 
@@ -361,6 +391,14 @@ def text_of(piece: str | Gap, conversation: Conversation) -> str:
 def _names(tool_call_id: str | None, name: str | None) -> dict[str, str]:
     found = {"tool_call_id": tool_call_id, "name": name}
     return {field: value for field, value in found.items() if value is not None}
+
+
+def _with_arguments_as_text(message: Mapping[str, Any]) -> dict[str, Any]:
+    calls = [
+        call | {"function": call["function"] | {"arguments": orjson.dumps(call["function"]["arguments"]).decode()}}
+        for call in message.get("tool_calls", ())
+    ]
+    return dict(message) | ({"tool_calls": calls} if calls else {})
 
 
 def _with_kind(kind: str) -> Message:

@@ -84,7 +84,7 @@ class Exchange(NamedTuple):
 
 
 def message_of(
-    number: int, role: str, texts: dict[str, str], thought_field: str | None, calls: Sequence[Any], **others: Any
+    role: str, texts: dict[str, str], thought_field: str | None, calls: Sequence[Any], **others: Any
 ) -> dict[str, Any]:
     """A message for the template. `texts`: "" → content, "r" → thought, where there is one."""
     message: dict[str, Any] = {"role": role, "content": texts[""]}
@@ -103,13 +103,13 @@ def marked(number: int, kind: str, thought_field: str | None, text: Callable[[st
     texts = {"": text(f"⟦{number}⟧")}
     if role != "assistant":
         others = {"tool_call_id": "call00000", "name": CALL} if role == "tool" else {}
-        return message_of(number, role, texts, None, (), **others)
+        return message_of(role, texts, None, (), **others)
     if "thought" in more:
         texts["r"] = text(f"⟦{number}r⟧")
     if "alone" in more:
         texts[""] = ""
     calls = [A_CALL] * int(re.sub("[^0-9]", "", more) or 0)
-    return message_of(number, role, texts, thought_field, calls)
+    return message_of(role, texts, thought_field, calls)
 
 
 class Prober:
@@ -151,7 +151,7 @@ class Prober:
                 "Give the tokenizer another template (chat_template.jinja in its folder)."
             )
         answers = {
-            number - start: self._answer(messages, number, tools, text)
+            number - start: self._answer(messages, number, tools, text, "thought" in kinds[number])
             for number in range(start, end)
             if messages[number]["role"] == "assistant"
         }
@@ -166,13 +166,15 @@ class Prober:
             frozenset(number - start for number in inline if start <= number < end),
         )
 
-    def _answer(self, messages: list[dict[str, Any]], number: int, tools: list[Any], text: str) -> Answer:
+    def _answer(
+        self, messages: list[dict[str, Any]], number: int, tools: list[Any], text: str, thought: bool
+    ) -> Answer:
         alone = self.render(messages[: number + 1], False, tools)
         here, last = region(text, number), region(alone, number)
-        shown = len(ANY_MARK.findall(last))
+        shown = ANY_MARK.findall(last)
         if messages[number].get("tool_calls") and CALL not in last:
             raise ChatTemplateError("the chat template does not write calls of tools")
-        if f"⟦{number}r⟧" not in last and "thought" in self._kind(messages[number]):
+        if thought and f"⟦{number}r⟧" not in last:
             raise ChatTemplateError(
                 'the chat template does not write the thought of an answer: reasoning = "drop" leaves thoughts out'
             )
@@ -183,36 +185,33 @@ class Prober:
         except ChatTemplateError:
             asked = alone[: alone.index(last)] + last[: ANY_MARK.search(last).start()]  # type: ignore[union-attr]
         prompt = asked[_behind(asked, number - 1) :]
-        ended = _tail(last)
+        anchor = shown[-1]
+        ended = _behind_last(last, anchor)
         if len(messages) == number + 1:
             end, rest = ended, ""
         else:
-            tail = _tail(here)
+            tail = _behind_last(here, anchor)
             end = tail[: common(tail, ended, self.specials)]
             rest = tail[len(end) :]
         more, eos = "", False
         if not self.specials.search(end):
-            special = self._first_special(rest or self._goes_on(messages[: number + 1], tools, len(ended)))
+            special = self._first_special(rest or self._goes_on(messages[: number + 1], tools, anchor, len(ended)))
             if special and rest:
                 rest = rest[len(special) :]
             elif special:
                 more = special
             else:
                 rest, eos = end + rest, True
-        mine, written = (text[: len(text) - len(_tail(text))] for text in (here, last))
+        mine, written = (written[: len(written) - len(_behind_last(written, anchor))] for written in (here, last))
         return Answer(prompt, rest, more, eos, mine == written, alone.startswith(asked))
 
-    @staticmethod
-    def _kind(message: dict[str, Any]) -> str:
-        held = any(field in message for field in THOUGHT_FIELDS)
-        return "thought" if held or OPENING in str(message["content"]) else ""
-
-    def _goes_on(self, messages: list[dict[str, Any]], tools: list[Any], ended: int) -> str:
+    def _goes_on(self, messages: list[dict[str, Any]], tools: list[Any], anchor: str, ended: int) -> str:
         """What is written after the end of the last answer, where the conversation goes on."""
         role = "tool" if messages[-1].get("tool_calls") else "user"
         follow = [marked(len(messages), role, None), marked(len(messages) + 1, "assistant", None)]
         try:
-            return _tail(region(self.render([*messages, *follow], False, tools), len(messages) - 1))[ended:]
+            text = self.render([*messages, *follow], False, tools)
+            return _behind_last(region(text, len(messages) - 1), anchor)[ended:]
         except ChatTemplateError:
             return ""
 
@@ -296,12 +295,8 @@ def _behind(text: str, number: int) -> int:
     return text.rindex(mark) + len(mark) if mark in text else 0
 
 
-def _tail(text: str) -> str:
-    """What is behind the last mark."""
-    found = None
-    for found in ANY_MARK.finditer(text):
-        pass
-    return text[found.end() :] if found else text
+def _behind_last(text: str, mark: str) -> str:
+    return text[text.rindex(mark) + len(mark) :]
 
 
 def common(text: str, other: str, specials: re.Pattern[str]) -> int:
