@@ -51,7 +51,9 @@ CASES: dict[str, dict[str, Any]] = {
         "messages": [user("부산 날씨는?"), answer("", calls=[CALL]), RESULT, answer("부산은 맑고 21도입니다.")],
     },
     "thought": {"messages": [user("3에 6을 곱하면?"), answer("18입니다.", "여섯 번 더한다.")]},
-    "thoughts": {"messages": [user("안녕?"), answer("네.", "인사다."), user("3 × 6?"), answer("18.", "여섯 번 더한다.")]},
+    "thoughts": {
+        "messages": [user("안녕?"), answer("네.", "인사다."), user("3 × 6?"), answer("18.", "여섯 번 더한다.")]
+    },
 }
 
 
@@ -84,7 +86,9 @@ def peer(folder: Path) -> None:
                 row = {"error": f"{type(error).__name__}: {error}"}
             try:
                 how["chat_template"] = date + tokenizer.chat_template
-                given = tokenizer.apply_chat_template(case["messages"][:-1], add_generation_prompt=True, **how)["input_ids"]
+                given = tokenizer.apply_chat_template(case["messages"][:-1], add_generation_prompt=True, **how)[
+                    "input_ids"
+                ]
                 whole = tokenizer.apply_chat_template(case["messages"], **how)["input_ids"]
                 row["completion"] = [whole, len(given), whole[: len(given)] == given]
             except Exception as error:
@@ -115,7 +119,9 @@ def tokenizer_for(template: str, folder: Path) -> None:
     base = copy.deepcopy(byte_level())
     specials = sorted(set(SPECIAL.findall(template)))
     plain = sorted(set(PLAIN.findall(template)))
-    base.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in ["<bos>", "<eos>", *specials]])
+    base.add_special_tokens(
+        [AddedToken(token, special=True, normalized=False) for token in ["<bos>", "<eos>", *specials]]
+    )
     base.add_tokens([AddedToken(token, special=False, normalized=False) for token in plain])
     eos = next((end for end in ENDS if end in specials), "<eos>")
     wrapped: Any = PreTrainedTokenizerFast(tokenizer_object=base, bos_token="<bos>", eos_token=eos)
@@ -161,7 +167,9 @@ def ours(folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, case in CASES.items():
         row = record_of(case)
-        table = pa.table({field.name: pa.array([row[field.name]], field.type) for field in INGESTED if field.name in row})
+        table = pa.table(
+            {field.name: pa.array([row[field.name]], field.type) for field in INGESTED if field.name in row}
+        )
         try:
             rows = unroll(tokenize(table, tokenizer, options)).to_pylist()
         except ChatTemplateError as error:
@@ -205,7 +213,9 @@ def main(python: str) -> None:
     from pipeline.tokenizers.transformers_tokenizer import FIXED_DATE
 
     where = "import trl, pathlib; print(pathlib.Path(trl.__file__).parent / 'chat_templates'); print(trl.__version__)"
-    templates, version = subprocess.run([python, "-c", where], capture_output=True, text=True, check=True).stdout.split()
+    templates, version = subprocess.run(
+        [python, "-c", where], capture_output=True, text=True, check=True
+    ).stdout.split()
     folder = Path(mkdtemp())
     for path in sorted(Path(templates).glob("*.jinja")):
         place = folder / path.stem

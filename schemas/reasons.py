@@ -98,7 +98,7 @@ FINDINGS: dict[str, str] = {
 FLAGS: dict[str, dict[str, str]] = {
     "tokenize": {
         "unk": "a part of the text became [UNK]",
-        "other-prompt": "layout causal: what is before an answer is not what the chat template gives a model that answers",
+        "other-prompt": "layout causal: an answer follows another prompt than the chat template gives at generation",
         "context-left-out": "the layout has no place for the system prompt or the history of this row",
     },
     "dedupe": {

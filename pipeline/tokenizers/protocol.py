@@ -32,6 +32,8 @@ class Tokenizer(Protocol):
     @property
     def name(self) -> str: ...
 
+    def __hash__(self) -> int: ...
+
     @property
     def single(self) -> tuple[list[int], list[int]]:
         """Ids around one text: prefix, suffix."""

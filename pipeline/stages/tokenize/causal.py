@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.stages.tokenize.chat import LOOKS_LIKE_A_MARK, Writer, text_of, writer_of
+from pipeline.stages.tokenize.chat import LOOKS_LIKE_A_MARK, Writer, writer_of
 from pipeline.stages.tokenize.conversation import Conversation, conversations, matches, wanted
 from pipeline.stages.tokenize.segments import Ints, count, living
 from pipeline.stages.tokenize.sequences import Laid, Training, lay_out, trainings
@@ -62,68 +62,75 @@ def causal(table: pa.Table, tokenizer: Tokenizer, options: TokenizeOptions) -> t
         "label is false: the source says that this answer is a bad one, which this layout would teach",
     )
     writer = writer_of(tokenizer, options)
-    items: list[Training] = []
-    rejected: Rejected = {}
-    others = np.zeros(len(table), bool)
-    talks = {row: talk for row, talk in enumerate(conversations(table, writer.between, options)) if talk is not None}
-    rejected |= refuse_unwritten(talks, writer)
-    for row, talk in talks.items():
-        learned = wanted(talk, options)
-        if row in rejected:
-            continue
-        if not _teaches(talk, learned, options):
-            rejected[row] = "nothing-to-learn", "no answer of this row has a text that is to be learned"
-            continue
-        new = trainings(row, talk, learned, writer)
-        items += new
-        others[row] = not all(writer.prompted(item.conversation) for item in new)
+    items, rejected = planned(conversations(table, writer.between, options), writer, options)
     table = set_rejected(table, rejected)
     special = matches(writer.special_pattern, [item.conversation for item in items])
     laid = lay_out(items, writer, options, special)
     table = reject_too_long(table, items, laid, options)
-    table = set_column(table, "flags", add_names(table["flags"], [("other-prompt", pa.array(others))]))
-    return table, columns_of(table, items, laid, tokenizer)
+    return flag_other_prompts(table, items, writer), columns_of(table, items, laid, tokenizer)
 
 
-def refuse_unwritten(talks: dict[int, Conversation], writer: Writer) -> Rejected:
-    """The rows that the tokenizer's chat template cannot write, or not as they are. Raises ChatTemplateError where it
-    cannot write plain conversations."""
+def planned(
+    talks: Sequence[Conversation | None], writer: Writer, options: TokenizeOptions
+) -> tuple[list[Training], Rejected]:
+    """The sequences of each conversation, and for the rows that give none the reason and the detail.
+
+    Raises ChatTemplateError where the chat template cannot write plain conversations.
+    """
+    items: list[Training] = []
     rejected: Rejected = {}
-    doubtful = matches(LOOKS_LIKE_A_MARK, list(talks.values()))
-    for (row, talk), marks in zip(talks.items(), doubtful, strict=True):
-        tools = talk.tools or any(message.calls or message.role == "tool" for message in talk.messages)
-        if tools and writer.tokenizer.chat is None:
+    rows = [(row, talk) for row, talk in enumerate(talks) if talk is not None]
+    marked = matches(LOOKS_LIKE_A_MARK, [talk for _, talk in rows])
+    for (row, talk), doubtful in zip(rows, marked, strict=True):
+        learned = wanted(talk, options)
+        if talk.has_tools and writer.tokenizer.chat is None:
             rejected[row] = "no-template", "this tokenizer has no chat template, which tools need"
-            continue
-        if not talk.answers:
-            continue
-        talk = writer.folded(talk.up_to(talk.answers[-1]))
-        try:
-            writer.form(talk)
-            if (marks or _has_blank(talk)) and not writer.literal(talk):
+        elif not _teaches(talk, learned, options):
+            rejected[row] = "nothing-to-learn", "no answer of this row has a text that is to be learned"
+        elif talk.has_tools and not writer.plain_json(talk):
+            rejected[row] = "not-literal", "a tool or a call of this row holds a special token of the tokenizer"
+        else:
+            try:
+                found = trainings(row, talk, learned, writer)
+                literal = _is_literal(found, doubtful or talk.has_blank, writer)
+            except ChatTemplateError as error:
+                if not (talk.has_tools or any(message.reasoning for message in talk.messages)):
+                    raise
+                rejected[row] = "no-template", str(error)
+                continue
+            if literal:
+                items += found
+            else:
                 detail = "the chat template changes a text of this row: the answer would not be what is trained"
                 rejected[row] = "not-literal", detail
-            elif tools and not writer.plain_json(talk):
-                detail = "a tool or a call holds a special token of this tokenizer"
-                rejected[row] = "not-literal", detail
-        except ChatTemplateError as error:
-            if not (tools or any(message.reasoning for message in talk.messages)):
-                raise
-            rejected[row] = "no-template", str(error)
-    return rejected
+    return items, rejected
 
 
-def _has_blank(talk: Conversation) -> bool:
-    return any(message.role == "assistant" and not message.content.strip() for message in talk.messages)
+def _is_literal(items: Sequence[Training], doubtful: bool, writer: Writer) -> bool:
+    """Whether the template writes the texts of these sequences as they are; without doubt only that it writes them."""
+    for item in items:
+        if doubtful and not writer.literal(item.conversation):
+            return False
+        writer.form(item.conversation)
+    return True
 
 
 def _teaches(talk: Conversation, learned: Sequence[int], options: TokenizeOptions) -> bool:
     """Whether one of these answers has anything to learn but its end."""
-    for number in learned:
-        message = talk.messages[number]
-        if message.content.strip() or message.calls or (message.reasoning and options.reasoning == "learn"):
-            return True
-    return False
+    messages = (talk.messages[number] for number in learned)
+    return any(
+        message.content.strip() or message.calls or (message.reasoning and options.reasoning == "learn")
+        for message in messages
+    )
+
+
+def flag_other_prompts(table: pa.Table, items: Sequence[Training], writer: Writer) -> pa.Table:
+    """Flag the rows with an answer that does not come after what a model is given that is to write it."""
+    others = np.zeros(len(table), bool)
+    for item in items:
+        answers = writer.answers(item.conversation)
+        others[item.row] |= not all(answers[number].prompted for number in item.learned)
+    return set_column(table, "flags", add_names(table["flags"], [("other-prompt", pa.array(others))]))
 
 
 def set_rejected(table: pa.Table, rejected: Rejected) -> pa.Table:
@@ -139,26 +146,30 @@ def reject_too_long(table: pa.Table, items: Sequence[Training], laid: Laid, opti
     """Reject the rows with a sequence that does not fit."""
     found = {items[number].row: sizes for number, sizes in laid.too_long.items()}
     rows = np.array(sorted(found), np.int64)
-    asked, said, room = np.array([found[row] for row in rows.tolist()], np.int64).reshape(-1, 3).T
-    return refuse_long(table, rows, {"prompt": asked, "output": said}, room, options)
+    prompt, output, room = np.array([found[row] for row in rows.tolist()], np.int64).reshape(-1, 3).T
+    return refuse_long(table, rows, {"prompt": prompt, "output": output}, room, options)
 
 
 def columns_of(table: pa.Table, items: Sequence[Training], laid: Laid, tokenizer: Tokenizer) -> dict[str, pa.Array]:
     """The flat columns and `sequences` of the rows that are alive, from their sequences, which are in their order."""
     sizes = np.diff(laid.offsets)
-    offsets = pa.array(laid.offsets, pa.int32())
-    labels = np.where(laid.learned, laid.ids, MASKED).astype(np.int32)
+    lists = pa.array(laid.offsets, pa.int32())
+    sums = np.concatenate([[0], np.cumsum(laid.learned)])
     fields = [
-        pa.ListArray.from_arrays(offsets, pa.array(laid.ids)),
-        pa.ListArray.from_arrays(offsets, pa.array(labels)),
-        pa.array(sizes, pa.int32()),
-        pa.array(np.maximum(laid.whole - sizes, 0), pa.int32()),
-        pa.array(count(laid.ids, laid.offsets, tokenizer.unk_id), pa.int32()),
-        pa.array(np.add.reduceat(np.append(laid.learned, False).astype(np.int64), laid.offsets[:-1]) * (sizes > 0), pa.int32())
-        if len(sizes)
-        else pa.array([], pa.int32()),
+        pa.ListArray.from_arrays(lists, pa.array(laid.ids)),
+        pa.ListArray.from_arrays(lists, pa.array(np.where(laid.learned, laid.ids, MASKED).astype(np.int32))),
+        *(
+            pa.array(values, pa.int32())
+            for values in (
+                sizes,
+                np.maximum(laid.whole - sizes, 0),
+                count(laid.ids, laid.offsets, tokenizer.unk_id),
+                np.diff(sums[laid.offsets]),
+            )
+        ),
     ]
-    return in_rows(table, np.array([item.row for item in items], np.int64), pa.StructArray.from_arrays(fields, fields=list(FIELDS)))
+    rows = np.array([item.row for item in items], np.int64)
+    return in_rows(table, rows, pa.StructArray.from_arrays(fields, fields=list(FIELDS)))
 
 
 def in_rows(table: pa.Table, row_of: Ints, sequences: pa.StructArray) -> dict[str, pa.Array]:

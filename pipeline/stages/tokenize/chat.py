@@ -22,9 +22,11 @@ import pyarrow as pa
 from pipeline.stages.tokenize.conversation import Conversation, Message, any_of
 from pipeline.stages.tokenize.probe import (
     A_TOOL,
+    AN_ID,
     CALL,
     MARK,
     SYSTEM,
+    Answer,
     Exchange,
     Prober,
     Setting,
@@ -108,7 +110,7 @@ class Writer:
         self.way = "written"
         self.parts = self.arguments_as_text = False
         if tokenizer.chat is not None:
-            # Templates of models that see images may read lists of parts alone, others arguments of calls as text alone.
+            # Some templates read only contents that are lists of parts, or only arguments of calls that are text.
             if not self._reads("user", "assistant"):
                 self.parts = True
                 self.parts = self._reads("user", "assistant")
@@ -131,29 +133,24 @@ class Writer:
         """
         if self.tokenizer.chat is None:
             return self._korean_prompt(conversation)
-        if conversation.tools or any(message.calls or message.role == "tool" for message in conversation.messages):
+        conversation = self.folded(conversation)
+        if conversation.has_tools:
             return self._chat_form(conversation)
         return self._plain(bool(conversation.system), tuple(message.kind for message in conversation.messages))
 
-    def alike(self, conversation: Conversation) -> list[tuple[int, bool]]:
-        """For each answer the number of its exchange, and whether it is written as where it is the last."""
+    def answers(self, conversation: Conversation) -> dict[int, Answer]:
+        """How each answer is written, by the number of its message. Raises ChatTemplateError."""
         if self.tokenizer.chat is None:
-            return [(0, True)] * len(conversation.answers)
+            return dict.fromkeys(conversation.answers, Answer("", "", "", True, True, True, False))
         exchanges = self._exchanges(self.folded(conversation))
-        return [
-            (exchanges[number][0], exchanges[number][1].answers[number - exchanges[number][0]].alike)
-            for number in conversation.answers
-        ]
-
-    def prompted(self, conversation: Conversation) -> bool:
-        """Whether the last answer comes after what the template gives a model that is to write it."""
-        if self.tokenizer.chat is None:
-            return True
-        first, exchange = self._exchanges(self.folded(conversation))[-1]
-        return exchange.answers[len(conversation.messages) - 1 - first].prompted
+        return {
+            number: exchange.answers[number - first]
+            for number, (first, exchange) in enumerate(exchanges)
+            if number - first in exchange.answers
+        }
 
     def head(self, conversation: Conversation) -> str:
-        """What is written before the first message of the user: the system prompt and the tools, where they are there."""
+        """What is written before the first message of the user: the system prompt and the tools."""
         before = []
         conversation = self.folded(conversation)
         for piece in self.form(conversation).spans[0].pieces:
@@ -181,13 +178,14 @@ class Writer:
         """Whether the template writes this conversation as its form says, and so every text of it as it is."""
         if self.tokenizer.chat is None:
             return True
+        conversation = self.folded(conversation)
         spans = self.form(conversation).spans
         text = "".join(text_of(piece, conversation) for span in spans for piece in span.pieces)
         try:
             wanted = self.render(self._messages(conversation), False, conversation.tools)
         except ChatTemplateError:
             return False
-        return text.startswith(wanted)
+        return text.startswith(wanted) or wanted.startswith(text)
 
     def render(self, messages: Sequence[Mapping[str, Any]], add_generation_prompt: bool, tools: Sequence[Any]) -> str:
         chat = self._chat
@@ -273,7 +271,7 @@ class Writer:
         inline = sum(number - first in exchange.inline for number, (first, exchange) in enumerate(exchanges))
         if len(set(MARK.findall(text))) + inline < len(MARK.findall(text)):
             raise ChatTemplateError(f"a text holds {MARK.pattern}, which marks the texts of a conversation")
-        return self._cut(text, exchanges, system, len(conversation.messages))
+        return self._cut(text, exchanges, system, conversation)
 
     def _exchanges(self, conversation: Conversation) -> list[tuple[int, Exchange]]:
         """For each message the number of the first message of its exchange, and how that exchange is written."""
@@ -283,7 +281,11 @@ class Writer:
         for place, start in enumerate(starts):
             end = starts[place + 1] if place + 1 < len(starts) else len(kinds)
             setting = Setting(
-                bool(conversation.system), bool(conversation.tools), start == 0, end == len(kinds), tuple(kinds[start:end])
+                bool(conversation.system),
+                bool(conversation.tools),
+                start == 0,
+                end == len(kinds),
+                tuple(kinds[start:end]),
             )
             exchange = self._exchange(setting)
             if isinstance(exchange, ChatTemplateError):
@@ -291,52 +293,34 @@ class Writer:
             found += [(start, exchange)] * (end - start)
         return found
 
-    def _cut(self, text: str, exchanges: list[tuple[int, Exchange]], system: bool, count: int) -> Form:
+    def _cut(self, text: str, exchanges: list[tuple[int, Exchange]], system: bool, conversation: Conversation) -> Form:
         """The spans of a text with marks."""
-        marks = [(found.start(), found.end(), int(found[1]), found[2]) for found in MARK.finditer(text)]
-        behind = {number: end for _, end, number, which in marks if not which}
+        marked = _Marked(text, exchanges, system)
+        last = len(conversation.messages) - 1
+        order = {first: place for place, first in enumerate(conversation.questions)}
         spans: list[Span] = []
         done = 0
-        place = {first: exchange for exchange, first in enumerate(sorted({first for first, _ in exchanges}))}
-
-        def pieces(start: int, end: int) -> tuple[str | Gap, ...]:
-            found: list[str | Gap] = []
-            for place, part in enumerate(_SPLIT.split(text[start:end])):
-                if not place % 2:
-                    found += [part] if part else []
-                    continue
-                mark = MARK.fullmatch(part)
-                assert mark is not None
-                number = int(mark[1]) - system
-                first, exchange = exchanges[max(number, 0)]
-                if number >= 0 and number - first in exchange.inline:
-                    continue
-                key = (number - first, mark[2]) if number >= 0 else (SYSTEM, "")
-                found.append(Gap(number, mark[2], *exchange.stripped[key]))
-            return tuple(found)
-
-        for number in range(count):
-            first, exchange = exchanges[number]
-            if number - first not in exchange.answers:
+        for number, (first, exchange) in enumerate(exchanges):
+            answer = exchange.answers.get(number - first)
+            if answer is None:
                 continue
-            answer = exchange.answers[number - first]
-            start = behind.get(number + system - 1, 0)
-            after = bisect_left(marks, (start,))
-            others = (mark[0] for mark in marks[after : after + 3] if mark[2] != number + system)
-            end = next(others, len(text))
+            start, end = marked.region(number)
             here = text[start:end]
-            if not here.endswith(answer.rest):
-                raise ChatTemplateError(f"the chat template does not end an answer as in a short conversation: {here!r}")
-            begin = start + common(here, answer.prompt, self._specials)
-            stop = end - len(answer.rest)
-            spans.append(Span(pieces(done, begin), exchange=place[first]))
-            thought = text.find(f"⟦{number + system}r⟧", begin, stop) if self.masked else -1
-            if thought >= 0:
-                behind = text.index("⟧", thought) + 1
-                spans.append(Span(pieces(begin, behind), (), number, True, place[first]))
-                begin = behind
-            last = pieces(begin, stop) + ((answer.more,) if answer.more and number == count - 1 else ())
-            spans.append(Span(last, self._eos() if answer.eos else (), number, False, place[first]))
+            rest = next((rest for rest in _rests(answer.rest, conversation, number) if here.endswith(rest)), None)
+            if rest is None:
+                raise ChatTemplateError(
+                    f"the chat template does not end an answer as in a shorter conversation: {here!r}"
+                )
+            begin, stop = start + common(here, answer.prompt, self._specials), end - len(rest)
+            place = order[first]
+            spans.append(Span(marked.pieces(done, begin), exchange=place))
+            thought = marked.behind.get((number, "r"), -1) if self.masked else -1
+            if begin < thought < stop:
+                spans.append(Span(marked.pieces(begin, thought), (), number, True, place))
+                begin = thought
+            more = (answer.more,) if answer.more and number == last else ()
+            ids = self._eos() if answer.eos else ()
+            spans.append(Span((*marked.pieces(begin, stop), *more), ids, number, False, place))
             done = stop
         return Form(tuple(spans))
 
@@ -368,7 +352,40 @@ class Writer:
         return (self.tokenizer.eos_id,)
 
 
-_SPLIT = re.compile(f"({MARK.pattern.replace('(', '(?:')})")
+class _Marked:
+    """A text with marks: where the marks are, and what belongs there."""
+
+    def __init__(self, text: str, exchanges: list[tuple[int, Exchange]], system: bool) -> None:
+        self.text = text
+        self.exchanges = exchanges
+        #: Start and end of each mark, the number of its message, and which text of it belongs there.
+        self.marks = [(found.start(), found.end(), int(found[1]) - system, found[2]) for found in MARK.finditer(text)]
+        self.behind = {(number, which): end for _, end, number, which in self.marks}
+
+    def region(self, number: int) -> tuple[int, int]:
+        """From the end of the message before to the first mark of the message after."""
+        start = self.behind.get((number - 1, ""), 0)
+        after = bisect_left(self.marks, (start,))
+        others = (mark[0] for mark in self.marks[after : after + 3] if mark[2] != number)
+        return start, next(others, len(self.text))
+
+    def pieces(self, start: int, end: int) -> tuple[str | Gap, ...]:
+        """A part of the text: its literal texts, and the gaps at its marks."""
+        found: list[str | Gap] = []
+        at = start
+        for mark in self.marks[bisect_left(self.marks, (start,)) : bisect_left(self.marks, (end,))]:
+            found += [self.text[at : mark[0]], *self._gap(mark[2], mark[3])]
+            at = mark[1]
+        found.append(self.text[at:end])
+        return tuple(piece for piece in found if piece)
+
+    def _gap(self, number: int, which: str) -> list[Gap]:
+        if number == SYSTEM:
+            return [Gap(SYSTEM, "", *self.exchanges[0][1].stripped[SYSTEM, ""])]
+        first, exchange = self.exchanges[number]
+        if number - first in exchange.inline:
+            return []  # the template has written the text itself
+        return [Gap(number, which, *exchange.stripped[number - first, which])]
 
 
 def _gap(message: int, which: str = "") -> Gap:
@@ -386,6 +403,16 @@ def text_of(piece: str | Gap, conversation: Conversation) -> str:
         text = message.reasoning if piece.which else message.content
     text = text.lstrip(piece.left) if piece.left else text
     return text.rstrip(piece.right) if piece.right else text
+
+
+def _rests(rest: str, talk: Conversation, number: int) -> list[str]:
+    """What the template may write between an answer and the result of its call: with the names and ids that it has."""
+    if CALL not in rest and AN_ID not in rest:
+        return [rest]
+    calls, after = talk.messages[number].calls, talk.messages[number + 1]
+    names = [after.name, *(call["function"]["name"] for call in calls)]
+    ids = [after.tool_call_id, *(call.get("id") for call in calls), AN_ID]
+    return [rest.replace(CALL, name).replace(AN_ID, id_) for name in names if name for id_ in ids if id_]
 
 
 def _names(tool_call_id: str | None, name: str | None) -> dict[str, str]:

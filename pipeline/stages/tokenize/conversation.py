@@ -1,5 +1,6 @@
 """Rows of the table as conversations: their messages, their exchanges, and which answers are to be learned."""
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -14,7 +15,7 @@ from schemas.options import TokenizeOptions
 
 
 class Message(NamedTuple):
-    """One message. `calls`: the calls of tools that it makes, parsed. Null texts are "", but for `tool_call_id`, `name`.
+    """One message. `calls`: the calls of tools that it makes, parsed. Null texts are "" (not `tool_call_id`, `name`).
 
     `kind`: what a chat template may look at apart from the texts: the role, whether there is a thought, the number of
     calls, and whether a message with calls has no text.
@@ -53,6 +54,16 @@ class Conversation(NamedTuple):
     @property
     def answers(self) -> list[int]:
         return [number for number, message in enumerate(self.messages) if message.role == "assistant"]
+
+    @property
+    def has_tools(self) -> bool:
+        """Whether only a chat template can write it."""
+        return bool(self.tools) or any(message.calls or message.role == "tool" for message in self.messages)
+
+    @property
+    def has_blank(self) -> bool:
+        """Whether an answer has no visible text, at which a chat template may look."""
+        return any(message.role == "assistant" and not message.content.strip() for message in self.messages)
 
     def up_to(self, answer: int) -> "Conversation":
         """The conversation that ends with this answer."""
@@ -99,9 +110,7 @@ def conversations(table: pa.Table, between: str, options: TokenizeOptions) -> li
 
 def wanted(conversation: Conversation, options: TokenizeOptions) -> list[int]:
     """The numbers of the answers to learn: all, or the last; those with `learn` = false never."""
-    answers = conversation.answers
-    if options.answers == "last":
-        answers = [number for number in answers[-1:] if number == len(conversation.messages) - 1]
+    answers = conversation.answers if options.answers == "all" else conversation.answers[-1:]
     return [number for number in answers if conversation.messages[number].learn]
 
 
@@ -141,7 +150,7 @@ def _messages(column: pa.ChunkedArray, thoughts: bool) -> list[list[Message]]:
         Message(role, content or "", reasoning or "", _parsed(calls), call_id, name, learn is not False)
         for role, content, reasoning, calls, call_id, name, learn in zip(*fields.values(), strict=True)
     ]
-    return [flat[start:end] for start, end in zip(offsets, offsets[1:], strict=False)]
+    return [flat[start:end] for start, end in itertools.pairwise(offsets)]
 
 
 def _parsed(text: str | None) -> Sequence[Any]:

@@ -4,7 +4,6 @@ A mark stands where a text will stand; a template that strips, drops, repeats or
 So no text of the data is ever searched in what a template wrote.
 """
 
-import os.path
 import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -16,6 +15,8 @@ from pipeline.tokenizers.protocol import ChatTemplateError
 MARK = re.compile("⟦([0-9]+)(r?)⟧")
 #: What marks the places of a call of a tool, and of a tool's description.
 CALL, ARGUMENT, TOOL = "⟦call⟧", "⟦argument⟧", "⟦tool⟧"
+#: The id of a call that is not real, as Mistral's templates ask for it.
+AN_ID = "call00000"
 ANY_MARK = re.compile("⟦[0-9a-z]+⟧")
 
 #: Every character that Python's (and so a template's) `strip()` takes off.
@@ -38,7 +39,7 @@ A_TOOL = {
         "parameters": {"type": "object", "properties": {"a": {"type": "string", "description": ""}}, "required": ["a"]},
     },
 }
-A_CALL = {"id": "call00000", "type": "function", "function": {"name": CALL, "arguments": {"a": ARGUMENT}}}
+A_CALL = {"id": AN_ID, "type": "function", "function": {"name": CALL, "arguments": {"a": ARGUMENT}}}
 
 #: The number of the system prompt, where messages are counted without it.
 SYSTEM = -1
@@ -63,7 +64,8 @@ class Answer(NamedTuple):
     `prompt`: the literal text that a model is given after the message before the answer. `rest`: the literal text of
     the next message, which is not learned. `more`: a special token that ends the answer and that the template writes
     only where the conversation goes on. `eos`: nothing in the template ends it. `alike`: it is written as where it is
-    the last. `prompted`: what is before it begins as what a model is given.
+    the last. `prompted`: where it is the last, it comes after what a model is given that is to write it. `lost`: its
+    thought is not written.
     """
 
     prompt: str
@@ -72,6 +74,7 @@ class Answer(NamedTuple):
     eos: bool
     alike: bool
     prompted: bool
+    lost: bool
 
 
 class Exchange(NamedTuple):
@@ -102,7 +105,7 @@ def marked(number: int, kind: str, thought_field: str | None, text: Callable[[st
     role, _, more = kind.partition(" ")
     texts = {"": text(f"⟦{number}⟧")}
     if role != "assistant":
-        others = {"tool_call_id": "call00000", "name": CALL} if role == "tool" else {}
+        others = {"tool_call_id": AN_ID, "name": CALL} if role == "tool" else {}
         return message_of(role, texts, None, (), **others)
     if "thought" in more:
         texts["r"] = text(f"⟦{number}r⟧")
@@ -174,10 +177,6 @@ class Prober:
         shown = ANY_MARK.findall(last)
         if messages[number].get("tool_calls") and CALL not in last:
             raise ChatTemplateError("the chat template does not write calls of tools")
-        if thought and f"⟦{number}r⟧" not in last:
-            raise ChatTemplateError(
-                'the chat template does not write the thought of an answer: reasoning = "drop" leaves thoughts out'
-            )
         if not shown:
             raise ChatTemplateError(f"the chat template does not write the answer: {alone!r}")
         try:
@@ -203,7 +202,8 @@ class Prober:
             else:
                 rest, eos = end + rest, True
         mine, written = (written[: len(written) - len(_behind_last(written, anchor))] for written in (here, last))
-        return Answer(prompt, rest, more, eos, mine == written, alone.startswith(asked))
+        lost = thought and f"⟦{number}r⟧" not in last
+        return Answer(prompt, rest, more, eos, mine == written, alone.startswith(asked), lost)
 
     def _goes_on(self, messages: list[dict[str, Any]], tools: list[Any], anchor: str, ended: int) -> str:
         """What is written after the end of the last answer, where the conversation goes on."""
@@ -301,7 +301,8 @@ def _behind_last(text: str, mark: str) -> str:
 
 def common(text: str, other: str, specials: re.Pattern[str]) -> int:
     """How many characters both begin with; where neither ends there, back to the end of a special token or a space."""
-    length = len(os.path.commonprefix([text, other]))
+    pairs = enumerate(zip(text, other, strict=False))
+    length = next((place for place, (one, two) in pairs if one != two), min(len(text), len(other)))
     if length in (len(text), len(other)):
         return length
     ends = [found.end() for found in specials.finditer(text) if found.end() <= length]

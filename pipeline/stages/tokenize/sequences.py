@@ -14,7 +14,7 @@ from pipeline.stages.tokenize.chat import Gap, Writer, text_of
 from pipeline.stages.tokenize.conversation import Conversation
 from pipeline.stages.tokenize.segments import Ids, Ints, Rows
 from pipeline.stages.tokenize.truncation import both_seen, fit
-from pipeline.tokenizers.protocol import Tokenizer
+from pipeline.tokenizers.protocol import ChatTemplateError, Tokenizer
 from schemas.options import TokenizeOptions
 
 
@@ -67,18 +67,18 @@ def trainings(row: int, conversation: Conversation, wanted: Sequence[int], write
     """The sequences in which these answers (numbers of messages) are learned, in the order of their last answers.
 
     An answer that the template writes otherwise in the middle than at the end of a conversation ends a sequence.
+    Raises ChatTemplateError, too where the template does not write the thought of one of these answers.
     """
-    if not wanted:
-        return []
-    whole = conversation.up_to(wanted[-1])
-    alike = dict(zip(whole.answers, writer.alike(whole), strict=True))
     found: list[Training] = []
     left = list(wanted)
     while left:
-        last = left[-1]
-        ending = conversation.up_to(last)
-        now = dict(zip(ending.answers, writer.alike(ending), strict=True)) if found else alike
-        here = frozenset(number for number in left if number == last or now[number][1])
+        ending = conversation.up_to(left[-1])
+        answers = writer.answers(ending)
+        if any(answers[number].lost for number in left):
+            raise ChatTemplateError(
+                'the chat template does not write the thought of an answer; reasoning = "drop" leaves thoughts out'
+            )
+        here = frozenset(number for number in left if number == left[-1] or answers[number].alike)
         found.append(Training(row, ending, here))
         left = [number for number in left if number not in here]
     return found[::-1]
@@ -261,7 +261,9 @@ def _cut(
     too_long = {}
     for number in items:
         row = entries[number]
-        sizes = {part: sum(pool.lengths[entry.text] for entry in row if entry.part == part) for part in (QUESTION, OUTPUT)}
+        sizes = {
+            part: sum(pool.lengths[entry.text] for entry in row if entry.part == part) for part in (QUESTION, OUTPUT)
+        }
         room = options.max_length - (pool.count(row) - sizes[QUESTION] - sizes[OUTPUT])
         lengths = np.array([sizes[QUESTION]]), np.array([sizes[OUTPUT]])
         keep = fit(*lengths, room, options.truncation)
@@ -278,9 +280,7 @@ def _cut(
     return too_long
 
 
-def _joined(
-    entries: list[list[Entry]], whole: Ints, too_long: dict[int, tuple[int, int, int]], pool: Pool
-) -> Laid:
+def _joined(entries: list[list[Entry]], whole: Ints, too_long: dict[int, tuple[int, int, int]], pool: Pool) -> Laid:
     """The ids of all entries, end to end."""
     flat = np.array([entry for row in entries for entry in row], np.int64).reshape(-1, len(Entry._fields))
     text, kept, learned, part, _ = flat.T
