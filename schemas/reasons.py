@@ -65,7 +65,9 @@ REASONS: dict[str, dict[str, str]] = {
     },
     "tokenize": {
         "answer-not-in-context": "layout qa: the answer is not in the context",
+        "bad-answer": "the source says that the answer is a bad one (`label` is false), and the layout would teach it",
         "label-unknown": "layout classification: the output is not one of the declared `labels`",
+        "no-template": "the tokenizer has no chat template that writes the tools, calls or thoughts of this row",
         "not-literal": "layout causal: the chat template of the tokenizer changes the text of this row",
         "nothing-to-learn": "no token of the row would be learned",
         "too-long": "the row does not fit into `max_length`, and `truncation` does not allow to cut it",
@@ -116,6 +118,7 @@ FINDINGS: dict[str, str] = {
 FLAGS: dict[str, dict[str, str]] = {
     "tokenize": {
         "unk": "a part of the text became [UNK]",
+        "other-prompt": "layout causal: an answer follows another prompt than the chat template gives at generation",
         "context-left-out": "the layout has no place for the system prompt or the history of this row",
     },
     "dedupe": {
