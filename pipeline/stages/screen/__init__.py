@@ -104,7 +104,7 @@ def mask_rejected(table: pa.Table, kinds: Sequence[pii.Kind], options: ScreenOpt
         return new
 
     rows = suspects(table, dict.fromkeys(OF_REJECTED, pii.SCAN), rejected, whole=True)
-    return add_mask(map_texts(table, rows, mask, whole=True), touched)
+    return add_mask(map_texts(table, rows, mask), touched)
 
 
 def find_personal(
@@ -132,7 +132,7 @@ def find_personal(
         field: narrowed(table[field].chunk(0), places, pii.SCAN) if field in TEXTS else places
         for field, places in near.items()
     }
-    return add_mask(map_texts(table, rows, look, whole=True), touched), findings
+    return add_mask(map_texts(table, rows, look), touched), findings
 
 
 def add_mask(table: pa.Table, rows: Sequence[int]) -> pa.Table:
