@@ -26,6 +26,9 @@ DATA = ("tools", "tool_calls", "meta", "raw")
 PROSE = ("content", "reasoning")
 CALLS, NAME = "tool_calls", "name"
 
+#: No row at all.
+NONE = pa.array([], pa.uint64())
+
 
 def matches(texts: pa.Array, pattern: str) -> pa.Array:
     """Boolean per text: it matches this RE2 pattern. Null texts do not. Texts that repeat are scanned once."""
@@ -67,10 +70,13 @@ def suspects(
         values = table[column].chunk(0)
         if column not in MESSAGES:
             scan = data_matches if column in DATA else matches
-            found[column] = pc.indices_nonzero(pc.and_(scan(values, pattern), asked))
+            nothing = values.null_count == len(values)
+            found[column] = NONE if nothing else pc.indices_nonzero(pc.and_(scan(values, pattern), asked))
             continue
         messages = values.flatten()
-        of_asked = asked.take(pc.list_parent_indices(values)) if len(messages) else asked[:0]
+        if not len(messages):
+            continue
+        of_asked = asked.take(pc.list_parent_indices(values))
         for field in (*PROSE, NAME, CALLS) if whole else PROSE:
             hit = (data_matches if field == CALLS else matches)(pc.struct_field(messages, field), pattern)
             found[f"{column}.{field}"] = pc.indices_nonzero(pc.and_(hit, of_asked))
