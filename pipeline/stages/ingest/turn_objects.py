@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pipeline.stages.ingest.calls import Call, calls_of, is_whole
-from pipeline.stages.ingest.fields import Record, kind
-from pipeline.stages.ingest.parsing import Fault, FileFault, Number, dumps
+from pipeline.stages.ingest.fields import Record, kind, yes_or_no
+from pipeline.stages.ingest.parsing import Fault, FileFault, dumps
 from pipeline.stages.ingest.turns import Turn, result_of, role_of
 from pipeline.table.messages import Message
 from schemas.shapes import Role
@@ -18,8 +18,6 @@ CALL_ID, TOOL_NAMES = ("tool_call_id", "call_id"), ("name", "tool_name")
 #: Types of the parts of a content, and the keys that hold their texts.
 TEXT_PARTS = (None, "text", "input_text", "output_text")
 THOUGHT_PARTS = ("thinking", "reasoning", "thought")
-#: What says whether an answer is to be learned.
-YES, NO = ("1", "1.0", "true"), ("0", "0.0", "false")
 
 
 class Content(NamedTuple):
@@ -117,11 +115,11 @@ def learned(rest: Record, names: Sequence[str], number: int) -> bool | None:
     for name in names:
         if name in rest:
             value = rest.pop(name)
-            word = value.text if isinstance(value, Number) else str(value).strip().casefold()
-            if word not in YES + NO:
+            learn = yes_or_no(value)
+            if learn is None:
                 detail = f"`{name}` of turn {number} is {dumps(value)}: an answer is learned (1) or not (0)"
                 raise FileFault(f"{detail}; to learn all answers, put `learn = []` into the shape")
-            return word in YES
+            return learn
     return None
 
 
