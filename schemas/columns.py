@@ -93,9 +93,7 @@ FINGERPRINT = pa.schema(
         pa.field("input_signature", pa.binary(90)),
         # What has to be equal in similar rows; 0 where there is nothing of it.
         pa.field("prompt_calls", pa.uint32()),  # key of the tools, and of the calls in history and steps
-        pa.field(
-            "answer_kind", pa.uint32()
-        ),  # key of tool_calls, label, learn; odd: one of several answers
+        pa.field("answer_kind", pa.uint32()),  # key of tool_calls, label, learn; odd: one of several answers
     ]
 )
 

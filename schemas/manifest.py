@@ -64,9 +64,13 @@ class Counts(Section):
 
 
 class Tokens(Section):
-    """Of the kept rows. `longest`, `mean`: tokens of a row. `cut`: tokens lost to truncation, in `cut_rows` rows."""
+    """Of the sequences that the kept rows give: one or several each. `learned`: tokens that are trained. `longest`,
+    `mean`: tokens of a sequence. `cut`: tokens lost to truncation, in `cut_rows` sequences.
+    """
 
+    sequences: int = 0
     total: int
+    learned: int = 0
     mean: float
     longest: int
     unknown: int
@@ -101,7 +105,7 @@ class Manifest(Provenance):
 
     counts: Counts
     tokens: Tokens
-    #: Rows of each split as they are written: windows in layout qa, packs with packing, else the kept rows.
+    #: Rows of each split as they are written: a row for each sequence, or packs with packing.
     examples: dict[str, int] = {}
     packing: Packing | None = None
     #: Name and Arrow type of every column of the dataset.

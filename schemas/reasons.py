@@ -7,7 +7,7 @@
 REASONS: dict[str, dict[str, str]] = {
     "ingest": {
         "ambiguous-shape": "several shapes fit the record: name one in the source",
-        "call-without-result": "the assistant answers, but the call of a tool before the answer has no result",
+        "call-without-result": "a conversation goes on after a call of a tool that has no result",
         "damaged": "the rest of a packed file or saved folder cannot be read",
         "different-prompts": "the chosen and the rejected answer of a preference record do not have the same prompt",
         "duplicate-key": "a JSON object has the same key twice, with different values",
@@ -45,16 +45,34 @@ REASONS: dict[str, dict[str, str]] = {
         "wrong-cell-count": "the CSV row has more or fewer cells than the header",
     },
     "validate": {
-        "history-model-type": "an earlier turn is null",
-        "history-string-type": "an earlier turn lacks the text of one side",
+        "history-blank": "an earlier answer has no visible character and no call of a tool",
+        "history-call-id": "the result of a tool in the history answers a call that the assistant did not make",
+        "history-content-missing": "an earlier message lacks its text",
+        "history-missing": "an earlier message is null",
+        "history-order": "the roles of the earlier messages are not in turn",
+        "history-role-missing": "an earlier message lacks its role",
+        "history-role-unknown": "an earlier message is neither of the user, the assistant nor a tool",
+        "history-tool-calls-not-calls": "calls of tools in the history are not a JSON array of calls",
         "instruction-blank": "the instruction has no visible character",
         "instruction-missing": "the instruction is missing or null",
         "output-blank": "the output has no visible character",
-        "output-missing": "the output is missing or null",
+        "output-missing": "the record has no answer",
+        "rejected-blank": "the rejected answer has no visible character",
+        "steps-call-id": "the result of a tool answers a call that the assistant did not make",
+        "steps-content-missing": "a message of the steps lacks its text",
+        "steps-missing": "a message of the steps is null",
+        "steps-order": "the steps are not calls of the assistant and results of tools in turn",
+        "steps-role-missing": "a message of the steps lacks its role",
+        "steps-role-unknown": "a message of the steps is neither of the user, the assistant nor a tool",
+        "steps-tool-calls-not-calls": "calls of tools in the steps are not a JSON array of calls",
+        "tool-calls-not-calls": "the calls of tools of the answer are not a JSON array of calls",
+        "tools-not-a-list": "the tools are not a JSON array",
     },
     "tokenize": {
         "answer-not-in-context": "layout qa: the answer is not in the context",
+        "bad-answer": "the source says that the answer is a bad one (`label` is false), and the layout would teach it",
         "label-unknown": "layout classification: the output is not one of the declared `labels`",
+        "no-template": "the tokenizer has no chat template that writes the tools, calls or thoughts of this row",
         "not-literal": "layout causal: the chat template of the tokenizer changes the text of this row",
         "nothing-to-learn": "no token of the row would be learned",
         "too-long": "the row does not fit into `max_length`, and `truncation` does not allow to cut it",
@@ -97,6 +115,7 @@ FINDINGS: dict[str, str] = {
     "mojibake": "the text has replacement characters (U+FFFD) or C1 controls: it was decoded wrongly",
     "mixed-speech": "the answer mixes polite and plain speech",
     "echo": "the answer is the instruction or the input, letter for letter",
+    "same-answers": "the rejected answer is the output, letter for letter",
     "contaminated": "the row overlaps with an evaluation set of `[screen] benchmarks`",
 }
 
@@ -105,6 +124,7 @@ FLAGS: dict[str, dict[str, str]] = {
     "ingest": {"open-thought": "the answer begins with a thought that has no end: it stays in the answer"},
     "tokenize": {
         "unk": "a part of the text became [UNK]",
+        "other-prompt": "layout causal: an answer follows another prompt than the chat template gives at generation",
         "context-left-out": "the layout has no place for the system prompt or the history of this row",
     },
     "dedupe": {

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
@@ -16,7 +16,7 @@ VISIBLE = (
     "\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0]"
 )
 
-NOT_VISIBLE = "Text should hold at least one visible character"
+NOT_VISIBLE = "The text has no visible character"
 
 
 def is_visible(text: str) -> bool:
@@ -34,7 +34,7 @@ def json_list(text: str) -> list[Any] | None:
     """The JSON array in a text, None where it is anything else."""
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return value if isinstance(value, list) else None
 
@@ -42,14 +42,17 @@ def json_list(text: str) -> list[Any] | None:
 def is_call(call: object) -> bool:
     """Whether it is a call of a tool as this project writes it: {"type": "function", "function": {name, arguments}}.
 
-    `id` may stand beside them. `arguments` is an object.
+    `id`, a text, may be beside them. `arguments` is an object.
 
     >>> is_call({"type": "function", "function": {"name": "weather", "arguments": {"city": "부산"}}})
     True
     """
-    function = call.get("function") if isinstance(call, dict) else None
+    if not isinstance(call, dict):
+        return False
+    function = call.get("function")
     return (
         isinstance(function, dict)
+        and isinstance(call.get("id", ""), str)
         and isinstance(function.get("name"), str)
         and isinstance(function.get("arguments"), dict)
     )
@@ -59,14 +62,14 @@ def must_be_calls(text: str) -> str:
     calls = json_list(text)
     if not calls or not all(map(is_call, calls)):
         raise PydanticCustomError(
-            "not-calls", "Calls of tools should be a JSON array of objects with a function, its name and its arguments"
+            "not-calls", "Calls of tools are a JSON array of objects with a function, its name and its arguments"
         )
     return text
 
 
 def must_be_list(text: str) -> str:
     if json_list(text) is None:
-        raise PydanticCustomError("not-a-list", "Tools should be a JSON array")
+        raise PydanticCustomError("not-a-list", "Tools are a JSON array")
     return text
 
 
@@ -78,7 +81,8 @@ Tools = Annotated[str, AfterValidator(must_be_list)]
 
 class Message(BaseModel):
     """One message of a conversation. `content` may be "" where a conversation opens with the assistant's greeting
-    (an empty message of the user stands before it), or where an assistant's message is calls alone.
+    (an empty message of the user comes before it), where a tool returns nothing, where an assistant's message is calls
+    alone, and where it is not to be learned.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
@@ -92,33 +96,58 @@ class Message(BaseModel):
     learn: bool | None = None
 
 
-def must_be_in_turn(messages: Sequence[Message], first: str, last: Collection[str], field: str) -> None:
+def must_be_in_turn(messages: Sequence[Message], field: Literal["history", "steps"]) -> None:
     """Hold messages to the order of a conversation: user and assistant in turn, and after an assistant's calls the
-    results of tools, at most one for each call. `first`: the role that begins; `last`: the roles that may end it.
+    results of tools, at most one for each call. What an assistant says is a text or calls.
+
+    History begins with the user and ends with the assistant; its calls may have no results. Steps begin with calls and
+    end with a result.
     """
-    expected, unanswered = {first}, 0
+    history = field == "history"
+    expected = {"user"} if history else {"assistant"}
+    waiting: list[str | None] = []  # ids of the calls without a result, None where a call has no id
     for number, message in enumerate(messages):
+        place = f"Message {number + 1} of {field}"
         if message.role not in expected:
-            found = f"message {number} of {field} has the role {message.role}, where {' or '.join(sorted(expected))}"
-            raise PydanticCustomError(f"{field}-order", f"{found} is expected")
+            found = f"{place} has the role {message.role}. The expected role is {' or '.join(sorted(expected))}"
+            raise PydanticCustomError(f"{field}-order", found)
         if message.role == "user":
             expected = {"assistant"}
-        elif message.tool_calls is not None:
-            expected, unanswered = {"tool"}, len(json_list(message.tool_calls) or ())
         elif message.role == "tool":
-            unanswered -= 1
-            expected = {"tool", "assistant"} if unanswered else {"assistant"}
+            if not take_call(waiting, message.tool_call_id):
+                raise PydanticCustomError(f"{field}-call-id", f"{place} answers a call that the assistant did not make")
+            expected = {"tool", "assistant"} if waiting else {"assistant"}
+        elif message.tool_calls is not None:
+            waiting = [call.get("id") for call in json_list(message.tool_calls) or ()]
+            expected = {"tool", "user"} if history else {"tool"}
+        elif not history:
+            raise PydanticCustomError("steps-order", f"{place} is an answer, where calls of tools are expected")
         else:
+            if message.learn is not False and not is_visible(message.content):
+                raise PydanticCustomError(f"{field}-blank", f"{place} has no visible character and no call of a tool")
             expected = {"user"}
-    if messages and messages[-1].role not in last:
-        raise PydanticCustomError(f"{field}-order", f"{field} ends with a message of the role {messages[-1].role}")
+    if messages and messages[-1].role != ("assistant" if history else "tool"):
+        raise PydanticCustomError(f"{field}-order", f"The last message of {field} has the role {messages[-1].role}")
+
+
+def take_call(waiting: list[str | None], answered: str | None) -> bool:
+    """Take the call that a result answers out of the waiting ones: the one of its id, else the first without an id. A
+    result without an id answers the first call. False where no call fits.
+
+    >>> take_call(["a", "b"], "b"), take_call(["a", None], "c"), take_call(["a"], None), take_call(["a"], "c")
+    (True, True, True, False)
+    """
+    fits = [call for call in (answered, None) if call in waiting] if answered is not None else waiting[:1]
+    if fits:
+        waiting.remove(fits[0])
+    return bool(fits)
 
 
 class Record(BaseModel):
     """One record: given `system`, `tools`, `history`, `instruction`, `input` and `steps`, the answer is `output`
     (a text), `tool_calls` (calls of tools), or both, after the thought `reasoning`.
 
-    A record whose history holds answers may lack one of its own.
+    A record may lack an answer of its own where its history or its steps hold messages of the assistant.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
@@ -138,10 +167,10 @@ class Record(BaseModel):
 
     @model_validator(mode="after")
     def be_a_conversation_with_an_answer(self) -> "Record":
-        must_be_in_turn(self.history, "user", ("assistant",), "history")
-        must_be_in_turn(self.steps, "assistant", ("tool",), "steps")
-        if self.output is None and self.tool_calls is None and not self.history:
-            raise PydanticCustomError("output-missing", "Field required")
+        must_be_in_turn(self.history, "history")
+        must_be_in_turn(self.steps, "steps")
+        if self.output is None and self.tool_calls is None and not self.history and not self.steps:
+            raise PydanticCustomError("output-missing", "The record has no answer")
         if self.output is not None and self.tool_calls is None and not is_visible(self.output):
             raise PydanticCustomError("output-blank", NOT_VISIBLE)
         return self

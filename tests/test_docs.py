@@ -22,10 +22,11 @@ from pipeline.stages.normalize import FIXES
 from pipeline.stages.screen import FINDINGS
 from pipeline.tokenizers.load import load_tokenizer
 from schemas import reasons
-from schemas.columns import TURN
+from schemas.columns import MESSAGES
 from schemas.options import Config, DedupeOptions, NormalizeOptions, TokenizeOptions
 from scripts import reference
 from tests.support.paths import CASES, ROOT
+from tests.support.tables import message, table_of
 
 DOCUMENTS = [
     *(
@@ -105,14 +106,28 @@ def test_every_rejection_of_tokenize_has_a_listed_reason() -> None:
 
 
 def test_every_rejection_of_validate_has_a_listed_reason() -> None:
+    """Every kind of fault that the contract knows, in every place that it may be in."""
     texts: list[str | None] = [None, "", "가"]
-    turns: list[Any] = [[], [None], [{"user": None, "assistant": "가"}], [{"user": "가", "assistant": None}]]
-    rows = [(one, other, history) for one in texts for other in texts for history in turns]
-    names = ("instruction", "output", "history")
-    kinds = (pa.string(), pa.string(), pa.list_(TURN))
-    columns = [pa.array(values, kind) for values, kind in zip(zip(*rows, strict=True), kinds, strict=True)]
-    table = pa.table(columns, names=names).append_column("system", pa.array(["", None, "가"] * 12, pa.string()))
-    found = set(validate(table)["reject_reason"].to_pylist())
+    rows: list[dict[str, Any]] = [{"instruction": one, "output": other} for one in texts for other in texts]
+    plain = {"instruction": "가", "output": "나"}
+    rows += [plain | {"rejected": " "}, plain | {"tools": "{}"}, plain | {"tool_calls": "[]"}]
+    call = '[{"id": "a", "type": "function", "function": {"name": "f", "arguments": {}}}]'
+    calling, result = message("assistant", tool_calls=call), message("tool", tool_call_id="b")
+    wrong = [
+        [None],
+        [message("user", content=None)],
+        [message("system")],
+        [dict(result, role=None)],
+        [result],
+        [message("assistant", tool_calls="[]")],
+    ]
+    rows += [plain | {name: messages} for messages in wrong for name in MESSAGES]
+    question = message("user")
+    rows += [plain | {"history": [question, message("assistant")]}, plain | {"history": [question, calling, result]}]
+    rows += [plain | {"steps": [calling, result]}]
+    found = set(
+        validate(table_of([row | {"source": "가", "reject": None} for row in rows]))["reject_reason"].to_pylist()
+    )
     assert found == {None, *reasons.REASONS["validate"]}
 
 
@@ -353,8 +368,8 @@ def test_the_messages_in_the_readme_are_those_of_the_code(document: str) -> None
     joined = re.sub(r"\"\s*\n\s*f?\"", "", sources)
     messages = [cell.strip("`") for cell in first_cells(table[1]) if " " in cell and "No space" not in cell]
     assert len(messages) >= 5
-    for message in messages:
-        for part in filter(lambda part: len(part) > 4, map(str.strip, message.split("…"))):
+    for sentence in messages:
+        for part in filter(lambda part: len(part) > 4, map(str.strip, sentence.split("…"))):
             assert part in joined, f"no message of the code holds {part!r}"
 
 

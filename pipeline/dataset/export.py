@@ -27,7 +27,7 @@ from pipeline.io.folders import whole_folder
 from pipeline.io.hashed_files import HashedFile, describe_file
 from pipeline.io.json_lines import json_lines
 from pipeline.stages.split import SPLITS
-from pipeline.table.qa_windows import one_a_row
+from pipeline.table.sequences import unroll
 from schemas.columns import INGESTED, MARKS, STAGES
 from schemas.manifest import Counts, File, Manifest, Packing, Provenance, Rejected, Tokens, config_name
 from schemas.options import ExportOptions
@@ -39,8 +39,9 @@ ROWS_TO_PACK = "{split}.rows"
 NOT_KEPT = (*MARKS.names, "raw", "cluster_key", "split")
 #: Columns of rejects.jsonl.
 OF_REJECTS = (*INGESTED.names, "duplicate_of")
-#: Columns that the manifest counts.
-COUNTED = ["source", "split", "fixes", "flags", "n_tokens", "truncated", "n_unk", "reject_stage", "reject_reason"]
+#: Columns of records, and of their sequences, that the manifest counts.
+COUNTED = ["source", "split", "fixes", "flags", "reject_stage", "reject_reason"]
+COUNTED_OF_SEQUENCES = ["n_tokens", "n_learned", "truncated", "n_unk"]
 
 
 class Written(NamedTuple):
@@ -121,9 +122,11 @@ def _write_rows(fresh: Path, tables: Iterable[pa.Table], splits: dict[str, Shard
             reject(rejected.filter(pc.is_valid(table["reject_stage"])))
             counting.add(table.select(COUNTED))
             kept = table.drop_columns([name for name in NOT_KEPT if name in table.column_names])
-            schema = one_a_row(kept.slice(0, 0)).schema
+            schema = unroll(kept.slice(0, 0)).schema
             for name in SPLITS:
-                write[name](one_a_row(kept.filter(pc.equal(table["split"], name))))
+                sequences = unroll(kept.filter(pc.equal(table["split"], name)))
+                counting.add_sequences(sequences.select(COUNTED_OF_SEQUENCES))
+                write[name](sequences)
     splits = {name: shards for name, shards in splits.items() if shards.rows}
     return Written(splits, schema, {REJECTS: rejects.described()} | _named(splits))
 
@@ -224,11 +227,15 @@ class RowCounts:
         self.splits.update(_counts(kept["split"]))
         self.fixes.update(_counts(pc.list_flatten(kept["fixes"])))
         self.flags.update(_counts(pc.list_flatten(kept["flags"])))
-        if len(kept):
-            for name in ("n_tokens", "truncated", "n_unk"):
-                self.sums[name] += pc.sum(kept[name]).as_py()
-            self.sums["cut_rows"] += pc.sum(pc.greater(kept["truncated"], 0)).as_py()
-            self.longest = max(self.longest, pc.max(kept["n_tokens"]).as_py())
+
+    def add_sequences(self, table: pa.Table) -> None:
+        """Count the sequences of kept rows, one a row: a table of the columns COUNTED_OF_SEQUENCES."""
+        if len(table):
+            self.sums["sequences"] += len(table)
+            for name in COUNTED_OF_SEQUENCES:
+                self.sums[name] += pc.sum(table[name]).as_py()
+            self.sums["cut_sequences"] += pc.sum(pc.greater(table["truncated"], 0)).as_py()
+            self.longest = max(self.longest, pc.max(table["n_tokens"]).as_py())
 
     def counts(self) -> Counts:
         groups = sorted(self.rejected.items(), key=lambda group: (STAGES.index(group[0][1]), *group[0]))
@@ -244,14 +251,16 @@ class RowCounts:
         )
 
     def tokens(self) -> Tokens:
-        kept = sum(self.sources.values())
+        sequences = self.sums["sequences"]
         return Tokens(
+            sequences=sequences,
             total=self.sums["n_tokens"],
-            mean=round(self.sums["n_tokens"] / kept, 2) if kept else 0.0,
+            learned=self.sums["n_learned"],
+            mean=round(self.sums["n_tokens"] / sequences, 2) if sequences else 0.0,
             longest=self.longest,
             unknown=self.sums["n_unk"],
             cut=self.sums["truncated"],
-            cut_rows=self.sums["cut_rows"],
+            cut_rows=self.sums["cut_sequences"],
         )
 
 

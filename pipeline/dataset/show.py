@@ -15,6 +15,7 @@ from pipeline.io.row_files import naming
 from pipeline.io.stage_files import place_of
 from pipeline.io.terminal_text import visible
 from pipeline.stages.tokenize import Tokenizer
+from pipeline.table.sequences import SEQUENCES
 from pipeline.tokenizers.load import open_tokenizer, resolve
 from schemas.columns import MARKS, MASKED
 from schemas.errors import KoInstructError
@@ -107,8 +108,8 @@ def _used_tokenizer(path: Path) -> UsedTokenizer:
 
 def sequences_of(row: dict[str, Any]) -> list[Shown]:
     """The sequences of a row, of any layout, with what is trained. Raises ShowError for a row without ids."""
-    if row.get("windows"):
-        return [one for window in row["windows"] for one in sequences_of(window)]
+    if row.get(SEQUENCES):
+        return [one for sequence in row[SEQUENCES] for one in sequences_of(sequence)]
     if row.get("instruction_ids") is not None:
         return [_given(name, row[f"{name}_ids"]) for name in ("instruction", "input", "output")]
     ids, labels = row.get("input_ids"), row.get("labels")

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
-from pipeline.dataset.export import COUNTED, RowCounts
+from pipeline.dataset.export import COUNTED, COUNTED_OF_SEQUENCES, RowCounts
 from pipeline.dataset.layout import CARD, MANIFEST, REJECTS, Format, Kind, inside_config, kind_of
 from pipeline.dataset.manifest_file import ManifestError, read_manifest
 from pipeline.dataset.reader import (
@@ -36,7 +36,7 @@ from pipeline.io.hashed_files import describe_file
 from pipeline.io.source_code import versions
 from pipeline.io.stage_files import place_of
 from pipeline.stages.tokenize import Tokenizer, tokenize
-from pipeline.table.qa_windows import one_a_row
+from pipeline.table.sequences import SEQUENCE, unroll
 from pipeline.tokenizers.load import open_tokenizer, resolve
 from pipeline.tokenizers.protocol import LoadError
 from pipeline.tokenizers.transformers_tokenizer import TransformersTokenizer
@@ -79,6 +79,7 @@ def verify(folder: Path, tokenizers: Sequence[str] = ()) -> Iterator[Check]:
         "columns": lambda: check_columns(files, manifest),
         "rows": lambda: check_rows(folder, files, manifest),
         "counts": lambda: check_counts(files, manifest),
+        "records": lambda: check_records(files, manifest),
         "clusters": lambda: check_clusters(files, manifest),
         "tokenizer": lambda: found,
         "ids": lambda: check_ids(files, manifest, tokenizer),
@@ -205,19 +206,29 @@ def _count_rows(files: Iterable[DataFile], manifest: Manifest) -> tuple[Counter[
 
 def _origins(file: DataFile, manifest: Manifest) -> Iterator[tuple[int, pa.Array]]:
     """The number of rows, and the origins of the records in them, batch by batch: a pack holds several records, and a
-    record of layout qa fills several rows."""
-    if file.format == "jsonl" or not (manifest.packing or "window" in manifest.columns):
+    record may fill several rows."""
+    if file.format == "jsonl" and not _unrolled(manifest):
         yield from ((len(origins), origins) for origins in read_values(file, "origin"))
-    elif manifest.packing:
-        yield from ((len(packs), packs.flatten()) for packs in read_values(file, "origins"))
+    elif manifest.packing and file.format != "jsonl":
+        packs = list(read_values(file, "origins"))
+        yield sum(map(len, packs)), pc.unique(pa.chunked_array([pack.flatten() for pack in packs], pa.string()))
     else:
-        for table in read_batches(file, ["origin", "window"]):
+        numbers = _unrolled(manifest)
+        for table in read_batches(file, ["origin", *numbers]):
             yield len(table), _records(table)["origin"].combine_chunks()
 
 
+def _unrolled(manifest: Manifest) -> list[str]:
+    """The column that numbers the sequences of a record, if the dataset has one: `window` in those of version 0.1.0."""
+    return [name for name in (SEQUENCE, "window") if name in manifest.columns][:1]
+
+
 def _records(table: pa.Table) -> pa.Table:
-    """One row for each record: of layout qa the first window."""
-    return table.filter(pc.equal(table["window"], 0)) if "window" in table.column_names else table
+    """One row for each record: its first sequence."""
+    for name in (SEQUENCE, "window"):
+        if name in table.column_names:
+            return table.filter(pc.equal(table[name], 0))
+    return table
 
 
 def _wrong_counts(kind: str, rows: Counter[str], records: Counter[str], manifest: Manifest) -> Iterator[str]:
@@ -265,8 +276,7 @@ def check_counts(files: Sequence[DataFile], manifest: Manifest) -> Check:
     counting = _count_again(chosen, manifest)
     pairs: list[tuple[Counts | Tokens, Counts | Tokens, Iterable[str]]] = [
         (counting.counts(), manifest.counts, ("kept", "sources", "fixes", "flags")),
-        # The tokens of a record's windows overlap: no column has their sum.
-        (counting.tokens(), manifest.tokens, () if "window" in manifest.columns else Tokens.model_fields),
+        (counting.tokens(), manifest.tokens, Tokens.model_fields if "n_learned" in manifest.columns else ()),
     ]
     faults = [
         f"{name}: {getattr(found, name)}, and the manifest says {getattr(expected, name)}"
@@ -288,7 +298,10 @@ def _count_again(files: Iterable[DataFile], manifest: Manifest) -> RowCounts:
     """The counts of `export`, over the rows in these files."""
     counting = RowCounts()
     for file in files:
-        for table in read_batches(file, [name for name in (*COUNTED, "window") if name in manifest.columns]):
+        counted = (*COUNTED, *COUNTED_OF_SEQUENCES, *_unrolled(manifest))
+        for table in read_batches(file, [name for name in counted if name in manifest.columns]):
+            if set(COUNTED_OF_SEQUENCES) <= manifest.columns.keys():
+                counting.add_sequences(table.select(COUNTED_OF_SEQUENCES))
             records = _records(table)
             nothing = pa.nulls(len(records), pa.string())
             marks = {"split": pa.repeat(file.split, len(records)), "reject_stage": nothing, "reject_reason": nothing}
@@ -296,6 +309,25 @@ def _count_again(files: Iterable[DataFile], manifest: Manifest) -> RowCounts:
                 records = records.append_column(name, values)
             counting.add(records)
     return counting
+
+
+def check_records(files: Sequence[DataFile], manifest: Manifest) -> Check:
+    """No record of a source is in two splits: its origin names it, without the number of a row of several."""
+    column = "origins" if manifest.packing else "origin"
+    chosen = table_files(files) or [file for file in files if file.format == "jsonl"]
+    seen: dict[str, Hashes] = {}
+    for file in chosen:
+        name = "origin" if file.format == "jsonl" else column
+        for origins in read_values(file, name):
+            texts = origins.flatten() if pa.types.is_list(origins.type) else origins
+            found = _hashes(pc.replace_substring_regex(texts, r"/\d+$", ""))
+            seen[file.split] = np.union1d(seen.get(file.split, np.array([], np.uint64)), found)
+    faults = [
+        f"{len(both):,} records are in {one} and in {other}: build the dataset again"
+        for one, other in itertools.combinations(seen, 2)
+        if len(both := np.intersect1d(seen[one], seen[other]))
+    ]
+    return Check("records", f"{sum(map(len, seen.values())):,} records, each in one split", faults)
 
 
 def check_clusters(files: Sequence[DataFile], manifest: Manifest) -> Check:
@@ -368,8 +400,8 @@ def _values_out_of_range(file: DataFile, size: int) -> Iterator[str]:
 def _differences(table: pa.Table, tokenizer: Tokenizer, options: TokenizeOptions) -> Iterator[tuple[str, list[str]]]:
     """The columns of ids and of their counts that the texts do not give again, and the origins of these rows."""
     made = [field.name for field in table.schema if is_ids(field.type) or pa.types.is_integer(field.type)]
-    fresh = one_a_row(tokenize(_records(table).drop_columns(made), tokenizer, options))
-    rows = min(len(table), len(fresh))  # the windows of the last record may go on behind the sample
+    fresh = unroll(tokenize(_records(table).drop_columns(made), tokenizer, options))
+    rows = min(len(table), len(fresh))  # the sequences of the last record may go on behind the sample
     origins = table["origin"].to_pylist()[:rows]
     for name in made:
         if name in fresh.column_names:

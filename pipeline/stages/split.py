@@ -55,8 +55,8 @@ def as_published(
 ) -> npt.NDArray[np.int8]:
     """The sides of rows, where the whole cluster of a row that is published as validation or test is on that side.
 
-    `side`: int8[rows], a number of SPLITS; `key`: uint64[rows], the cluster; `published`: the published split. A cluster
-    with rows of both is on the side of test.
+    `side`: int8[rows], a number of SPLITS; `key`: uint64[rows], the cluster; `published`: the published split. A
+    cluster with rows of both is on the side of test.
 
     >>> key = np.array([1, 1, 2, 3], np.uint64)
     >>> as_published(np.zeros(4, np.int8), key, pa.chunked_array([["test", None, None, "train"]])).tolist()

@@ -1,9 +1,8 @@
 """A row as the messages of a conversation (OpenAI's form), and the messages of a conversation as a row."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
-
-import orjson
 
 Message = dict[str, Any]
 
@@ -15,10 +14,10 @@ SPOKEN = ("system", "history", "instruction", "input", "steps", "reasoning", "ou
 
 def to_messages(row: Mapping[str, Any]) -> list[Message]:
     r"""The messages of a row, in OpenAI's form: role, content, and where there is any, reasoning_content, tool_calls,
-    tool_call_id, name, weight (1: to be learned, 0: not). The row's `tools` are no message.
+    tool_call_id, name, weight (1: to be learned, 0: not). The row's `tools` are not among them.
 
-    The user's last message is instruction, line end, input. Beside it `input` says which end of it the input is, so
-    that `from_messages` gives the row back.
+    The user's last message is instruction, newline, input. Beside the content `input` says which part of it is the
+    input, so that `from_messages` gives the row back.
 
     >>> to_messages({"system": None, "instruction": "영어로 옮겨라.", "input": "사과", "output": "apple"})
     ... # doctest: +NORMALIZE_WHITESPACE
@@ -41,9 +40,9 @@ def to_messages(row: Mapping[str, Any]) -> list[Message]:
 def from_messages(messages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The columns of SPOKEN from messages as `to_messages` writes them: the inverse.
 
-    The instruction is the user's last message, the answer an assistant's message at the end; what is between them are
-    steps, what is before them is history. Without a message of the user the instruction is null, without an answer at
-    the end the output.
+    The instruction is the user's last message, the answer an assistant's message at the end. The messages between
+    them are steps, those before them are history. Without a message of the user the instruction is null, without an
+    answer at the end the output. Calls are compact JSON.
 
     >>> row = from_messages([{"role": "user", "content": "안녕?"}, {"role": "assistant", "content": "안녕하세요."}])
     >>> row["instruction"], row["output"], row["history"]
@@ -81,7 +80,7 @@ def _openai(message: Mapping[str, Any]) -> Message:
     if message.get("reasoning") is not None:
         written["reasoning_content"] = message["reasoning"]
     if message.get("tool_calls") is not None:
-        written["tool_calls"] = orjson.loads(message["tool_calls"])
+        written["tool_calls"] = json.loads(message["tool_calls"])
     for name in ("tool_call_id", "name"):
         if message.get(name) is not None:
             written[name] = message[name]
@@ -97,7 +96,7 @@ def _message(written: Mapping[str, Any]) -> Message:
         "role": written["role"],
         "content": written["content"],
         "reasoning": written.get("reasoning_content"),
-        "tool_calls": None if calls is None else orjson.dumps(calls).decode(),
+        "tool_calls": None if calls is None else json.dumps(calls, ensure_ascii=False, separators=(",", ":")),
         "tool_call_id": written.get("tool_call_id"),
         "name": written.get("name"),
         "learn": None if weight is None else bool(weight),

@@ -7,8 +7,8 @@ delimiter that is never closed is looked for once.
 
 import re
 
-#: Stands for a span in the prose. A noncharacter: Unicode promises it no meaning, and one that is in the text all the
-#: same is itself hidden as a span.
+#: Takes the place of a span in the prose. A noncharacter: Unicode promises it no meaning, and one that is in the text
+#: all the same is itself hidden as a span.
 MARK = "\ufdd0"
 
 #: Whole spans first, then the openers whose end is looked for. The first alternative that matches wins; the lookaheads
@@ -57,36 +57,46 @@ def find_spans(text: str) -> list[tuple[int, int]]:
     if not _SIGN.search(text):
         return []
     spans: list[tuple[int, int]] = []
-    pairs: dict[str, dict[int, int]] = {}
-    never: set[str] = set()
+    ends = _Ends(text)
     at = 0
     while start := _START.search(text, at):
         kind = start.lastgroup or ""
-        opener = start[kind]
-        begin = start.start(kind)
-        if kind == "span":
-            end = start.end()
-        elif kind == "document":
-            end = len(text)
-        elif kind == "fence":
-            # A fence that is not closed is code to the end: the answer was cut off.
-            close = text.find("```" if opener == "```" else "\n~~~", start.end())
-            end = len(text) if close < 0 else close + len(opener.lstrip()) + (opener != "```")
-        elif kind == "math":
-            close = -1 if opener in never else text.find(_CLOSE[opener], start.end())
-            if close < 0:
-                never.add(opener)
-            end = close + 2 if close >= 0 else -1
-        else:
-            if kind not in pairs:
-                pairs[kind] = _matching(_NESTED[kind], text)
-            end = pairs[kind].get(begin, -1)
+        end = ends.of(start, kind)
         if end < 0:
             at = start.end()
         else:
-            spans.append((begin, end))
+            spans.append((start.start(kind), end))
             at = end
     return spans
+
+
+class _Ends:
+    """Where spans of a text end. What was looked for once is known: the pairs that nest, and what is never closed."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.pairs: dict[str, dict[int, int]] = {}
+        self.never: set[str] = set()
+
+    def of(self, start: re.Match[str], kind: str) -> int:
+        """The end of the span that starts so, -1 where it has none."""
+        text, opener = self.text, start[kind]
+        if kind == "span":
+            return start.end()
+        if kind == "document":
+            return len(text)
+        if kind == "fence":
+            # A fence that is not closed is code to the end: the answer was cut off.
+            close = text.find("```" if opener == "```" else "\n~~~", start.end())
+            return len(text) if close < 0 else close + len(opener.lstrip()) + (opener != "```")
+        if kind == "math":
+            close = -1 if opener in self.never else text.find(_CLOSE[opener], start.end())
+            if close < 0:
+                self.never.add(opener)
+            return close + 2 if close >= 0 else -1
+        if kind not in self.pairs:
+            self.pairs[kind] = _matching(_NESTED[kind], text)
+        return self.pairs[kind].get(start.start(kind), -1)
 
 
 def _matching(tokens: re.Pattern[str], text: str) -> dict[int, int]:

@@ -8,24 +8,40 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.columns import EMPTY_LISTS, INGESTED, MARKS
+from pipeline.table.message_columns import ColumnTypeError, as_messages
+from schemas.columns import EMPTY_LISTS, INGESTED, MARKS, MESSAGES
 
 
 def complete(table: pa.Table, schema: pa.Schema = INGESTED) -> pa.Table:
-    """The table with every column of `schema`: what it lacked is added as "nothing yet" (null, or [] for lists).
+    """The table with every column of `schema`: a missing one is added as "nothing yet" (null, or [] for lists).
 
-    A stage can so be called on a bare table of instruction, input and output, as in `datasets.map`. A null `input`
-    is read as "none", which is written "".
+    So a stage takes a bare table of instruction, input and output, as in `datasets.map`. A null `input` becomes "",
+    as does a null output or content beside calls of tools. History in the old form, a list of {user, assistant},
+    becomes messages. Raises ColumnTypeError for a column that holds something else.
     """
     for field in schema:
         if field.name not in table.column_names:
             table = table.append_column(field, _nothing(field, len(table)))
         elif table.field(field.name).type != field.type:
             at = table.column_names.index(field.name)
-            table = table.set_column(at, field, table[field.name].cast(field.type))
+            table = table.set_column(at, field, _cast(table[field.name], field))
     if table["input"].null_count:
         table = set_column(table, "input", pc.fill_null(table["input"], ""))
+    if table["tool_calls"].null_count < len(table):
+        beside = pc.and_(pc.is_valid(table["tool_calls"]), pc.is_null(table["output"]))
+        table = set_column(table, "output", pc.if_else(beside, "", table["output"]))
     return table
+
+
+def _cast(column: pa.ChunkedArray, field: pa.Field) -> pa.ChunkedArray:
+    if field.name in MESSAGES:
+        return as_messages(column, field.name)
+    try:
+        return column.cast(field.type)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        given, as_json = column.type, pa.types.is_nested(column.type) and pa.types.is_string(field.type)
+        remedy = " Write each value as text: json.dumps(value, ensure_ascii=False)." if as_json else ""
+        raise ColumnTypeError(f"The column {field.name} has the type {given}, not {field.type}.{remedy}") from error
 
 
 def _nothing(field: pa.Field, rows: int) -> pa.Array:
@@ -78,18 +94,18 @@ def add_names(
 
 
 def _add_names(lists: pa.ListArray, masks: Sequence[tuple[str, npt.NDArray[np.bool_]]]) -> pa.ListArray:
-    """Names at the end of the lists of their rows, where they do not stand already; null lists stay null."""
+    """Each name at the end of the lists of its rows that do not have it; null lists stay null."""
     values = pc.list_flatten(lists)
     lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy()
     row_of = np.repeat(np.arange(len(lists)), lengths)
     # A name in a row is one number: by row, and in a row in the order of the names.
     pairs = [np.flatnonzero(mask) * len(masks) + number for number, (_, mask) in enumerate(masks)]
-    standing = [
+    present = [
         row_of[pc.equal(values, name).to_numpy(zero_copy_only=False)] * len(masks) + number
         for number, (name, _) in enumerate(masks)
     ]
     new = np.sort(np.concatenate(pairs))
-    rows, numbers = np.divmod(np.setdiff1d(new, np.concatenate(standing), assume_unique=True), len(masks))
+    rows, numbers = np.divmod(np.setdiff1d(new, np.concatenate(present), assume_unique=True), len(masks))
     living = lists.is_valid().to_numpy(zero_copy_only=False)[rows]
     rows, numbers = rows[living], numbers[living]
     index = np.insert(np.arange(len(values)), np.cumsum(lengths)[rows], len(values) + numbers)

@@ -1,7 +1,8 @@
 """Rows of several sequences: one record gives one or several training sequences, and `unroll` gives each a row.
 
 A row with one sequence holds it in flat columns, as `tokenize` writes them for plain records, and null in `sequences`.
-A row with several holds them all in `sequences`, a list of structs with the fields of the flat columns, and null there.
+A row with several holds them all in `sequences`, a list of structs with the fields of the flat columns. Its flat lists
+of ids are then null, and its flat counts (n_tokens, n_learned, truncated, n_unk) are the sums over its sequences.
 """
 
 import numpy as np
@@ -11,6 +12,8 @@ import pyarrow.compute as pc
 from pipeline.table.reject_and_flag import set_column
 
 SEQUENCES = "sequences"
+#: The number of a sequence in its record, from 0: the column that `unroll` adds.
+SEQUENCE = "sequence"
 
 
 def unroll(table: pa.Table) -> pa.Table:
@@ -37,4 +40,4 @@ def unroll(table: pa.Table) -> pa.Table:
         if field.name in table.column_names:
             value = pc.if_else(pa.array(listed), value, table[field.name]) if listed.any() else table[field.name]
         table = set_column(table, field.name, value)
-    return set_column(table, "sequence", pa.array(number, pa.int32()))
+    return set_column(table, SEQUENCE, pa.array(number, pa.int32()))

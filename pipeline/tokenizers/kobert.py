@@ -111,7 +111,7 @@ def prepare_aligned(text: str) -> tuple[str, list[int], list[int]]:
     return "".join(ready), [*first, len(text)], behind
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class KoBERT:
     """A KoBERT vocabulary, ready to encode. Made by `load`."""
 

@@ -1,15 +1,29 @@
 """The contract between the layouts and the tokenizers that `load_tokenizer` opens, and the errors tokenizers raise."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 import pyarrow as pa
 
 from schemas.errors import KoInstructError
 
-#: A conversation as text, from its messages {role, content}, and whether an answer is to be written next. Raises
-#: ChatTemplateError where it cannot be written.
-Chat = Callable[[list[dict[str, str]], bool], str]
+
+class Chat(Protocol):
+    """A chat template: a conversation as text."""
+
+    def __call__(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        add_generation_prompt: bool = False,
+        tools: Sequence[Any] = (),
+        args: Mapping[str, Any] = {},
+    ) -> str:
+        """`messages` in OpenAI's form, with the arguments of calls as objects. `add_generation_prompt`: an answer is
+        to be written next. `args`: what else the template reads, such as enable_thinking.
+
+        Raises ChatTemplateError where it cannot be written.
+        """
+        ...
 
 
 class Tokenizer(Protocol):
@@ -17,6 +31,8 @@ class Tokenizer(Protocol):
 
     @property
     def name(self) -> str: ...
+
+    def __hash__(self) -> int: ...
 
     @property
     def single(self) -> tuple[list[int], list[int]]:

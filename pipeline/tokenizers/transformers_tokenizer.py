@@ -1,7 +1,7 @@
 """Any tokenizer that transformers opens, as the `Tokenizer` of the protocol: ids, offsets, chat template."""
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -37,7 +37,7 @@ FIXED_DATE = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TransformersTokenizer:
     """Any other tokenizer, as transformers opens it. Made by `open_transformers`."""
 
@@ -61,18 +61,26 @@ class TransformersTokenizer:
     def chat(self) -> Chat | None:
         return self._chat if self.backend.chat_template else None
 
-    def _chat(self, messages: list[dict[str, str]], add_generation_prompt: bool = False) -> str:
+    def _chat(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        add_generation_prompt: bool = False,
+        tools: Sequence[Any] = (),
+        args: Mapping[str, Any] = {},
+    ) -> str:
         from jinja2 import TemplateError
 
         try:
-            template = self.backend.get_chat_template()
+            template = self.backend.get_chat_template(tools=tools or None)
             text: str = self.backend.apply_chat_template(
                 messages,
+                tools=tools or None,
                 chat_template=FIXED_DATE + template if "strftime_now" in template else template,
                 tokenize=False,
                 add_generation_prompt=add_generation_prompt,
+                **args,
             )
-        except (TemplateError, ValueError, TypeError) as error:
+        except (TemplateError, ValueError, TypeError, KeyError, AttributeError) as error:
             roles = " → ".join(message["role"] for message in messages)
             raise ChatTemplateError(
                 f"the chat template of {self.name} cannot write a conversation {roles}: {error}"

@@ -31,7 +31,6 @@ TEXT = CASES.joinpath("dedupe.jsonl").read_text(encoding="utf-8")
 CASES = [json.loads(line) for line in TEXT.rstrip("\n").split("\n")]
 
 
-
 def exchanges(pairs: list[tuple[str, str]]) -> list[dict[str, str]]:
     """Messages of a user and an assistant, in turn."""
     roles = ("user", "assistant")

@@ -21,8 +21,11 @@ from pipeline.stages.screen import contamination, language, pii
 from pipeline.table import protected_spans as spans
 from pipeline.table.protected_spans import find_spans, hide, restore
 from pipeline.table.reject_and_flag import complete
+from schemas.columns import MESSAGES
+from schemas.columns import TEXTS as TEXT_COLUMNS
 from schemas.options import NormalizeOptions
 from tests.support.paths import CASES
+from tests.support.tables import message, table_of, tables
 
 CASES = [json.loads(line) for line in (CASES / "normalize.jsonl").read_text("utf-8").split("\n") if line]
 DEFAULTS = [fix for fix in FIXES if fix.default]
@@ -75,12 +78,65 @@ def test_each_row_names_what_changed_it() -> None:
     assert normalize(fixed).equals(fixed)
 
 
-def test_the_turns_of_history_are_texts_too() -> None:
+def test_messages_thoughts_and_rejected_answers_are_texts_too() -> None:
+    row = {"reasoning": "음\u00a0", "rejected": "아니\u200b요", "reject": None, "source": "가"}
+    row |= {"history": [message("user", content="\ufeff가"), message("assistant", content="나", reasoning="다\r\n라")]}
+    fixed = normalize(table_of([row | {"instruction": "가", "output": "나"}])).to_pylist()[0]
+    assert (fixed["reasoning"], fixed["rejected"]) == ("음", "아니요")
+    assert fixed["history"] == [message("user", content="가"), message("assistant", content="나", reasoning="다\n라")]
+    assert fixed["fixes"] == ["byte-order-mark", "line-endings", "zero-width", "spaces", "trailing-spaces"]
+    assert normalize(table_of([row | {"reject": "invalid-json"}])).to_pylist()[0]["history"] == row["history"]
+
+
+def test_json_stays_as_it_is() -> None:
+    dirty = '[ {"type":"function", "function": {"name": "f\u200b", "arguments": {"가": "나\u00a0\u00a0", "n": 1.50}}} ]'
+    steps = [
+        message("assistant", content="네\u200b", tool_calls=dirty),
+        message("tool", content="21도\u200b", name="f\u200b"),
+    ]
+    row = {
+        "tools": dirty,
+        "tool_calls": dirty,
+        "meta": '{"가": "\u200b"}',
+        "steps": steps,
+        "reject": None,
+        "source": "가",
+    }
+    fixed = normalize(table_of([row | {"instruction": "가", "output": "나"}])).to_pylist()[0]
+    assert {name: fixed[name] for name in ("tools", "tool_calls", "meta")} == {
+        name: row[name] for name in ("tools", "tool_calls", "meta")
+    }
+    assert fixed["steps"] == [steps[0] | {"content": "네"}, steps[1] | {"content": "21도"}]
+    assert fixed["fixes"] == ["zero-width"]
+
+
+def test_history_in_the_old_form() -> None:
     history = [[{"user": "\ufeff가", "assistant": None}], []]
     table = pa.table({"history": history, "instruction": ["가", "나"], "input": ["", ""], "output": ["다", "라"]})
     fixed = normalize(table)
-    assert fixed["history"].to_pylist() == [[{"user": "가", "assistant": None}], []]
+    assert fixed["history"].to_pylist() == [[message("user", content="가"), message("assistant", content=None)], []]
     assert fixed["fixes"].to_pylist() == [["byte-order-mark"], []]
+
+
+@given(tables)
+@settings(max_examples=150)
+def test_a_row_with_messages_is_fixed_as_its_texts_are(table: pa.Table) -> None:
+    """Each text of a row is what `apply_fixes` makes of it, wherever the row holds it, and `fixes` names the fixes."""
+    for before, after in zip(table.to_pylist(), normalize(table).to_pylist(), strict=True):
+        texts = [(before[name], after[name]) for name in TEXT_COLUMNS]
+        for column in MESSAGES:
+            for old, new in zip(before[column], after[column], strict=True):
+                if old is None:
+                    assert new is None
+                    continue
+                texts += [(old[name], new[name]) for name in ("content", "reasoning")]
+                assert {**old, "content": "", "reasoning": ""} == {**new, "content": "", "reasoning": ""}
+        if before["reject_stage"]:
+            assert before == after
+            continue
+        done = [apply_fixes(old or "", DEFAULTS) for old, _ in texts]
+        assert [new or "" for _, new in texts] == [text for text, _ in done]
+        assert set(after["fixes"]) == set().union(*(names for _, names in done))
 
 
 def test_a_rejected_row_is_left_as_it_was() -> None:

@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 
 from pipeline.stages.screen import FINDINGS, benchmarks_of, screen
 from pipeline.stages.screen.contamination import N, grams
-from pipeline.stages.screen.defects import DEFECTS, Row
+from pipeline.stages.screen.defects import DEFECTS, Texts
 from pipeline.stages.screen.pii import KINDS, SCAN, find_pii, mask_pii
 from pipeline.table.reject_and_flag import complete
 from schemas.options import ScreenOptions
 from tests.support import heldout
 from tests.support.paths import CASES
+from tests.support.tables import message, table_of
 
 
 def cases(name: str) -> list[dict[str, Any]]:
@@ -84,7 +85,7 @@ def test_contamination(case: dict[str, Any]) -> None:
 def test_every_finding_has_a_case() -> None:
     shown = {flag for case in DEFECT_CASES if "known_failure" not in case for flag in case["expect"]}
     shown |= {flag for case in PII_CASES if "known_failure" not in case for flag in case["expect"]}
-    assert {*shown, "contaminated"} == set(FINDINGS)
+    assert {*shown, "contaminated", "same-answers"} == set(FINDINGS)
 
 
 def test_masks_replace_and_evidence_holds_no_value() -> None:
@@ -115,12 +116,128 @@ def test_an_option_that_names_no_finding_is_an_error() -> None:
             one({"instruction": "물음", "output": "답"}, **options)
 
 
-def test_history_is_searched_and_masked() -> None:
-    history = [[{"user": "제 번호는 010-2345-6789예요.", "assistant": "네."}]]
-    table = pa.table({"history": history, "instruction": ["가"], "input": [""], "output": ["나"]})
-    row = screen(table, ScreenOptions(mask=("pii-phone",))).to_pylist()[0]
-    assert row["history"][0]["user"] == "제 번호는 <전화번호>예요."
-    assert row["evidence"] == [{"flag": "pii-phone", "field": "history[0].user", "detail": "1 masked"}]
+PHONE, EMAIL = "010-2345-6789", "hong@naver.com"
+CALL = {"type": "function", "function": {"name": "send", "arguments": {"to": [PHONE, "집"], "count": 1.50}}}
+
+
+def full(row: dict[str, Any]) -> pa.Table:
+    return table_of([{"source": "가", "instruction": "물음", "output": "답", "reject": None} | row])
+
+
+def everywhere(text: str) -> dict[str, Any]:
+    """A row that holds this text in every place that may hold one."""
+    call = json.dumps([CALL | {"function": {"name": "send", "arguments": {"to": [text]}}}])
+    made = message("assistant", content=text, reasoning=text, tool_calls=call)
+    return {
+        **dict.fromkeys(("system", "instruction", "input", "reasoning", "output", "rejected"), text),
+        "history": [message("user", content=text), message("assistant", content=text, reasoning=text)],
+        "steps": [made, message("tool", content=text, name=text)],
+        "tools": json.dumps([{"description": text}], ensure_ascii=False),
+        "tool_calls": call,
+        "meta": json.dumps({"author": {"tel": text}, text: 1.5}).replace("1.5", "1.50"),
+    }
+
+
+FIELDS = {
+    *("system", "instruction", "input", "reasoning", "output", "rejected"),
+    *("history[0].content", "history[1].content", "history[1].reasoning"),
+    *("steps[0].content", "steps[0].reasoning", "steps[0].tool_calls[0].function.arguments.to[0]"),
+    *("steps[1].content", "steps[1].name"),
+    *("tools[0].description", "tool_calls[0].function.arguments.to[0]", "meta.author.tel", "meta"),
+}
+
+
+@pytest.mark.parametrize(("text", "kind"), [(PHONE, "pii-phone"), ("서울시 강남구 테헤란로 12", "pii-address")])
+def test_personal_data_is_found_and_masked_everywhere(text: str, kind: str) -> None:
+    table = full(everywhere(text))
+    found, masked = (screen(table, ScreenOptions(mask=kinds)).to_pylist()[0] for kinds in ((), (kind,)))
+    assert {item["field"] for item in found["evidence"] if item["flag"] == kind} == FIELDS
+    assert {item["field"] for item in masked["evidence"] if item["flag"] == kind} == FIELDS
+    assert text in json.dumps(found, ensure_ascii=False)
+    assert masked["fixes"] == ["mask"]
+    assert text not in json.dumps(masked, ensure_ascii=False)
+    assert text not in json.dumps(found["evidence"], ensure_ascii=False)
+    assert json.loads(masked["meta"])["author"].keys() == {"tel"}
+    assert "1.50" in masked["meta"]
+    for calls in (masked["tool_calls"], masked["steps"][0]["tool_calls"]):
+        assert json.loads(calls)[0]["function"]["name"] == "send"
+
+
+@pytest.mark.parametrize(
+    ("raw", "masked"),
+    [
+        (f'{{"q": "제 번호 {PHONE}", "n": 1.0}}', '{"q": "제 번호 <전화번호>", "n": 1.0}'),
+        (f'{{"q": "\\uc11c\\uc6b8\\n{PHONE}", "a": ', '{"q": "서울\n<전화번호>", "a": '),
+        (f"가,{PHONE},나", "가,<전화번호>,나"),
+        ('{"q": "\\n2", "a": ', '{"q": "\\n2", "a": '),
+        ("[" * 100_000 + f'"{PHONE}"', "[" * 100_000 + '"<전화번호>"'),
+    ],
+    ids=["json", "cut", "csv", "nothing", "deep"],
+)
+def test_rejected_rows_are_masked_too(raw: str, masked: str) -> None:
+    detail = f"the role {PHONE!r} is not known"
+    row = {"raw": raw, "reject": "invalid-json", "reject_detail": detail} | everywhere(PHONE)
+    table = full(row)
+    assert screen(table).select(table.column_names).equals(table)
+    after = screen(table, ScreenOptions(mask=("pii-phone",)))
+    assert after["raw"][0].as_py() == masked
+    assert PHONE not in json.dumps(after.to_pylist(), ensure_ascii=False)
+    assert after["fixes"][0].as_py() == ["mask"]
+    assert not after["flags"][0].as_py()
+
+
+def test_numbers_and_ids_are_not_personal_data() -> None:
+    row = screen(full({"meta": '{"id": 1023456789, "at": [9001011234568], "url": "https://a.kr/01023456789"}'}))
+    assert row["flags"].to_pylist() == [[]]
+
+
+def test_a_key_that_is_masked_stays_a_key_of_its_own() -> None:
+    meta = json.dumps({PHONE: 1, "010-2345-6780": 2, "x": "\n" + PHONE})
+    row = screen(full({"meta": meta}), ScreenOptions(mask=("pii-phone",))).to_pylist()[0]
+    assert json.loads(row["meta"]) == {"<전화번호>": 1, "<전화번호> 2": 2, "x": "\n<전화번호>"}
+    assert PHONE not in json.dumps(row, ensure_ascii=False)
+
+
+@pytest.mark.parametrize("marks", [{"learn": False}, {"label": False}], ids=["learn", "label"])
+def test_an_answer_that_is_not_to_be_learned_may_be_bad(marks: dict[str, bool]) -> None:
+    row = {"instruction": "전화번호를 알려 줘.", "output": "N/A"}
+    assert screen(full(row))["flags"].to_pylist() == [["no-answer"]]
+    assert screen(full(row | marks))["flags"].to_pylist() == [[]]
+    same = {"instruction": PHONE, "output": PHONE}
+    assert screen(full(same))["flags"].to_pylist() == [["pii-phone", "echo"]]
+    assert screen(full(same | marks))["flags"].to_pylist() == [["pii-phone"]]
+
+
+def test_the_words_before_a_call_are_not_an_answer() -> None:
+    row = {"output": "N/A", "tool_calls": json.dumps([CALL | {"function": {"name": "send", "arguments": {}}}])}
+    assert screen(full(row))["flags"].to_pylist() == [[]]
+
+
+@pytest.mark.parametrize(
+    ("reasoning", "rejected", "same"),
+    [
+        (None, "답", True),
+        ("음", "<think>음</think>답", True),
+        (None, "<think>음</think>답", False),
+        ("음", "답", False),
+        (None, "답 ", False),
+    ],
+)
+def test_two_answers_that_are_one(reasoning: str | None, rejected: str, same: bool) -> None:
+    row = screen(full({"reasoning": reasoning, "rejected": rejected})).to_pylist()[0]
+    assert row["flags"] == ["same-answers"] * same
+    assert [item["field"] for item in row["evidence"]] == ["rejected"] * same
+    rejecting = screen(full({"reasoning": reasoning, "rejected": rejected}), ScreenOptions(reject=("same-answers",)))
+    assert rejecting["reject_reason"].to_pylist() == ["same-answers" if same else None]
+
+
+def test_what_the_user_said_before_may_be_of_a_benchmark() -> None:
+    text = OVERLAP["benchmark"]["가짜벤치"][0]
+    history = [message("user", content=text), message("assistant", content="네.")]
+    row = screen(full({"history": history}), ScreenOptions(), BENCHMARKS).to_pylist()[0]
+    assert [(item["flag"], item["field"]) for item in row["evidence"]] == [("contaminated", "history[0].content")]
+    other = screen(full({"instruction": text}), ScreenOptions(), benchmarks_of({"대화": full({"history": history})}))
+    assert other["flags"].to_pylist() == [["contaminated"]]
 
 
 TEXTS = st.lists(
@@ -158,7 +275,7 @@ def test_the_laws_of_a_stage(rows: list[tuple[str, str | None, str, str, bool]],
         changed = any(before[name] != after[name] for name in names)
         assert changed == ("mask" in after["fixes"])
         if before["reject_stage"]:
-            assert not changed
+            assert options.mask or not changed
             assert not after["flags"]
 
 
@@ -223,5 +340,5 @@ def test_the_work_is_linear(piece: str) -> None:
             pc.match_substring_regex(pa.array([text]), defect.scan)
         if defect.pick:
             defect.pick(pa.array([text]))
-        defect.find(Row("물음", "", "답")._replace(**{defect.field: text}), ScreenOptions())
+        defect.find(Texts("물음", "", "답")._replace(**{defect.field: text}), ScreenOptions())
     assert time.process_time() - start < 30

@@ -55,6 +55,46 @@ SYSTEM_LAST = (
     "{{ '[INST]' + (system if loop.last else '') + message.content + '[/INST]' }}"
     "{% else %}{{ message.content + eos_token }}{% endif %}{% endfor %}"
 )
+#: Qwen 3 with tools: calls, results, thoughts, and earlier thoughts are left out.
+TOOLS = (
+    "{% if tools %}{{ '<|im_start|>system\n' }}{% for tool in tools %}{{ tool | tojson + '\n' }}{% endfor %}"
+    "{{ '<|im_end|>\n' }}{% endif %}"
+    "{% set ns = namespace(asked=-1) %}{% for message in messages %}{% if message.role == 'user' %}"
+    "{% set ns.asked = loop.index0 %}{% endif %}{% endfor %}"
+    "{% for message in messages %}{{ '<|im_start|>' + message.role + '\n' }}"
+    "{% if message.role == 'assistant' and message.reasoning_content and loop.index0 > ns.asked %}"
+    "{{ '<think>\n' + message.reasoning_content.strip('\n') + '\n</think>\n\n' }}{% endif %}"
+    "{{ message.content }}{% for call in message.tool_calls or [] %}"
+    "{{ '<call>' + call.function.name + ' ' + call.function.arguments | tojson + '</call>' }}{% endfor %}"
+    "{{ '<|im_end|>\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}"
+    "{% if enable_thinking is defined and not enable_thinking %}{{ '<think>\n\n</think>\n\n' }}{% endif %}{% endif %}"
+)
+#: Two special tokens end an answer, with white space between them.
+TWO_ENDS = CHATML.replace("'<|im_end|>\n'", "'<|im_end|>\n' + ('<|endoftext|>' if message.role == 'assistant' else '')")
+#: GLM: nothing ends an answer but the beginning of the next message.
+NEXT_ENDS = CHATML.replace("'<|im_end|>\n'", "''").replace("'<|im_start|>'", "'<|im_start|>' ")
+#: Qwen 3.5: a prompt that opens a thought.
+OPENS_THOUGHT = TOOLS.replace("{% if enable_thinking is", "{{ '<think>\n' }}{% if enable_thinking is")
+#: Gemma 4: thoughts between marks of their own, taken out of earlier answers wherever they are written.
+CHANNEL = (
+    "{% for message in messages %}{% set content = message.content %}{% if '<channel|>' in content %}"
+    "{% set content = content.split('<channel|>')[-1] %}{% endif %}{{ '<|im_start|>' + message.role + '\n' }}"
+    "{% if message.thinking and loop.last %}{{ '<|channel>thought\n' + message.thinking + '<channel|>' }}{% endif %}"
+    "{{ content + '<|im_end|>\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+#: Llama 3.1: results of tools are written as JSON; Mistral: a call has its id; DeepSeek: arguments are text.
+JSON_RESULTS = (
+    "{% for message in messages %}{{ '<|im_start|>' + message.role + '\n' }}{% for call in message.tool_calls or [] %}"
+    "{{ '<call>' + call.id + call.function.name + call.function.arguments + '</call>' }}{% endfor %}"
+    "{{ message.content | tojson if message.role == 'tool' else message.content }}{{ '<|im_end|>\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+#: Models that see images: contents are lists of parts.
+PARTS = (
+    "{% for message in messages %}{{ '<|im_start|>' + message.role + '\n' }}{% for part in message.content %}"
+    "{{ part.text }}{% endfor %}{{ '<|im_end|>\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
 SPECIALS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 
 

@@ -28,6 +28,7 @@ from schemas.shapes import (
     Pairs,
     Preference,
     Questions,
+    Role,
     Shape,
     Template,
     Tree,
@@ -108,7 +109,7 @@ def _columns(record: Record) -> Iterator[Shape]:
     for question in questions[:1] if plain else questions:
         for answer in answers[:1] if plain else answers:
             instruction, output = text_path(record, question, INSTRUCTION), text_path(record, answer, OUTPUT)
-            yield from _labelled(record, question, answer, _columns_of(record, instruction, output, inputs))
+            yield _columns_of(record, instruction, output, inputs)
 
 
 def _columns_of(record: Record, instruction: str, output: str | None, inputs: Sequence[str]) -> Columns:
@@ -125,16 +126,23 @@ def _columns_of(record: Record, instruction: str, output: str | None, inputs: Se
     )
 
 
-def _labelled(record: Record, question: str, answer: str, shape: Columns) -> Iterator[Columns]:
-    """The shape with the label that says whether the answer is a good one. Two shapes, where that is not sure."""
+def _labelled(record: Record, shapes: Iterator[Shape]) -> Iterator[Shape]:
+    """The shapes, with the field that says whether the answer is a good one.
+
+    A field `label` says that beside a prompt and its completion. A truth value beside another answer may be that or
+    anything else: then there are two shapes.
+    """
     tags, labels = named(record, TAGS), named(record, LABELS)
-    is_kto = question.strip().casefold() == "prompt" and answer.strip().casefold() == "completion"
-    if tags or (labels and is_kto):
-        yield shape.model_copy(update={"label": (tags or labels)[0]})
-        return
-    if labels and isinstance(record[labels[0]], bool):
-        yield shape.model_copy(update={"label": labels[0]})
-    yield shape
+    is_kto = bool(named(record, ("prompt",)) and named(record, ("completion",)))
+    for shape in shapes:
+        if not isinstance(shape, Columns | Conversation | Exchanges | Delimited):
+            yield shape
+        elif tags or (labels and is_kto):
+            yield shape.model_copy(update={"label": (tags or labels)[0]})
+        else:
+            if labels and isinstance(record[labels[0]], bool):
+                yield shape.model_copy(update={"label": labels[0]})
+            yield shape
 
 
 def _prompts(record: Record) -> Iterator[Shape]:
@@ -286,12 +294,12 @@ def shapes_of(record: Record) -> list[Shape]:
     found = [*_preference(record)] or [*_completions(record)]
     if found:
         return found
-    found = [*_lists(record)] or [*_columns(record)]
+    found = [*_lists(record)] or [*_labelled(record, _columns(record))]
     taken = {
         path for shape in found if isinstance(shape, Columns) for path in (*BESIDE, shape.instruction, shape.output)
     }
-    found += _conversations(record, taken)
-    found += _transcripts(record, bool(found))
+    found += _labelled(record, _conversations(record, taken))
+    found += _labelled(record, _transcripts(record, bool(found)))
     if not found:
         found += _prompts(record)
     if len(found) < 2:
@@ -347,8 +355,8 @@ class Detected:
 
 
 def may_hold_transcript(names: Sequence[str]) -> bool:
-    """Whether one of these columns may be a transcript beside the others."""
-    return any(name.casefold() in TRANSCRIPTS for name in names)
+    """Whether one of these columns may be a transcript, or turns written into a text, beside the others."""
+    return any(name.casefold() in TRANSCRIPTS + TURNS for name in names)
 
 
 #: Options of a shape that name keys inside of its list.
@@ -395,11 +403,30 @@ def _unknown(record: Record) -> Fault:
         else 'for columns as `shape = { kind = "columns", instruction = "…", output = "…" }`, for a labelled set as '
         '`shape = { kind = "template", instruction = "…", input = "{…}", output = "{…}" }`'
     )
+    if likely := _likely_conversation(record):
+        remedy = f"if `{likely.turns}` is a conversation, as `{toml(likely)}`, or {remedy}"
     if "column1" in record:
         remedy += '; the names of a table without a header line as `header = ["…", "…"]`'
     return Fault(
         "unknown-shape", f"no known shape fits a record with the fields {keys}: name its shape in the source, {remedy}"
     )
+
+
+def _likely_conversation(record: Record) -> Conversation | None:
+    """A list of objects of which one text is a speaker and another what is said: two speakers have the shortest names,
+    what is said is longest. None where no list is one.
+    """
+    for key, turns in record.items():
+        if not isinstance(turns, list) or len(turns) < 2 or not all(isinstance(turn, dict) for turn in turns):
+            continue
+        texts = [name for name in turns[0] if all(isinstance(turn.get(name), str) for turn in turns)]
+        texts.sort(key=lambda name: sum(len(turn[name]) for turn in turns))
+        speakers = [name for name in texts[:-1] if len({turn[name] for turn in turns}) == 2]
+        if speakers:
+            first, second = dict.fromkeys(turn[speakers[0]] for turn in turns)
+            roles: dict[str, Role] = {first: "user", second: "assistant"}
+            return Conversation(turns=key, role=speakers[0], text=texts[-1], roles=roles)
+    return None
 
 
 def _has_all(record: Record, shape: Shape | None) -> bool:

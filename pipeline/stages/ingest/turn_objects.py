@@ -18,6 +18,8 @@ CALL_ID, TOOL_NAMES = ("tool_call_id", "call_id"), ("name", "tool_name")
 #: Types of the parts of a content, and the keys that hold their texts.
 TEXT_PARTS = (None, "text", "input_text", "output_text")
 THOUGHT_PARTS = ("thinking", "reasoning", "thought")
+#: Keys of the parts that Gemini calls tools with and gives their results in.
+GEMINI_CALLS, GEMINI_RESULTS = ("functionCall", "function_call"), ("functionResponse", "function_response")
 
 
 class Content(NamedTuple):
@@ -29,6 +31,10 @@ class Content(NamedTuple):
     results: list[Message]
     #: Of each part the fields that none of these took.
     rest: list[Record]
+
+    @classmethod
+    def of(cls, *texts: str) -> "Content":
+        return cls([*texts], [], [], [], [])
 
 
 def turn_of(value: Any, number: int, role: str, text: str, roles: Mapping[str, Role], learn: Sequence[str]) -> Turn:
@@ -42,37 +48,54 @@ def turn_of(value: Any, number: int, role: str, text: str, roles: Mapping[str, R
     if not isinstance(name, str):
         raise Fault("unknown-role", f"`{role}` of turn {number} is {kind(name)}, not the name of a role")
     speaker = role_of(name, number, roles)
+    if len(value) == 2 and isinstance(value.get(text), str):
+        return Turn(speaker, value[text])  # as most are
     rest = {key: item for key, item in value.items() if key not in (role, text) and item is not None}
-    if speaker == "tool":
-        return _tool_turn(value.get(text), rest, f"`{text}` of turn {number}")
-    if speaker not in ("assistant", "call"):
-        content = content_of(value.get(text), f"`{text}` of turn {number}")
-        if content is None:
-            raise Fault("not-text", f"`{text}` of turn {number} is {kind(value.get(text))}, not text")
-        return Turn(speaker, "\n".join(content.texts), results=content.results, rest=_with_parts(rest, text, content))
-    return _assistant_turn(value.get(text), rest, speaker, number, text, learn)
-
-
-def _assistant_turn(value: Any, rest: Record, speaker: Role, number: int, text: str, learn: Sequence[str]) -> Turn:
     place = f"`{text}` of turn {number}"
-    calls: list[Call] = []
+    if speaker == "tool":
+        return _tool_turn(value.get(text), rest, text, place)
+    if speaker in ("assistant", "call"):
+        calls = _calls(rest, number)
+        content = content_of(value.get(text), place)
+        if content is None and calls and value.get(text) is None:
+            content = Content.of()
+        content = _checked(content, value.get(text), place, "results")
+        taught = learned(rest, learn, number)
+        return _assistant_turn(speaker, calls, content, rest, text)._replace(learn=taught)
+    content = _checked(content_of(value.get(text), place), value.get(text), place, "thoughts", "calls")
+    if content.results and speaker != "user":
+        raise Fault("not-text", f"{place} holds results, not text")
+    return Turn(speaker, "\n".join(content.texts), results=content.results, rest=_with_parts(rest, text, content))
+
+
+def _checked(content: Content | None, value: Any, place: str, *foreign: str) -> Content:
+    """A content that is read and holds nothing that only another role can hold. Raises Fault: not-text."""
+    if content is None:
+        raise Fault("not-text", f"{place} is {kind(value)}, not text")
+    for name in foreign:
+        if getattr(content, name):
+            raise Fault("not-text", f"{place} holds {name}, not text")
+    return content
+
+
+def _calls(rest: Record, number: int) -> list[Call]:
+    """The calls in the fields of a message, which are taken out of `rest`. Raises Fault: not-a-call."""
     for key in CALLS:
-        if key in rest and not calls:
-            written = rest.pop(key)
-            if written in ("", [], {}, "[]"):
-                continue
-            found = calls_of(written)
-            if found is None:
+        written = rest.get(key)
+        if written in ("", [], {}, "[]"):
+            del rest[key]
+        elif written is not None:
+            calls = calls_of(written)
+            if calls is None:
                 detail = f"`{key}` of turn {number} holds no calls of tools with a name and arguments"
                 raise Fault("not-a-call", f"{detail}: fix this record in the source file")
-            calls += found
-            if not is_whole(written):
-                rest[key] = written
-    content = content_of(value, place)
-    if content is None:
-        if not calls or value is not None:
-            raise Fault("not-text", f"{place} is {kind(value)}, not text")
-        content = Content([], [], [], [], [])
+            if is_whole(written):
+                del rest[key]
+            return calls
+    return []
+
+
+def _assistant_turn(speaker: Role, calls: Sequence[Call], content: Content, rest: Record, text: str) -> Turn:
     reasoning = "\n".join(content.thoughts) or None
     for key in REASONING:
         if isinstance(rest.get(key), str) and (reasoning is None or rest[key] == reasoning):
@@ -81,26 +104,26 @@ def _assistant_turn(value: Any, rest: Record, speaker: Role, number: int, text: 
         speaker,
         "\n".join(content.texts),
         reasoning,
-        calls + content.calls,
-        content.results,
-        learned(rest, learn, number),
-        _with_parts(rest, text, content),
+        [*calls, *content.calls],
+        rest=_with_parts(rest, text, content),
     )
 
 
-def _tool_turn(value: Any, rest: Record, place: str) -> Turn:
+def _tool_turn(value: Any, rest: Record, text: str, place: str) -> Turn:
     """The results of tools: a text, the parts of one, or any JSON value, which is written as a text."""
-    content = None
-    if isinstance(value, str) or (isinstance(value, list) and all(map(_is_part, value))):
-        content = content_of(value, place)
-    if content is not None and content.results:
-        return Turn("tool", results=content.results, rest=rest)
-    text = _as_text(value, place) if content is None else "\n".join(content.texts)
+    if isinstance(value, str) or (isinstance(value, list) and value and all(map(_is_part, value))):
+        content = _checked(content_of(value, place), value, place, "thoughts", "calls")
+        if content.results and content.texts:
+            raise Fault("not-text", f"{place} holds a result beside a text: which is the result?")
+        rest = _with_parts(rest, text, content)
+        if content.results:
+            return Turn("tool", results=content.results, rest=rest)
+        result = "\n".join(content.texts)
+    else:
+        result = _as_text(value, place)
     call_id = next((rest.pop(key) for key in CALL_ID if isinstance(rest.get(key), str)), None)
     name = next((rest.pop(key) for key in TOOL_NAMES if isinstance(rest.get(key), str)), None)
-    if call_id is None and name is None:
-        return Turn("tool", text, rest=rest)
-    return Turn("tool", text, results=[result_of(text, call_id, name)], rest=rest)
+    return Turn("tool", result, call_id=call_id, name=name, rest=rest)
 
 
 def _with_parts(rest: Record, text: str, content: Content) -> Record:
@@ -131,8 +154,7 @@ def _is_part(part: Any) -> bool:
 
 def _tool_part(part: Record) -> str | None:
     """The key under which Gemini puts a call or a result."""
-    keys = ("functionCall", "function_call", "functionResponse", "function_response")
-    return next((key for key in keys if isinstance(part.get(key), dict)), None)
+    return next((key for key in GEMINI_CALLS + GEMINI_RESULTS if isinstance(part.get(key), dict)), None)
 
 
 def content_of(value: Any, place: str) -> Content | None:
@@ -141,10 +163,10 @@ def content_of(value: Any, place: str) -> Content | None:
     Raises Fault (not-text) for a part that is an image, a sound or anything else that is no text.
     """
     if isinstance(value, str):
-        return Content([value], [], [], [], [])
+        return Content.of(value)
     if not isinstance(value, list):
         return None
-    content = Content([], [], [], [], [])
+    content = Content.of()
     for part in value:
         if isinstance(part, str):
             content.texts.append(part)
@@ -169,22 +191,22 @@ def _add_part(part: Record, content: Content, place: str) -> Record:
             if isinstance(part.get(key), str):
                 content.thoughts.append(part[key])
                 return _without(part, "type", key)
-    key = _tool_part(part)
-    if sort == "tool_use" or key in ("functionCall", "function_call"):
-        written = part if sort == "tool_use" else part[key or ""]
-        calls = calls_of(_without(written, "type"))
-        if calls:
-            content.calls.extend(calls)
-            return {} if is_whole(_without(written, "type")) else part
-    elif sort == "tool_result":
-        content.results.append(result_of(_as_text(part.get("content"), place), part.get("tool_use_id")))
+    if sort == "tool_use" and (calls := calls_of(_without(part, "type"))):
+        content.calls.extend(calls)
+        return {} if is_whole(_without(part, "type")) else part
+    if sort == "tool_result":
+        content.results.append(result_of(_as_text(part.get("content"), place), _named(part.get("tool_use_id"))))
         return _without(part, "type", "content", "tool_use_id")
-    elif key:
-        written = part[key]
-        content.results.append(
-            result_of(_as_text(written.get("response"), place), written.get("id"), written.get("name"))
-        )
-        return _without(part, key) | _without(written, "response", "id", "name")
+    key = _tool_part(part)
+    if key in GEMINI_CALLS and (calls := calls_of(part[key])):
+        content.calls.extend(calls)
+        return _without(part, key) if is_whole(part[key]) else part
+    if key in GEMINI_RESULTS:
+        result = part[key]
+        text = _as_text(result.get("response"), place)
+        content.results.append(result_of(text, _named(result.get("id")), _named(result.get("name"))))
+        more = _without(result, "response", "id", "name")
+        return _without(part, key) | ({key: more} if more else {})
     called = sort if isinstance(sort, str) else next(iter(part), "nothing")
     raise Fault("not-text", f"{place} holds a part `{called}`: only text can be read")
 
@@ -193,8 +215,14 @@ def _as_text(value: Any, place: str) -> str:
     """A tool's result as a text."""
     if isinstance(value, list) and value and all(map(_is_part, value)):
         content = content_of(value, place)
-        return "\n".join(content.texts) if content else ""
+        if content and content.texts and not any(content.rest):
+            return "\n".join(content.texts)
     return value if isinstance(value, str) else "" if value is None else dumps(value)
+
+
+def _named(value: Any) -> str | None:
+    """An id or a name as a text."""
+    return value if value is None or isinstance(value, str) else dumps(value)
 
 
 def _without(part: Record, *keys: str) -> Record:

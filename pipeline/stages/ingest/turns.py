@@ -40,8 +40,11 @@ class Turn(NamedTuple):
     text: str = ""
     reasoning: str | None = None
     calls: Sequence[Call] = ()
-    #: Results of tools that this message holds. Of a tool's message without any, the text is the result.
+    #: Results of tools that this message holds in parts. Of a tool's message without any, the text is the result.
     results: Sequence[Message] = ()
+    #: Of a tool's message: the id of the call that it answers, and the tool.
+    call_id: str | None = None
+    name: str | None = None
     learn: bool | None = None
     rest: Mapping[str, Any] = {}
 
@@ -169,9 +172,9 @@ class _Messages:
             (self.messages[-1]["input"] if self._last() == "user" else self.waiting).append(turn.text)
         elif turn.role == "user":
             self._add_results(turn.results, number)
-            self._add_question(turn)
+            self._add_question(turn, number)
         elif turn.role == "tool":
-            results = turn.results or [result_of(text) for text in results_in(turn.text)]
+            results = turn.results or [result_of(text, turn.call_id, turn.name) for text in results_in(turn.text)]
             self._add_results(results, number)
         else:
             self._add_answer(turn, number)
@@ -184,7 +187,9 @@ class _Messages:
             raise Fault("misplaced-system", f"turn {number} is a system prompt, but the conversation began before it")
         self.system.append(turn.text)
 
-    def _add_question(self, turn: Turn) -> None:
+    def _add_question(self, turn: Turn, number: int) -> None:
+        if self.messages and self.messages[-1].get("calls"):
+            raise Fault("call-without-result", f"turn {number} asks, but the call of a tool before it has no result")
         if self._last() == "user":
             self.repaired("joined-turns")
             self.messages[-1]["content"] += f"\n{turn.text}"

@@ -5,19 +5,20 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from pipeline.stages.normalize.fixes import FIXES, Fix, apply_fixes
-from pipeline.table.map_texts import map_history, map_texts, suspects
+from pipeline.table.map_texts import map_texts, suspects
 from pipeline.table.reject_and_flag import add_names, complete, row_mask, set_column
-from schemas.columns import TEXTS
+from schemas.columns import MESSAGES, TEXTS
 from schemas.options import NormalizeOptions, OptionError
 
 __all__ = ["FIXES", "normalize"]
 
 
 def normalize(table: pa.Table, options: NormalizeOptions = NormalizeOptions()) -> pa.Table:
-    """The table with the texts of its living rows repaired: system, history, instruction, input and output.
+    """The table with the texts of its living rows repaired: those of TEXTS, and contents and thoughts of messages.
 
-    Only `fixes` changes beside them: it gains the names of the repairs that changed the row, in the order of FIXES.
-    Raises OptionError for an option that names no fix.
+    JSON stays as it is: tools, calls of tools with their arguments, `meta`. Beside the texts only `fixes` changes: it
+    gains the names of the repairs that changed the row, in the order of FIXES. Raises OptionError for an option with
+    the name of an unknown fix.
     """
     fixes = chosen(options)
     table = complete(table)
@@ -28,17 +29,17 @@ def normalize(table: pa.Table, options: NormalizeOptions = NormalizeOptions()) -
 
 
 def chosen(options: NormalizeOptions) -> list[Fix]:
-    """The fixes that the options leave on, in the order of FIXES."""
+    """The fixes that run under these options, in the order of FIXES."""
     names = [fix.name for fix in FIXES]
     for key, listed in (("on", options.on), ("off", options.off)):
         for name in listed:
             if name not in names:
-                raise OptionError(f"normalize.{key} names {name!r}, which is no fix. Fixes are: {', '.join(names)}.")
+                raise OptionError(f"normalize.{key} lists {name!r}, which is not a fix. Fixes are: {', '.join(names)}.")
     return [fix for fix in FIXES if (fix.default or fix.name in options.on) and fix.name not in options.off]
 
 
 def normalize_batch(table: pa.Table, fixes: Sequence[Fix]) -> pa.Table:
-    """One record batch: one scan per column finds the texts that may need a fix, and only those meet Python."""
+    """One record batch: one scan per column finds the texts that may need a fix, and Python sees only those."""
     changed: dict[str, list[int]] = {fix.name: [] for fix in fixes}
     memory: dict[str, tuple[str, set[str]]] = {}
 
@@ -51,7 +52,6 @@ def normalize_batch(table: pa.Table, fixes: Sequence[Fix]) -> pa.Table:
         return text
 
     scan = "|".join(f"(?:{fix.scan})" for fix in fixes)
-    table = map_texts(table, suspects(table, dict.fromkeys(TEXTS, scan)), fixed)
-    table = map_history(table, scan, fixed)
+    table = map_texts(table, suspects(table, dict.fromkeys((*TEXTS, *MESSAGES), scan)), fixed)
     names = [(name, row_mask(rows, len(table))) for name, rows in changed.items() if rows]
     return set_column(table, "fixes", add_names(table["fixes"], names).combine_chunks())

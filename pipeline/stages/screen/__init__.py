@@ -7,19 +7,26 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.stages.screen import pii
-from pipeline.stages.screen.contamination import Benchmarks, benchmarks_of, overlaps
-from pipeline.stages.screen.defects import DEFECTS, Defect, Row
-from pipeline.table.map_texts import map_history, map_texts, narrowed, suspects
+from pipeline.stages.screen.contamination import Benchmarks, benchmarks_of, overlaps, questions
+from pipeline.stages.screen.defects import DEFECTS, Defect, Texts
+from pipeline.table.map_texts import map_texts, narrowed, suspects
 from pipeline.table.reject_and_flag import add_names, alive, complete, reject, replace_rows, row_mask, set_column
-from schemas.columns import SCREENED, TEXTS
+from pipeline.table.thoughts import split_thought
+from schemas.columns import MESSAGES, SCREENED, TEXTS
 from schemas.options import OptionError, ScreenOptions
 
 __all__ = ["FINDINGS", "Benchmarks", "benchmarks_of", "screen"]
 
 ECHO = "echo"
+SAME_ANSWERS = "same-answers"
 CONTAMINATED = "contaminated"
 #: Every finding by name: the flags that this stage writes, and the reasons for which it can reject.
-FINDINGS = (*(kind.name for kind in pii.KINDS), *(defect.name for defect in DEFECTS), ECHO, CONTAMINATED)
+FINDINGS = (*(kind.name for kind in pii.KINDS), *(defect.name for defect in DEFECTS), ECHO, SAME_ANSWERS, CONTAMINATED)
+
+#: Columns in which personal data is looked for: in all that a row holds, in JSON as well.
+PERSONAL = (*TEXTS, *MESSAGES, "tools", "tool_calls", "meta")
+#: Columns of a rejected row that hold it, too: what could not be read, and the sentence that may quote it.
+OF_REJECTED = (*PERSONAL, "raw", "reject_detail")
 
 Finding = tuple[int, str, str, str]  # row, name, field, detail
 
@@ -27,9 +34,13 @@ Finding = tuple[int, str, str, str]  # row, name, field, detail
 def screen(table: pa.Table, options: ScreenOptions = ScreenOptions(), benchmarks: Benchmarks | None = None) -> pa.Table:
     """The table with what was found in its living rows: names in `flags`, (flag, field, detail) in `evidence`.
 
-    A finding named in `options.reject` rejects its row; personal data of a kind named in `options.mask` is replaced in
-    the text, and "mask" joins the row's `fixes`. `benchmarks` (from `benchmarks_of`): evaluation sets to keep out.
-    No evidence holds personal data: kinds and counts only. Raises OptionError for an option that names no finding.
+    A finding named in `options.reject` rejects its row. Personal data of a kind named in `options.mask` is replaced
+    with a placeholder wherever the row holds it, and "mask" joins the row's `fixes`: in rows that are already rejected
+    too, with their `raw` and `reject_detail`. `benchmarks` (from `benchmarks_of`): evaluation sets to keep out.
+
+    An answer that is not to be learned (`label` or `learn` is false) may be bad: no defect is looked for in it. The
+    words before calls of tools are not an answer. No evidence holds personal data: kinds and counts only. Raises
+    OptionError for an option with the name of an unknown finding.
     """
     check(options)
     table = complete(complete(table), SCREENED)
@@ -48,16 +59,18 @@ def check(options: ScreenOptions) -> None:
     ):
         for name in listed:
             if name not in known:
-                raise OptionError(f"screen.{key} names {name!r}, which it does not know. It knows: {', '.join(known)}.")
+                raise OptionError(f"screen.{key} lists {name!r}, which is unknown. Known are: {', '.join(known)}.")
 
 
 def screen_batch(table: pa.Table, options: ScreenOptions, benchmarks: Benchmarks | None) -> pa.Table:
+    """One record batch: one scan per column finds the texts that may show a finding, and Python sees only those."""
     kinds = [kind for kind in pii.KINDS if kind.name not in options.off]
     defects = [defect for defect in DEFECTS if defect.name not in options.off]
-    near = suspects(table, scans(kinds, defects))
+    near = suspects(table, scans(kinds, defects), whole=True)
+    table = mask_rejected(table, kinds, options)
     table, findings = find_personal(table, kinds, near, options)
     findings += find_defects(table, defects, near, options)
-    findings += find_echoes(table, options)
+    findings += find_equal_answers(table, options)
     if benchmarks is not None:
         findings += find_overlaps(table, benchmarks, options)
     return record_findings(table, findings, options.reject)
@@ -67,9 +80,31 @@ def scans(kinds: Sequence[pii.Kind], defects: Sequence[Defect]) -> dict[str, str
     """Per column one RE2 pattern for all that is looked for in it, so that one scan clears most rows of all of it."""
     return {
         field: "|".join(f"(?:{scan})" for scan in found)
-        for field in TEXTS
+        for field in PERSONAL
         if (found := dict.fromkeys([pii.SCAN] * bool(kinds) + [d.scan for d in defects if d.field == field and d.scan]))
     }
+
+
+def masked_kinds(kinds: Sequence[pii.Kind], options: ScreenOptions) -> list[pii.Kind]:
+    return [kind for kind in kinds if kind.name in options.mask]
+
+
+def mask_rejected(table: pa.Table, kinds: Sequence[pii.Kind], options: ScreenOptions) -> pa.Table:
+    """The table with personal data masked in rejected rows: they are written too, though nothing is found in them."""
+    hidden = masked_kinds(kinds, options)
+    rejected = pc.invert(alive(table)).chunk(0)
+    if not hidden or not pc.any(rejected).as_py():
+        return table
+    touched: list[int] = []
+
+    def mask(text: str, row: int, field: str) -> str:
+        new = pii.mask_pii(text, kinds, hidden)
+        if new != text:
+            touched.append(row)
+        return new
+
+    rows = suspects(table, dict.fromkeys(OF_REJECTED, pii.SCAN), rejected, whole=True)
+    return add_mask(map_texts(table, rows, mask, whole=True), touched)
 
 
 def find_personal(
@@ -78,7 +113,7 @@ def find_personal(
     """Personal data in every text, and the table with the kinds masked that the options name."""
     if not kinds:
         return table, []
-    hidden = [kind for kind in kinds if kind.name in options.mask]
+    hidden = masked_kinds(kinds, options)
     findings: list[Finding] = []
     touched: list[int] = []
 
@@ -93,12 +128,19 @@ def find_personal(
         # Found among all kinds, so that switching one mask on does not turn another kind into it.
         return pii.mask_pii(text, kinds, hidden)
 
-    rows = {field: narrowed(table[field].chunk(0), places, pii.SCAN) for field, places in near.items()}
-    table = map_history(map_texts(table, rows, look), pii.SCAN, look)
-    if touched:
-        fixes = add_names(table["fixes"], [("mask", row_mask(touched, len(table)))])
-        table = set_column(table, "fixes", fixes.combine_chunks())
-    return table, findings
+    rows = {
+        field: narrowed(table[field].chunk(0), places, pii.SCAN) if field in TEXTS else places
+        for field, places in near.items()
+    }
+    return add_mask(map_texts(table, rows, look, whole=True), touched), findings
+
+
+def add_mask(table: pa.Table, rows: Sequence[int]) -> pa.Table:
+    """The table with "mask" among the fixes of these rows."""
+    if not rows:
+        return table
+    fixes = add_names(table["fixes"], [("mask", row_mask(rows, len(table)))])
+    return set_column(table, "fixes", fixes.combine_chunks())
 
 
 def find_defects(
@@ -106,56 +148,79 @@ def find_defects(
 ) -> list[Finding]:
     """The defects of the living rows; `near` holds of each column the rows that any of its scans matches."""
     living = alive(table).chunk(0).to_numpy(zero_copy_only=False)
-    texts = {name: table[name].chunk(0) for name in Row._fields}
+    judged = living & judged_answers(table).to_numpy(zero_copy_only=False)
+    columns = {name: table[name].chunk(0) for name in Texts._fields}
     asked: dict[int, list[Defect]] = {}
     for defect in defects:
-        column = texts[defect.field]
+        column = columns[defect.field]
         rows = narrowed(column, near[defect.field], defect.scan).to_pylist() if defect.scan else []
         if defect.pick:
-            rows += [row for row in defect.pick(column) if living[row]]
+            rows += defect.pick(column)
+        may = judged if defect.field == "output" else living
         for number in dict.fromkeys(rows):
-            asked.setdefault(number, []).append(defect)
+            if may[number]:
+                asked.setdefault(number, []).append(defect)
     numbers = pa.array(asked, pa.int64())
-    columns = [pc.fill_null(column.take(numbers), "").to_pylist() for column in texts.values()]
+    values = [pc.fill_null(column.take(numbers), "").to_pylist() for column in columns.values()]
     findings: list[Finding] = []
-    for number, *values in zip(asked, *columns, strict=True):
-        row = Row(*values)
+    for number, *row in zip(asked, *values, strict=True):
+        texts = Texts(*row)
         # Evidence quotes the text, so what is found must be found with personal data masked.
         findings += [
             (number, defect.name, defect.field, detail)
             for defect in asked[number]
-            if defect.find(row, options) and (detail := defect.find(masked(row), options))
+            if defect.find(texts, options) and (detail := defect.find(masked(texts), options))
         ]
     return findings
 
 
-def masked(row: Row) -> Row:
-    return Row(*(pii.mask_pii(text) for text in row))
+def judged_answers(table: pa.Table) -> pa.BooleanArray:
+    """Boolean per row: its output is an answer that is meant to be a good one."""
+    good = pc.and_(pc.fill_null(table["label"], True), pc.fill_null(table["learn"], True))
+    return pc.and_(good, pc.is_null(table["tool_calls"])).chunk(0)
 
 
-def find_echoes(table: pa.Table, options: ScreenOptions) -> list[Finding]:
-    """Rows whose answer is their instruction or their input, letter for letter."""
-    if ECHO in options.off:
-        return []
+def masked(texts: Texts) -> Texts:
+    return Texts(*(pii.mask_pii(text) for text in texts))
+
+
+def find_equal_answers(table: pa.Table, options: ScreenOptions) -> list[Finding]:
+    """Rows whose answer is their instruction or their input, or whose two answers are one, letter for letter."""
     findings: list[Finding] = []
-    for field in ("instruction", "input"):
-        same = pc.and_(pc.equal(table["output"], table[field]), alive(table))
+    judged = pc.and_(alive(table).chunk(0), judged_answers(table))
+    for field in ("instruction", "input") if ECHO not in options.off else ():
+        same = pc.and_(pc.equal(table["output"].chunk(0), table[field].chunk(0)), judged)
         rows = pc.indices_nonzero(pc.fill_null(same, False)).to_pylist()
         findings += [(row, ECHO, "output", f"the answer is the {field}, letter for letter") for row in rows]
+    if SAME_ANSWERS not in options.off:
+        paired = pc.and_(alive(table), pc.is_valid(table["rejected"]))
+        rows = pc.indices_nonzero(pc.and_(paired, pc.is_valid(table["output"])))
+        answers = table.select(["reasoning", "output", "rejected"]).take(rows).to_pylist()
+        findings += [
+            (row, SAME_ANSWERS, "rejected", "the rejected answer is the chosen one, letter for letter")
+            for row, answer in zip(rows.to_pylist(), answers, strict=True)
+            if are_one(**answer)
+        ]
     return findings
 
 
+def are_one(reasoning: str | None, output: str, rejected: str) -> bool:
+    """Whether the rejected answer, with its thought before it, is the chosen one."""
+    thought = split_thought(rejected)
+    return (reasoning, output) == ((thought.reasoning, thought.answer) if thought else (None, rejected))
+
+
 def find_overlaps(table: pa.Table, benchmarks: Benchmarks, options: ScreenOptions) -> list[Finding]:
-    """Rows that hold a prompt of a benchmark: in their own prompt, their answer, or the question of an earlier turn."""
+    """Rows that hold a prompt of a benchmark: in their own prompt, their answer, or what the user said before."""
     if CONTAMINATED in options.off:
         return []
     places: list[tuple[int, str]] = []
     texts: list[str] = []
     rows = pc.indices_nonzero(alive(table))
-    for row, record in zip(rows.to_pylist(), table.take(rows).to_pylist(), strict=True):
-        questions = {f"history[{place}].user": turn["user"] for place, turn in enumerate(record["history"] or [])}
+    records = table.select(["instruction", "input", "output", *MESSAGES]).take(rows).to_pylist()
+    for row, record in zip(rows.to_pylist(), records, strict=True):
         prompt = f"{record['instruction'] or ''}\n{record['input'] or ''}"
-        for field, text in (("instruction", prompt), ("output", record["output"]), *questions.items()):
+        for field, text in (("instruction", prompt), ("output", record["output"]), *questions(record)):
             if text:
                 places.append((row, field))
                 texts.append(text)
@@ -168,7 +233,7 @@ def find_overlaps(table: pa.Table, benchmarks: Benchmarks, options: ScreenOption
 
 
 def record_findings(table: pa.Table, findings: list[Finding], rejecting: Collection[str]) -> pa.Table:
-    """Flags, evidence and marks of rejection for what was found. What stands in a row already is not added again."""
+    """Flags, evidence and marks of rejection for what was found. What a row has already is not added again."""
     if not findings:
         return table
     order = {name: number for number, name in enumerate(FINDINGS)}

@@ -1,8 +1,8 @@
 """Overlap with evaluation sets: character n-grams that neither spacing nor punctuation nor case can hide.
 
 All prompts of all benchmarks are hashed once into one sorted array; a table is hashed in one pass and looked up in it.
-A prompt counts as seen when enough of its n-grams stand in one text of a row. Prompts shorter than an n-gram are seen
-only where they are the whole of a text, and those below a floor never are: "안녕하세요" is no leak.
+A prompt counts as seen when enough of its n-grams are in one text of a row. Prompts shorter than an n-gram are seen
+only where they are the whole of a text, and those below a floor never are: "안녕하세요" is not a leak.
 
 The hash of a window is a difference of prefix sums of character codes times powers of an odd base, modulo 2^64
 (Karp and Rabin, 1987): one pass whatever the length of the window.
@@ -11,10 +11,13 @@ The hash of a window is a difference of prefix sums of character codes times pow
 import dataclasses
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+
+from schemas.columns import MESSAGES
 
 Hashes = npt.NDArray[np.uint64]
 
@@ -37,7 +40,7 @@ class Benchmarks:
     names: Sequence[str]
     origins: Sequence[str]
     sizes: npt.NDArray[np.int64]
-    #: Sorted hashes with the prompt of each; whole short prompts stand among them.
+    #: Sorted hashes, with the prompt of each.
     hashes: Hashes
     prompts: npt.NDArray[np.int64]
     #: Whole short prompts.
@@ -75,10 +78,20 @@ def grams(texts: Sequence[str]) -> tuple[Hashes, npt.NDArray[np.int64]]:
     return hashes[inside], owners[: len(inside)][inside]
 
 
+def questions(row: Mapping[str, Any]) -> list[tuple[str, str | None]]:
+    """The user's messages before the instruction, each with its field: (history[0].content, text)."""
+    return [
+        (f"{column}[{place}].content", message["content"])
+        for column in MESSAGES
+        for place, message in enumerate(row.get(column) or ())
+        if message and message["role"] == "user"
+    ]
+
+
 def benchmarks_of(tables: Mapping[str, pa.Table]) -> Benchmarks:
     """Benchmarks from tables as `ingest` gives them, by name. The prompt of a row is its instruction and input.
 
-    The questions of earlier turns are prompts too. Tables need `instruction`; origin, input and history are optional.
+    What the user said before is a prompt too. Tables need `instruction`; origin, input and messages are optional.
     """
     names: list[str] = []
     origins: list[str] = []
@@ -86,8 +99,8 @@ def benchmarks_of(tables: Mapping[str, pa.Table]) -> Benchmarks:
     for name, table in tables.items():
         for number, row in enumerate(table.to_pylist()):
             prompt = f"{row.get('instruction') or ''}\n{row.get('input') or ''}"
-            for question in (prompt, *((turn["user"] or "") for turn in row.get("history") or [])):
-                text = canonical(question)
+            for _, question in (("instruction", prompt), *questions(row)):
+                text = canonical(question or "")
                 if len(text) >= FLOOR:
                     names.append(name)
                     origins.append(row.get("origin") or f"row {number + 1}")

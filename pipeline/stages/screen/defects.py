@@ -16,7 +16,9 @@ from pipeline.table.protected_spans import hide
 from schemas.options import ScreenOptions
 
 
-class Row(NamedTuple):
+class Texts(NamedTuple):
+    """The texts of one row that finders read; "" for null."""
+
     instruction: str
     input: str
     output: str
@@ -26,7 +28,7 @@ class Defect(NamedTuple):
     name: str
     #: The field that shows the defect.
     field: str
-    find: Callable[[Row, ScreenOptions], str | None]
+    find: Callable[[Texts, ScreenOptions], str | None]
     #: A row with the defect has a match of this RE2 pattern in the field.
     scan: str | None = None
     #: Or its row is among those that this function picks from the column, where no pattern can tell.
@@ -40,40 +42,42 @@ def _around(match: re.Match[str], width: int = 40) -> str:
 # Language
 
 
-def not_korean(row: Row, options: ScreenOptions) -> str | None:
-    counts = letters("\n".join(row))
+def not_korean(texts: Texts, options: ScreenOptions) -> str | None:
+    counts = letters("\n".join(texts))
     if sum(counts.values()) < 20 or share(counts, "Hangul") >= options.min_hangul:
         return None
-    name = name_of("\n".join(row), counts, options.identify)
+    name = name_of("\n".join(texts), counts, options.identify)
     return f"{share(counts, 'Hangul'):.0%} of the letters of the row are Hangul: it reads as {name}"
 
 
-def _asks_in_korean(row: Row) -> bool:
+def _asks_in_korean(texts: Texts) -> bool:
     """A Korean prompt that wants no other language and shows none."""
-    counts = letters(row.instruction + "\n" + row.input)
-    return share(counts, "Hangul") > 0.7 and not WANTS_FOREIGN.search(row.instruction)
+    counts = letters(texts.instruction + "\n" + texts.input)
+    return share(counts, "Hangul") > 0.7 and not WANTS_FOREIGN.search(texts.instruction)
 
 
-def untranslated(row: Row, options: ScreenOptions) -> str | None:
-    counts = letters(row.output)
+def untranslated(texts: Texts, options: ScreenOptions) -> str | None:
+    counts = letters(texts.output)
     latin = counts.get("Latin", 0)
     # Sentences, not a name or a formula: many letters, spaces, small letters.
-    if latin < 40 or share(counts, "Latin") < 0.9 or len(re.findall(r"\b[a-z]{2,}\b", row.output)) < 6:
+    if latin < 40 or share(counts, "Latin") < 0.9 or len(re.findall(r"\b[a-z]{2,}\b", texts.output)) < 6:
         return None
-    if not _asks_in_korean(row) or re.search(r"[{};=]|\bdef |\bSELECT\b|^[ \t]*#", row.output):
+    if not _asks_in_korean(texts) or re.search(r"[{};=]|\bdef |\bSELECT\b|^[ \t]*#", texts.output):
         return None
-    return f"the instruction is Korean, the answer is {name_of(row.output, counts, options.identify)}: {latin} letters"
+    return (
+        f"the instruction is Korean, the answer is {name_of(texts.output, counts, options.identify)}: {latin} letters"
+    )
 
 
-def wrong_language(row: Row, options: ScreenOptions) -> str | None:
-    counts = letters(row.output)
+def wrong_language(texts: Texts, options: ScreenOptions) -> str | None:
+    counts = letters(texts.output)
     foreign = sum(count for script, count in counts.items() if script not in ("Hangul", "Latin", "Greek"))
-    if foreign < 8 or foreign < 0.5 * sum(counts.values()) or not _asks_in_korean(row):
+    if foreign < 8 or foreign < 0.5 * sum(counts.values()) or not _asks_in_korean(texts):
         return None
     # Chinese is told from a list of Sino-Korean words (溫故知新) by the words that only sentences have.
-    if foreign == counts.get("Han") and len(re.findall("[的是了在们們这這我你他她不]", row.output)) < 2:
+    if foreign == counts.get("Han") and len(re.findall("[的是了在们們这這我你他她不]", texts.output)) < 2:
         return None
-    name = name_of(row.output, counts, options.identify)
+    name = name_of(texts.output, counts, options.identify)
     return f"the instruction is Korean and asks for no other language, the answer is {name}: {foreign} letters"
 
 
@@ -94,10 +98,10 @@ _UNABLE = re.compile(
 _ROLE = re.compile(r"고객|주문|환불|불편|학생 ?:|상담원|팀 드림")
 
 
-def refusal(row: Row, options: ScreenOptions) -> str | None:
-    if match := _APOLOGY.search(row.output):
-        return None if _ROLE.search(row.output[:200]) else f"the answer opens with {_around(match)}"
-    if len(row.output) <= 120 and row.output[:1] not in "\"'“‘" and (match := _UNABLE.search(row.output)):
+def refusal(texts: Texts, options: ScreenOptions) -> str | None:
+    if match := _APOLOGY.search(texts.output):
+        return None if _ROLE.search(texts.output[:200]) else f"the answer opens with {_around(match)}"
+    if len(texts.output) <= 120 and texts.output[:1] not in "\"'“‘" and (match := _UNABLE.search(texts.output)):
         return f"the whole answer is that there is none: {_around(match)}"
     return None
 
@@ -113,8 +117,8 @@ _DISCLAIMER = re.compile(
 )
 
 
-def disclaimer(row: Row, options: ScreenOptions) -> str | None:
-    match = _DISCLAIMER.search(row.output)
+def disclaimer(texts: Texts, options: ScreenOptions) -> str | None:
+    match = _DISCLAIMER.search(texts.output)
     return f"the answer speaks as a model: {_around(match)}" if match else None
 
 
@@ -125,8 +129,8 @@ _NO_ANSWER = re.compile(
 )
 
 
-def no_answer(row: Row, options: ScreenOptions) -> str | None:
-    return f"the whole answer is “{row.output.strip()[:20]}”" if _NO_ANSWER.fullmatch(row.output) else None
+def no_answer(texts: Texts, options: ScreenOptions) -> str | None:
+    return f"the whole answer is “{texts.output.strip()[:20]}”" if _NO_ANSWER.fullmatch(texts.output) else None
 
 
 # Residue
@@ -145,9 +149,9 @@ _HEADER = re.compile(
 _ABOUT_PARTICLES = re.compile(r"조사|문법|받침|템플릿|template|양식|서식|format|포맷|f-?string|변수")
 
 
-def template_residue(row: Row, options: ScreenOptions) -> str | None:
-    prose = hide(row.output)[0]
-    about = _ABOUT_PARTICLES.search(row.instruction) or _ABOUT_PARTICLES.search(prose)
+def template_residue(texts: Texts, options: ScreenOptions) -> str | None:
+    prose = hide(texts.output)[0]
+    about = _ABOUT_PARTICLES.search(texts.instruction) or _ABOUT_PARTICLES.search(prose)
     if match := _HEADER.search(prose):
         return f"the answer holds a part of a prompt: {_around(match)}"
     if not about and (match := _PARTICLE.search(prose)):
@@ -169,14 +173,14 @@ _MERGED = re.compile(
 _ABOUT_QUESTIONS = re.compile(r"질문(?!에 (?:답|대답|응답))|문답|퀴즈|문제|면접|설문|수수께끼|(?i:faq|q ?& ?a)")
 
 
-def merged_instruction(row: Row, options: ScreenOptions) -> str | None:
+def merged_instruction(texts: Texts, options: ScreenOptions) -> str | None:
     # Where the instruction itself speaks of input and output, or of questions, examples of them are the answer.
-    if re.search(r"입력|대화|챗봇|사용자|입출력|예제|인터뷰|input|코드|함수|알고리즘|프로그램", row.instruction):
+    if re.search(r"입력|대화|챗봇|사용자|입출력|예제|인터뷰|input|코드|함수|알고리즘|프로그램", texts.instruction):
         return None
-    text = row.output
+    text = texts.output
     # Behind some answer: the first words of a text are its own.
     match = _MERGED.search(text, len(text) - len(text.lstrip()) + 1)
-    if match is None or (match["question"] and _ABOUT_QUESTIONS.search(row.instruction)):
+    if match is None or (match["question"] and _ABOUT_QUESTIONS.search(texts.instruction)):
         return None
     return f"a second exchange inside the answer: “{' '.join(match[0].split()[:9])}”"
 
@@ -192,8 +196,8 @@ _OPEN_END = re.compile(
 _MAY_BE_OPEN = r"(?:[로서게는고며면여지만도록해위한통되어인을를은및또나에즉등의니수데]|,)[\s\pZ\x0b\x1c-\x1f\x{85}]*$"
 
 
-def truncated(row: Row, options: ScreenOptions) -> str | None:
-    text = row.output.rstrip()
+def truncated(texts: Texts, options: ScreenOptions) -> str | None:
+    text = texts.output.rstrip()
     if text.count("```") % 2:
         return "a code fence is opened and never closed"
     last = text.rpartition("\n")[2]
@@ -201,7 +205,9 @@ def truncated(row: Row, options: ScreenOptions) -> str | None:
     if len(last) < 25 or not re.search(r"[다요죠까][.!?]\s", text) or re.match(r"\s*(?:[-*+•#>|]|\d{1,3}[.)])", last):
         return None
     match = _OPEN_END.search(last[-12:])
-    if match and re.search(r"(?:^|\s)시[를은조 ]|가사|노래|하이쿠", row.instruction):  # a line of verse is no sentence
+    if match and re.search(
+        r"(?:^|\s)시[를은조 ]|가사|노래|하이쿠", texts.instruction
+    ):  # a line of verse is no sentence
         return None
     return f"the answer ends in mid-sentence: “{last[-20:]}”" if match else None
 
@@ -242,8 +248,8 @@ def _repeats(text: str) -> bool:
     )
 
 
-def repetition(row: Row, options: ScreenOptions) -> str | None:
-    text = _unnumbered(row.output)
+def repetition(texts: Texts, options: ScreenOptions) -> str | None:
+    text = _unnumbered(texts.output)
     for place in _anchors(text):
         anchor = text[place - 8 : place]
         previous = text.rfind(anchor, 0, place - 1)
@@ -267,9 +273,9 @@ def repetition(row: Row, options: ScreenOptions) -> str | None:
     return None
 
 
-def replacement(row: Row, options: ScreenOptions) -> str | None:
-    count = sum(text.count("\ufffd") for text in row)
-    controls = sum(len(re.findall(r"[\x80-\x9f]", text)) for text in row)
+def replacement(texts: Texts, options: ScreenOptions) -> str | None:
+    count = sum(text.count("\ufffd") for text in texts)
+    controls = sum(len(re.findall(r"[\x80-\x9f]", text)) for text in texts)
     if not count and not controls:
         return None
     return f"{count} replacement characters (U+FFFD), {controls} C1 controls: text that no codec could read"
@@ -280,8 +286,8 @@ def replacement(row: Row, options: ScreenOptions) -> str | None:
 _ONLY_URL = re.compile(r"\s*(?:[\w가-힣 ]{0,12}[:：]\s*)?[\[(<]?(?:https?://|www\.)\S+\s*")
 
 
-def url_only(row: Row, options: ScreenOptions) -> str | None:
-    text = row.input or row.instruction
+def url_only(texts: Texts, options: ScreenOptions) -> str | None:
+    text = texts.input or texts.instruction
     return "the input is a link and nothing else: its content is not here" if _ONLY_URL.fullmatch(text) else None
 
 
@@ -294,12 +300,12 @@ _IMAGE = re.compile(
 _IMAGE_MARK = re.compile(r"!\[[^\]]*\]\([^)]*\)|<img\b[^>]*>|https?://\S+")
 
 
-def missing_image(row: Row, options: ScreenOptions) -> str | None:
-    match = _IMAGE.search(row.instruction)
-    if not match or (match[0].endswith("에서 ") and re.search(r"방법|어떻게", row.instruction)):
+def missing_image(texts: Texts, options: ScreenOptions) -> str | None:
+    match = _IMAGE.search(texts.instruction)
+    if not match or (match[0].endswith("에서 ") and re.search(r"방법|어떻게", texts.instruction)):
         return None
     # A description in words may stand for the image.
-    words = _IMAGE_MARK.sub("", row.input + row.instruction[match.end() + 40 :])
+    words = _IMAGE_MARK.sub("", texts.input + texts.instruction[match.end() + 40 :])
     if len(re.findall(r"[가-힣A-Za-z0-9]", words)) > 15:
         return None
     return f"the instruction speaks of an image that a text row cannot hold: {_around(match)}"
@@ -317,8 +323,8 @@ _PLAIN = re.compile(
 )
 
 
-def mixed_speech(row: Row, options: ScreenOptions) -> str | None:
-    prose = _QUOTES.sub("", hide(row.output)[0])
+def mixed_speech(texts: Texts, options: ScreenOptions) -> str | None:
+    prose = _QUOTES.sub("", hide(texts.output)[0])
     if re.search(r"^[ \t]*[가-힣A-Za-z]{1,8} ?[:：]", prose, re.MULTILINE):  # a dialogue has several speakers
         return None
     polite, plain = len(_POLITE.findall(prose)), len(_PLAIN.findall(prose))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.stages.tokenize.answers import each_answer, each_record, reject_unlearnable
 from pipeline.stages.tokenize.causal import causal
 from pipeline.stages.tokenize.classification import classification
 from pipeline.stages.tokenize.fields import fields
@@ -49,6 +50,9 @@ LAYOUTS: dict[str, Layout] = {
     "causal": causal,
 }
 
+#: The layouts that learn one answer a sequence: a record of several answers has several `sequences`.
+ONE_ANSWER = ("pair", "fields", "classification", "qa", "seq2seq")
+
 
 def tokenize(table: pa.Table, tokenizer: Tokenizer, options: TokenizeOptions = TokenizeOptions()) -> pa.Table:
     """Add the ids of every living row, as its layout says (`options.layout`); null for rejected rows.
@@ -61,14 +65,29 @@ def tokenize(table: pa.Table, tokenizer: Tokenizer, options: TokenizeOptions = T
     Raises TooLongError under the truncation policy `error`.
     """
     table = complete(table).combine_chunks()
-    table, columns = LAYOUTS[options.layout](table, tokenizer, options)
+    layout = LAYOUTS[options.layout]
+    if options.layout in ONE_ANSWER:
+        table = reject_unlearnable(table)
+        answers = each_answer(table, options)
+        made, columns = layout(answers.table, tokenizer, options)
+        table, columns = each_record(table, answers._replace(table=made), columns)
+    else:
+        table, columns = layout(table, tokenizer, options)
     for name, values in columns.items():
         table = set_column(table, name, values)
     flags = [("unk", pc.fill_null(pc.greater(table["n_unk"], 0), False))]
     if options.layout != "causal":
-        context = pc.or_(pc.is_valid(table["system"]), pc.greater(pc.list_value_length(table["history"]), 0))
-        flags.append(("context-left-out", pc.and_(alive(table), context)))
+        flags.append(("context-left-out", pc.and_(alive(table), _has_context(table))))
     return set_column(table, "flags", add_names(table["flags"], flags))
+
+
+def _has_context(table: pa.Table) -> pa.ChunkedArray:
+    """Boolean per row: it has what these layouts have no place for: system prompt, tools, thoughts, other messages."""
+    found = pc.greater(pc.list_value_length(table["history"]), 0)
+    found = pc.or_(found, pc.greater(pc.list_value_length(table["steps"]), 0))
+    for name in ("system", "tools", "reasoning", "rejected"):
+        found = pc.or_(found, pc.is_valid(table[name]))
+    return found
 
 
 def check_unknown(tables: Iterable[pa.Table], tokenizer: Tokenizer, options: TokenizeOptions) -> Iterator[pa.Table]:

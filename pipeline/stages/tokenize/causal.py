@@ -1,245 +1,190 @@
 """Layout `causal`: a conversation in one sequence, of which the answers are learned.
 
-What stands between two answers is one text, encoded as it is for inference; an answer is encoded apart and joined to
-it. So a label is trained because of the segment it came from, and the ids before an answer are those that a model is
-given when it is to write that answer.
+What is between two answers is one text, encoded as it is for inference; an answer is encoded apart and joined to it. So
+a label is trained because of the text that it came from, and the ids before an answer are those that a model is given
+when it is to write that answer.
 """
 
-import re
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.stages.tokenize.chat import FOLD, Form, form_of
-from pipeline.stages.tokenize.segments import (
-    Ints,
-    Rows,
-    Segment,
-    as_ints,
-    count,
-    join,
-    lengths_of,
-    living,
-    prompt,
-    total,
-)
-from pipeline.stages.tokenize.truncation import both_seen, fit, refuse_empty, refuse_long
-from pipeline.table.reject_and_flag import reject
-from pipeline.tokenizers.protocol import Tokenizer
+from pipeline.stages.tokenize.chat import LOOKS_LIKE_A_MARK, Writer, writer_of
+from pipeline.stages.tokenize.conversation import Conversation, conversations, matches, wanted
+from pipeline.stages.tokenize.segments import Ints, count, living
+from pipeline.stages.tokenize.sequences import Laid, Training, lay_out, trainings
+from pipeline.stages.tokenize.truncation import refuse_long
+from pipeline.table.reject_and_flag import add_names, reject, set_column
+from pipeline.table.sequences import SEQUENCES
+from pipeline.tokenizers.protocol import ChatTemplateError, Tokenizer
 from schemas.columns import MASKED
 from schemas.options import TokenizeOptions
 
-#: What a segment is: given, an answer to learn, the end of such an answer.
-GIVEN, ANSWER, END = range(3)
+#: The fields of a sequence, in the flat columns or in the structs of `sequences`.
+FIELDS = pa.struct(
+    [
+        pa.field("input_ids", pa.list_(pa.int32())),
+        pa.field("labels", pa.list_(pa.int32())),
+        pa.field("n_tokens", pa.int32()),
+        pa.field("truncated", pa.int32()),
+        pa.field("n_unk", pa.int32()),
+        pa.field("n_learned", pa.int32()),
+    ]
+)
 
-
-class Laid(NamedTuple):
-    """Rows of the table, laid out: their numbers, their segments, and what each segment is.
-
-    `question`, `output`: the numbers of two segments: the last message of the user (only where contents are encoded
-    apart, else -1) and the output.
-    """
-
-    rows: Ints
-    segments: list[Segment]
-    kinds: list[int]
-    question: int
-    output: int
-
-    def only(self, rows: Rows) -> "Laid":
-        segments = [Segment(s.ids, s.starts[rows], s.lengths[rows]) for s in self.segments]
-        return self._replace(rows=self.rows[rows], segments=segments)
+Rejected = dict[int, tuple[str, str]]
 
 
 def causal(table: pa.Table, tokenizer: Tokenizer, options: TokenizeOptions) -> tuple[pa.Table, dict[str, pa.Array]]:
-    """`input_ids` list<int32> = the conversation (system prompt, history, prompt, output) as the module `chat` says,
-    `labels` list<int32>: the id where an answer is trained, its end included, and -100 elsewhere.
+    """`input_ids` list<int32> = the conversation (system prompt, tools, history, prompt, steps, answer) as the module
+    `chat` says, `labels` list<int32>: the id where an answer is trained, its thought, its calls and its end included,
+    and -100 elsewhere. `n_learned` int32: the trained tokens.
 
-    Trained are the output (`loss` "last") or all answers ("all"). A special token written in an answer is text; so it
-    is in the rest of a conversation, which is then encoded piece by piece.
+    Trained are all answers, or the last (`answers`), but for those with `learn` = false; of their thoughts those that
+    `reasoning` says. A special token written in a text is text. An answer that the chat template writes otherwise in
+    the middle of a conversation than at its end (Qwen3: without its thought) ends a sequence of its own: such a row has
+    its sequences in the column `sequences`, and null in the flat columns (`pipeline.table.sequences`).
 
-    Too long: `longest-first` and `truncate-prompt` drop the oldest exchanges of the history, and cut the last
-    message of the user, from its end, only when none is left; `longest-first` then cuts the longer of that and the
-    output; `truncate-output` cuts the output alone. System prompts and literal text are never cut. The end of an answer
-    that was cut stays in the ids, but is masked: the answer does not end there.
+    Too long: see `sequences.lay_out`.
 
-    Rejected: `nothing-to-learn` (no token of an answer is trained), `not-literal` (the chat template takes this row's
-    contents apart). Raises ChatTemplateError.
+    Rejected: `bad-answer` (`label` is false), `nothing-to-learn` (no answer with a text is trained), `no-template` (the
+    tokenizer has no chat template that writes tools, calls or thoughts), `not-literal` (the chat template takes this
+    row's texts apart). Flag: `other-prompt`. Raises ChatTemplateError.
     """
-    drops = options.truncation in ("longest-first", "truncate-prompt")
-    systems = pc.fill_null(pc.not_equal(table["system"], ""), False).to_numpy()
-    kept = lengths_of(table["history"].combine_chunks())  # exchanges of each row's history that are not dropped
-    whole = np.zeros(len(table), np.int64)
-    done: list[Laid] = []
-    for exchanges in range(int(kept.max(initial=0)), -1, -1):
-        for system in (False, True):
-            group = np.flatnonzero(living(table) & (kept == exchanges) & (systems == system))
-            if not len(group):
-                continue
-            form = form_of(system, exchanges + 1, tokenizer)
-            contents = _contents(table, group, form, exchanges)
-            table, group, contents = _refuse_taken_apart(table, group, contents, form)
-            for rows, apart in _by_specials(contents, form, tokenizer):
-                laid = _write(
-                    form, group[rows], [text.filter(pa.array(rows)) for text in contents], tokenizer, options, apart
-                )
-                length = total(laid.segments)
-                whole[laid.rows] = np.maximum(whole[laid.rows], length)
-                over = length > options.max_length
-                done.append(laid.only(~over))
-                if drops and exchanges:
-                    kept[laid.rows[over]] -= 1
-                elif over.any():
-                    again = [text.filter(pa.array(rows)).filter(pa.array(over)) for text in contents]
-                    table, cut = _cut(table, _write(form, laid.rows[over], again, tokenizer, options, True), options)
-                    done.append(cut)
-    return _columns(table, done, whole, tokenizer)
-
-
-def _contents(table: pa.Table, rows: Ints, form: Form, exchanges: int) -> list[pa.Array]:
-    """The contents of the messages of these rows, in the order of the form's roles: the last `exchanges` of the
-    history, and the row's own."""
-    group = table.select(["system", "history", "instruction", "input", "output"]).take(pa.array(rows))
-    history = group["history"].combine_chunks()
-    ends = history.offsets.to_numpy()[1:] if len(history) else np.zeros(0, np.int64)
-    contents = [group["system"].combine_chunks()] if form.roles[0] == "system" else []
-    for back in range(exchanges, 0, -1):
-        turn = history.values.take(pa.array(ends - back))
-        contents += [pc.struct_field(turn, "user"), pc.struct_field(turn, "assistant")]
-    contents += [prompt(group, form.between).combine_chunks(), group["output"].combine_chunks()]
-    contents = [pc.fill_null(text, "") for text in contents]
-    if form.folded:
-        system = pc.fill_null(group["system"].combine_chunks(), "")
-        contents[0] = pc.binary_join_element_wise(system, contents[0], FOLD)
-    for part in form.parts:
-        text = contents[part.message]
-        text = pc.utf8_ltrim(text, characters=part.left) if part.left else text
-        contents[part.message] = pc.utf8_rtrim(text, characters=part.right) if part.right else text
-    return contents
-
-
-def _refuse_taken_apart(
-    table: pa.Table, group: Ints, contents: list[pa.Array], form: Form
-) -> tuple[pa.Table, Ints, list[pa.Array]]:
-    """Reject the rows with a content that the chat template does not write as it is; gives those that are left."""
-    if form.refused is None:
-        return table, group, contents
-    found = _any_match(contents, re.escape(form.refused))
-    if not found.any():
-        return table, group, contents
-    marked = np.zeros(len(table), bool)
-    marked[group[found]] = True
-    detail = (
-        f"a message holds {form.refused}, at which the chat template takes it apart: the answer is not what is trained"
+    table = reject(
+        table,
+        pc.invert(pc.fill_null(table["label"], True)),
+        "tokenize",
+        "bad-answer",
+        "label is false: the source says that this answer is a bad one, which this layout would teach",
     )
-    left = pa.array(~found)
-    table = reject(table, pa.array(marked), "tokenize", "not-literal", detail)
-    return table, group[~found], [text.filter(left) for text in contents]
+    writer = writer_of(tokenizer, options)
+    items, rejected = planned(conversations(table, writer.between, options), writer, options)
+    table = set_rejected(table, rejected)
+    special = matches(writer.special_pattern, [item.conversation for item in items])
+    laid = lay_out(items, writer, options, special)
+    table = reject_too_long(table, items, laid, options)
+    return flag_other_prompts(table, items, writer), columns_of(table, items, laid, tokenizer)
 
 
-def _any_match(contents: list[pa.Array], pattern: str) -> Rows:
-    found = np.zeros(len(contents[0]), bool)
-    for text in contents:
-        found |= pc.match_substring_regex(text, pattern).to_numpy(zero_copy_only=False)
-    return found
+def planned(
+    talks: Sequence[Conversation | None], writer: Writer, options: TokenizeOptions
+) -> tuple[list[Training], Rejected]:
+    """The sequences of each conversation, and for the rows that give none the reason and the detail.
 
-
-def _by_specials(contents: list[pa.Array], form: Form, tokenizer: Tokenizer) -> list[tuple[Rows, bool]]:
-    """The rows to encode text by text, and those to encode piece by piece: special tokens are written in them."""
-    given = [text for role, text in zip(form.roles, contents, strict=True) if role != "assistant"]
-    written = "|".join(map(re.escape, tokenizer.specials))
-    apart = _any_match(given, written) if written else np.zeros(len(given[0]), bool)
-    return [(rows, pieces) for rows, pieces in ((~apart, False), (apart, True)) if rows.any()]
-
-
-def _write(
-    form: Form, rows: Ints, contents: list[pa.Array], tokenizer: Tokenizer, options: TokenizeOptions, apart: bool
-) -> Laid:
-    """Lay these rows out. `apart`: literal text and contents are encoded one by one, and not as one text."""
-    everywhere = np.ones(len(rows), bool)
-    segments = [Segment.constant(list(form.prefix), everywhere)]
-    kinds = [GIVEN]
-    text: list[str | pa.Array] = []
-    question = output = -1
-    for part in form.parts:
-        content = contents[part.message]
-        if form.roles[part.message] != "assistant":
-            if apart:
-                segments += [_literal(part.before, everywhere, tokenizer), _encoded(content, tokenizer)]
-                kinds += [GIVEN, GIVEN]
-                if part.message == len(form.roles) - 2:
-                    question = len(segments) - 1
+    Raises ChatTemplateError where the chat template cannot write plain conversations.
+    """
+    items: list[Training] = []
+    rejected: Rejected = {}
+    rows = [(row, talk) for row, talk in enumerate(talks) if talk is not None]
+    marked = matches(LOOKS_LIKE_A_MARK, [talk for _, talk in rows])
+    for (row, talk), doubtful in zip(rows, marked, strict=True):
+        learned = wanted(talk, options)
+        if talk.has_tools and writer.tokenizer.chat is None:
+            rejected[row] = "no-template", "this tokenizer has no chat template, which tools need"
+        elif not _teaches(talk, learned, options):
+            rejected[row] = "nothing-to-learn", "no answer of this row has a text that is to be learned"
+        elif talk.has_tools and not writer.plain_json(talk):
+            rejected[row] = "not-literal", "a tool or a call of this row holds a special token of the tokenizer"
+        else:
+            try:
+                found = trainings(row, talk, learned, writer)
+                literal = _is_literal(found, doubtful or talk.has_blank, writer)
+            except ChatTemplateError as error:
+                if not (talk.has_tools or any(message.reasoning for message in talk.messages)):
+                    raise
+                rejected[row] = "no-template", str(error)
+                continue
+            if literal:
+                items += found
             else:
-                text += [part.before, content]
-            continue
-        learned = options.loss == "all" or part.message == len(form.roles) - 1
-        given = _literal(part.before, everywhere, tokenizer) if apart else _text([*text, part.before], tokenizer)
-        output = len(segments) + 1
-        segments += [given, _encoded(content, tokenizer), Segment.constant(list(part.end), everywhere)]
-        kinds += [GIVEN, ANSWER, END] if learned else [GIVEN, GIVEN, GIVEN]
-        text = []
-    return Laid(rows, segments, kinds, question, output)
+                detail = "the chat template changes a text of this row: the answer would not be what is trained"
+                rejected[row] = "not-literal", detail
+    return items, rejected
 
 
-def _literal(text: str, rows: Rows, tokenizer: Tokenizer) -> Segment:
-    return Segment.constant(tokenizer.encode(pa.array([text]))[0].as_py(), rows)
+def _is_literal(items: Sequence[Training], doubtful: bool, writer: Writer) -> bool:
+    """Whether the template writes the texts of these sequences as they are; without doubt only that it writes them."""
+    for item in items:
+        if doubtful and not writer.literal(item.conversation):
+            return False
+        writer.form(item.conversation)
+    return True
 
 
-def _encoded(content: pa.Array, tokenizer: Tokenizer) -> Segment:
-    lists = tokenizer.encode_literally(content)
-    return Segment.of_lists(lists, lengths_of(lists))
+def _teaches(talk: Conversation, learned: Sequence[int], options: TokenizeOptions) -> bool:
+    """Whether one of these answers has anything to learn but its end."""
+    messages = (talk.messages[number] for number in learned)
+    return any(
+        message.content.strip() or message.calls or (message.reasoning and options.reasoning == "learn")
+        for message in messages
+    )
 
 
-def _text(pieces: list[str | pa.Array], tokenizer: Tokenizer) -> Segment:
-    lists = tokenizer.encode(pc.binary_join_element_wise(*pieces, ""))
-    return Segment.of_lists(lists, lengths_of(lists))
+def flag_other_prompts(table: pa.Table, items: Sequence[Training], writer: Writer) -> pa.Table:
+    """Flag the rows with an answer that does not come after what a model is given that is to write it."""
+    others = np.zeros(len(table), bool)
+    for item in items:
+        answers = writer.answers(item.conversation)
+        others[item.row] |= not all(answers[number].prompted for number in item.learned)
+    return set_column(table, "flags", add_names(table["flags"], [("other-prompt", pa.array(others))]))
 
 
-def _cut(table: pa.Table, laid: Laid, options: TokenizeOptions) -> tuple[pa.Table, Laid]:
-    """Cut the last message of the user, and the output, so that the rows fit; reject those that cannot."""
-    question, output = laid.segments[laid.question], laid.segments[laid.output]
-    room = options.max_length - (total(laid.segments) - question.lengths - output.lengths)
-    keep_question, keep_output = fit(question.lengths, output.lengths, room, options.truncation)
-    fits = (room > 0) & both_seen(question.lengths, output.lengths, keep_question, keep_output)
-    sizes = {"prompt": question.lengths[~fits], "output": output.lengths[~fits]}
-    table = refuse_long(table, laid.rows[~fits], sizes, room[~fits], options)
-    segments = list(laid.segments)
-    segments[laid.question] = question._replace(lengths=keep_question)
-    segments[laid.output] = output._replace(lengths=keep_output)
-    whole, end = keep_output == output.lengths, segments.pop()
-    segments += [end._replace(lengths=end.lengths * whole), end._replace(lengths=end.lengths * ~whole)]
-    return table, laid._replace(segments=segments, kinds=[*laid.kinds, GIVEN]).only(fits)
+def set_rejected(table: pa.Table, rejected: Rejected) -> pa.Table:
+    """Mark these rows with their reasons and details."""
+    if not rejected:
+        return table
+    reasons, details = ([rejected.get(row, (None, None))[part] for row in range(len(table))] for part in (0, 1))
+    marked = pa.array([reason is not None for reason in reasons])
+    return reject(table, marked, "tokenize", pa.array(reasons, pa.string()), pa.array(details, pa.string()))
 
 
-def _columns(
-    table: pa.Table, done: list[Laid], whole: Ints, tokenizer: Tokenizer
-) -> tuple[pa.Table, dict[str, pa.Array]]:
-    """The columns of the table from the rows that were laid out, in the order of the table."""
-    at = np.full(len(table), -1)
-    used, unknown, learned = (np.zeros(len(table), np.int64) for _ in range(3))
-    ids_of, labels_of = [pa.array([], pa.list_(pa.int32()))], [pa.array([], pa.list_(pa.int32()))]
-    laid_rows = 0
-    for laid in done:
-        offsets, ids, numbers = join(laid.segments)
-        kinds = np.array(laid.kinds)
-        labels = np.where(kinds[numbers] != GIVEN, ids, MASKED).astype(np.int32)
-        offsets32 = pa.array(offsets, pa.int32())
-        ids_of.append(pa.ListArray.from_arrays(offsets32, pa.array(ids)))
-        labels_of.append(pa.ListArray.from_arrays(offsets32, pa.array(labels)))
-        at[laid.rows] = laid_rows + np.arange(len(laid.rows))
-        laid_rows += len(laid.rows)
-        used[laid.rows] = np.diff(offsets)
-        unknown[laid.rows] = count(ids, offsets, tokenizer.unk_id)
-        learned[laid.rows] = sum(s.lengths for s, kind in zip(laid.segments, laid.kinds, strict=True) if kind == ANSWER)
-    table = refuse_empty(table, (at >= 0) & (learned == 0), "what is to be learned")
-    rows = (at >= 0) & (learned > 0)
-    index = pa.array(at, mask=~rows)
-    return table, {
-        "input_ids": pa.concat_arrays(ids_of).take(index),
-        "labels": pa.concat_arrays(labels_of).take(index),
-        "n_tokens": as_ints(used, rows),
-        "truncated": as_ints(np.where(whole > used, whole - used, 0), rows),
-        "n_unk": as_ints(unknown, rows),
-    }
+def reject_too_long(table: pa.Table, items: Sequence[Training], laid: Laid, options: TokenizeOptions) -> pa.Table:
+    """Reject the rows with a sequence that does not fit."""
+    found = {items[number].row: sizes for number, sizes in laid.too_long.items()}
+    rows = np.array(sorted(found), np.int64)
+    prompt, output, room = np.array([found[row] for row in rows.tolist()], np.int64).reshape(-1, 3).T
+    return refuse_long(table, rows, {"prompt": prompt, "output": output}, room, options)
+
+
+def columns_of(table: pa.Table, items: Sequence[Training], laid: Laid, tokenizer: Tokenizer) -> dict[str, pa.Array]:
+    """The flat columns and `sequences` of the rows that are alive, from their sequences, which are in their order."""
+    sizes = np.diff(laid.offsets)
+    lists = pa.array(laid.offsets, pa.int32())
+    sums = np.concatenate([[0], np.cumsum(laid.learned)])
+    fields = [
+        pa.ListArray.from_arrays(lists, pa.array(laid.ids)),
+        pa.ListArray.from_arrays(lists, pa.array(np.where(laid.learned, laid.ids, MASKED).astype(np.int32))),
+        *(
+            pa.array(values, pa.int32())
+            for values in (
+                sizes,
+                np.maximum(laid.whole - sizes, 0),
+                count(laid.ids, laid.offsets, tokenizer.unk_id),
+                np.diff(sums[laid.offsets]),
+            )
+        ),
+    ]
+    rows = np.array([item.row for item in items], np.int64)
+    return in_rows(table, rows, pa.StructArray.from_arrays(fields, fields=list(FIELDS)))
+
+
+def in_rows(table: pa.Table, row_of: Ints, sequences: pa.StructArray) -> dict[str, pa.Array]:
+    """The sequences of living rows in flat columns where a row has one, else in the column `sequences`.
+
+    `row_of`: the row of each sequence, ascending.
+    """
+    alive = living(table)
+    number: npt.NDArray[np.int64] = np.bincount(row_of, minlength=len(table)) * alive
+    first = np.searchsorted(row_of, np.arange(len(table)))
+    flat = sequences.take(pa.array(first, mask=number != 1))
+    columns = {field.name: pc.struct_field(flat, field.name) for field in sequences.type}
+    several = (number > 1)[row_of]
+    lists = np.concatenate([[0], np.cumsum(np.where(number > 1, number, 0))])
+    columns[SEQUENCES] = pa.ListArray.from_arrays(
+        pa.array(lists, pa.int32()), sequences.filter(pa.array(several)), mask=pa.array(number <= 1)
+    )
+    return columns

@@ -1,19 +1,42 @@
 """How a conversation is written for a causal model: by the tokenizer's chat template, or else by a Korean prompt.
 
-A form says which literal text stands before the content of each message. That of a chat template is read off what the
-template makes of marks in place of contents, once for each structure (the roles of the messages): it brings default
-system prompts, the stripping of contents and turns that are written differently at the end, all without looking for a
-content in rendered text. What a template writes of itself before an answer, such as an empty thought, is given and not
-learned. A template that changes contents in any other way is refused.
+A form is the text of a conversation with gaps for the texts of the messages, cut where an answer to learn begins and
+ends. That of a chat template is what the template makes of marks in place of texts, once for each structure (the kinds
+of the messages); tools, and the calls of tools, which a template writes as JSON of its own, are literal text of the
+conversation that has them.
+
+An answer begins where that ends which a model is given when it is to write it (`add_generation_prompt`), and ends
+where the next message begins: its thought, its calls, and the run of special tokens at its end belong to it.
 """
 
 import contextlib
 import re
-from typing import NamedTuple
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
 
+import orjson
 import pyarrow as pa
 
-from pipeline.tokenizers.protocol import Chat, ChatTemplateError, Tokenizer
+from pipeline.stages.tokenize.conversation import Conversation, Message, any_of
+from pipeline.stages.tokenize.probe import (
+    A_TOOL,
+    AN_ID,
+    CALL,
+    MARK,
+    SYSTEM,
+    Answer,
+    Exchange,
+    Prober,
+    Setting,
+    common,
+    marked,
+    message_of,
+)
+from pipeline.table.thoughts import CLOSING, OPENING
+from pipeline.tokenizers.protocol import ChatTemplateError, Tokenizer
+from schemas.options import TokenizeOptions
 
 #: The prompt for tokenizers without a chat template: a system prompt (this one, where the record has none), then
 #: `### 지시문:`, `### 입력:` where there is one, `### 답변:`, each on a line of its own with an empty line before it.
@@ -26,178 +49,389 @@ ANSWER_HEADING = "\n\n### 답변:\n"
 #: Between a system prompt and the first message of the user, for templates that have no place for a system prompt.
 FOLD = "\n\n"
 
-#: Every character that Python's (and so a template's) `strip()` takes off.
-SPACE = "".join(character for character in map(chr, range(0x3001)) if character.isspace())
-#: White space by which it is told what a template strips: all three, then SPACE.
-TRIED = (" ", "\n", "\t")
-#: What a template must leave as it is inside a content.
-INSIDE = "가 <b>&amp;</b> {{ messages }} {% if x %}\\n\t\"'`*_\n\n  끝"
-#: Marks of reasoning, after which some templates look: where one does, contents that hold it are refused row by row.
-REASONING = "</think>"
+#: Texts that look like a mark of a chat template, at which some templates take a text apart (RE2 and Python alike).
+LOOKS_LIKE_A_MARK = r"<[/|]?[A-Za-z]|\|>|/(no_?)?think"
 
-MARK = re.compile("⟦([0-9]+)⟧")
+#: Forms that are kept for each tokenizer.
+KEPT = 4096
 
 
-class Part(NamedTuple):
-    """A message as it is written: the literal text before its content, and what is stripped off the content.
-
-    `end`: the ids that end it, where it is an answer: the special token with which the template goes on, else EOS.
-    """
+class Gap(NamedTuple):
+    """The place of a text: the message and which text of it ("" content, "r" thought), and what is stripped off it."""
 
     message: int
-    before: str
+    which: str
     left: str
     right: str
-    end: tuple[int, ...]
+
+
+class Span(NamedTuple):
+    """A piece of a conversation: literal texts and gaps, then ids. `answer`: the number of the message that it is the
+    answer of, -1 where it is given. `thought`: it ends with the thought of that answer, before the answer itself.
+    `exchange`: the number of the exchange in which it is, or which it leads to.
+    """
+
+    pieces: tuple[str | Gap, ...]
+    ids: tuple[int, ...] = ()
+    answer: int = -1
+    thought: bool = False
+    exchange: int = 0
 
 
 class Form(NamedTuple):
-    """How the conversations of one structure are written.
+    """How the conversations of one structure are written."""
 
-    `parts` in the order of the text; `prefix`: ids before the first. `between`: joins an instruction and its input.
-    `folded`: the system prompt stands in the first message of the user. `refused`: contents that hold this text are
-    not written literally.
-    """
-
-    roles: tuple[str, ...]
-    parts: tuple[Part, ...]
-    prefix: tuple[int, ...]
-    between: str
-    folded: bool
-    refused: str | None
+    spans: tuple[Span, ...]
 
 
-def form_of(system: bool, exchanges: int, tokenizer: Tokenizer) -> Form:
-    """The form of a conversation of so many exchanges, with or without a system prompt.
-
-    Raises ChatTemplateError for a template that drops, repeats or rewrites contents, or a tokenizer without EOS.
-    """
-    roles = ("user", "assistant") * exchanges
-    if tokenizer.chat is None:
-        return _korean_prompt(("system", *roles) if system else roles, tokenizer)
-    bare = _chat_form(roles, tokenizer.chat, tokenizer)
-    for chat in (tokenizer.chat, _answered_last(tokenizer.chat)) if system else ():
-        with contextlib.suppress(ChatTemplateError):
-            return _chat_form(("system", *roles), chat, tokenizer)
-    return bare._replace(folded=system)
+@lru_cache(maxsize=4)
+def _writer(tokenizer: Tokenizer, args: tuple[tuple[str, Any], ...], masked: bool) -> "Writer":
+    return Writer(tokenizer, dict(args), masked)
 
 
-def _answered_last(chat: Chat) -> Chat:
-    """The conversation up to the last answer as it is given to a model, with that answer behind it.
+def writer_of(tokenizer: Tokenizer, options: TokenizeOptions) -> "Writer":
+    """The writer of this tokenizer, which keeps the forms that it found."""
+    return _writer(tokenizer, tuple(sorted(options.template_args.items())), options.reasoning == "mask")
 
-    Mistral's templates write a system prompt only there: into the last message of the user, before it is answered.
-    """
 
-    def written(messages: list[dict[str, str]], to_be_answered: bool) -> str:
+class Writer:
+    """Writes conversations as one tokenizer wants them: `form` says how. `masked`: thoughts are spans of their own."""
+
+    def __init__(self, tokenizer: Tokenizer, args: Mapping[str, Any], masked: bool) -> None:
+        self.masked = masked
+        self.tokenizer = tokenizer
+        self.args = args
+        self.special_pattern = any_of(sorted(tokenizer.specials, key=len, reverse=True))
+        specials = sorted(tokenizer.specials, key=len, reverse=True)
+        self._specials = re.compile("|".join(map(re.escape, specials)) or r"(?!)")
+        self.brings_space = _brings_space(tokenizer)
+        self._plain = lru_cache(maxsize=KEPT)(self._plain_form)
+        self._exchange = lru_cache(maxsize=KEPT)(self._probe)
+        self.way = "written"
+        self.parts = self.arguments_as_text = False
+        if tokenizer.chat is not None:
+            # Some templates read only contents that are lists of parts, or only arguments of calls that are text.
+            if not self._reads("user", "assistant"):
+                self.parts = True
+                self.parts = self._reads("user", "assistant")
+            calls = ("user", "assistant 1alone", "tool", "assistant")
+            if not self._reads(*calls):
+                self.arguments_as_text = True
+                self.arguments_as_text = self._reads(*calls)
+            self.way = self._way_of_system()
+            self.prober = Prober(self.render, self._specials)
+
+    @property
+    def between(self) -> str:
+        """What joins an instruction and its input."""
+        return INPUT if self.tokenizer.chat is None else "\n"
+
+    def form(self, conversation: Conversation) -> Form:
+        """How this conversation is written. Its last message is an answer.
+
+        Raises ChatTemplateError for a template that drops, repeats or rewrites texts, or a tokenizer without EOS.
+        """
+        if self.tokenizer.chat is None:
+            return self._korean_prompt(conversation)
+        conversation = self.folded(conversation)
+        if conversation.has_tools:
+            return self._chat_form(conversation)
+        return self._plain(bool(conversation.system), tuple(message.kind for message in conversation.messages))
+
+    def answers(self, conversation: Conversation) -> dict[int, Answer]:
+        """How each answer is written, by the number of its message. Raises ChatTemplateError."""
+        if self.tokenizer.chat is None:
+            return dict.fromkeys(conversation.answers, Answer("", "", "", True, True, True, False))
+        exchanges = self._exchanges(self.folded(conversation))
+        return {
+            number: exchange.answers[number - first]
+            for number, (first, exchange) in enumerate(exchanges)
+            if number - first in exchange.answers
+        }
+
+    def head(self, conversation: Conversation) -> str:
+        """What is written before the first message of the user: the system prompt and the tools."""
+        before = []
+        conversation = self.folded(conversation)
+        for piece in self.form(conversation).spans[0].pieces:
+            if isinstance(piece, Gap) and piece.message >= 0:
+                break
+            before.append(text_of(piece, conversation))
+        return "".join(before)
+
+    def folded(self, conversation: Conversation) -> Conversation:
+        """The conversation with its system prompt in the first message, where the template has no place for it."""
+        if self.tokenizer.chat is None or self.way != "folded" or not conversation.system:
+            return conversation
+        first, *rest = conversation.messages
+        first = first._replace(content=conversation.system + FOLD + first.content)
+        return Conversation("", conversation.tools, (first, *rest))
+
+    def plain_json(self, conversation: Conversation) -> bool:
+        """Whether what the template writes in its own way (tools, calls, some results) holds no special token."""
+        texts = [orjson.dumps(message.calls).decode() for message in conversation.messages if message.calls]
+        texts += [message.content for message in conversation.messages if message.role == "tool"]
+        texts.append(orjson.dumps(conversation.tools).decode())
+        return not any(map(self._specials.search, texts))
+
+    def literal(self, conversation: Conversation) -> bool:
+        """Whether the template writes this conversation as its form says, and so every text of it as it is."""
+        if self.tokenizer.chat is None:
+            return True
+        conversation = self.folded(conversation)
+        spans = self.form(conversation).spans
+        text = "".join(text_of(piece, conversation) for span in spans for piece in span.pieces)
+        try:
+            wanted = self.render(self._messages(conversation), False, conversation.tools)
+        except ChatTemplateError:
+            return False
+        return text.startswith(wanted) or wanted.startswith(text)
+
+    def render(self, messages: Sequence[Mapping[str, Any]], add_generation_prompt: bool, tools: Sequence[Any]) -> str:
+        chat = self._chat
+        system = messages[0]["role"] == "system"
+        if not system or add_generation_prompt or self.way != "answered" or messages[-1]["role"] != "assistant":
+            return chat(messages, add_generation_prompt, tools)
+        # Mistral's templates write a system prompt only into the last message of the user, until it is answered: the
+        # conversation as it is given to a model, with the answer behind it.
         user, answer = "⟦user⟧", "⟦answer⟧"
-        exchange = chat([{"role": "user", "content": user}, {"role": "assistant", "content": answer}], False)
-        return chat(messages[:-1], True) + messages[-1]["content"] + exchange.rpartition(answer)[2]
+        exchange = chat([{"role": "user", "content": user}, {"role": "assistant", "content": answer}], False, ())
+        given = chat(messages[:-1], True, tools)
+        return given + str(messages[-1]["content"]) + exchange.rpartition(answer)[2]
 
-    return written
+    def _chat(self, messages: Sequence[Mapping[str, Any]], add_generation_prompt: bool, tools: Sequence[Any]) -> str:
+        """What the template makes of the messages, in the form that it reads."""
+        assert self.tokenizer.chat is not None
+        if self.parts:
+            messages = [
+                message | {"content": [{"type": "text", "text": message["content"]}]} for message in map(dict, messages)
+            ]
+        if self.arguments_as_text:
+            messages = [_with_arguments_as_text(message) for message in messages]
+        return self.tokenizer.chat(messages, add_generation_prompt, tools, self.args)
+
+    def _reads(self, *kinds: str) -> bool:
+        """Whether the template writes messages of these kinds as they are given now."""
+        messages = [marked(number, kind, None) for number, kind in enumerate(kinds)]
+        try:
+            text = self._chat(messages, False, [A_TOOL])
+        except ChatTemplateError:
+            return False
+        return "⟦0⟧" in text and (CALL in text or "tool" not in kinds)
+
+    def _way_of_system(self) -> str:
+        """How a system prompt gets into the text: "written", "answered" (see `render`), or "folded"."""
+        messages = [marked(number, role, None) for number, role in enumerate(("system", "user", "assistant"))]
+        for self.way in ("written", "answered"):
+            with contextlib.suppress(ChatTemplateError):
+                text = self.render(messages, False, ())
+                if sorted(MARK.findall(text)) == [("0", ""), ("1", ""), ("2", "")]:
+                    return self.way
+        return "folded"
+
+    def _probe(self, setting: Setting) -> Exchange | ChatTemplateError:
+        try:
+            return self.prober.exchange(setting)
+        except ChatTemplateError as error:
+            return error
+
+    def _messages(self, conversation: Conversation) -> list[dict[str, Any]]:
+        """The messages as the template gets them."""
+        system = [{"role": "system", "content": conversation.system}] if conversation.system else []
+        return system + [
+            message_of(
+                message.role,
+                {"": message.content} | ({"r": message.reasoning} if message.reasoning else {}),
+                self.prober.thought_field,
+                message.calls,
+                **_names(message.tool_call_id, message.name),
+            )
+            for message in conversation.messages
+        ]
+
+    def _plain_form(self, system: bool, kinds: tuple[str, ...]) -> Form:
+        """The form of conversations without tools: it holds none of their texts."""
+        messages = tuple(_with_kind(kind) for kind in kinds)
+        return self._chat_form(Conversation("system" if system else "", (), messages))
+
+    def _chat_form(self, conversation: Conversation) -> Form:
+        system = bool(conversation.system)
+        exchanges = self._exchanges(conversation)
+        messages = [marked(0, "system", None)] * system
+        for number, message in enumerate(conversation.messages):
+            first, exchange = exchanges[number]
+            written = marked(number + system, message.kind, self.prober.thought_field)
+            written |= _names(message.tool_call_id, message.name)
+            if message.calls:
+                written["tool_calls"] = message.calls
+            if number - first in exchange.inline:
+                written["content"] = written["content"] + message.content + written["content"]
+            messages.append(written)
+        text = self.render(messages, False, conversation.tools)
+        inline = sum(number - first in exchange.inline for number, (first, exchange) in enumerate(exchanges))
+        if len(set(MARK.findall(text))) + inline < len(MARK.findall(text)):
+            raise ChatTemplateError(f"a text holds {MARK.pattern}, which marks the texts of a conversation")
+        return self._cut(text, exchanges, system, conversation)
+
+    def _exchanges(self, conversation: Conversation) -> list[tuple[int, Exchange]]:
+        """For each message the number of the first message of its exchange, and how that exchange is written."""
+        starts = conversation.questions
+        kinds = [message.kind for message in conversation.messages]
+        found: list[tuple[int, Exchange]] = []
+        for place, start in enumerate(starts):
+            end = starts[place + 1] if place + 1 < len(starts) else len(kinds)
+            setting = Setting(
+                bool(conversation.system),
+                bool(conversation.tools),
+                start == 0,
+                end == len(kinds),
+                tuple(kinds[start:end]),
+            )
+            exchange = self._exchange(setting)
+            if isinstance(exchange, ChatTemplateError):
+                raise exchange
+            found += [(start, exchange)] * (end - start)
+        return found
+
+    def _cut(self, text: str, exchanges: list[tuple[int, Exchange]], system: bool, conversation: Conversation) -> Form:
+        """The spans of a text with marks."""
+        marked = _Marked(text, exchanges, system)
+        last = len(conversation.messages) - 1
+        order = {first: place for place, first in enumerate(conversation.questions)}
+        spans: list[Span] = []
+        done = 0
+        for number, (first, exchange) in enumerate(exchanges):
+            answer = exchange.answers.get(number - first)
+            if answer is None:
+                continue
+            start, end = marked.region(number)
+            here = text[start:end]
+            rest = next((rest for rest in _rests(answer.rest, conversation, number) if here.endswith(rest)), None)
+            if rest is None:
+                raise ChatTemplateError(
+                    f"the chat template does not end an answer as in a shorter conversation: {here!r}"
+                )
+            begin, stop = start + common(here, answer.prompt, self._specials), end - len(rest)
+            place = order[first]
+            spans.append(Span(marked.pieces(done, begin), exchange=place))
+            thought = marked.behind.get((number, "r"), -1) if self.masked else -1
+            if begin < thought < stop:
+                spans.append(Span(marked.pieces(begin, thought), (), number, True, place))
+                begin = thought
+            more = (answer.more,) if answer.more and number == last else ()
+            ids = self._eos() if answer.eos else ()
+            spans.append(Span((*marked.pieces(begin, stop), *more), ids, number, False, place))
+            done = stop
+        return Form(tuple(spans))
+
+    def _korean_prompt(self, conversation: Conversation) -> Form:
+        spans = [Span((), tuple(self.tokenizer.single[0]))]
+        given: list[str | Gap] = [_gap(SYSTEM) if conversation.system else PREAMBLE]
+        at = -1
+        for number, message in enumerate(conversation.messages):
+            if message.role == "user":
+                given += [INSTRUCTION, _gap(number)]
+                at += 1
+                continue
+            spans.append(Span((*given, ANSWER_HEADING), exchange=at))
+            given = []
+            thought: tuple[str | Gap, ...] = (OPENING, _gap(number, "r")) if message.reasoning else ()
+            rest: tuple[str | Gap, ...] = (CLOSING, _gap(number)) if message.reasoning else (_gap(number),)
+            if self.masked and thought:
+                spans.append(Span(thought, (), number, True, at))
+                thought = ()
+            spans.append(Span((*thought, *rest), self._eos(), number, False, at))
+        return Form(tuple(spans))
+
+    def _eos(self) -> tuple[int, ...]:
+        if self.tokenizer.eos_id is None:
+            raise ChatTemplateError(
+                f"the tokenizer {self.tokenizer.name} has no end-of-sequence token, without which a model never learns "
+                "to stop. Name one as eos_token in its tokenizer_config.json."
+            )
+        return (self.tokenizer.eos_id,)
 
 
-def _korean_prompt(roles: tuple[str, ...], tokenizer: Tokenizer) -> Form:
-    before = {"system": "", "user": INSTRUCTION, "assistant": ANSWER_HEADING}
-    parts = [
-        Part(number, before[role], "", "", _eos(tokenizer) if role == "assistant" else ())
-        for number, role in enumerate(roles)
+class _Marked:
+    """A text with marks: where the marks are, and what belongs there."""
+
+    def __init__(self, text: str, exchanges: list[tuple[int, Exchange]], system: bool) -> None:
+        self.text = text
+        self.exchanges = exchanges
+        #: Start and end of each mark, the number of its message, and which text of it belongs there.
+        self.marks = [(found.start(), found.end(), int(found[1]) - system, found[2]) for found in MARK.finditer(text)]
+        self.behind = {(number, which): end for _, end, number, which in self.marks}
+
+    def region(self, number: int) -> tuple[int, int]:
+        """From the end of the message before to the first mark of the message after."""
+        start = self.behind.get((number - 1, ""), 0)
+        after = bisect_left(self.marks, (start,))
+        others = (mark[0] for mark in self.marks[after : after + 3] if mark[2] != number)
+        return start, next(others, len(self.text))
+
+    def pieces(self, start: int, end: int) -> tuple[str | Gap, ...]:
+        """A part of the text: its literal texts, and the gaps at its marks."""
+        found: list[str | Gap] = []
+        at = start
+        for mark in self.marks[bisect_left(self.marks, (start,)) : bisect_left(self.marks, (end,))]:
+            found += [self.text[at : mark[0]], *self._gap(mark[2], mark[3])]
+            at = mark[1]
+        found.append(self.text[at:end])
+        return tuple(piece for piece in found if piece)
+
+    def _gap(self, number: int, which: str) -> list[Gap]:
+        if number == SYSTEM:
+            return [Gap(SYSTEM, "", *self.exchanges[0][1].stripped[SYSTEM, ""])]
+        first, exchange = self.exchanges[number]
+        if number - first in exchange.inline:
+            return []  # the template has written the text itself
+        return [Gap(number, which, *exchange.stripped[number - first, which])]
+
+
+def _gap(message: int, which: str = "") -> Gap:
+    return Gap(message, which, "", "")
+
+
+def text_of(piece: str | Gap, conversation: Conversation) -> str:
+    """A literal text, or the text that belongs into the gap."""
+    if isinstance(piece, str):
+        return piece
+    if piece.message == SYSTEM:
+        text = conversation.system
+    else:
+        message = conversation.messages[piece.message]
+        text = message.reasoning if piece.which else message.content
+    text = text.lstrip(piece.left) if piece.left else text
+    return text.rstrip(piece.right) if piece.right else text
+
+
+def _rests(rest: str, talk: Conversation, number: int) -> list[str]:
+    """What the template may write between an answer and the result of its call: with the names and ids that it has."""
+    if CALL not in rest and AN_ID not in rest:
+        return [rest]
+    calls, after = talk.messages[number].calls, talk.messages[number + 1]
+    names = [after.name, *(call["function"]["name"] for call in calls)]
+    ids = [after.tool_call_id, *(call.get("id") for call in calls), AN_ID]
+    return [rest.replace(CALL, name).replace(AN_ID, id_) for name in names if name for id_ in ids if id_]
+
+
+def _names(tool_call_id: str | None, name: str | None) -> dict[str, str]:
+    found = {"tool_call_id": tool_call_id, "name": name}
+    return {field: value for field, value in found.items() if value is not None}
+
+
+def _with_arguments_as_text(message: Mapping[str, Any]) -> dict[str, Any]:
+    calls = [
+        call | {"function": call["function"] | {"arguments": orjson.dumps(call["function"]["arguments"]).decode()}}
+        for call in message.get("tool_calls", ())
     ]
-    if roles[0] == "user":
-        parts[0] = parts[0]._replace(before=PREAMBLE + INSTRUCTION)
-    return Form(roles, tuple(parts), tuple(tokenizer.single[0]), INPUT, False, None)
+    return dict(message) | ({"tool_calls": calls} if calls else {})
 
 
-def _chat_form(roles: tuple[str, ...], chat: Chat, tokenizer: Tokenizer) -> Form:
-    marks = [f"⟦{number}⟧" for number in range(len(roles))]
-    literals, order = _apart(chat, roles, marks)
-    left, right = _stripped(chat, roles, marks, literals, order)
-    _expect_literal(chat, roles, marks, literals, order, INSIDE)
-    try:
-        _expect_literal(chat, roles, marks, literals, order, f"가\n{REASONING}\n\n나")
-        refused = None
-    except ChatTemplateError:
-        refused = REASONING
-    parts = []
-    for place, number in enumerate(order):
-        end: tuple[int, ...] = ()
-        if roles[number] == "assistant":
-            if _brings_space(tokenizer):
-                literals[place] = literals[place].removesuffix(" ")
-            end, literals[place + 1] = _end(literals[place + 1], tokenizer)
-        parts.append(Part(number, literals[place], left[number], right[number], end))
-    return Form(roles, tuple(parts), (), "\n", False, refused)
-
-
-def _apart(chat: Chat, roles: tuple[str, ...], contents: list[str]) -> tuple[list[str], list[int]]:
-    """The literal texts around the marks in a rendered conversation, and the numbers of the marks in their order."""
-    text = chat([{"role": role, "content": content} for role, content in zip(roles, contents, strict=True)], False)
-    pieces = MARK.split(text)
-    order = list(map(int, pieces[1::2]))
-    if sorted(order) != list(range(len(roles))) or order[-1] != len(roles) - 1:
-        raise ChatTemplateError(
-            f"the chat template does not write each message of a conversation {' → '.join(roles)} once, the answer "
-            f"last: it wrote {text!r}. Give the tokenizer another template (chat_template.jinja in its folder)."
-        )
-    return pieces[::2], order
-
-
-def _stripped(
-    chat: Chat, roles: tuple[str, ...], marks: list[str], literals: list[str], order: list[int]
-) -> tuple[list[str], list[str]]:
-    """For each message the white space that the template takes off the left and the right of its content."""
-    left, right = [""] * len(roles), [""] * len(roles)
-    for space in TRIED:
-        before, _ = _apart(chat, roles, [space + mark for mark in marks])
-        after, _ = _apart(chat, roles, [mark + space for mark in marks])
-        for place, number in enumerate(order):
-            if before[place] == literals[place]:
-                left[number] += space
-            elif before[place] != literals[place] + space:
-                raise _not_literal(roles, space + marks[number], before[place] + marks[number])
-            if after[place + 1] == literals[place + 1]:
-                right[number] += space
-            elif after[place + 1] != space + literals[place + 1]:
-                raise _not_literal(roles, marks[number] + space, marks[number] + after[place + 1])
-    everything = "".join(TRIED)
-    return (
-        [SPACE if space == everything else space for space in left],
-        [SPACE if space == everything else space for space in right],
-    )
-
-
-def _expect_literal(
-    chat: Chat, roles: tuple[str, ...], marks: list[str], literals: list[str], order: list[int], inside: str
-) -> None:
-    contents = [mark + inside + mark for mark in marks]
-    text = chat([{"role": role, "content": content} for role, content in zip(roles, contents, strict=True)], False)
-    wanted = literals[0] + "".join(contents[n] + after for n, after in zip(order, literals[1:], strict=True))
-    if text != wanted:
-        raise _not_literal(roles, wanted, text)
-
-
-def _not_literal(roles: tuple[str, ...], wanted: str, got: str) -> ChatTemplateError:
-    return ChatTemplateError(
-        f"the chat template changes the contents of a conversation {' → '.join(roles)}, so it is not known "
-        f"which tokens are the answer: {wanted!r} became {got!r}. Give the tokenizer another template "
-        "(chat_template.jinja in its folder)."
-    )
-
-
-def _end(after: str, tokenizer: Tokenizer) -> tuple[tuple[int, ...], str]:
-    """The ids that end an answer, and the literal text that goes on after them."""
-    for written in sorted(tokenizer.specials, key=len, reverse=True):
-        if after.lstrip().startswith(written):
-            return (tokenizer.specials[written],), after.lstrip().removeprefix(written)
-    return _eos(tokenizer), after
-
-
-def _eos(tokenizer: Tokenizer) -> tuple[int, ...]:
-    if tokenizer.eos_id is None:
-        raise ChatTemplateError(
-            f"the tokenizer {tokenizer.name} has no end-of-sequence token, without which a model never learns to stop. "
-            "Name one as eos_token in its tokenizer_config.json."
-        )
-    return (tokenizer.eos_id,)
+def _with_kind(kind: str) -> Message:
+    """A message of this kind, without calls."""
+    role, _, more = kind.partition(" ")
+    return Message(role, "content", "thought" if "thought" in more else "")
 
 
 def _brings_space(tokenizer: Tokenizer) -> bool:

@@ -49,6 +49,7 @@ def classification(
         columns["attention_mask"] = as_lists(offsets, (numbers != PADDING).astype(np.int8), rows)
     columns["labels"] = pc.if_else(pa.array(rows), labels, pa.scalar(None, pa.int32()))
     columns["n_tokens"] = as_ints(used, rows)
+    columns["n_learned"] = as_ints(rows.astype(np.int64), rows)
     columns["truncated"] = as_ints(length - keep, rows)
     columns["n_unk"] = as_ints(count(ids, offsets, tokenizer.unk_id), rows)
     return table, columns

@@ -19,7 +19,7 @@ def fields(table: pa.Table, tokenizer: Tokenizer, options: TokenizeOptions) -> t
     room = options.max_length - len(prefix) - len(suffix)
     rows = living(table)
     columns: dict[str, pa.Array] = {}
-    tokens, cut, unknown = (np.zeros(len(table), np.int64) for _ in range(3))
+    tokens, learned, cut, unknown = (np.zeros(len(table), np.int64) for _ in range(4))
     for name in FIELDS:
         lists, length = encode(table[name], rows, tokenizer)
         keep = np.minimum(length, room)
@@ -32,7 +32,9 @@ def fields(table: pa.Table, tokenizer: Tokenizer, options: TokenizeOptions) -> t
         if options.padding:
             columns[f"{name}_mask"] = as_lists(offsets, (numbers != PADDING).astype(np.int8), rows)
         tokens += used
+        learned = used  # of the last field, the output
         cut += length - keep
         unknown += count(ids, offsets, tokenizer.unk_id)
-    columns |= {"n_tokens": as_ints(tokens, rows), "truncated": as_ints(cut, rows), "n_unk": as_ints(unknown, rows)}
+    counts = {"n_tokens": tokens, "n_learned": learned, "truncated": cut, "n_unk": unknown}
+    columns |= {name: as_ints(values, rows) for name, values in counts.items()}
     return table, columns

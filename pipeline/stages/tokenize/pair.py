@@ -44,6 +44,7 @@ def pair(table: pa.Table, tokenizer: Tokenizer, options: TokenizeOptions) -> tup
     if options.padding:
         columns["attention_mask"] = as_lists(offsets, (numbers != PADDING).astype(np.int8), rows)
     columns["n_tokens"] = as_ints(used, rows)
+    columns["n_learned"] = as_ints(keep_output + np.where(rows, len(suffix), 0), rows)
     columns["truncated"] = as_ints(n_prompt + n_output - keep_prompt - keep_output, rows)
     columns["n_unk"] = as_ints(count(ids, offsets, tokenizer.unk_id), rows)
     return table, columns

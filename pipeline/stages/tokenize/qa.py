@@ -7,6 +7,7 @@ import pyarrow as pa
 from pipeline.stages.tokenize.segments import Ids, Ints, Rows, Segment, as_ints, count, encode, join, lengths_of, living
 from pipeline.stages.tokenize.truncation import refuse_long
 from pipeline.table.reject_and_flag import reject
+from pipeline.table.sequences import SEQUENCES
 from pipeline.tokenizers.protocol import Tokenizer
 from schemas.options import TokenizeOptions
 
@@ -18,14 +19,15 @@ SHOWN = 40  #: characters of an answer that a rejection quotes
 
 
 def qa(table: pa.Table, tokenizer: Tokenizer, options: TokenizeOptions) -> tuple[pa.Table, dict[str, pa.Array]]:
-    """`windows` list<struct>: the context (`input`) in windows that overlap by `stride` tokens, each behind the whole
+    """`sequences` list<struct>: the context (`input`) in windows that overlap by `stride` tokens, each behind the whole
     question (`instruction`). `export` makes a row of each.
 
     Of a window: `input_ids` list<int32> = [CLS] question [SEP] part of the context [SEP], `token_type_ids` list<int8>,
     `start_positions` and `end_positions` int32: first and last token of the answer (`output`), 0 and 0 where the
     window does not hold it whole; `offset_starts`, `offset_ends` list<int32>: the characters of `input` that each
     token stands for (end excluded), -1 for tokens that are not of the context; `window` int32, its number; `n_tokens`,
-    `n_unk` int32. The row has the sums of the last two; `truncated` is 0, since every part is in some window.
+    `n_learned` (of the answer), `n_unk` int32. The row has the sums of the last three; `truncated` is 0, since every
+    part is in some window.
 
     A token that holds more than the answer counts as its own, as in SQuAD: where 서울은 is one token, it is the answer
     서울. The answer is looked for near the record's own `answer_start` (in `meta`), or else first in the context.
@@ -74,6 +76,7 @@ def qa(table: pa.Table, tokenizer: Tokenizer, options: TokenizeOptions) -> tuple
     offsets, ids, numbers = join(segments)
     before = len(prefix) + n_question[row] + len(between) - skipped  # tokens of the window before its context's token 0
     n_unk = count(ids, offsets, tokenizer.unk_id)
+    n_learned = np.where(holds, end[row] - begin[row] + 1, 0)
     windows = {
         "input_ids": _lists(offsets, ids),
         "token_type_ids": _lists(offsets, np.isin(numbers, (CONTEXT, SUFFIX)).astype(np.int8)),
@@ -83,14 +86,17 @@ def qa(table: pa.Table, tokenizer: Tokenizer, options: TokenizeOptions) -> tuple
         "offset_ends": _lists(offsets, _context_only(ends, segments)),
         "window": pa.array(number, pa.int32()),
         "n_tokens": pa.array(np.diff(offsets), pa.int32()),
+        "n_learned": pa.array(n_learned, pa.int32()),
+        "truncated": pa.array(np.zeros(len(row), np.int32)),
         "n_unk": pa.array(n_unk, pa.int32()),
     }
     fields = [pa.field(name, values.type) for name, values in windows.items()]
     structs = pa.StructArray.from_arrays(list(windows.values()), fields=fields)
     first_window = np.concatenate([[0], np.cumsum(np.where(rows, counts, 0))])
     return table, {
-        "windows": pa.ListArray.from_arrays(pa.array(first_window, pa.int32()), structs, mask=pa.array(~rows)),
+        SEQUENCES: pa.ListArray.from_arrays(pa.array(first_window, pa.int32()), structs, mask=pa.array(~rows)),
         "n_tokens": as_ints(np.bincount(row, np.diff(offsets), len(table)).astype(np.int64), rows),
+        "n_learned": as_ints(np.bincount(row, n_learned, len(table)).astype(np.int64), rows),
         "truncated": as_ints(np.zeros(len(table), np.int64), rows),
         "n_unk": as_ints(np.bincount(row, n_unk, len(table)).astype(np.int64), rows),
     }

@@ -41,9 +41,11 @@ def seq2seq(table: pa.Table, tokenizer: Tokenizer, options: TokenizeOptions) -> 
         segments = [Segment.constant(prefix, rows), Segment.of_lists(lists, keep), Segment.constant(suffix, ends)]
         offsets, ids, _ = join(segments)
         columns[name] = as_lists(offsets, ids, rows)
-        used += total(segments)
+        learned = total(segments)
+        used += learned
         unknown += count(ids, offsets, tokenizer.unk_id)
     columns["n_tokens"] = as_ints(used, rows)
+    columns["n_learned"] = as_ints(learned, rows)
     columns["truncated"] = as_ints(n_prompt + n_output - keep_prompt - keep_output, rows)
     columns["n_unk"] = as_ints(unknown, rows)
     return table, columns

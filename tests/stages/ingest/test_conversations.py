@@ -12,14 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.stages.ingest.detect import shapes_of
-from pipeline.stages.ingest.parsing import FileFault
+from pipeline.stages.ingest.detect import Detected, shapes_of
+from pipeline.stages.ingest.parsing import Fault, FileFault
 from pipeline.stages.ingest.readers import Entry
-from pipeline.stages.ingest.rows import Row
+from pipeline.stages.ingest.rows import Row, table
 from pipeline.stages.ingest.shapes import rows_of
 from pipeline.stages.ingest.transcripts import turns_of
 from pipeline.stages.ingest.turns import Turn, talk_of
 from pipeline.table.messages import SPOKEN, from_messages, to_messages
+from schemas.options import Source
 from schemas.shapes import Conversation, Delimited, Shape
 
 #: A word in source records that no other place of the record has: `numbered` gives each a number.
@@ -36,14 +37,14 @@ def dumps(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-call = st.sampled_from(
+good_call = st.sampled_from(
     [
         {"id": WORD, "type": "function", "function": {"name": WORD, "arguments": dumps({"a": WORD})}},
         {"type": "function", "function": {"name": WORD, "arguments": {"a": [WORD, {"b": WORD}]}}, "why": WORD},
         {"name": WORD, "parameters": {"a": WORD}, "thought": WORD},
-        {"city": WORD},
     ]
 )
+call = good_call | st.just({"city": WORD})
 written_calls = st.lists(call, min_size=1, max_size=2) | st.lists(call, min_size=1, max_size=2).map(dumps)
 tagged = st.lists(call, min_size=1, max_size=2).map(
     lambda calls: WORD + "".join(f"\n<tool_call>\n{dumps(one)}\n</tool_call>" for one in calls)
@@ -56,7 +57,7 @@ part = st.sampled_from(
         {"text": WORD, "thought": True},
         {"type": "thinking", "thinking": WORD, "signature": WORD},
         {"type": "tool_use", "id": WORD, "name": WORD, "input": {"a": WORD}, "note": WORD},
-        {"type": "tool_result", "tool_use_id": WORD, "content": [{"type": "text", "text": WORD, "note": WORD}]},
+        {"type": "tool_result", "tool_use_id": 1, "content": [{"type": "text", "text": WORD, "note": WORD}]},
         {"functionCall": {"name": WORD, "args": {"a": WORD}}, "signature": WORD},
         {"functionResponse": {"name": WORD, "response": {"a": WORD}, "note": WORD}},
         {"type": "image_url", "image_url": WORD},
@@ -78,7 +79,34 @@ more = st.fixed_dictionaries(
 )
 roles = st.sampled_from(["system", "user", "user", "assistant", "assistant", "tool", "function_call", "input", "누구"])
 messages = st.builds(lambda role, content, rest: {"role": role, "content": content, **rest}, roles, contents, more)
-conversations = st.lists(messages, min_size=1, max_size=6)
+#: Conversations as they should be: questions, calls with their results, answers.
+asked = st.builds(lambda content, rest: {"role": "user", "content": content, **rest}, st.just(WORD), more)
+called = st.builds(
+    lambda content, calls, result, rest: [
+        {"role": "assistant", "content": content, "tool_calls": calls, **rest},
+        {"role": "tool", "content": result, **rest},
+    ],
+    st.none() | st.just(WORD),
+    st.lists(good_call, min_size=1, max_size=2),
+    st.sampled_from([WORD, {"a": WORD}, f"<tool_response>{WORD}</tool_response>", [{"type": "text", "text": WORD}]]),
+    st.fixed_dictionaries({}, optional={"name": st.just(WORD), "tool_call_id": st.just(WORD), "note": st.just(WORD)}),
+)
+answered = st.builds(
+    lambda content, rest: {"role": "assistant", "content": content, **rest},
+    answers | tagged | st.lists(part, min_size=1, max_size=2),
+    st.fixed_dictionaries(
+        {}, optional={"reasoning_content": st.just(WORD), "weight": st.just(0), "note": st.just(WORD)}
+    ),
+)
+rounds = st.builds(
+    lambda question, calls, answer: [question, *itertools.chain(*calls), answer],
+    asked,
+    st.lists(called, max_size=2),
+    answered,
+)
+conversations = st.lists(messages, min_size=1, max_size=6) | st.lists(rounds, min_size=1, max_size=3).map(
+    lambda found: list(itertools.chain(*found))
+)
 
 
 def numbered(value: Any) -> Any:
@@ -92,7 +120,9 @@ def words(value: Any) -> set[str]:
 
 
 def read(record: Any, shape: Shape) -> list[Row]:
-    return rows_of(Entry(":1", record, dumps(record).encode()), shape)
+    rows = rows_of(Entry(":1", record, dumps(record).encode()), shape)
+    table(rows, "file", "source").validate(full=True)
+    return rows
 
 
 def columns(row: Row) -> dict[str, Any]:
@@ -131,9 +161,9 @@ def with_roles(tree: Any, asks: bool = True) -> Any:
 @given(trees, st.sampled_from(["all", "best"]))
 def test_no_word_of_a_tree_is_lost_and_no_answer_is_learned_twice(tree: Any, paths: Any) -> None:
     record = numbered({"prompt": with_roles(tree)})
-    (shape,) = shapes_of(record) or [None]
-    rows = read(record, shape.model_copy(update={"paths": paths})) if shape else []
-    assert shape is None or words(record) <= words([columns(row) for row in rows])
+    (shape,) = shapes_of(record)
+    rows = read(record, shape.model_copy(update={"paths": paths}))
+    assert words(record) <= words([columns(row) for row in rows])
     taught = [
         message["content"]
         for row in rows
@@ -183,6 +213,19 @@ def test_the_remedy_of_an_unknown_role_works() -> None:
     assert remedy is not None
     (good,) = read(record, MESSAGES.model_copy(update=tomllib.loads(remedy[0])))
     assert (good.reason, good.output) == (None, "네.")
+
+
+def test_the_remedy_of_a_list_of_unknown_turns_works() -> None:
+    texts = [("갑", "어디 가?"), ("을", "바다요.")]
+    said = [{"id": f"M{number}", "form": text, "who": who} for number, (who, text) in enumerate(texts)]
+    with pytest.raises(Fault) as fault:
+        Detected([{"topic": "여행", "utterance": said}])
+    remedy = re.search(r"`(shape = \{ kind = \"conversation\".*?)`", fault.value.detail)
+    assert remedy is not None
+    source = Source.model_validate({"name": "s", "files": ["*"], **tomllib.loads(remedy[1])})
+    assert source.shape is not None
+    (row,) = read({"topic": "여행", "utterance": said}, source.shape)
+    assert (row.instruction, row.output, row.reason) == ("어디 가?", "바다요.", None)
 
 
 @pytest.mark.parametrize("weight", [0.5, 2, -1, "조금", [1]])

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pipeline import tokenize
 from pipeline.stages.tokenize import NoOffsetsError, Tokenizer
 from pipeline.stages.tokenize.qa import OUTSIDE, nearest
-from pipeline.table.qa_windows import one_a_row
+from pipeline.table.sequences import unroll
 from pipeline.tokenizers import kobert
 from pipeline.tokenizers.kobert import prepare, prepare_aligned
 from schemas.options import TokenizeOptions
@@ -148,7 +148,7 @@ def test_the_answer_stands_under_its_tokens(
     whole = tokenizer().encode(pa.array([context])).to_pylist()[0]
     seen: list[int] = []
     found = 0
-    for number, window in enumerate(after["windows"]):
+    for number, window in enumerate(after["sequences"]):
         ids, starts, ends = window["input_ids"], window["offset_starts"], window["offset_ends"]
         assert len(ids) == len(starts) == len(ends) == len(window["token_type_ids"]) == window["n_tokens"] <= max_length
         assert window["window"] == number
@@ -171,7 +171,7 @@ def test_the_answer_stands_under_its_tokens(
             assert first == 0
     assert seen == whole
     assert found
-    assert after["n_tokens"] == sum(window["n_tokens"] for window in after["windows"])
+    assert after["n_tokens"] == sum(window["n_tokens"] for window in after["sequences"])
 
 
 def test_a_particle_in_the_token_of_the_answer() -> None:
@@ -185,7 +185,7 @@ def test_a_particle_in_the_token_of_the_answer() -> None:
     folder = small.save(small.Path(small.mkdtemp()), tokenizer, unk_token="[UNK]", eos_token="[SEP]")
     opened = small.open_transformers("words", str(folder))
     opened = replace(opened, pair=([5], [5], [5]))
-    window = laid_out([row_of("서울은 한국의 수도이다", "서울")], opened, max_length=16, stride=2)[0]["windows"][0]
+    window = laid_out([row_of("서울은 한국의 수도이다", "서울")], opened, max_length=16, stride=2)[0]["sequences"][0]
     assert window["input_ids"] == [5, 4, 5, 1, 2, 3, 5]
     assert (window["start_positions"], window["end_positions"]) == (3, 3)
     assert (window["offset_starts"][3], window["offset_ends"][3]) == (0, 3)
@@ -204,7 +204,7 @@ def test_a_particle_in_the_token_of_the_answer() -> None:
     ],
 )
 def test_the_answer_is_that_which_the_record_means(meta: object, place: int) -> None:
-    window = laid_out([row_of("서울은 크고 서울은 넓다", "서울", meta=meta)], embedded())[0]["windows"][0]
+    window = laid_out([row_of("서울은 크고 서울은 넓다", "서울", meta=meta)], embedded())[0]["sequences"][0]
     assert window["offset_starts"][window["start_positions"]] == place
 
 
@@ -233,15 +233,15 @@ def test_rows_that_cannot_be_laid_out() -> None:
     assert [row["reject_reason"] for row in after] == reasons
     assert "'서울' does not stand in the context (`input`, 6 characters)" in after[0]["reject_detail"]
     assert "raise stride" in after[3]["reject_detail"]
-    assert [row["windows"] is None for row in after] == [True] * 4 + [False]
+    assert [row["sequences"] is None for row in after] == [True] * 4 + [False]
 
 
 def test_one_window_a_row() -> None:
     rows = [row_of("서울은 크다 " * 20, "서울"), row_of("서울은 크다", "서울")]
     options = TokenizeOptions(layout="qa", max_length=32, stride=4)
     table = tokenize(table_of(rows), embedded(), options)
-    examples = one_a_row(table).to_pylist()
-    windows = [window for row in table["windows"].to_pylist() for window in row]
+    examples = unroll(table).to_pylist()
+    windows = [window for row in table["sequences"].to_pylist() for window in row]
     assert [{name: row[name] for name in windows[0]} for row in examples] == windows
     assert [row["origin"] for row in examples] == ["file.jsonl:1"] * (len(windows) - 1) + ["file.jsonl:2"]
-    assert one_a_row(table.drop_columns(["windows"])) == table.drop_columns(["windows"])
+    assert unroll(table.drop_columns(["sequences"])) == table.drop_columns(["sequences"])

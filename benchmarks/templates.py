@@ -1,0 +1,233 @@
+"""What layout causal learns, and what TRL learns, token by token, for every chat template in TRL's wheel.
+
+    python -m benchmarks.templates /path/to/python/with/trl > benchmarks/templates.md
+
+TRL has an environment of its own (`python -m venv …; pip install trl torch jinja2`); this file runs there again, with
+`peer`, and so imports nothing of this project at its top.
+"""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+TOOLS = [
+    {
+        "type": "function",
+        "function": {
+            "name": "weather",
+            "description": "도시의 날씨를 알려 준다.",
+            "parameters": {
+                "type": "object",
+                "properties": {"city": {"type": "string", "description": "도시"}},
+                "required": ["city"],
+            },
+        },
+    }
+]
+CALL = {"id": "call12345", "type": "function", "function": {"name": "weather", "arguments": {"city": "부산"}}}
+
+
+def user(content: str) -> dict[str, Any]:
+    return {"role": "user", "content": content}
+
+
+def answer(content: str, reasoning: str | None = None, calls: list[Any] | None = None) -> dict[str, Any]:
+    return {"role": "assistant", "content": content, "reasoning": reasoning, "calls": calls}
+
+
+FIRST = [user("인사해 줘."), answer("안녕하세요!")]
+LAST = [user("한국의 수도는?"), answer("서울입니다.")]
+RESULT = {"role": "tool", "content": "맑음, 21도", "tool_call_id": "call12345", "name": "weather"}
+CASES: dict[str, dict[str, Any]] = {
+    "single": {"messages": LAST},
+    "turns": {"messages": [*FIRST, *LAST]},
+    "system": {"system": "짧게 답한다.", "messages": LAST},
+    "tools": {
+        "tools": TOOLS,
+        "messages": [user("부산 날씨는?"), answer("", calls=[CALL]), RESULT, answer("부산은 맑고 21도입니다.")],
+    },
+    "thought": {"messages": [user("3에 6을 곱하면?"), answer("18입니다.", "여섯 번 더한다.")]},
+    "thoughts": {
+        "messages": [user("안녕?"), answer("네.", "인사다."), user("3 × 6?"), answer("18.", "여섯 번 더한다.")]
+    },
+}
+
+
+def peer(folder: Path) -> None:
+    """In TRL's environment: what TRL makes of the cases, for each tokenizer in the folder."""
+    from transformers import AutoTokenizer
+    from trl.chat_template_utils import get_training_chat_template, has_generation_markers
+
+    for place in sorted(folder.iterdir()):
+        tokenizer = AutoTokenizer.from_pretrained(place)
+        found: dict[str, Any] = {}
+        try:
+            training = get_training_chat_template(tokenizer) or tokenizer.chat_template
+            if not has_generation_markers(training):
+                training = None
+        except ValueError:
+            training = None
+        found["training"] = training
+        date = (place / "date.txt").read_text()
+        for name, case in json.loads((place / "cases.json").read_text()).items():
+            how = {"tools": case["tools"] or None, "tokenize": True, "return_dict": True}
+            try:
+                if training is None:
+                    raise ValueError("TRL has no training template")
+                ids = tokenizer.apply_chat_template(
+                    case["messages"], chat_template=date + training, return_assistant_tokens_mask=True, **how
+                )
+                row = {"ids": ids["input_ids"], "mask": ids["assistant_masks"]}
+            except Exception as error:
+                row = {"error": f"{type(error).__name__}: {error}"}
+            try:
+                how["chat_template"] = date + tokenizer.chat_template
+                given = tokenizer.apply_chat_template(case["messages"][:-1], add_generation_prompt=True, **how)[
+                    "input_ids"
+                ]
+                whole = tokenizer.apply_chat_template(case["messages"], **how)["input_ids"]
+                row["completion"] = [whole, len(given), whole[: len(given)] == given]
+            except Exception as error:
+                row["completion_error"] = f"{type(error).__name__}: {error}"
+            found[name] = row
+        (place / "peer.json").write_text(json.dumps(found))
+
+
+#: How special tokens look, and the marks that models have as tokens that are not special.
+SPECIAL = re.compile(
+    r"<\|[^|<>\s'\"]+\|>|<｜[^<>\s'\"]+｜>|<\|[a-z_]+>|<[a-z_]+\|>|</?s>|<(?:start|end)_of_\w+>|<end_of_utterance>"
+    r"|\[/?(?:INST|gMASK)\]|<sop>|<bos>|<eos>"
+)
+PLAIN = re.compile(r"</?(?:think|tool_call|tool_response|tools|arg_key|arg_value)>")
+ENDS = ("<|im_end|>", "<|eot_id|>", "<end_of_turn>", "<turn|>", "<|END_OF_TURN_TOKEN|>", "<end_of_utterance>",
+        "<|return|>", "<｜end▁of▁sentence｜>")  # fmt: skip
+
+
+def tokenizer_for(template: str, folder: Path) -> None:
+    """A small tokenizer with the special tokens of this template, saved with it."""
+    import copy
+
+    from tokenizers import AddedToken
+    from transformers import PreTrainedTokenizerFast
+
+    from tests.support.small_tokenizers import byte_level
+
+    base = copy.deepcopy(byte_level())
+    specials = sorted(set(SPECIAL.findall(template)))
+    plain = sorted(set(PLAIN.findall(template)))
+    base.add_special_tokens(
+        [AddedToken(token, special=True, normalized=False) for token in ["<bos>", "<eos>", *specials]]
+    )
+    base.add_tokens([AddedToken(token, special=False, normalized=False) for token in plain])
+    eos = next((end for end in ENDS if end in specials), "<eos>")
+    wrapped: Any = PreTrainedTokenizerFast(tokenizer_object=base, bos_token="<bos>", eos_token=eos)
+    wrapped.chat_template = template
+    wrapped.save_pretrained(folder)
+
+
+def record_of(case: dict[str, Any]) -> dict[str, Any]:
+    """A case as a row of the table."""
+    fields = ("role", "content", "reasoning", "tool_calls", "tool_call_id", "name", "learn")
+
+    def message(spoken: dict[str, Any]) -> dict[str, Any]:
+        calls = spoken.get("calls") and json.dumps(spoken["calls"])
+        return {name: (spoken | {"tool_calls": calls}).get(name) for name in fields}
+
+    spoken = case["messages"]
+    asked = max(place for place, each in enumerate(spoken) if each["role"] == "user")
+    return {
+        "system": case.get("system"),
+        "tools": case.get("tools") and json.dumps(case["tools"], ensure_ascii=False),
+        "history": [message(each) for each in spoken[:asked]],
+        "instruction": spoken[asked]["content"],
+        "input": "",
+        "steps": [message(each) for each in spoken[asked + 1 : -1]],
+        "reasoning": spoken[-1].get("reasoning"),
+        "output": spoken[-1]["content"],
+    }
+
+
+def ours(folder: Path) -> dict[str, Any]:
+    """What layout causal makes of the cases, with the tokenizer in the folder."""
+    import pyarrow as pa
+
+    from pipeline.stages.tokenize import tokenize
+    from pipeline.table.sequences import unroll
+    from pipeline.tokenizers.protocol import ChatTemplateError
+    from pipeline.tokenizers.transformers_tokenizer import open_transformers
+    from schemas.columns import INGESTED
+    from schemas.options import TokenizeOptions
+
+    tokenizer = open_transformers(folder.name, str(folder))
+    options = TokenizeOptions(layout="causal", max_length=8192)
+    found: dict[str, Any] = {}
+    for name, case in CASES.items():
+        row = record_of(case)
+        table = pa.table(
+            {field.name: pa.array([row[field.name]], field.type) for field in INGESTED if field.name in row}
+        )
+        try:
+            rows = unroll(tokenize(table, tokenizer, options)).to_pylist()
+        except ChatTemplateError as error:
+            found[name] = f"ChatTemplateError: {error}"
+            continue
+        rejected = rows[0]["reject_reason"] and f"{rows[0]['reject_reason']}: {rows[0]['reject_detail']}"
+        found[name] = rejected or [
+            {"ids": each["input_ids"], "mask": [int(label != -100) for label in each["labels"]]} for each in rows
+        ]
+    return found
+
+
+def cases_for(folder: Path) -> dict[str, Any]:
+    """The cases as messages for TRL, thoughts in the field that this template reads."""
+    from pipeline.stages.tokenize.chat import writer_of
+    from pipeline.tokenizers.transformers_tokenizer import open_transformers
+    from schemas.options import TokenizeOptions
+
+    writer = writer_of(open_transformers(folder.name, str(folder)), TokenizeOptions())
+    found = {}
+    for name, case in CASES.items():
+        system = [{"role": "system", "content": case["system"]}] if "system" in case else []
+        messages: list[dict[str, Any]] = []
+        for spoken in [*system, *case["messages"]]:
+            message = {key: value for key, value in spoken.items() if key not in ("reasoning", "calls")}
+            if spoken.get("reasoning"):
+                from pipeline.stages.tokenize.probe import message_of
+
+                field = writer.prober.thought_field or "content"
+                message = message_of("assistant", {"": spoken["content"], "r": spoken["reasoning"]}, field, ())
+            if spoken.get("calls"):
+                message["tool_calls"] = spoken["calls"]
+            if writer.parts:
+                message = message | {"content": [{"type": "text", "text": message["content"]}]}
+            messages.append(message)
+        found[name] = {"tools": case.get("tools"), "messages": messages}
+    return found
+
+
+def main(python: str) -> None:
+    from pipeline.tokenizers.transformers_tokenizer import FIXED_DATE
+
+    where = "import trl, pathlib; print(pathlib.Path(trl.__file__).parent / 'chat_templates'); print(trl.__version__)"
+    templates, version = subprocess.run(
+        [python, "-c", where], capture_output=True, text=True, check=True
+    ).stdout.split()
+    folder = Path(mkdtemp())
+    for path in sorted(Path(templates).glob("*.jinja")):
+        place = folder / path.stem
+        tokenizer_for(path.read_text("utf-8"), place)
+        (place / "cases.json").write_text(json.dumps(cases_for(place)))
+        (place / "date.txt").write_text(FIXED_DATE)
+    subprocess.run([python, __file__, "peer", str(folder)], check=True, stdout=sys.stderr)
+    print(folder, version)
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "peer":
+        peer(Path(sys.argv[2]))
+    else:
+        main(sys.argv[1])

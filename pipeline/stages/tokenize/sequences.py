@@ -1,0 +1,293 @@
+"""Training sequences of conversations: which answers one sequence holds, its ids, and what of them is learned.
+
+A sequence is a row of entries: texts that are encoded, each once in a batch, however often it occurs. What is learned
+is known from the entry that an id came from, and never found again in the ids.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.stages.tokenize.chat import Gap, Writer, text_of
+from pipeline.stages.tokenize.conversation import Conversation
+from pipeline.stages.tokenize.segments import Ids, Ints, Rows
+from pipeline.stages.tokenize.truncation import both_seen, fit
+from pipeline.tokenizers.protocol import ChatTemplateError, Tokenizer
+from schemas.options import TokenizeOptions
+
+
+class Training(NamedTuple):
+    """A conversation that ends with an answer, and the numbers of the answers in it that are learned."""
+
+    row: int
+    conversation: Conversation
+    learned: frozenset[int]
+
+    def without(self, exchanges: int) -> "Training":
+        """The same without the oldest exchanges."""
+        if not exchanges:
+            return self
+        first = self.conversation.questions[exchanges]
+        learned = frozenset(number - first for number in self.learned if number >= first)
+        return Training(self.row, self.conversation.without(exchanges), learned)
+
+
+#: What an entry is part of: what is given, the last question, the last answer, the text of the last answer.
+GIVEN, QUESTION, ANSWER, OUTPUT = range(4)
+
+
+class Entry(NamedTuple):
+    """A piece of a sequence: the number of its text in the pool, how many of its ids are kept (-1: all), whether they
+    are learned, what it is part of, and the number of its exchange."""
+
+    text: int
+    kept: int
+    learned: bool
+    part: int
+    exchange: int
+
+
+class Laid(NamedTuple):
+    """Sequences as ids: `offsets` (sequences + 1) into `ids` and `learned`. `prompts`: the ids before the last answer.
+    `whole`: ids of each sequence before anything was cut. `too_long`: sequences that do not fit, which are empty;
+    for each its prompt's and output's ids and the room for both.
+    """
+
+    offsets: Ints
+    ids: Ids
+    learned: Rows
+    prompts: Ints
+    whole: Ints
+    too_long: dict[int, tuple[int, int, int]]
+
+
+def trainings(row: int, conversation: Conversation, wanted: Sequence[int], writer: Writer) -> list[Training]:
+    """The sequences in which these answers (numbers of messages) are learned, in the order of their last answers.
+
+    An answer that the template writes otherwise in the middle than at the end of a conversation ends a sequence.
+    Raises ChatTemplateError, too where the template does not write the thought of one of these answers.
+    """
+    found: list[Training] = []
+    left = list(wanted)
+    while left:
+        ending = conversation.up_to(left[-1])
+        answers = writer.answers(ending)
+        if any(answers[number].lost for number in left):
+            raise ChatTemplateError(
+                'the chat template does not write the thought of an answer; reasoning = "drop" leaves thoughts out'
+            )
+        here = frozenset(number for number in left if number == left[-1] or answers[number].alike)
+        found.append(Training(row, ending, here))
+        left = [number for number in left if number not in here]
+    return found[::-1]
+
+
+def lay_out(items: Sequence[Training], writer: Writer, options: TokenizeOptions, apart: Sequence[bool]) -> Laid:
+    """The sequences in ids, at most max_length each.
+
+    `apart`: for each sequence whether special tokens are written in its texts, which are then encoded one by one.
+    Too long: `longest-first` and `truncate-prompt` leave out the oldest exchanges, and cut the last message of the
+    user, from its end, only when none is left; `longest-first` then cuts the longer of that and the last answer;
+    `truncate-output` cuts the last answer alone. System prompts, tools, thoughts, calls and literal text are never
+    cut. The end of an answer that was cut stays in the ids, but is not learned: the answer does not end there.
+    """
+    pool = Pool(writer.tokenizer)
+    entries = [_entries(item, writer, pool, pieces) for item, pieces in zip(items, apart, strict=True)]
+    pool.encode()
+    whole = np.array([pool.count(row) for row in entries], np.int64)
+    over = np.flatnonzero(whole > options.max_length).tolist()
+    cut: dict[int, Training] = {number: items[number] for number in over}
+    if options.truncation in ("longest-first", "truncate-prompt"):
+        cut = _leave_out(items, entries, over, apart, writer, pool, options.max_length)
+    too_long = _cut(entries, cut, writer, pool, options)
+    return _joined(entries, whole, too_long, pool)
+
+
+class Pool:
+    """Texts and their ids: each text is encoded once."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self.tokenizer = tokenizer
+        self.numbers: tuple[dict[str, int], dict[str, int]] = ({}, {})
+        self.constants: dict[tuple[int, ...], int] = {}
+        self.waiting: tuple[list[str], list[str]] = ([], [])
+        self.waiting_at: tuple[list[int], list[int]] = ([], [])
+        self.chunks: list[Ids] = []
+        self.size = 0
+        self.starts: list[int] = []
+        self.lengths: list[int] = []
+
+    def text(self, text: str, literally: bool) -> int:
+        """The number of a text. `literally`: a special token written in it is text."""
+        numbers = self.numbers[literally]
+        if text not in numbers:
+            numbers[text] = self._new()
+            self.waiting[literally].append(text)
+            self.waiting_at[literally].append(numbers[text])
+        return numbers[text]
+
+    def constant(self, ids: tuple[int, ...]) -> int:
+        if ids not in self.constants:
+            self.constants[ids] = self._new()
+            self._put([self.constants[ids]], np.array(ids, np.int32), np.array([0, len(ids)]))
+        return self.constants[ids]
+
+    def encode(self) -> None:
+        """Encode the texts that were added since the last time."""
+        for literally, encode in enumerate((self.tokenizer.encode, self.tokenizer.encode_literally)):
+            texts, at = self.waiting[literally], self.waiting_at[literally]
+            if texts:
+                lists = encode(pa.array(texts, pa.large_string() if sum(map(len, texts)) > 1 << 28 else pa.string()))
+                offsets = lists.offsets.to_numpy()
+                self._put(at, lists.values.to_numpy()[offsets[0] : offsets[-1]], offsets - offsets[0])
+                texts.clear()
+                at.clear()
+
+    def count(self, entries: Iterable[Entry]) -> int:
+        return sum(self.lengths[entry.text] if entry.kept < 0 else entry.kept for entry in entries)
+
+    def _new(self) -> int:
+        self.starts.append(0)
+        self.lengths.append(0)
+        return len(self.starts) - 1
+
+    def _put(self, numbers: list[int], ids: Ids, offsets: Ints) -> None:
+        starts, lengths = (offsets[:-1] + self.size).tolist(), np.diff(offsets).tolist()
+        for number, start, length in zip(numbers, starts, lengths, strict=True):
+            self.starts[number], self.lengths[number] = start, length
+        self.chunks.append(ids)
+        self.size += len(ids)
+
+
+def _entries(item: Training, writer: Writer, pool: Pool, apart: bool) -> list[Entry]:
+    """The entries of a sequence: one for each span, or with `apart` one for each piece of a span."""
+    found: list[Entry] = []
+    conversation = writer.folded(item.conversation)
+    last = len(conversation.messages) - 1
+    for span in writer.form(conversation).spans:
+        learned = span.answer in item.learned and not span.thought
+        part = ANSWER if span.answer == last else GIVEN
+        if apart:
+            texts = [(text_of(piece, conversation), _part(piece, part, conversation)) for piece in span.pieces]
+        else:
+            texts = [("".join([text_of(piece, conversation) for piece in span.pieces]), None)]
+        for text, own in texts:
+            if writer.brings_space and span.answer >= 0:
+                text = text.removeprefix(" ")
+            if text:
+                number = pool.text(text, own is not None)
+                found.append(Entry(number, -1, learned, part if own is None else own, span.exchange))
+        if span.ids:
+            found.append(Entry(pool.constant(span.ids), -1, learned, part, span.exchange))
+    return found
+
+
+def _part(piece: str | Gap, part: int, conversation: Conversation) -> int | None:
+    """What the text of a gap is part of; None for literal text. Of an answer with calls nothing can be cut."""
+    if isinstance(piece, str):
+        return None
+    if piece.which or piece.message < 0:
+        return part
+    message = conversation.messages[piece.message]
+    if part == ANSWER:
+        return ANSWER if message.calls else OUTPUT
+    return QUESTION if piece.message == conversation.questions[-1] else part
+
+
+def _leave_out(
+    items: Sequence[Training],
+    entries: list[list[Entry]],
+    over: list[int],
+    apart: Sequence[bool],
+    writer: Writer,
+    pool: Pool,
+    room: int,
+) -> dict[int, Training]:
+    """Leave the oldest exchanges out of sequences that are too long, no more than must be. Changes their entries; gives
+    the sequences of one exchange that are still too long.
+    """
+    at = {number: _guess(items[number], entries[number], writer, pool, room) for number in over}
+    most = {number: len(items[number].conversation.questions) - 1 for number in over}
+    fits: dict[int, int] = {}
+    unfit: dict[int, int] = dict.fromkeys(over, 0)
+    left: dict[int, Training] = {}
+    while at:
+        tried = {}
+        for number, exchanges in at.items():
+            item = items[number].without(exchanges)
+            tried[number] = item, _entries(item, writer, pool, apart[number])
+        pool.encode()
+        following: dict[int, int] = {}
+        for number, (item, row) in tried.items():
+            exchanges = at[number]
+            if pool.count(row) <= room:
+                fits[number] = exchanges
+                entries[number] = row
+                if exchanges - 1 > unfit[number]:
+                    following[number] = exchanges - 1
+            elif exchanges + 1 == fits.get(number):
+                continue
+            elif exchanges < most[number]:
+                unfit[number] = exchanges
+                following[number] = exchanges + 1
+            else:
+                left[number] = item
+        at = following
+    return left
+
+
+def _guess(item: Training, entries: list[Entry], writer: Writer, pool: Pool, room: int) -> int:
+    """About how many exchanges must be left out: from the tokens of each exchange and of what is before the first."""
+    sizes = np.zeros(len(item.conversation.questions), np.int64)
+    for entry in entries:
+        sizes[entry.exchange] += pool.lengths[entry.text]
+    before = pool.text(writer.head(item.conversation), False)
+    pool.encode()
+    sizes[0] -= pool.lengths[before]
+    fits = np.flatnonzero(pool.lengths[before] + sizes[::-1].cumsum()[::-1] <= room)
+    return int(fits[0]) if len(fits) else len(sizes) - 1
+
+
+def _cut(
+    entries: list[list[Entry]], items: dict[int, Training], writer: Writer, pool: Pool, options: TokenizeOptions
+) -> dict[int, tuple[int, int, int]]:
+    """Cut the last message of the user, and the last answer, so that the sequences fit. Changes their entries; gives
+    those that cannot fit."""
+    for number, item in items.items():
+        entries[number] = _entries(item, writer, pool, True)
+    pool.encode()
+    too_long = {}
+    for number in items:
+        row = entries[number]
+        sizes = {
+            part: sum(pool.lengths[entry.text] for entry in row if entry.part == part) for part in (QUESTION, OUTPUT)
+        }
+        room = options.max_length - (pool.count(row) - sizes[QUESTION] - sizes[OUTPUT])
+        lengths = np.array([sizes[QUESTION]]), np.array([sizes[OUTPUT]])
+        keep = fit(*lengths, room, options.truncation)
+        if room <= 0 or not both_seen(*lengths, *keep)[0]:
+            too_long[number] = sizes[QUESTION], sizes[OUTPUT], max(0, room)
+            entries[number] = []
+            continue
+        kept = {QUESTION: int(keep[0][0]), OUTPUT: int(keep[1][0])}
+        row = [entry._replace(kept=kept[entry.part]) if entry.part in kept else entry for entry in row]
+        if kept[OUTPUT] < sizes[OUTPUT]:
+            output = next(place for place, entry in enumerate(row) if entry.part == OUTPUT)
+            row[output + 1 :] = [entry._replace(learned=False) for entry in row[output + 1 :]]
+        entries[number] = row
+    return too_long
+
+
+def _joined(entries: list[list[Entry]], whole: Ints, too_long: dict[int, tuple[int, int, int]], pool: Pool) -> Laid:
+    """The ids of all entries, end to end."""
+    flat = np.array([entry for row in entries for entry in row], np.int64).reshape(-1, len(Entry._fields))
+    text, kept, learned, part, _ = flat.T
+    lengths = np.where(kept >= 0, kept, np.array(pool.lengths, np.int64)[text])
+    ends = np.concatenate([[0], np.cumsum(lengths)])
+    given = np.concatenate([[0], np.cumsum(np.where(part < ANSWER, lengths, 0))])
+    rows = np.concatenate([[0], np.cumsum([len(row) for row in entries])]).astype(np.int64)
+    index = np.repeat(np.array(pool.starts, np.int64)[text] - ends[:-1], lengths) + np.arange(ends[-1])
+    ids = np.concatenate([*pool.chunks, np.zeros(0, np.int32)])[index]
+    return Laid(ends[rows], ids, np.repeat(learned == 1, lengths), np.diff(given[rows]), whole, too_long)

@@ -1,0 +1,98 @@
+"""A row as messages and messages as a row: each is the inverse of the other."""
+
+import doctest
+import json
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.table import messages
+from pipeline.table.messages import SPOKEN, from_messages, to_messages
+from tests.support.tables import calls, histories, marks, maybe, texts, tool_rounds
+
+
+def compact(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def canonical(row: dict[str, Any]) -> dict[str, Any]:
+    """As ingest writes a row: calls are compact JSON, and an answer has a text, if only ""."""
+
+    def one(message: dict[str, Any]) -> dict[str, Any]:
+        made = message["tool_calls"]
+        return message | {"tool_calls": made and compact(json.loads(made))}
+
+    for column in ("history", "steps"):
+        row[column] = [one(message) for message in row[column]]
+    if row["output"] is None:
+        row |= dict.fromkeys(("reasoning", "tool_calls", "learn"))
+    return row
+
+
+rows = st.fixed_dictionaries(
+    {
+        "system": st.one_of(st.none(), texts.filter(bool)),
+        "history": histories(),
+        "instruction": texts,
+        "input": texts,
+        "steps": tool_rounds(),
+        "reasoning": maybe,
+        "output": maybe,
+        "tool_calls": st.one_of(st.none(), calls.map(compact)),
+        "learn": marks,
+    }
+).map(canonical)
+
+
+@given(rows)
+def test_a_row_comes_back_from_its_messages(row: dict[str, Any]) -> None:
+    assert from_messages(to_messages(row)) == row
+    assert set(row) == set(SPOKEN)
+
+
+def spoken(role: str, **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries({"role": st.just(role), "content": texts}, optional=fields)
+
+
+users = spoken("user")
+assistants = spoken(
+    "assistant", reasoning_content=texts, tool_calls=calls, name=st.just("봇"), weight=st.sampled_from([0, 1])
+)
+tools = spoken("tool", tool_call_id=st.just("a"), name=st.just("weather"))
+
+
+@given(
+    st.lists(spoken("system").filter(lambda message: bool(message["content"])), max_size=1),
+    st.lists(st.one_of(users, assistants, tools), max_size=6),
+)
+def test_messages_come_back_from_their_row(system: list[dict[str, Any]], talk: list[dict[str, Any]]) -> None:
+    """In any order, so that it holds for every conversation. The last answer is the row's own: it has no name."""
+    if talk and talk[-1]["role"] == "assistant":
+        talk[-1].pop("name", None)
+    assert to_messages(from_messages(system + talk)) == system + talk
+
+
+def test_the_row_of_a_conversation_with_tools() -> None:
+    call = {"id": "a", "type": "function", "function": {"name": "weather", "arguments": {"n": 2**70}}}
+    talk = [
+        {"role": "user", "content": "안녕?"},
+        {"role": "assistant", "content": "안녕하세요.", "weight": 0},
+        {"role": "user", "content": "날씨는?\n부산", "input": "부산"},
+        {"role": "assistant", "content": "", "tool_calls": [call]},
+        {"role": "tool", "content": "21도", "tool_call_id": "a"},
+        {"role": "assistant", "content": "21도예요.", "reasoning_content": "도구가 답했다."},
+    ]
+    row = from_messages(talk)
+    assert (row["instruction"], row["input"], row["output"]) == ("날씨는?", "부산", "21도예요.")
+    assert [message["role"] for message in row["history"] + row["steps"]] == ["user", "assistant", "assistant", "tool"]
+    assert row["reasoning"] == "도구가 답했다."
+    assert row["history"][1]["learn"] is False
+    assert json.loads(row["steps"][0]["tool_calls"]) == [call]
+    assert to_messages(row) == talk
+
+
+def test_the_examples_in_docstrings() -> None:
+    result = doctest.testmod(messages)
+    assert result.attempted
+    assert not result.failed
