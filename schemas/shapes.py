@@ -64,8 +64,10 @@ class Conversation(Mapping):
     tools: str | None = "tools"
     #: Role names of this set that are not among the known ones.
     roles: dict[str, Role] = {}
-    #: Fields of a turn that say whether an answer is learned (1, true) or not (0, false).
+    #: Fields of a turn, or of the record, that say whether an answer is learned (1, true) or not (0, false).
     learn: tuple[str, ...] = LEARN
+    #: Whether the answer is a good one: a field beside the turns.
+    label: str | None = None
 
 
 class Exchanges(Mapping):
@@ -80,6 +82,8 @@ class Exchanges(Mapping):
     assistant: str = "output"
     system: str | None = None
     tools: str | None = "tools"
+    learn: tuple[str, ...] = RECORD_LEARN
+    label: str | None = None
 
 
 class Tree(Mapping):
@@ -104,6 +108,8 @@ class Delimited(Mapping):
     text: str = "text"
     system: str | None = None
     tools: str | None = "tools"
+    learn: tuple[str, ...] = RECORD_LEARN
+    label: str | None = None
     #: Role names of this set that are not among the known ones.
     roles: dict[str, Role] = {}
 

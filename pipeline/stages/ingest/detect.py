@@ -109,7 +109,7 @@ def _columns(record: Record) -> Iterator[Shape]:
     for question in questions[:1] if plain else questions:
         for answer in answers[:1] if plain else answers:
             instruction, output = text_path(record, question, INSTRUCTION), text_path(record, answer, OUTPUT)
-            yield from _labelled(record, question, answer, _columns_of(record, instruction, output, inputs))
+            yield _columns_of(record, instruction, output, inputs)
 
 
 def _columns_of(record: Record, instruction: str, output: str | None, inputs: Sequence[str]) -> Columns:
@@ -126,16 +126,23 @@ def _columns_of(record: Record, instruction: str, output: str | None, inputs: Se
     )
 
 
-def _labelled(record: Record, question: str, answer: str, shape: Columns) -> Iterator[Columns]:
-    """The shape with the label that says whether the answer is a good one. Two shapes, where that is not sure."""
+def _labelled(record: Record, shapes: Iterator[Shape]) -> Iterator[Shape]:
+    """The shapes, with the field that says whether the answer is a good one.
+
+    A field `label` says that beside a prompt and its completion. A truth value beside another answer may be that or
+    anything else: then there are two shapes.
+    """
     tags, labels = named(record, TAGS), named(record, LABELS)
-    is_kto = question.strip().casefold() == "prompt" and answer.strip().casefold() == "completion"
-    if tags or (labels and is_kto):
-        yield shape.model_copy(update={"label": (tags or labels)[0]})
-        return
-    if labels and isinstance(record[labels[0]], bool):
-        yield shape.model_copy(update={"label": labels[0]})
-    yield shape
+    is_kto = bool(named(record, ("prompt",)) and named(record, ("completion",)))
+    for shape in shapes:
+        if not isinstance(shape, Columns | Conversation | Exchanges | Delimited):
+            yield shape
+        elif tags or (labels and is_kto):
+            yield shape.model_copy(update={"label": (tags or labels)[0]})
+        else:
+            if labels and isinstance(record[labels[0]], bool):
+                yield shape.model_copy(update={"label": labels[0]})
+            yield shape
 
 
 def _prompts(record: Record) -> Iterator[Shape]:
@@ -287,12 +294,12 @@ def shapes_of(record: Record) -> list[Shape]:
     found = [*_preference(record)] or [*_completions(record)]
     if found:
         return found
-    found = [*_lists(record)] or [*_columns(record)]
+    found = [*_lists(record)] or [*_labelled(record, _columns(record))]
     taken = {
         path for shape in found if isinstance(shape, Columns) for path in (*BESIDE, shape.instruction, shape.output)
     }
-    found += _conversations(record, taken)
-    found += _transcripts(record, bool(found))
+    found += _labelled(record, _conversations(record, taken))
+    found += _labelled(record, _transcripts(record, bool(found)))
     if not found:
         found += _prompts(record)
     if len(found) < 2:

@@ -15,8 +15,19 @@ from schemas.shapes import Exported
 MARKED_BY = {"origin", "source", "instruction", "output", "fixes", "flags"}
 #: Columns that every run finds anew.
 FOUND_ANEW = {
-    *("flags", *SCREENED.names, *DEDUPED.names, *MARKS.names, "raw", "split", "sequences", "sequence", "window"),
-    *("n_tokens", "truncated", "n_unk", "n_learned", "labels", "attention_mask", "token_type_ids", "position_ids"),
+    *(
+        "flags",
+        *SCREENED.names,
+        *DEDUPED.names,
+        *MARKS.names,
+        "raw",
+        "split",
+        "prompt",
+        "sequences",
+        "sequence",
+        "window",
+    ),
+    *("n_tokens", "truncated", "n_unk", "n_learned", "labels", "start_positions", "end_positions"),
 }
 #: The field of `meta` that holds where a row came from.
 OWN = "ko_instruct"
@@ -33,7 +44,7 @@ def found_anew(record: Record) -> set[str]:
 
 
 def _is_anew(name: str) -> bool:
-    return name in FOUND_ANEW or name.endswith(("_ids", "_attention_mask"))
+    return name in FOUND_ANEW or name.endswith(("_ids", "_mask"))
 
 
 def exported(entry: Entry, shape: Exported) -> list[Row]:
