@@ -10,6 +10,7 @@ where the next message begins: its thought, its calls, and the run of special to
 """
 
 import contextlib
+import itertools
 import re
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
@@ -127,7 +128,7 @@ class Writer:
         return INPUT if self.tokenizer.chat is None else "\n"
 
     def form(self, conversation: Conversation) -> Form:
-        """How this conversation is written. Its last message is an answer.
+        """How this conversation is written: one that does not end with an answer up to where the answer will begin.
 
         Raises ChatTemplateError for a template that drops, repeats or rewrites texts, or a tokenizer without EOS.
         """
@@ -138,15 +139,16 @@ class Writer:
             return self._chat_form(conversation)
         return self._plain(bool(conversation.system), tuple(message.kind for message in conversation.messages))
 
-    def answers(self, conversation: Conversation) -> dict[int, Answer]:
-        """How each answer is written, by the number of its message. Raises ChatTemplateError."""
+    def answers(self, conversation: Conversation, first: int = 0) -> dict[int, Answer]:
+        """How each answer is written, by the number of its message, from the message `first` on, which begins an
+        exchange. Raises ChatTemplateError."""
         if self.tokenizer.chat is None:
             return dict.fromkeys(conversation.answers, Answer("", "", "", True, True, True, False))
-        exchanges = self._exchanges(self.folded(conversation))
+        exchanges = self._exchanges(self.folded(conversation), first)
         return {
-            number: exchange.answers[number - first]
-            for number, (first, exchange) in enumerate(exchanges)
-            if number - first in exchange.answers
+            number: exchange.answers[number - start]
+            for number, (start, exchange) in enumerate(exchanges, first)
+            if number - start in exchange.answers
         }
 
     def head(self, conversation: Conversation) -> str:
@@ -267,26 +269,21 @@ class Writer:
             if number - first in exchange.inline:
                 written["content"] = written["content"] + message.content + written["content"]
             messages.append(written)
-        text = self.render(messages, False, conversation.tools)
+        asked = conversation.messages[-1].role != "assistant"
+        text = self.render(messages, asked, conversation.tools)
         inline = sum(number - first in exchange.inline for number, (first, exchange) in enumerate(exchanges))
         if len(set(MARK.findall(text))) + inline < len(MARK.findall(text)):
             raise ChatTemplateError(f"a text holds {MARK.pattern}, which marks the texts of a conversation")
         return self._cut(text, exchanges, system, conversation)
 
-    def _exchanges(self, conversation: Conversation) -> list[tuple[int, Exchange]]:
+    def _exchanges(self, conversation: Conversation, first: int = 0) -> list[tuple[int, Exchange]]:
         """For each message the number of the first message of its exchange, and how that exchange is written."""
-        starts = conversation.questions
-        kinds = [message.kind for message in conversation.messages]
+        messages = conversation.messages
+        starts = [number for number in range(first, len(messages)) if messages[number].role == "user"]
         found: list[tuple[int, Exchange]] = []
-        for place, start in enumerate(starts):
-            end = starts[place + 1] if place + 1 < len(starts) else len(kinds)
-            setting = Setting(
-                bool(conversation.system),
-                bool(conversation.tools),
-                start == 0,
-                end == len(kinds),
-                tuple(kinds[start:end]),
-            )
+        for start, end in itertools.pairwise([*starts, len(messages)]):
+            where = bool(conversation.system), bool(conversation.tools), start == 0, end == len(messages)
+            setting = Setting(*where, tuple([message.kind for message in messages[start:end]]))
             exchange = self._exchange(setting)
             if isinstance(exchange, ChatTemplateError):
                 raise exchange
@@ -322,6 +319,8 @@ class Writer:
             ids = self._eos() if answer.eos else ()
             spans.append(Span((*marked.pieces(begin, stop), *more), ids, number, False, place))
             done = stop
+        if conversation.messages[last].role != "assistant":
+            spans.append(Span(marked.pieces(done, len(text)), exchange=len(order) - 1))
         return Form(tuple(spans))
 
     def _korean_prompt(self, conversation: Conversation) -> Form:
@@ -341,6 +340,8 @@ class Writer:
                 spans.append(Span(thought, (), number, True, at))
                 thought = ()
             spans.append(Span((*thought, *rest), self._eos(), number, False, at))
+        if given:
+            spans.append(Span((*given, ANSWER_HEADING), exchange=at))
         return Form(tuple(spans))
 
     def _eos(self) -> tuple[int, ...]:

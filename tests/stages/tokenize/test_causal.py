@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from pipeline import tokenize
 from pipeline.stages.tokenize import ChatTemplateError, TooLongError
 from pipeline.stages.tokenize.chat import KEPT, PREAMBLE, writer_of
+from pipeline.stages.tokenize.conversation import conversations as conversations_of
+from pipeline.stages.tokenize.sequences import Training, lay_out
 from pipeline.table.messages import to_messages
-from pipeline.table.sequences import unroll
+from pipeline.table.sequences import per_row, unroll
 from pipeline.tokenizers.transformers_tokenizer import TransformersTokenizer
 from schemas.columns import MASKED
 from schemas.options import TokenizeOptions
@@ -535,3 +537,37 @@ def test_the_template_is_asked_once_for_each_structure(monkeypatch: pytest.Monke
     laid_out([row_of(history=history_of(400))], tokenizer, max_length=200)
     assert len(calls) <= 5  # the whole conversation, and those that are tried
     assert writer_of(tokenizer, TokenizeOptions())._plain.cache_info().maxsize == KEPT
+
+
+# What other layouts build on.
+
+
+@pytest.mark.parametrize("template", [small.TOOLS, small.OPENS_THOUGHT, small.NO_SYSTEM, None])
+def test_a_prompt_without_an_answer_is_what_a_model_is_given(template: str | None) -> None:
+    tokenizer = small.causal(template)
+    options = TokenizeOptions(layout="causal")
+    writer = writer_of(tokenizer, options)
+    row = row_of(None, system="짧게.", history=SEOUL, input="한 낱말로.")
+    (talk,) = conversations_of(table_of([row]), writer.between, options)
+    assert talk is not None
+    laid = lay_out([Training(0, talk)], writer, options, [False])
+    assert not laid.learned.any()
+    assert laid.prompts.tolist() == [len(laid.ids)]
+    text = tokenizer.decode(laid.ids.tolist())
+    if template is None:
+        assert text.endswith("\n\n### 지시문:\n한국의 수도는?\n\n### 입력:\n한 낱말로.\n\n### 답변:\n")
+    elif template == small.NO_SYSTEM:
+        assert text == tokenizer._chat(to_messages(row | {"system": None}), True).replace("인사", "짧게.\n\n인사")
+    else:
+        assert text == tokenizer._chat(to_messages(row), True)
+
+
+def test_unknown_tokens_are_counted_in_all_sequences() -> None:
+    tokenizer = small.llama2(small.TOOLS)
+    object.__setattr__(tokenizer, "unk_id", tokenizer.backend.convert_tokens_to_ids("<0x0A>"))
+    table = tokenize(table_of([THOUGHTS]), tokenizer, TokenizeOptions(layout="causal", max_length=4096))
+    each = [row["n_unk"] for row in table["sequences"].to_pylist()[0]]
+    assert len(each) == 2
+    assert all(each)
+    assert per_row(table, "n_unk").tolist() == [sum(each)]
+    assert table["flags"].to_pylist()[0] == ["unk"]
