@@ -38,6 +38,9 @@ class Training(NamedTuple):
         return self._replace(conversation=self.conversation.without(exchanges), learned=learned)
 
 
+#: Texts that are encoded together: more cost memory, and so time.
+TEXTS_AT_ONCE = 2048
+
 #: What an entry is part of: what is given, the last question, the last answer, the text of the last answer.
 GIVEN, QUESTION, ANSWER, OUTPUT = range(4)
 
@@ -145,12 +148,13 @@ class Pool:
         """Encode the texts that were added since the last time."""
         for literally, encode in enumerate((self.tokenizer.encode, self.tokenizer.encode_literally)):
             texts, at = self.waiting[literally], self.waiting_at[literally]
-            if texts:
-                lists = encode(pa.array(texts, pa.large_string() if sum(map(len, texts)) > 1 << 28 else pa.string()))
+            for start in range(0, len(texts), TEXTS_AT_ONCE):
+                lists = encode(pa.array(texts[start : start + TEXTS_AT_ONCE]))
                 offsets = lists.offsets.to_numpy()
-                self._put(at, lists.values.to_numpy()[offsets[0] : offsets[-1]], offsets - offsets[0])
-                texts.clear()
-                at.clear()
+                ids = lists.values.to_numpy()[offsets[0] : offsets[-1]]
+                self._put(at[start : start + TEXTS_AT_ONCE], ids, offsets - offsets[0])
+            texts.clear()
+            at.clear()
 
     def count(self, entries: Iterable[Entry]) -> int:
         return sum(self.lengths[entry.text] if entry.kept < 0 else entry.kept for entry in entries)
