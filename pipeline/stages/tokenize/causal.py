@@ -89,11 +89,12 @@ def planned(
             rejected[row] = "no-template", "this tokenizer has no chat template, which tools need"
         elif not _teaches(talk, learned, options):
             rejected[row] = "nothing-to-learn", "no answer of this row has a text that is to be learned"
-        elif talk.has_tools and not writer.plain_json(talk):
-            rejected[row] = "not-literal", "a tool or a call of this row holds a special token of the tokenizer"
         else:
             try:
                 found = trainings(row, talk, learned, writer)
+                if talk.has_tools and writer.holds_marks(talk.up_to(learned[-1])):
+                    rejected[row] = "not-literal", "a tool or a call of this row holds a special token of the tokenizer"
+                    continue
                 literal = _is_literal(found, doubtful or talk.has_blank, writer)
             except ChatTemplateError as error:
                 if not (talk.has_tools or any(message.reasoning for message in talk.messages)):

@@ -79,10 +79,8 @@ class Span(NamedTuple):
     exchange: int = 0
 
 
-class Form(NamedTuple):
-    """How the conversations of one structure are written."""
-
-    spans: tuple[Span, ...]
+#: How the conversations of one structure are written.
+Form = tuple[Span, ...]
 
 
 @lru_cache(maxsize=4)
@@ -155,7 +153,7 @@ class Writer:
         """What is written before the first message of the user: the system prompt and the tools."""
         before = []
         conversation = self.folded(conversation)
-        for piece in self.form(conversation).spans[0].pieces:
+        for piece in self.form(conversation)[0].pieces:
             if isinstance(piece, Gap) and piece.message >= 0:
                 break
             before.append(text_of(piece, conversation))
@@ -169,19 +167,25 @@ class Writer:
         first = first._replace(content=conversation.system + FOLD + first.content)
         return Conversation("", conversation.tools, (first, *rest))
 
-    def plain_json(self, conversation: Conversation) -> bool:
-        """Whether what the template writes in its own way (tools, calls, some results) holds no special token."""
-        texts = [orjson.dumps(message.calls).decode() for message in conversation.messages if message.calls]
-        texts += [message.content for message in conversation.messages if message.role == "tool"]
-        texts.append(orjson.dumps(conversation.tools).decode())
-        return not any(map(self._specials.search, texts))
+    def holds_marks(self, conversation: Conversation) -> bool:
+        """Whether what the template writes in a way of its own (tools, calls, some results) holds a special token, or a
+        mark of those that say where texts belong."""
+        exchanges = self._exchanges(self.folded(conversation))
+        texts = [orjson.dumps(conversation.tools).decode()]
+        for number, message in enumerate(conversation.messages):
+            first, exchange = exchanges[number]
+            if message.calls:
+                texts.append(orjson.dumps(message.calls).decode())
+            if number - first in exchange.inline:
+                texts.append(message.content)
+        return any(self._specials.search(text) or MARK.search(text) for text in texts)
 
     def literal(self, conversation: Conversation) -> bool:
         """Whether the template writes this conversation as its form says, and so every text of it as it is."""
         if self.tokenizer.chat is None:
             return True
         conversation = self.folded(conversation)
-        spans = self.form(conversation).spans
+        spans = self.form(conversation)
         text = "".join(text_of(piece, conversation) for span in spans for piece in span.pieces)
         try:
             wanted = self.render(self._messages(conversation), False, conversation.tools)
@@ -246,7 +250,7 @@ class Writer:
                 {"": message.content} | ({"r": message.reasoning} if message.reasoning else {}),
                 self.prober.thought_field,
                 message.calls,
-                **_names(message.tool_call_id, message.name),
+                **_names(message),
             )
             for message in conversation.messages
         ]
@@ -263,7 +267,7 @@ class Writer:
         for number, message in enumerate(conversation.messages):
             first, exchange = exchanges[number]
             written = marked(number + system, message.kind, self.prober.thought_field)
-            written |= _names(message.tool_call_id, message.name)
+            written |= _names(message)
             if message.calls:
                 written["tool_calls"] = message.calls
             if number - first in exchange.inline:
@@ -271,9 +275,6 @@ class Writer:
             messages.append(written)
         asked = conversation.messages[-1].role != "assistant"
         text = self.render(messages, asked, conversation.tools)
-        inline = sum(number - first in exchange.inline for number, (first, exchange) in enumerate(exchanges))
-        if len(set(MARK.findall(text))) + inline < len(MARK.findall(text)):
-            raise ChatTemplateError(f"a text holds {MARK.pattern}, which marks the texts of a conversation")
         return self._cut(text, exchanges, system, conversation)
 
     def _exchanges(self, conversation: Conversation, first: int = 0) -> list[tuple[int, Exchange]]:
@@ -321,7 +322,7 @@ class Writer:
             done = stop
         if conversation.messages[last].role != "assistant":
             spans.append(Span(marked.pieces(done, len(text)), exchange=len(order) - 1))
-        return Form(tuple(spans))
+        return tuple(spans)
 
     def _korean_prompt(self, conversation: Conversation) -> Form:
         spans = [Span((), tuple(self.tokenizer.single[0]))]
@@ -342,7 +343,7 @@ class Writer:
             spans.append(Span((*thought, *rest), self._eos(), number, False, at))
         if given:
             spans.append(Span((*given, ANSWER_HEADING), exchange=at))
-        return Form(tuple(spans))
+        return tuple(spans)
 
     def _eos(self) -> tuple[int, ...]:
         if self.tokenizer.eos_id is None:
@@ -410,15 +411,18 @@ def _rests(rest: str, talk: Conversation, number: int) -> list[str]:
     """What the template may write between an answer and the result of its call: with the names and ids that it has."""
     if CALL not in rest and AN_ID not in rest:
         return [rest]
-    calls, after = talk.messages[number].calls, talk.messages[number + 1]
-    names = [after.name, *(call["function"]["name"] for call in calls)]
-    ids = [after.tool_call_id, *(call.get("id") for call in calls), AN_ID]
+    calls = talk.messages[number].calls
+    names, ids = [call["function"]["name"] for call in calls], [call.get("id") for call in calls]
+    for after in talk.messages[number + 1 : number + 2]:
+        names, ids = [after.name, *names], [after.tool_call_id, *ids]
+    ids.append(AN_ID)
     return [rest.replace(CALL, name).replace(AN_ID, id_) for name in names if name for id_ in ids if id_]
 
 
-def _names(tool_call_id: str | None, name: str | None) -> dict[str, str]:
-    found = {"tool_call_id": tool_call_id, "name": name}
-    return {field: value for field, value in found.items() if value is not None}
+def _names(message: Message) -> dict[str, str]:
+    """What the result of a tool says of the call that it answers."""
+    found = {"tool_call_id": message.tool_call_id, "name": message.name}
+    return {field: value for field, value in found.items() if value is not None and message.role == "tool"}
 
 
 def _with_arguments_as_text(message: Mapping[str, Any]) -> dict[str, Any]:

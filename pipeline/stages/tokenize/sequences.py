@@ -177,7 +177,7 @@ def _entries(item: Training, writer: Writer, pool: Pool, apart: bool) -> list[En
     found: list[Entry] = []
     conversation = writer.folded(item.conversation)
     last = len(conversation.messages) - 1
-    for span in writer.form(conversation).spans:
+    for span in writer.form(conversation):
         learned = span.answer in item.learned and not span.thought
         part = ANSWER if span.answer == last else GIVEN
         if apart:
