@@ -72,7 +72,7 @@ def test_torch_comes_with_training_alone() -> None:
     script = """
 import sys
 from pipeline import dedupe, export, ingest, normalize, screen, tokenize, validate
-import pipeline.run.chain, pipeline.cli, pipeline.hub.fetch, pipeline.hub.push, pipeline.tokenizers.load
+import pipeline.run.chain, pipeline.cli, pipeline.hub, pipeline.tokenizers.load
 assert "torch" not in sys.modules
 import pipeline.training
 assert "torch" in sys.modules
@@ -338,7 +338,7 @@ def in_a_new_process(script: str, **environment: str) -> None:
 def test_a_repository_of_two_layouts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from huggingface_hub import close_session
 
-    from pipeline.hub.push import push
+    from pipeline.hub import push
     from schemas.push import PushOptions
 
     with hub_server.running() as hub:
