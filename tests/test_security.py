@@ -55,8 +55,8 @@ CALLS = {"eval", "exec", "compile", "system", "popen", "__import__", "load_datas
 ALLOWED = {
     ("pipeline/commands/make.py", "execvp"),
     ("pipeline/self_instruct/local.py", "eval"),
-    ("pipeline/training/__init__.py", "eval"),
-    ("pipeline/training/__init__.py", "load_dataset"),
+    ("pipeline/training/checks.py", "eval"),
+    ("pipeline/training/loading.py", "load_dataset"),
 }
 
 
