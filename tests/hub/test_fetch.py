@@ -107,9 +107,9 @@ def test_an_evaluation_set_is_fetched_to_be_kept_out(
     config = tmp_path / "pipeline.toml"
     config.write_text('[dataset]\nname = "a"\n\n[[source]]\nname = "b"\nfiles = ["b.json"]\n')
     before = config.read_text()
-    said = CliRunner().invoke(main, ["fetch", ID, "--benchmark"], catch_exceptions=False).stdout
+    output = CliRunner().invoke(main, ["fetch", ID, "--benchmark"], catch_exceptions=False).stdout
     assert config.read_text() == before
-    line = said.splitlines()[-1]
+    line = output.splitlines()[-1]
     (tmp_path / "raw" / "b.json").write_text('[{"instruction": "예?", "output": "네."}]')
     config.write_text(f"{before}\n[screen]\n{line}\n")
     (unit,) = plan_of_config(config).benchmarks
