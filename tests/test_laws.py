@@ -45,7 +45,8 @@ def source_and_target(table: pa.Table) -> pa.Table:
 
 
 def conversations(table: pa.Table) -> pa.Table:
-    return tokenize(table, embedded(), TokenizeOptions(layout="causal", answers="all", max_length=128))
+    """Tools and calls have to be JSON, which validate sees to."""
+    return tokenize(validate(table), embedded(), TokenizeOptions(layout="causal", answers="all", max_length=128))
 
 
 def questions(table: pa.Table) -> pa.Table:

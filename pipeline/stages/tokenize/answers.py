@@ -140,7 +140,7 @@ def _rows_of(
 
 
 def _with_rejections(table: pa.Table, answers: Answers, alive: Rows, count: Ints, usable: Ints) -> pa.Table:
-    """Reject the records without an answer, and those of which every answer is rejected: for the reason of the first."""
+    """Reject the records without an answer, and those with rejected answers alone: for the reason of the first."""
     nothing = alive & (count == 0)
     if nothing.any():
         detail = "the record has no answer that is text and is to be learned"

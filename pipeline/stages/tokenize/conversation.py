@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from pipeline.stages.tokenize.segments import living
 from schemas.columns import MESSAGE
+from schemas.errors import TableError
 from schemas.options import TokenizeOptions
 
 
@@ -167,7 +168,14 @@ def _messages(column: pa.ChunkedArray, thoughts: bool) -> list[list[Message]]:
 
 
 def _parsed(text: str | None) -> Sequence[Any]:
-    return () if text is None else orjson.loads(text)
+    """Tools or calls from their JSON. Raises TableError for a row that `validate` would have rejected."""
+    if text is None:
+        return ()
+    try:
+        found: Sequence[Any] = orjson.loads(text)
+        return found
+    except ValueError:
+        raise TableError(f"tools or calls are not JSON: {text[:40]!r}. Run validate first") from None
 
 
 def _or_nulls(table: pa.Table, name: str) -> list[Any]:
