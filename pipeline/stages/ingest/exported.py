@@ -56,7 +56,7 @@ def exported(entry: Entry, shape: Exported) -> list[Row]:
             "rejected-before",
             f"an earlier run wrote this row to its rejects: {why}; to read it, remove `reject_reason`",
         )
-    texts = ("system", "instruction", "reasoning", "output", "rejected", "tools", "tool_calls", "published_split")
+    texts = ("system", "instruction", "reasoning", "output", "rejected", "tools", "tool_calls")
     row = Row(
         entry.place,
         **{name: text_at(record, name) for name in texts},
@@ -65,6 +65,7 @@ def exported(entry: Entry, shape: Exported) -> list[Row]:
         steps=[message for item in list_at(record, "steps") for message in messages_of(item, "steps")],
         label=_truth(record, "label"),
         learn=_truth(record, "learn"),
+        published_split=text_at(record, "published_split") or entry.split,
         meta=dumps(meta_of(record)),
         fixes=(*entry.fixes, *(name for name in record["fixes"] or () if isinstance(name, str))),
     )

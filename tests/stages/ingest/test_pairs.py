@@ -171,3 +171,11 @@ def test_a_thought_in_an_answer_is_restored_exactly(
     ((row,), _) = read(path, {})
     opening, closing = json.loads(row["meta"] or "{}").get("thought_marks", (OPENING, CLOSING))
     assert opening + row["reasoning"] + closing + row["output"] == answer
+
+
+def test_a_dataset_that_was_exported_is_a_source_with_splits(tmp_path: Path) -> None:
+    row = {"origin": "a:1", "source": "a", "instruction": "예?", "output": "네.", "fixes": [], "flags": []}
+    data = datasets.DatasetDict({name: datasets.Dataset.from_list([row]) for name in ("train", "validation")})
+    data.save_to_disk(str(tmp_path / "own"))
+    rows, _ = read(tmp_path / "own", {})
+    assert [(row["instruction"], row["published_split"]) for row in rows] == [("예?", "train"), ("예?", "validation")]
