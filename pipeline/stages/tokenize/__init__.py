@@ -19,6 +19,7 @@ from pipeline.stages.tokenize.qa import qa
 from pipeline.stages.tokenize.seq2seq import seq2seq
 from pipeline.stages.tokenize.truncation import TooLongError
 from pipeline.table.reject_and_flag import add_names, alive, complete, set_column
+from pipeline.table.sequences import per_row
 from pipeline.tokenizers.protocol import ChatTemplateError, NoOffsetsError, Tokenizer
 from schemas.errors import KoInstructError
 from schemas.options import TokenizeOptions
@@ -75,7 +76,7 @@ def tokenize(table: pa.Table, tokenizer: Tokenizer, options: TokenizeOptions = T
         table, columns = layout(table, tokenizer, options)
     for name, values in columns.items():
         table = set_column(table, name, values)
-    flags = [("unk", pc.fill_null(pc.greater(table["n_unk"], 0), False))]
+    flags = [("unk", pa.array(per_row(table, "n_unk") > 0))]
     if options.layout != "causal":
         flags.append(("context-left-out", pc.and_(alive(table), _has_context(table))))
     return set_column(table, "flags", add_names(table["flags"], flags))
@@ -99,10 +100,11 @@ def check_unknown(tables: Iterable[pa.Table], tokenizer: Tokenizer, options: Tok
     worst: list[tuple[int, str, str]] = []
     for table in tables:
         yield table
-        tokens += pc.sum(table["n_tokens"]).as_py() or 0
-        unknown += pc.sum(table["n_unk"]).as_py() or 0
-        shown = table.select(["n_unk", "origin", "instruction", "input", "output"])
-        some = shown.filter(pc.greater(table["n_unk"], 0))
+        tokens += int(per_row(table, "n_tokens").sum())
+        count = per_row(table, "n_unk")
+        unknown += int(count.sum())
+        shown = set_column(table.select(["origin", "instruction", "input", "output"]), "n_unk", pa.array(count))
+        some = shown.filter(pa.array(count > 0))
         for row in some.sort_by([("n_unk", "descending")]).slice(0, 3).to_pylist():
             text = " / ".join(filter(None, (row["instruction"], row["input"], row["output"])))
             worst.append((row["n_unk"], row["origin"] or "?", text[:80]))

@@ -67,7 +67,9 @@ def causal(table: pa.Table, tokenizer: Tokenizer, options: TokenizeOptions) -> t
     special = matches(writer.special_pattern, [item.conversation for item in items])
     laid = lay_out(items, writer, options, special)
     table = reject_too_long(table, items, laid, options)
-    return flag_other_prompts(table, items, writer), columns_of(table, items, laid, tokenizer)
+    others = np.isin(np.arange(len(table)), [item.row for item in items if not item.prompted])
+    table = set_column(table, "flags", add_names(table["flags"], [("other-prompt", pa.array(others))]))
+    return table, columns_of(table, items, laid, tokenizer)
 
 
 def planned(
@@ -87,11 +89,12 @@ def planned(
             rejected[row] = "no-template", "this tokenizer has no chat template, which tools need"
         elif not _teaches(talk, learned, options):
             rejected[row] = "nothing-to-learn", "no answer of this row has a text that is to be learned"
-        elif talk.has_tools and not writer.plain_json(talk):
-            rejected[row] = "not-literal", "a tool or a call of this row holds a special token of the tokenizer"
         else:
             try:
                 found = trainings(row, talk, learned, writer)
+                if talk.has_tools and writer.holds_marks(talk.up_to(learned[-1])):
+                    rejected[row] = "not-literal", "a tool or a call of this row holds a special token of the tokenizer"
+                    continue
                 literal = _is_literal(found, doubtful or talk.has_blank, writer)
             except ChatTemplateError as error:
                 if not (talk.has_tools or any(message.reasoning for message in talk.messages)):
@@ -122,15 +125,6 @@ def _teaches(talk: Conversation, learned: Sequence[int], options: TokenizeOption
         message.content.strip() or message.calls or (message.reasoning and options.reasoning == "learn")
         for message in messages
     )
-
-
-def flag_other_prompts(table: pa.Table, items: Sequence[Training], writer: Writer) -> pa.Table:
-    """Flag the rows with an answer that does not come after what a model is given that is to write it."""
-    others = np.zeros(len(table), bool)
-    for item in items:
-        answers = writer.answers(item.conversation)
-        others[item.row] |= not all(answers[number].prompted for number in item.learned)
-    return set_column(table, "flags", add_names(table["flags"], [("other-prompt", pa.array(others))]))
 
 
 def set_rejected(table: pa.Table, rejected: Rejected) -> pa.Table:
