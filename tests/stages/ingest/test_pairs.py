@@ -12,11 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.io.json_lines import json_lines
+from pipeline.run.chain import run
+from pipeline.run.plan import plan_of_files
 from pipeline.stages.ingest import IngestError, describe, ingest, inspect
 from pipeline.table.reject_and_flag import complete
 from pipeline.table.thoughts import CLOSING, OPENING
 from schemas.columns import INGESTED
-from schemas.options import IngestOptions, Source
+from schemas.options import Config, IngestOptions, Source
 from tests.stages.ingest.test_ingest import check
 from tests.support.paths import CASES
 
@@ -179,3 +181,21 @@ def test_a_dataset_that_was_exported_is_a_source_with_splits(tmp_path: Path) -> 
     data.save_to_disk(str(tmp_path / "own"))
     rows, _ = read(tmp_path / "own", {})
     assert [(row["instruction"], row["published_split"]) for row in rows] == [("예?", "train"), ("예?", "validation")]
+
+
+def test_a_run_says_what_is_left_out_and_which_splits_are_published(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "test.jsonl"
+    path.write_text('{"instruction": "예?", "output": "네.", "id": 1, "split": "train"}\n' * 2, "utf-8")
+    config = {
+        "dataset": {"name": "x"},
+        "source": [{"name": "x", "files": ["x"]}],
+        "ingest": {"meta": "none"},
+        "tokenize": {"tokenizer": ["embedded"]},
+    }
+    manifest = run(plan_of_files([path], tmp_path / "out", Config.model_validate(config)), workers=1)
+    assert manifest.raw["test.jsonl"].left_out == ["id"]
+    said = capsys.readouterr().err
+    assert "test.jsonl: fields that are left out: id\n" in said
+    assert "test.jsonl: published splits: train (2 rows)\n" in said
