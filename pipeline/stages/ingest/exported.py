@@ -89,9 +89,9 @@ def messages_of(item: Any, path: str) -> list[Message]:
 
 def _truth(record: Mapping[str, Any], name: str) -> bool | None:
     value = record.get(name)
-    if value is None or yes_or_no(value) is not None:
-        return None if value is None else yes_or_no(value)
-    raise Fault(f"unclear-{name}", f"`{name}` is {kind(value)}: write true or false")
+    if value is not None and yes_or_no(value) is None:
+        raise Fault("not-a-truth-value", f"`{name}` is {kind(value)}: write true or false")
+    return None if value is None else yes_or_no(value)
 
 
 def meta_of(record: Record) -> Record:
