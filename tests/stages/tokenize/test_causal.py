@@ -405,7 +405,9 @@ def test_a_special_token_in_a_call_is_refused() -> None:
     (after,) = laid_out([in_result], tokenizer)
     assert "⟦1⟧<|im_end|>" in tokenizer.decode(after["input_ids"])
     assert after["input_ids"].count(tokenizer.specials["<|im_end|>"]) == 5
-    assert laid_out([in_result | {"tools": None}], small.causal(small.JSON_RESULTS))[0]["reject_reason"] == "not-literal"
+    assert (
+        laid_out([in_result | {"tools": None}], small.causal(small.JSON_RESULTS))[0]["reject_reason"] == "not-literal"
+    )
 
 
 # Templates and tokenizers of all kinds.
@@ -630,3 +632,16 @@ def test_unknown_tokens_are_counted_in_all_sequences() -> None:
     assert all(each)
     assert per_row(table, "n_unk").tolist() == [sum(each)]
     assert table["flags"].to_pylist()[0] == ["unk"]
+
+
+def test_results_are_named_after_their_calls() -> None:
+    template = small.JSON_RESULTS.replace(
+        "'<|im_start|>' + message.role", "'<|im_start|>' + (message.name or message.role)"
+    )
+    tokenizer = small.causal(template)
+    bare = EMPTY | {"role": "tool", "content": "맑음"}
+    named, lacking = laid_out(
+        [row_of(steps=[answer("", tool_calls=CALLS), each]) for each in (result("맑음"), bare)], tokenizer
+    )
+    assert named["input_ids"] == lacking["input_ids"]
+    assert '<|im_start|>weather\n"맑음"' in tokenizer.decode(named["input_ids"])
