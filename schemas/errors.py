@@ -41,6 +41,7 @@ class KoInstructError(Exception):
       * ExistingError (ValueError)
       * Fault
       * FetchError
+      * FileFault
       * GeneratorError (RuntimeError)
       * IngestError
       * LoadError (RuntimeError)

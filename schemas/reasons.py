@@ -27,6 +27,7 @@ REASONS: dict[str, dict[str, str]] = {
         "no-turns": "the list of turns, instances or questions is empty",
         "not-a-call": "what must be a call of a tool has no name, or its arguments are not an object",
         "not-a-list": "a field that must be a list is something else",
+        "not-a-truth-value": "`label` or `learn` of a row that this project wrote is neither true nor false",
         "not-an-object": "the record, or a turn in it, is not an object with named fields",
         "not-data": "a member of an archive is neither JSON nor a table",
         "not-text": "a field that must be a text is something else",

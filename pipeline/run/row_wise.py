@@ -132,7 +132,7 @@ def note_what_was_heard(origin: str, left_out: Sequence[str], published: Mapping
     if left_out:
         lines.append(f"fields that are left out: {', '.join(left_out)}")
     if published:
-        lines.append(f"published splits: {', '.join(f'{rows:,} rows in {split}' for split, rows in published.items())}")
+        lines.append(f"published splits: {', '.join(f'{split} ({rows:,} rows)' for split, rows in published.items())}")
     for line in lines:
         click.echo(visible(f"{'ingest':<11} {origin}: {line}"), err=True)
 

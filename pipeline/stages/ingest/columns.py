@@ -50,7 +50,7 @@ def columns(entry: Entry, shape: Columns) -> list[Row]:
         others,
         texts["instruction"],
         texts["input"],
-        output,
+        "" if output is None and told["tool_calls"] else output,
         system=texts["system"],
         history=history,
         fixes=(*fixes, *thought),

@@ -56,7 +56,7 @@ def exported(entry: Entry, shape: Exported) -> list[Row]:
             "rejected-before",
             f"an earlier run wrote this row to its rejects: {why}; to read it, remove `reject_reason`",
         )
-    texts = ("system", "instruction", "reasoning", "output", "rejected", "tools", "tool_calls", "published_split")
+    texts = ("system", "instruction", "reasoning", "output", "rejected", "tools", "tool_calls")
     row = Row(
         entry.place,
         **{name: text_at(record, name) for name in texts},
@@ -65,6 +65,7 @@ def exported(entry: Entry, shape: Exported) -> list[Row]:
         steps=[message for item in list_at(record, "steps") for message in messages_of(item, "steps")],
         label=_truth(record, "label"),
         learn=_truth(record, "learn"),
+        published_split=text_at(record, "published_split") or entry.split,
         meta=dumps(meta_of(record)),
         fixes=(*entry.fixes, *(name for name in record["fixes"] or () if isinstance(name, str))),
     )
@@ -88,9 +89,9 @@ def messages_of(item: Any, path: str) -> list[Message]:
 
 def _truth(record: Mapping[str, Any], name: str) -> bool | None:
     value = record.get(name)
-    if value is None or yes_or_no(value) is not None:
-        return None if value is None else yes_or_no(value)
-    raise Fault(f"unclear-{name}", f"`{name}` is {kind(value)}: write true or false")
+    if value is not None and yes_or_no(value) is None:
+        raise Fault("not-a-truth-value", f"`{name}` is {kind(value)}: write true or false")
+    return None if value is None else yes_or_no(value)
 
 
 def meta_of(record: Record) -> Record:

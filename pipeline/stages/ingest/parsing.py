@@ -25,7 +25,7 @@ class Fault(KoInstructError):
         self.detail = detail
 
 
-class FileFault(Exception):
+class FileFault(KoInstructError):
     """Why a file is not read on: what a record says must not be passed over, and rejecting it would hide it."""
 
 

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.stages.ingest.fields import Record
+from pipeline.stages.ingest.parsing import Fault
 from pipeline.table.reject_and_flag import reject, set_column
 
 #: The words by which names of files, folders and splits say what they are.
@@ -73,9 +74,16 @@ def apply_splits(table: pa.Table, published: str | None, splits: str | Mapping[s
     meant = [_meant(name, {} if isinstance(splits, str) else splits) for name in known]
     left_out = pa.array([split == "leave-out" for split in meant], pa.bool_()).take(encoded.indices)
     marks = [meaning(name) or name if split == "leave-out" else split for name, split in zip(known, meant, strict=True)]
-    details = [f"the source publishes it in {name!r}, and its option `splits` leaves this split out" for name in known]
+    faults = [_left_out(name) for name in known]
+    reasons, details = (pa.array(texts, pa.string()).take(encoded.indices) for texts in zip(*faults, strict=True))
     table = set_column(table, "published_split", pa.array(marks, pa.string()).take(encoded.indices))
-    return reject(table, left_out, "ingest", "left-out-split", pa.array(details, pa.string()).take(encoded.indices))
+    return reject(table, left_out, "ingest", reasons, details)
+
+
+def _left_out(name: str) -> tuple[str, str]:
+    detail = f"the source publishes it in {name!r}, and its option `splits` leaves this split out"
+    fault = Fault("left-out-split", detail)
+    return fault.reason, fault.detail
 
 
 def _meant(name: str, splits: Mapping[str, str]) -> str:
