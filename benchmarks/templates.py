@@ -1,12 +1,13 @@
 """What layout causal learns, and what TRL learns, token by token, for every chat template in TRL's wheel.
 
-    python -m benchmarks.templates /path/to/python/with/trl > benchmarks/templates.md
+    TRL=…/bin/python python -m benchmarks.templates > benchmarks/templates.md
 
-TRL has an environment of its own (`python -m venv …; pip install trl torch jinja2`); this file runs there again, with
-`peer`, and so imports nothing of this project at its top.
+TRL is the Python of an environment that holds trl, torch and jinja2; this file runs there again, with `peer`, and so
+imports nothing of this project at its top.
 """
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -209,13 +210,100 @@ def cases_for(folder: Path) -> dict[str, Any]:
     return found
 
 
+def verdict(mine: Any, theirs: dict[str, Any], trained: Any = None) -> str:
+    """What the table says of one case. `trained`: what ours makes of it with TRL's training template."""
+    if "ids" not in theirs:
+        return "–" if isinstance(mine, str) else "ours only"
+    again = verdict(trained, theirs) if trained is not None else ""
+    again = f", {again}" if again in ("=", "given") else ""
+    if isinstance(mine, str):
+        return "refused" + again
+    if len(mine) > 1 or mine[0]["ids"] != theirs["ids"]:
+        return f"{len(mine)} sequences" + again
+    pairs = list(zip(mine[0]["mask"], theirs["mask"], strict=True))
+    if all(one == other for one, other in pairs):
+        return "="
+    return "given" if all(one <= other for one, other in pairs) else "other"
+
+
+def completion(mine: Any, theirs: dict[str, Any]) -> bool | None:
+    """Whether the last answer has the ids and the mask of TRL's prompt-completion; None where one of both has none."""
+    if isinstance(mine, str) or "completion" not in theirs:
+        return None
+    whole, given, prefix = theirs["completion"]
+    mask = mine[-1]["mask"]
+    start = len(mask) - mask[::-1].index(0) if 0 in mask else 0
+    return bool(prefix) and mine[-1]["ids"] == whole and start == given
+
+
+def table(folder: Path) -> list[str]:
+    """A line for each template, and the reasons of what is refused."""
+    lines = ["| template | " + " | ".join(CASES) + " | completion |", "|---" * (len(CASES) + 2) + "|"]
+    reasons: dict[str, list[str]] = {}
+    for place in sorted(folder.iterdir()):
+        if place.name.endswith("_training"):
+            continue
+        theirs = json.loads((place / "peer.json").read_text())
+        mine, trained = ours(place), dict.fromkeys(CASES)
+        if theirs["training"] and theirs["training"] != (place / "chat_template.jinja").read_text():
+            again = folder / f"{place.name}_training"
+            trained = ours(again) if again.exists() else trained
+        cells = [verdict(mine[name], theirs[name], trained[name]) for name in CASES]
+        same = [same for name in CASES if (same := completion(mine[name], theirs[name])) is not None]
+        lines.append(f"| {place.name} | {' | '.join(cells)} | {sum(same)} of {len(same)} |")
+        for name in CASES:
+            if isinstance(mine[name], str):
+                reason = mine[name].replace(place.name, "this tokenizer").replace("\n", " ")
+                reasons.setdefault(reason, []).append(f"{place.name} ({name})")
+    return [*lines, "", *(f"- {reason}: {', '.join(names)}" for reason, names in reasons.items())]
+
+
+TEXT = """# Chat templates: what layout causal learns, and what TRL learns
+
+TRL {version}, transformers {transformers}; every chat template in TRL's wheel, each with a small tokenizer that has its
+special tokens.
+
+    {command}
+
+The cases: one exchange; two; a system prompt; a call of a tool and its result; a thought; two exchanges, both with
+thoughts. TRL's side is `SFTTrainer` with `assistant_only_loss` (its training template, which has `{{% generation %}}`
+marks), the date in the prompt set to the one that we always write. The last column: the last answer compared with TRL's
+prompt-completion form (`completion_only_loss`), in how many of the cases that both can write.
+
+- **=** the same ids, and the same ids learned, token by token: thought, calls, the whole end of an answer.
+- **given** the same ids; TRL also learns some ids before the answer which the template gives a model at generation
+  (`add_generation_prompt`): the header (`<｜Assistant｜>`), its line end, or `<think>`. We learn what a model has to
+  write.
+- **2 sequences** the model's template writes the first answer otherwise in the middle than at the end (without its
+  thought): that answer is learned in a sequence of its own, as it is at generation. TRL learns it without its thought,
+  or writes, with a training template, what the model's own template never writes.
+- **other** the mask differs in another way: see below.
+- **ours only** TRL cannot mask it: it has no training template for this one, or its template fails.
+- **refused** the template loses the tools, the calls or the thought of the row. TRL trains on what is left; we reject
+  the row by name (`no-template`) and say why (below).
+- **–** neither can write it.
+- Behind a comma: the result with TRL's training template as the template of the tokenizer.
+
+{table}
+
+**other**: diffusion_gemma, tools: after a result its template gives no header at generation, but writes one before the
+answer, so a model has to write it, and it is learned; and a call ends in `<|tool_response>`, which the template writes
+where a conversation ends with a call. TRL learns neither. llava_next writes a space after `</s>`: it is learned as part
+of the end, as TRL learns the line end after `<|im_end|>` elsewhere.
+
+**completion**: glm4moe writes no end after the last answer. TRL's prompt-completion form then teaches no end; we learn
+the token with which the next message begins, as TRL's training template does.
+"""
+
+
 def main(python: str) -> None:
+    import transformers
+
     from pipeline.tokenizers.transformers_tokenizer import FIXED_DATE
 
     where = "import trl, pathlib; print(pathlib.Path(trl.__file__).parent / 'chat_templates'); print(trl.__version__)"
-    templates, version = subprocess.run(
-        [python, "-c", where], capture_output=True, text=True, check=True
-    ).stdout.split()
+    asked = subprocess.run([python, "-c", where], capture_output=True, text=True, check=True)
+    templates, version = asked.stdout.split()
     folder = Path(mkdtemp())
     for path in sorted(Path(templates).glob("*.jinja")):
         place = folder / path.stem
@@ -223,11 +311,13 @@ def main(python: str) -> None:
         (place / "cases.json").write_text(json.dumps(cases_for(place)))
         (place / "date.txt").write_text(FIXED_DATE)
     subprocess.run([python, __file__, "peer", str(folder)], check=True, stdout=sys.stderr)
-    print(folder, version)
+    command = "TRL=…/bin/python python -m benchmarks.templates > benchmarks/templates.md"
+    rows = "\n".join(table(folder))
+    print(TEXT.format(version=version, transformers=transformers.__version__, command=command, table=rows), end="")
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "peer":
+    if len(sys.argv) > 1:
         peer(Path(sys.argv[2]))
     else:
-        main(sys.argv[1])
+        main(os.environ["TRL"])
