@@ -173,7 +173,8 @@ def columns_of(table: pa.Table, items: Sequence[Training], laid: Laid, tokenizer
 
 
 def in_rows(table: pa.Table, row_of: Ints, sequences: pa.StructArray) -> dict[str, pa.Array]:
-    """The sequences of living rows in flat columns where a row has one, else in the column `sequences`.
+    """The sequences of living rows in flat columns where a row has one, else in the column `sequences`, and their
+    counts summed.
 
     `row_of`: the row of each sequence, ascending.
     """
@@ -182,6 +183,10 @@ def in_rows(table: pa.Table, row_of: Ints, sequences: pa.StructArray) -> dict[st
     first = np.searchsorted(row_of, np.arange(len(table)))
     flat = sequences.take(pa.array(first, mask=number != 1))
     columns = {field.name: pc.struct_field(flat, field.name) for field in sequences.type}
+    for name in ("n_tokens", "truncated", "n_unk", "n_learned"):
+        values = pc.struct_field(sequences, name).to_numpy(zero_copy_only=False)
+        sums = np.bincount(row_of, values, len(table)).astype(np.int32)
+        columns[name] = pa.array(sums, mask=number == 0)
     several = (number > 1)[row_of]
     lists = np.concatenate([[0], np.cumsum(np.where(number > 1, number, 0))])
     columns[SEQUENCES] = pa.ListArray.from_arrays(

@@ -149,6 +149,21 @@ class Writer:
             if number - first in exchange.answers
         }
 
+    def prompt(self, conversation: Conversation) -> str:
+        """What a model is given to write the next message, as text. The last message is no answer.
+
+        Without what the tokenizer itself puts before a text. Raises ChatTemplateError.
+        """
+        if self.tokenizer.chat is None:
+            answered = conversation._replace(messages=(*conversation.messages, Message("assistant", "")))
+            *before, _ = self._korean_prompt(answered).spans[1:]
+            texts = ("".join(text_of(piece, answered) for piece in span.pieces) for span in before)
+            return "".join(
+                text + self.tokenizer.decode(span.ids) for text, span in zip(texts, before, strict=True) if text
+            )
+        conversation = self.folded(conversation)
+        return self.render(self._messages(conversation), True, conversation.tools)
+
     def head(self, conversation: Conversation) -> str:
         """What is written before the first message of the user: the system prompt and the tools."""
         before = []
