@@ -227,13 +227,14 @@ def verdict(mine: Any, theirs: dict[str, Any], trained: Any = None) -> str:
 
 
 def completion(mine: Any, theirs: dict[str, Any]) -> bool | None:
-    """Whether the last answer has the ids and the mask of TRL's prompt-completion; None where one of both has none."""
-    if isinstance(mine, str) or "completion" not in theirs:
+    """Whether the last answer has the ids and the mask of TRL's prompt-completion; None where one of both has none, or
+    where TRL's prompt is not the beginning of its conversation: TRL then masks as many ids as the prompt has."""
+    if isinstance(mine, str) or "completion" not in theirs or not theirs["completion"][2]:
         return None
-    whole, given, prefix = theirs["completion"]
+    whole, given, _ = theirs["completion"]
     mask = mine[-1]["mask"]
     start = len(mask) - mask[::-1].index(0) if 0 in mask else 0
-    return bool(prefix) and mine[-1]["ids"] == whole and start == given
+    return bool(mine[-1]["ids"] == whole and start == given)
 
 
 def table(folder: Path) -> list[str]:
@@ -268,7 +269,8 @@ special tokens.
 The cases: one exchange; two; a system prompt; a call of a tool and its result; a thought; two exchanges, both with
 thoughts. TRL's side is `SFTTrainer` with `assistant_only_loss` (its training template, which has `{{% generation %}}`
 marks), the date in the prompt set to the one that we always write. The last column: the last answer compared with TRL's
-prompt-completion form (`completion_only_loss`), in how many of the cases that both can write.
+prompt-completion form (`completion_only_loss`), in how many of the cases that both can write and where TRL's prompt
+is the beginning of its conversation (elsewhere TRL warns, and masks as many ids as the prompt has, which are others).
 
 - **=** the same ids, and the same ids learned, token by token: thought, calls, the whole end of an answer.
 - **given** the same ids; TRL also learns some ids before the answer which the template gives a model at generation

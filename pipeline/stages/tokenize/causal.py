@@ -67,7 +67,7 @@ def causal(table: pa.Table, tokenizer: Tokenizer, options: TokenizeOptions) -> t
     special = matches(writer.special_pattern, [item.conversation for item in items])
     laid = lay_out(items, writer, options, special)
     table = reject_too_long(table, items, laid, options)
-    return flag_other_prompts(table, items, writer), columns_of(table, items, laid, tokenizer)
+    return flag_other_prompts(table, items), columns_of(table, items, laid, tokenizer)
 
 
 def planned(
@@ -87,11 +87,12 @@ def planned(
             rejected[row] = "no-template", "this tokenizer has no chat template, which tools need"
         elif not _teaches(talk, learned, options):
             rejected[row] = "nothing-to-learn", "no answer of this row has a text that is to be learned"
-        elif talk.has_tools and not writer.plain_json(talk):
-            rejected[row] = "not-literal", "a tool or a call of this row holds a special token of the tokenizer"
         else:
             try:
                 found = trainings(row, talk, learned, writer)
+                if talk.has_tools and writer.holds_marks(talk.up_to(learned[-1])):
+                    rejected[row] = "not-literal", "a tool or a call of this row holds a special token of the tokenizer"
+                    continue
                 literal = _is_literal(found, doubtful or talk.has_blank, writer)
             except ChatTemplateError as error:
                 if not (talk.has_tools or any(message.reasoning for message in talk.messages)):
@@ -124,12 +125,9 @@ def _teaches(talk: Conversation, learned: Sequence[int], options: TokenizeOption
     )
 
 
-def flag_other_prompts(table: pa.Table, items: Sequence[Training], writer: Writer) -> pa.Table:
+def flag_other_prompts(table: pa.Table, items: Sequence[Training]) -> pa.Table:
     """Flag the rows with an answer that does not come after what a model is given that is to write it."""
-    others = np.zeros(len(table), bool)
-    for item in items:
-        answers = writer.answers(item.conversation)
-        others[item.row] |= not all(answers[number].prompted for number in item.learned)
+    others = np.isin(np.arange(len(table)), [item.row for item in items if not item.prompted])
     return set_column(table, "flags", add_names(table["flags"], [("other-prompt", pa.array(others))]))
 
 

@@ -10,6 +10,7 @@ where the next message begins: its thought, its calls, and the run of special to
 """
 
 import contextlib
+import itertools
 import re
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
@@ -78,10 +79,8 @@ class Span(NamedTuple):
     exchange: int = 0
 
 
-class Form(NamedTuple):
-    """How the conversations of one structure are written."""
-
-    spans: tuple[Span, ...]
+#: How the conversations of one structure are written.
+Form = tuple[Span, ...]
 
 
 @lru_cache(maxsize=4)
@@ -127,7 +126,7 @@ class Writer:
         return INPUT if self.tokenizer.chat is None else "\n"
 
     def form(self, conversation: Conversation) -> Form:
-        """How this conversation is written. Its last message is an answer.
+        """How this conversation is written: one that does not end with an answer up to where the answer will begin.
 
         Raises ChatTemplateError for a template that drops, repeats or rewrites texts, or a tokenizer without EOS.
         """
@@ -138,15 +137,16 @@ class Writer:
             return self._chat_form(conversation)
         return self._plain(bool(conversation.system), tuple(message.kind for message in conversation.messages))
 
-    def answers(self, conversation: Conversation) -> dict[int, Answer]:
-        """How each answer is written, by the number of its message. Raises ChatTemplateError."""
+    def answers(self, conversation: Conversation, first: int = 0) -> dict[int, Answer]:
+        """How each answer is written, by the number of its message, from the message `first` on, which begins an
+        exchange. Raises ChatTemplateError."""
         if self.tokenizer.chat is None:
             return dict.fromkeys(conversation.answers, Answer("", "", "", True, True, True, False))
-        exchanges = self._exchanges(self.folded(conversation))
+        exchanges = self._exchanges(self.folded(conversation), first)
         return {
-            number: exchange.answers[number - first]
-            for number, (first, exchange) in enumerate(exchanges)
-            if number - first in exchange.answers
+            number: exchange.answers[number - start]
+            for number, (start, exchange) in enumerate(exchanges, first)
+            if number - start in exchange.answers
         }
 
     def prompt(self, conversation: Conversation) -> str:
@@ -155,12 +155,11 @@ class Writer:
         Without what the tokenizer itself puts before a text. Raises ChatTemplateError.
         """
         if self.tokenizer.chat is None:
-            answered = conversation._replace(messages=(*conversation.messages, Message("assistant", "")))
-            *before, _ = self._korean_prompt(answered).spans[1:]
-            texts = ("".join(text_of(piece, answered) for piece in span.pieces) for span in before)
-            return "".join(
-                text + self.tokenizer.decode(span.ids) for text, span in zip(texts, before, strict=True) if text
-            )
+            written = []
+            for span in self.form(conversation)[1:]:
+                written += [text_of(piece, conversation) for piece in span.pieces]
+                written.append(self.tokenizer.decode(span.ids))
+            return "".join(written)
         conversation = self.folded(conversation)
         return self.render(self._messages(conversation), True, conversation.tools)
 
@@ -168,7 +167,7 @@ class Writer:
         """What is written before the first message of the user: the system prompt and the tools."""
         before = []
         conversation = self.folded(conversation)
-        for piece in self.form(conversation).spans[0].pieces:
+        for piece in self.form(conversation)[0].pieces:
             if isinstance(piece, Gap) and piece.message >= 0:
                 break
             before.append(text_of(piece, conversation))
@@ -182,19 +181,25 @@ class Writer:
         first = first._replace(content=conversation.system + FOLD + first.content)
         return Conversation("", conversation.tools, (first, *rest))
 
-    def plain_json(self, conversation: Conversation) -> bool:
-        """Whether what the template writes in its own way (tools, calls, some results) holds no special token."""
-        texts = [orjson.dumps(message.calls).decode() for message in conversation.messages if message.calls]
-        texts += [message.content for message in conversation.messages if message.role == "tool"]
-        texts.append(orjson.dumps(conversation.tools).decode())
-        return not any(map(self._specials.search, texts))
+    def holds_marks(self, conversation: Conversation) -> bool:
+        """Whether what the template writes in a way of its own (tools, calls, some results) holds a special token, or a
+        mark of those that say where texts belong."""
+        exchanges = self._exchanges(self.folded(conversation))
+        texts = [orjson.dumps(conversation.tools).decode()]
+        for number, message in enumerate(conversation.messages):
+            first, exchange = exchanges[number]
+            if message.calls:
+                texts.append(orjson.dumps(message.calls).decode())
+            if number - first in exchange.inline:
+                texts.append(message.content)
+        return any(self._specials.search(text) or MARK.search(text) for text in texts)
 
     def literal(self, conversation: Conversation) -> bool:
         """Whether the template writes this conversation as its form says, and so every text of it as it is."""
         if self.tokenizer.chat is None:
             return True
         conversation = self.folded(conversation)
-        spans = self.form(conversation).spans
+        spans = self.form(conversation)
         text = "".join(text_of(piece, conversation) for span in spans for piece in span.pieces)
         try:
             wanted = self.render(self._messages(conversation), False, conversation.tools)
@@ -259,7 +264,7 @@ class Writer:
                 {"": message.content} | ({"r": message.reasoning} if message.reasoning else {}),
                 self.prober.thought_field,
                 message.calls,
-                **_names(message.tool_call_id, message.name),
+                **_names(message),
             )
             for message in conversation.messages
         ]
@@ -276,32 +281,24 @@ class Writer:
         for number, message in enumerate(conversation.messages):
             first, exchange = exchanges[number]
             written = marked(number + system, message.kind, self.prober.thought_field)
-            written |= _names(message.tool_call_id, message.name)
+            written |= _names(message)
             if message.calls:
                 written["tool_calls"] = message.calls
             if number - first in exchange.inline:
                 written["content"] = written["content"] + message.content + written["content"]
             messages.append(written)
-        text = self.render(messages, False, conversation.tools)
-        inline = sum(number - first in exchange.inline for number, (first, exchange) in enumerate(exchanges))
-        if len(set(MARK.findall(text))) + inline < len(MARK.findall(text)):
-            raise ChatTemplateError(f"a text holds {MARK.pattern}, which marks the texts of a conversation")
+        asked = conversation.messages[-1].role != "assistant"
+        text = self.render(messages, asked, conversation.tools)
         return self._cut(text, exchanges, system, conversation)
 
-    def _exchanges(self, conversation: Conversation) -> list[tuple[int, Exchange]]:
+    def _exchanges(self, conversation: Conversation, first: int = 0) -> list[tuple[int, Exchange]]:
         """For each message the number of the first message of its exchange, and how that exchange is written."""
-        starts = conversation.questions
-        kinds = [message.kind for message in conversation.messages]
+        messages = conversation.messages
+        starts = [number for number in range(first, len(messages)) if messages[number].role == "user"]
         found: list[tuple[int, Exchange]] = []
-        for place, start in enumerate(starts):
-            end = starts[place + 1] if place + 1 < len(starts) else len(kinds)
-            setting = Setting(
-                bool(conversation.system),
-                bool(conversation.tools),
-                start == 0,
-                end == len(kinds),
-                tuple(kinds[start:end]),
-            )
+        for start, end in itertools.pairwise([*starts, len(messages)]):
+            where = bool(conversation.system), bool(conversation.tools), start == 0, end == len(messages)
+            setting = Setting(*where, tuple([message.kind for message in messages[start:end]]))
             exchange = self._exchange(setting)
             if isinstance(exchange, ChatTemplateError):
                 raise exchange
@@ -337,7 +334,9 @@ class Writer:
             ids = self._eos() if answer.eos else ()
             spans.append(Span((*marked.pieces(begin, stop), *more), ids, number, False, place))
             done = stop
-        return Form(tuple(spans))
+        if conversation.messages[last].role != "assistant":
+            spans.append(Span(marked.pieces(done, len(text)), exchange=len(order) - 1))
+        return tuple(spans)
 
     def _korean_prompt(self, conversation: Conversation) -> Form:
         spans = [Span((), tuple(self.tokenizer.single[0]))]
@@ -356,7 +355,9 @@ class Writer:
                 spans.append(Span(thought, (), number, True, at))
                 thought = ()
             spans.append(Span((*thought, *rest), self._eos(), number, False, at))
-        return Form(tuple(spans))
+        if given:
+            spans.append(Span((*given, ANSWER_HEADING), exchange=at))
+        return tuple(spans)
 
     def _eos(self) -> tuple[int, ...]:
         if self.tokenizer.eos_id is None:
@@ -424,15 +425,18 @@ def _rests(rest: str, talk: Conversation, number: int) -> list[str]:
     """What the template may write between an answer and the result of its call: with the names and ids that it has."""
     if CALL not in rest and AN_ID not in rest:
         return [rest]
-    calls, after = talk.messages[number].calls, talk.messages[number + 1]
-    names = [after.name, *(call["function"]["name"] for call in calls)]
-    ids = [after.tool_call_id, *(call.get("id") for call in calls), AN_ID]
+    calls = talk.messages[number].calls
+    names, ids = [call["function"]["name"] for call in calls], [call.get("id") for call in calls]
+    for after in talk.messages[number + 1 : number + 2]:
+        names, ids = [after.name, *names], [after.tool_call_id, *ids]
+    ids.append(AN_ID)
     return [rest.replace(CALL, name).replace(AN_ID, id_) for name in names if name for id_ in ids if id_]
 
 
-def _names(tool_call_id: str | None, name: str | None) -> dict[str, str]:
-    found = {"tool_call_id": tool_call_id, "name": name}
-    return {field: value for field, value in found.items() if value is not None}
+def _names(message: Message) -> dict[str, str]:
+    """What the result of a tool says of the call that it answers."""
+    found = {"tool_call_id": message.tool_call_id, "name": message.name}
+    return {field: value for field, value in found.items() if value is not None and message.role == "tool"}
 
 
 def _with_arguments_as_text(message: Mapping[str, Any]) -> dict[str, Any]:

@@ -62,8 +62,8 @@ class Conversation(NamedTuple):
 
     @property
     def has_blank(self) -> bool:
-        """Whether an answer has no visible text, at which a chat template may look."""
-        return any(message.role == "assistant" and not message.content.strip() for message in self.messages)
+        """Whether a message has no visible text, at which a chat template may look."""
+        return any(not message.content.strip() and not message.kind.endswith("alone") for message in self.messages)
 
     def up_to(self, answer: int) -> "Conversation":
         """The conversation that ends with this answer."""

@@ -53,7 +53,7 @@ def preference(table: pa.Table, tokenizer: Tokenizer, options: TokenizeOptions) 
     special = special.reshape(-1, 2).any(axis=1).repeat(2)
     laid = lay_out(items, writer, options, special.tolist(), together=2)
     table = reject_too_long(table, items, laid, options)
-    table = flag_other_prompts(table, items, writer)
+    table = flag_other_prompts(table, items)
 
     rows = np.array([item.row for item in items[::2]], np.int64)
     fields, same = _fields(laid, tokenizer)

@@ -19,11 +19,15 @@ from schemas.options import TokenizeOptions
 
 
 class Training(NamedTuple):
-    """A conversation that ends with an answer, and the numbers of the answers in it that are learned."""
+    """A conversation, and the numbers of the answers in it that are learned. Where it does not end with an answer, it
+    is written up to where an answer will begin. `prompted`: these answers come after what the template gives a model
+    that is to write them.
+    """
 
     row: int
     conversation: Conversation
-    learned: frozenset[int]
+    learned: frozenset[int] = frozenset()
+    prompted: bool = True
 
     def without(self, exchanges: int) -> "Training":
         """The same without the oldest exchanges."""
@@ -31,8 +35,11 @@ class Training(NamedTuple):
             return self
         first = self.conversation.questions[exchanges]
         learned = frozenset(number - first for number in self.learned if number >= first)
-        return Training(self.row, self.conversation.without(exchanges), learned)
+        return self._replace(conversation=self.conversation.without(exchanges), learned=learned)
 
+
+#: Texts that are encoded together: more cost memory, and so time.
+TEXTS_AT_ONCE = 2048
 
 #: What an entry is part of: what is given, the last question, the last answer, the text of the last answer.
 GIVEN, QUESTION, ANSWER, OUTPUT = range(4)
@@ -73,14 +80,17 @@ def trainings(row: int, conversation: Conversation, wanted: Sequence[int], write
     left = list(wanted)
     while left:
         ending = conversation.up_to(left[-1])
-        answers = writer.answers(ending)
-        if any(answers[number].lost for number in left):
+        # What is left after the first time is written otherwise in the middle: only the last exchange can hold more.
+        first = ending.questions[-1] if found else 0
+        answers = writer.answers(ending, first)
+        here = [number for number in left if number == left[-1] or (number >= first and answers[number].alike)]
+        if any(answers[number].lost for number in here):
             raise ChatTemplateError(
                 'the chat template does not write the thought of an answer; reasoning = "drop" leaves thoughts out'
             )
-        here = frozenset(number for number in left if number == left[-1] or answers[number].alike)
-        found.append(Training(row, ending, here))
-        left = [number for number in left if number not in here]
+        prompted = all(answers[number].prompted for number in here)
+        found.append(Training(row, ending, frozenset(here), prompted))
+        left = [number for number in left if number not in found[-1].learned]
     return found[::-1]
 
 
@@ -142,12 +152,13 @@ class Pool:
         """Encode the texts that were added since the last time."""
         for literally, encode in enumerate((self.tokenizer.encode, self.tokenizer.encode_literally)):
             texts, at = self.waiting[literally], self.waiting_at[literally]
-            if texts:
-                lists = encode(pa.array(texts, pa.large_string() if sum(map(len, texts)) > 1 << 28 else pa.string()))
+            for start in range(0, len(texts), TEXTS_AT_ONCE):
+                lists = encode(pa.array(texts[start : start + TEXTS_AT_ONCE]))
                 offsets = lists.offsets.to_numpy()
-                self._put(at, lists.values.to_numpy()[offsets[0] : offsets[-1]], offsets - offsets[0])
-                texts.clear()
-                at.clear()
+                ids = lists.values.to_numpy()[offsets[0] : offsets[-1]]
+                self._put(at[start : start + TEXTS_AT_ONCE], ids, offsets - offsets[0])
+            texts.clear()
+            at.clear()
 
     def count(self, entries: Iterable[Entry]) -> int:
         return sum(self.lengths[entry.text] if entry.kept < 0 else entry.kept for entry in entries)
@@ -170,7 +181,7 @@ def _entries(item: Training, writer: Writer, pool: Pool, apart: bool) -> list[En
     found: list[Entry] = []
     conversation = writer.folded(item.conversation)
     last = len(conversation.messages) - 1
-    for span in writer.form(conversation).spans:
+    for span in writer.form(conversation):
         learned = span.answer in item.learned and not span.thought
         part = ANSWER if span.answer == last else GIVEN
         if apart:

@@ -52,7 +52,7 @@ def unpaired(table: pa.Table, tokenizer: Tokenizer, options: TokenizeOptions) ->
     table = set_rejected(table, failed)
     laid = lay_out(items, writer, options, matches(writer.special_pattern, [item.conversation for item in items]))
     table = reject_too_long(table, items, laid, options)
-    table = flag_other_prompts(table, items, writer)
+    table = flag_other_prompts(table, items)
 
     rows = np.array([item.row for item in items], np.int64)
     begins, (starts, ends) = laid.offsets[:-1], learned_ends(laid)

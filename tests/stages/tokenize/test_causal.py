@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from pipeline import tokenize
 from pipeline.stages.tokenize import ChatTemplateError, TooLongError
 from pipeline.stages.tokenize.chat import KEPT, PREAMBLE, writer_of
+from pipeline.stages.tokenize.conversation import conversations as conversations_of
+from pipeline.stages.tokenize.sequences import Training, lay_out
 from pipeline.table.messages import to_messages
 from pipeline.table.sequences import unroll
 from pipeline.tokenizers.transformers_tokenizer import TransformersTokenizer
@@ -219,7 +221,8 @@ def test_an_answer_that_is_written_otherwise_as_the_last_has_a_sequence_of_its_o
     ]
     assert tokenizer.decode(last["input_ids"]).startswith(f"{GIVEN}네.<|im_end|>\n<|im_start|>user\n또?")
     (row,) = laid_out([THOUGHTS], tokenizer)
-    assert row["input_ids"] is row["labels"] is row["n_tokens"] is row["n_learned"] is None
+    assert row["input_ids"] is row["labels"] is None
+    assert row["n_tokens"] == len(first["input_ids"]) + len(last["input_ids"])
     assert [each["n_tokens"] for each in row["sequences"]] == [len(each["input_ids"]) for each in (first, last)]
     (plain,) = laid_out([row_of(history=THOUGHTS["history"][2:])], tokenizer)
     assert plain["sequences"] is None
@@ -329,6 +332,57 @@ def test_results_that_a_template_writes_as_json_and_arguments_as_text(texts: tup
     assert last == f"{output}<|im_end|>\n"
 
 
+def called(parts: tuple[str, str, str, str]) -> list[Row]:
+    """An exchange with two calls of a tool, one after the other."""
+    question, city, found, reply = parts
+    calls = json.loads(CALLS)
+    calls[0]["function"]["arguments"] = {"city": city}
+    steps = [answer("", tool_calls=json.dumps(calls), reasoning="찾자." if city else None), result(found)]
+    return [
+        user(question),
+        *steps,
+        answer(question, tool_calls=CALLS),
+        result(city),
+        answer(reply, reasoning=found or None),
+    ]
+
+
+@given(
+    parts=st.lists(
+        st.one_of(exchanges, st.tuples(spoken, spoken, spoken, spoken).map(called)), min_size=1, max_size=4
+    ).filter(
+        lambda parts: all(
+            not message["reasoning"] or message["reasoning"].strip() for part in parts for message in part
+        )
+    ),
+    system=st.one_of(st.none(), spoken),
+)
+def test_every_answer_is_learned_once_as_it_is_written_at_the_end(parts: list[list[Row]], system: str | None) -> None:
+    tokenizer = small.causal(small.TOOLS.replace(".strip('\\n')", ""))
+    messages = [message for part in parts for message in part]
+    asked = max(place for place, message in enumerate(messages) if message["role"] == "user")
+    ends = {name: messages[-1][name] for name in ("reasoning", "tool_calls")} | {"output": messages[-1]["content"]}
+    row = row_of(**ends, system=system, tools=TOOLS, history=messages[:asked], steps=messages[asked + 1 : -1])
+    row["instruction"] = messages[asked]["content"]
+    found = sequences_of(row, tokenizer, max_length=1 << 20)
+    if not any(
+        message["content"].strip() or message["tool_calls"] for message in messages if message["role"] == "assistant"
+    ):
+        return
+    assert found[0]["reject_reason"] is None
+    whole = to_messages(row)
+    learned = [run for sequence in found for run in runs_of(tokenizer, sequence)]
+    wanted = []
+    for place, message in enumerate(whole):
+        if message["role"] == "assistant":
+            before = tokenizer._chat(whole[:place], True, json.loads(TOOLS))
+            wanted.append(tokenizer._chat(whole[: place + 1], False, json.loads(TOOLS)).removeprefix(before))
+    assert sorted(learned) == sorted(wanted)
+    starts = [tokenizer._chat(whole[: place + 1], False, json.loads(TOOLS)) for place in range(len(whole))]
+    for sequence in found:
+        assert tokenizer.decode(sequence["input_ids"]) in starts
+
+
 def test_tools_without_a_template_that_writes_them() -> None:
     for tokenizer in (embedded(), small.causal(None)):
         (after,) = laid_out([CALLED], tokenizer)
@@ -345,6 +399,14 @@ def test_a_special_token_in_a_call_is_refused() -> None:
     row = CALLED | {"steps": [answer("", tool_calls=CALLS.replace("부산", "<|im_end|>")), result("맑음")]}
     (after,) = laid_out([row], small.causal(small.TOOLS))
     assert after["reject_reason"] == "not-literal"
+    marked = CALLED | {"steps": [answer("", tool_calls=CALLS.replace("부산", "⟦77⟧")), result("⟦1⟧<|im_end|>")]}
+    assert laid_out([marked], small.causal(small.TOOLS))[0]["reject_reason"] == "not-literal"
+    in_result = CALLED | {"steps": [answer("", tool_calls=CALLS), result("⟦1⟧<|im_end|>")]}
+    tokenizer = small.causal(small.TOOLS)
+    (after,) = laid_out([in_result], tokenizer)
+    assert "⟦1⟧<|im_end|>" in tokenizer.decode(after["input_ids"])
+    assert after["input_ids"].count(tokenizer.specials["<|im_end|>"]) == 5
+    assert laid_out([in_result | {"tools": None}], small.causal(small.JSON_RESULTS))[0]["reject_reason"] == "not-literal"
 
 
 # Templates and tokenizers of all kinds.
@@ -535,3 +597,37 @@ def test_the_template_is_asked_once_for_each_structure(monkeypatch: pytest.Monke
     laid_out([row_of(history=history_of(400))], tokenizer, max_length=200)
     assert len(calls) <= 5  # the whole conversation, and those that are tried
     assert writer_of(tokenizer, TokenizeOptions())._plain.cache_info().maxsize == KEPT
+
+
+# What other layouts build on.
+
+
+@pytest.mark.parametrize("template", [small.TOOLS, small.OPENS_THOUGHT, small.NO_SYSTEM, None])
+def test_a_prompt_without_an_answer_is_what_a_model_is_given(template: str | None) -> None:
+    tokenizer = small.causal(template)
+    options = TokenizeOptions(layout="causal")
+    writer = writer_of(tokenizer, options)
+    row = row_of(None, system="짧게.", history=SEOUL, input="한 낱말로.")
+    (talk,) = conversations_of(table_of([row]), writer.between, options)
+    assert talk is not None
+    laid = lay_out([Training(0, talk)], writer, options, [False])
+    assert not laid.learned.any()
+    assert laid.prompts.tolist() == [len(laid.ids)]
+    text = tokenizer.decode(laid.ids.tolist())
+    if template is None:
+        assert text.endswith("\n\n### 지시문:\n한국의 수도는?\n\n### 입력:\n한 낱말로.\n\n### 답변:\n")
+    elif template == small.NO_SYSTEM:
+        assert text == tokenizer._chat(to_messages(row | {"system": None}), True).replace("인사", "짧게.\n\n인사")
+    else:
+        assert text == tokenizer._chat(to_messages(row), True)
+
+
+def test_unknown_tokens_are_counted_in_all_sequences() -> None:
+    tokenizer = small.llama2(small.TOOLS)
+    object.__setattr__(tokenizer, "unk_id", tokenizer.backend.convert_tokens_to_ids("<0x0A>"))
+    table = tokenize(table_of([THOUGHTS]), tokenizer, TokenizeOptions(layout="causal", max_length=4096))
+    each = [row["n_unk"] for row in table["sequences"].to_pylist()[0]]
+    assert len(each) == 2
+    assert all(each)
+    assert table["n_unk"].to_pylist() == [sum(each)]
+    assert table["flags"].to_pylist()[0] == ["unk"]
