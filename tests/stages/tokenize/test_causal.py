@@ -406,7 +406,9 @@ def test_a_special_token_in_a_call_is_refused() -> None:
     (after,) = laid_out([in_result], tokenizer)
     assert "⟦1⟧<|im_end|>" in tokenizer.decode(after["input_ids"])
     assert after["input_ids"].count(tokenizer.specials["<|im_end|>"]) == 5
-    assert laid_out([in_result | {"tools": None}], small.causal(small.JSON_RESULTS))[0]["reject_reason"] == "not-literal"
+    assert (
+        laid_out([in_result | {"tools": None}], small.causal(small.JSON_RESULTS))[0]["reject_reason"] == "not-literal"
+    )
 
 
 # Templates and tokenizers of all kinds.
