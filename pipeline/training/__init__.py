@@ -9,6 +9,8 @@ A collator for each layout, as `data_collator=` of a Trainer or `collate_fn=` of
     pair, classification, qa, seq2seq, causal    PaddingCollator(pad_id)
     fields                                       FieldsCollator(pad_id)
     causal, packed                               packed_collator(model, pad_id)
+    preference, unpaired                         TRL's own, in pipeline.training.trl_trainers
+    prompt                                       none: a model writes the answers (GRPOTrainer of TRL)
 """
 
 import inspect
@@ -33,6 +35,7 @@ from transformers.trainer_pt_utils import LengthGroupedSampler
 from pipeline.dataset.layout import MANIFEST, STATE
 from pipeline.dataset.manifest_file import read_manifest
 from pipeline.dataset.reader import data_files
+from pipeline.training.preference_columns import as_lists
 from schemas.columns import MASKED, TEXTS
 from schemas.manifest import Manifest
 
@@ -71,7 +74,7 @@ def load(path_or_hub_id: str | Path, split: str = "train", layout: str | None = 
     `path_or_hub_id`: a folder below processed/, or a repository that `push` has filled. `layout`: which one, where the
     repository holds several; packed rows go by `causal-packed`. The Arrow files of a folder are mapped into memory, not
     read; a download is converted to such files once, in the cache of `datasets`. The texts and all else of a row are
-    there under `.with_format(None)`.
+    there under `.with_format(None)`. Rows of the layouts preference, unpaired and prompt come as lists.
 
     Raises DatasetError for a split or a layout that there is not, and for a folder that is no finished dataset.
     """
@@ -87,6 +90,8 @@ def load(path_or_hub_id: str | Path, split: str = "train", layout: str | None = 
         raise DatasetError(f"{folder} has no split {split!r}: it has {found or 'neither Arrow nor Parquet files'}.")
     else:
         dataset = load_dataset(str(path_or_hub_id), layout, split=split)
+    if "prompt_ids" in dataset.column_names:
+        return as_lists(dataset)
     return dataset.with_format("torch", columns=[name for name in MODEL_COLUMNS if name in dataset.column_names])
 
 
@@ -293,7 +298,7 @@ def check_tokenizer(dataset: Dataset, tokenizer: Any, rows: int = 32) -> None:
     if "instruction" not in dataset.column_names:
         return
     sample = dataset.with_format(None).select(range(min(rows, len(dataset))))
-    name = "instruction_ids" if "instruction_ids" in sample.column_names else "input_ids"
+    name = next(name for name in ("instruction_ids", "input_ids", "prompt_ids") if name in sample.column_names)
     shares, worst = [], ("", "", 1.0)
     for row in sample:
         text = " ".join(row[field] or "" for field in TEXTS)
