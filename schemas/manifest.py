@@ -26,6 +26,8 @@ class RawFile(File):
     """A raw file that was read. `read_as`: reader and encoding, as declared or detected, of each stream in it."""
 
     read_as: list[str]
+    #: Fields of its records that are in no column, and not in `meta`.
+    left_out: list[str] = []
 
 
 class Rejected(Section):

@@ -14,6 +14,7 @@ REASONS: dict[str, dict[str, str]] = {
         "empty-file": "the file is empty",
         "invalid-csv": "a quote in the CSV row is not closed, or the row breaks the format in another way",
         "invalid-json": "the record is not valid JSON",
+        "left-out-split": "the source publishes the record in a split that `splits` of the source leaves out",
         "lone-surrogate": "a text has half of a Unicode surrogate pair: it was cut inside a character",
         "misplaced-context": "a conversation ends with an input that belongs to no question",
         "misplaced-system": "a system prompt comes after the first message of the conversation",
@@ -22,16 +23,20 @@ REASONS: dict[str, dict[str, str]] = {
         "no-delimiters": "a transcript has no question and answer between known delimiters",
         "no-prompt": "a preference record has no prompt",
         "no-question": "an answer in a conversation has no question before it",
+        "no-score": "none of the completions has a number as its score",
         "no-turns": "the list of turns, instances or questions is empty",
         "not-a-call": "what must be a call of a tool has no name, or its arguments are not an object",
         "not-a-list": "a field that must be a list is something else",
         "not-an-object": "the record, or a turn in it, is not an object with named fields",
         "not-data": "a member of an archive is neither JSON nor a table",
         "not-text": "a field that must be a text is something else",
+        "rejected-before": "a row of rejects.jsonl: an earlier run rejected it",
         "result-without-call": "a conversation has the result of a tool without a call before it",
         "size-bomb": "a packed file unpacks to an implausible size; reading stopped",
         "too-deep": "the JSON value is nested too deeply",
         "too-long": "the record is longer than `max_record_bytes`",
+        "unclear-label": "the label does not say whether the answer is a good one",
+        "unclear-learn": "a field such as `weight` is neither 1 nor 0: it does not say whether the answer is learned",
         "undecodable": "the record has bytes that are not text in the encoding of the file",
         "unequal-lists": "the lists of questions and answers have different lengths",
         "unknown-label": "the template of the source has no wording for the value of a label",
@@ -119,6 +124,7 @@ FINDINGS: dict[str, str] = {
 
 #: Stage → flag → meaning. A flag marks a row and does not reject it. `screen` writes its FINDINGS.
 FLAGS: dict[str, dict[str, str]] = {
+    "ingest": {"open-thought": "the answer begins with a thought that has no end: it stays in the answer"},
     "tokenize": {
         "unk": "a part of the text became [UNK]",
         "other-prompt": "an answer follows another prompt than the chat template gives at generation",

@@ -14,6 +14,10 @@ Role = Literal["system", "user", "assistant", "context", "tool", "call"]
 
 #: Fields of a message that say whether an answer is to be learned.
 LEARN = ("weight", "train", "training", "trainable", "loss_weight", "loss")
+#: The same of a record. (There, `loss` and `training` are measures and notes more often.)
+RECORD_LEARN = ("learn", "weight", "train", "trainable", "loss_weight")
+#: Fields that hold the thought that leads to an answer.
+REASONING = ("reasoning_content", "reasoning", "thinking", "thought", "thoughts")
 
 
 class Mapping(BaseModel):
@@ -21,17 +25,27 @@ class Mapping(BaseModel):
 
 
 class Columns(Mapping):
-    """Each text is a field of its own."""
+    """Each text is a field of its own. Instruction and output may also be lists of messages (TRL)."""
 
     kind: Literal["columns"] = "columns"
     instruction: str = "instruction"
-    output: str = "output"
+    #: None: the records are prompts alone, to which a model writes the answers.
+    output: str | None = "output"
     input: str | None = "input"
     system: str | None = None
     #: Earlier turns: a list of exchanges ([user, assistant] and so on) or of messages with a role.
     history: str | None = None
     #: Role names in `history` that are not among the known ones.
     roles: dict[str, Role] = {}
+    #: The tools that may be called, and the calls that are the answer: a list, or a JSON text.
+    tools: str | None = "tools"
+    tool_calls: str | None = "tool_calls"
+    #: Fields that hold the thought that leads to the answer.
+    reasoning: tuple[str, ...] = REASONING
+    #: Whether the answer is a good one: true or false, 1 or 0, chosen or rejected.
+    label: str | None = None
+    #: Fields that say whether the answer is learned (1, true) or not (0, false).
+    learn: tuple[str, ...] = RECORD_LEARN
 
 
 class Conversation(Mapping):
@@ -50,8 +64,10 @@ class Conversation(Mapping):
     tools: str | None = "tools"
     #: Role names of this set that are not among the known ones.
     roles: dict[str, Role] = {}
-    #: Fields of a turn that say whether an answer is learned (1, true) or not (0, false).
+    #: Fields of a turn, or of the record, that say whether an answer is learned (1, true) or not (0, false).
     learn: tuple[str, ...] = LEARN
+    #: Whether the answer is a good one: a field beside the turns.
+    label: str | None = None
 
 
 class Exchanges(Mapping):
@@ -66,6 +82,8 @@ class Exchanges(Mapping):
     assistant: str = "output"
     system: str | None = None
     tools: str | None = "tools"
+    learn: tuple[str, ...] = RECORD_LEARN
+    label: str | None = None
 
 
 class Tree(Mapping):
@@ -90,12 +108,17 @@ class Delimited(Mapping):
     text: str = "text"
     system: str | None = None
     tools: str | None = "tools"
+    learn: tuple[str, ...] = RECORD_LEARN
+    label: str | None = None
     #: Role names of this set that are not among the known ones.
     roles: dict[str, Role] = {}
 
 
 class Preference(Mapping):
-    """A chosen and a rejected answer to one prompt. The chosen one becomes the output."""
+    """A chosen and a rejected answer to one prompt: the output, and the worse answer in `rejected`.
+
+    Each of them is a text, a transcript, a message or a list of messages.
+    """
 
     kind: Literal["preference"] = "preference"
     #: None: the prompt is what the two transcripts have in common.
@@ -104,7 +127,36 @@ class Preference(Mapping):
     rejected: str = "rejected"
     #: Turns before the prompt.
     context: str | None = None
+    input: str | None = None
     system: str | None = None
+    tools: str | None = "tools"
+    #: Fields that say whether the chosen answer is learned (1, true) or not (0, false).
+    learn: tuple[str, ...] = RECORD_LEARN
+
+
+class Completions(Mapping):
+    """A prompt with a list of scored answers (UltraFeedback): the best is the output, the worst is `rejected`.
+
+    Of equal scores the first one counts; where all are equal there is no worse answer. The others stay in meta.
+    """
+
+    kind: Literal["completions"] = "completions"
+    instruction: str = "instruction"
+    completions: str = "completions"
+    text: str = "response"
+    score: str = "overall_score"
+    system: str | None = None
+    learn: tuple[str, ...] = RECORD_LEARN
+
+
+class Exported(Mapping):
+    """A row that this project wrote: JSON Lines of a dataset, or the output of a stage.
+
+    Its columns are read as they are. `origin` and `source`, and columns of your own, go to meta, in `ko_instruct`.
+    What every run finds anew is left out: flags and their evidence, clusters, splits, ids and counts of tokens.
+    """
+
+    kind: Literal["exported"] = "exported"
 
 
 class Instances(Mapping):
@@ -159,6 +211,8 @@ Shape = Annotated[
     | Tree
     | Delimited
     | Preference
+    | Completions
+    | Exported
     | Instances
     | Pairs
     | Articles

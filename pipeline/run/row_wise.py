@@ -6,10 +6,12 @@ A stage is imported when it is first needed: a step under Make is a process of i
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import IO, TYPE_CHECKING
 
+import click
 import pyarrow as pa
 
 from pipeline.io import stage_files
@@ -17,6 +19,7 @@ from pipeline.io.arrow_files import read_tables, table_writer
 from pipeline.io.atomic_files import whole, write_if_changed
 from pipeline.io.hashed_files import describe_file
 from pipeline.io.progress import watch
+from pipeline.io.terminal_text import visible
 from pipeline.io.workers import Stage, ordered
 from pipeline.run.raw_state import unchanged
 from pipeline.run.tokenizer import find_tokenizer
@@ -113,9 +116,25 @@ def ingest_unit(plan: Plan, unit: Unit) -> Iterator[pa.Table]:
         described = beside.submit(describe_file, unit.path)
         readings = readings_of(unit.path, unit.source, plan.config.ingest)
         read_as = [", ".join(filter(None, (reading.place, reading.reader, reading.encoding))) for reading in readings]
-        yield from ingest(unit.path, unit.origin, unit.source, plan.config.ingest)
-        about = RawFile(**described.result().model_dump(), read_as=read_as)
+        left_out: set[str] = set()
+        published: Counter[str] = Counter()
+        for table in ingest(unit.path, unit.origin, unit.source, plan.config.ingest, left_out):
+            published.update(filter(None, table["published_split"].to_pylist()))
+            yield table
+        about = RawFile(**described.result().model_dump(), read_as=read_as, left_out=sorted(left_out))
+        note_what_was_heard(unit.origin, about.left_out, published)
         write_if_changed(plan.file(unit, stage_files.RAW), about.model_dump_json() + "\n")
+
+
+def note_what_was_heard(origin: str, left_out: Sequence[str], published: Mapping[str, int]) -> None:
+    """Tell on stderr what a file says that does not show in its rows: fields left out, and published splits."""
+    lines = []
+    if left_out:
+        lines.append(f"fields that are left out: {', '.join(left_out)}")
+    if published:
+        lines.append(f"published splits: {', '.join(f'{rows:,} rows in {split}' for split, rows in published.items())}")
+    for line in lines:
+        click.echo(visible(f"{'ingest':<11} {origin}: {line}"), err=True)
 
 
 def read_unit(unit: Unit, options: IngestOptions) -> Iterator[pa.Table]:

@@ -21,8 +21,8 @@ def map_strings(text: str, change: ChangeString) -> str:
     r"""The JSON text with what `change` makes of its strings, keys and values at any depth. A text that is not JSON is
     one string, with the path "".
 
-    What `change` leaves alone is not written anew: numbers, spaces and escapes stay as they are spelled. Two keys of
-    an object that would become one are told apart by a number at their end.
+    What `change` leaves alone is not written anew: numbers, spaces and escapes stay as they are spelled. Where two
+    keys of an object would become one, the second gets a number at its end.
 
     >>> map_strings('{"tel": ["\\n1", 1.50], "a": "1"}', lambda text, path: text.replace("1", f"<{path}>"))
     '{"tel": ["\\n<tel[0]>", 1.50], "a": "<a>"}'

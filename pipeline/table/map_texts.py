@@ -5,14 +5,14 @@ A text is a column (TEXTS), the content, the reasoning or the name of a message 
 (DATA, and the calls of a message).
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.table.json_strings import ESCAPED, map_strings
+from pipeline.table.message_columns import lengths_of, listed, with_field
 from pipeline.table.reject_and_flag import alive, replace_rows, set_column
 from schemas.columns import MESSAGES
 
@@ -22,9 +22,12 @@ Change = Callable[[str, int, str], str]
 
 #: Columns of JSON.
 DATA = ("tools", "tool_calls", "meta", "raw")
-#: Fields of a message that hold prose, and those that do not but may hold personal data.
+#: Fields of a message that hold prose, and those with other texts: its calls are JSON.
 PROSE = ("content", "reasoning")
 CALLS, NAME = "tool_calls", "name"
+
+#: No row at all.
+NONE = pa.array([], pa.uint64())
 
 
 def matches(texts: pa.Array, pattern: str) -> pa.Array:
@@ -57,32 +60,27 @@ def suspects(
 ) -> dict[str, pa.Array]:
     """Per column the rows with a text that may match its RE2 pattern, in order. `table`: one record batch.
 
-    `rows`: boolean per row, those that are looked at; else the living ones. `whole`: of messages all texts, not the
-    prose alone.
+    Of a column of messages it is the numbers of the messages, counted through all lists, for each of their fields:
+    history.content, history.reasoning. `rows`: boolean per row, those that are looked at; else the living ones.
+    `whole`: of messages all texts, not the prose alone.
     """
     asked = alive(table).chunk(0) if rows is None else rows
     found = {}
     for column, pattern in patterns.items():
         values = table[column].chunk(0)
-        if column in MESSAGES:
-            hit = _message_matches(values, pattern, whole)
-        else:
-            hit = data_matches(values, pattern) if column in DATA else matches(values, pattern)
-        found[column] = pc.indices_nonzero(pc.and_(hit, asked))
+        if column not in MESSAGES:
+            scan = data_matches if column in DATA else matches
+            nothing = values.null_count == len(values)
+            found[column] = NONE if nothing else pc.indices_nonzero(pc.and_(scan(values, pattern), asked))
+            continue
+        messages = values.flatten()
+        if not len(messages):
+            continue
+        of_asked = asked.take(pc.list_parent_indices(values))
+        for field in (*PROSE, NAME, CALLS) if whole else PROSE:
+            hit = (data_matches if field == CALLS else matches)(pc.struct_field(messages, field), pattern)
+            found[f"{column}.{field}"] = pc.indices_nonzero(pc.and_(hit, of_asked))
     return found
-
-
-def _message_matches(lists: pa.ListArray, pattern: str, whole: bool) -> pa.Array:
-    """Boolean per row: a text of one of its messages may match the RE2 pattern."""
-    found = np.zeros(len(lists), bool)
-    messages = lists.flatten()
-    if len(messages):
-        scans = {**dict.fromkeys(PROSE, matches), **({NAME: matches, CALLS: data_matches} if whole else {})}
-        hit = np.zeros(len(messages), bool)
-        for field, scan in scans.items():
-            hit |= scan(pc.struct_field(messages, field), pattern).to_numpy(zero_copy_only=False)
-        found[pc.list_parent_indices(lists).to_numpy()[hit]] = True
-    return pa.array(found)
 
 
 def narrowed(texts: pa.Array, rows: pa.Array, pattern: str) -> pa.Array:
@@ -90,41 +88,51 @@ def narrowed(texts: pa.Array, rows: pa.Array, pattern: str) -> pa.Array:
     return rows.filter(matches(texts.take(rows), pattern)) if len(rows) else rows
 
 
-def map_texts(table: pa.Table, rows: Mapping[str, pa.Array], change: Change, whole: bool = False) -> pa.Table:
-    """The table with what `change` makes of the texts in these rows of these columns. `table`: one record batch.
-
-    Of JSON the strings are changed: it stays JSON. `whole`: of messages all texts, not the prose alone.
+def map_texts(table: pa.Table, places: Mapping[str, pa.Array], change: Change) -> pa.Table:
+    """The table with what `change` makes of the texts in these places, which `suspects` finds. `table`: one record
+    batch. Of JSON the strings are changed: it stays JSON.
     """
-    for column, places in rows.items():
-        if not len(places):
+    for name, numbers in places.items():
+        if not len(numbers):
             continue
+        column, _, field = name.partition(".")
         values = table[column].chunk(0)
-        old = values.take(places).to_pylist()
-        new = [_mapped(value, row, column, change, whole) for value, row in zip(old, places.to_pylist(), strict=True)]
-        if new != old:
-            table = set_column(table, column, replace_rows(values, places.to_numpy(), new))
+        if field:
+            values = _map_messages(values, numbers, column, field, change)
+        else:
+            fields = [(row, column) for row in numbers.to_pylist()]
+            values = _map(values, numbers, fields, change, data=column in DATA)
+        if values is not None:
+            table = set_column(table, column, values)
     return table
 
 
-def _mapped(value: Any, row: int, column: str, change: Change, whole: bool) -> Any:
-    """The value of a column with its texts changed."""
-    if column in MESSAGES:
-        return [
-            message and _mapped_message(message, row, f"{column}[{place}]", change, whole)
-            for place, message in enumerate(value)
-        ]
-    return _mapped_data(value, row, column, change) if column in DATA else change(value, row, column)
+def _map_messages(
+    lists: pa.ListArray, numbers: pa.Array, column: str, field: str, change: Change
+) -> pa.ListArray | None:
+    """The lists with the field of these messages changed; None where nothing changes."""
+    messages, lengths = lists.flatten(), lengths_of(lists)
+    at = numbers.to_numpy().astype(np.int64)
+    rows = pc.list_parent_indices(lists).to_numpy()[at]
+    spots = at - (np.cumsum(lengths) - lengths)[rows]
+    fields = [(row, f"{column}[{spot}].{field}") for row, spot in zip(rows.tolist(), spots.tolist(), strict=True)]
+    values = _map(pc.struct_field(messages, field), numbers, fields, change, data=field == CALLS)
+    return None if values is None else listed(with_field(messages, field, values), lengths, lists)
 
 
-def _mapped_message(message: dict[str, Any], row: int, field: str, change: Change, whole: bool) -> dict[str, Any]:
-    texts = (*PROSE, NAME) if whole else PROSE
-    new = {name: change(message[name], row, f"{field}.{name}") for name in texts if message[name]}
-    if whole and message[CALLS]:
-        new[CALLS] = _mapped_data(message[CALLS], row, f"{field}.{CALLS}", change)
-    return message | new
+def _map(
+    texts: pa.Array, numbers: pa.Array, fields: Sequence[tuple[int, str]], change: Change, data: bool
+) -> pa.Array | None:
+    """The array with its texts of these numbers changed, each with its row and field; None where nothing changes."""
+    old = texts.take(numbers).to_pylist()
+    new = [
+        _map_data(text, row, field, change) if data else change(text, row, field)
+        for text, (row, field) in zip(old, fields, strict=True)
+    ]
+    return None if new == old else replace_rows(texts, numbers.to_numpy().astype(np.int64), new)
 
 
-def _mapped_data(text: str, row: int, field: str, change: Change) -> str:
+def _map_data(text: str, row: int, field: str, change: Change) -> str:
     def change_string(string: str, path: str) -> str:
         return change(string, row, field + ("." * (bool(path) and path[0] != "[")) + path)
 

@@ -1,6 +1,7 @@
 """Columns of messages (`history`, `steps`) as training code gives them, in the form of this project."""
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -27,7 +28,7 @@ def as_messages(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
         lists = lists.cast(pa.list_(lists.type.value_type))
     if not pa.types.is_list(lists.type):
         raise _unknown(name, column.type)
-    lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy()
+    lengths = lengths_of(lists)
     values = pc.list_flatten(lists)
     fields = {field.name for field in values.type} if pa.types.is_struct(values.type) else set()
     if pa.types.is_null(values.type):
@@ -38,9 +39,26 @@ def as_messages(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
         messages = _from_parts(values, name)
     else:
         raise _unknown(name, column.type)
+    return pa.chunked_array([listed(messages, lengths, lists)])
+
+
+def listed(messages: pa.StructArray, lengths: npt.NDArray[np.int64], lists: pa.ListArray) -> pa.ListArray:
+    """list<MESSAGE>: messages in lists of these lengths, null where `lists` are null."""
     offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]), pa.int32())
     mask = pc.is_null(lists) if lists.null_count else None
-    return pa.chunked_array([pa.ListArray.from_arrays(offsets, messages, pa.list_(MESSAGE), mask=mask)])
+    return pa.ListArray.from_arrays(offsets, messages, pa.list_(MESSAGE), mask=mask)
+
+
+def lengths_of(lists: pa.ListArray) -> npt.NDArray[np.int64]:
+    """The number of messages in each list, int64[rows]; 0 for null."""
+    lengths: npt.NDArray[np.int64] = pc.fill_null(pc.list_value_length(lists), 0).to_numpy().astype(np.int64)
+    return lengths
+
+
+def with_field(messages: pa.StructArray, name: str, values: pa.Array) -> pa.StructArray:
+    """The messages with these values in the field."""
+    fields = {field.name: pc.struct_field(messages, field.name) for field in MESSAGE}
+    return _struct(fields | {name: values}, len(messages), pc.is_null(messages) if messages.null_count else None)
 
 
 def _from_exchanges(exchanges: pa.StructArray, name: str) -> pa.StructArray:

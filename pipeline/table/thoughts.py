@@ -14,6 +14,8 @@ CLOSERS = {
     "<|channel>thought": "<channel|>",
 }
 _OPENS = re.compile(rf"\s*({'|'.join(map(re.escape, CLOSERS))})\s*", re.IGNORECASE)
+#: Finds every text that opens a thought, and others. Written so that Python's `re` and Arrow's RE2 read it alike.
+OPENS_THOUGHT = rf"(?i)(?:{'|'.join(map(re.escape, CLOSERS))})"
 
 
 class Thought(NamedTuple):
@@ -54,6 +56,15 @@ def split_thought(text: str) -> Thought | None:
     end = max(start, opens.end(1) + len(inside.rstrip()))
     begin = behind + len(after) - len(after.lstrip())
     return Thought(text[:start], text[start:end], text[end:begin], text[begin:])
+
+
+def is_open_thought(text: str | None) -> bool:
+    """Whether a text begins with a thought that has no end.
+
+    >>> is_open_thought("<think> 끝이 없다"), is_open_thought("<think>음</think>네."), is_open_thought("<b>네</b>")
+    (True, False, False)
+    """
+    return text is not None and _OPENS.match(text) is not None and split_thought(text) is None
 
 
 def join_thought(reasoning: str, answer: str) -> str:

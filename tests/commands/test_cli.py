@@ -65,8 +65,8 @@ def test_a_bare_record_goes_through_a_stage(monkeypatch: pytest.MonkeyPatch, tmp
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ('[normalize]\non = ["nfkc"]', "normalize.on names 'nfkc', which is no fix. Fixes are: "),
-        ('[screen]\nmask = ["phne"]', "screen.mask names 'phne', which it does not know. It knows: "),
+        ('[normalize]\non = ["nfkc"]', "normalize.on lists 'nfkc', which is not a fix. Fixes are: "),
+        ('[screen]\nmask = ["phne"]', "screen.mask lists 'phne', which is unknown. Known are: "),
         ("[export]\nvalidation = 0.6\ntest = 0.4", "export.validation (0.6) and export.test (0.4) leave nothing"),
     ],
 )

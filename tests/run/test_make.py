@@ -129,7 +129,7 @@ def test_a_step_that_fails_leaves_what_was_finished(project: Path, make: Make) -
     make()
     first = digest(project / "processed")
     (project / "pipeline.toml").write_text(CONFIG + '[normalize]\non = ["nfkc"]\n')
-    with pytest.raises(AssertionError, match="which is no fix"):
+    with pytest.raises(AssertionError, match="which is not a fix"):
         make()
     left = digest(project / "processed")
     assert {name: left.get(name) for name in first if name.endswith(".arrow")} == {

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from tests.support.paths import CASES
 
-#: Kind, start and end of what stands in a text, or of what a tool found there.
+#: Kind, start and end of what is in a text, or of what a tool found there.
 Stretch = tuple[str, int, int]
 
 KINDS = {"rrn": ("resident-number", "foreigner-number"), "bank-account": ("account",)}

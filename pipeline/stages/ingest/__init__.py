@@ -11,12 +11,15 @@ from pipeline.io.workers import ordered
 from pipeline.stages.ingest import readers
 from pipeline.stages.ingest.columnar import plain_rows, plain_table
 from pipeline.stages.ingest.detect import Detected, may_hold_transcript
+from pipeline.stages.ingest.exported import found_anew, is_exported
 from pipeline.stages.ingest.inspection import describe, inspect
+from pipeline.stages.ingest.meta import keep_meta
 from pipeline.stages.ingest.opening import IngestError
 from pipeline.stages.ingest.parsing import Fault, FileFault
+from pipeline.stages.ingest.published_splits import apply_splits, published_by
 from pipeline.stages.ingest.readers import Entry, Lines
 from pipeline.stages.ingest.reading import SAMPLE, Reading, declared_shape, readings_of
-from pipeline.stages.ingest.rows import rejected, table
+from pipeline.stages.ingest.rows import Row, rejected, table
 from pipeline.stages.ingest.shapes import Choose, rows_or_rejects
 from schemas.options import IngestOptions, Source
 from schemas.shapes import Columns, Shape
@@ -28,25 +31,37 @@ __all__ = ["IngestError", "describe", "ingest", "inspect"]
 SMALL, PARTS = 1 << 20, 16
 #: Threads that read blocks of JSON Lines.
 WORKERS = 2
+#: A value of each type of a plain block's columns.
+EMPTY = {"string": "", "int64": 0, "bool": False}
 
 
-def ingest(path: Path, origin: str, source: Source, options: IngestOptions = IngestOptions()) -> Iterator[pa.Table]:
+def ingest(
+    path: Path,
+    origin: str,
+    source: Source,
+    options: IngestOptions = IngestOptions(),
+    left_out: set[str] | None = None,
+) -> Iterator[pa.Table]:
     """The records of a file in their order, as tables with the columns of INGESTED: one for each block that is read.
 
     `origin`: the file's name below raw/. It begins the `origin` of each row, which goes on with the member of an
     archive (`!b.jsonl`), then the line (`sample/a.jsonl:17`; of CSV the line on which the record starts) or the index
     in an array (`sample/b.json[3]`), then the number of the task where a record holds several (`/2`).
+    `left_out`: takes the names of fields that are in no column and not in `meta`.
     A record that cannot be read or mapped is a rejected row with the record's text in `raw`.
     Raises IngestError where the file itself cannot be read, or fits no shape or several.
     """
+    names: set[str] = set() if left_out is None else left_out
     for reading in readings_of(path, source, options):
+        published = published_by(origin + reading.place)
         try:
-            yield from _tables(reading, origin, source, options)
+            for found in _tables(reading, origin, source, names):
+                yield keep_meta(apply_splits(found, published, source.splits), options.meta, names)
         except FileFault as fault:
             raise IngestError(f"{origin}{reading.place}{fault}") from None
 
 
-def _tables(reading: Reading, origin: str, source: Source, options: IngestOptions) -> Iterator[pa.Table]:
+def _tables(reading: Reading, origin: str, source: Source, left_out: set[str]) -> Iterator[pa.Table]:
     entries, lines = reading.entries, reading.lines
     place = origin + reading.place
     shape = declared_shape(source)
@@ -66,10 +81,10 @@ def _tables(reading: Reading, origin: str, source: Source, options: IngestOption
         except Fault as fault:
             raise IngestError(f"{place}: {fault.detail}") from None
     if lines is not None:
-        for tables in ordered(lambda some: _block(some, choose, place, source, options), lines, WORKERS):
+        for tables in ordered(lambda some: _block(some, choose, place, source, left_out), lines, WORKERS):
             yield from tables
     else:
-        yield from _by_record(entries, choose, place, source, options)
+        yield from _by_record(entries, choose, place, source, left_out)
     if reading.blocks and reading.blocks.fault:
         yield table([rejected(Entry(":end", None, b""), reading.blocks.fault)], place, source.name)
 
@@ -88,20 +103,26 @@ def _constant(shape: Shape) -> Choose:
 
 
 def _by_record(
-    entries: Iterator[Entry], choose: Choose, place: str, source: Source, options: IngestOptions
+    entries: Iterator[Entry], choose: Choose, place: str, source: Source, left_out: set[str]
 ) -> Iterator[pa.Table]:
-    rows = itertools.chain.from_iterable(rows_or_rejects(entry, choose) for entry in entries)
+    rows = itertools.chain.from_iterable(_rows(entry, choose, left_out) for entry in entries)
     while batch := list(itertools.islice(rows, BATCH_ROWS)):
         yield table(batch, place, source.name)
 
 
-def _block(lines: Lines, choose: Choose, place: str, source: Source, options: IngestOptions) -> list[pa.Table]:
+def _rows(entry: Entry, choose: Choose, left_out: set[str]) -> list[Row]:
+    if isinstance(entry.value, dict) and is_exported(entry.value):
+        left_out.update(found_anew(entry.value))
+    return rows_or_rejects(entry, choose)
+
+
+def _block(lines: Lines, choose: Choose, place: str, source: Source, left_out: set[str]) -> list[pa.Table]:
     """The rows of a block of JSON Lines: at once where it is plain, else part by part, and at last by record."""
     plain = plain_table(lines)
     if plain is not None:
         try:
             # Flat records of the same keys have the same shape, save for transcripts.
-            shape = choose(dict.fromkeys(plain.column_names, ""))
+            shape = choose({field.name: EMPTY[str(field.type)] for field in plain.schema})
         except Fault:
             shape = None
         if isinstance(shape, Columns) and not may_hold_transcript(plain.column_names):
@@ -110,5 +131,5 @@ def _block(lines: Lines, choose: Choose, place: str, source: Source, options: In
                 return [found]
     parts = readers.split(lines, PARTS) if len(lines.data) > SMALL else []
     if len(parts) > 1:
-        return [found for part in parts for found in _block(part, choose, place, source, options)]
-    return list(_by_record(readers.json_lines(lines), choose, place, source, options))
+        return [found for part in parts for found in _block(part, choose, place, source, left_out)]
+    return list(_by_record(readers.json_lines(lines), choose, place, source, left_out))

@@ -13,8 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.io.json_lines import json_objects
+from pipeline.stages.ingest.published_splits import FIELD as SPLIT
 from pipeline.stages.ingest.readers import Lines, count_byte
 from pipeline.stages.ingest.rows import NO_INPUT
+from pipeline.table.thoughts import OPENS_THOUGHT
 from schemas.columns import INGESTED
 from schemas.shapes import Columns
 
@@ -96,16 +98,24 @@ def same_order(lines: Lines, keys: list[str], count: int) -> bool:
 
 
 def plain_rows(lines: Lines, table: pa.Table, shape: Columns, origin: str, source: str) -> pa.Table | None:
-    """The rows of a plain block, None where a text is not a string or `meta` could get another order of keys."""
+    """The rows of a plain block; None where a text is not a string, `meta` could get another order of keys, or a record
+    holds more than texts and meta (a thought, a label, a split and so on).
+    """
     count = len(table)
     columns = {name: table[name].chunk(0) for name in table.column_names}
     taken = {path for path in (shape.instruction, shape.input, shape.output, shape.system) if path}
     others = [name for name in columns if name not in taken]
-    if shape.history in columns or any(columns[name].type != pa.string() for name in taken & columns.keys()):
+    beside = {shape.history, shape.tools, shape.tool_calls, shape.label, *shape.reasoning, *shape.learn}
+    if beside & columns.keys() or any(columns[name].type != pa.string() for name in taken & columns.keys()):
+        return None
+    if any(name.strip().casefold() == SPLIT for name in others):
         return None
     if not same_order(lines, others, count):
         return None
     nothing = pa.nulls(count, pa.string())
+    output = columns.get(shape.output or "", nothing)
+    if pc.any(pc.match_substring_regex(output, OPENS_THOUGHT)).as_py():
+        return None
     given = columns.get(shape.input or "", pa.repeat("", count))
     none = pc.match_substring_regex(given, NO_INPUT)
     has_none = pc.any(none).as_py()
@@ -117,7 +127,7 @@ def plain_rows(lines: Lines, table: pa.Table, shape: Columns, origin: str, sourc
         "system": pc.if_else(pc.equal(system, ""), None, system),
         "instruction": columns.get(shape.instruction, nothing),
         "input": pc.if_else(none, "", given) if has_none else given,
-        "output": columns.get(shape.output, nothing),
+        "output": output,
         "meta": json_objects(table.select(others)) if others else nothing,
         "history": _lists(INGESTED.field("history").type, np.zeros(count, bool)),
         "fixes": _lists(pa.list_(pa.string()), none.to_numpy(zero_copy_only=False), "no-input"),

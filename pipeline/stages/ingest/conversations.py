@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from pipeline.stages.ingest.beside import take_label, take_learn
 from pipeline.stages.ingest.calls import json_value
 from pipeline.stages.ingest.fields import Record, at, kind, list_at, text_at, without
 from pipeline.stages.ingest.parsing import Fault, dumps
@@ -12,7 +13,7 @@ from pipeline.stages.ingest.rows import Row, numbered, rejected, row
 from pipeline.stages.ingest.transcripts import STYLES, turns_of
 from pipeline.stages.ingest.turn_objects import content_of, turn_of
 from pipeline.stages.ingest.turns import Turn, talk_of
-from schemas.shapes import LEARN, Conversation, Delimited, Exchanges, Pairs, Questions, Role, Tree
+from schemas.shapes import LEARN, RECORD_LEARN, Conversation, Delimited, Exchanges, Pairs, Questions, Role, Tree
 
 #: Who asks and who answers in an exchange, whatever the list is called, and where the list is called one of TURNS.
 EXCHANGES = (("human", "assistant"), ("user", "assistant"), ("human", "bot"), ("user", "bot"), ("human", "gpt"))
@@ -63,7 +64,7 @@ def conversation(entry: Entry, shape: Conversation) -> list[Row]:
         turn_of(turn, number, shape.role, shape.text, shape.roles, shape.learn)
         for number, turn in enumerate(turns_at(entry.value, shape.turns), 1)
     ]
-    return [_beside(entry, turns, shape.turns, shape.system, shape.tools)]
+    return [_beside(entry, turns, shape.turns, shape)]
 
 
 def exchanges(entry: Entry, shape: Exchanges) -> list[Row]:
@@ -71,7 +72,7 @@ def exchanges(entry: Entry, shape: Exchanges) -> list[Row]:
     turns: list[Turn] = []
     for number, pair in enumerate(turns_at(entry.value, shape.turns), 1):
         turns += exchange(pair, number, shape.user, shape.assistant)
-    return [_beside(entry, turns, shape.turns, shape.system, shape.tools)]
+    return [_beside(entry, turns, shape.turns, shape)]
 
 
 def exchange(pair: Any, number: int, user: str, assistant: str) -> list[Turn]:
@@ -102,7 +103,7 @@ def delimited(entry: Entry, shape: Delimited) -> list[Row]:
     if cut is None:
         known = ", ".join(style.name for style in STYLES)
         raise Fault("no-delimiters", f"`{shape.text}` holds no question and answer between known delimiters ({known})")
-    return [_beside(entry, cut[1], shape.text, shape.system, shape.tools)]
+    return [_beside(entry, cut[1], shape.text, shape)]
 
 
 def earlier_turns(record: Record, path: str, roles: Mapping[str, Role]) -> list[Turn]:
@@ -215,15 +216,32 @@ def _message(reply: Any, shape: Tree) -> Record:
     raise Fault("not-an-object", f"a reply in `{shape.root}` is {kind(reply)}, not a message with `{shape.text}`")
 
 
-def _beside(entry: Entry, turns: Sequence[Turn], path: str, system: str | None, tools: str | None) -> Row:
-    """The row of a conversation whose record may hold a system prompt and tools beside the turns."""
+def _beside(entry: Entry, turns: Sequence[Turn], path: str, shape: Conversation | Exchanges | Delimited) -> Row:
+    """The row of a conversation whose record may hold a system prompt, tools and more beside the turns."""
     record = entry.value
-    declared = tools_at(record, tools)
-    prompt = system_at(record, system)
+    declared = tools_at(record, shape.tools)
+    prompt = system_at(record, shape.system)
     if declared is None and prompt and (glaive := glaive_tools(prompt)):
         prompt, declared = glaive
-    others = without(record, [path, system, tools if declared or not at(record, tools) else None])
-    return row_of_talk(entry, turns, others, path, system=prompt, tools=declared)
+    others = without(record, [path, shape.system, shape.tools if declared or not at(record, shape.tools) else None])
+    learn, others = take_learn(others, [name for name in RECORD_LEARN if name in shape.learn])
+    label, others = take_label(others, shape.label)
+    row = row_of_talk(entry, turns, others, path, system=prompt, tools=declared)
+    return _learned(row._replace(label=label), learn)
+
+
+def _learned(row: Row, learn: bool | None) -> Row:
+    """The row of a record that says of all its answers whether they are learned; an answer's own word comes first."""
+    if learn is None:
+        return row
+    history, steps = (
+        [
+            {**message, "learn": learn} if message["role"] == "assistant" and message["learn"] is None else message
+            for message in messages
+        ]
+        for messages in (row.history, row.steps)
+    )
+    return row._replace(history=history, steps=steps, learn=learn if row.learn is None else row.learn)
 
 
 def system_at(record: Record, path: str | None) -> str | None:

@@ -84,7 +84,8 @@ def delimited(blocks: Iterable[Lines], dialect: Dialect) -> Iterator[Entry]:
         elif header:
             header = False
         elif len(cells) != width:
-            detail = f"{len(cells)} cells where the header has {width}: quote a cell that holds {dialect.delimiter!r}"
+            remedy = f"put cells that contain {dialect.delimiter!r} in quotes"
+            detail = f"{len(cells)} cells, but the header has {width}: {remedy}"
             yield Entry(place, None, text, (), Fault("wrong-cell-count", detail))
         elif not raw.isascii() and any(SURROGATE.search(cell) for cell in cells):
             yield Entry(

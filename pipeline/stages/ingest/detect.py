@@ -2,12 +2,14 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import orjson
 
+from pipeline.stages.ingest.calls import calls_of
 from pipeline.stages.ingest.conversations import EXCHANGES, EXCHANGES_OF_TURNS, tools_at, turns_in
+from pipeline.stages.ingest.exported import is_exported
 from pipeline.stages.ingest.fields import Record, at
 from pipeline.stages.ingest.parsing import Fault
 from pipeline.stages.ingest.readers import Entry
@@ -17,9 +19,11 @@ from pipeline.stages.ingest.transcripts import is_transcript
 from schemas.shapes import (
     Articles,
     Columns,
+    Completions,
     Conversation,
     Delimited,
     Exchanges,
+    Exported,
     Instances,
     Pairs,
     Preference,
@@ -35,11 +39,21 @@ INSTRUCTION = ("instruction", "지시문", "지시", "명령어", "prompt", "que
 INPUT = ("input", "context", "입력", "문맥", "지문")
 OUTPUT = ("output", "response", "answer", "completion", "a", "출력", "응답", "답변", "대답", "정답")
 SYSTEM = ("system", "system_prompt", "systeminstruction", "system_instruction")
-CHOSEN = ("chosen",)
-REJECTED = ("rejected",)
+CHOSEN = ("chosen", "preferred_output", "preferred", "chosen_response", "response_chosen")
+REJECTED = ("rejected", "non_preferred_output", "dispreferred", "rejected_response", "response_rejected")
+#: Of completions with scores (UltraFeedback): the text and the score of each.
+COMPLETIONS = ("completions",)
+SCORES = ("overall_score", "score", "fine-grained_score", "rating")
+#: What says whether an answer is a good one: in any record (LLaMA-Factory), beside a prompt and its completion (KTO).
+TAGS, LABELS = ("kto_tag",), ("label",)
+#: Texts beside a prompt that are about the record.
+ABOUT = ("id", "uuid", "source", "dataset", "category", "split", "url", "license")
+#: Fields that are not turns beside a question and its answer.
+BESIDE = ("history", "steps", "tools", "tool_calls")
 #: A list of turns names the speaker and the text of each by one of these.
 ROLE_KEYS = ("from", "role", "speaker")
 TEXT_KEYS = ("value", "content", "text", "utterance", "message")
+SPEAKER = set(ROLE_KEYS)
 #: A message of Gemini's has its texts in parts. (A message of ours has text and parts side by side nowhere.)
 PARTS = "parts"
 TURNS = ("conversations", "messages", "conversation", "dialogue", "dialog", "dialogs", "turns", "chat", "contents")
@@ -59,11 +73,11 @@ def named(record: Record, names: Sequence[str]) -> list[str]:
     return [keys[name] for name in names if name in keys]
 
 
-def text_path(record: Record, key: str) -> str:
-    """The path of the text under a key: the key, or the one text of the object that it holds."""
+def text_path(record: Record, key: str, names: Sequence[str]) -> str:
+    """The path of the text under a key: the key, or the one text of the object that it holds, by one of the names."""
     value = record[key]
     if isinstance(value, dict):
-        inside = [inner for inner in TEXT_KEYS if isinstance(value.get(inner), str)]
+        inside = [inner for inner in dict.fromkeys((*names, *TEXT_KEYS)) if isinstance(value.get(inner), str)]
         if len(inside) == 1:
             return f"{key}.{inside[0]}"
         if isinstance(value.get("text"), list):
@@ -71,29 +85,78 @@ def text_path(record: Record, key: str) -> str:
     return key
 
 
+def _messages(value: Any) -> bool:
+    """Whether it is a list of messages."""
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(item, dict) and SPEAKER & item.keys() for item in value)
+    )
+
+
 def _columns(record: Record) -> Iterator[Shape]:
     questions, answers = named(record, INSTRUCTION), named(record, OUTPUT)
-    inputs, systems = named(record, INPUT), named(record, SYSTEM)
+    inputs = named(record, INPUT)
     if not answers and isinstance(record.get("answers"), dict):
         answers = ["answers"]  # SQuAD on the Hub: {"text": ["…"], "answer_start": [0]}
     if not questions and inputs and answers:
-        questions, inputs = inputs[:1], inputs[1:]
-    if not questions or not answers:
-        return
-    history = at(record, "history")
+        # An object may hold the question and its input: {"input": {"question": "…", "context": "…"}}.
+        questions, inputs = inputs[:1], inputs[:1] if isinstance(record[inputs[0]], dict) else inputs[1:]
+    if not answers and questions and calls_of(record.get("answers")):
+        instruction = text_path(record, questions[0], INSTRUCTION)  # xLAM
+        yield _columns_of(record, instruction, None, inputs).model_copy(update={"tool_calls": "answers"})
     plain = "instruction" in questions and "output" in answers
     for question in questions[:1] if plain else questions:
         for answer in answers[:1] if plain else answers:
-            yield Columns(
-                instruction=text_path(record, question),
-                output=text_path(record, answer),
-                input=text_path(record, inputs[0]) if inputs else None,
-                system=systems[0] if systems else None,
-                history="history" if isinstance(history, list) else None,
-            )
+            instruction, output = text_path(record, question, INSTRUCTION), text_path(record, answer, OUTPUT)
+            yield _columns_of(record, instruction, output, inputs)
 
 
-def _conversations(record: Record, taken: Sequence[str] = (), prefix: str = "") -> Iterator[Shape]:
+def _columns_of(record: Record, instruction: str, output: str | None, inputs: Sequence[str]) -> Columns:
+    """A question and its answer in these fields, with what the record holds beside them."""
+    systems = named(record, SYSTEM)
+    given = text_path(record, inputs[0], INPUT) if inputs else None
+    return Columns(
+        instruction=instruction,
+        output=output,
+        input=None if given and instruction.startswith(given) else given,
+        system=systems[0] if systems else None,
+        history="history" if isinstance(at(record, "history"), list) else None,
+        tools=_beside(record).tools,
+    )
+
+
+def _labelled(record: Record, shapes: Iterator[Shape]) -> Iterator[Shape]:
+    """The shapes, with the field that says whether the answer is a good one.
+
+    A field `label` says that beside a prompt and its completion. A truth value beside another answer may be that or
+    anything else: then there are two shapes.
+    """
+    tags, labels = named(record, TAGS), named(record, LABELS)
+    is_kto = bool(named(record, ("prompt",)) and named(record, ("completion",)))
+    for shape in shapes:
+        if not isinstance(shape, Columns | Conversation | Exchanges | Delimited):
+            yield shape
+        elif tags or (labels and is_kto):
+            yield shape.model_copy(update={"label": (tags or labels)[0]})
+        else:
+            if labels and isinstance(record[labels[0]], bool):
+                yield shape.model_copy(update={"label": labels[0]})
+            yield shape
+
+
+def _prompts(record: Record) -> Iterator[Shape]:
+    """A prompt without an answer. A question beside other texts may be anything, and is none."""
+    for key in named(record, INSTRUCTION):
+        path, known = text_path(record, key, INSTRUCTION), {key, *named(record, (*SYSTEM, *INPUT, *ABOUT))}
+        others = [name for name, value in record.items() if isinstance(value, str | list | dict) and name not in known]
+        is_prompt = key.strip().casefold() == "prompt" or not others
+        if is_prompt and (isinstance(at(record, path), str) or _messages(at(record, path))):
+            yield _columns_of(record, path, None, named(record, INPUT))
+            return
+
+
+def _conversations(record: Record, taken: Collection[str | None] = (), prefix: str = "") -> Iterator[Shape]:
     """The lists of turns in a record, and in its objects. `taken`: fields that another shape reads."""
     beside = Beside() if prefix else _beside(record)
     for key, value in record.items():
@@ -147,16 +210,49 @@ def _turns(path: str, turns: list[Any], is_named: bool, beside: Beside) -> Shape
 
 
 def _preference(record: Record) -> Iterator[Shape]:
-    chosen, other = named(record, CHOSEN), named(record, REJECTED)
-    if chosen and other:
-        prompts, systems = named(record, INSTRUCTION), named(record, SYSTEM)
-        yield Preference(
-            prompt=prompts[0] if prompts else None,
-            chosen=chosen[0],
-            rejected=other[0],
-            context="context" if isinstance(record.get("context"), list) else None,
-            system=systems[0] if systems else None,
-        )
+    others = [key for key in named(record, REJECTED) if isinstance(record[key], str | list | dict)]
+    chosen = named(record, CHOSEN) or named(record, OUTPUT)
+    if not chosen or not others:
+        return
+    prompts = [*named(record, INSTRUCTION), *(key for key in named(record, TURNS) if _messages(record[key]))]
+    inputs, systems = named(record, INPUT), named(record, SYSTEM)
+    prompt, given = prompts[0] if prompts else None, inputs[0] if inputs and prompts else None
+    tools = _beside(record).tools
+    if _messages(at(record, "input.messages")):  # OpenAI
+        prompt, given = "input.messages", None
+        tools = "input.tools"
+    yield Preference(
+        prompt=prompt,
+        chosen=chosen[0],
+        rejected=others[0],
+        context="context" if isinstance(record.get("context"), list) else None,
+        input=given if isinstance(at(record, given), str) else None,
+        system=systems[0] if systems else None,
+        tools=tools,
+    )
+
+
+def _completions(record: Record) -> Iterator[Shape]:
+    questions, systems = named(record, INSTRUCTION), named(record, SYSTEM)
+    for key in named(record, COMPLETIONS):
+        answers = record[key]
+        if (
+            not questions
+            or not isinstance(answers, list)
+            or not answers
+            or not all(isinstance(a, dict) for a in answers)
+        ):
+            continue
+        texts = [name for name in (*OUTPUT, *TEXT_KEYS) if all(isinstance(answer.get(name), str) for answer in answers)]
+        scores = [name for name in SCORES if any(answer.get(name) is not None for answer in answers)]
+        if texts and scores:
+            yield Completions(
+                instruction=questions[0],
+                completions=key,
+                text=texts[0],
+                score=scores[0],
+                system=systems[0] if systems else None,
+            )
 
 
 def _is_pair(value: Any) -> bool:
@@ -193,13 +289,19 @@ def shapes_of(record: Record) -> list[Shape]:
     Where two shapes give the same answer (a transcript beside the columns that it was made from), the record
     holds one thing twice, and the first shape is taken.
     """
-    found = list(_preference(record))
+    if is_exported(record):
+        return [Exported()]
+    found = [*_preference(record)] or [*_completions(record)]
     if found:
         return found
-    found = [*_lists(record)] or [*_columns(record)]
-    taken = ("history", "steps", *("tools", "tool_calls")) if any(isinstance(shape, Columns) for shape in found) else ()
-    found += _conversations(record, taken)
-    found += _transcripts(record, bool(found))
+    found = [*_lists(record)] or [*_labelled(record, _columns(record))]
+    taken = {
+        path for shape in found if isinstance(shape, Columns) for path in (*BESIDE, shape.instruction, shape.output)
+    }
+    found += _labelled(record, _conversations(record, taken))
+    found += _labelled(record, _transcripts(record, bool(found)))
+    if not found:
+        found += _prompts(record)
     if len(found) < 2:
         return found
     return [found[0], *(shape for shape in found[1:] if _last(record, shape) != _last(record, found[0]))]
@@ -210,7 +312,7 @@ def _last(record: Record, shape: Shape) -> tuple[object, ...]:
     last = rows[-1]
     if len(rows) > 1 or last.reason:
         return (shape,)
-    return ((last.output or "").strip(), len(last.history))
+    return ((last.output or "").strip(), len(last.history), last.label)
 
 
 class Detected:
@@ -261,6 +363,7 @@ def may_hold_transcript(names: Sequence[str]) -> bool:
 INNER = {
     "conversation": ("role", "text"),
     "exchanges": ("user", "assistant"),
+    "completions": ("text", "score"),
     "tree": ("role", "text", "replies", "rank", "paths"),
 }
 
@@ -269,7 +372,9 @@ def fields(shape: Shape) -> list[str]:
     """The paths that a shape reads."""
     inner = INNER.get(shape.kind, ())
     return [
-        value for key, value in shape if isinstance(value, str) and key not in ("kind", "instances", "tools", *inner)
+        value
+        for key, value in shape
+        if isinstance(value, str) and key not in ("kind", "instances", "tools", "tool_calls", *inner)
     ]
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-Placed = tuple[str, dict[str, Any]]
+#: The place of a record, the record, and the key of the list in which the document holds it ("": no list).
+Placed = tuple[str, dict[str, Any], str]
 
 
 def _records(value: Any) -> bool:
@@ -28,8 +29,11 @@ def records_in(
     lists = [key for key, value in document.items() if _records(value)]
     if lists:
         several = len(lists) > 1
-        places = ((f".{key}" if several else "", key) for key in lists)
-        found = [(f"{place}{at}", row) for place, key in places for at, row in _numbered(document[key])]
+        found = [
+            (f".{key}{place}" if several else place, row, key)
+            for key in lists
+            for place, row, _ in _numbered(document[key])
+        ]
         return f"object with the records in {', '.join(lists)}", found
     values = list(document.values())
     if values and all(isinstance(value, dict) for value in values):
@@ -48,4 +52,4 @@ def records_in(
 
 def _numbered(rows: Any) -> Iterator[Placed]:
     for number, row in enumerate(rows):
-        yield f"[{number}]", row
+        yield f"[{number}]", row, ""

@@ -8,6 +8,20 @@ from pipeline.stages.ingest.parsing import Fault, Number
 Record = dict[str, Any]
 
 
+#: Values of a field that answers yes or no, as they are spelled.
+YES, NO = ("1", "1.0", "true"), ("0", "0.0", "false")
+
+
+def yes_or_no(value: Any) -> bool | None:
+    """Whether a value means yes (1, true) or no (0, false); None where it means neither.
+
+    >>> yes_or_no(True), yes_or_no("0"), yes_or_no(0.5)
+    (True, False, None)
+    """
+    word = value.text if isinstance(value, Number) else str(value).strip().casefold()
+    return True if word in YES else False if word in NO else None
+
+
 def not_an_object(value: Any) -> Fault:
     return Fault("not-an-object", f"the record is {kind(value)}, not an object with named fields")
 
@@ -46,7 +60,9 @@ def text_at(record: Any, path: str | None) -> str | None:
     value = at(record, path)
     if value is None or isinstance(value, str):
         return value
-    raise Fault("not-text", f"`{path}` is {kind(value)}, not text: quote it in the file, or map another field")
+    raise Fault(
+        "not-text", f"`{path}` is {kind(value)}, not text: write it in quotes in the source file, or map another field"
+    )
 
 
 def list_at(record: Any, path: str) -> list[Any]:

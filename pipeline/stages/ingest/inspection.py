@@ -8,6 +8,7 @@ from pipeline.io.terminal_text import visible
 from pipeline.stages.ingest.detect import Detected, shapes_of, toml
 from pipeline.stages.ingest.opening import IngestError, escaped
 from pipeline.stages.ingest.parsing import Fault, FileFault, dumps
+from pipeline.stages.ingest.published_splits import meaning, published_by
 from pipeline.stages.ingest.readers import Entry
 from pipeline.stages.ingest.reading import SAMPLE, Reading, declared_shape, entries_of, readings_of
 from pipeline.stages.ingest.rows import Row
@@ -29,7 +30,7 @@ def inspect(path: Path, source: Source, options: IngestOptions = IngestOptions()
     cannot be read at all; a shape that is unknown or ambiguous is not an error here: `decision` describes it.
     """
     try:
-        streams = tuple(_stream(reading, source, options) for reading in readings_of(path, source, options))
+        streams = tuple(_stream(path.name, reading, source) for reading in readings_of(path, source, options))
     except FileFault as fault:
         raise IngestError(f"{path}{fault}") from None
     return Inspection(path=str(path), streams=streams)
@@ -43,7 +44,7 @@ def _some(entries: Iterable[Entry]) -> Iterator[Entry]:
             return
 
 
-def _stream(reading: Reading, source: Source, options: IngestOptions) -> Stream:
+def _stream(name: str, reading: Reading, source: Source) -> Stream:
     entries = list(_some(entries_of(reading)))
     records = [entry.value for entry in entries if isinstance(entry.value, dict)]
     votes = Counter(toml(shape) for record in records for shape in shapes_of(record))
@@ -59,10 +60,11 @@ def _stream(reading: Reading, source: Source, options: IngestOptions) -> Stream:
         except Fault as fault:
             decision, readable = fault.detail, False
 
+    published = published_by(name + reading.place)
+
     def rows(entry: Entry) -> list[Row]:
-        if detected is not None:
-            return rows_or_rejects(entry, detected.of)
-        return rows_of(entry, shape) if shape else []
+        given = rows_or_rejects(entry, detected.of) if detected else rows_of(entry, shape) if shape else []
+        return [row._replace(published_split=_split(row.published_split or published)) for row in given]
 
     found = [rows(entry) for entry in entries]
     pinned: Shape | None = shape or (detected.neighbour if detected and len(votes) == 1 else None)
@@ -85,6 +87,10 @@ def _stream(reading: Reading, source: Source, options: IngestOptions) -> Stream:
     )
 
 
+def _split(published: str | None) -> str | None:
+    return published and (meaning(published) or published)
+
+
 def _text(entry: Entry) -> str:
     return _short(dumps(entry.value) if entry.raw is None else escaped(entry.raw))
 
@@ -94,7 +100,7 @@ def _short(text: str) -> str:
 
 
 def _filled(row: Row) -> dict[str, object]:
-    filled = {key: value for key, value in row._asdict().items() if value and key != "raw"}
+    filled = {key: value for key, value in row._asdict().items() if value not in (None, "", (), []) and key != "raw"}
     return {key: _short(value) if isinstance(value, str) else value for key, value in filled.items()}
 
 

@@ -131,7 +131,7 @@ def _exact(data: bytes, line: int, error: orjson.JSONDecodeError | None) -> Pars
     except json.JSONDecodeError as found:
         found = error or found
         place = f"line {line + found.lineno - 1}, column {found.colno}"
-        raise Fault("invalid-json", f"{found.msg} ({place}): mend the record in the file") from None
+        raise Fault("invalid-json", f"{found.msg} ({place}): fix this record in the source file") from None
     except RecursionError:
         raise Fault("too-deep", f"nested too deeply to be a record (more than {DEPTH} levels)") from None
     except TypeError as wrong:

@@ -23,6 +23,7 @@ class Entry(NamedTuple):
     raw: bytes | None  # the record as it is in the file (UTF-8); None in a table, where it has no text
     fixes: tuple[str, ...] = ()
     fault: Fault | None = None
+    split: str | None = None  # the split in which the file publishes it, by its name there
 
 
 def _entry(place: str, raw: bytes, line: int) -> Entry:

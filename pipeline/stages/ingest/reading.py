@@ -14,12 +14,13 @@ from pipeline.stages.ingest.documents import records_in
 from pipeline.stages.ingest.encoding import encoding_of, to_utf8
 from pipeline.stages.ingest.opening import ZIP, Blocks, IngestError, Member, is_workbook, members
 from pipeline.stages.ingest.parsing import BOM, Fault, parse
+from pipeline.stages.ingest.published_splits import meaning
 from pipeline.stages.ingest.readers import Entry, Lines
 from pipeline.stages.ingest.recipes import recipe
 from pipeline.stages.ingest.shapes import rows_of
 from pipeline.stages.ingest.tables import batches, dataset_folder, guarded, table_entries, table_kind, workbook
 from schemas.options import IngestOptions, Source
-from schemas.shapes import Shape
+from schemas.shapes import Columns, Shape
 
 #: Bytes that are looked at to decide what a file is.
 HEAD = 1 << 16
@@ -153,8 +154,11 @@ def _is_json_lines(head: bytes) -> bool:
 
 def _is_record(record: dict[str, Any]) -> bool:
     entry = Entry("", record, b"")
-    # Columns of lists or objects are a table that lies on its side.
-    return any(shape.kind != "columns" or not rows_of(entry, shape)[0].reason for shape in shapes_of(record))
+    # Columns of lists or objects are a table that lies on its side, and a prompt alone may be anything.
+    return any(
+        not isinstance(shape, Columns) or (shape.output is not None and not rows_of(entry, shape)[0].reason)
+        for shape in shapes_of(record)
+    )
 
 
 def _documents(entries: Iterator[Entry]) -> Iterator[Entry]:
@@ -166,8 +170,8 @@ def _documents(entries: Iterator[Entry]) -> Iterator[Entry]:
     if second is None and isinstance(first.value, dict):
         inside = records_in(first.value, _is_record)
         if inside:
-            for place, record in inside[1]:
-                yield Entry(place, record, None, first.fixes)
+            for place, record, key in inside[1]:
+                yield Entry(place, record, None, first.fixes, split=key if meaning(key) else None)
             return
     yield first
     if second:

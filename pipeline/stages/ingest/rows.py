@@ -9,8 +9,10 @@ import pyarrow as pa
 from pipeline.stages.ingest.fields import Record
 from pipeline.stages.ingest.opening import escaped
 from pipeline.stages.ingest.parsing import Fault, dumps
+from pipeline.stages.ingest.published_splits import take_split
 from pipeline.stages.ingest.readers import Entry
 from pipeline.table.messages import Message
+from pipeline.table.thoughts import is_open_thought
 from schemas.columns import INGESTED
 
 #: What people and machine translators write where a task has no input.
@@ -57,7 +59,16 @@ class Row(NamedTuple):
 def rejected(entry: Entry, fault: Fault, **known: Any) -> Row:
     """The row of a record that could not be read or mapped, with the record's text in `raw`."""
     raw = dumps(entry.value) if entry.raw is None else escaped(entry.raw)
-    return Row(entry.place, raw=raw, reason=fault.reason, detail=fault.detail, fixes=entry.fixes, **known)
+    split = take_split(entry.value)[0] if isinstance(entry.value, dict) else None
+    return Row(
+        entry.place,
+        published_split=split or entry.split,
+        raw=raw,
+        reason=fault.reason,
+        detail=fault.detail,
+        fixes=entry.fixes,
+        **known,
+    )
 
 
 def row(
@@ -72,10 +83,14 @@ def row(
     history: Sequence[Message] = (),
     fixes: Sequence[str] = (),
 ) -> Row:
-    """One row: the sentinels of "no input" become "", the fields that no column took become `meta`."""
+    """One row: the sentinels of "no input" become "", the fields that no column took become `meta`.
+
+    A field `split` that names a split is `published_split`, before what the file says.
+    """
     given = given or ""
     if MEANS_NO_INPUT.match(given):
         given, fixes = "", (*fixes, "no-input")
+    split, others = take_split(others)
     meta = dumps(others) if others else None
     return Row(
         entry.place + place,
@@ -84,6 +99,7 @@ def row(
         output,
         system or None,
         history=history,
+        published_split=split or entry.split,
         meta=meta,
         fixes=(*entry.fixes, *fixes),
     )
@@ -103,5 +119,5 @@ def table(rows: Sequence[Row], origin: str, source: str) -> pa.Table:
     columns["reject_stage"] = ["ingest" if reason else None for reason in columns["reason"]]
     columns["reject_reason"] = columns["reason"]
     columns["reject_detail"] = columns["detail"]
-    columns["flags"] = [()] * len(rows)
+    columns["flags"] = [("open-thought",) if is_open_thought(row.output) else () for row in rows]
     return pa.table([pa.array(columns[field.name], field.type) for field in INGESTED], schema=INGESTED)

@@ -4,25 +4,15 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from pipeline.stages.ingest.conversations import (
-    conversation,
-    delimited,
-    earlier_turns,
-    exchanges,
-    pairs,
-    questions,
-    row_of_talk,
-    tree,
-)
+from pipeline.stages.ingest.columns import columns
+from pipeline.stages.ingest.conversations import conversation, delimited, exchanges, pairs, questions, tree
+from pipeline.stages.ingest.exported import exported
 from pipeline.stages.ingest.fields import Record, at, kind, list_at, not_an_object, text_at, without
 from pipeline.stages.ingest.parsing import Fault, FileFault, dumps
+from pipeline.stages.ingest.preferences import completions, preference
 from pipeline.stages.ingest.readers import Entry
 from pipeline.stages.ingest.rows import Row, numbered, rejected, row
-from pipeline.stages.ingest.transcripts import turns_of
-from pipeline.stages.ingest.turn_objects import turn_of
-from pipeline.stages.ingest.turns import Turn, talk_of
-from pipeline.table.messages import Message
-from schemas.shapes import LEARN, Articles, Columns, Instances, Preference, Role, Shape, Template
+from schemas.shapes import Articles, Instances, Shape, Template
 
 #: The shape of a record. Raises Fault where it has none, or several.
 Choose = Callable[[Record], Shape]
@@ -52,82 +42,6 @@ def rows_or_rejects(entry: Entry, choose: Choose) -> list[Row]:
     return rows_of(entry, shape)
 
 
-def columns(entry: Entry, shape: Columns) -> list[Row]:
-    """One row: each text from its own field."""
-    record = entry.value
-    texts: dict[str, str | None] = {}
-    fault = None
-    for name in ("instruction", "input", "output", "system"):
-        try:
-            texts[name] = text_at(record, getattr(shape, name))
-        except Fault as found:
-            fault = fault or found
-    if fault:
-        texts["input"] = texts.get("input") or ""
-        return [rejected(entry, fault, **texts)]
-    others = without(record, [shape.instruction, shape.input, shape.output, shape.system, shape.history])
-    history: list[Message] = []
-    fixes: tuple[str, ...] = ()
-    if shape.history:
-        earlier = talk_of(
-            [*earlier_turns(record, shape.history, shape.roles), Turn("user", texts["instruction"] or "")]
-        )
-        history, fixes = earlier.history, earlier.fixes
-        texts["instruction"] = earlier.instruction if texts["instruction"] is not None else None
-        texts["input"] = "\n".join(text for text in (earlier.input, texts["input"]) if text)
-        texts["system"] = "\n".join(text for text in (texts["system"], earlier.system) if text)
-        if any(earlier.rests):
-            others[shape.history] = earlier.rests[:-1]
-    return [
-        row(
-            entry,
-            others,
-            texts["instruction"],
-            texts["input"],
-            texts["output"],
-            system=texts["system"],
-            history=history,
-            fixes=fixes,
-        )
-    ]
-
-
-def _turns_at(value: Any, role: Role, path: str | None) -> list[Turn]:
-    """The turns in one field of a preference record: a text, a {from, value}, a list of those."""
-    if value is None:
-        return []
-    if isinstance(value, str):
-        cut = turns_of(value)
-        return cut[1] if cut else [Turn(role, value)]
-    turns = [value] if isinstance(value, dict) else value
-    if not isinstance(turns, list):
-        raise Fault("not-text", f"`{path}` is {kind(value)}: neither a text nor turns")
-    names = ("role", "content") if turns and "role" in turns[0] else ("from", "value")
-    return [turn_of(turn, number, *names, {}, LEARN) for number, turn in enumerate(turns, 1)]
-
-
-def preference(entry: Entry, shape: Preference) -> list[Row]:
-    """One row: the chosen answer, and what comes before it."""
-    record = entry.value
-    prompt = _turns_at(at(record, shape.prompt), "user", shape.prompt)
-    chosen = _turns_at(at(record, shape.chosen), "assistant", shape.chosen)
-    rejected_turns = _turns_at(at(record, shape.rejected), "assistant", shape.rejected)
-    if len(chosen) > 1:
-        # The answer comes with its whole conversation: the prompt is what both begin with.
-        if rejected_turns and chosen[0] != rejected_turns[0]:
-            raise Fault(
-                "different-prompts",
-                f"`{shape.chosen}` and `{shape.rejected}` do not begin alike: one has another prompt",
-            )
-        prompt = []
-    elif not prompt:
-        raise Fault("no-prompt", f"`{shape.chosen}` is an answer alone: name the field of its prompt in the shape")
-    context = _turns_at(at(record, shape.context), "user", shape.context) if shape.context else []
-    others = without(record, [shape.chosen, shape.context, shape.system])
-    turns = [*context, *prompt, *chosen]
-    return [row_of_talk(entry, turns, others, shape.chosen, system=text_at(record, shape.system))]
-
-
 def instances(entry: Entry, shape: Instances) -> list[Row]:
     record = entry.value
     tasks = list_at(record, shape.instances)
@@ -155,7 +69,8 @@ def articles(entry: Entry, shape: Articles) -> list[Row]:
     for paragraph in paragraphs:
         context = text_at(paragraph, "context")
         for question in list_at(paragraph, "qas"):
-            answer = at(question, "answers.0.text") or at(question, "answer.text") or at(question, "answer")
+            paths = ("answers.0.text", "answers.text.0", "answers.text", "answer.text", "answer")
+            answer = next((text for path in paths if (text := at(question, path))), None)
             found.append((question, context, answer if isinstance(answer, str) else None))
     if not found:
         raise Fault("no-turns", f"`{shape.paragraphs}` hold no question (`qas`)")
@@ -217,6 +132,8 @@ SHAPES: dict[str, Callable[..., list[Row]]] = {
     "tree": tree,
     "delimited": delimited,
     "preference": preference,
+    "completions": completions,
+    "exported": exported,
     "instances": instances,
     "pairs": pairs,
     "articles": articles,

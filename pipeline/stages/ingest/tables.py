@@ -112,7 +112,7 @@ def dataset_folder(path: Path) -> Iterator[Entry]:
     if splits.exists():
         for split in json.loads(splits.read_text("utf-8"))["splits"]:
             for entry in dataset_folder(_inside(path, split)):
-                yield entry._replace(place=f"/{split}{entry.place}")
+                yield entry._replace(place=f"/{split}{entry.place}", split=split)
         return
     first = 0
     for data in json.loads((path / "state.json").read_text("utf-8"))["_data_files"]:

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pipeline.stages.ingest.calls import Call, calls_of, is_whole
-from pipeline.stages.ingest.fields import Record, kind
-from pipeline.stages.ingest.parsing import Fault, FileFault, Number, dumps
+from pipeline.stages.ingest.fields import Record, kind, yes_or_no
+from pipeline.stages.ingest.parsing import Fault, FileFault, dumps
 from pipeline.stages.ingest.turns import Turn, result_of, role_of
 from pipeline.table.messages import Message
 from schemas.shapes import Role
@@ -20,8 +20,6 @@ TEXT_PARTS = (None, "text", "input_text", "output_text")
 THOUGHT_PARTS = ("thinking", "reasoning", "thought")
 #: Keys of the parts that Gemini calls tools with and gives their results in.
 GEMINI_CALLS, GEMINI_RESULTS = ("functionCall", "function_call"), ("functionResponse", "function_response")
-#: What says whether an answer is to be learned.
-YES, NO = ("1", "1.0", "true"), ("0", "0.0", "false")
 
 
 class Content(NamedTuple):
@@ -140,11 +138,11 @@ def learned(rest: Record, names: Sequence[str], number: int) -> bool | None:
     for name in names:
         if name in rest:
             value = rest.pop(name)
-            word = value.text if isinstance(value, Number) else str(value).strip().casefold()
-            if word not in YES + NO:
+            learn = yes_or_no(value)
+            if learn is None:
                 detail = f"`{name}` of turn {number} is {dumps(value)}: an answer is learned (1) or not (0)"
                 raise FileFault(f"{detail}; to learn all answers, put `learn = []` into the shape")
-            return word in YES
+            return learn
     return None
 
 

@@ -99,16 +99,16 @@ def talk_of(turns: Sequence[Turn], tools: bool = False) -> Talk:
         raise Fault("misplaced-context", "the conversation ends with an input that belongs to no question")
     asked = max(place for place, message in enumerate(talk.messages) if message["role"] == "user")
     question, after = talk.messages[asked], talk.messages[asked + 1 :]
-    answer = after.pop() if after and after[-1]["role"] == "assistant" else {}
+    answer = _written(after.pop()) if after and after[-1]["role"] == "assistant" else {}
     return Talk(
         system="\n".join(talk.system) or None,
         history=[_written(message) for message in talk.messages[:asked]],
-        instruction=question["content"],
+        instruction="\n".join(question["texts"]),
         input="\n".join(question["input"]),
         steps=[_written(message) for message in after],
         reasoning=answer.get("reasoning"),
         output=answer.get("content"),
-        tool_calls=_written(answer)["tool_calls"] if answer else None,
+        tool_calls=answer.get("tool_calls"),
         learn=answer.get("learn"),
         fixes=tuple(talk.fixes),
         rests=rests,
@@ -192,9 +192,9 @@ class _Messages:
             raise Fault("call-without-result", f"turn {number} asks, but the call of a tool before it has no result")
         if self._last() == "user":
             self.repaired("joined-turns")
-            self.messages[-1]["content"] += f"\n{turn.text}"
+            self.messages[-1]["texts"].append(turn.text)
             return
-        self.messages.append({"role": "user", "content": turn.text, "input": self.waiting})
+        self.messages.append({"role": "user", "texts": [turn.text], "input": self.waiting})
         self.waiting = []
 
     def _add_results(self, results: Sequence[Message], number: int) -> None:
@@ -206,32 +206,21 @@ class _Messages:
     def _add_answer(self, turn: Turn, number: int) -> None:
         if self.waiting:
             raise Fault("no-question", f"turn {number} answers an input, but no question comes before it")
-        answer = {
-            "role": "assistant",
-            "content": turn.text,
-            "reasoning": turn.reasoning,
-            "calls": list(turn.calls),
-            "learn": turn.learn,
-        }
         if self._last() != "assistant":
             if not self.messages:
                 self.repaired("leading-assistant")
-                self.messages.append({"role": "user", "content": "", "input": []})
-            self.messages.append(answer)
-            return
-        before = self.messages[-1]
-        if before["calls"] and turn.text:
+                self.messages.append({"role": "user", "texts": [""], "input": []})
+            self.messages.append({"role": "assistant", "texts": [], "thoughts": [], "calls": [], "learn": turn.learn})
+        else:
+            self.repaired("joined-turns")
+        answer = self.messages[-1]
+        if answer["calls"] and turn.text:
             raise Fault("call-without-result", f"turn {number} answers, but the call of a tool before it has no result")
-        self.repaired("joined-turns")
-        before["content"] = _joined(before["content"], turn.text) or ""
-        before["reasoning"] = _joined(before["reasoning"], turn.reasoning)
-        before["calls"] += turn.calls
-        before["learn"] = turn.learn if before["learn"] is None else before["learn"] and turn.learn is not False
-
-
-def _joined(first: str | None, second: str | None) -> str | None:
-    """Two texts as one; a text beside none is itself."""
-    return f"{first}\n{second}" if first and second else first or second
+        answer["texts"] += [turn.text] if turn.text else []
+        answer["thoughts"] += [] if turn.reasoning is None else [turn.reasoning]
+        answer["calls"] += turn.calls
+        # An answer is not learned where a part of it is not.
+        answer["learn"] = turn.learn if answer["learn"] is None else answer["learn"] and turn.learn is not False
 
 
 def result_of(text: str, call_id: str | None = None, name: str | None = None) -> Message:
@@ -240,14 +229,16 @@ def result_of(text: str, call_id: str | None = None, name: str | None = None) ->
 
 
 def _written(message: Mapping[str, Any]) -> Message:
-    """A message as a MESSAGE: the inputs of a question joined to it, calls as JSON."""
-    calls = message.get("calls")
+    """A message of `_Messages` as a MESSAGE: its texts joined, the inputs of a question behind it, calls as JSON."""
+    if message["role"] == "tool":
+        return {"reasoning": None, "tool_calls": None, "learn": None, **message}
+    calls, thoughts = message.get("calls"), message.get("thoughts")
     return {
         "role": message["role"],
-        "content": BETWEEN.join([message["content"], *message.get("input", ())]),
-        "reasoning": message.get("reasoning"),
+        "content": BETWEEN.join(["\n".join(message["texts"]), *message.get("input", ())]),
+        "reasoning": "\n".join(thoughts) if thoughts else None,
         "tool_calls": dumps(calls) if calls else None,
-        "tool_call_id": message.get("tool_call_id"),
-        "name": message.get("name"),
+        "tool_call_id": None,
+        "name": None,
         "learn": message.get("learn"),
     }

@@ -36,7 +36,7 @@ def drop_byte_order_mark(text: str) -> str:
 
 
 def drop_nul(text: str) -> str:
-    r"""NUL is no text: it ends strings in C code further down.
+    r"""NUL is not text: it ends strings in C code further down.
 
     >>> drop_nul("서\x00울")
     '서울'
@@ -104,7 +104,7 @@ def decode_mojibake(text: str) -> str:
 
 
 #: CP949 writes a syllable as a lead byte B0-C8 and a trail byte A1-FE. Two syllables of three different characters or
-#: more are certain ("½½½½" is no Korean); beside them, so are a single syllable and the signs of KS X 1001 (lead A1).
+#: more are certain ("½½½½" is not Korean); beside them, so are a single syllable and the signs of KS X 1001 (lead A1).
 _CP949_WORD = re.compile(
     r"(?<![\x80-\xff])(?:\xa1[\xa1-\xfe])*((?:[\xb0-\xc8][\xa1-\xfe]){2,})(?:\xa1[\xa1-\xfe])*(?![\x80-\xff])"
 )
@@ -163,7 +163,7 @@ def break_lines(text: str) -> str:
 
 
 def drop_controls(text: str) -> str:
-    r"""C0 controls and DEL are no text. Tab and line feed stay.
+    r"""C0 controls and DEL are not text. Tab and line feed stay.
 
     C1 controls stay too: they are the bytes of undecoded text, and `screen` flags them.
 
@@ -242,7 +242,7 @@ def decode_entities(text: str) -> str:
 
 
 def break_at_br(text: str) -> str:
-    r"""`<br>` left in prose becomes the line break that it stands for. Not where the text is HTML or speaks of it.
+    r"""`<br>` left in prose becomes a line break. Not where the text is HTML or speaks of it.
 
     >>> break_at_br("1. 산책<br>2. 독서<br />\n3. 잠")
     '1. 산책\n2. 독서\n3. 잠'
@@ -317,7 +317,7 @@ def widen_jamo(text: str) -> str:
 
 
 def _narrow(char: str) -> str:
-    """The character that a <narrow> or <wide> one stands for (one step of its decomposition, not all of NFKC)."""
+    """The plain form of a <narrow> or <wide> character (one step of its decomposition, not all of NFKC)."""
     mapping = unicodedata.decomposition(char).split()
     return chr(int(mapping[1], 16)) if mapping and mapping[0] in ("<narrow>", "<wide>") else char
 
@@ -359,7 +359,7 @@ def squeeze_blank_lines(text: str) -> str:
 
 
 def squeeze_repeats(text: str) -> str:
-    r"""Jamo, exclamation and question marks, hearts: three of a kind say as much as thirty. Never digits or syllables.
+    r"""Jamo, exclamation and question marks, hearts: three of a kind mean as much as thirty. Never digits or syllables.
 
     >>> squeeze_repeats("안녕ㅋㅋㅋㅋㅋㅋ 10000원!!!!! 아아아아아")
     '안녕ㅋㅋㅋ 10000원!!! 아아아아아'

@@ -104,7 +104,7 @@ def mask_rejected(table: pa.Table, kinds: Sequence[pii.Kind], options: ScreenOpt
         return new
 
     rows = suspects(table, dict.fromkeys(OF_REJECTED, pii.SCAN), rejected, whole=True)
-    return add_mask(map_texts(table, rows, mask, whole=True), touched)
+    return add_mask(map_texts(table, rows, mask), touched)
 
 
 def find_personal(
@@ -132,7 +132,7 @@ def find_personal(
         field: narrowed(table[field].chunk(0), places, pii.SCAN) if field in TEXTS else places
         for field, places in near.items()
     }
-    return add_mask(map_texts(table, rows, look, whole=True), touched), findings
+    return add_mask(map_texts(table, rows, look), touched), findings
 
 
 def add_mask(table: pa.Table, rows: Sequence[int]) -> pa.Table:
@@ -192,7 +192,7 @@ def find_equal_answers(table: pa.Table, options: ScreenOptions) -> list[Finding]
         same = pc.and_(pc.equal(table["output"].chunk(0), table[field].chunk(0)), judged)
         rows = pc.indices_nonzero(pc.fill_null(same, False)).to_pylist()
         findings += [(row, ECHO, "output", f"the answer is the {field}, letter for letter") for row in rows]
-    if SAME_ANSWERS not in options.off:
+    if SAME_ANSWERS not in options.off and table["rejected"].null_count < len(table):
         paired = pc.and_(alive(table), pc.is_valid(table["rejected"]))
         rows = pc.indices_nonzero(pc.and_(paired, pc.is_valid(table["output"])))
         answers = table.select(["reasoning", "output", "rejected"]).take(rows).to_pylist()

@@ -25,7 +25,7 @@ Hashes = npt.NDArray[np.uint64]
 N = 13
 #: Shortest prompt that can be seen, in the same characters.
 FLOOR = 10
-#: An n-gram of more prompts than this is a phrase of the form ("다음 글을 읽고 물음에 답하시오") and says nothing.
+#: An n-gram of more prompts than this is a phrase of the form ("다음 글을 읽고 물음에 답하시오") and shows nothing.
 COMMON = 5
 
 _BASE = 0x9E3779B97F4A7C15

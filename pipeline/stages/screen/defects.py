@@ -1,4 +1,4 @@
-"""Defects of Korean instruction data: an ordered table of small finders, each with the evidence for what it says.
+"""Defects of Korean instruction data: an ordered table of small finders, each with its evidence.
 
 A finder reads one row and gives a sentence of evidence, or None. It is asked only about rows in which its field matches
 its scan. All are made for precision: what is flagged should be worth a look.
@@ -74,7 +74,7 @@ def wrong_language(texts: Texts, options: ScreenOptions) -> str | None:
     foreign = sum(count for script, count in counts.items() if script not in ("Hangul", "Latin", "Greek"))
     if foreign < 8 or foreign < 0.5 * sum(counts.values()) or not _asks_in_korean(texts):
         return None
-    # Chinese is told from a list of Sino-Korean words (溫故知新) by the words that only sentences have.
+    # Only Chinese sentences have these words; a list of Sino-Korean words (溫故知新) has none of them.
     if foreign == counts.get("Han") and len(re.findall("[的是了在们們这這我你他她不]", texts.output)) < 2:
         return None
     name = name_of(texts.output, counts, options.identify)
@@ -207,7 +207,7 @@ def truncated(texts: Texts, options: ScreenOptions) -> str | None:
     match = _OPEN_END.search(last[-12:])
     if match and re.search(
         r"(?:^|\s)시[를은조 ]|가사|노래|하이쿠", texts.instruction
-    ):  # a line of verse is no sentence
+    ):  # a line of verse is not a sentence
         return None
     return f"the answer ends in mid-sentence: “{last[-20:]}”" if match else None
 
@@ -304,7 +304,7 @@ def missing_image(texts: Texts, options: ScreenOptions) -> str | None:
     match = _IMAGE.search(texts.instruction)
     if not match or (match[0].endswith("에서 ") and re.search(r"방법|어떻게", texts.instruction)):
         return None
-    # A description in words may stand for the image.
+    # A description in words may replace the image.
     words = _IMAGE_MARK.sub("", texts.input + texts.instruction[match.end() + 40 :])
     if len(re.findall(r"[가-힣A-Za-z0-9]", words)) > 15:
         return None

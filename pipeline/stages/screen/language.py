@@ -23,7 +23,7 @@ SCRIPTS = {
     "Greek": "\u0370-\u03ff",
 }
 
-#: Code point → number of its script, from 1; 0 for what is no letter of these, and all of it above U+FFFF.
+#: Code point → number of its script, from 1; 0 for every other character, and for all above U+FFFF.
 _SCRIPT_OF = np.zeros(0x10001, np.uint8)
 for _number, _blocks in enumerate(SCRIPTS.values(), 1):
     for _first, _last in re.findall("(.)-(.)", _blocks):
@@ -37,7 +37,7 @@ FOREIGN = (
 
 _QUOTED = re.compile(r"\"[^\"\n]*\"|“[^“”\n]*”|‘[^‘’\n]*’|「[^「」\n]*」|『[^『』\n]*』|《[^《》\n]*》")
 
-#: What an instruction says that wants another language, or an answer that is made of Latin letters.
+#: Words of an instruction that wants another language, or an answer that is made of Latin letters.
 WANTS_FOREIGN = re.compile(
     r"번역|통역|옮기|옮겨|영어|영문|영작|일본어|일어|중국어|한문|한자|러시아|스페인|프랑스어|불어|독일어|독어|아랍|라틴|외국어|베트남|태국"
     r"|이탈리아|포르투갈|힌디|언어|원문|발음|로마자|알파벳|철자|단어|어휘|문법|문장|구문|동사|명사|형용사|시제|가사|제목|책|도서|논문|문헌|인용|이름|약어|약자|아나그램|애너그램|운율"
@@ -65,7 +65,7 @@ def share(counts: dict[str, int], script: str) -> float:
 
 
 def name_of(text: str, counts: dict[str, int], identify: bool) -> str:
-    """What the text is written in: the language where its script or lingua says so, else the script."""
+    """What the text is written in: the language where its script or lingua decides it, else the script."""
     if counts.get("Kana"):
         return "Japanese"
     script = max(counts, key=lambda name: counts[name])

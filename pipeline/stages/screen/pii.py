@@ -2,7 +2,7 @@
 
 Numbers of the state carry a check of their own (resident registration: date, gender digit and, for births before
 October 2020, the check digit; business and corporate registration: the check digit; cards: Luhn). What carries none
-counts only where a word beside it says what it is (an account beside a bank, a passport beside its name). Found values
+counts only where a word beside it names it (an account beside a bank, a passport beside its name). Found values
 go nowhere but into the mask: findings are kinds and counts.
 """
 
@@ -16,7 +16,7 @@ from pipeline.table.protected_spans import MARK
 
 Match = re.Match[str]
 
-#: No digit or Latin letter at either end, nor one behind a hyphen or dot: a part of a longer number is no number.
+#: No digit or Latin letter at either end, nor one behind a hyphen or dot: a part of a longer number does not count.
 _BEGIN = r"(?<![0-9A-Za-z])(?<![0-9A-Za-z][-.=/_])"
 _END = r"(?![0-9A-Za-z])(?![-.][0-9A-Za-z])"
 
@@ -40,12 +40,12 @@ def _digits(match: Match) -> list[int]:
 
 
 def _before(match: Match, width: int = 20) -> str:
-    """What stands before the match on its line, at most `width` characters."""
+    """What is before the match on its line, at most `width` characters."""
     return match.string[max(0, match.start() - width) : match.start()].rpartition("\n")[2]
 
 
 def _after(match: Match, width: int = 12) -> str:
-    """What stands behind the match on its line, at most `width` characters."""
+    """What is after the match on its line, at most `width` characters."""
     return match.string[match.end() : match.end() + width].partition("\n")[0]
 
 
@@ -53,7 +53,7 @@ def _check(digits: list[int], weights: tuple[int, ...]) -> int:
     return sum(digit * weight for digit, weight in zip(digits, weights, strict=False))
 
 
-#: Words that say that the number after them is a number of something else.
+#: Words after which a number is the number of something else.
 _OTHER_NUMBER = re.compile(
     r"(?i:송장|등기|품번|시리얼|일련|모델|바코드|추적|isbn|issn|doi|version|버전|order|serial|tracking"
     r"|(?:주문|예약|접수|상품|제품|배송|택배) ?(?:번호|코드|no|id))[^\n]{0,12}$"
@@ -119,7 +119,7 @@ def _phone(match: Match) -> bool:
         return False
     if not any(_digits(match)[-7:]):  # 010-0000-0000 shows how to fill in a form
         return False
-    # Without separators only mobile numbers are long and marked enough to stand alone.
+    # Without separators only mobile numbers are long and marked enough without a word before them.
     if bare and not match["mobile"] and not _NUMBER_BEFORE.search(before):
         return False
     return bool(_PHONE_BEFORE.search(before)) or not _OTHER_NUMBER.search(before)
@@ -130,7 +130,7 @@ _AREA = r"0(?:2|3[1-3]|4[1-4]|5[1-5]|6[1-4]|[35678]0|50\d)"
 _BANK = re.compile(
     r"(?:계좌|예금주|입금|송금|이체|은행|뱅크|[카케토]뱅|농협|신협|수협|새마을금고|우체국)(?:[^\n0-9]|[0-9](?![0-9-])){0,15}$"
 )
-#: Names of banks that are words of every day, too: they must stand right before the number.
+#: Names of banks that are words of every day, too: they must be right before the number.
 _BANK_NAME = re.compile(
     r"(?<![가-힣A-Za-z])(?:(?:KB|NH|IBK|SC|MG)?(?:국민|신한|우리|하나|기업|제일|카카오|토스|케이)|KB|NH|IBK|SC|MG)"
     r"[ :]{1,2}$"
@@ -148,7 +148,7 @@ def _account(match: Match) -> bool:
         return bool(re.search(r"계좌[^\n0-9]{0,15}$", before))
     if "-" in match[0] and (_BANK_NAME.search(before) or "예금주" in _after(match)):
         return True
-    # In a form the bank may stand on the line above.
+    # In a form the bank may be on the line above.
     lines = match.string[max(0, match.start() - 30) : match.start()].replace("\n", " ")
     return bool(
         _BANK.search(before) or ("-" in match[0] and re.search(r"(?:은행|계좌)[^0-9]{0,12}번호\W{0,3}$", lines))
@@ -184,7 +184,7 @@ def _ip(match: Match) -> bool:
         return False
     if address.version == 6:
         return len(match[0]) > 12
-    # Parts of a book, versions and dates have small numbers: one of a hundred or more, or a word that says what it is.
+    # Parts of a book, versions and dates have small numbers: one of a hundred or more, or a word that names it.
     parts = [int(part) for part in match[0].split(".")]
     if max(parts) < 10 or _VERSION.search(_before(match)):
         return False
@@ -221,7 +221,7 @@ _NO_STREET = re.compile(
     r".*(?:으|적|[그이저]대|[뜻맘말]대|멋대|마음대|절대|스스)로"
     r"|(?:서|바|별|따|홀|새|때|도|제|세|가|위|뒤|주|피|경|통|회|진|항|미|선|철|수|기|차|실|미터|경기|비디오)로"
 )
-#: A district before a street says that it is one: 강남구, 수원시; not 친구, 역시.
+#: A district before a street shows that it is one: 강남구, 수원시; not 친구, 역시.
 _DISTRICT = re.compile(r"(?!반드시|또다시)(?:[가-힣]{2,4}[시군]|[가-힣]{2,3}구|[중동서남북]구) ")
 _ADDRESS_WORD = re.compile(r"(?:주소|배송지|거주|소재지|사는 곳|자택|본사)[^\n]{0,12}$")
 
@@ -238,7 +238,7 @@ def _address(match: Match) -> bool:
 
 #: Between the parts of a telephone number.
 _GAP = r"(?:\ ?[-–.]\ ?|\ )?"
-#: A label may stand right before it: Tel.010-2345-6789.
+#: A label may be right before it: Tel.010-2345-6789.
 _PHONE_BEGIN = r"(?<![0-9A-Za-z])(?<![0-9][-.=/_])(?<![A-Za-z][-=/_])"
 #: What a number after the name of a street counts, if it is none of a house: 10분, 10 분 (but 10 분당).
 _COUNTED = r"(?:[년월일명개원분%점위배차회세대만억천편권곡초곳]|시간|번째|가지|단어|코스|호선|[cmk])"

@@ -1,0 +1,118 @@
+"""Records whose texts are fields of their own, each to one row."""
+
+from typing import Any
+
+from pipeline.stages.ingest.beside import take_label, take_learn, take_thought
+from pipeline.stages.ingest.calls import calls_of, is_whole
+from pipeline.stages.ingest.conversations import earlier_turns, row_of_talk, system_at, tools_at
+from pipeline.stages.ingest.fields import Record, at, kind, text_at, without
+from pipeline.stages.ingest.parsing import Fault, dumps
+from pipeline.stages.ingest.preferences import prompt_turns, turns_in_field
+from pipeline.stages.ingest.readers import Entry
+from pipeline.stages.ingest.rows import Row, rejected, row
+from pipeline.stages.ingest.turns import Turn, talk_of
+from pipeline.table.messages import Message
+from schemas.shapes import Columns
+
+
+def columns(entry: Entry, shape: Columns) -> list[Row]:
+    """One row: each text from its own field."""
+    record = entry.value
+    if _is_spoken(at(record, shape.instruction)) or _is_spoken(at(record, shape.output)):
+        return [_spoken(entry, shape)]
+    texts: dict[str, str | None] = {}
+    fault = None
+    for name in ("instruction", "input", "output", "system"):
+        try:
+            texts[name] = text_at(record, getattr(shape, name))
+        except Fault as found:
+            fault = fault or _numbers_are_not_text(found, record, shape)
+    if fault:
+        texts["input"] = texts.get("input") or ""
+        return [rejected(entry, fault, **texts)]
+    told, others = _beside(record, shape)
+    others = without(others, [shape.instruction, shape.input, shape.output, shape.system, shape.history])
+    history: list[Message] = []
+    fixes: tuple[str, ...] = ()
+    if shape.history:
+        earlier = talk_of(
+            [*earlier_turns(record, shape.history, shape.roles), Turn("user", texts["instruction"] or "")]
+        )
+        history, fixes = earlier.history, earlier.fixes
+        texts["instruction"] = earlier.instruction if texts["instruction"] is not None else None
+        texts["input"] = "\n".join(text for text in (earlier.input, texts["input"]) if text)
+        texts["system"] = "\n".join(text for text in (texts["system"], earlier.system) if text)
+        if any(earlier.rests):
+            others[shape.history] = earlier.rests[:-1]
+    reasoning, output, others, thought = take_thought(texts["output"], others, shape.reasoning)
+    given = row(
+        entry,
+        others,
+        texts["instruction"],
+        texts["input"],
+        output,
+        system=texts["system"],
+        history=history,
+        fixes=(*fixes, *thought),
+    )
+    return [given._replace(reasoning=reasoning, **told)]
+
+
+def _is_spoken(value: Any) -> bool:
+    """Whether a field holds a list of messages in place of a text."""
+    return isinstance(value, list) and bool(value) and all(isinstance(turn, dict) for turn in value)
+
+
+def _beside(record: Record, shape: Columns) -> tuple[dict[str, Any], Record]:
+    """What a record says in fields beside its texts, by column, and the record without these fields.
+
+    Raises Fault: unclear-learn, unclear-label, not-a-call.
+    """
+    learn, others = take_learn(record, shape.learn)
+    label, others = take_label(others, shape.label)
+    tools, calls = tools_at(record, shape.tools), at(record, shape.tool_calls)
+    if tools is not None:
+        others = without(others, [shape.tools])
+    written = None
+    if calls not in (None, "", [], "[]"):
+        read = calls_of(calls)
+        if read is None:
+            detail = f"`{shape.tool_calls}` holds no calls of tools with a name and arguments"
+            raise Fault("not-a-call", f"{detail}: fix this record in the source file")
+        written = dumps(read)
+        others = without(others, [shape.tool_calls]) if is_whole(calls) else others
+    return {"tools": tools, "tool_calls": written, "label": label, "learn": learn}, others
+
+
+def _spoken(entry: Entry, shape: Columns) -> Row:
+    """The row of a record whose prompt or answer is a list of messages (TRL)."""
+    record = entry.value
+    told, others = _beside(record, shape)
+    others = without(others, [shape.instruction, shape.input, shape.output, shape.system, shape.history])
+    turns = earlier_turns(record, shape.history, shape.roles) if shape.history else []
+    turns += prompt_turns(at(record, shape.instruction), shape.instruction)
+    if given := text_at(record, shape.input):
+        turns.append(Turn("context", given))
+    turns += turns_in_field(at(record, shape.output), "assistant", shape.output)
+    reasoning, _, others, _ = take_thought(None, others, shape.reasoning)
+    spoken = row_of_talk(
+        entry,
+        turns,
+        others,
+        shape.output or shape.instruction,
+        system=system_at(record, shape.system),
+        tools=told["tools"],
+    )
+    told = {name: value for name, value in told.items() if value is not None}
+    return spoken._replace(**told) if reasoning is None else spoken._replace(**told, reasoning=reasoning)
+
+
+def _numbers_are_not_text(fault: Fault, record: Record, shape: Columns) -> Fault:
+    """The same fault; of a number or a truth value in the place of an answer, with the shape that reads it."""
+    value = at(record, shape.output)
+    if fault.reason != "not-text" or isinstance(value, str | list | dict | None):
+        return fault
+    others = f'input = "{{{shape.input}}}", ' if shape.input and at(record, shape.input) is not None else ""
+    texts = f'instruction = "{{{shape.instruction}}}", {others}output = "{{{shape.output}}}"'
+    remedy = f'write it in quotes in the source file, or use `shape = {{ kind = "template", {texts} }}`'
+    return Fault("not-text", f"`{shape.output}` is {kind(value)}, not text: {remedy}")

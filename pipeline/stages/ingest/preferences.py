@@ -1,0 +1,150 @@
+"""Better and worse answers to one prompt, each record to one row."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pipeline.stages.ingest.beside import take_learn, take_thought
+from pipeline.stages.ingest.conversations import row_of_talk, system_at, tools_at
+from pipeline.stages.ingest.fields import at, kind, list_at, text_at, without
+from pipeline.stages.ingest.parsing import Fault, Number
+from pipeline.stages.ingest.readers import Entry
+from pipeline.stages.ingest.rows import Row, row
+from pipeline.stages.ingest.transcripts import turns_of
+from pipeline.stages.ingest.turn_objects import turn_of
+from pipeline.stages.ingest.turns import Turn
+from pipeline.table.thoughts import join_thought
+from schemas.shapes import LEARN, Completions, Preference, Role
+
+
+def turns_in_field(value: Any, role: Role, path: str | None) -> list[Turn]:
+    """The turns in one field: a text of this role, a transcript, a message or a list of messages.
+
+    Raises Fault: not-text, and as `turn_of` does.
+    """
+    if value is None:
+        return []
+    if isinstance(value, str):
+        cut = turns_of(value)
+        return cut[1] if cut else [Turn(role, value)]
+    turns = [value] if isinstance(value, dict) else value
+    if not isinstance(turns, list):
+        raise Fault("not-text", f"`{path}` is {kind(value)}: neither a text nor turns")
+    names = ("role", "content") if turns and isinstance(turns[0], dict) and "role" in turns[0] else ("from", "value")
+    return [turn_of(turn, number, *names, {}, LEARN) for number, turn in enumerate(turns, 1)]
+
+
+def prompt_turns(value: Any, path: str | None) -> list[Turn]:
+    """The turns of a prompt. (A transcript of a prompt may end where the answer begins: `Assistant:`.)"""
+    turns = turns_in_field(value, "user", path)
+    return turns[:-1] if len(turns) > 1 and turns[-1].role == "assistant" and not turns[-1].text.strip() else turns
+
+
+def preference(entry: Entry, shape: Preference) -> list[Row]:
+    """One row: the prompt, the chosen answer, and the rejected one as a text.
+
+    Where `chosen` is a whole conversation, the prompt is what comes before its last answer.
+    """
+    record = entry.value
+    learn, others = take_learn(record, shape.learn)
+    others = without(others, [shape.chosen, shape.rejected, shape.context, shape.input, shape.system])
+    tools = tools_at(record, shape.tools)
+    if tools is not None:
+        others = without(others, [shape.tools])
+    prompt = [
+        *(turns_in_field(at(record, shape.context), "user", shape.context) if shape.context else []),
+        *prompt_turns(at(record, shape.prompt), shape.prompt),
+    ]
+    if given := text_at(record, shape.input):
+        prompt.append(Turn("context", given))
+    chosen = turns_in_field(at(record, shape.chosen), "assistant", shape.chosen)
+    worse = turns_in_field(at(record, shape.rejected), "assistant", shape.rejected)
+    before, whole = chosen[:-1], _is_whole(chosen)
+    if not whole:
+        before = [*prompt, *before]
+    if not whole or (shape.prompt and _repeats(prompt_turns(at(record, shape.prompt), shape.prompt), before)):
+        others = without(others, [shape.prompt])
+    if not any(turn.role == "user" for turn in before):
+        raise Fault("no-prompt", f"`{shape.chosen}` is an answer alone: name the field of its prompt in the shape")
+    if worse:
+        worse_before = worse[:-1] if _is_whole(worse) else [*prompt, *worse[:-1]]
+        if _plain(worse_before) != _plain(before):
+            detail = (
+                f"`{shape.chosen}` and `{shape.rejected}` differ before their last answers: these are answers to two"
+            )
+            raise Fault("different-prompts", f"{detail} prompts")
+        if worse[-1].rest:
+            others = {**others, shape.rejected: worse[-1].rest}
+    given_row = row_of_talk(
+        entry, [*before, *chosen[-1:]], others, shape.chosen, system=system_at(record, shape.system), tools=tools
+    )
+    return [
+        given_row._replace(rejected=_text(worse, shape.rejected), learn=given_row.learn if learn is None else learn)
+    ]
+
+
+def _is_whole(turns: Sequence[Turn]) -> bool:
+    """Whether turns are a whole conversation, and not only what answers a prompt."""
+    return any(turn.role == "user" for turn in turns)
+
+
+def _plain(turns: Sequence[Turn]) -> list[tuple[object, ...]]:
+    """What is said in turns, apart from white space around it."""
+    return [(turn.role, turn.text.strip(), list(turn.calls), list(turn.results)) for turn in turns]
+
+
+def _repeats(prompt: Sequence[Turn], before: Sequence[Turn]) -> bool:
+    """Whether a prompt says only what the turns before an answer say, too."""
+    said = [turn.text.strip() for turn in before]
+    return all(turn.text.strip() in said for turn in prompt)
+
+
+def _text(answer: Sequence[Turn], path: str) -> str | None:
+    """The rejected answer as a text, with its thought at the beginning. Raises Fault: no-answer, not-text."""
+    if not answer:
+        return None
+    last = answer[-1]
+    if last.role != "assistant":
+        raise Fault("no-answer", f"`{path}` ends with a message of the role {last.role}, not with an answer")
+    if last.calls:
+        raise Fault("not-text", f"`{path}` ends with calls of tools: only a text can be a rejected answer")
+    return last.text if last.reasoning is None else join_thought(last.reasoning, last.text)
+
+
+def completions(entry: Entry, shape: Completions) -> list[Row]:
+    """One row: the answer with the best score, and as rejected the one with the worst."""
+    record = entry.value
+    answers = list_at(record, shape.completions)
+    scores = [
+        (score, place) for place, answer in enumerate(answers) if (score := _score(at(answer, shape.score))) is not None
+    ]
+    if not scores:
+        detail = f"none of the {len(answers)} `{shape.completions}` has a number in `{shape.score}`"
+        raise Fault("no-score", f"{detail}: name the field of the score in `score` of the shape")
+    best, worst = max(scores, key=lambda of: (of[0], -of[1])), min(scores)
+    pair = {best[1], worst[1]} if worst[0] < best[0] else {best[1]}
+    learn, others = take_learn(record, shape.learn)
+    left = [without(answer, [shape.text]) if place in pair else answer for place, answer in enumerate(answers)]
+    others = {**without(others, [shape.instruction, shape.system]), shape.completions: left}
+    reasoning, output, others, fixes = take_thought(text_at(answers[best[1]], shape.text), others, ())
+    given = row(
+        entry,
+        others,
+        text_at(record, shape.instruction),
+        "",
+        output,
+        system=system_at(record, shape.system),
+        fixes=fixes,
+    )
+    worse = text_at(answers[worst[1]], shape.text) if len(pair) == 2 else None
+    return [given._replace(reasoning=reasoning, rejected=worse, learn=learn)]
+
+
+def _score(value: Any) -> float | None:
+    """A score as a number, also where it is a text; None where it is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str | Number):
+        return None
+    try:
+        score = float(value.text if isinstance(value, Number) else value)
+    except ValueError:
+        return None
+    return score if score == score else None
