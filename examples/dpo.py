@@ -8,6 +8,7 @@
 from typing import Any
 
 import click
+import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, set_seed
 from trl import DPOConfig
 
@@ -23,6 +24,7 @@ def train(dataset: str, model_name: str, out: str, push_to_hub: bool = False, **
     set_seed(0)
     arguments = DPOConfig(
         output_dir=out,
+        bf16=torch.cuda.is_available(),
         max_length=None,  # no row is longer than the dataset's own max_length
         eval_strategy="epoch",
         save_strategy="no",

@@ -8,6 +8,7 @@
 from typing import Any
 
 import click
+import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, set_seed
 from trl import KTOConfig
 
@@ -17,14 +18,15 @@ from pipeline.training.trl_trainers import UnpairedTrainer
 
 def train(dataset: str, model_name: str, out: str, push_to_hub: bool = False, **settings: Any) -> UnpairedTrainer:
     """`dataset`: a folder below processed/ or a Hub id. `settings`: more of KTOConfig."""
-    # The two answers of a pair are neighbours. KTO compares an answer with that of its neighbour, which must have another
-    # prompt: so the rows are shuffled.
+    # The two answers of a pair are neighbours, but KTO compares an answer with one to another prompt, which it takes
+    # from the neighbour: so the rows are shuffled.
     data = {split: load(dataset, split, "unpaired").shuffle(seed=0) for split in ("train", "validation")}
     tokenizer = AutoTokenizer.from_pretrained(model_name)
     check_tokenizer(data["train"], tokenizer)
     set_seed(0)
     arguments = KTOConfig(
         output_dir=out,
+        bf16=torch.cuda.is_available(),
         max_length=None,  # no row is longer than the dataset's own max_length
         eval_strategy="epoch",
         save_strategy="no",

@@ -299,9 +299,10 @@ def check_tokenizer(dataset: Dataset, tokenizer: Any, rows: int = 32) -> None:
         return
     sample = dataset.with_format(None).select(range(min(rows, len(dataset))))
     name = next(name for name in ("instruction_ids", "input_ids", "prompt_ids") if name in sample.column_names)
+    fields = ("system", "instruction", "input") if name == "prompt_ids" else TEXTS
     shares, worst = [], ("", "", 1.0)
     for row in sample:
-        text = " ".join(row[field] or "" for field in TEXTS)
+        text = " ".join(row[field] or "" for field in fields)
         decoded = tokenizer.decode(row[name], skip_special_tokens=True)
         one, other = (Counter("".join(part.split())) for part in (text, decoded))
         # Of a chat template the ids hold more than the row, of a classification less.
