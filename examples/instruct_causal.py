@@ -25,15 +25,15 @@ from schemas.columns import MASKED
 def train(
     dataset: str, model_name: str, out: str, push_to_hub: bool = False, layout: str = "causal", **settings: Any
 ) -> Trainer:
-    """`dataset`: a folder below processed/ or a Hub id; packed or not. `settings`: more of TrainingArguments."""
+    """`dataset`: a folder below processed/ or a Hub id; packed or not. `settings`: further TrainingArguments."""
     data = {split: load(dataset, split, layout) for split in ("train", "validation")}
     tokenizer = AutoTokenizer.from_pretrained(model_name)
     check_tokenizer(data["train"], tokenizer)
     set_seed(0)
     model = AutoModelForCausalLM.from_pretrained(model_name)
-    pad_id = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id  # masked: any will do
+    pad_id = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id  # any: it is masked
     kind: type[Trainer]
-    if "position_ids" in data["train"].column_names:  # packed: rows are full, and of one length
+    if "position_ids" in data["train"].column_names:  # packed rows: full, and of similar length
         kind, collator = Trainer, packed_collator(model, pad_id)
         check_packing(model, collator)
     else:
@@ -61,7 +61,7 @@ def train(
 
 
 def answer(trainer: Trainer, dataset: Dataset, row: int, max_new_tokens: int = 128) -> str:
-    """What the model says to the prompt of a row: the ids before the first one that is trained."""
+    """The answer of the model to the prompt of a row: the ids before the first label."""
     ids, labels = dataset[row]["input_ids"], dataset[row]["labels"]
     prompt = ids[: int((labels != MASKED).nonzero()[0])]
     written = trainer.model.generate(prompt[None].to(trainer.model.device), max_new_tokens=max_new_tokens)
@@ -80,7 +80,7 @@ def answer(trainer: Trainer, dataset: Dataset, row: int, max_new_tokens: int = 1
     type=click.Choice(["causal", "causal-packed"]),
     default="causal",
     show_default=True,
-    help="Which one of a Hub repository, or of a folder that holds Parquet alone.",
+    help="Which layout of a Hub repository, or of a folder with only Parquet files.",
 )
 @click.option("--push-to-hub", is_flag=True, help="Publish the trained model.")
 def main(
@@ -110,8 +110,8 @@ def main(
     )
     validation = load(dataset, "validation", layout)
     row = validation.with_format(None)[0]
-    click.echo(row["origins"][0] if "origins" in row else row["instruction"])  # packs hold no texts
-    click.echo(f"  says: {answer(trainer, validation, 0)}")
+    click.echo(row["origins"][0] if "origins" in row else row["instruction"])  # packed rows have no texts
+    click.echo(f"  answer: {answer(trainer, validation, 0)}")
     click.echo(f"the model is in {out}")
 
 

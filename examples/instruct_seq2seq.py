@@ -15,7 +15,7 @@ from pipeline.training import LengthGroupedTrainer, PaddingCollator, check_token
 
 
 def train(dataset: str, model_name: str, out: str, push_to_hub: bool = False, **settings: Any) -> Trainer:
-    """`dataset`: a folder below processed/ or a Hub id. `settings`: more of TrainingArguments."""
+    """`dataset`: a folder below processed/ or a Hub id. `settings`: further TrainingArguments."""
     data = {split: load(dataset, split, "seq2seq") for split in ("train", "validation")}
     tokenizer = AutoTokenizer.from_pretrained(model_name)
     check_tokenizer(data["train"], tokenizer)
@@ -44,7 +44,7 @@ def train(dataset: str, model_name: str, out: str, push_to_hub: bool = False, **
 
 
 def answer(trainer: Trainer, dataset: Dataset, row: int, max_new_tokens: int = 128) -> str:
-    """What the model says to the prompt of a row."""
+    """The answer of the model to the prompt of a row."""
     batch = trainer.data_collator([dataset[row]])
     prompt = {name: batch[name].to(trainer.model.device) for name in ("input_ids", "attention_mask")}
     written = trainer.model.generate(**prompt, max_new_tokens=max_new_tokens)
@@ -78,7 +78,7 @@ def main(
     )
     validation = load(dataset, "validation", "seq2seq")
     click.echo(validation.with_format(None)[0]["instruction"])
-    click.echo(f"  says: {answer(trainer, validation, 0)}")
+    click.echo(f"  answer: {answer(trainer, validation, 0)}")
     click.echo(f"the model is in {out}")
 
 

@@ -19,7 +19,7 @@ LONGEST = 30
 
 
 def train(dataset: str, model_name: str, out: str, push_to_hub: bool = False, **settings: Any) -> Trainer:
-    """`dataset`: a folder below processed/ or a Hub id. `settings`: more of TrainingArguments."""
+    """`dataset`: a folder below processed/ or a Hub id. `settings`: further TrainingArguments."""
     data = {split: load(dataset, split, "qa") for split in ("train", "validation")}
     tokenizer = KoBERTTokenizer.from_pretrained(model_name)
     check_tokenizer(data["train"], tokenizer)
@@ -48,7 +48,7 @@ def train(dataset: str, model_name: str, out: str, push_to_hub: bool = False, **
 
 
 def answers(trainer: Trainer, dataset: Dataset) -> dict[str, tuple[str, str, str]]:
-    """By `origin`: question, answer found, answer wanted. A long context has several windows; the surest one speaks."""
+    """For each `origin`: question, predicted answer, expected answer. Of several windows the best one counts."""
     starts, ends = trainer.predict(dataset).predictions
     best: dict[str, tuple[float, str]] = {}
     texts = {}
@@ -61,8 +61,8 @@ def answers(trainer: Trainer, dataset: Dataset) -> dict[str, tuple[str, str, str
 
 
 def span(row: dict[str, Any], start: np.ndarray, end: np.ndarray) -> tuple[float, str]:
-    """The likeliest answer in one window: its score, and its text as it stands in the context (`input`)."""
-    inside = np.flatnonzero(np.array(row["offset_starts"]) >= 0)  # tokens of the context, which are all together
+    """The most likely answer in one window: its score, and its text in the context (`input`)."""
+    inside = np.flatnonzero(np.array(row["offset_starts"]) >= 0)  # the tokens of the context, one after the other
     scores = start[inside][:, None] + end[inside][None, :]
     allowed = np.triu(np.ones_like(scores)) - np.triu(np.ones_like(scores), LONGEST)
     first, last = np.unravel_index(np.where(allowed > 0, scores, -np.inf).argmax(), scores.shape)
@@ -96,10 +96,10 @@ def main(
         learning_rate=learning_rate,
     )
     found = answers(trainer, load(dataset, "validation", "qa"))
-    for question, answer, wanted in list(found.values())[:5]:
-        click.echo(f"{question}\n  found: {answer}\n  wanted: {wanted}")
-    exact = sum(answer == wanted for _, answer, wanted in found.values())
-    click.echo(f"exact on validation: {exact} of {len(found)}; the model is in {out}")
+    for question, answer, expected in list(found.values())[:5]:
+        click.echo(f"{question}\n  predicted: {answer}\n  expected: {expected}")
+    exact = sum(answer == expected for _, answer, expected in found.values())
+    click.echo(f"exact answers on validation: {exact} of {len(found)}; the model is in {out}")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ def accuracy(predicted: EvalPrediction) -> dict[str, float]:
 
 
 def train(dataset: str, model_name: str, out: str, push_to_hub: bool = False, **settings: Any) -> Trainer:
-    """`dataset`: a folder below processed/ or a Hub id. `settings`: more of TrainingArguments."""
+    """`dataset`: a folder below processed/ or a Hub id. `settings`: further TrainingArguments."""
     data = {split: load(dataset, split, "classification") for split in ("train", "validation")}
     labels = manifest_of(dataset, "classification").options.tokenize.labels
     tokenizer = KoBERTTokenizer.from_pretrained(model_name)

@@ -1,10 +1,11 @@
-"""The study notes' own way, with this project's functions: JSON, DataFrame, tokenizer, encodings, Trainer.
+"""The steps of the study notes, with the functions of this project: JSON, DataFrame, tokenizer, encodings, Trainer.
 
     python examples/notes.py raw/sample/study.json
 
-The notes encoded instruction, input and output each with the tokenizer, wrapped the three in a CustomDataset, and gave
-that to a Trainer. Here the three encodings are the layout `fields`, and the CustomDataset is a `datasets.Dataset`. The
-model is KoBERT twice, as encoder and as decoder: it reads instruction and input, and learns the output.
+The notes encode instruction, input and output with the tokenizer, put the three encodings into a CustomDataset, and
+pass it to a Trainer. Here the layout `fields` gives the three encodings, and a `datasets.Dataset` takes the place of
+the CustomDataset. The model is KoBERT twice, as encoder and as decoder: it reads instruction and input, and learns the
+output.
 """
 
 from pathlib import Path
@@ -18,20 +19,18 @@ import torch
 from datasets import Dataset
 from transformers import EncoderDecoderModel, Trainer, TrainingArguments, set_seed
 
-from pipeline import ingest, normalize, tokenize, validate
-from pipeline.tokenizers.load import load_tokenizer
+from ko_instruct import Source, TokenizeOptions, ingest, load_tokenizer, normalize, tokenize, validate
 from pipeline.training import FieldsCollator
 from schemas.columns import MASKED
-from schemas.options import Source, TokenizeOptions
 
 
 def encode(path: Path, model_name: str, max_length: int = 128) -> pa.Table:
-    """A raw file as rows with their three encodings; rows that are faulty are left out, with a word about each."""
+    """The rows of a raw file with their three encodings. Rejected rows are printed, and left out."""
     table = pa.concat_tables(ingest(path, path.name, Source(name="notes", files=(path.name,))))
     tokenizer = load_tokenizer([model_name]).tokenizer
     table = tokenize(normalize(validate(table)), tokenizer, TokenizeOptions(layout="fields", max_length=max_length))
     frame: pd.DataFrame = table.select(["origin", "reject_stage", "reject_detail"]).to_pandas().dropna()
-    click.echo(frame.to_string(index=False) if len(frame) else "no row was left out")
+    click.echo(frame.to_string(index=False) if len(frame) else "no row was rejected")
     return table.filter(pc.is_null(table["reject_stage"]))
 
 
@@ -58,7 +57,7 @@ def train(path: str, model_name: str, out: str, **settings: Any) -> Trainer:
         save_strategy="no",
         logging_steps=1,
         report_to="none",
-        remove_unused_columns=False,  # the three encodings are no arguments of the model: the collator makes them so
+        remove_unused_columns=False,  # the collator needs them: it makes the arguments of the model
         **settings,
     )
     trainer = Trainer(model=model, args=arguments, train_dataset=dataset, data_collator=Prompted(pad_id=1))
@@ -69,7 +68,7 @@ def train(path: str, model_name: str, out: str, **settings: Any) -> Trainer:
 @click.command()
 @click.argument("path")
 @click.option("--model", default="skt/kobert-base-v1", show_default=True, help="Hub id or folder of a KoBERT.")
-@click.option("--out", default="runs/notes", show_default=True)
+@click.option("--out", default="runs/notes", show_default=True, help="Folder for the trained model.")
 @click.option("--epochs", default=3.0, show_default=True)
 def main(path: str, model: str, out: str, epochs: float) -> None:
     """Train KoBERT as encoder and decoder on a raw file of instructions.

@@ -1,6 +1,6 @@
-"""KoBERT's tokenizer, the public door: `from pipeline.kobert import KoBERTTokenizer`.
+"""The tokenizer of KoBERT, for users: `from pipeline.kobert import KoBERTTokenizer`.
 
-The code is in `pipeline.tokenizers.kobert` (free of transformers) and `pipeline.tokenizers.kobert_hf`.
+The code is in `pipeline.tokenizers.kobert` (without transformers) and `pipeline.tokenizers.kobert_hf`.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ __all__ = ["KOBERT", "SPECIAL_TOKENS", "KoBERT", "KoBERTTokenizer", "VocabularyE
 
 
 def __getattr__(name: str) -> Any:
-    """`KoBERTTokenizer`, the transformers tokenizer: imported on first use, since transformers is heavy."""
+    """`KoBERTTokenizer` is a transformers tokenizer. It is imported on first use: transformers takes long to import."""
     if name == "KoBERTTokenizer":
         from pipeline.tokenizers.kobert_hf import KoBERTTokenizer
 

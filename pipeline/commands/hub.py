@@ -22,8 +22,8 @@ def fetch(name: str, revision: str, benchmark: bool, config_path: Path) -> None:
     Examples: ko-instruct fetch beomi/KoAlpaca-v1.1a
               ko-instruct fetch HAERAE-HUB/KMMLU --benchmark
     """
-    from pipeline.hub.fetch import declare
-    from pipeline.hub.fetch import fetch as download
+    from pipeline.hub import declare
+    from pipeline.hub import fetch as download
     from pipeline.run.config import load_config
 
     config = load_config(config_path)
@@ -56,7 +56,7 @@ def push(folder: Path, repo: str, options: PushOptions) -> None:
     \b
     Example: ko-instruct push processed/sample my-name/sample --dry-run
     """
-    from pipeline.hub.push import push as publish
+    from pipeline.hub import push as publish
 
     result = publish(folder, repo, options)
     for warning in result.warnings:

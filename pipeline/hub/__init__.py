@@ -1,0 +1,7 @@
+"""The Hugging Face Hub: `push` publishes a finished dataset, `fetch` downloads one into raw/."""
+
+from pipeline.hub.download import Fetched, declare, fetch
+from pipeline.hub.errors import FetchError, PushError, Reason
+from pipeline.hub.publish import push
+
+__all__ = ["FetchError", "Fetched", "PushError", "Reason", "declare", "fetch", "push"]

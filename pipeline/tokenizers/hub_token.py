@@ -1,10 +1,10 @@
-"""The token of the Hugging Face Hub never stands in a message, a manifest or a card."""
+"""The access token of the Hugging Face Hub must not appear in a message, a manifest or a card."""
 
 import re
 
 
 def without_token(text: str) -> str:
-    """The text on one line, with any token in it made unreadable."""
+    """The text on one line, with each access token in it replaced by hf_…."""
     from huggingface_hub import get_token
 
     if token := get_token():

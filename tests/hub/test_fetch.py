@@ -9,7 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from pipeline.cli import main
-from pipeline.hub.fetch import FetchError, escape, fetch, wanted
+from pipeline.hub import FetchError, fetch
+from pipeline.hub.download import escape, wanted
 from pipeline.run.plan import plan_of_config
 from pipeline.stages.ingest import ingest
 from schemas.options import Source
@@ -46,7 +47,7 @@ def test_a_recipe_is_fetched_declared_and_read(hub: hub_server.Hub, tmp_path: Pa
 
 def test_an_interrupted_fetch_is_taken_up_again(hub: hub_server.Hub, tmp_path: Path) -> None:
     hub.fail("GET", r"resolve/.*kullm", 500, times=50)
-    with pytest.raises(FetchError, match="it goes on where it stopped"):
+    with pytest.raises(FetchError, match="continues the download"):
         fetch(ID, tmp_path)
     hub.faults.clear()
     assert fetch(ID, tmp_path).files == ("kullm-v2.jsonl",)
@@ -62,7 +63,7 @@ def test_a_dataset_that_is_gated_says_so(hub: hub_server.Hub, tmp_path: Path) ->
 def test_what_is_not_there_says_so(hub: hub_server.Hub, tmp_path: Path) -> None:
     with pytest.raises(FetchError, match="nobody/nothing at main is not on the Hub"):
         fetch("nobody/nothing", tmp_path)
-    with pytest.raises(FetchError, match="no Hub id"):
+    with pytest.raises(FetchError, match="not a valid Hub id"):
         fetch("a/b/c", tmp_path)
     with pytest.raises(FetchError, match="a template for files that you have"):
         fetch("klue/nli", tmp_path)
@@ -106,9 +107,9 @@ def test_an_evaluation_set_is_fetched_to_be_kept_out(
     config = tmp_path / "pipeline.toml"
     config.write_text('[dataset]\nname = "a"\n\n[[source]]\nname = "b"\nfiles = ["b.json"]\n')
     before = config.read_text()
-    said = CliRunner().invoke(main, ["fetch", ID, "--benchmark"], catch_exceptions=False).stdout
+    output = CliRunner().invoke(main, ["fetch", ID, "--benchmark"], catch_exceptions=False).stdout
     assert config.read_text() == before
-    line = said.splitlines()[-1]
+    line = output.splitlines()[-1]
     (tmp_path / "raw" / "b.json").write_text('[{"instruction": "예?", "output": "네."}]')
     config.write_text(f"{before}\n[screen]\n{line}\n")
     (unit,) = plan_of_config(config).benchmarks

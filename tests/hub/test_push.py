@@ -19,7 +19,8 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from pipeline.hub.push import FORBIDS, PushError, push
+from pipeline.hub import PushError, push
+from pipeline.hub.publishable import FORBIDDING_LICENCES, spelled
 from schemas.manifest import Counts, File, Manifest, Tokens
 from schemas.options import Dataset, Source
 from schemas.push import PushOptions
@@ -466,7 +467,7 @@ def test_a_licence_that_forbids_redistribution_names_its_source(hub: Hub, folder
     ["cc0-1.0", "cc-by-4.0", "cc-by-nc-sa-4.0", "mit", "apache-2.0", "kogl-type-1", "공공누리 제1유형", "odc-by"],
 )
 def test_licences_that_permit_it(name: str) -> None:
-    assert not FORBIDS.search(name.replace(" ", "-"))
+    assert not FORBIDDING_LICENCES.search(spelled(name))
 
 
 def test_an_unknown_licence_warns(hub: Hub, folder: Path) -> None:
@@ -520,7 +521,7 @@ def test_a_public_repository_takes_no_private_push(hub: Hub, folder: Path) -> No
 
 def test_a_private_repository_stays_private(hub: Hub, folder: Path) -> None:
     push(folder, REPO)
-    assert "stays so" in push(folder, REPO, PushOptions(private=False)).warnings[0]
+    assert "stays private" in push(folder, REPO, PushOptions(private=False)).warnings[0]
     assert hub.repos[KEY].private
 
 
@@ -694,7 +695,7 @@ def test_an_interrupt_in_mid_upload_changes_nothing(
 
 
 def test_a_hub_that_never_answers(hub: Hub, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.hub.push.TIMEOUTS", (1.0, 0.2, 0.2, None))
+    monkeypatch.setattr("pipeline.hub.requests.TIMEOUTS", (1.0, 0.2, 0.2, None))
     hub.hang("POST", "/commit/")
     error = refused(lambda: push(folder, REPO))
     assert error.reason == "connection-lost"

@@ -87,7 +87,11 @@ def test_data_files_belong_to_the_code_that_names_them() -> None:
     }
     named = code_of(closure([source_code.CHAIN]))
     data = [file.relative_to(ROOT).as_posix() for file in source_code._files() if file.suffix != ".py"]
-    assert [name for name in data if name not in named] == ["pipeline/py.typed", "schemas/py.typed"]
+    assert [name for name in data if name not in named] == [
+        "ko_instruct/py.typed",
+        "pipeline/py.typed",
+        "schemas/py.typed",
+    ]
 
 
 def test_libraries_are_those_that_are_installed(monkeypatch: pytest.MonkeyPatch) -> None:

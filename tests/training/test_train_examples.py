@@ -243,7 +243,7 @@ def test_the_command_for_a_causal_model(packing: bool, llama: Path, tmp_path: Pa
     arguments += ["--layout", "causal-packed"] if packing else []
     done = CliRunner().invoke(example("instruct_causal").main, arguments, catch_exceptions=False)
     assert done.exit_code == 0, done.output
-    assert "  says: " in done.output
+    assert "  answer: " in done.output
 
 
 def test_every_example_has_help_with_an_example() -> None:

@@ -1,5 +1,7 @@
 """pipeline.training: what collators may never do, whatever the rows; datasets opened without a copy; packing."""
 
+import doctest
+import importlib
 import itertools
 import os
 import shutil
@@ -64,6 +66,13 @@ ids = st.lists(st.integers(0, 9000), min_size=1, max_size=12)
 multiples = st.sampled_from([1, 2, 8])
 
 
+@pytest.mark.parametrize("name", ["checks", "collators"])
+def test_the_examples_of_a_module(name: str) -> None:
+    result = doctest.testmod(importlib.import_module(f"pipeline.training.{name}"))
+    assert result.attempted
+    assert not result.failed
+
+
 def rows_of(lists: list[list[int]], **more: Any) -> list[dict[str, Any]]:
     return [{"input_ids": torch.tensor(values), **{k: v(values) for k, v in more.items()}} for values in lists]
 
@@ -72,7 +81,7 @@ def test_torch_comes_with_training_alone() -> None:
     script = """
 import sys
 from pipeline import dedupe, export, ingest, normalize, screen, tokenize, validate
-import pipeline.run.chain, pipeline.cli, pipeline.hub.fetch, pipeline.hub.push, pipeline.tokenizers.load
+import pipeline.run.chain, pipeline.cli, pipeline.hub, pipeline.tokenizers.load
 assert "torch" not in sys.modules
 import pipeline.training
 assert "torch" in sys.modules
@@ -148,18 +157,18 @@ def test_fields_are_padded_each_to_its_own_length(rows: list[tuple[list[int], ..
 
 
 @pytest.mark.parametrize(
-    ("row", "collator", "said"),
+    ("row", "collator", "message"),
     [
         ({"input_ids": [2], "instruction_ids": [2], "output_ids": [2]}, PaddingCollator(PAD), "FieldsCollator"),
         ({"input_ids": [2], "labels": [2], "position_ids": [0]}, PaddingCollator(PAD), "packed_collator"),
-        ({"instruction": "인사해 줘."}, PaddingCollator(PAD), "only instruction: open .* pipeline.training.load"),
+        ({"instruction": "인사해 줘."}, PaddingCollator(PAD), "only instruction. Open .* pipeline.training.load"),
         ({"input_ids": [2], "labels": 1}, FieldsCollator(PAD), "no instruction_ids, only input_ids, labels"),
         ({"input_ids": [2], "labels": [2]}, BlockMaskCollator(PAD), "no position_ids"),
         ({}, PaddingFreeCollator(), "remove_unused_columns=False"),
     ],
 )
-def test_rows_of_another_layout_are_refused(row: dict[str, Any], collator: Any, said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_rows_of_another_layout_are_refused(row: dict[str, Any], collator: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         collator([row])
 
 
@@ -338,7 +347,7 @@ def in_a_new_process(script: str, **environment: str) -> None:
 def test_a_repository_of_two_layouts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from huggingface_hub import close_session
 
-    from pipeline.hub.push import push
+    from pipeline.hub import push
     from schemas.push import PushOptions
 
     with hub_server.running() as hub:
@@ -365,9 +374,9 @@ else:
         in_a_new_process(script, **hub_server.environment(hub, tmp_path / "reader"))
 
 
-def test_what_is_not_there_is_said(tmp_path: Path) -> None:
+def test_a_missing_split_and_a_folder_without_a_manifest(tmp_path: Path) -> None:
     folder = finish(tmp_path / "d", formats=("arrow",))
-    with pytest.raises(ValueError, match="no split 'test': it has train, validation"):
+    with pytest.raises(ValueError, match=r"no split 'test'\. It has train, validation"):
         load(folder, "test")
     with pytest.raises(ValueError, match=r"no manifest\.json"):
         load(tmp_path)

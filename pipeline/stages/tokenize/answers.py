@@ -99,7 +99,8 @@ def _own_answers(table: pa.Table, own: Rows) -> Answers:
 def _own_is_learned(table: pa.Table) -> Rows:
     """bool[rows]: the record's own answer is to be learned, and is not calls of tools alone."""
     empty = pc.invert(pc.fill_null(pc.match_substring_regex(table["output"], VISIBLE), False))
-    other = pc.or_(pc.is_valid(table["tool_calls"]), pc.greater(pc.list_value_length(table["history"]), 0))
+    answers = pc.fill_null(pc.greater(pc.list_value_length(table["history"]), 0), False)
+    other = pc.or_(pc.is_valid(table["tool_calls"]), answers)
     learned = pc.and_(pc.fill_null(table["learn"], True), pc.invert(pc.and_(empty, other)))
     rows: Rows = learned.to_numpy()
     return rows
@@ -110,7 +111,7 @@ def _answers_in(history: list[dict[str, Any]]) -> list[int]:
     return [
         place
         for place, message in enumerate(history)
-        if message["role"] == "assistant" and message["learn"] is not False and message["content"]
+        if message and message["role"] == "assistant" and message["learn"] is not False and message["content"]
     ]
 
 
@@ -124,8 +125,8 @@ def _rows_of(
     values: dict[str, list[object]] = {name: [] for name in OF_ANSWER}
     for number in changed.tolist():
         history, place = histories[places[number]], places[number][1]
-        asked = max(at for at in range(place + 1) if at == 0 or (history[at]["role"] == "user" and at < place))
-        values["instruction"].append(history[asked]["content"] if asked < place else "")
+        asked = max((at for at in range(place) if history[at] and history[at]["role"] == "user"), default=0)
+        values["instruction"].append((history[asked]["content"] or "") if asked < place else "")
         values["input"].append("")
         values["output"].append(history[place]["content"])
         values["reasoning"].append(history[place]["reasoning"])

@@ -1,0 +1,159 @@
+"""Fetch: download the files of a published dataset from the Hugging Face Hub into raw/, and declare its [[source]]."""
+
+import fnmatch
+import json
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from pipeline.hub.errors import FetchError
+from pipeline.stages.ingest.recipes import recipes
+from schemas.options import Config
+from schemas.recipe import Recipe
+
+#: The files to download of a dataset that has no recipe.
+DATA_FILES = tuple(
+    f"{folder}*.{ending}"
+    for ending in ("json", "jsonl", "csv", "tsv", "parquet", "arrow", "zip")
+    for folder in ("", "**/")
+)
+
+
+class Fetched(BaseModel):
+    """A dataset that was downloaded into raw/."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str
+    revision: str  # the commit that was downloaded
+    license: str
+    folder: str  # below raw/
+    files: tuple[str, ...]  # below the folder
+    recipe: str  # "" where there is none
+    trap: str
+
+    @property
+    def source_name(self) -> str:
+        return self.id.replace("/", "--")
+
+    @property
+    def globs(self) -> list[str]:
+        """The files, below raw/."""
+        return [f"{self.folder}/{escape(name)}" for name in self.files]
+
+    def toml(self) -> str:
+        """The [[source]] of pipeline.toml that declares it."""
+        values: dict[str, object] = {
+            "name": self.source_name,
+            "files": self.globs,
+            "recipe": self.recipe,
+            "license": self.license,
+            "url": f"https://huggingface.co/datasets/{self.id}",
+            "revision": self.revision,
+        }
+        lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items() if value]
+        return "\n".join(["[[source]]", *lines])
+
+    def benchmark_toml(self) -> str:
+        """The line of [screen] that keeps its rows out of a dataset."""
+        return f"benchmarks = {json.dumps(self.globs, ensure_ascii=False)}"
+
+
+def escape(name: str) -> str:
+    """The glob that matches this file name alone.
+
+    >>> escape("a[1]*.json")
+    'a[[]1][*].json'
+    """
+    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
+
+
+def fetch(name: str, raw: Path, revision: str = "main") -> Fetched:
+    """Download the files that a dataset's recipe names to raw/<owner>/<name>. An interrupted download is continued.
+
+    `name`: a Hub id, of a recipe or of any dataset (then every data file is downloaded). The revision is pinned to its
+    commit. Raises FetchError where the Hub cannot be reached, and for a dataset that is gated, unknown, or empty.
+    """
+    from huggingface_hub.errors import (  # type: ignore[attr-defined]
+        HFValidationError,
+        HTTPError,  # of the HTTP library that the client uses
+    )
+
+    recipe = recipes().get(name, Recipe(id=name, files=DATA_FILES))
+    if not recipe.files:
+        raise FetchError(
+            f"{name} is a template for files that you have. It names no files on the Hub: put yours in raw/"
+        )
+    try:
+        return download(recipe, raw, revision)
+    except (HTTPError, HFValidationError, UnicodeEncodeError, OSError) as error:
+        message = explain(error, name, raw, revision)
+    # Outside of the handler, so that nothing is chained to it: an error of the client holds a request, with the token.
+    raise FetchError(message)
+
+
+def download(recipe: Recipe, raw: Path, revision: str) -> Fetched:
+    from huggingface_hub import HfApi, snapshot_download
+
+    name = recipe.id
+    info = HfApi().dataset_info(name, revision=revision)
+    files = tuple(sorted(file.rfilename for file in info.siblings or () if wanted(file.rfilename, recipe.files)))
+    if not files:
+        raise FetchError(f"{name} has no file that matches {', '.join(recipe.files)}: look at its files on the Hub")
+    names = [escape(file) for file in files]
+    snapshot_download(name, repo_type="dataset", revision=info.sha, allow_patterns=names, local_dir=raw / name)
+    card = info.card_data.get("license") if info.card_data else None
+    return Fetched(
+        id=name,
+        revision=info.sha or revision,
+        license=recipe.license if recipe.license != "unknown" else card if isinstance(card, str) else "unknown",
+        folder=name,
+        files=files,
+        recipe=name if name in recipes() else "",
+        trap=recipe.trap,
+    )
+
+
+def explain(error: Exception, name: str, raw: Path, revision: str) -> str:
+    """What an error of the Hub's client means, and what to do. Without its own message, which may hold the token."""
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HFValidationError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    match error:
+        case GatedRepoError():
+            return f"{name} is gated: accept its terms at https://huggingface.co/datasets/{name}, then `hf auth login`"
+        case RepositoryNotFoundError() | RevisionNotFoundError():
+            return f"{name} at {revision} is not on the Hub, or it is private: check the name, or `hf auth login`"
+        case HFValidationError():
+            return f"{name!r} is not a valid Hub id: use owner/name"
+        case UnicodeEncodeError():
+            return "The access token contains invalid characters: log in again with `hf auth login`"
+        case _:
+            return (
+                f"the Hub cannot be reached ({type(error).__name__}): go online and run this again, which continues "
+                f"the download; or put the files into {raw / name} yourself"
+            )
+
+
+def declare(fetched: Fetched, config: Config, path: Path) -> bool:
+    """Add the [[source]] to the config at this path. False: the config already has a source of this name."""
+    if any(source.name == fetched.source_name for source in config.source):
+        return False
+    with path.open("a", encoding="utf-8") as file:
+        file.write(f"\n{fetched.toml()}\n")
+    return True
+
+
+def wanted(file: str, patterns: tuple[str, ...]) -> bool:
+    """Whether a file of the repository matches one of the patterns. `**/` stands for any folder, or none.
+
+    >>> wanted("train.parquet", ("**/*.parquet",)), wanted("README.md", ("**/*.parquet", "*.json"))
+    (True, False)
+    """
+    return any(
+        fnmatch.fnmatch(file, pattern) or fnmatch.fnmatch(file, pattern.removeprefix("**/")) for pattern in patterns
+    )
