@@ -5,10 +5,10 @@
 
     PreferenceTrainer(model, args=DPOConfig(max_length=None), train_dataset=load("processed/mine"))
 
-TRL's DPOTrainer and KTOTrainer take texts and make ids of them, whatever ids a row has: without the rules of ko-instruct
-for thoughts, ends of answers and special tokens in texts, and cut at `max_length` from the right. Here the batches hold
-the ids of the dataset. All else is TRL's: losses, options, collators. SFTTrainer (layout causal) and GRPOTrainer (layout
-prompt) take the rows as they are.
+TRL's DPOTrainer and KTOTrainer make new ids of texts, whatever ids a row has: without the rules of ko-instruct for
+thoughts, ends of answers and special tokens in texts, and cut from the right at `max_length`. Here the batches hold
+the ids of the dataset. All else is TRL's: losses, options, collators. TRL's own SFTTrainer (layout causal) and
+GRPOTrainer (layout prompt) take the rows as they are.
 """
 
 from typing import Any
@@ -35,8 +35,11 @@ class PreferenceTrainer(DPOTrainer):
 
 
 class UnpairedTrainer(KTOTrainer):
-    """TRL's KTOTrainer for rows of layout `unpaired`. Its options are a KTOConfig with `max_length=None`. TRL's hint on
-    unequal numbers of good and bad answers is not given: `desirable_weight`, `undesirable_weight` weigh them.
+    """TRL's KTOTrainer for rows of layout `unpaired`. Its options are a KTOConfig with `max_length=None`.
+
+    KTO takes the rows in their order, and compares an answer with that of its neighbour, which must have another
+    prompt: shuffle the rows, since the two answers of a pair are neighbours. Where there are more good answers than bad
+    ones, `desirable_weight` and `undesirable_weight` make them equal; TRL's hint about it is not given here.
 
     Raises DatasetError for rows of another layout.
     """
