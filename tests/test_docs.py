@@ -25,6 +25,7 @@ from schemas import reasons
 from schemas.columns import MESSAGES
 from schemas.options import Config, DedupeOptions, NormalizeOptions, TokenizeOptions
 from scripts import reference
+from tests.support import small_tokenizers
 from tests.support.paths import CASES, ROOT
 from tests.support.tables import message, table_of
 
@@ -152,7 +153,9 @@ def test_what_dedupe_rejects_and_flags_is_listed() -> None:
 def test_the_flags_of_tokenize_are_listed() -> None:
     table = pa.table({"system": ["짧게", None], "instruction": ["예?", "뷁"], "output": ["네", "\U0001f9ff"]})
     after = tokenize(table, load_tokenizer(["embedded"]).tokenizer)
-    assert {flag for flags in after["flags"].to_pylist() for flag in flags} == set(reasons.FLAGS["tokenize"])
+    talk = tokenize(table, small_tokenizers.causal(small_tokenizers.OPENS_THOUGHT), TokenizeOptions(layout="causal"))
+    flags = [*after["flags"].to_pylist(), *talk["flags"].to_pylist()]
+    assert {flag for row in flags for flag in row} == set(reasons.FLAGS["tokenize"])
 
 
 def test_the_fixes_and_reasons_of_ingest_in_case_files_are_listed() -> None:

@@ -19,10 +19,13 @@ OF_ANSWER = ("instruction", "input", "output", "reasoning", "history")
 
 
 class Answers(NamedTuple):
-    """A table with a row for each answer to learn. `record_of`: int64[answers], the row of its record, ascending."""
+    """A table with a row for each answer to learn. `record_of`: int64[answers], the row of its record, ascending.
+    `own`: each row is a record as it is, with its own answer.
+    """
 
     table: pa.Table
     record_of: Ints
+    own: bool
 
 
 def reject_unlearnable(table: pa.Table) -> pa.Table:
@@ -66,7 +69,7 @@ def each_record(
     no answer to learn, or where all its answers are rejected; it is flagged `answers-left-out` where some are.
     """
     made = answers.table
-    if len(made) == len(table) and SEQUENCES not in columns:  # each record has one answer
+    if answers.own and len(made) == len(table) and SEQUENCES not in columns:
         fields = [pa.field(name, values.type) for name, values in columns.items()]
         return made, columns | {SEQUENCES: pa.nulls(len(made), pa.list_(pa.struct(fields)))}
     count = np.bincount(answers.record_of, minlength=len(table))
@@ -93,7 +96,7 @@ def each_record(
 def _own_answers(table: pa.Table, own: Rows) -> Answers:
     """The records as they are: no history has an answer."""
     rows = np.flatnonzero(own | ~living(table))
-    return Answers(table if len(rows) == len(table) else table.take(pa.array(rows)), rows)
+    return Answers(table if len(rows) == len(table) else table.take(pa.array(rows)), rows, True)
 
 
 def _own_is_learned(table: pa.Table) -> Rows:
@@ -125,7 +128,7 @@ def _rows_of(
     values: dict[str, list[object]] = {name: [] for name in OF_ANSWER}
     for number in changed.tolist():
         history, place = histories[places[number]], places[number][1]
-        asked = max((at for at in range(place) if history[at] and history[at]["role"] == "user"), default=0)
+        asked = max((at for at in range(place) if history[at] and history[at]["role"] == "user"), default=place)
         values["instruction"].append((history[asked]["content"] or "") if asked < place else "")
         values["input"].append("")
         values["output"].append(history[place]["content"])
@@ -133,7 +136,7 @@ def _rows_of(
         values["history"].append(history[:asked])
     for name, new in values.items():
         rows = set_column(rows, name, replace_rows(rows[name].combine_chunks(), changed, new))
-    return Answers(rows, record_of)
+    return Answers(rows, record_of, False)
 
 
 def _with_rejections(table: pa.Table, answers: Answers, alive: Rows, count: Ints, usable: Ints) -> pa.Table:

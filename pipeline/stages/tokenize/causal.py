@@ -35,7 +35,9 @@ FIELDS = pa.struct(
     ]
 )
 
+#: Rows that give no sequence, each with one of REASONS and a sentence about it.
 Rejected = dict[int, tuple[str, str]]
+REASONS = ("nothing-to-learn", "no-template", "not-literal")
 
 
 def causal(table: pa.Table, tokenizer: Tokenizer, options: TokenizeOptions) -> tuple[pa.Table, dict[str, pa.Array]]:
@@ -135,9 +137,11 @@ def set_rejected(table: pa.Table, rejected: Rejected) -> pa.Table:
     """Mark these rows with their reasons and details."""
     if not rejected:
         return table
-    reasons, details = ([rejected.get(row, (None, None))[part] for row in range(len(table))] for part in (0, 1))
-    marked = pa.array([reason is not None for reason in reasons])
-    return reject(table, marked, "tokenize", pa.array(reasons, pa.string()), pa.array(details, pa.string()))
+    marked = {name: pa.array([rejected.get(row, ("",))[0] == name for row in range(len(table))]) for name in REASONS}
+    details = pa.array([rejected.get(row, ("", None))[1] for row in range(len(table))], pa.string())
+    table = reject(table, marked["nothing-to-learn"], "tokenize", "nothing-to-learn", details)
+    table = reject(table, marked["no-template"], "tokenize", "no-template", details)
+    return reject(table, marked["not-literal"], "tokenize", "not-literal", details)
 
 
 def reject_too_long(table: pa.Table, items: Sequence[Training], laid: Laid, options: TokenizeOptions) -> pa.Table:

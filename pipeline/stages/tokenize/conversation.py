@@ -104,7 +104,7 @@ def conversations(table: pa.Table, between: str, options: TokenizeOptions) -> li
             thought = (reasoning[row] or "") if thoughts else ""
             learned = learn[row] is not False
             messages.append(Message("assistant", output[row] or "", thought, _parsed(calls[row]), None, None, learned))
-        found.append(Conversation(system[row] or "", _parsed(tools[row]), tuple(messages)))
+        found.append(Conversation(system[row] or "", _parsed(tools[row]), tuple(_named(messages))))
     return found
 
 
@@ -134,6 +134,19 @@ def matches(pattern: str, conversations: Sequence[Conversation]) -> list[bool]:
 def any_of(words: Sequence[str]) -> str:
     """A pattern for `matches`: one of these words. Without words it matches nothing."""
     return "|".join(map(re.escape, words)) or r"[^\x00-\x{10FFFF}]"
+
+
+def _named(messages: list[Message]) -> list[Message]:
+    """The messages, where results of tools have the name and the id of the call that they answer, if they lack them."""
+    calls: list[Any] = []
+    for number, message in enumerate(messages):
+        if message.role != "tool":
+            calls = list(message.calls)
+        elif calls:
+            call = calls.pop(0)
+            name, call_id = message.name or call["function"]["name"], message.tool_call_id or call.get("id")
+            messages[number] = message._replace(name=name, tool_call_id=call_id)
+    return messages
 
 
 def _messages(column: pa.ChunkedArray, thoughts: bool) -> list[list[Message]]:

@@ -153,6 +153,10 @@ class Prober:
                 f"the chat template does not write each message of a conversation {roles} once: it wrote {text!r}. "
                 "Give the tokenizer another template (chat_template.jinja in its folder)."
             )
+        in_text = [number for number, _ in written if kinds[number] != "system"]
+        if in_text != sorted(in_text):
+            roles = " → ".join(kind.partition(" ")[0] for kind in kinds)
+            raise ChatTemplateError(f"the chat template writes the messages {roles} in another order: {text!r}")
         answers = {
             number - start: self._answer(messages, number, tools, text, "thought" in kinds[number])
             for number in range(start, end)
@@ -185,6 +189,10 @@ class Prober:
             asked = alone[: alone.index(last)] + last[: ANY_MARK.search(last).start()]  # type: ignore[union-attr]
         prompt = asked[_behind(asked, number - 1) :]
         anchor = shown[-1]
+        if anchor not in here:
+            raise ChatTemplateError(
+                f"the chat template writes an answer at another place where it is the last: {text!r}"
+            )
         ended = _behind_last(last, anchor)
         if len(messages) == number + 1:
             end, rest = ended, ""

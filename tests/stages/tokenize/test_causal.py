@@ -633,3 +633,16 @@ def test_unknown_tokens_are_counted_in_all_sequences() -> None:
     assert all(each)
     assert table["n_unk"].to_pylist() == [sum(each)]
     assert table["flags"].to_pylist()[0] == ["unk"]
+
+
+def test_results_are_named_after_their_calls() -> None:
+    template = small.JSON_RESULTS.replace(
+        "'<|im_start|>' + message.role", "'<|im_start|>' + (message.name or message.role)"
+    )
+    tokenizer = small.causal(template)
+    bare = EMPTY | {"role": "tool", "content": "맑음"}
+    named, lacking = laid_out(
+        [row_of(steps=[answer("", tool_calls=CALLS), each]) for each in (result("맑음"), bare)], tokenizer
+    )
+    assert named["input_ids"] == lacking["input_ids"]
+    assert '<|im_start|>weather\n"맑음"' in tokenizer.decode(named["input_ids"])
