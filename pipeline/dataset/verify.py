@@ -233,7 +233,8 @@ def _records(table: pa.Table) -> pa.Table:
 
 def _wrong_counts(kind: str, rows: Counter[str], records: Counter[str], manifest: Manifest) -> Iterator[str]:
     """The splits of a format whose rows or records are not as many as the manifest counts."""
-    of_rows = manifest.counts.splits if kind == "jsonl" else manifest.examples or manifest.counts.splits
+    texts_of_packs = kind == "jsonl" and manifest.packing
+    of_rows = manifest.counts.splits if texts_of_packs else manifest.examples or manifest.counts.splits
     for what, found, expected in (("rows", rows, of_rows), ("records", records, manifest.counts.splits)):
         for split in sorted(found.keys() | expected.keys()):
             if found[split] != expected.get(split, 0) and (what == "rows" or rows != records):
