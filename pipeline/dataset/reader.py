@@ -56,16 +56,11 @@ def type_name(kind: pa.DataType) -> str:
 
 
 def read_batches(file: DataFile, columns: list[str] | None = None) -> Iterator[pa.Table]:
-    """The rows of a data file, batch by batch."""
+    """The rows of a Parquet or Arrow file, batch by batch."""
     if file.format == "parquet":
         with pq.ParquetFile(file.path) as parquet:
             for batch in parquet.iter_batches(BATCH_ROWS, columns=columns):
                 yield pa.Table.from_batches([batch])
-        return
-    if file.format == "jsonl":
-        rows = read_lines(file.path)
-        while some := list(itertools.islice(rows, BATCH_ROWS)):
-            yield pa.table({name: [row[name] for row in some] for name in columns or some[0]})
         return
     with pa.memory_map(str(file.path)) as source, pa.ipc.open_stream(source) as reader:
         for batch in reader:

@@ -207,9 +207,9 @@ def _count_rows(files: Iterable[DataFile], manifest: Manifest) -> tuple[Counter[
 def _origins(file: DataFile, manifest: Manifest) -> Iterator[tuple[int, pa.Array]]:
     """The number of rows, and the origins of the records in them, batch by batch: a pack holds several records, and a
     record may fill several rows."""
-    if file.format == "jsonl" and not _unrolled(manifest):
+    if file.format == "jsonl":
         yield from ((len(origins), origins) for origins in read_values(file, "origin"))
-    elif manifest.packing and file.format != "jsonl":
+    elif manifest.packing:
         packs = list(read_values(file, "origins"))
         yield sum(map(len, packs)), pc.unique(pa.chunked_array([pack.flatten() for pack in packs], pa.string()))
     else:
@@ -233,8 +233,7 @@ def _records(table: pa.Table) -> pa.Table:
 
 def _wrong_counts(kind: str, rows: Counter[str], records: Counter[str], manifest: Manifest) -> Iterator[str]:
     """The splits of a format whose rows or records are not as many as the manifest counts."""
-    texts_of_packs = kind == "jsonl" and manifest.packing
-    of_rows = manifest.counts.splits if texts_of_packs else manifest.examples or manifest.counts.splits
+    of_rows = manifest.counts.splits if kind == "jsonl" else manifest.examples or manifest.counts.splits
     for what, found, expected in (("rows", rows, of_rows), ("records", records, manifest.counts.splits)):
         for split in sorted(found.keys() | expected.keys()):
             if found[split] != expected.get(split, 0) and (what == "rows" or rows != records):
