@@ -151,7 +151,8 @@ def test_what_dedupe_rejects_and_flags_is_listed() -> None:
 
 
 def test_the_flags_of_tokenize_are_listed() -> None:
-    table = pa.table({"system": ["짧게", None], "instruction": ["예?", "뷁"], "output": ["네", "\U0001f9ff"]})
+    columns = {"system": ["짧게", None], "instruction": ["예?", "뷁"], "output": ["네", "\U0001f9ff"]}
+    table = pa.table(columns | {"rejected": ["아니", None]})
     after = tokenize(table, load_tokenizer(["embedded"]).tokenizer)
     talk = tokenize(table, small_tokenizers.causal(small_tokenizers.OPENS_THOUGHT), TokenizeOptions(layout="causal"))
     flags = [*after["flags"].to_pylist(), *talk["flags"].to_pylist()]
