@@ -1,7 +1,7 @@
 # make processed   build processed/<dataset>/ from raw/, redoing only what changed   (CONFIG=other.toml for another;
 #                  LAYOUT=causal TOKENIZER=folder in place of the config's)
 # make test        run every test that needs no torch
-# make test-train  run the tests that need torch (installs it)
+# make test-train  run the tests that need torch or TRL (installs them)
 # make test-kill   kill KILLS=100 runs of each way at random moments; the next run must give the same bytes
 # make fuzz        break files at random for SECONDS=60, in search of one that ingest fails on (installs atheris)
 # make audit       list the licences of the dependencies, and their known weaknesses (installs pip-audit; online)
@@ -74,12 +74,12 @@ bench: $(VENV)/.installed-dev
 		mv benchmarks/.$$name.part benchmarks/$$name.md && cat benchmarks/$$name.md; \
 	done
 
-# The tests that need torch: the step from processed/ to training.
+# The tests that need torch or TRL: the step from processed/ to training.
 test-train: $(VENV)/.installed-train
 	@$(VENV)/bin/python -m pytest -m train
 
 $(VENV)/.installed-train: $(VENV)/.installed-dev
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train]'
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[trl]'
 	@touch $@
 
 # 100 take a quarter of an hour. Another SEED gives other moments; ROWS: rows of a generated file, read beside one of

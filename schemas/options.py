@@ -174,6 +174,11 @@ class TokenizeOptions(Options):
             raise ValueError(
                 f"stride ({self.stride}) leaves no room in a window of max_length ({self.max_length}) tokens"
             )
+        if self.layout == "preference" and self.reasoning == "mask":
+            raise ValueError(
+                'reasoning = "mask" is not for layout "preference": two answers follow one prompt, and each has its own '
+                'thought. Choose "learn" or "drop"'
+            )
         if self.padding and self.layout not in ("pair", "fields", "classification"):
             raise ValueError(
                 f'padding is not for layout "{self.layout}": the collators of pipeline.training pad its batches'

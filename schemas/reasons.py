@@ -74,8 +74,11 @@ REASONS: dict[str, dict[str, str]] = {
         "bad-answer": "the source says that the answer is a bad one (`label` is false), and the layout would teach it",
         "label-unknown": "layout classification: the output is not one of the declared `labels`",
         "no-template": "the tokenizer has no chat template that writes the tools, calls or thoughts of this row",
-        "not-literal": "layout causal: the chat template of the tokenizer changes the text of this row",
+        "no-label": "layout unpaired: the record does not say whether its answer is a good one",
+        "not-a-pair": "layout preference: the record has no rejected answer",
+        "not-literal": "the chat template of the tokenizer changes the text of this row",
         "nothing-to-learn": "no token of the row would be learned",
+        "same-answers": "layouts preference, unpaired: the chosen and the rejected answer are the same",
         "too-long": "the row does not fit into `max_length`, and `truncation` does not allow to cut it",
     },
     "dedupe": {
@@ -125,7 +128,8 @@ FLAGS: dict[str, dict[str, str]] = {
     "ingest": {"open-thought": "the answer begins with a thought that has no end: it stays in the answer"},
     "tokenize": {
         "unk": "a part of the text became [UNK]",
-        "other-prompt": "layout causal: an answer follows another prompt than the chat template gives at generation",
+        "other-prompt": "an answer follows another prompt than the chat template gives at generation",
+        "rejected-left-out": "the layout learns from the better answer of a pair alone",
         "context-left-out": "the layout has no place for the system prompt or the history of this row",
     },
     "dedupe": {

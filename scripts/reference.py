@@ -42,6 +42,8 @@ TABLES = {
 
 #: A record that every layout can learn from, to see which columns each layout writes.
 EXAMPLE = {"instruction": "한국의 수도는 어디인가요?", "input": "한국의 수도는 서울이다.", "output": "서울"}
+#: The same as a pair of answers.
+PAIR = {"prompt": "한국의 수도는 어디인가요?", "chosen": "서울", "rejected": "부산"}
 
 EXIT_CODES = {
     0: "success",
@@ -171,7 +173,8 @@ def columns_of(layout: str) -> dict[str, str]:
     """Column → Arrow type of a dataset of this layout, from the manifest of a dataset of one row."""
     with tempfile.TemporaryDirectory() as folder:
         raw, config, out = (Path(folder) / name for name in ("raw.json", "pipeline.toml", "out"))
-        raw.write_text(json.dumps([EXAMPLE]), encoding="utf-8")
+        record = PAIR if layout in ("preference", "unpaired") else EXAMPLE
+        raw.write_text(json.dumps([record]), encoding="utf-8")
         config.write_text(
             '[dataset]\nname = "x"\n[[source]]\nname = "x"\nfiles = ["x"]\n[export]\nvalidation = 0\n'
             f'[tokenize]\ntokenizer = "embedded"\nlayout = "{layout}"\nlabels = ["{EXAMPLE["output"]}"]\n',

@@ -151,7 +151,8 @@ def test_what_dedupe_rejects_and_flags_is_listed() -> None:
 
 
 def test_the_flags_of_tokenize_are_listed() -> None:
-    table = pa.table({"system": ["짧게", None], "instruction": ["예?", "뷁"], "output": ["네", "\U0001f9ff"]})
+    columns = {"system": ["짧게", None], "instruction": ["예?", "뷁"], "output": ["네", "\U0001f9ff"]}
+    table = pa.table(columns | {"rejected": ["아니", None]})
     after = tokenize(table, load_tokenizer(["embedded"]).tokenizer)
     talk = tokenize(table, small_tokenizers.causal(small_tokenizers.OPENS_THOUGHT), TokenizeOptions(layout="causal"))
     flags = [*after["flags"].to_pylist(), *talk["flags"].to_pylist()]
@@ -348,8 +349,10 @@ def test_the_example_of_a_stage_gives_what_its_comment_says(document: str) -> No
 @pytest.mark.parametrize("document", ["README.md", "README.ko.md"])
 def test_the_example_of_a_config_is_valid(document: str) -> None:
     text = (ROOT / document).read_text(encoding="utf-8")
-    (block,) = re.findall(r"^```toml\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    block, *parts = re.findall(r"^```toml\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
     config = Config.model_validate(tomllib.loads(block))
+    for part in parts:  # tables that replace those of the whole config
+        Config.model_validate(tomllib.loads(block) | tomllib.loads(part))
     assert all(source.recipe in recipes() for source in config.source)
     truncation = re.search(r"^truncation = \"(.*)\" +# (.*)$", block, re.MULTILINE)
     layout = re.search(r"^layout = \"(.*)\" +# (.*)$", block, re.MULTILINE)

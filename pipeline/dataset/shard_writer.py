@@ -16,6 +16,7 @@ from pipeline.io.arrow_files import BATCH_ROWS, own
 from pipeline.io.hashed_files import HashedFile
 from pipeline.io.json_lines import json_lines
 from pipeline.io.workers import Background
+from pipeline.table.sequences import SEQUENCE
 from schemas.manifest import File
 
 ROW_GROUP = 8 * BATCH_ROWS
@@ -102,11 +103,11 @@ def write_parquet(path: Path, schema: pa.Schema, batches: Iterator[pa.Table]) ->
 
 
 def write_json_lines(path: Path, schema: pa.Schema, batches: Iterator[pa.Table]) -> File:
-    """The texts without the ids. A record is written once, not with each of its windows."""
+    """The texts without the ids. A record is written once, not with each of its sequences."""
     texts = [field.name for field in schema if not is_ids(field.type)]
     with HashedFile(path) as sink:
         for batch in batches:
-            records = batch.filter(pc.equal(batch["window"], 0)) if "window" in schema.names else batch
+            records = batch.filter(pc.equal(batch[SEQUENCE], 0)) if SEQUENCE in schema.names else batch
             sink.write(json_lines(records.select(texts)))
     return sink.described()
 

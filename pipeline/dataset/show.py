@@ -112,6 +112,8 @@ def sequences_of(row: dict[str, Any]) -> list[Shown]:
         return [one for sequence in row[SEQUENCES] for one in sequences_of(sequence)]
     if row.get("instruction_ids") is not None:
         return [_given(name, row[f"{name}_ids"]) for name in ("instruction", "input", "output")]
+    if row.get("prompt_ids") is not None:
+        return _answers_to_prompt(row)
     ids, labels = row.get("input_ids"), row.get("labels")
     if ids is None:
         marks = [str(row[name]) for name in MARKS.names if row.get(name)]
@@ -135,6 +137,15 @@ def sequences_of(row: dict[str, Any]) -> list[Shown]:
 
 def _given(title: str, ids: list[int]) -> Shown:
     return Shown(title, ids, [GIVEN] * len(ids))
+
+
+def _answers_to_prompt(row: dict[str, Any]) -> list[Shown]:
+    """The prompt with each answer behind it: layouts preference and unpaired. The prompt alone: layout prompt."""
+    prompt = row["prompt_ids"]
+    titles = {"chosen_ids": "chosen", "rejected_ids": "rejected", "completion_ids": f"label {row.get('label')}"}
+    answers = [(title, row[name]) for name, title in titles.items() if row.get(name) is not None]
+    found = [Shown(title, prompt + ids, [GIVEN] * len(prompt) + [TRAINED] * len(ids)) for title, ids in answers]
+    return found or [_given("prompt", prompt)]
 
 
 def _packed(row: dict[str, Any], ids: list[int], kinds: list[str]) -> Iterator[Shown]:

@@ -207,9 +207,9 @@ def _count_rows(files: Iterable[DataFile], manifest: Manifest) -> tuple[Counter[
 def _origins(file: DataFile, manifest: Manifest) -> Iterator[tuple[int, pa.Array]]:
     """The number of rows, and the origins of the records in them, batch by batch: a pack holds several records, and a
     record may fill several rows."""
-    if file.format == "jsonl" and not _unrolled(manifest):
+    if file.format == "jsonl":
         yield from ((len(origins), origins) for origins in read_values(file, "origin"))
-    elif manifest.packing and file.format != "jsonl":
+    elif manifest.packing:
         packs = list(read_values(file, "origins"))
         yield sum(map(len, packs)), pc.unique(pa.chunked_array([pack.flatten() for pack in packs], pa.string()))
     else:

@@ -6,7 +6,6 @@ of ids are then null, and its flat counts (n_tokens, n_learned, truncated, n_unk
 """
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -15,18 +14,6 @@ from pipeline.table.reject_and_flag import set_column
 SEQUENCES = "sequences"
 #: The number of a sequence in its record, from 0: the column that `unroll` adds.
 SEQUENCE = "sequence"
-
-
-def per_row(table: pa.Table, field: str) -> npt.NDArray[np.int64]:
-    """The sum of an integer field over the sequences of each row, 0 for rows without any."""
-    flat: npt.NDArray[np.int64] = pc.fill_null(table[field].combine_chunks(), 0).to_numpy(False).astype(np.int64)
-    if SEQUENCES not in table.column_names:
-        return flat
-    lists = table[SEQUENCES].combine_chunks()
-    ends = np.concatenate([[0], np.cumsum(pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False))])
-    sums = np.concatenate([[0], np.cumsum(pc.struct_field(lists.flatten(), field).to_numpy(zero_copy_only=False))])
-    total: npt.NDArray[np.int64] = flat + np.diff(sums[ends])
-    return total
 
 
 def unroll(table: pa.Table) -> pa.Table:

@@ -9,6 +9,7 @@ A collator for each layout, as `data_collator=` of a Trainer or `collate_fn=` of
     pair, classification, qa, seq2seq, causal    PaddingCollator(pad_id)
     fields                                       FieldsCollator(pad_id)
     causal, packed                               packed_collator(model, pad_id)
+    preference, unpaired                         TRL's own, by the trainers of pipeline.training.trl_trainers
 """
 
 from schemas.errors import MissingLibraryError

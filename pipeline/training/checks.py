@@ -11,6 +11,8 @@ from pipeline.training.packed_collators import ContaminationError
 from schemas.columns import TEXTS
 from schemas.errors import KoInstructError
 
+#: The texts that `prompt_ids` hold.
+PROMPT = ("system", "instruction", "input")
 #: Below this mean share of characters that text and decoded ids have in common, another tokenizer made the ids.
 SAME_CHARACTERS = 0.5
 
@@ -58,10 +60,11 @@ def check_tokenizer(dataset: Dataset, tokenizer: Any, rows: int = 32) -> None:
     if "instruction" not in dataset.column_names:
         return
     sample = dataset.with_format(None).select(range(min(rows, len(dataset))))
-    name = "instruction_ids" if "instruction_ids" in sample.column_names else "input_ids"
+    name = next(name for name in ("instruction_ids", "input_ids", "prompt_ids") if name in sample.column_names)
+    fields = PROMPT if name == "prompt_ids" else TEXTS
     shares, worst = [], ("", "", 1.0)
     for row in sample:
-        text = " ".join(row[field] or "" for field in TEXTS)
+        text = " ".join(row[field] or "" for field in fields)
         decoded = tokenizer.decode(row[name], skip_special_tokens=True)
         share = common_characters(text, decoded)
         shares.append(share)

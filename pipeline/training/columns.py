@@ -1,6 +1,6 @@
 """The columns of a finished dataset that a model may take."""
 
-#: Of all layouts.
+#: Of all layouts but those that follow.
 MODEL_COLUMNS = (
     "instruction_ids",
     "instruction_mask",
@@ -15,3 +15,6 @@ MODEL_COLUMNS = (
     "start_positions",
     "end_positions",
 )
+
+#: Of the layouts preference, unpaired and prompt, whose rows TRL's trainers take.
+TRL_COLUMNS = ("prompt", "prompt_ids", "chosen_ids", "rejected_ids", "completion_ids")

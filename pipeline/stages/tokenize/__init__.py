@@ -15,11 +15,13 @@ from pipeline.stages.tokenize.causal import causal
 from pipeline.stages.tokenize.classification import classification
 from pipeline.stages.tokenize.fields import fields
 from pipeline.stages.tokenize.pair import pair
+from pipeline.stages.tokenize.preference import preference
+from pipeline.stages.tokenize.prompt import prompt
 from pipeline.stages.tokenize.qa import qa
 from pipeline.stages.tokenize.seq2seq import seq2seq
 from pipeline.stages.tokenize.truncation import TooLongError
+from pipeline.stages.tokenize.unpaired import unpaired
 from pipeline.table.reject_and_flag import add_names, alive, complete, set_column
-from pipeline.table.sequences import per_row
 from pipeline.tokenizers.protocol import ChatTemplateError, NoOffsetsError, Tokenizer
 from schemas.errors import KoInstructError
 from schemas.options import TokenizeOptions
@@ -49,6 +51,9 @@ LAYOUTS: dict[str, Layout] = {
     "qa": qa,
     "seq2seq": seq2seq,
     "causal": causal,
+    "preference": preference,
+    "unpaired": unpaired,
+    "prompt": prompt,
 }
 
 #: The layouts that learn one answer a sequence: a record of several answers has several `sequences`.
@@ -61,7 +66,8 @@ def tokenize(table: pa.Table, tokenizer: Tokenizer, options: TokenizeOptions = T
     All layouts: `n_tokens` int32 (kept, special tokens included), `truncated` int32 (tokens cut; 0 when none),
     `n_unk` int32. With `padding` (pair, fields, classification) every list has max_length ids and a mask beside it.
     Rejections: `too-long` by the truncation policy, and those of the layout. Flags: `unk` (the ids do not hold the
-    whole text), `context-left-out` (the layout has no place for this row's system prompt or history).
+    whole text), `context-left-out` (the layout has no place for this row's system prompt or history),
+    `rejected-left-out` (it learns from the better answer of a pair alone).
 
     Raises TooLongError under the truncation policy `error`.
     """
@@ -76,9 +82,11 @@ def tokenize(table: pa.Table, tokenizer: Tokenizer, options: TokenizeOptions = T
         table, columns = layout(table, tokenizer, options)
     for name, values in columns.items():
         table = set_column(table, name, values)
-    flags = [("unk", pa.array(per_row(table, "n_unk") > 0))]
-    if options.layout != "causal":
+    flags = [("unk", pc.fill_null(pc.greater(table["n_unk"], 0), False))]
+    if options.layout in ONE_ANSWER:
         flags.append(("context-left-out", pc.and_(alive(table), _has_context(table))))
+    if options.layout in (*ONE_ANSWER, "causal"):
+        flags.append(("rejected-left-out", pc.and_(alive(table), pc.is_valid(table["rejected"]))))
     return set_column(table, "flags", add_names(table["flags"], flags))
 
 
@@ -86,7 +94,7 @@ def _has_context(table: pa.Table) -> pa.ChunkedArray:
     """Boolean per row: it has what these layouts have no place for: system prompt, tools, thoughts, other messages."""
     found = pc.greater(pc.list_value_length(table["history"]), 0)
     found = pc.or_(found, pc.greater(pc.list_value_length(table["steps"]), 0))
-    for name in ("system", "tools", "reasoning", "rejected"):
+    for name in ("system", "tools", "reasoning"):
         found = pc.or_(found, pc.is_valid(table[name]))
     return found
 
@@ -100,11 +108,10 @@ def check_unknown(tables: Iterable[pa.Table], tokenizer: Tokenizer, options: Tok
     worst: list[tuple[int, str, str]] = []
     for table in tables:
         yield table
-        tokens += int(per_row(table, "n_tokens").sum())
-        count = per_row(table, "n_unk")
-        unknown += int(count.sum())
-        shown = set_column(table.select(["origin", "instruction", "input", "output"]), "n_unk", pa.array(count))
-        some = shown.filter(pa.array(count > 0))
+        tokens += pc.sum(table["n_tokens"]).as_py() or 0
+        unknown += pc.sum(table["n_unk"]).as_py() or 0
+        shown = table.select(["n_unk", "origin", "instruction", "input", "output"])
+        some = shown.filter(pc.greater(table["n_unk"], 0))
         for row in some.sort_by([("n_unk", "descending")]).slice(0, 3).to_pylist():
             text = " / ".join(filter(None, (row["instruction"], row["input"], row["output"])))
             worst.append((row["n_unk"], row["origin"] or "?", text[:80]))

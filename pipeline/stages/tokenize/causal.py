@@ -69,9 +69,7 @@ def causal(table: pa.Table, tokenizer: Tokenizer, options: TokenizeOptions) -> t
     special = matches(writer.special_pattern, [item.conversation for item in items])
     laid = lay_out(items, writer, options, special)
     table = reject_too_long(table, items, laid, options)
-    others = np.isin(np.arange(len(table)), [item.row for item in items if not item.prompted])
-    table = set_column(table, "flags", add_names(table["flags"], [("other-prompt", pa.array(others))]))
-    return table, columns_of(table, items, laid, tokenizer)
+    return flag_other_prompts(table, items), columns_of(table, items, laid, tokenizer)
 
 
 def planned(
@@ -129,6 +127,12 @@ def _teaches(talk: Conversation, learned: Sequence[int], options: TokenizeOption
     )
 
 
+def flag_other_prompts(table: pa.Table, items: Sequence[Training]) -> pa.Table:
+    """Flag the rows with an answer that does not come after what a model is given that is to write it."""
+    others = np.isin(np.arange(len(table)), [item.row for item in items if not item.prompted])
+    return set_column(table, "flags", add_names(table["flags"], [("other-prompt", pa.array(others))]))
+
+
 def set_rejected(table: pa.Table, rejected: Rejected) -> pa.Table:
     """Mark these rows with their reasons and details."""
     if not rejected:
@@ -171,7 +175,8 @@ def columns_of(table: pa.Table, items: Sequence[Training], laid: Laid, tokenizer
 
 
 def in_rows(table: pa.Table, row_of: Ints, sequences: pa.StructArray) -> dict[str, pa.Array]:
-    """The sequences of living rows in flat columns where a row has one, else in the column `sequences`.
+    """The sequences of living rows in flat columns where a row has one, else in the column `sequences`, and their
+    counts summed.
 
     `row_of`: the row of each sequence, ascending.
     """
@@ -180,6 +185,10 @@ def in_rows(table: pa.Table, row_of: Ints, sequences: pa.StructArray) -> dict[st
     first = np.searchsorted(row_of, np.arange(len(table)))
     flat = sequences.take(pa.array(first, mask=number != 1))
     columns = {field.name: pc.struct_field(flat, field.name) for field in sequences.type}
+    for name in ("n_tokens", "truncated", "n_unk", "n_learned"):
+        values = pc.struct_field(sequences, name).to_numpy(zero_copy_only=False)
+        sums = np.bincount(row_of, values, len(table)).astype(np.int32)
+        columns[name] = pa.array(sums, mask=number == 0)
     several = (number > 1)[row_of]
     lists = np.concatenate([[0], np.cumsum(np.where(number > 1, number, 0))])
     columns[SEQUENCES] = pa.ListArray.from_arrays(

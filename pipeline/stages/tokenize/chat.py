@@ -149,6 +149,20 @@ class Writer:
             if number - start in exchange.answers
         }
 
+    def prompt(self, conversation: Conversation) -> str:
+        """What a model is given to write the next message, as text. The last message is no answer.
+
+        Without what the tokenizer itself puts before a text. Raises ChatTemplateError.
+        """
+        if self.tokenizer.chat is None:
+            written = []
+            for span in self.form(conversation)[1:]:
+                written += [text_of(piece, conversation) for piece in span.pieces]
+                written.append(self.tokenizer.decode(span.ids))
+            return "".join(written)
+        conversation = self.folded(conversation)
+        return self.render(self._messages(conversation), True, conversation.tools)
+
     def head(self, conversation: Conversation) -> str:
         """What is written before the first message of the user: the system prompt and the tools."""
         before = []

@@ -94,10 +94,13 @@ def trainings(row: int, conversation: Conversation, wanted: Sequence[int], write
     return found[::-1]
 
 
-def lay_out(items: Sequence[Training], writer: Writer, options: TokenizeOptions, apart: Sequence[bool]) -> Laid:
+def lay_out(
+    items: Sequence[Training], writer: Writer, options: TokenizeOptions, apart: Sequence[bool], together: int = 1
+) -> Laid:
     """The sequences in ids, at most max_length each.
 
     `apart`: for each sequence whether special tokens are written in its texts, which are then encoded one by one.
+    `together`: this number of neighbouring sequences have one prompt, which is cut to the same length in all of them.
     Too long: `longest-first` and `truncate-prompt` leave out the oldest exchanges, and cut the last message of the
     user, from its end, only when none is left; `longest-first` then cuts the longer of that and the last answer;
     `truncate-output` cuts the last answer alone. System prompts, tools, thoughts, calls and literal text are never
@@ -107,8 +110,9 @@ def lay_out(items: Sequence[Training], writer: Writer, options: TokenizeOptions,
     entries = [_entries(item, writer, pool, pieces) for item, pieces in zip(items, apart, strict=True)]
     pool.encode()
     whole = np.array([pool.count(row) for row in entries], np.int64)
-    over = np.flatnonzero(whole > options.max_length).tolist()
-    cut: dict[int, Training] = {number: items[number] for number in over}
+    units = np.unique(np.flatnonzero(whole > options.max_length) // together).tolist()
+    over = [range(unit * together, (unit + 1) * together) for unit in units]
+    cut = {unit: [items[number] for number in unit] for unit in over}
     if options.truncation in ("longest-first", "truncate-prompt"):
         cut = _leave_out(items, entries, over, apart, writer, pool, options.max_length)
     too_long = _cut(entries, cut, writer, pool, options)
@@ -210,41 +214,42 @@ def _part(piece: str | Gap, part: int, conversation: Conversation) -> int | None
 def _leave_out(
     items: Sequence[Training],
     entries: list[list[Entry]],
-    over: list[int],
+    over: list[range],
     apart: Sequence[bool],
     writer: Writer,
     pool: Pool,
     room: int,
-) -> dict[int, Training]:
-    """Leave the oldest exchanges out of sequences that are too long, no more than must be. Changes their entries; gives
-    the sequences of one exchange that are still too long.
+) -> dict[range, list[Training]]:
+    """Leave the oldest exchanges out of sequences that are too long, no more than must be, and the same out of all that
+    are cut together. Changes their entries; gives the sequences of one exchange that are still too long.
     """
-    at = {number: _guess(items[number], entries[number], writer, pool, room) for number in over}
-    most = {number: len(items[number].conversation.questions) - 1 for number in over}
-    fits: dict[int, int] = {}
-    unfit: dict[int, int] = dict.fromkeys(over, 0)
-    left: dict[int, Training] = {}
+    at = {unit: max(_guess(items[number], entries[number], writer, pool, room) for number in unit) for unit in over}
+    most = {unit: len(items[unit[0]].conversation.questions) - 1 for unit in over}
+    fits: dict[range, int] = {}
+    unfit: dict[range, int] = dict.fromkeys(over, 0)
+    left: dict[range, list[Training]] = {}
     while at:
         tried = {}
-        for number, exchanges in at.items():
-            item = items[number].without(exchanges)
-            tried[number] = item, _entries(item, writer, pool, apart[number])
+        for unit, exchanges in at.items():
+            shorter = [items[number].without(exchanges) for number in unit]
+            rows = [_entries(item, writer, pool, apart[number]) for item, number in zip(shorter, unit, strict=True)]
+            tried[unit] = shorter, rows
         pool.encode()
-        following: dict[int, int] = {}
-        for number, (item, row) in tried.items():
-            exchanges = at[number]
-            if pool.count(row) <= room:
-                fits[number] = exchanges
-                entries[number] = row
-                if exchanges - 1 > unfit[number]:
-                    following[number] = exchanges - 1
-            elif exchanges + 1 == fits.get(number):
+        following: dict[range, int] = {}
+        for unit, (shorter, rows) in tried.items():
+            exchanges = at[unit]
+            if all(pool.count(row) <= room for row in rows):
+                fits[unit] = exchanges
+                entries[unit.start : unit.stop] = rows
+                if exchanges - 1 > unfit[unit]:
+                    following[unit] = exchanges - 1
+            elif exchanges + 1 == fits.get(unit):
                 continue
-            elif exchanges < most[number]:
-                unfit[number] = exchanges
-                following[number] = exchanges + 1
+            elif exchanges < most[unit]:
+                unfit[unit] = exchanges
+                following[unit] = exchanges + 1
             else:
-                left[number] = item
+                left[unit] = shorter
         at = following
     return left
 
@@ -262,33 +267,49 @@ def _guess(item: Training, entries: list[Entry], writer: Writer, pool: Pool, roo
 
 
 def _cut(
-    entries: list[list[Entry]], items: dict[int, Training], writer: Writer, pool: Pool, options: TokenizeOptions
+    entries: list[list[Entry]],
+    over: dict[range, list[Training]],
+    writer: Writer,
+    pool: Pool,
+    options: TokenizeOptions,
 ) -> dict[int, tuple[int, int, int]]:
     """Cut the last message of the user, and the last answer, so that the sequences fit. Changes their entries; gives
     those that cannot fit."""
-    for number, item in items.items():
-        entries[number] = _entries(item, writer, pool, True)
+    for unit, items in over.items():
+        for number, item in zip(unit, items, strict=True):
+            entries[number] = _entries(item, writer, pool, True)
     pool.encode()
     too_long = {}
-    for number in items:
-        row = entries[number]
-        sizes = {
-            part: sum(pool.lengths[entry.text] for entry in row if entry.part == part) for part in (QUESTION, OUTPUT)
-        }
-        room = options.max_length - (pool.count(row) - sizes[QUESTION] - sizes[OUTPUT])
-        lengths = np.array([sizes[QUESTION]]), np.array([sizes[OUTPUT]])
-        keep = fit(*lengths, room, options.truncation)
-        if room <= 0 or not both_seen(*lengths, *keep)[0]:
-            too_long[number] = sizes[QUESTION], sizes[OUTPUT], max(0, room)
-            entries[number] = []
+    for unit in over:
+        rows = [entries[number] for number in unit]
+        question, output = (np.array([_size(row, part, pool) for row in rows]) for part in (QUESTION, OUTPUT))
+        room = options.max_length - (np.array([pool.count(row) for row in rows]) - question - output)
+        keep = fit(question, output, room, options.truncation)
+        if (room <= 0).any() or not both_seen(question, output, *keep).all():
+            longest = int((question + output - room).argmax())
+            for number in unit:
+                too_long[number] = int(question[longest]), int(output[longest]), max(0, int(room[longest]))
+                entries[number] = []
             continue
-        kept = {QUESTION: int(keep[0][0]), OUTPUT: int(keep[1][0])}
-        row = [entry._replace(kept=kept[entry.part]) if entry.part in kept else entry for entry in row]
-        if kept[OUTPUT] < sizes[OUTPUT]:
-            output = next(place for place, entry in enumerate(row) if entry.part == OUTPUT)
-            row[output + 1 :] = [entry._replace(learned=False) for entry in row[output + 1 :]]
-        entries[number] = row
+        keep_question = int(keep[0].min())
+        for place, number in enumerate(unit):
+            keep_output = min(int(output[place]), int(room[place]) - keep_question)
+            entries[number] = _shortened(rows[place], keep_question, keep_output, keep_output < output[place])
     return too_long
+
+
+def _size(entries: list[Entry], part: int, pool: Pool) -> int:
+    return sum(pool.lengths[entry.text] for entry in entries if entry.part == part)
+
+
+def _shortened(entries: list[Entry], question: int, output: int, is_cut: bool) -> list[Entry]:
+    """The entries with this number of ids of question and answer. What follows an answer that is cut is not learned."""
+    kept = {QUESTION: question, OUTPUT: output}
+    row = [entry._replace(kept=kept[entry.part]) if entry.part in kept else entry for entry in entries]
+    if is_cut:
+        end = next(place for place, entry in enumerate(row) if entry.part == OUTPUT) + 1
+        row[end:] = [entry._replace(learned=False) for entry in row[end:]]
+    return row
 
 
 def _joined(entries: list[list[Entry]], whole: Ints, too_long: dict[int, tuple[int, int, int]], pool: Pool) -> Laid:

@@ -14,7 +14,7 @@ from pipeline.stages.tokenize.chat import KEPT, PREAMBLE, writer_of
 from pipeline.stages.tokenize.conversation import conversations as conversations_of
 from pipeline.stages.tokenize.sequences import Training, lay_out
 from pipeline.table.messages import to_messages
-from pipeline.table.sequences import per_row, unroll
+from pipeline.table.sequences import unroll
 from pipeline.tokenizers.transformers_tokenizer import TransformersTokenizer
 from schemas.columns import MASKED
 from schemas.options import TokenizeOptions
@@ -221,7 +221,8 @@ def test_an_answer_that_is_written_otherwise_as_the_last_has_a_sequence_of_its_o
     ]
     assert tokenizer.decode(last["input_ids"]).startswith(f"{GIVEN}네.<|im_end|>\n<|im_start|>user\n또?")
     (row,) = laid_out([THOUGHTS], tokenizer)
-    assert row["input_ids"] is row["labels"] is row["n_tokens"] is row["n_learned"] is None
+    assert row["input_ids"] is row["labels"] is None
+    assert row["n_tokens"] == len(first["input_ids"]) + len(last["input_ids"])
     assert [each["n_tokens"] for each in row["sequences"]] == [len(each["input_ids"]) for each in (first, last)]
     (plain,) = laid_out([row_of(history=THOUGHTS["history"][2:])], tokenizer)
     assert plain["sequences"] is None
@@ -630,7 +631,7 @@ def test_unknown_tokens_are_counted_in_all_sequences() -> None:
     each = [row["n_unk"] for row in table["sequences"].to_pylist()[0]]
     assert len(each) == 2
     assert all(each)
-    assert per_row(table, "n_unk").tolist() == [sum(each)]
+    assert table["n_unk"].to_pylist() == [sum(each)]
     assert table["flags"].to_pylist()[0] == ["unk"]
 
 
