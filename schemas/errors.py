@@ -35,6 +35,7 @@ class KoInstructError(Exception):
       * CardError (ValueError)
       * ChangedError (RuntimeError)
       * ChatTemplateError (ValueError)
+      * ColumnTypeError (TypeError)
       * ConfigError (ValueError)
       * ContaminationError (ValueError)
       * DatasetError (ValueError)

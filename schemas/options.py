@@ -176,8 +176,8 @@ class TokenizeOptions(Options):
             )
         if self.layout == "preference" and self.reasoning == "mask":
             raise ValueError(
-                'reasoning = "mask" is not for layout "preference": two answers follow one prompt, and each has its own '
-                'thought. Choose "learn" or "drop"'
+                'reasoning = "mask" is not for layout "preference": two answers follow one prompt, and each has a '
+                'thought of its own. Choose "learn" or "drop"'
             )
         if self.padding and self.layout not in ("pair", "fields", "classification"):
             raise ValueError(

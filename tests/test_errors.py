@@ -120,5 +120,6 @@ def test_a_fault_of_the_config_says_what_is_found_and_what_is_allowed() -> None:
         Config.model_validate(data)
     assert sorted(problems(caught.value, Config)) == [
         'source[0].files[0]: found "../a"; a glob is relative to raw/ and does not leave it',
-        "tokenize.layout: found \"qa \"; allowed: 'pair', 'fields', 'classification', 'qa', 'seq2seq' or 'causal'",
+        "tokenize.layout: found \"qa \"; allowed: 'pair', 'fields', 'classification', 'qa', 'seq2seq', "
+        "'causal', 'preference', 'unpaired' or 'prompt'",
     ]

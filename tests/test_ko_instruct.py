@@ -171,7 +171,7 @@ def test_a_data_frame_goes_through_every_stage(tmp_path: Path) -> None:
     done = table.to_pandas()
     assert done["output"].tolist()[:2] == ["서울입니다.", "빛이 흩어집니다. 전화는 <전화번호>입니다."]
     assert done["input"].tolist() == ["", "낮입니다.", "낮입니다."]
-    assert done["history"][0][0] == {"user": "안녕하세요.", "assistant": "네, 안녕하세요."}
+    assert [message["content"] for message in done["history"][0]] == ["안녕하세요.", "네, 안녕하세요."]
     assert done["reject_reason"].fillna("").tolist() == ["", "", "output-missing"]
     assert done["점수"].tolist() == [3, 4, 5]
     manifest = export([table], tmp_path / "mine", options, about())

@@ -11,6 +11,7 @@ from pipeline.dataset.layout import REJECTS
 from pipeline.io.row_files import RowsError, read_rows
 from pipeline.stages.dedupe import texts
 from pipeline.table.reject_and_flag import alive, complete, set_column
+from pipeline.table.sequences import SEQUENCE
 from schemas.columns import MESSAGES, TEXTS
 from schemas.errors import KoInstructError
 
@@ -53,7 +54,7 @@ def _files(path: Path) -> list[Path]:
 def _tables(file: Path) -> Iterator[pa.Table]:
     try:
         if file.suffix == ".parquet":
-            known = [name for name in (*COLUMNS, "reject_stage") if name in pq.read_schema(file).names]
+            known = [name for name in (*COLUMNS, "reject_stage", SEQUENCE) if name in pq.read_schema(file).names]
             yield pq.read_table(file, columns=known)
         elif file.suffix == ".arrow":
             yield _open_arrow(file)
@@ -86,4 +87,6 @@ def _columns(table: pa.Table, file: Path) -> pa.Table:
         )
     if "reject_stage" in table.column_names:  # a stage file: its rejected rows are left out
         table = table.filter(alive(table))
+    if SEQUENCE in table.column_names:  # a record of several sequences has a row for each: the first holds its texts
+        table = table.filter(pc.equal(table[SEQUENCE], 0))
     return complete(table.select([name for name in COLUMNS if name in table.column_names])).select(COLUMNS)

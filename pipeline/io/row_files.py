@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from pipeline.io.arrow_files import BATCH_ROWS, open_table, read_tables, write_tables
 from pipeline.io.atomic_files import whole
+from pipeline.table.message_columns import ColumnTypeError
 from pipeline.table.reject_and_flag import complete
 from schemas.columns import INGESTED
 from schemas.errors import KoInstructError
@@ -39,7 +40,7 @@ def naming(path: Path) -> Iterator[None]:
     """Give what Arrow cannot read, or not as a row, the name of the file. Raises RowsError."""
     try:
         yield
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError, ColumnTypeError) as error:
         raise RowsError(f"{path}: it does not hold rows: {error}") from None
 
 

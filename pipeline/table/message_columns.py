@@ -6,12 +6,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.columns import MESSAGE
+from schemas.errors import KoInstructError
 
 #: The two sides of an earlier exchange in the old form of `history`, each with the role of its message.
 SIDES = ("user", "assistant")
 
 
-class ColumnTypeError(TypeError):
+class ColumnTypeError(KoInstructError, TypeError):
     """A column of a table has a type that its stage cannot read. The message says which type it needs."""
 
 

@@ -67,7 +67,8 @@ def test_every_row_is_in_one_place(
         f"file.jsonl:{number}" for number in range(1, len(records) + 1)
     )
     parquet = [row for path in sorted(folder.glob("pair/*.parquet")) for row in pq.read_table(path).to_pylist()]
-    assert len(parquet) == manifest.counts.kept
+    assert len(parquet) == manifest.tokens.sequences
+    assert len({row["origin"] for row in parquet}) == manifest.counts.kept
     assert manifest == Manifest.model_validate_json((folder / "manifest.json").read_bytes())
 
 

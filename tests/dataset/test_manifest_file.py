@@ -48,7 +48,7 @@ def test_an_older_manifest_lacks_options_that_have_a_default(folder: Path) -> No
 
 def test_a_manifest_of_another_version_names_the_keys_and_the_version(folder: Path) -> None:
     def newer(manifest: Any) -> None:
-        manifest["options"]["tokenize"]["answers"] = "all"
+        manifest["options"]["tokenize"]["unheard"] = "all"
         manifest["versions"]["ko-instruct"] = "9.9"
         del manifest["counts"]
 
@@ -57,7 +57,7 @@ def test_a_manifest_of_another_version_names_the_keys_and_the_version(folder: Pa
         read_manifest(folder)
     assert sorted(error.value.faults) == [
         "counts: missing, and has no default",
-        "options.tokenize.answers: unknown name; allowed: " + ", ".join(TokenizeOptions.model_fields),
+        "options.tokenize.unheard: unknown name; allowed: " + ", ".join(TokenizeOptions.model_fields),
     ]
     assert "was made by ko-instruct 9.9: use that version, or build the dataset again" in str(error.value)
 

@@ -75,13 +75,12 @@ def test_what_was_there_stays_and_what_repeats_it_goes(old: Path, tmp_path: Path
     before = {path: path.read_bytes() for path in old.rglob("*") if path.is_file()}
     plan = plan_of_config(write(tmp_path, "new", NEW, ["processed/old"]))
     manifest = run(plan, workers=2)
-    assert (manifest.counts.rows_in, manifest.counts.kept) == (5, 1)
+    assert (manifest.counts.rows_in, manifest.counts.kept) == (4, 1)
     rejects = [json.loads(line) for line in (plan.folder / "rejects.jsonl").read_text().splitlines()]
     assert [(row["origin"], row["reject_reason"], row["duplicate_of"]) for row in rejects] == [
         ("new.jsonl:2", "near", "processed/old#old.jsonl:1"),
         ("new.jsonl:3", "conflict", "processed/old#old.jsonl:2"),
-        ("new.jsonl:4/1", "exact", "processed/old#old.jsonl:3/1"),
-        ("new.jsonl:4/2", "exact", "processed/old#old.jsonl:3/2"),
+        ("new.jsonl:4", "exact", "processed/old#old.jsonl:3"),
     ]
     assert {path: path.read_bytes() for path in old.rglob("*") if path.is_file()} == before
     first = (plan.folder / "manifest.json").read_bytes()
@@ -91,7 +90,7 @@ def test_what_was_there_stays_and_what_repeats_it_goes(old: Path, tmp_path: Path
 
 def test_it_comes_in_any_of_its_formats(old: Path) -> None:
     folder = read_existing(old, "x")
-    assert len(folder) == 4
+    assert len(folder) == 3
 
     def rows(table: pa.Table) -> list[dict]:
         return sorted(table.to_pylist(), key=lambda row: row["origin"])

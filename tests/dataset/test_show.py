@@ -52,7 +52,7 @@ def test_a_conversation(tmp_path: Path) -> None:
     assert title.startswith("# a.jsonl:2, ")
     assert title.endswith(" of them trained")
     text = "\n".join(lines).replace("·", "")
-    assert text.startswith("<|im_start|>user⏎\n인사해 줘.<|im_end|>⏎\n<|im_start|>assistant⏎\n[안녕 🙂<|im_end|>]\n")
+    assert text.startswith("<|im_start|>user⏎\n인사해 줘.<|im_end|>⏎\n<|im_start|>assistant⏎\n[안녕 🙂<|im_end|>⏎\n]\n")
 
 
 def test_packs(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_packs(tmp_path: Path) -> None:
     folder = built(tmp_path, str(tmp_path / "tok"), {"layout": "causal"}, packing=True, formats=["parquet"])
     text = shown(folder)
     assert [line.split(",")[0] for line in text.splitlines() if line.startswith("#")] == ["# a.jsonl:1", "# a.jsonl:2"]
-    assert "<|im_end|>]" in text
+    assert "<|im_end|>·⏎\n]" in text
 
 
 @pytest.mark.parametrize(

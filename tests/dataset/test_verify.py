@@ -78,7 +78,7 @@ def rewrite(folder: Path, name: str, change: Callable[[pa.Table], pa.Table]) -> 
 def test_a_whole_dataset_passes(folder: Path) -> None:
     checks = list(verify(folder))
     assert [check.name for check in checks] == [
-        "manifest", "files", "columns", "rows", "counts", "clusters", "tokenizer", "ids",
+        "manifest", "files", "columns", "rows", "counts", "records", "clusters", "tokenizer", "ids",
     ]  # fmt: skip
     assert not [check for check in checks if check.faults or check.notes]
 
@@ -333,7 +333,7 @@ def test_damage_is_found(damage: Callable[[Path], None], check: str, says: str, 
 def test_the_command_tells_every_check_and_fails_for_faults(folder: Path) -> None:
     whole = CliRunner().invoke(main, ["verify", str(folder)])
     assert whole.exit_code == 0
-    assert [line.split()[0] for line in whole.stdout.splitlines()] == ["ok"] * 8
+    assert [line.split()[0] for line in whole.stdout.splitlines()] == ["ok"] * 9
     flip(folder)
     broken = CliRunner().invoke(main, ["verify", str(folder)])
     assert broken.exit_code == 1

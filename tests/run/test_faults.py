@@ -244,7 +244,7 @@ def test_a_limit_of_file_size_is_an_error_that_names_the_file(project: Project, 
     command = ["sh", "-c", f"ulimit -f 60; exec {shlex.join(project.command(way))}"]  # blocks of 512 or 1024 bytes
     said = failing(project, command, 2 if way == "make" else 1)
     assert re.search(
-        r"ko-instruct: processed/\.stages/\S+\.arrow: File too large\. The files that were finished",
+        r"ko-instruct: processed/\.stages/\S+: File too large\. The files that were finished",
         said,
     )
     assert not project.leftovers()

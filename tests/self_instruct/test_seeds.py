@@ -14,7 +14,7 @@ from pipeline.stages.ingest import ingest
 from pipeline.stages.normalize import normalize
 from pipeline.stages.validate import validate
 from schemas.options import Config, Source
-from schemas.record import Said
+from schemas.record import Visible
 from tests.support.paths import ROOT
 
 SEEDS = ROOT / "raw" / "seeds" / "seed_tasks.jsonl"
@@ -25,7 +25,7 @@ class Instance(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     input: str
-    output: Said
+    output: Visible
 
 
 class Task(BaseModel):
@@ -33,7 +33,7 @@ class Task(BaseModel):
 
     id: str
     name: str
-    instruction: Said
+    instruction: Visible
     instances: list[Instance]
     is_classification: bool
 

@@ -214,8 +214,8 @@ def message_texts(messages: pa.ChunkedArray | pa.Array) -> pa.StringArray:
     return pa.array(map("\n".join, spoken), pa.string())
 
 
-def _texts(message: dict[str, str | None]) -> list[str]:
-    return [text for name in ("reasoning", "content") if (text := message[name])]
+def _texts(message: dict[str, str | None] | None) -> list[str]:
+    return [text for name in ("reasoning", "content") if message and (text := message[name])]
 
 
 def message_keys(messages: pa.ChunkedArray | pa.Array) -> Hashes:

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from pipeline.stages.tokenize.segments import Ints, Rows, living
 from pipeline.table.reject_and_flag import add_names, reject, replace_rows, set_column
 from pipeline.table.sequences import SEQUENCES
+from schemas.columns import MARKS
 from schemas.options import TokenizeOptions
 from schemas.record import VISIBLE
 
@@ -151,8 +152,9 @@ def _with_rejections(table: pa.Table, answers: Answers, alive: Rows, count: Ints
         at = np.full(len(table), -1)
         at[lost] = first
         places = pa.array(at, mask=at < 0)
-        reasons, details = (answers.table[name].take(places) for name in ("reject_reason", "reject_detail"))
-        table = reject(table, pa.array(lost), "tokenize", reasons, details)
+        for name in MARKS.names:
+            first_mark = answers.table[name].take(places)
+            table = set_column(table, name, pc.if_else(pa.array(lost), first_mark, table[name]))
     return table
 
 

@@ -9,7 +9,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.stages.tokenize.segments import living
+from pipeline.stages.tokenize.segments import Rows, living
 from schemas.columns import MESSAGE
 from schemas.errors import TableError
 from schemas.options import TokenizeOptions
@@ -89,7 +89,8 @@ def conversations(table: pa.Table, between: str, options: TokenizeOptions) -> li
     """
     rows = living(table)
     thoughts = options.reasoning != "drop"
-    history, steps = (_messages(table[name], thoughts) for name in ("history", "steps"))
+    # Rejected rows may hold calls that are not JSON: their messages are not read.
+    history, steps = (_messages(_of_living(table[name], rows), thoughts) for name in ("history", "steps"))
     system, tools, instruction, given, output = (
         table[name].to_pylist() for name in ("system", "tools", "instruction", "input", "output")
     )
@@ -165,6 +166,10 @@ def _messages(column: pa.ChunkedArray, thoughts: bool) -> list[list[Message]]:
         for role, content, reasoning, calls, call_id, name, learn in zip(*fields.values(), strict=True)
     ]
     return [flat[start:end] for start, end in itertools.pairwise(offsets)]
+
+
+def _of_living(column: pa.ChunkedArray, rows: Rows) -> pa.ChunkedArray:
+    return column if rows.all() else pc.if_else(pa.array(rows), column, pa.scalar(None, column.type))
 
 
 def _parsed(text: str | None) -> Sequence[Any]:
