@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from pipeline.stages.split import split
     from pipeline.stages.tokenize import tokenize
     from pipeline.stages.validate import validate
+    from pipeline.table.sequences import unroll
     from pipeline.tokenizers.kobert_hf import KoBERTTokenizer
     from pipeline.tokenizers.load import load_tokenizer
     from pipeline.training import load
@@ -90,6 +91,7 @@ __all__ = [
     "screen",
     "split",
     "tokenize",
+    "unroll",
     "validate",
 ]
 
@@ -105,6 +107,7 @@ ELSEWHERE = {
     "fix_text": "ko_instruct.texts",
     "load": "pipeline.training",
     "load_tokenizer": "pipeline.tokenizers.load",
+    "unroll": "pipeline.table.sequences",
 }
 
 

@@ -16,12 +16,28 @@ if TYPE_CHECKING:
     from pipeline.stages.split import split
     from pipeline.stages.tokenize import tokenize
     from pipeline.stages.validate import validate
+    from pipeline.table.sequences import unroll
     from pipeline.tokenizers.load import load_tokenizer
 
-__all__ = ["dedupe", "export", "ingest", "load_tokenizer", "normalize", "screen", "split", "tokenize", "validate"]
+__all__ = [
+    "dedupe",
+    "export",
+    "ingest",
+    "load_tokenizer",
+    "normalize",
+    "screen",
+    "split",
+    "tokenize",
+    "unroll",
+    "validate",
+]
 
 #: Functions that are not in the module of their own name below `pipeline.stages`.
-ELSEWHERE = {"export": "pipeline.dataset.export", "load_tokenizer": "pipeline.tokenizers.load"}
+ELSEWHERE = {
+    "export": "pipeline.dataset.export",
+    "load_tokenizer": "pipeline.tokenizers.load",
+    "unroll": "pipeline.table.sequences",
+}
 
 
 def __getattr__(name: str) -> Any:

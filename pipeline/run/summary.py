@@ -7,7 +7,7 @@ from schemas.manifest import Manifest
 
 
 def report(manifest: Manifest, folder: Path) -> str:
-    """A table for the terminal: rows in, kept, rejected by stage and reason, tokens."""
+    """A table for the terminal: rows in, kept, rejected by stage and reason, sequences, tokens."""
     counts, tokens = manifest.counts, manifest.tokens
     rejected: dict[str, int] = {}
     for part in counts.rejected:
@@ -15,7 +15,10 @@ def report(manifest: Manifest, folder: Path) -> str:
         rejected[name] = rejected.get(name, 0) + part.rows
     lines = [("rows in", counts.rows_in), *((f"- {name}", rows) for name, rows in rejected.items())]
     lines += [("kept", counts.kept), *((f"  {name}", rows) for name, rows in counts.splits.items())]
-    lines += [("tokens", tokens.total), ("  [UNK]", tokens.unknown), ("  cut by truncation", tokens.cut)]
+    if tokens.sequences != counts.kept:
+        lines.append(("sequences", tokens.sequences))
+    lines += [("tokens", tokens.total), ("  learned", tokens.learned)]
+    lines += [("  [UNK]", tokens.unknown), ("  cut by truncation", tokens.cut)]
     width = max(len(name) for name, _ in lines)
     text = "\n".join(f"{name:<{width}}  {number:>12,}" for name, number in lines)
     tried = "".join(f"\n  not {name}: {why}" for name, why in manifest.tokenizer.tried)

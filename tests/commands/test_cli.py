@@ -35,8 +35,7 @@ def test_every_command_has_help_with_an_example(name: str) -> None:
     assert f"ko-instruct {name}" in help_text
 
 
-#: The READMEs do not name `schema` yet.
-@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "schema"])
+@pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_is_in_both_readmes(name: str) -> None:
     for readme in ("README.md", "README.ko.md"):
         assert f"`{name}`" in (ROOT / readme).read_text(encoding="utf-8")
