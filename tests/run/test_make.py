@@ -225,7 +225,7 @@ def test_layout_and_tokenizer_take_the_place_of_those_in_the_config(project: Pat
     folder = project / "processed" / "small"
     for row in load_from_disk(str(folder))["train"]:
         trained = [label for label in row["labels"] if label != MASKED]
-        assert small.causal().decode(trained) == row["output"] + "<|im_end|>"
+        assert small.causal().decode(trained) == row["output"] + "<|im_end|>\n"
     manifest = json.loads((folder / "manifest.json").read_bytes())
     assert (manifest["tokenizer"]["name"], manifest["options"]["tokenize"]["layout"]) == ("내 토크나이저", "causal")
     by_make = digest(folder)
