@@ -54,7 +54,7 @@ def export_units(plan: Plan, files: RowFiles, decisions: pa.Table, tokenizer: Re
 
 def _sides(plan: Plan, files: RowFiles, decisions: pa.Table) -> pa.Array:
     """The split of every row; null for the rejected."""
-    table = rows_of_units(plan, files).select(["source", "reject_stage", "published_split"])
+    table = rows_of_units(plan, files).select(["origin", "source", "reject_stage", "published_split"])
     rejected = pc.if_else(pc.is_valid(decisions["reason"]), "dedupe", table["reject_stage"])
     table = set_column(set_column(table, "reject_stage", rejected), "cluster_key", decisions["cluster_key"])
     return split(table, plan.config.export)

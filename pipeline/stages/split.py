@@ -9,6 +9,8 @@ from schemas.errors import TableError
 from schemas.options import ExportOptions, OptionError
 
 SPLITS = ("train", "validation", "test")
+#: The end of an origin where one record gives several rows.
+OF_SEVERAL = r"/\d+$"
 
 
 def split(table: pa.Table, options: ExportOptions = ExportOptions()) -> pa.Array:
@@ -22,8 +24,9 @@ def split(table: pa.Table, options: ExportOptions = ExportOptions()) -> pa.Array
     the mean. This looks at all rows: the table must hold them all (the columns cluster_key, source and reject_stage
     will do), and clusters at the edge of a share may change sides when their source grows.
 
-    Where the table has `published_split`, the cluster of a row that its source publishes as validation or test is on
-    that side, whatever its key: the table must then hold all rows, too.
+    Where the table has `origin`, the rows of one record (`…/1`, `…/2`) are on one side, with their clusters. Where it
+    has `published_split`, the cluster of a row that is published as validation or test is on that side, whatever its
+    key. The table must then hold all rows, too.
 
     Raises OptionError where nothing is left to train on, TableError without `cluster_key`.
     """
@@ -39,6 +42,8 @@ def split(table: pa.Table, options: ExportOptions = ExportOptions()) -> pa.Array
     alive = pc.is_null(table["reject_stage"])
     living = table.select(["cluster_key", *(["source"] if options.stratify else [])]).filter(alive)
     key = living["cluster_key"].to_numpy()
+    if "origin" in table.column_names:
+        key = by_record(key, table["origin"].filter(alive))
     share = ranks(key, living["source"]) if options.stratify else unit(key)
     side = np.where(share < test, 2, np.where(share < test + validation, 1, 0)).astype(np.int8)
     if "published_split" in table.column_names:
@@ -48,6 +53,39 @@ def split(table: pa.Table, options: ExportOptions = ExportOptions()) -> pa.Array
     at[rows] = np.arange(len(living))
     index = pa.array(side).take(pa.array(at, mask=~rows))
     return pa.DictionaryArray.from_arrays(index, pa.array(SPLITS)).cast(pa.string())
+
+
+def by_record(key: npt.NDArray[np.uint64], origin: pa.ChunkedArray) -> npt.NDArray[np.uint64]:
+    """The keys of rows, uint64[rows]: one key for all clusters that rows of one record connect.
+
+    >>> key = np.array([5, 7, 7, 9], np.uint64)
+    >>> found = by_record(key, pa.chunked_array([["a:1/1", "a:1/2", "b:1", "b:2"]]))
+    >>> bool(found[0] == found[1] == found[2]), int(found[3])
+    (True, 9)
+    """
+    numbered = pc.fill_null(pc.match_substring_regex(origin, OF_SEVERAL), False).to_numpy()
+    if not numbered.any():
+        return key
+    names = pc.replace_substring_regex(origin.filter(pa.array(numbered)), OF_SEVERAL, "").combine_chunks()
+    record = names.dictionary_encode().indices.to_numpy()
+    clusters, cluster = np.unique(key, return_inverse=True)
+    cluster_of, least, before = cluster[numbered], clusters, None
+    while before is None or (least != before).any():
+        before = least
+        of_record = np.full(record.max() + 1, np.iinfo(np.uint64).max, np.uint64)
+        np.minimum.at(of_record, record, least[cluster_of])
+        least = least.copy()
+        np.minimum.at(least, cluster_of, of_record[record])
+    # The least of several keys is small more often than not: hashed again, it is spread evenly as before.
+    joined = np.isin(least, least[least != clusters])
+    return np.where(joined, spread(least), clusters)[cluster]
+
+
+def spread(key: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """The keys, hashed (the finaliser of splitmix64): uint64[n]."""
+    key = (key ^ (key >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    key = (key ^ (key >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return key ^ (key >> np.uint64(31))
 
 
 def as_published(

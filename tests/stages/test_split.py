@@ -1,7 +1,11 @@
 """The split: no cluster on two sides, and no row that moves without its cluster."""
 
+import doctest
+import sys
+
 import pyarrow as pa
 import pytest
+import xxhash
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -91,3 +95,39 @@ def test_errors_teach() -> None:
         split(pa.table({"reject_stage": pa.array([None], pa.string())}))
     with pytest.raises(ValueError, match="nothing to train on"):
         split(deduped(["가"]), ExportOptions(validation=0.5, test=0.5))
+
+
+def test_rows_of_one_record_and_its_clusters_are_on_one_side() -> None:
+    rows = [(f"a:{number}/{part}", key) for number in range(200) for part, key in ((1, number), (2, number + 1000))]
+    table = pa.table(
+        {
+            "origin": [origin for origin, _ in rows],
+            "cluster_key": pa.array([hash_of(key) for _, key in rows], pa.uint64()),
+            "reject_stage": pa.nulls(len(rows), pa.string()),
+        }
+    )
+    sides = split(table, ExportOptions(validation=0.3)).to_pylist()
+    assert sides[::2] == sides[1::2]
+    assert 0.2 < sides.count("validation") / len(sides) < 0.4
+    assert sides == split(table, ExportOptions(validation=0.3)).to_pylist()
+
+
+def test_what_is_published_as_test_does_not_train() -> None:
+    table = pa.table(
+        {
+            "cluster_key": pa.array([1, 1, 2, 3], pa.uint64()),
+            "reject_stage": pa.nulls(4, pa.string()),
+            "published_split": ["test", None, "validation", "train"],
+        }
+    )
+    assert split(table, ExportOptions(validation=0)).to_pylist() == ["test", "test", "validation", "train"]
+
+
+def hash_of(number: int) -> int:
+    return xxhash.xxh3_64_intdigest(str(number).encode())
+
+
+def test_the_examples_in_the_docstrings() -> None:
+    result = doctest.testmod(sys.modules[split.__module__])
+    assert result.attempted
+    assert not result.failed
