@@ -5,6 +5,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.table.hashes import mix
 from schemas.errors import TableError
 from schemas.options import ExportOptions, OptionError
 
@@ -78,14 +79,7 @@ def by_record(key: npt.NDArray[np.uint64], origin: pa.ChunkedArray) -> npt.NDArr
         np.minimum.at(least, cluster_of, of_record[record])
     # The least of several keys is small more often than not: hashed again, it is spread evenly as before.
     joined = np.isin(least, least[least != clusters])
-    return np.where(joined, spread(least), clusters)[cluster]
-
-
-def spread(key: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """The keys, hashed (the finaliser of splitmix64): uint64[n]."""
-    key = (key ^ (key >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    key = (key ^ (key >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return key ^ (key >> np.uint64(31))
+    return np.where(joined, mix(least), clusters)[cluster]
 
 
 def as_published(

@@ -241,10 +241,10 @@ def test_what_a_killed_run_put_aside_is_no_stage_file(tmp_path: Path) -> None:
 def test_a_limit_of_file_size_is_an_error_that_names_the_file(project: Project, wanted: Unbroken, way: str) -> None:
     project.finish(project.command("run"))
     project.begin("touched", way)
-    command = ["sh", "-c", f"ulimit -f 60; exec {shlex.join(project.command(way))}"]  # blocks of 512 or 1024 bytes
+    command = ["sh", "-c", f"ulimit -f 120; exec {shlex.join(project.command(way))}"]  # blocks of 512 or 1024 bytes
     said = failing(project, command, 2 if way == "make" else 1)
     assert re.search(
-        r"ko-instruct: processed/\.stages/\S+: File too large\. The files that were finished",
+        r"ko-instruct: processed/\.stages/\S+\.arrow: File too large\. The files that were finished",
         said,
     )
     assert not project.leftovers()

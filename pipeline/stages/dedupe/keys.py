@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import xxhash
 
 from pipeline.stages.dedupe.arrays import Bools, Codes, Hashes, Ints
+from pipeline.table.hashes import mix as mix
 from schemas.record import VISIBLE
 
 #: A number with its thousands and decimals, a number character of another kind (³ ½ Ⅳ), or an operator before a digit.
@@ -172,16 +173,6 @@ def _digests(codes: Codes, starts: Ints, ends: Ints) -> Hashes:
     keys = np.frombuffer(digests, np.uint64).reshape(-1, 2).copy()
     keys[starts == ends] = 0
     return keys
-
-
-def mix(hashes: Hashes) -> Hashes:
-    """Spread the bits of each hash: the finaliser of SplitMix64 (Steele, Lea, Flood 2014), a bijection."""
-    hashes = hashes ^ (hashes >> np.uint64(30))
-    hashes *= np.uint64(0xBF58476D1CE4E5B9)
-    hashes ^= hashes >> np.uint64(27)
-    hashes *= np.uint64(0x94D049BB133111EB)
-    hashes ^= hashes >> np.uint64(31)
-    return hashes
 
 
 def combine_keys(parts: list[Hashes]) -> Hashes:
