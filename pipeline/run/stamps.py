@@ -25,7 +25,7 @@ ROW_WISE = {
     "tokenize": ("pipeline.stages.tokenize", "pipeline.tokenizers.load"),
     "fingerprint": ("pipeline.stages.dedupe",),
 }
-#: Their composition. Its stamp holds what it imports besides the stages, whose own stamps stand beside it.
+#: Their composition. Its stamp holds what it imports besides the stages, which have stamps of their own.
 COMPOSITION = "row_wise"
 COMPOSED = ("pipeline.run.row_wise",)
 #: The stages over all rows: the composition imports the stage, so that one stamp holds both.
