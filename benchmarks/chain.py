@@ -314,7 +314,7 @@ def tell_how() -> None:
         if not tool:
             absent.append(name.lower())
             continue
-        version = subprocess.run(command.format(tool).split(), check=True, capture_output=True, text=True).stdout
+        printed = subprocess.run(command.format(tool).split(), check=True, capture_output=True, text=True).stdout
         tools.append(
             printed.strip() if name == "CONVMERGE" else "datatrove " + printed.split("Version: ")[1].split()[0]
         )
