@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import click
 
-from pipeline.commands.shared import Failure
-from schemas.errors import KoInstructError
+from pipeline.commands.shared import Failure, GateFailure
+from schemas.errors import GateError, KoInstructError
 
 
 class Family(NamedTuple):
@@ -92,6 +92,8 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except BrokenPipeError:
             raise  # the reader of a pipe has seen enough: click ends quietly
+        except GateError as error:
+            raise GateFailure(str(error)) from error
         except KoInstructError as error:
             raise Failure(str(error)) from error
         except OSError as error:

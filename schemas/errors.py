@@ -43,6 +43,7 @@ class KoInstructError(Exception):
       * Fault
       * FetchError
       * FileFault
+      * GateError (ValueError)
       * GeneratorError (RuntimeError)
       * IngestError
       * LoadError (RuntimeError)
@@ -77,6 +78,10 @@ class TableError(KoInstructError, ValueError):
 
 class DatasetError(KoInstructError, ValueError):
     """A folder is not a finished dataset, or does not have what is asked of it."""
+
+
+class GateError(KoInstructError, ValueError):
+    """The rows of a run do not pass the gates of its config, so that no dataset was written. Exit code 3."""
 
 
 def place(location: Location) -> str:

@@ -68,6 +68,12 @@ class Failure(click.ClickException):
         click.echo(f"ko-instruct: {visible(self.format_message())}", err=True)
 
 
+class GateFailure(Failure):
+    """The rows do not pass the gates of the config. Exit code 3."""
+
+    exit_code = 3
+
+
 class Command(click.Command):
     """A command that works on Arrow tables."""
 

@@ -82,6 +82,7 @@ def stamps(plan: Plan, made: dict[str, Made]) -> dict[str, str]:
         }
         for stage, about in made.items()
     }
+    contents["export"]["gates"] = [options["gate"], *(source.gate.model_dump() for source in plan.config.source)]
     contents["sources"] = [options["dataset"], options["source"], [unit.key for unit in plan.units]]
     return {name: _json(content) for name, content in contents.items()}
 
