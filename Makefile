@@ -45,6 +45,8 @@ $(FOLDER)/manifest.json: $(DECISIONS) $(EXPORTING)
 	@$(KO) export --config $(CONFIG) $(CHANGED)
 
 .SECONDARY:
+# Ctrl-C does not delete the stage files of the run before: what a step writes takes their place only when it is whole.
+.PRECIOUS: $(STAGES)/%/$(TOKENIZED) $(STAGES)/%/$(FINGERPRINTS) $(DECISIONS) $(FOLDER)/manifest.json
 endif
 
 # --- the tools -------------------------------------------------------------------------------------------------------

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 import click
 
-from pipeline.commands.shared import Failure, GateFailure
+from pipeline.commands.shared import GATE, Failure
+from pipeline.commands.signals import Stopped, failure, stopping
 from schemas.errors import GateError, KoInstructError
 
 
@@ -89,11 +90,14 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with stopping():
+                return super().invoke(ctx)
+        except Stopped as stop:
+            raise failure(stop) from None
         except BrokenPipeError:
             raise  # the reader of a pipe has seen enough: click ends quietly
         except GateError as error:
-            raise GateFailure(str(error)) from error
+            raise Failure(str(error), GATE) from error
         except KoInstructError as error:
             raise Failure(str(error)) from error
         except OSError as error:

@@ -21,7 +21,8 @@ from pydantic.fields import FieldInfo
 
 import pipeline
 from pipeline.cli import main
-from pipeline.commands.shared import GateFailure
+from pipeline.commands.shared import GATE
+from pipeline.commands.signals import STOPPING
 from pipeline.dataset.packing import PACKED
 from pipeline.stages.normalize import FIXES
 from pipeline.stages.tokenize import LAYOUTS
@@ -48,10 +49,10 @@ PAIR = {"prompt": "한국의 수도는 어디인가요?", "chosen": "서울", "r
 
 EXIT_CODES = {
     0: "success",
-    click.ClickException.exit_code: "the command failed, and the message says why and what to do; `verify` found "
-    "faults; or the command was interrupted",
-    GateFailure.exit_code: "the rows do not pass the gates of the config ([gate]): nothing was written",
+    1: "the command failed, and the message says why and what to do; `verify` found faults",
+    GATE: "the rows do not pass the gates of the config ([gate]): nothing was written",
     click.UsageError.exit_code: "the command line is wrong: an unknown option, a missing argument, a wrong value",
+    **{128 + number: f"stopped by {number.name}: no file is half written" for number in STOPPING},
 }
 
 

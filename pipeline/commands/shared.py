@@ -62,16 +62,18 @@ layout_option = click.option(
 
 
 class Failure(click.ClickException):
-    """An error that the user can put right, shown without a traceback. Exit code 1."""
+    """An error that the user can put right, shown without a traceback."""
+
+    def __init__(self, message: str, exit_code: int = 1) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code  # type: ignore[misc]
 
     def show(self, file: IO[Any] | None = None) -> None:
         click.echo(f"ko-instruct: {visible(self.format_message())}", err=True)
 
 
-class GateFailure(Failure):
-    """The rows do not pass the gates of the config. Exit code 3."""
-
-    exit_code = 3
+#: Exit code where the rows do not pass the gates of the config.
+GATE = 3
 
 
 class Command(click.Command):
