@@ -3,6 +3,7 @@
 # make test        run every test that needs no torch
 # make test-train  run the tests that need torch or TRL (installs them)
 # make test-kill   kill KILLS=100 runs of each way at random moments; the next run must give the same bytes
+# make test-attack damage ATTACKS=2500 files of each kind; every command must end with a message
 # make fuzz        break files at random for SECONDS=60, in search of one that ingest fails on (installs atheris)
 # make audit       list the licences of the dependencies, and their known weaknesses (installs pip-audit; online)
 # make docs        write docs/reference.md from the code
@@ -17,7 +18,7 @@ KO     := $(VENV)/bin/ko-instruct
 CHANGED := $(if $(LAYOUT),--layout $(LAYOUT)) $(if $(TOKENIZER),--tokenizer "$(TOKENIZER)")
 
 # No .DELETE_ON_ERROR: every target appears whole or not at all, and the old one is good until then.
-.PHONY: processed test test-train test-kill fuzz audit check docs bench clean embedded
+.PHONY: processed test test-train test-kill test-attack fuzz audit check docs bench clean embedded
 
 processed: $(VENV)/.installed
 	@$(KO) make-plan --config $(CONFIG) $(CHANGED) -- $(MAKE) --no-print-directory dataset
@@ -92,6 +93,12 @@ ROWS  ?= 5000
 
 test-kill: $(VENV)/.installed-dev
 	@KILLS=$(KILLS) SEED=$(SEED) ROWS=$(ROWS) $(VENV)/bin/python -m tests.kills
+
+# Damaged Arrow, Parquet and dataset files through every command: ATTACKS files of each kind, from SEED.
+ATTACKS ?= 2500
+SEED ?= 0
+test-attack: $(VENV)/.installed-dev
+	@ATTACKS=$(ATTACKS) SEED=$(SEED) $(VENV)/bin/python -m pytest -q -n auto tests/commands/test_damaged_files.py
 
 # The search for files that break ingest, which needs atheris.
 SECONDS ?= 60
