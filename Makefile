@@ -1,5 +1,5 @@
 # make processed   build processed/<dataset>/ from raw/, redoing only what changed   (CONFIG=other.toml for another;
-#                  LAYOUT=causal TOKENIZER=folder in place of the config's)
+#                  LAYOUT=causal for another layout, in processed/<dataset>-causal/; TOKENIZER=folder)
 # make test        run every test that needs no torch
 # make test-train  run the tests that need torch or TRL (installs them)
 # make test-kill   kill KILLS=100 runs of each way at random moments; the next run must give the same bytes
@@ -21,7 +21,7 @@ CHANGED := $(if $(LAYOUT),--layout $(LAYOUT)) $(if $(TOKENIZER),--tokenizer "$(T
 .PHONY: processed test test-train test-kill test-attack fuzz audit check docs bench clean embedded
 
 processed: $(VENV)/.installed
-	@$(KO) make-plan --config $(CONFIG) $(CHANGED) -- $(MAKE) --no-print-directory dataset
+	@$(KO) make-plan --config "$(CONFIG)" $(CHANGED) -- $(MAKE) --no-print-directory dataset
 
 # --- the chain: the rows of each raw file, then dedupe and export over all of them -----------------------------------
 # `make-plan` locks the dataset and becomes the inner Make, so that the stages work under its lock.
@@ -37,13 +37,13 @@ dataset: $(FOLDER)/manifest.json
 # The row-wise stages of a raw file are one step: to start a process and to write all rows takes longer than most of
 # them. The step keeps the rows before `tokenize` too, and begins with these when only TOKENIZING has changed.
 $(STAGES)/%/$(TOKENIZED) $(STAGES)/%/$(FINGERPRINTS): $(STAGES)/%/$(SOURCE) $(CLEANING) $(TOKENIZING)
-	@$(KO) make-rows $(RAW) $(if $(filter-out $(TOKENIZING),$?),,--cleaned) --config $(CONFIG) $(CHANGED)
+	@$(KO) make-rows $(RAW) $(if $(filter-out $(TOKENIZING),$?),,--cleaned) --config "$(CONFIG)" $(CHANGED)
 
 $(DECISIONS): $(UNITS:%=$(STAGES)/%/$(FINGERPRINTS)) $(UNITS:%=$(STAGES)/%/$(TOKENIZED)) $(DEDUPING)
-	@$(KO) dedupe --config $(CONFIG)
+	@$(KO) dedupe --config "$(CONFIG)" $(if $(LAYOUT),--layout $(LAYOUT))
 
 $(FOLDER)/manifest.json: $(DECISIONS) $(EXPORTING)
-	@$(KO) export --config $(CONFIG) $(CHANGED)
+	@$(KO) export --config "$(CONFIG)" $(CHANGED)
 
 .SECONDARY:
 # Ctrl-C does not delete the stage files of the run before: what a step writes takes their place only when it is whole.

@@ -57,7 +57,9 @@ tokenizer_option = click.option(
     "--tokenizer", "names", multiple=True, help="Hub id, local path or 'embedded'; in order of preference."
 )
 layout_option = click.option(
-    "--layout", type=click.Choice(get_args(Layout)), help="Layout, in place of the one in the config."
+    "--layout",
+    type=click.Choice(get_args(Layout)),
+    help="Layout, in place of the one in the config. It has a folder of its own: processed/mine-causal.",
 )
 
 

@@ -59,11 +59,15 @@ class Plan:
         return self.stages / stage_files.STAMPS / f"{name}.json"
 
 
-def plan_of_config(path: Path) -> Plan:
-    """The plan of a pipeline.toml: raw/ and processed/ are beside it."""
+def plan_of_config(path: Path, layout: str | None = None) -> Plan:
+    """The plan of a pipeline.toml: raw/ and processed/ are beside it.
+
+    `layout`: one in place of the config's has a folder of its own, processed/mine-causal beside processed/mine.
+    """
     config = load_config(path)
     root = path.parent
-    folder = root / "processed" / config.dataset.name
+    other = f"-{layout}" if layout and layout != config.tokenize.layout else ""
+    folder = root / "processed" / (config.dataset.name + other)
     raw = root / "raw"
     return Plan(
         config,
