@@ -59,7 +59,15 @@ FAMILIES = (
         },
     ),
     Family("New data", "self_instruct", {"self-instruct": "Let a model write new instructions from seed tasks."}),
-    Family("The config", "schema", {"schema": "Print the JSON schema of pipeline.toml, for an editor."}),
+    Family(
+        "The config",
+        "config",
+        {
+            "init": "Write a pipeline.toml for the files in raw/.",
+            "check": "Show every fault of a config, before anything is read.",
+            "schema": "Print the JSON schema of pipeline.toml, for an editor.",
+        },
+    ),
 )
 #: Commands for the Makefile alone, not in the list.
 PRIVATE = Family("", "make", {"make-plan": "", "make-rows": "", "make-forget": ""})
