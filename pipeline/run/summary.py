@@ -8,8 +8,10 @@ from schemas.manifest import Manifest
 
 
 def report(manifest: Manifest, folder: Path) -> str:
-    """A table for the terminal: rows in, kept, rejected by stage and reason, sequences and tokens; below it the kept rows
-    by source, fix and flag."""
+    """A table for the terminal: rows in, kept, rejected by stage and reason, sequences and tokens.
+
+    Below it the kept rows by source, fix and flag.
+    """
     counts, tokens = manifest.counts, manifest.tokens
     rejected: dict[str, int] = {}
     for part in counts.rejected:
