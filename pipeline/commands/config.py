@@ -14,8 +14,7 @@ def init(path: Path, name: str) -> None:
     """Write a config for the files in raw/ beside PATH, with a comment for each option that people change first.
 
     \b
-    Examples: ko-instruct init
-              ko-instruct init mine.toml --name mine
+    Example: ko-instruct init mine.toml --name mine
     """
     from pipeline.run.new_config import new_config
 
@@ -35,7 +34,7 @@ def check(config_path: Path) -> None:
     """Show every fault of a config, before a raw file is read. Exit code 1 if there is one.
 
     \b
-    Example: ko-instruct check --config mine.toml
+    Example: ko-instruct check --config pipeline.toml
     """
     from pipeline.run.check import faults_of
 
