@@ -162,14 +162,18 @@ class Project:
 
     def keep(self) -> None:
         """Remember what is built: to build it again takes longer than the runs of a test."""
-        shutil.rmtree(self.folder / "kept", ignore_errors=True)
-        (self.folder / "processed").mkdir(exist_ok=True)
-        shutil.copytree(self.folder / "processed", self.folder / "kept")
+        copy_tree(self.folder / "processed", self.folder / "kept")
 
     def restore(self) -> None:
         """What is built, with the times of its files, is as `keep` found it."""
-        shutil.rmtree(self.folder / "processed")
-        shutil.copytree(self.folder / "kept", self.folder / "processed")
+        copy_tree(self.folder / "kept", self.folder / "processed")
+
+
+def copy_tree(of: Path, to: Path) -> None:
+    """`to` becomes a copy of `of`, or is gone where that does not exist."""
+    shutil.rmtree(to, ignore_errors=True)
+    if of.exists():
+        shutil.copytree(of, to)
 
 
 @dataclass(frozen=True)
