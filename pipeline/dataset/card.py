@@ -181,6 +181,7 @@ def _tokens(manifest: Manifest) -> str:
         + (f" 그중 [UNK]는 {tokens.unknown:,}개입니다." if tokens.unknown else "")
         + (f" 길이 제한에 맞추려고 {tokens.cut_rows:,}개 행에서 {tokens.cut:,}개를 잘랐습니다." if tokens.cut else ""),
     ]
+    lines += _learned(manifest)
     if packing := manifest.packing:
         count = sum(manifest.counts.splits.values())
         lines.append(
@@ -204,6 +205,36 @@ def _tokens(manifest: Manifest) -> str:
             "이 토큰 ID는 시험용이며, 학습된 어떤 모델과도 맞지 않습니다."
         )
     return "## Tokens · 토큰\n\n" + "\n\n".join(lines) + "\n"
+
+
+#: What becomes of thoughts (`[tokenize] reasoning`), in English and Korean.
+THOUGHTS = {
+    "learn": ("are learned, too", "생각도 함께 학습합니다"),
+    "mask": ("are in the ids, but not learned", "생각은 토큰에 들어 있지만 학습하지 않습니다"),
+    "drop": ("are left out", "생각은 넣지 않았습니다"),
+}
+
+
+def _learned(manifest: Manifest) -> list[str]:
+    """What is learned of conversations: which answers, what of thoughts, and in how many sequences."""
+    tokens, options = manifest.tokens, manifest.options.tokenize
+    if options.layout not in ("causal", "preference", "unpaired") or not tokens.total:
+        return []
+    thoughts, korean = THOUGHTS[options.reasoning]
+    which, answers = ("every answer", "모든 답") if options.answers == "all" else ("the last answer", "마지막 답")
+    if options.layout != "causal":
+        which, answers = "the last answer", "마지막 답"
+    kept = manifest.counts.kept
+    rows = (
+        f" {kept:,} records give {tokens.sequences:,} sequences, a row each. 레코드 {kept:,}건에서 나온 시퀀스 "
+        f"{tokens.sequences:,}개를 한 행에 하나씩 담았습니다."
+        if tokens.sequences != kept
+        else ""
+    )
+    return [
+        f"Learned: {tokens.learned:,} tokens, those of {which} of a record; thoughts {thoughts}. "
+        f"학습하는 토큰은 {tokens.learned:,}개로 레코드의 {answers}이며, {korean}.{rows}"
+    ]
 
 
 def _loading(manifest: Manifest, options: ExportOptions) -> str:
