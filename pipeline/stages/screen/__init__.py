@@ -82,7 +82,11 @@ def scans(kinds: Sequence[pii.Kind], defects: Sequence[Defect]) -> dict[str, str
     return {
         field: "|".join(f"(?:{scan})" for scan in found)
         for field in PERSONAL
-        if (found := dict.fromkeys([pii.scan_of(kinds)] * bool(kinds) + [d.scan for d in defects if d.field == field and d.scan]))
+        if (
+            found := dict.fromkeys(
+                [pii.scan_of(kinds)] * bool(kinds) + [d.scan for d in defects if d.field == field and d.scan]
+            )
+        )
     }
 
 

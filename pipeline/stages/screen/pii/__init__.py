@@ -48,8 +48,7 @@ def kinds_of(disguised: bool) -> tuple[Kind, ...]:
     if not disguised:
         return KINDS
     return tuple(
-        kind._replace(forms=(*kind.forms, _DISGUISED[kind.name])) if kind.name in _DISGUISED else kind
-        for kind in KINDS
+        kind._replace(forms=(*kind.forms, _DISGUISED[kind.name])) if kind.name in _DISGUISED else kind for kind in KINDS
     )
 
 

@@ -45,13 +45,13 @@ EMAIL = Form(
 )
 _AT = r"(?:\ ?(?:골뱅이|앳)\ ?|\ ?[\[({<]\ ?(?:at|골뱅이|앳|@)\ ?[\])}>]\ ?|\ (?:at|AT)\ )"
 _DOT = r"(?:\ ?(?:닷|쩜|점)\ ?|\ ?[\[({<]\ ?(?:dot|닷|점)\ ?[\])}>]\ ?|\ (?:dot|DOT)\ |\.)"
+_PROVIDER = "네이버|지메일|다음|한메일|구글|핫메일|네이트"
 _ENDING = r"(?:com|net|org|kr|co|ac|io|me|컴|넷|케이알|씨오|코)"
 DISGUISED = Form(
     compiled(
         rf"(?<![A-Za-z0-9._%+-])[A-Za-z0-9][A-Za-z0-9._-]{{1,30}}{_AT}"
-        rf"(?:[A-Za-z0-9-]{{2,30}}|네이버|지메일|다음|한메일|구글|핫메일|네이트)(?:{_DOT}[A-Za-z0-9-]{{2,30}}){{0,2}}{_DOT}{_ENDING}"
-        rf"(?![A-Za-z0-9])"
-        rf"|(?<![A-Za-z0-9._%+-])[A-Za-z0-9][A-Za-z0-9._-]{{1,30}}\ ?골뱅이\ ?(?:네이버|지메일|다음|한메일|구글|핫메일|네이트)"
+        rf"(?:(?:[A-Za-z0-9-]{{2,30}}|{_PROVIDER})(?:{_DOT}[A-Za-z0-9-]{{2,30}}){{0,2}}{_DOT}{_ENDING}(?![A-Za-z0-9])"
+        rf"|(?<=골뱅이)(?:{_PROVIDER})|(?<=골뱅이\ )(?:{_PROVIDER}))"
     ),
     lambda match: True,
     r"골뱅이|앳|[\[({<] ?(?:at|@) ?[\])}>]| (?:at|AT) ",
@@ -68,13 +68,16 @@ IP = Kind(
             ),
             _ip,
             r"[0-9]\.[0-9]{1,3}\.[0-9]|[0-9A-Fa-f]:[0-9A-Fa-f]*:",
-            1,
+            3,
+            (".", ":"),
         ),
     ),
 )
 
 #: What may be behind 카카오톡 and is no name of a person.
-_SERVICE = re.compile(r"(?i:kakao|talk|open|channel|plus|login|pc|api|http|www|id(?![a-z])|qr|sns|mac|window|android|ios|app)")
+_SERVICE = re.compile(
+    r"(?i:kakao|talk|open|channel|plus|login|pc|api|http|www|id(?![a-z])|qr|sns|mac|window|android|ios|app)"
+)
 
 
 def _kakao(match: Match) -> bool:
@@ -88,7 +91,7 @@ KAKAO = Kind(
         Form(
             compiled(
                 r"(?:카카오톡?|카톡|(?i:kakao(?:\ ?talk)?))[\"']?(?:[은는이가]?\ ?)"
-                r"(?P<id>_?(?:아이디|(?i:id)|친구\ ?추가|친추)[\"']?)?\s?(?:[:=]|는|은|가|->)?\s?[\"'(\[]?"
+                r"(?P<id>_?(?:아이디|(?i:id)|친구\ ?추가|친추)[\"']?)?\s?(?:[:=-]|는|은|가|->)?\s?[\"'(\[]?"
                 r"(?P<value>[A-Za-z0-9](?=[A-Za-z0-9._-]*[A-Za-z])[A-Za-z0-9._-]{2,18}[A-Za-z0-9_])(?![A-Za-z0-9@])"
             ),
             _kakao,

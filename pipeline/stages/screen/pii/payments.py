@@ -26,19 +26,16 @@ def _card(match: Match) -> bool:
 
 _BANKS = (
     r"[가-힣]{1,6}(?:은행|뱅크)|[카케토]뱅|농협|신협|수협|새마을금고|우체국(?!\ ?택배)"
-    r"|(?i:[a-z]{2,10}\ ?bank|shinhan|kookmin|nonghyup|suhyup|woori|hana|kakaobank|tossbank|kbank|ibk|nh|kb|sc|citi)(?![A-Za-z])"
+    r"|(?i:[a-z]{1,10}\ ?bank|shinhan|kookmin|nonghyup|suhyup|woori|hana|ibk|nh|kb|sc|citi)(?![A-Za-z])"
 )
 _WORDS = r"계좌|예금주|입금|송금|이체|은행|뱅크|[카케토]뱅|농협|신협|수협|새마을금고|우체국"
-_ENGLISH = (
-    r"(?i:(?<![a-z])(?:bank|acct|a/c|account[ _-]?(?:no|num|number)?|acc[ _-]?(?:no|num|number)|iban|shinhan|kookmin|woori"
-    r"|nonghyup|suhyup))"
-)
+_ENGLISH = r"(?i:(?<![a-z])(?:bank|acct|a/c|account|acc[ _-]?no|iban|shinhan|kookmin|woori|nonghyup|suhyup))"
 #: A word of an account before the number, and no other number between them.
 _NAMED = re.compile(rf"(?:{_WORDS}|{_ENGLISH})(?:[^\n0-9]|[0-9](?![0-9-])){{0,15}}$")
 #: Names of banks that are words of every day, too: they must be right before the number.
 _BANK_NAME = re.compile(
-    r"(?<![가-힣A-Za-z])(?:(?:KB|NH|IBK|SC|MG)?(?:국민|신한|우리|하나|기업|제일|카카오|토스|케이)|KB|NH|IBK|SC|MG)"
-    r"[ :]{1,2}$"
+    r"(?<![가-힣A-Za-z])(?:(?:KB|NH|IBK|SC|MG)?(?:국민|신한|우리|하나|기업|제일|카카오|토스|케이)|KB|NH|IBK|SC|MG"
+    r"|(?i:hana|citi)(?:\ ?bank)?)[ :]{1,2}$"
 )
 #: The bank behind the number: 110-234-567890 (신한은행).
 _BANK_BEHIND = re.compile(rf"\s?[(\[/,:|]?\s?(?:{_BANKS}|(?:KB|NH|IBK|SC|MG)?(?:국민|신한|하나|기업|우리)\s?[)\]|])")
@@ -54,7 +51,9 @@ def _account(match: Match) -> bool:
     if OTHER_NUMBER.search(earlier) or re.search(r"택배|주문|배송", earlier):
         return False
     if sign and sign != "-":
-        return bool(re.search(r"(?:계좌|우체국|[가-힣]은행|뱅크|농협)[^\n0-9]{0,15}$", earlier)) and (sign != " " or "계좌" in earlier)
+        return bool(re.search(r"(?:계좌|우체국|[가-힣]은행|뱅크|농협)[^\n0-9]{0,15}$", earlier)) and (
+            sign != " " or "계좌" in earlier
+        )
     later = after(match, 16)
     if sign and (_BANK_NAME.search(earlier) or "예금주" in later or _BANK_BEHIND.match(later)):
         return True
@@ -91,9 +90,7 @@ ACCOUNT = Kind(
     "<계좌번호>",
     (
         Form(
-            compiled(
-                rf"{BEGIN}(?:\d{{2,6}}(?P<s>[-\ ./_·])\d{{2,7}}(?:(?P=s)\d{{1,7}}){{1,2}}|\d{{10,14}}){END}"
-            ),
+            compiled(rf"{BEGIN}(?:\d{{2,6}}(?P<s>[-\ ./_·])\d{{2,7}}(?:(?P=s)\d{{1,7}}){{1,2}}|\d{{10,14}}){END}"),
             _account,
             NUMBER_SCAN,
             10,

@@ -58,14 +58,17 @@ KOREAN = Form(
     9,
 )
 
-#: Codes of the countries with a fixed number of digits in no case: only the length of the whole is certain.
-_CODES = r"(?:1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[146]|9[0-58]|2[1-689]\d|3[578]\d|42\d|5[09]\d|6[789]\d|8[058]\d|9[679]\d)"
+#: Codes of all countries but Korea (ITU-T E.164): of one, two and three digits.
+_CODES = (
+    r"(?:1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[146]|9[0-58]"
+    r"|2[1-689]\d|3[578]\d|42\d|5[09]\d|6[789]\d|8[058]\d|9[679]\d)"
+)
 
 
 def _foreign(match: Match) -> bool:
     digits = digits_of(match)
     parted = not match[0].removeprefix("+").isdigit()
-    return (8 if parted else 10) <= len(digits) <= 15 and len(set(digits)) > 2
+    return (8 if parted else 10) <= len(digits) <= 15 and len(set(digits)) > 2 and digits[:8] != list(range(1, 9))
 
 
 FOREIGN = Form(

@@ -51,9 +51,7 @@ def _person(match: Match, foreign: bool) -> bool:
     return digits[12] == ((13 if foreign else 11) - sum_ % 11) % 10
 
 
-_PERSON_NUMBER = compiled(
-    rf"{BEGIN}(?P<yy>\d\d)(?P<mm>\d\d)(?P<dd>\d\d)\ ?(?P<s>[-./_·]?)\ ?[1-8]\d{{6}}{END}"
-)
+_PERSON_NUMBER = compiled(rf"{BEGIN}(?P<yy>\d\d)(?P<mm>\d\d)(?P<dd>\d\d)\ ?(?P<s>[-./_·]?)\ ?[1-8]\d{{6}}{END}")
 
 _COMPANY = re.compile(
     r"(?:사업자|공급자|공급받는|(?<![가-힣])등록 ?번호|(?i:business|biz|brn|tax[ _]?id|vendor))[^\n]{0,20}$"

@@ -12,8 +12,10 @@ from pipeline.stages.screen.pii.forms import Form, Kind, Match, compiled
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 #: What stands for a secret where none is shown.
 _PLACEHOLDER = re.compile(
-    r"(?i:example|your|sample|dummy|placeholder|change_?me|redacted|here|passw|secret|xxxx|\*\*\*|\.\.\.|1234567|abcdef)"
+    r"(?i:example|your|sample|dummy|placeholder|change_?me|redacted|here|password|passwd|secret|xxxx|\*\*\*|\.\.\.)"
 )
+#: A token of a maker is random: it does not count.
+_COUNTS = re.compile(r"(?i:1234567|abcdef)")
 
 
 def _is_real(value: str, distinct: int) -> bool:
@@ -21,14 +23,14 @@ def _is_real(value: str, distinct: int) -> bool:
 
 
 def _token(match: Match) -> bool:
-    return _is_real(match[0].rpartition("_")[2], 8)
+    return _is_real(match[0].rpartition("_")[2], 8) and not _COUNTS.search(match[0])
 
 
 def crc32_base62(text: str) -> str:
     """The six characters that end a token of GitHub or npm: CRC32 of what is between prefix and them, in base 62.
 
     >>> crc32_base62("a" * 30)
-    '3alDMY'
+    '1yLcDB'
     """
     rest, sign = zlib.crc32(text.encode("ascii")), ""
     for _ in range(6):
@@ -58,7 +60,7 @@ def _assigned(match: Match) -> bool:
         return False
     mixed = bool(re.search(r"[0-9]", value)) and bool(re.search(r"[A-Za-z!@#$%^&*+?~-]", value))
     if match.groupdict().get("long"):
-        return mixed and len(set(value)) >= 10
+        return mixed and len(set(value)) >= 10 and not _COUNTS.search(value)
     return mixed or bool(re.search(r"[A-Za-z][!@#$%^&*+?~]|[!@#$%^&*+?~][A-Za-z]", value))
 
 
@@ -66,6 +68,8 @@ def _in_url(match: Match) -> bool:
     return _is_real(match["value"], 3)
 
 
+#: What a key or token begins with, or holds: few letters, since the scan costs by its letters.
+_RUN = r"(?:gh[a-z]|npm|hf|sk|xox[a-z]|xapp|pat|SPX|k_live|k_test|ypi|org)[_-]|A[KS]IA|AIza|SG\.|:AA|eyJ"
 _ALONE = r"(?<![A-Za-z0-9_-])"
 _KEYS = (
     r"(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])",  # AWS
@@ -77,9 +81,9 @@ _KEYS = (
     r"[sr]k_(?:live|test)_[A-Za-z0-9]{20,120}|SG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}",  # Stripe, SendGrid
     r"pypi-AgE[A-Za-z0-9_-]{50,250}|\d{8,10}:AA[A-Za-z0-9_-]{33}(?![A-Za-z0-9_-])",  # PyPI, Telegram
 )
-_NAME = r"(?:pass(?:word|wd|phrase)?|pwd|userpass|(?:client|app|api)[_-]?secret|secret)"
+_NAME = r"(?:pass(?:word|wd|phrase)?|pwd?|userpass|(?:client|app|api)[_-]?secret|secret)"
 _LONG_NAME = (
-    r"(?:(?:secret|private|api|access|auth|account|encryption|signing|service)[_-]?(?:access[_-]?)?key|(?:[a-z]+[_-])?token|credentials?)"
+    r"(?:(?:secret|private|api|access|auth|account|encryption|signing)[_-]?(?:access[_-]?)?key|token|credentials?)"
 )
 #: Between a name and its value: = : => := and quotes.
 _IS = r"[\"']?\ {0,2}(?::=|=>|=|:)\ {0,2}[\"'`]?"
@@ -90,7 +94,8 @@ SECRET = Kind(
     (
         Form(
             compiled(
-                r"-----BEGIN\ (?:[A-Z0-9]{1,12}\ ){0,3}PRIVATE\ KEY(?:\ BLOCK)?-----[A-Za-z0-9+/=:,.\s\\-]{20,20000}?"
+                r"-----BEGIN\ (?:[A-Z0-9]{1,12}\ ){0,3}PRIVATE\ KEY(?:\ BLOCK)?-----"
+                r"(?:[A-Za-z0-9+/=:,.\s\\]|-(?!----)){20,20000}+"
                 r"-----END\ (?:[A-Z0-9]{1,12}\ ){0,3}PRIVATE\ KEY(?:\ BLOCK)?-----"
             ),
             lambda match: True,
@@ -100,19 +105,19 @@ SECRET = Kind(
         Form(
             compiled(rf"{_ALONE}(?:gh[pousr]|npm)_[A-Za-z0-9]{{36}}(?![A-Za-z0-9])"),
             _summed,
-            r"gh[pousr]_|npm_",
+            _RUN,
             signs=("gh", "npm_"),
         ),
         Form(
             compiled(rf"{_ALONE}(?:{'|'.join(_KEYS)})"),
             _token,
-            r"A[KS]IA|github_pat_|hf_|api_org_|sk-|xox[a-z]-|xapp-|glpat-|AIza|GOCSPX-|[sr]k_live|[sr]k_test|SG\.|pypi-A|:AA",
+            _RUN,
             signs=("_", "-", "AKIA", "ASIA", "AIza", "SG.", ":AA"),
         ),
         Form(
             compiled(rf"{_ALONE}eyJ[A-Za-z0-9_-]{{8,2000}}\.[A-Za-z0-9_-]{{4,4000}}\.[A-Za-z0-9_-]{{16,1000}}"),
             _web_token,
-            r"eyJ",
+            _RUN,
             signs=("eyJ",),
         ),
         Form(
@@ -124,19 +129,29 @@ SECRET = Kind(
         Form(
             compiled(
                 rf"(?<![A-Za-z])(?i:(?:[a-z0-9]{{1,20}}[_.-]){{0,4}}(?:(?P<long>{_LONG_NAME})|{_NAME})){_IS}"
-                r"(?P<value>(?(long)[A-Za-z0-9+/=_.~-]{16,500}|[^\s\"'`,;&<>(){}\[\]$가-힣]{6,64}))(?![\w(\[{])"
+                r"(?P<value>(?(long)[A-Za-z0-9+/=_.~-]{16,500}+|[^\s\"'`,;&<>(){}\[\]$가-힣]{6,64}+))(?![\w(\[{])"
             ),
             _assigned,
-            r"(?:ass|ord|wd|rase|ret|ey|ken|ials?|ASS|ORD|WD|RET|EY|KEN)[\"']? *[:=]",
+            r"(?:ass|ord|[pP][wW][dD]?|wd|rase|ret|ey|ken|ials?|ASS|ORD|RASE|RET|EY|KEN)[\"']? *[:=]",
             signs=("=", ":"),
         ),
         Form(
             compiled(
-                r"(?:비밀\ ?번호|비번|패스워드|암호)(?:는|은|가|이)?\ ?[:=]?\ ?[\"'‘“(]?"
-                r"(?P<value>(?=[!-~]{0,40}[0-9])(?=[!-~]{0,40}[A-Za-z])[A-Za-z0-9!@#$%^&*_+?~][A-Za-z0-9!@#$%^&*_+?~.-]{4,38}[A-Za-z0-9!@#$%^&*_+?~])"
+                r"(?i:authorization)[\"']?\s?[:=]\s?[\"']?(?i:basic|bearer|token)\ "
+                r"(?P<value>(?P<long>[A-Za-z0-9+/=_.~-]{12,2000}))"
             ),
             _assigned,
-            r"(?:번호|비번|패스워드|암호)[는은가이]?[ -~]",
+            r"[Aa]uthorization",
+            signs=("uthorization",),
+        ),
+        Form(
+            compiled(
+                r"(?:비밀\ ?번호|비번|패스워드|암호)(?:는|은|가|이)?\ ?[:=]?\ ?[\"'‘“(]?"
+                r"(?P<value>(?=[!-~]{0,40}[0-9])(?=[!-~]{0,40}[A-Za-z])"
+                r"[A-Za-z0-9!@#$%^&*_+?~][A-Za-z0-9!@#$%^&*_+?~.-]{4,38}[A-Za-z0-9!@#$%^&*_+?~])"
+            ),
+            _assigned,
+            r"밀 ?번호|비번|패스워드|암호",
             signs=("번호", "비번", "패스워드", "암호"),
         ),
     ),
