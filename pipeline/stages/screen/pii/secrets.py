@@ -132,7 +132,7 @@ SECRET = Kind(
                 r"(?P<value>(?(long)[A-Za-z0-9+/=_.~-]{16,500}+|[^\s\"'`,;&<>(){}\[\]$가-힣]{6,64}+))(?![\w(\[{])"
             ),
             _assigned,
-            r"(?:ass|ord|[pP][wW][dD]?|wd|rase|ret|ey|ken|ials?|ASS|ORD|RASE|RET|EY|KEN)[\"']? *[:=]",
+            r"(?:ass|ord|[pP][wW]|[wW][dD]|rase|ret|ey|ken|ials?|ASS|ORD|RASE|RET|EY|KEN)[\"']? *[:=]",
             signs=("=", ":"),
         ),
         Form(
