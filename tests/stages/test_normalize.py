@@ -404,6 +404,18 @@ def test_the_work_is_linear(piece: str) -> None:
     assert time.process_time() - start < 7.5
 
 
+def seconds(unit: str, length: int) -> float:
+    start = time.process_time()
+    apply_fixes(unit * (length // len(unit)), DEFAULTS)
+    return time.process_time() - start
+
+
+@pytest.mark.parametrize("unit", HOSTILE, ids=repr)
+def test_all_fixes_together_take_time_as_the_text_grows(unit: str) -> None:
+    """Fixes run until none changes the text: a fix must not leave work to the next round at each place."""
+    assert seconds(unit, 160_000) < 9 * seconds(unit, 40_000) + 0.1
+
+
 def test_hanja_is_read_and_kept_by_option() -> None:
     pytest.importorskip("hanja")
     assert one("漢字 공부", on=("hanja",))["instruction"] == "한자 공부"

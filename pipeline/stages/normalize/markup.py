@@ -55,7 +55,7 @@ def decode_entities(text: str) -> str:
         return text
     text = _NAMED.sub(_decoded_name, text)
     text = _NUMBERED.sub(_decoded_number, text)
-    text = re.sub(r"&lt;(?![A-Za-z/!?&])", "<", text)
+    text = re.sub(r"(?<!&lt;)(?:&lt;)++(?![A-Za-z/!?&])", lambda run: "<" * (len(run[0]) // 4), text)
     text = re.sub(r"(?<![\w\"'/-])&gt;|(?<=[가-힣])&gt;", ">", text, flags=re.ASCII)
     return re.sub(r"&amp;(?![A-Za-z#][A-Za-z0-9]{0,31};)", "&", text)
 
@@ -115,13 +115,13 @@ def drop_tags(text: str) -> str:
 
 
 def _breaks(tag: re.Match[str]) -> bool:
-    """Whether a tag that goes leaves a line end: the end of a paragraph does where more follows on its line."""
+    """Whether a tag that goes leaves a line end: that of a paragraph does where words are behind or before it."""
     if tag[1].removeprefix("/").lower() not in _BLOCK:
         return False
-    text, start, end = tag.string, tag.start(), tag.end()
+    before, after = tag.string[max(0, tag.start() - 1) : tag.start()], tag.string[tag.end() : tag.end() + 2]
     if tag[1].startswith("/"):
-        return end < len(text) and text[end] != "\n" and not text.startswith("</", end)
-    return start > 0 and text[start - 1] not in "\n>"
+        return after[:1].isalnum() or (after[:1] == "<" and after != "</")
+    return before.isalnum() or (before != "" and before in ".!?…)")
 
 
 _TOKEN_AT_END = re.compile(
