@@ -1,11 +1,9 @@
 """Personal data and secrets: what a case file cannot show, such as tokens, names in JSON and disguised forms."""
 
 import base64
-import doctest
 import itertools
 import json
 import time
-from types import ModuleType
 from typing import Any
 
 import pyarrow as pa
@@ -16,19 +14,12 @@ from hypothesis import strategies as st
 
 from ko_instruct import find_personal_data
 from pipeline.stages.screen import key_of, screen
-from pipeline.stages.screen.pii import KINDS, find_pii, forms, kinds_of, mask_pii, scan_of, secrets
+from pipeline.stages.screen.pii import KINDS, find_pii, kinds_of, mask_pii, scan_of, secrets
 from schemas.options import ScreenOptions
 from tests.support.tables import message, table_of
 
 ALL = tuple(kind.name for kind in KINDS)
 DISGUISED = kinds_of(disguised=True)
-
-
-@pytest.mark.parametrize("module", [forms, secrets], ids=lambda module: module.__name__)
-def test_the_examples_in_docstrings(module: ModuleType) -> None:
-    result = doctest.testmod(module)
-    assert result.attempted
-    assert not result.failed
 
 
 def values(text: str, name: str, kinds: Any = KINDS) -> list[str]:
