@@ -273,7 +273,7 @@ def _policy(manifest: Manifest) -> str:
     personal = [
         f"{what}: {', '.join(f'`{name}`' for name in found)}"
         for what, names in done.items()
-        if (found := [name for name in names if name.startswith("pii-")])
+        if (found := [name for name in names if name.startswith("pii-") or name == "secret"])
     ]
     return (
         "## Duplicates and personal data · 중복과 개인정보\n\n"
@@ -281,10 +281,11 @@ def _policy(manifest: Manifest) -> str:
         + f"\nSimilar: a Jaccard index of character bigrams of at least {dedupe.threshold}. Equal prompts are always "
         "in the same split, and so are similar ones. 비슷하다는 것은 두 글자씩 끊은 조각의 자카드 유사도가 "
         f"{dedupe.threshold} 이상이라는 뜻입니다. 같거나 비슷한 지시는 언제나 한 분할에만 들어갑니다.\n\n"
-        "Personal data (flags whose names begin with `pii-`): "
+        "Personal data and secrets (the flag `secret`, and flags whose names begin with `pii-`): "
         + ("; ".join(personal) + "; all other findings are flagged" if personal else "findings are flagged")
         + " in `flags`. The search is automatic and may miss some. 개인정보로 보이는 부분은 `flags` 열에 "
-        "`pii-`로 시작하는 이름으로 표시했습니다. 자동 검사이므로 빠진 것이 있을 수 있습니다.\n"
+        "`pii-`로 시작하는 이름으로, 비밀번호나 키는 `secret`으로 표시했습니다. "
+        "자동 검사이므로 빠진 것이 있을 수 있습니다.\n"
     )
 
 
