@@ -6,6 +6,7 @@ from typing import Any
 from pipeline.stages.ingest.beside import take_learn, take_thought
 from pipeline.stages.ingest.conversations import row_of_talk, system_at, tools_at
 from pipeline.stages.ingest.fields import at, kind, list_at, text_at, without
+from pipeline.stages.ingest.given import given_at, paths_of
 from pipeline.stages.ingest.parsing import Fault, Number
 from pipeline.stages.ingest.readers import Entry
 from pipeline.stages.ingest.rows import Row, row
@@ -46,7 +47,7 @@ def preference(entry: Entry, shape: Preference) -> list[Row]:
     """
     record = entry.value
     learn, others = take_learn(record, shape.learn)
-    others = without(others, [shape.chosen, shape.rejected, shape.context, shape.input, shape.system])
+    others = without(others, [shape.chosen, shape.rejected, shape.context, *paths_of(shape.input), shape.system])
     tools = tools_at(record, shape.tools)
     if tools is not None:
         others = without(others, [shape.tools])
@@ -54,7 +55,8 @@ def preference(entry: Entry, shape: Preference) -> list[Row]:
         *(turns_in_field(at(record, shape.context), "user", shape.context) if shape.context else []),
         *prompt_turns(at(record, shape.prompt), shape.prompt),
     ]
-    if given := text_at(record, shape.input):
+    given, fixes = given_at(record, shape.input)
+    if given:
         prompt.append(Turn("context", given))
     chosen = turns_in_field(at(record, shape.chosen), "assistant", shape.chosen)
     worse = turns_in_field(at(record, shape.rejected), "assistant", shape.rejected)
@@ -77,9 +79,9 @@ def preference(entry: Entry, shape: Preference) -> list[Row]:
     given_row = row_of_talk(
         entry, [*before, *chosen[-1:]], others, shape.chosen, system=system_at(record, shape.system), tools=tools
     )
-    return [
-        given_row._replace(rejected=_text(worse, shape.rejected), learn=given_row.learn if learn is None else learn)
-    ]
+    learn = given_row.learn if learn is None else learn
+    worse_text = _text(worse, shape.rejected)
+    return [given_row._replace(rejected=worse_text, learn=learn, fixes=(*given_row.fixes, *fixes))]
 
 
 def _is_whole(turns: Sequence[Turn]) -> bool:
