@@ -93,7 +93,7 @@ def _turns(found: Sequence[Any], shape: Conversation) -> list[Turn]:
     roles = shape.roles
     if shape.speakers == "in-order":
         roles = {**in_order(name for name in names if name not in roles), **roles}
-    elif None not in names and (fault := unknown_role([name or "" for name in names], roles)):
+    elif None not in names and (fault := unknown_role([name or "" for name in names], shape)):
         raise fault
     return [turn_of(turn, number, shape.role, shape.text, roles, shape.learn) for number, turn in enumerate(found, 1)]
 

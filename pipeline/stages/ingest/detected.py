@@ -45,6 +45,8 @@ class Detected:
         self.copies: frozenset[str] = frozenset()
         #: Where each record is a turn, how they are grouped.
         self.grouped = turn_records(records)
+        if self.grouped and self.grouped.speakers == "in-order":
+            raise _unknown(records[0], [toml(self.grouped)])
         if self.grouped:
             self.shapes: list[Shape] = [self.grouped] * len(records)
             self.neighbour: Shape | None = self.grouped
@@ -177,9 +179,10 @@ def turn_records(records: Sequence[Record]) -> TurnRecords | None:
     )
 
 
-def _unknown(record: Record) -> Fault:
+def _unknown(record: Record, ways: Sequence[str] = ()) -> Fault:
+    """The fault of a record of no known shape. `ways`: the lines of toml that read it."""
     keys = ", ".join(list(record)[:12]) or "none"
-    ways = [*_ways(record)]
+    ways = ways or [*_ways(record)]
     remedy = " or ".join(f"`{way}`" for way in ways[:3]) or (
         'for columns as `shape = { kind = "columns", instruction = "…", output = "…" }`, for a labelled set as '
         '`shape = { kind = "template", instruction = "…", input = "{…}", output = "{…}" }`'
@@ -193,7 +196,7 @@ def _unknown(record: Record) -> Fault:
 
 def _ways(record: Record) -> Iterator[str]:
     """The lines of toml that read a record of no known shape."""
-    likely = _likely_conversation(record)
+    likely = likely_conversation(record)
     if likely:
         yield toml(likely)
     for name, recipe in recipes().items():
@@ -205,7 +208,7 @@ def _ways(record: Record) -> Iterator[str]:
         yield toml(labelled(asked[0], given, answers[0]))
 
 
-def _likely_conversation(record: Record) -> Conversation | None:
+def likely_conversation(record: Record) -> Conversation | None:
     """A list of objects of which one text is a speaker and another what is said, at any depth; None where no list is
     one. Two people have the shortest names, and what is said is longest.
     """

@@ -10,6 +10,7 @@ from pipeline.io.saved_dataset import is_saved_dataset
 from pipeline.stages.ingest import readers
 from pipeline.stages.ingest.delimited import Dialect, delimited, dialect_of
 from pipeline.stages.ingest.detect import shapes_of
+from pipeline.stages.ingest.detected import likely_conversation
 from pipeline.stages.ingest.documents import records_in
 from pipeline.stages.ingest.encoding import encoding_of, to_utf8
 from pipeline.stages.ingest.opening import ZIP, Blocks, IngestError, Member, is_workbook, members
@@ -154,10 +155,16 @@ def _is_json_lines(head: bytes) -> bool:
 
 def _is_record(record: dict[str, Any]) -> bool:
     entry = Entry("", record, b"")
-    # Columns of lists or objects are a table that lies on its side, and a prompt alone may be anything.
+    # Columns of lists or objects are a table that lies on its side, a prompt alone may be anything, and a list of
+    # conversations is a document.
+    found: list[Shape] = [*shapes_of(record)]
+    if not found and (likely := likely_conversation(record)):
+        found = [likely]
     return any(
-        not isinstance(shape, Columns) or (shape.output is not None and not rows_of(entry, shape)[0].reason)
-        for shape in shapes_of(record)
+        "*" not in getattr(shape, "turns", "")
+        if not isinstance(shape, Columns)
+        else shape.output is not None and not rows_of(entry, shape)[0].reason
+        for shape in found
     )
 
 

@@ -111,7 +111,7 @@ def template(entry: Entry, shape: Template) -> list[Row]:
         value = at(record, path)
         if value is None:
             raise Fault("missing-field", f"`{path}`, which the template asks for, is missing or null")
-        if isinstance(value, str):
+        if isinstance(value, str) and path not in shape.labels:
             used.append(path)
         return _worded(value, path, shape)
 

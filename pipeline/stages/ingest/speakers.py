@@ -1,14 +1,15 @@
 """Who speaks in a conversation, where the names of a source do not say it plainly."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pipeline.stages.ingest.fields import at
 from pipeline.stages.ingest.given import spelled
-from pipeline.stages.ingest.parsing import Fault, Number, dumps
+from pipeline.stages.ingest.parsing import Fault, Number
+from pipeline.stages.ingest.toml_line import toml
 from pipeline.stages.ingest.turns import WHERE_ROLES, known_role
-from schemas.shapes import Role
+from schemas.shapes import Conversation, Role
 
 #: The roles of people in a conversation.
 SPOKEN: tuple[Role, Role] = ("user", "assistant")
@@ -54,8 +55,9 @@ def must_go_on(counters: Sequence[Any], order: str) -> None:
         before = now
 
 
-def unknown_role(names: Sequence[str], roles: Mapping[str, Role]) -> Fault | None:
-    """The fault of the first name whose role is not known, with the roles to declare where the others leave one."""
+def unknown_role(names: Sequence[str], shape: Conversation) -> Fault | None:
+    """The fault of the first name whose role is not known, with the shape that declares the roles that are left."""
+    roles = shape.roles
     known = {known_role(name, roles) for name in names}
     unknown = [name for name in dict.fromkeys(names) if known_role(name, roles) is None]
     if not unknown:
@@ -63,6 +65,6 @@ def unknown_role(names: Sequence[str], roles: Mapping[str, Role]) -> Fault | Non
     open_roles: list[Role] = [role for role in SPOKEN if role not in known]
     found = f"turn {names.index(unknown[0]) + 1} has the unknown role {unknown[0]!r}"
     if len(unknown) == len(open_roles):
-        pairs = ", ".join(f"{dumps(name)} = {dumps(role)}" for name, role in zip(unknown, open_roles, strict=True))
-        return Fault("unknown-role", f"{found}: if it fits, put `roles = {{ {pairs} }}` into the shape of the source")
+        guess = shape.model_copy(update={"roles": {**roles, **dict(zip(unknown, open_roles, strict=True))}})
+        return Fault("unknown-role", f"{found}: if that fits, choose in the source `{toml(guess)}`")
     return Fault("unknown-role", f"{found}: {WHERE_ROLES}")

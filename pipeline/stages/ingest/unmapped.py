@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipeline.stages.ingest.fields import Record, at
-from pipeline.stages.ingest.given import is_given, paths_of, text_of
+from pipeline.stages.ingest.given import is_given, paths_of, spelled
 from pipeline.stages.ingest.names import NOTES, ORIGIN
 from schemas.shapes import Columns, Preference
 
@@ -17,6 +17,10 @@ LONG = 80
 #: A share that is nearly all, and one that is most.
 NEARLY_ALL, MOST = 0.9, 0.5
 SENTENCE_END = re.compile(r"(?:[.?!。]|[다요까죠오]|니다)[\"'”’)\]]*\s*$")
+#: Names of what a text of the shape was made from, or made into.
+TWIN = re.compile(
+    r"(?:orig|original|org|raw|en|eng|english|translated)_.+|.+_(?:orig|original|en|eng|english|translated)"
+)
 HANGUL = re.compile(r"[가-힣]")
 #: Values that are no part of a task: addresses, dates and times, numbers, names of files, ids.
 NO_TEXT = re.compile(
@@ -41,7 +45,8 @@ def unmapped_texts(records: Sequence[Record], shape: Columns | Preference) -> li
         values = [_text(record, name) for record in records]
         if word in ORIGIN or not any(values) or is_copy(values, records, mapped):
             continue
-        is_text = word not in NOTES and not _is_twin(values, records, mapped) and _are_texts(values)
+        is_note = word in NOTES or TWIN.fullmatch(word) is not None
+        is_text = not is_note and not _is_twin(values, records, mapped) and _are_texts(values)
         if is_text or (needed and _tells_apart(values, prompts)):
             found.append(name)
     return found
@@ -76,7 +81,7 @@ def _text(record: Record, path: str) -> str:
     if isinstance(value, str):
         return value.strip()
     if isinstance(value, list | dict) and is_given(value) and any(isinstance(item, str) for item in _items(value)):
-        return text_of(value, path) or ""
+        return "\n".join(spelled(item) for item in _items(value) if item is not None)
     return ""
 
 
@@ -116,6 +121,11 @@ def _are_texts(values: Sequence[str]) -> bool:
 
 
 def _is_sentence(value: str) -> bool:
+    """Whether a text, or a line of it, is more than a name."""
+    return any(_is_clause(line) for line in value.splitlines())
+
+
+def _is_clause(value: str) -> bool:
     words = len(value.split())
     return not NO_TEXT.fullmatch(value) and (words >= WORDS or (words > 1 and SENTENCE_END.search(value) is not None))
 
