@@ -24,7 +24,6 @@ from pipeline.stages.ingest.names import (
     INSTRUCTION,
     LABELS,
     LETTERS,
-    NUMBERED_CHOICE,
     OUTPUT,
     PARTS,
     QUESTIONS,
@@ -39,6 +38,7 @@ from pipeline.stages.ingest.names import (
     TRANSCRIPTS,
     TURNS,
     named,
+    numbered_choices,
 )
 from pipeline.stages.ingest.parsing import Number
 from pipeline.stages.ingest.readers import Entry
@@ -95,7 +95,7 @@ def _columns(record: Record) -> Iterator[Shape]:
     if not directives and not asked and inputs and answers:
         # An object may hold the question and its input: {"input": {"question": "…", "context": "…"}}.
         directives = inputs[:1]
-    questions = [*directives, *asked]
+    questions = [key for key in (*directives, *asked) if _may_ask(record, key)]
     if not answers and questions and calls_of(record.get("answers")):
         instruction = text_path(record, questions[0], INSTRUCTION)  # xLAM
         yield _columns_of(record, instruction, None).model_copy(update={"tool_calls": "answers"})
@@ -106,6 +106,11 @@ def _columns(record: Record) -> Iterator[Shape]:
         for answer in answers[:1] if plain else answers:
             instruction, output = text_path(record, question, INSTRUCTION), text_path(record, answer, OUTPUT)
             yield _columns_of(record, instruction, output, about)
+
+
+def _may_ask(record: Record, key: str) -> bool:
+    """Whether a field can be a question: not an object without a text that is one."""
+    return not isinstance(at(record, text_path(record, key, INSTRUCTION)), dict)
 
 
 def _columns_of(record: Record, instruction: str, output: str | None, about: Sequence[str] = ()) -> Columns:
@@ -119,14 +124,14 @@ def _columns_of(record: Record, instruction: str, output: str | None, about: Seq
         input=one_or_more(given),
         system=systems[0] if systems else None,
         history="history" if isinstance(at(record, "history"), list) else None,
-        tools=_beside(record).tools,
+        tools=_tools(record),
     )
 
 
 def given_fields(record: Record) -> list[str]:
     """The fields of a record that say what a task is about: a passage and the like, and answers to choose from."""
     contexts = [text_path(record, key, CONTEXT) for key in named(record, CONTEXT)]
-    choices = [*named(record, CHOICES), *(key for key in record if NUMBERED_CHOICE.fullmatch(key.strip()))]
+    choices = [*named(record, CHOICES), *numbered_choices(record)]
     fields = dict.fromkeys((*contexts, *choices, *_letters(record)))
     return [path for path in fields if _is_about(at(record, path), path)]
 
@@ -138,6 +143,8 @@ def _is_about(value: Any, path: str) -> bool:
 
 def _letters(record: Record) -> list[str]:
     """The fields A, B and so on where each is an answer to choose from."""
+    if LETTERS[0] not in record:
+        return []
     found = [key for key in LETTERS if isinstance(record.get(key), str | int | float | Number)]
     return found if len(found) > 1 and tuple(found) == LETTERS[: len(found)] else []
 
@@ -190,14 +197,17 @@ class Beside(NamedTuple):
 def _beside(record: Record, but: str = "") -> Beside:
     """What a record holds beside the turns under the key `but`."""
     systems = [key for key in named(record, SYSTEM) if key != but]
-    tools = [key for key in named(record, TOOLS) if tools_at(record, key)]
     given = [path for path in given_fields(record) if path != but and _is_filled(at(record, path))]
-    return Beside(systems[0] if systems else None, tools[0] if tools else TOOLS[0], one_or_more(given))
+    return Beside(systems[0] if systems else None, _tools(record), one_or_more(given))
+
+
+def _tools(record: Record) -> str:
+    """The field that declares tools; the usual one where none does."""
+    return next((key for key in named(record, TOOLS) if tools_at(record, key)), TOOLS[0])
 
 
 def _conversations(record: Record, taken: Collection[str | None] = (), prefix: str = "") -> Iterator[Shape]:
     """The lists of turns in a record, in its objects and in theirs. `taken`: fields that another shape reads."""
-    beside = Beside() if prefix else _beside(record)
     for key, value in record.items():
         is_named = key.casefold() in TURNS
         # A text that is JSON is a list of turns only where its name says so.
@@ -207,7 +217,7 @@ def _conversations(record: Record, taken: Collection[str | None] = (), prefix: s
         if isinstance(turns, list):
             shape = _turns(prefix + key, turns, is_named) or _inside(prefix + key, turns)
             if shape:
-                yield shape.model_copy(update=beside._asdict())
+                yield shape if prefix else shape.model_copy(update=_beside(record)._asdict())
         elif isinstance(value, dict) and prefix.count(".") < DEPTH:
             if isinstance(value.get("replies"), list):
                 yield Tree(root=key)
@@ -241,7 +251,7 @@ def _turns(path: str, turns: list[Any], is_named: bool) -> Conversation | Exchan
     if all(isinstance(turn, dict) for turn in turns):
         role, text = role_key(turns), text_key(turns)
         if role and text and _is_one_talk(turns):
-            names = [speaker_of(turn, role) for turn in turns]
+            names = {speaker_of(turn, role) for turn in turns}
             # Names of people say nothing of who asks and who answers.
             strangers = None not in names and all(known_role(name or "", {}) is None for name in names)
             return None if strangers else Conversation(turns=path, role=role, text=text)
@@ -258,7 +268,7 @@ def _turns(path: str, turns: list[Any], is_named: bool) -> Conversation | Exchan
 def role_key(turns: Sequence[Record]) -> str | None:
     """The path of the speaker in every turn: a name or a number, or one in the object of a speaker."""
     for name in ROLE_KEYS:
-        if all(name in turn for turn in turns):
+        if name in turns[0] and all(name in turn for turn in turns):
             value = turns[0][name]
             inside = [key for key in ("role", "id", "name") if isinstance(value, dict) and key in value]
             return f"{name}.{inside[0]}" if inside else name
@@ -267,8 +277,10 @@ def role_key(turns: Sequence[Record]) -> str | None:
 
 def text_key(turns: Sequence[Record]) -> str | None:
     """The key of the text in every turn that is not only calls."""
-    found = [name for name in (*TEXT_KEYS, PARTS) if all(name in turn or CALLED & turn.keys() for turn in turns)]
-    return found[0] if found else None
+    for name in (*TEXT_KEYS, PARTS):
+        if all(name in turn or CALLED & turn.keys() for turn in turns):
+            return name
+    return None
 
 
 def _is_one_talk(turns: Sequence[Record]) -> bool:
@@ -287,7 +299,7 @@ def _preference(record: Record) -> Iterator[Shape]:
     prompt = prompts[0] if prompts else None
     taken = (prompt, chosen[0], others[0])
     given = one_or_more([path for path in given_fields(record) if path not in taken]) if prompts else None
-    tools = _beside(record).tools
+    tools = _tools(record)
     if _messages(at(record, "input.messages")):  # OpenAI
         prompt, given = "input.messages", None
         tools = "input.tools"

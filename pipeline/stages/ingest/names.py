@@ -1,5 +1,6 @@
 """The names by which public sets call what a field holds, case-folded, the plainest first."""
 
+import functools
 import re
 from collections.abc import Sequence
 
@@ -110,5 +111,25 @@ def named(record: Record, names: Sequence[str]) -> list[str]:
     >>> named({"답변": "네.", "Question": "예?"}, ("question", "질문"))
     ['Question']
     """
-    keys = {key.strip().casefold(): key for key in reversed(record)}
-    return [keys[name] for name in names if name in keys]
+    return list(_named(tuple(record), tuple(names)))
+
+
+def numbered_choices(record: Record) -> tuple[str, ...]:
+    """The record's keys that are answers to choose from, each in a field of its own: option1, 보기 2.
+
+    >>> numbered_choices({"보기 1": "서울", "보기 2": "부산", "보기": ""})
+    ('보기 1', '보기 2')
+    """
+    return _numbered_choices(tuple(record))
+
+
+# Most records of a file have the same keys.
+@functools.lru_cache(4096)
+def _named(keys: tuple[str, ...], names: tuple[str, ...]) -> tuple[str, ...]:
+    folded = {key.strip().casefold(): key for key in reversed(keys)}
+    return tuple(folded[name] for name in names if name in folded)
+
+
+@functools.lru_cache(4096)
+def _numbered_choices(keys: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(key for key in keys if NUMBERED_CHOICE.fullmatch(key.strip()))

@@ -22,7 +22,7 @@ def speaker_of(turn: Any, role: str) -> str | None:
     >>> speaker_of({"speaker": {"id": 1}}, "speaker.id")
     '1'
     """
-    value = at(turn, role)
+    value = turn[role] if type(turn) is dict and role in turn else at(turn, role)
     if isinstance(value, str):
         return value
     return spelled(value) if isinstance(value, int | Number) and not isinstance(value, bool) else None
@@ -58,8 +58,8 @@ def must_go_on(counters: Sequence[Any], order: str) -> None:
 def unknown_role(names: Sequence[str], shape: Conversation) -> Fault | None:
     """The fault of the first name whose role is not known, with the shape that declares the roles that are left."""
     roles = shape.roles
-    known = {known_role(name, roles) for name in names}
-    unknown = [name for name in dict.fromkeys(names) if known_role(name, roles) is None]
+    found_roles = {name: known_role(name, roles) for name in dict.fromkeys(names)}
+    known, unknown = set(found_roles.values()), [name for name, role in found_roles.items() if role is None]
     if not unknown:
         return None
     open_roles: list[Role] = [role for role in SPOKEN if role not in known]
