@@ -8,19 +8,19 @@ import pyarrow as pa
 
 from pipeline.io.arrow_files import BATCH_ROWS
 from pipeline.io.workers import ordered
-from pipeline.stages.ingest import readers
+from pipeline.stages.ingest import framing
 from pipeline.stages.ingest.columnar import plain_rows, plain_table
 from pipeline.stages.ingest.detect import Detected, may_hold_transcript
 from pipeline.stages.ingest.exported import found_anew, is_exported
+from pipeline.stages.ingest.framing import Entry, Lines
 from pipeline.stages.ingest.inspection import describe, inspect
 from pipeline.stages.ingest.meta import keep_meta
-from pipeline.stages.ingest.opening import IngestError
 from pipeline.stages.ingest.parsing import Fault, FileFault
 from pipeline.stages.ingest.published_splits import apply_splits, published_by
-from pipeline.stages.ingest.readers import Entry, Lines
-from pipeline.stages.ingest.reading import SAMPLE, Reading, declared_shape, readings_of
 from pipeline.stages.ingest.rows import Row, rejected, table
 from pipeline.stages.ingest.shapes import Choose, rows_or_rejects
+from pipeline.stages.ingest.streams import SAMPLE, Reading, declared_shape, readings_of
+from pipeline.stages.ingest.unpacking import IngestError
 from schemas.options import IngestOptions, Source
 from schemas.shapes import Columns, Shape
 
@@ -93,7 +93,7 @@ def _until(lines: Iterator[Lines], sample: list[Entry]) -> Iterator[Lines]:
     """Blocks of lines until SAMPLE records are found in them, which are put into `sample`."""
     for some in lines:
         yield some
-        sample.extend(itertools.islice(readers.json_lines(some), SAMPLE - len(sample)))
+        sample.extend(itertools.islice(framing.json_lines(some), SAMPLE - len(sample)))
         if len(sample) == SAMPLE:
             return
 
@@ -129,7 +129,7 @@ def _block(lines: Lines, choose: Choose, place: str, source: Source, left_out: s
             found = plain_rows(lines, plain, shape, place, source.name)
             if found is not None:
                 return [found]
-    parts = readers.split(lines, PARTS) if len(lines.data) > SMALL else []
+    parts = framing.split(lines, PARTS) if len(lines.data) > SMALL else []
     if len(parts) > 1:
         return [found for part in parts for found in _block(part, choose, place, source, left_out)]
-    return list(_by_record(readers.json_lines(lines), choose, place, source, left_out))
+    return list(_by_record(framing.json_lines(lines), choose, place, source, left_out))

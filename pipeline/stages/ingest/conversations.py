@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 from pipeline.stages.ingest.beside import take_label, take_learn
 from pipeline.stages.ingest.calls import json_value
 from pipeline.stages.ingest.fields import Record, at, kind, list_at, text_at, without
+from pipeline.stages.ingest.framing import Entry
 from pipeline.stages.ingest.parsing import Fault, dumps
-from pipeline.stages.ingest.readers import Entry
 from pipeline.stages.ingest.rows import Row, numbered, rejected, row
 from pipeline.stages.ingest.transcripts import STYLES, turns_of
 from pipeline.stages.ingest.turn_objects import content_of, turn_of

@@ -11,8 +11,8 @@ from pipeline.stages.ingest.calls import calls_of
 from pipeline.stages.ingest.conversations import EXCHANGES, EXCHANGES_OF_TURNS, tools_at, turns_in
 from pipeline.stages.ingest.exported import is_exported
 from pipeline.stages.ingest.fields import Record, at
+from pipeline.stages.ingest.framing import Entry
 from pipeline.stages.ingest.parsing import Fault
-from pipeline.stages.ingest.readers import Entry
 from pipeline.stages.ingest.recipes import recipes
 from pipeline.stages.ingest.shapes import FIELD, rows_of
 from pipeline.stages.ingest.transcripts import is_transcript

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from pipeline.io.terminal_text import visible
 from pipeline.stages.ingest.detect import Detected, shapes_of, toml
-from pipeline.stages.ingest.opening import IngestError, escaped
+from pipeline.stages.ingest.framing import Entry
 from pipeline.stages.ingest.parsing import Fault, FileFault, dumps
 from pipeline.stages.ingest.published_splits import meaning, published_by
-from pipeline.stages.ingest.readers import Entry
-from pipeline.stages.ingest.reading import SAMPLE, Reading, declared_shape, entries_of, readings_of
 from pipeline.stages.ingest.rows import Row
 from pipeline.stages.ingest.shapes import rows_of, rows_or_rejects
+from pipeline.stages.ingest.streams import SAMPLE, Reading, declared_shape, entries_of, readings_of
+from pipeline.stages.ingest.unpacking import IngestError, escaped
 from schemas.inspection import Candidate, Example, Inspection, Stream
 from schemas.options import IngestOptions, Source
 from schemas.shapes import Shape

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from pipeline.stages.ingest.fields import Record
-from pipeline.stages.ingest.opening import escaped
+from pipeline.stages.ingest.framing import Entry
 from pipeline.stages.ingest.parsing import Fault, dumps
 from pipeline.stages.ingest.published_splits import take_split
-from pipeline.stages.ingest.readers import Entry
+from pipeline.stages.ingest.unpacking import escaped
 from pipeline.table.messages import Message
 from pipeline.table.thoughts import is_open_thought
 from schemas.columns import INGESTED

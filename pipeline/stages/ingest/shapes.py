@@ -8,9 +8,9 @@ from pipeline.stages.ingest.columns import columns
 from pipeline.stages.ingest.conversations import conversation, delimited, exchanges, pairs, questions, tree
 from pipeline.stages.ingest.exported import exported
 from pipeline.stages.ingest.fields import Record, at, kind, list_at, not_an_object, text_at, without
+from pipeline.stages.ingest.framing import Entry
 from pipeline.stages.ingest.parsing import Fault, FileFault, dumps
 from pipeline.stages.ingest.preferences import completions, preference
-from pipeline.stages.ingest.readers import Entry
 from pipeline.stages.ingest.rows import Row, numbered, rejected, row
 from schemas.shapes import Articles, Instances, Shape, Template
 

@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipeline.io.saved_dataset import is_saved_dataset
-from pipeline.stages.ingest import readers
+from pipeline.stages.ingest import framing
 from pipeline.stages.ingest.delimited import Dialect, delimited, dialect_of
 from pipeline.stages.ingest.detect import shapes_of
 from pipeline.stages.ingest.documents import records_in
 from pipeline.stages.ingest.encoding import encoding_of, to_utf8
-from pipeline.stages.ingest.opening import ZIP, Blocks, IngestError, Member, is_workbook, members
+from pipeline.stages.ingest.framing import Entry, Lines
 from pipeline.stages.ingest.parsing import BOM, Fault, parse
 from pipeline.stages.ingest.published_splits import meaning
-from pipeline.stages.ingest.readers import Entry, Lines
 from pipeline.stages.ingest.recipes import recipe
 from pipeline.stages.ingest.shapes import rows_of
 from pipeline.stages.ingest.tables import batches, dataset_folder, guarded, table_entries, table_kind, workbook
+from pipeline.stages.ingest.unpacking import ZIP, Blocks, IngestError, Member, is_workbook, members
 from schemas.options import IngestOptions, Source
 from schemas.shapes import Columns, Shape
 
@@ -74,7 +74,7 @@ def _read(path: Path, member: Member, source: Source, options: IngestOptions) ->
 
     def faults(dialect: Dialect) -> int:
         # Whether quotes have a meaning in a TSV file shows only where they are used: a first look at all of it.
-        again = readers.lines_of(to_utf8(Blocks(member), encoding), limit)
+        again = framing.lines_of(to_utf8(Blocks(member), encoding), limit)
         return sum(entry.fault is not None for entry in delimited(again, dialect))
 
     limit = options.max_record_bytes
@@ -88,8 +88,8 @@ def _read(path: Path, member: Member, source: Source, options: IngestOptions) ->
             return read("text", ())
         return read("text", [Entry(":1", None, b"", (), Fault("empty-file", "the file holds nothing"))])
     if reader == "json":
-        return read("JSON", _documents(readers.json_values(data, limit)))
-    lines = readers.lines_of(data, limit)
+        return read("JSON", _documents(framing.json_values(data, limit)))
+    lines = framing.lines_of(data, limit)
     if reader == "jsonl":
         return read("JSON Lines", (), lines)
     names = source.header or (recipe(source.recipe).header if source.recipe else ())
@@ -114,7 +114,7 @@ def _no_data(path: Path, member: Member, head: bytes, detail: str) -> Reading:
     """Nothing to read: beside the data in an archive it is a row with that fault, alone it is an IngestError."""
     if not member.place:
         raise IngestError(f"{path}: {detail}")
-    entry = Entry(":1", None, head[: readers.KEPT], (), Fault("not-data", detail))
+    entry = Entry(":1", None, head[: framing.KEPT], (), Fault("not-data", detail))
     return Reading(member.place, "binary", "none", iter([entry]))
 
 
@@ -143,7 +143,7 @@ def _is_json_lines(head: bytes) -> bool:
         except Fault:
             return False
         return not (isinstance(only, dict) and records_in(only, _is_record))
-    for text in (head.split(b"\n", 1)[0], head[: readers.end_of_value(head, 0)]):
+    for text in (head.split(b"\n", 1)[0], head[: framing.end_of_value(head, 0)]):
         try:
             parse(text)
         except Fault:
@@ -183,7 +183,7 @@ def entries_of(reading: Reading) -> Iterator[Entry]:
     """The entries of a reading one by one, whether it comes in lines or not."""
     yield from reading.entries
     for lines in reading.lines or ():
-        yield from readers.json_lines(lines)
+        yield from framing.json_lines(lines)
 
 
 def declared_shape(source: Source) -> Shape | None:
