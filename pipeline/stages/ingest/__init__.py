@@ -113,6 +113,7 @@ def _by_record(
 def _rows(entry: Entry, choose: Choose, left_out: set[str]) -> list[Row]:
     if isinstance(entry.value, dict) and is_exported(entry.value):
         left_out.update(found_anew(entry.value))
+    left_out.update(entry.left_out)
     return rows_or_rejects(entry, choose)
 
 

@@ -19,7 +19,8 @@ from pipeline.stages.ingest import IngestError, describe, ingest, inspect
 from pipeline.stages.ingest import _block as block_of
 from pipeline.stages.ingest.columnar import plain_rows, plain_table
 from pipeline.stages.ingest.detect import toml
-from pipeline.stages.ingest.framing import Lines, json_lines, json_values, lines_of
+from pipeline.stages.ingest.framing import Lines, json_lines, lines_of
+from pipeline.stages.ingest.json_values import json_values
 from pipeline.stages.ingest.rows import table
 from pipeline.stages.ingest.shapes import rows_of as rows_of_entry
 from schemas.options import IngestOptions, Source
