@@ -138,20 +138,23 @@ def parts_of(text: Text, limit: int) -> Iterator[Part]:
         text.skip(text.at + 1)
         if text.sign() is None:
             raise Broken
+        entry = None
         if text.is_list_of_objects():
             text.skip(text.at + 1)
             numbers = itertools.count()
             for entry in elements(text, limit, lambda: f"[{next(numbers)}]"):  # noqa: B023
                 yield Part(name.value, entry, True)
         else:
-            yield Part(name.value, value_at(text, limit, "", nested=True), False)
+            entry = value_at(text, limit, "", nested=True)
+            yield Part(name.value, entry, False)
         sign = text.sign()
         wanted = sign == COMMA
         if wanted:
             text.skip(text.at + 1)
         elif sign is None:
-            what = "the file ends before its object is closed: is it cut off?"
-            yield Part(None, invalid(text, ":end", b"", what), False)
+            if entry and entry.raw:  # else the end of the list is missing, which its last element says
+                what = "the file ends before its object is closed: is it cut off?"
+                yield Part(None, invalid(text, ":end", b"", what), False)
             return
         elif sign != BRACE + 2:
             raise Broken
@@ -212,6 +215,8 @@ def _records(blocks: Iterable[bytes], document: Document, limit: int, line: int)
     several = len(document.lists) > 1
     text = Text(blocks, line)
     for key, entry, is_element in parts_of(text, limit):
+        if key is None:
+            yield entry
         if not is_element or key not in document.lists:
             continue
         value, others = entry.value, outer

@@ -59,7 +59,9 @@ def is_json_lines(head: bytes) -> bool:
         return not line[end:].lstrip(b" \t,").startswith(b"{") and line[end:].strip() != b","
     broken = _broken_at(head)
     if broken is None:
-        return False
+        # Of two lines, the second may be a whole record where the first ends before a value.
+        lines = head.strip().split(b"\n")
+        return len(lines) == 2 and _is_object(lines[1])
     lines = head[head.rfind(b"\n", 0, broken) + 1 :].split(b"\n")
     return any(map(_is_object, lines[: LINES_BEHIND + 1]))
 
