@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.io.json_lines import json_objects
+from pipeline.stages.ingest.framing import Lines, count_byte
 from pipeline.stages.ingest.published_splits import FIELD as SPLIT
-from pipeline.stages.ingest.readers import Lines, count_byte
 from pipeline.stages.ingest.rows import NO_INPUT
 from pipeline.table.thoughts import OPENS_THOUGHT
 from schemas.columns import INGESTED

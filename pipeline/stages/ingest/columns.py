@@ -7,10 +7,10 @@ from pipeline.stages.ingest.beside import take_label, take_learn, take_thought
 from pipeline.stages.ingest.calls import calls_of, is_whole
 from pipeline.stages.ingest.conversations import earlier_turns, row_of_talk, system_at, tools_at
 from pipeline.stages.ingest.fields import Record, at, kind, text_at, without
+from pipeline.stages.ingest.framing import Entry
 from pipeline.stages.ingest.given import given_at, paths_of
 from pipeline.stages.ingest.parsing import Fault, dumps
 from pipeline.stages.ingest.preferences import prompt_turns, turns_in_field
-from pipeline.stages.ingest.readers import Entry
 from pipeline.stages.ingest.rows import Row, rejected, row
 from pipeline.stages.ingest.toml_line import toml
 from pipeline.stages.ingest.turns import Turn, talk_of

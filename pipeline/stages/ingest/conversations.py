@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 from pipeline.stages.ingest.beside import take_label, take_learn
 from pipeline.stages.ingest.calls import json_value
 from pipeline.stages.ingest.fields import Record, at, kind, list_at, text_at, without
+from pipeline.stages.ingest.framing import Entry
 from pipeline.stages.ingest.given import given_at, paths_of
 from pipeline.stages.ingest.grouped import TURNS, text_field
 from pipeline.stages.ingest.parsing import Fault, dumps
-from pipeline.stages.ingest.readers import Entry
 from pipeline.stages.ingest.rows import Row, numbered, rejected, row
 from pipeline.stages.ingest.speakers import SPOKEN, in_order, must_go_on, speaker_of, unknown_role
 from pipeline.stages.ingest.transcripts import STYLES, declared_style, turns_of

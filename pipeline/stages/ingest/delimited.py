@@ -6,9 +6,9 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from pipeline.stages.ingest.opening import escaped
+from pipeline.stages.ingest.framing import LINE, Entry, Lines
 from pipeline.stages.ingest.parsing import BOM, Fault
-from pipeline.stages.ingest.readers import LINE, Entry, Lines
+from pipeline.stages.ingest.unpacking import escaped
 
 DELIMITERS = (",", "\t", ";", "|")
 #: A record of more than MAX_LINES lines is a quote that is never closed.

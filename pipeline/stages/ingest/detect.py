@@ -7,6 +7,7 @@ from pipeline.stages.ingest.calls import calls_of
 from pipeline.stages.ingest.conversations import EXCHANGES, EXCHANGES_OF_TURNS, tools_at, turns_in
 from pipeline.stages.ingest.exported import is_exported
 from pipeline.stages.ingest.fields import Record, at
+from pipeline.stages.ingest.framing import Entry
 from pipeline.stages.ingest.given import is_given, paths_of, spelled
 from pipeline.stages.ingest.names import (
     ABOUT,
@@ -41,7 +42,6 @@ from pipeline.stages.ingest.names import (
     numbered_choices,
 )
 from pipeline.stages.ingest.parsing import Number
-from pipeline.stages.ingest.readers import Entry
 from pipeline.stages.ingest.shapes import rows_of
 from pipeline.stages.ingest.speakers import speaker_of
 from pipeline.stages.ingest.transcripts import is_transcript

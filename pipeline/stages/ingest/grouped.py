@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pipeline.stages.ingest.fields import Record, at
+from pipeline.stages.ingest.framing import Entry
 from pipeline.stages.ingest.given import spelled
 from pipeline.stages.ingest.parsing import Fault
-from pipeline.stages.ingest.readers import Entry
 from pipeline.stages.ingest.speakers import must_go_on
 from schemas.shapes import Shape, TurnRecords
 

@@ -10,15 +10,15 @@ import pyarrow as pa
 from pipeline.io.terminal_text import visible
 from pipeline.stages.ingest.detect import shapes_of
 from pipeline.stages.ingest.detected import Detected
+from pipeline.stages.ingest.framing import Entry
 from pipeline.stages.ingest.grouped import grouped
-from pipeline.stages.ingest.opening import IngestError, escaped
 from pipeline.stages.ingest.parsing import Fault, FileFault, dumps
 from pipeline.stages.ingest.published_splits import meaning, published_by
-from pipeline.stages.ingest.readers import Entry
-from pipeline.stages.ingest.reading import SAMPLE, Reading, declared_shape, entries_of, readings_of
 from pipeline.stages.ingest.rows import Row, table
 from pipeline.stages.ingest.shapes import Choose, rows_of, rows_or_rejects
+from pipeline.stages.ingest.streams import SAMPLE, Reading, declared_shape, entries_of, readings_of
 from pipeline.stages.ingest.toml_line import toml
+from pipeline.stages.ingest.unpacking import IngestError, escaped
 from schemas.inspection import Candidate, Inspection, Sample, Stream
 from schemas.options import IngestOptions, Source
 from schemas.shapes import Shape

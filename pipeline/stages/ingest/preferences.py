@@ -6,9 +6,9 @@ from typing import Any
 from pipeline.stages.ingest.beside import take_learn, take_thought
 from pipeline.stages.ingest.conversations import row_of_talk, system_at, tools_at
 from pipeline.stages.ingest.fields import at, kind, list_at, text_at, without
+from pipeline.stages.ingest.framing import Entry
 from pipeline.stages.ingest.given import given_at, paths_of
 from pipeline.stages.ingest.parsing import Fault, Number
-from pipeline.stages.ingest.readers import Entry
 from pipeline.stages.ingest.rows import Row, row
 from pipeline.stages.ingest.transcripts import turns_of
 from pipeline.stages.ingest.turn_objects import turn_of

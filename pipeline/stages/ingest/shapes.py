@@ -17,12 +17,12 @@ from pipeline.stages.ingest.conversations import (
 )
 from pipeline.stages.ingest.exported import exported
 from pipeline.stages.ingest.fields import Record, at, kind, list_at, not_an_object, text_at, without
+from pipeline.stages.ingest.framing import Entry
 from pipeline.stages.ingest.given import is_given, spelled, text_of
 from pipeline.stages.ingest.names import CHOICES
 from pipeline.stages.ingest.parsing import Fault, FileFault, dumps
 from pipeline.stages.ingest.preferences import completions, preference
-from pipeline.stages.ingest.readers import Entry
-from pipeline.stages.ingest.rows import Row, numbered, rejected, row
+from pipeline.stages.ingest.rows import Row, numbered, rejected, row, with_outer
 from schemas.shapes import Articles, Instances, Shape, Template
 
 #: The shape of a record. Raises Fault where it has none, or several.
@@ -31,26 +31,25 @@ Choose = Callable[[Record], Shape]
 
 def rows_of(entry: Entry, shape: Shape) -> list[Row]:
     """The rows of one entry: at least one, rejected where the entry is faulty or the shape does not fit it."""
+    return rows_or_rejects(entry, lambda record: shape)
+
+
+def rows_or_rejects(entry: Entry, choose: Choose) -> list[Row]:
+    """The rows of one entry in the shape that is chosen for it."""
+    return with_outer(_rows(entry, choose), entry.outer)
+
+
+def _rows(entry: Entry, choose: Choose) -> list[Row]:
     if entry.fault or not isinstance(entry.value, dict):
         return [rejected(entry, entry.fault or not_an_object(entry.value))]
     try:
+        shape = choose(entry.value)
         rows: list[Row] = SHAPES[shape.kind](entry, shape)
     except FileFault as fault:
         raise FileFault(f"{entry.place}: {fault}") from None
     except Fault as fault:
         return [rejected(entry, fault)]
     return rows
-
-
-def rows_or_rejects(entry: Entry, choose: Choose) -> list[Row]:
-    """The rows of one entry in the shape that is chosen for it."""
-    if entry.fault or not isinstance(entry.value, dict):
-        return [rejected(entry, entry.fault or not_an_object(entry.value))]
-    try:
-        shape = choose(entry.value)
-    except Fault as fault:
-        return [rejected(entry, fault)]
-    return rows_of(entry, shape)
 
 
 def instances(entry: Entry, shape: Instances) -> list[Row]:

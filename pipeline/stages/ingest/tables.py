@@ -14,10 +14,10 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline.io.arrow_files import BATCH_ROWS
-from pipeline.stages.ingest import opening
-from pipeline.stages.ingest.opening import Blocks, IngestError, Member, damaged, escaped
+from pipeline.stages.ingest import unpacking
+from pipeline.stages.ingest.framing import Entry
 from pipeline.stages.ingest.parsing import Fault, Number
-from pipeline.stages.ingest.readers import Entry
+from pipeline.stages.ingest.unpacking import Blocks, IngestError, Member, damaged, escaped
 
 
 def table_kind(head: bytes) -> str | None:
@@ -137,8 +137,8 @@ def workbook(path: Path) -> Iterator[Entry]:
 
     with zipfile.ZipFile(path) as archive:
         size = sum(part.file_size for part in archive.infolist())
-    if size > max(opening.BOMB_BYTES, opening.BOMB_RATIO * path.stat().st_size):
-        raise opening.size_bomb(path.stat().st_size, size)
+    if size > max(unpacking.BOMB_BYTES, unpacking.BOMB_RATIO * path.stat().st_size):
+        raise unpacking.size_bomb(path.stat().st_size, size)
     try:
         import openpyxl  # noqa: F401  # pandas reads workbooks with it
 

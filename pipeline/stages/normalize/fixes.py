@@ -162,15 +162,20 @@ def break_lines(text: str) -> str:
     return re.sub(r"[\x0b\x0c\u2028\u2029]", "\n", text)
 
 
+#: Escapes of terminals: colours and cursors (CSI), titles and links (OSC and the like), character sets.
+_TERMINAL = r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|[()][0AB])"
+_CONTROL = re.compile(rf"{_TERMINAL}|[\x00-\x08\x0e-\x1f\x7f]")
+
+
 def drop_controls(text: str) -> str:
-    r"""C0 controls and DEL are not text. Tab and line feed stay.
+    r"""C0 controls and DEL are not text, and neither are the escapes of terminals. Tab and line feed stay.
 
     C1 controls stay too: they are the bytes of undecoded text, and `screen` flags them.
 
-    >>> drop_controls("가\x08나\t라")
-    '가나\t라'
+    >>> drop_controls("가\x08나\t라"), drop_controls("\x1b[1;31m빨강\x1b[0m")
+    ('가나\t라', '빨강')
     """
-    return re.sub(r"[\x00-\x08\x0e-\x1f\x7f]", "", text)
+    return _CONTROL.sub("", text)
 
 
 #: Scripts in which joiners shape letters, and scripts without spaces, where U+200B parts words.
@@ -286,25 +291,32 @@ _TOKEN_AT_END = re.compile(
     r"(?:<\|(?:endoftext|end_of_text|end_of_turn|im_end|eot_id|eom_id|end|return)\|>"
     r"|<end_of_turn>|<eos>|<EOS>|\[EOS\]|\[\|?endofturn\|?\]|</s>|<pad>|<PAD>|\[PAD\])\s*+\Z"
 )
-_TOKEN_AT_START = re.compile(r"\A\s*+(?:<\|begin_of_text\|>|<\|startoftext\|>|<bos>|<BOS>|\[BOS\]|<s>)")
+_TOKENS_AT_START = re.compile(r"\A(?:\s*+(?:<\|begin_of_text\|>|<\|startoftext\|>|<bos>|<BOS>|\[BOS\]|<s>))++")
+#: Tokens of models of any kind, and how a text ends that goes on to name one.
+_TOKEN_NAMED = re.compile(r"\[(?:CLS|SEP|UNK|MASK|PAD|BOS|EOS)\]|</?s>|<(?:pad|unk|mask|bos|eos|PAD|UNK|MASK|BOS|EOS)>")
+_ABOUT_TO_NAME = re.compile(r"(?:[,、·/|=:(\['\"`‘“]\s*|(?:[은는이가을를와과랑및로]|또는|그리고|and|or|is|are) )\Z")
 
 
 def drop_special_tokens(text: str) -> str:
     r"""The end-of-text token of some model at the end of a text, and the beginning-of-text token at its start.
 
+    A token that the text names, alone or among others, stays.
+
     >>> drop_special_tokens("<s>서울입니다.</s>"), drop_special_tokens("답\n<|im_end|>\n<|endoftext|>")
     ('서울입니다.', '답\n')
     >>> drop_special_tokens("GPT는 <|endoftext|> 토큰을 씁니다."), drop_special_tokens("취소선은 <s>이렇게</s>")
     ('GPT는 <|endoftext|> 토큰을 씁니다.', '취소선은 <s>이렇게</s>')
+    >>> drop_special_tokens("서울입니다.</s><pad><pad>"), drop_special_tokens("[CLS], [SEP], <pad>")
+    ('서울입니다.', '[CLS], [SEP], <pad>')
     """
-    while True:
-        end, start = _TOKEN_AT_END.search(text[-200:]), _TOKEN_AT_START.match(text)
-        if end and not (end[0].startswith("</s>") and "<s>" in text and not start):
-            text = text[: len(text) - len(end[0])]
-        elif start and (start[0].strip() != "<s>" or "</s>" not in text):
-            text = text[start.end() :]
-        else:
-            return text
+    start = _TOKENS_AT_START.match(text)
+    body = kept = text[start.end() :] if start else text
+    while end := _TOKEN_AT_END.search(kept[-200:]):
+        kept = kept[: len(kept) - len(end[0])]
+    if _TOKEN_NAMED.search(kept) or _ABOUT_TO_NAME.search(kept):
+        kept = body
+    is_pair = start is not None and start[0].endswith("<s>") and "</s>" in kept
+    return text[: len(text) - len(body)] + kept if is_pair else kept
 
 
 def widen_jamo(text: str) -> str:

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from pipeline.stages.ingest import IngestError, ingest, opening
+from pipeline.stages.ingest import IngestError, ingest, unpacking
 from schemas.columns import INGESTED
 from schemas.options import IngestOptions, Source
 from tests.support.paths import CASES
@@ -124,7 +124,7 @@ def test_a_packed_file_that_is_cut_off_gives_what_it_holds(tmp_path: Path) -> No
 
 
 def test_a_size_bomb_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opening, "BOMB_BYTES", 1 << 20)
+    monkeypatch.setattr(unpacking, "BOMB_BYTES", 1 << 20)
     path = tmp_path / "bomb.gz"
     path.write_bytes(gzip.compress((GOOD * 400_000).encode()))
     rows = rows_of(path)
@@ -227,8 +227,8 @@ def test_an_arrow_file_with_broken_offsets_is_one_rejected_row(kind: str, tmp_pa
 
 
 def test_a_size_bomb_that_is_a_table_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opening, "BOMB_BYTES", 1 << 10)
-    monkeypatch.setattr(opening, "BOMB_RATIO", 1)
+    monkeypatch.setattr(unpacking, "BOMB_BYTES", 1 << 10)
+    monkeypatch.setattr(unpacking, "BOMB_RATIO", 1)
     path = tmp_path / "bomb.gz"
     path.write_bytes(gzip.compress(tables_as_bytes()["arrow"] + bytes(1 << 20)))
     check(rows_of(path), [{"place": ":end", "reject_reason": "size-bomb"}], path.name)

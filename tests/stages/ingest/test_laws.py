@@ -18,11 +18,12 @@ from hypothesis import strategies as st
 from pipeline.stages.ingest import IngestError, describe, ingest, inspect
 from pipeline.stages.ingest import _block as block_of
 from pipeline.stages.ingest.columnar import plain_rows, plain_table
-from pipeline.stages.ingest.readers import Lines, json_lines, json_values, lines_of
+from pipeline.stages.ingest.framing import Lines, json_lines, lines_of
+from pipeline.stages.ingest.json_values import json_values
 from pipeline.stages.ingest.rows import table
 from pipeline.stages.ingest.shapes import rows_of as rows_of_entry
 from pipeline.stages.ingest.toml_line import toml
-from schemas.options import IngestOptions, Source
+from schemas.options import Source
 from schemas.shapes import Columns, Conversation, Delimited, Exchanges, Pairs, Template, Tree
 from tests.stages.ingest.test_ingest import rows_of
 
@@ -298,5 +299,5 @@ def test_inspect_tells_what_was_decided(tmp_path: Path) -> None:
 
 
 def test_a_block_that_is_not_plain_is_read_by_record() -> None:
-    tables = block_of(Lines(1, GOOD + b"\n42\n"), lambda record: Columns(), "f", SOURCE, IngestOptions())
+    tables = block_of(Lines(1, GOOD + b"\n42\n"), lambda record: Columns(), "f", SOURCE, set())
     assert pa.concat_tables(tables)["reject_reason"].to_pylist() == [None, "not-an-object"]

@@ -4,22 +4,23 @@ import contextlib
 import itertools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pipeline.io.saved_dataset import is_saved_dataset
-from pipeline.stages.ingest import readers
 from pipeline.stages.ingest.delimited import Dialect, delimited, dialect_of
 from pipeline.stages.ingest.detect import shapes_of
 from pipeline.stages.ingest.detected import likely_conversation
-from pipeline.stages.ingest.documents import records_in
+from pipeline.stages.ingest.documents import IsRecord, TaskName, documents, is_document, known_task_name
 from pipeline.stages.ingest.encoding import encoding_of, to_utf8
-from pipeline.stages.ingest.opening import ZIP, Blocks, IngestError, Member, is_workbook, members
-from pipeline.stages.ingest.parsing import BOM, Fault, parse
-from pipeline.stages.ingest.published_splits import meaning
-from pipeline.stages.ingest.readers import Entry, Lines
+from pipeline.stages.ingest.fields import Record
+from pipeline.stages.ingest.framing import KEPT, Entry, Lines, json_lines, lines_of
+from pipeline.stages.ingest.json_text import before_first_value, is_json_lines
+from pipeline.stages.ingest.json_values import json_values
+from pipeline.stages.ingest.parsing import BOM, Fault, FileFault, parse
 from pipeline.stages.ingest.recipes import recipe
 from pipeline.stages.ingest.shapes import rows_of
 from pipeline.stages.ingest.tables import batches, dataset_folder, guarded, table_entries, table_kind, workbook
+from pipeline.stages.ingest.unpacking import ZIP, Blocks, IngestError, Member, is_workbook, members
 from schemas.options import IngestOptions, Source
 from schemas.shapes import Columns, Shape
 
@@ -67,36 +68,93 @@ def _read(path: Path, member: Member, source: Source, options: IngestOptions) ->
     if encoding == "auto":
         with contextlib.closing(iter(Blocks(member))) as looked_at:
             encoding = encoding_of(looked_at)
+    return _read_text(path, member, encoding, source, options.max_record_bytes)
+
+
+def _read_text(path: Path, member: Member, encoding: str, source: Source, limit: int) -> Reading:
     blocks = Blocks(member)
-    data = to_utf8(blocks, encoding)
-
-    def read(reader: str, entries: Iterable[Entry], lines: Iterator[Lines] | None = None) -> Reading:
-        return Reading(member.place, encoding, reader, iter(entries), blocks, lines)
-
-    def faults(dialect: Dialect) -> int:
-        # Whether quotes have a meaning in a TSV file shows only where they are used: a first look at all of it.
-        again = readers.lines_of(to_utf8(Blocks(member), encoding), limit)
-        return sum(entry.fault is not None for entry in delimited(again, dialect))
-
-    limit = options.max_record_bytes
-    text, data = _peek_bytes(data, limit)
-    start = text.replace(BOM, b"").lstrip()[:1]
-    reader = source.reader
+    text, data = _peek_bytes(to_utf8(blocks, encoding), limit)
+    before = before_first_value(text)
+    start, line = text[before : before + 1], text.count(b"\n", 0, before) + 1
+    reader: str = source.reader
     if reader == "auto" and start in (b"[", b"{"):
-        reader = "jsonl" if start == b"{" and _is_json_lines(text) else "json"
+        reader = _json_reader(text[before:], source)
     if not start and len(text) < HEAD:
-        if blocks.fault:  # it becomes a row at the end
-            return read("text", ())
-        return read("text", [Entry(":1", None, b"", (), Fault("empty-file", "the file holds nothing"))])
-    if reader == "json":
-        return read("JSON", _documents(readers.json_values(data, limit)))
-    lines = readers.lines_of(data, limit)
+        # A file that is damaged from its beginning is not empty: its fault becomes a row at the end.
+        nothing = Entry(":1", None, b"", (), Fault("empty-file", "the file holds nothing"))
+        return Reading(member.place, encoding, "text", iter([] if blocks.fault else [nothing]), blocks)
     if reader == "jsonl":
-        return read("JSON Lines", (), lines)
+        lines = lines_of(_behind(data, before), limit, line)
+        return Reading(member.place, encoding, "JSON Lines", iter(()), blocks, lines)
+    if reader == "json":
+        entries = json_values(_behind(data, before), limit, line)
+        if start == b"{":
+            look = _behind(to_utf8(Blocks(member), encoding), before)
+            entries = documents(look, _behind(data, before), *_fits(source), limit, line)
+        return Reading(member.place, encoding, "JSON", entries, blocks)
+    return _read_delimited(path, member, encoding, source, limit, (text, data, blocks))
+
+
+def _behind(blocks: Iterable[bytes], size: int) -> Iterator[bytes]:
+    """The blocks without the first `size` bytes."""
+    for block in blocks:
+        if size < len(block):
+            yield block[size:]
+        size = max(0, size - len(block))
+
+
+def _json_reader(text: bytes, source: Source) -> str:
+    """json or jsonl, of a text that begins with `{` or `[`."""
+    if text.startswith(b"["):
+        return "json"
+    line = text.rstrip()
+    if b"\n" in line:
+        return "jsonl" if is_json_lines(text) else "json"
+    # A line that is alone may be a whole document of records.
+    try:
+        only = parse(line).value
+    except Fault:
+        return "json"
+    return "json" if is_document(only, _fits(source)[0]) else "jsonl"
+
+
+def _fits(source: Source) -> tuple[IsRecord, TaskName]:
+    """Whether an object is a record of a source, and how its records call a text of the document around them."""
+    shape = declared_shape(source)
+    if shape is None:
+        return _is_record, known_task_name
+    return lambda record: _reads(record, shape), lambda key: key
+
+
+def _is_record(record: Record) -> bool:
+    # Columns of lists or objects are a table that lies on its side, a prompt alone may be anything, and a list of
+    # conversations is a document.
+    found = shapes_of(record)
+    if not found and (likely := likely_conversation(record)):
+        found = [likely]
+    return any(
+        shape.output is not None and _reads(record, shape)
+        if isinstance(shape, Columns)
+        else "*" not in getattr(shape, "turns", "")
+        for shape in found
+    )
+
+
+def _reads(record: Record, shape: Shape) -> bool:
+    try:
+        return not rows_of(Entry("", record, b""), shape)[0].reason
+    except FileFault:
+        return True
+
+
+def _read_delimited(
+    path: Path, member: Member, encoding: str, source: Source, limit: int, found: tuple[bytes, Iterator[bytes], Blocks]
+) -> Reading:
+    text, data, blocks = found
     names = source.header or (recipe(source.recipe).header if source.recipe else ())
     sample = text[: text.rfind(b"\n") + 1] or text
     sample_text = sample.replace(BOM, b"").decode("utf-8", "surrogateescape")
-    dialect = dialect_of(sample_text, {"csv": ",", "tsv": "\t"}.get(reader), names)
+    dialect = dialect_of(sample_text, {"csv": ",", "tsv": "\t"}.get(source.reader), names)
     if dialect is None:
         begin = sample_text[:40].splitlines()[0]
         return _no_data(
@@ -107,15 +165,22 @@ def _read(path: Path, member: Member, source: Source, options: IngestOptions) ->
             'write `reader = "csv"`, "tsv", "json" or "jsonl" in the source if it is one of them',
         )
     if dialect.delimiter == "\t":
+
+        def faults(dialect: Dialect) -> int:
+            # Whether quotes have a meaning in a TSV file shows only where they are used: a first look at all of it.
+            again = lines_of(to_utf8(Blocks(member), encoding), limit)
+            return sum(entry.fault is not None for entry in delimited(again, dialect))
+
         dialect = min((dialect._replace(quoted=quoted) for quoted in (True, False)), key=faults)
-    return read(f"delimited text ({dialect})", delimited(lines, dialect))
+    entries = delimited(lines_of(data, limit), dialect)
+    return Reading(member.place, encoding, f"delimited text ({dialect})", entries, blocks)
 
 
 def _no_data(path: Path, member: Member, head: bytes, detail: str) -> Reading:
     """Nothing to read: beside the data in an archive it is a row with that fault, alone it is an IngestError."""
     if not member.place:
         raise IngestError(f"{path}: {detail}")
-    entry = Entry(":1", None, head[: readers.KEPT], (), Fault("not-data", detail))
+    entry = Entry(":1", None, head[:KEPT], (), Fault("not-data", detail))
     return Reading(member.place, "binary", "none", iter([entry]))
 
 
@@ -132,65 +197,11 @@ def _peek_bytes(data: Iterator[bytes], limit: int) -> tuple[bytes, Iterator[byte
     return head[: max(HEAD, head.find(b"\n", 1) + 1 or limit)], itertools.chain(held, data)
 
 
-def _is_json_lines(head: bytes) -> bool:
-    """Whether lines are records: the first is a value by itself, or at least no value goes on over it.
-
-    A line that is alone may hold a whole document of records.
-    """
-    head = head.removeprefix(BOM).strip()
-    if b"\n" not in head:
-        try:
-            only = parse(head).value
-        except Fault:
-            return False
-        return not (isinstance(only, dict) and records_in(only, _is_record))
-    for text in (head.split(b"\n", 1)[0], head[: readers.end_of_value(head, 0)]):
-        try:
-            parse(text)
-        except Fault:
-            continue
-        return b"\n" not in text
-    return True
-
-
-def _is_record(record: dict[str, Any]) -> bool:
-    entry = Entry("", record, b"")
-    # Columns of lists or objects are a table that lies on its side, a prompt alone may be anything, and a list of
-    # conversations is a document.
-    found: list[Shape] = [*shapes_of(record)]
-    if not found and (likely := likely_conversation(record)):
-        found = [likely]
-    return any(
-        "*" not in getattr(shape, "turns", "")
-        if not isinstance(shape, Columns)
-        else shape.output is not None and not rows_of(entry, shape)[0].reason
-        for shape in found
-    )
-
-
-def _documents(entries: Iterator[Entry]) -> Iterator[Entry]:
-    """The same entries; where the file is one object that holds records, those."""
-    first = next(entries, None)
-    if first is None:
-        return
-    second = next(entries, None)
-    if second is None and isinstance(first.value, dict):
-        inside = records_in(first.value, _is_record)
-        if inside:
-            for place, record, key in inside[1]:
-                yield Entry(place, record, None, first.fixes, split=key if meaning(key) else None)
-            return
-    yield first
-    if second:
-        yield second
-    yield from entries
-
-
 def entries_of(reading: Reading) -> Iterator[Entry]:
     """The entries of a reading one by one, whether it comes in lines or not."""
     yield from reading.entries
     for lines in reading.lines or ():
-        yield from readers.json_lines(lines)
+        yield from json_lines(lines)
 
 
 def declared_shape(source: Source) -> Shape | None:
