@@ -162,7 +162,7 @@ def _text_in(pair: Any, key: str, number: int) -> str | None:
 def delimited(entry: Entry, shape: Delimited) -> list[Row]:
     """One row: a transcript."""
     styles = (declared_style(shape.marks, shape.ends),) if shape.marks else STYLES
-    cut = turns_of(text_at(entry.value, shape.text) or "", shape.roles, styles)
+    cut = turns_of(text_at(entry.value, shape.text) or "", {**shape.roles, **shape.marks}, styles)
     if cut is None:
         known = ", ".join(style.name for style in styles)
         raise Fault("no-delimiters", f"`{shape.text}` holds no question and answer between known delimiters ({known})")

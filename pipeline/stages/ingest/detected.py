@@ -21,13 +21,13 @@ from pipeline.stages.ingest.names import (
     TURNS,
     named,
 )
-from pipeline.stages.ingest.parsing import Fault
+from pipeline.stages.ingest.parsing import Fault, dumps
 from pipeline.stages.ingest.recipes import recipes
 from pipeline.stages.ingest.shapes import FIELD
 from pipeline.stages.ingest.speakers import speaker_of
 from pipeline.stages.ingest.toml_line import toml
 from pipeline.stages.ingest.turns import known_role
-from pipeline.stages.ingest.unmapped import is_copy, unmapped_texts
+from pipeline.stages.ingest.unmapped import is_copy, is_sentence, unmapped_texts
 from schemas.shapes import Columns, Conversation, Preference, Shape, Template, TurnRecords
 
 
@@ -187,8 +187,6 @@ def _unknown(record: Record, ways: Sequence[str] = ()) -> Fault:
         'for columns as `shape = { kind = "columns", instruction = "…", output = "…" }`, for a labelled set as '
         '`shape = { kind = "template", instruction = "…", input = "{…}", output = "{…}" }`'
     )
-    if "column1" in record:
-        remedy += '; where the first line is a record already, the names of its columns as `header = ["…", "…"]`'
     return Fault(
         "unknown-shape", f"no known shape fits a record with the fields {keys}: name its shape in the source, {remedy}"
     )
@@ -199,6 +197,7 @@ def _ways(record: Record) -> Iterator[str]:
     likely = likely_conversation(record)
     if likely:
         yield toml(likely)
+    yield from _headers(record)
     for name, recipe in recipes().items():
         if isinstance(recipe.shape, Template) and _has_all(record, recipe.shape):
             yield f'recipe = "{name}"'
@@ -206,6 +205,19 @@ def _ways(record: Record) -> Iterator[str]:
     if asked and answers and not likely:
         given = [path for path in given_fields(record) if path not in (asked[0], answers[0])]
         yield toml(labelled(asked[0], given, answers[0]))
+
+
+def _headers(record: Record) -> Iterator[str]:
+    """The lines of toml that read a table whose header line was not found, or whose first record was taken for one."""
+    texts = {name: value for name, value in record.items() if isinstance(value, str)}
+    words = {text.strip().casefold() for text in texts.values()}
+    if "column1" in texts and words & {*INSTRUCTION, *OUTPUT}:
+        yield f"header = {dumps(list(texts.values()))}"
+    elif "column1" in texts:
+        longest = sorted(sorted(texts, key=lambda name: -len(texts[name]))[:2], key=list(texts).index)
+        yield toml(Columns(instruction=longest[0], output=longest[-1], input=None))
+    elif len(texts) == len(record) == 2 and any(is_sentence(name) for name in texts):
+        yield 'header = ["instruction", "output"]'
 
 
 def likely_conversation(record: Record) -> Conversation | None:

@@ -117,7 +117,7 @@ STYLES = (
     Style(
         "User: Assistant:",
         re.compile(
-            rf"^({_words('function response', 'tool response', '질문', '답변', '응답')})[ ]*:",
+            rf"^({_words('function response', 'tool response', '질문', '답변', '응답')})[ ]*[:：]",
             re.IGNORECASE | re.MULTILINE,
         ),
         ("<|endoftext|>", "</s>"),
@@ -125,7 +125,7 @@ STYLES = (
     ),
     # On one line, only where each mark is in capitals and follows white space or the end of an answer.
     Style("USER: ASSISTANT:", re.compile(r"(?:(?<=\s)|(?<=</s>)|^)(SYSTEM|USER|ASSISTANT):"), ("</s>",), preamble=True),
-    Style("Q: A:", re.compile(r"^(Q|A|문|답)[ ]*[:.](?=\s)", re.MULTILINE), steady=True),
+    Style("Q: A:", re.compile(r"^(Q|A|문|답)\d*[ ]*[:：.)](?=\s)", re.MULTILINE), steady=True),
 )
 
 

@@ -115,12 +115,12 @@ def _are_texts(values: Sequence[str]) -> bool:
     filled = [value for value in values if value]
     if len(filled) > 1 and len(set(filled)) < 2:
         return False
-    if _share([_is_sentence(value) for value in filled]) < MOST:
+    if _share([is_sentence(value) for value in filled]) < MOST:
         return False
     return len(set(filled)) > MOST * len(filled) or sorted(map(len, filled))[len(filled) // 2] >= LONG
 
 
-def _is_sentence(value: str) -> bool:
+def is_sentence(value: str) -> bool:
     """Whether a text, or a line of it, is more than a name."""
     return any(_is_clause(line) for line in value.splitlines())
 
