@@ -49,7 +49,7 @@ def turn_of(value: Any, number: int, role: str, text: str, roles: Mapping[str, R
     if name is None:
         raise Fault("unknown-role", f"`{role}` of turn {number} is {kind(at(value, role))}, not the name of a role")
     speaker = role_of(name, number, roles)
-    if len(value) == 2 and isinstance(value.get(text), str):
+    if len(value) == 2 and role in value and isinstance(value.get(text), str):
         return Turn(speaker, value[text])  # as most are
     rest = {key: item for key, item in without(value, [role, text]).items() if item is not None}
     place = f"`{text}` of turn {number}"
