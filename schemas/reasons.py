@@ -46,7 +46,7 @@ REASONS: dict[str, dict[str, str]] = {
         "unknown-label": "the template of the source has no wording for the value of a label",
         "unknown-role": "a turn has a role that is not known: declare it in `roles` of the shape",
         "unknown-shape": "no known shape fits the record: declare one in the source",
-        "unmapped-text": "a field holds texts that differ from record to record, and no column takes them: name a shape",
+        "unmapped-text": "a field holds texts of the task, and no column takes them: declare a shape in the source",
         "wrong-cell-count": "the CSV row has more or fewer cells than the header",
     },
     "validate": {

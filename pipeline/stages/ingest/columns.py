@@ -23,27 +23,15 @@ def columns(entry: Entry, shape: Columns) -> list[Row]:
     record = entry.value
     if _is_spoken(at(record, shape.instruction)) or _is_spoken(at(record, shape.output)):
         return [_spoken(entry, shape)]
-    texts: dict[str, str | None] = {}
-    fixes: tuple[str, ...] = ()
-    fault = None
-    for name in ("instruction", "input", "output", "system"):
-        try:
-            if name == "input":
-                texts[name], fixes = given_at(record, shape.input)
-            else:
-                texts[name] = text_at(record, getattr(shape, name))
-        except Fault as found:
-            fault = fault or _numbers_are_not_text(found, record, shape)
+    texts, fixes, fault = _texts(record, shape)
     if fault:
-        texts["input"] = texts.get("input") or ""
-        return [rejected(entry, fault, **texts)]
-    told, others = _beside(record, shape)
+        return [rejected(entry, fault, **{**texts, "input": texts.get("input") or ""})]
+    said, others = _beside(record, shape)
     others = without(others, _paths(shape))
     history: list[Message] = []
     if shape.history:
-        earlier = talk_of(
-            [*earlier_turns(record, shape.history, shape.roles), Turn("user", texts["instruction"] or "")]
-        )
+        turns = earlier_turns(record, shape.history, shape.roles)
+        earlier = talk_of([*turns, Turn("user", texts["instruction"] or "")])
         history, fixes = earlier.history, (*fixes, *earlier.fixes)
         texts["instruction"] = earlier.instruction if texts["instruction"] is not None else None
         texts["input"] = "\n".join(text for text in (earlier.input, texts["input"]) if text)
@@ -56,12 +44,28 @@ def columns(entry: Entry, shape: Columns) -> list[Row]:
         others,
         texts["instruction"],
         texts["input"],
-        "" if output is None and told["tool_calls"] else output,
+        "" if output is None and said["tool_calls"] else output,
         system=texts["system"],
         history=history,
         fixes=(*fixes, *thought),
     )
-    return [given._replace(reasoning=reasoning, **told)]
+    return [given._replace(reasoning=reasoning, **said)]
+
+
+def _texts(record: Record, shape: Columns) -> tuple[dict[str, str | None], tuple[str, ...], Fault | None]:
+    """The texts by column, the repairs that this took, and the fault of the first field that is no text."""
+    texts: dict[str, str | None] = {}
+    fixes: tuple[str, ...] = ()
+    fault = None
+    for name in ("instruction", "input", "output", "system"):
+        try:
+            if name == "input":
+                texts[name], fixes = given_at(record, shape.input)
+            else:
+                texts[name] = text_at(record, getattr(shape, name))
+        except Fault as found:
+            fault = fault or _numbers_are_not_text(found, record, shape)
+    return texts, fixes, fault
 
 
 def _paths(shape: Columns) -> list[str | None]:
@@ -98,7 +102,7 @@ def _beside(record: Record, shape: Columns) -> tuple[dict[str, Any], Record]:
 def _spoken(entry: Entry, shape: Columns) -> Row:
     """The row of a record whose prompt or answer is a list of messages (TRL)."""
     record = entry.value
-    told, others = _beside(record, shape)
+    said, others = _beside(record, shape)
     others = without(others, _paths(shape))
     turns = earlier_turns(record, shape.history, shape.roles) if shape.history else []
     turns += prompt_turns(at(record, shape.instruction), shape.instruction)
@@ -113,11 +117,11 @@ def _spoken(entry: Entry, shape: Columns) -> Row:
         others,
         shape.output or shape.instruction,
         system=system_at(record, shape.system),
-        tools=told["tools"],
+        tools=said["tools"],
     )
     spoken = spoken._replace(fixes=(*spoken.fixes, *fixes))
-    told = {name: value for name, value in told.items() if value is not None}
-    return spoken._replace(**told) if reasoning is None else spoken._replace(**told, reasoning=reasoning)
+    said = {name: value for name, value in said.items() if value is not None}
+    return spoken._replace(**said) if reasoning is None else spoken._replace(**said, reasoning=reasoning)
 
 
 def _numbers_are_not_text(fault: Fault, record: Record, shape: Columns) -> Fault:

@@ -11,7 +11,6 @@ from pipeline.stages.ingest.conversations import (
     exchanges,
     pairs,
     questions,
-    tree,
     turn_fields,
     turn_records,
 )
@@ -23,6 +22,7 @@ from pipeline.stages.ingest.names import CHOICES
 from pipeline.stages.ingest.parsing import Fault, FileFault, dumps
 from pipeline.stages.ingest.preferences import completions, preference
 from pipeline.stages.ingest.rows import Row, numbered, rejected, row, with_outer
+from pipeline.stages.ingest.trees import tree
 from schemas.shapes import Articles, Instances, Shape, Template
 
 #: The shape of a record. Raises Fault where it has none, or several.

@@ -120,12 +120,11 @@ def talk_of(turns: Sequence[Turn], tools: bool = False) -> Talk:
     """The record of a conversation: its last question is the instruction, the turns before it are history.
 
     `tools`: the record declares tools, so that calls without a mark are calls. Repairs, each named in `fixes`: a system
-    that answers becomes the assistant (system-as-assistant);
-    consecutive turns of one role are joined by a line end (joined-turns); before answers that come before the first
-    question an empty message of the user is put (leading-assistant); a system prompt in the middle is joined to the
-    user's message there (system-in-user), after the last question it goes to the rest; a thought at the beginning of
-    an answer is taken out of it (thought). Raises Fault: no-turns, misplaced-context, no-question, not-a-call,
-    result-without-call, call-without-result.
+    that answers becomes the assistant (system-as-assistant); consecutive turns of one role are joined by a line end
+    (joined-turns); before answers that come before the first question an empty message of the user is put
+    (leading-assistant); a system prompt in the middle is joined to the user's message there (system-in-user), after the
+    last question it goes to the rest; a thought at the beginning of an answer is taken out of it (thought).
+    Raises Fault: no-turns, misplaced-context, no-question, not-a-call, result-without-call, call-without-result.
     """
     turns, fixes = with_agent(turns)
     talk = _Messages(fixes)
@@ -143,6 +142,11 @@ def talk_of(turns: Sequence[Turn], tools: bool = False) -> Talk:
         raise Fault("no-turns", "the conversation holds no question" if turns else "the list of turns is empty")
     if talk.waiting:
         raise Fault("misplaced-context", "the conversation ends with an input that belongs to no question")
+    return _talk(talk, rests)
+
+
+def _talk(talk: "_Messages", rests: list[Record]) -> Talk:
+    """The messages of a conversation as the columns hold them."""
     asked = max(place for place, message in enumerate(talk.messages) if message["role"] == "user")
     question, after = talk.messages[asked], talk.messages[asked + 1 :]
     answer = _written(after.pop()) if after and after[-1]["role"] == "assistant" else {}
