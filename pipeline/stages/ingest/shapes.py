@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from pipeline.stages.ingest.class_labels import ClassName
 from pipeline.stages.ingest.columns import columns
 from pipeline.stages.ingest.conversations import conversation, delimited, exchanges, pairs, questions, tree
 from pipeline.stages.ingest.exported import exported
@@ -101,6 +102,8 @@ def template(entry: Entry, shape: Template) -> list[Row]:
             raise Fault("missing-field", f"`{path}`, which the template asks for, is missing or null")
         spelled = _spelled(value, path)
         if path in shape.labels:
+            if isinstance(value, ClassName) and spelled not in shape.labels[path]:
+                spelled = str(value.number)
             if spelled not in shape.labels[path]:
                 known = ", ".join(shape.labels[path])
                 raise Fault("unknown-label", f"`{path}` is {spelled!r}: the template has words only for {known}")
