@@ -115,7 +115,7 @@ FINDINGS: dict[str, str] = {
     "truncated": "the answer ends in the middle of a sentence or a code block",
     "repetition": "the answer repeats the same text many times in a row",
     "url-only": "the input is only a link: its content is missing",
-    "missing-image": "the instruction speaks of an image that the record does not hold",
+    "missing-image": "the instruction speaks of an image, or a field of the record is one: a text row does not hold it",
     "mojibake": "the text has replacement characters (U+FFFD) or C1 controls: it was decoded wrongly",
     "mixed-speech": "the answer mixes polite and plain speech",
     "echo": "the answer is the instruction or the input, letter for letter",
@@ -146,6 +146,7 @@ FIXES: dict[str, dict[str, str]] = {
     "ingest": {
         "joined-turns": "consecutive turns of one role were joined by a newline",
         "leading-assistant": "the conversation begins with an answer: an empty message of the user was put before it",
+        "excel-escapes": "a character that Excel wrote as _x000D_ or the like is that character",
         "nan-to-null": "NaN in the record became null",
         "thought": "a thought at the beginning of an answer was moved to `reasoning`",
         "no-input": 'an input that only says that there is none became ""',

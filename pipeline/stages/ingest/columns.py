@@ -114,5 +114,6 @@ def _numbers_are_not_text(fault: Fault, record: Record, shape: Columns) -> Fault
         return fault
     others = f'input = "{{{shape.input}}}", ' if shape.input and at(record, shape.input) is not None else ""
     texts = f'instruction = "{{{shape.instruction}}}", {others}output = "{{{shape.output}}}"'
-    remedy = f'write it in quotes in the source file, or use `shape = {{ kind = "template", {texts} }}`'
+    number = "" if isinstance(value, bool) else 'write `numbers = "as-text"` in the source, or '
+    remedy = f'{number}use `shape = {{ kind = "template", {texts} }}`'
     return Fault("not-text", f"`{shape.output}` is {kind(value)}, not text: {remedy}")

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from pipeline.stages.ingest.class_labels import ClassName
+from pipeline.io.class_labels import ClassName
 from pipeline.stages.ingest.columns import columns
 from pipeline.stages.ingest.conversations import conversation, delimited, exchanges, pairs, questions, tree
 from pipeline.stages.ingest.exported import exported

@@ -4,8 +4,9 @@ import contextlib
 import itertools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from pipeline.io.class_labels import names_beside, with_names
 from pipeline.io.saved_dataset import is_saved_dataset
 from pipeline.stages.ingest.delimited import (
     Dialect,
@@ -25,7 +26,7 @@ from pipeline.stages.ingest.fields import Record
 from pipeline.stages.ingest.framing import KEPT, LINE, Entry, Lines, json_lines, lines_of
 from pipeline.stages.ingest.json_text import before_first_value, is_json_lines
 from pipeline.stages.ingest.json_values import json_values
-from pipeline.stages.ingest.parsing import BOM, Fault, FileFault, parse
+from pipeline.stages.ingest.parsing import BOM, Fault, FileFault, Number, dumps, parse
 from pipeline.stages.ingest.recipes import recipe
 from pipeline.stages.ingest.shapes import rows_of
 from pipeline.stages.ingest.tables import batches, dataset_folder, guarded, table_entries, table_kind
@@ -58,11 +59,32 @@ def readings_of(path: Path, source: Source, options: IngestOptions) -> Iterator[
             raise IngestError(f"{path} is a folder, and not one that `datasets` saved: name the files in it by a glob")
         yield Reading("", "binary", "datasets folder", guarded(dataset_folder(path)))
         return
+    names = names_beside(path)
     for member in members(path):
         if member.path and is_workbook(path):
             yield Reading("", "binary", "Excel", guarded(workbook(path, source)))
         else:
-            yield _read(path, member, source, options)
+            yield _with_texts(_read(path, member, source, options), names, source)
+
+
+def _with_texts(reading: Reading, names: Any, source: Source) -> Reading:
+    """The reading with the names of classes, and where the source asks for it all numbers, as texts."""
+    if names is None and source.numbers == "as-numbers":
+        return reading
+
+    def texts(entry: Entry) -> Entry:
+        value = entry.value if names is None else with_names(entry.value, names)
+        return entry._replace(value=numbers_as_texts(value) if source.numbers == "as-text" else value)
+
+    return reading._replace(entries=map(texts, entries_of(reading)), lines=None)
+
+
+def numbers_as_texts(value: Any) -> Any:
+    """A record in whose fields, and those of its objects, numbers are texts as they are spelled. (Lists stay.)"""
+    if isinstance(value, dict):
+        return {key: numbers_as_texts(item) for key, item in value.items()}
+    is_number = isinstance(value, int | float | Number) and not isinstance(value, bool)
+    return dumps(value) if is_number else value
 
 
 def _read(path: Path, member: Member, source: Source, options: IngestOptions) -> Reading:
@@ -196,8 +218,9 @@ def _of_header(head: str, source: Source, dialect: Dialect | None) -> str | None
     if dialect is None:
         begin = head[:40].splitlines()[0] if head.strip() else ""
         return (
-            f"neither JSON nor a table: it begins with {begin!r}; if it is a table, write "
-            '`reader = "csv"` or "tsv" in the source, and `skip` for lines above the header'
+            f"neither JSON nor a table with a sign between its cells: it begins with {begin!r}; where lines come "
+            "above the header of a table, write their number as `skip` in the source; convert another file to "
+            "JSON, CSV, Parquet or Excel, or take it out of `files`"
         )
     if source.header and not dialect.has_header and not source.skip and are_known_names(rows[0]):
         return (

@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline.io.arrow_files import BATCH_ROWS
-from pipeline.stages.ingest.class_labels import names_in_schema, with_names
+from pipeline.io.class_labels import names_in_schema, with_names
 from pipeline.stages.ingest.framing import Entry
 from pipeline.stages.ingest.parsing import Fault, Number
 from pipeline.stages.ingest.unpacking import Blocks, Member, damaged

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -49,6 +50,55 @@ def names_in(feature: Any) -> Any:
     if isinstance(kind, str):
         return None
     return {key: names for key, inner in feature.items() if (names := names_in(inner)) is not None} or None
+
+
+def names_beside(path: Path) -> Any:
+    """The names of the classes by the dataset card (README.md) or the dataset_info(s).json in a file's folder, or in
+    the one above it (data/train.parquet); None where they tell none.
+    """
+    folders = [path.parent] if path.parent.name == "raw" else [path.parent, path.parent.parent]
+    for folder in folders:
+        for name in ("README.md", "dataset_infos.json", "dataset_info.json"):
+            if names := _names_of_card(folder / name, path):
+                return names
+    return None
+
+
+def _names_of_card(card: Path, path: Path) -> Any:
+    import yaml
+
+    try:
+        text = card.read_text("utf-8")
+        if card.suffix == ".md":
+            about = yaml.safe_load(text.split("---\n", 2)[1])["dataset_info"] if text.startswith("---\n") else None
+        else:
+            about = json.loads(text)
+    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError):
+        return None
+    if isinstance(about, dict) and "features" not in about:
+        about = [{"config_name": name, **info} for name, info in about.items() if isinstance(info, dict)]
+    configs = [info for info in (about if isinstance(about, list) else [about]) if isinstance(info, dict)]
+    named = [info for info in configs if info.get("config_name") in path.parts] if len(configs) > 1 else configs
+    return names_in(_feature(named[0].get("features"))) if len(named) == 1 else None
+
+
+def _feature(about: Any) -> Any:
+    """A feature as a dataset card writes it, as `datasets` writes it into a schema."""
+    if isinstance(about, list) and all(isinstance(field, dict) and "name" in field for field in about):
+        return {field["name"]: _feature(field) for field in about}
+    if not isinstance(about, dict):
+        return about
+    if isinstance(about.get("dtype"), dict):
+        return _feature(about["dtype"])
+    if isinstance(about.get("class_label"), dict):
+        names = about["class_label"].get("names")
+        numbered = isinstance(names, dict) and {str(number): name for number, name in names.items()}
+        in_order = [numbered.get(str(number)) for number in range(len(numbered))] if numbered else names
+        return {"_type": "ClassLabel", "names": in_order}
+    for key in ("sequence", "list"):
+        if key in about:
+            return {"_type": "Sequence", "feature": _feature(about[key])}
+    return _feature(about["struct"]) if "struct" in about else about
 
 
 def _items(names: Any) -> Items | None:
