@@ -406,9 +406,7 @@ def _unknown(record: Record) -> Fault:
     if likely := _likely_conversation(record):
         remedy = f"if `{likely.turns}` is a conversation, as `{toml(likely)}`, or {remedy}"
     if "column1" in record:
-        remedy += (
-            '; the names of its columns as `header = ["…", "…"]`, with `skip = 1` where its first line is a header'
-        )
+        remedy += '; the names of its columns as `header = ["…", "…"]`, with `skip = 1` where line 1 is a header'
     return Fault(
         "unknown-shape", f"no known shape fits a record with the fields {keys}: name its shape in the source, {remedy}"
     )

@@ -86,7 +86,6 @@ def test_a_line_feed_in_a_cell_of_a_file_with_lone_cr(tmp_path: Path) -> None:
         ("2026년 상담 자료\n", 1),
         ("2026년, 상담 자료\n단위: 건\n\n", 3),
         ("상담 자료,,\n,,\n", 2),
-        ("sep=,\n상담 자료,,\n", 1),
     ],
 )
 def test_title_lines_are_named_with_the_remedy(above: str, skip: int, tmp_path: Path) -> None:
