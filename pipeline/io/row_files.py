@@ -41,7 +41,9 @@ def naming(path: Path) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError, ColumnTypeError) as error:
-        raise RowsError(f"{path}: it does not hold rows: {error}") from None
+        raise RowsError(
+            f"{path}: it does not hold rows: {error}. Write the file again; raw files are read by `ko-instruct ingest`."
+        ) from None
 
 
 def _row(path: Path, number: int, line: bytes) -> dict[str, object]:

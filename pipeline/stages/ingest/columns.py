@@ -131,7 +131,8 @@ def _numbers_are_not_text(fault: Fault, record: Record, shape: Columns) -> Fault
         return fault
     given = [path for path in paths_of(shape.input) if at(record, path) is not None]
     template = labelled(shape.instruction, given, shape.output or "")
-    remedy = f"write it in quotes in the source file, or use `{toml(template)}`"
+    number = "" if isinstance(value, bool) else 'write `numbers = "as-text"` in the source, or '
+    remedy = f"{number}use `{toml(template)}`"
     return Fault("not-text", f"`{shape.output}` is {kind(value)}, not text: {remedy}")
 
 

@@ -21,7 +21,7 @@ from pipeline.stages.ingest.names import (
     TURNS,
     named,
 )
-from pipeline.stages.ingest.parsing import Fault, dumps
+from pipeline.stages.ingest.parsing import Fault
 from pipeline.stages.ingest.recipes import recipes
 from pipeline.stages.ingest.shapes import FIELD
 from pipeline.stages.ingest.speakers import speaker_of
@@ -187,6 +187,8 @@ def _unknown(record: Record, ways: Sequence[str] = ()) -> Fault:
         'for columns as `shape = { kind = "columns", instruction = "…", output = "…" }`, for a labelled set as '
         '`shape = { kind = "template", instruction = "…", input = "{…}", output = "{…}" }`'
     )
+    if "column1" in record:
+        remedy += '; or the names of its columns as `header = ["…", "…"]`, with `skip = 1` where line 1 is a header'
     return Fault(
         "unknown-shape", f"no known shape fits a record with the fields {keys}: name its shape in the source, {remedy}"
     )
@@ -208,12 +210,9 @@ def _ways(record: Record) -> Iterator[str]:
 
 
 def _headers(record: Record) -> Iterator[str]:
-    """The lines of toml that read a table whose header line was not found, or whose first record was taken for one."""
+    """The lines of toml that read a table without a header line, or whose first record was taken for one."""
     texts = {name: value for name, value in record.items() if isinstance(value, str)}
-    words = {text.strip().casefold() for text in texts.values()}
-    if "column1" in texts and words & {*INSTRUCTION, *OUTPUT}:
-        yield f"header = {dumps(list(texts.values()))}"
-    elif "column1" in texts:
+    if "column1" in texts:
         longest = sorted(sorted(texts, key=lambda name: -len(texts[name]))[:2], key=list(texts).index)
         yield toml(Columns(instruction=longest[0], output=longest[-1], input=None))
     elif len(texts) == len(record) == 2 and any(is_sentence(name) for name in texts):

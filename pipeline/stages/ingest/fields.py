@@ -60,9 +60,9 @@ def text_at(record: Any, path: str | None) -> str | None:
     value = at(record, path)
     if value is None or isinstance(value, str):
         return value
-    raise Fault(
-        "not-text", f"`{path}` is {kind(value)}, not text: write it in quotes in the source file, or map another field"
-    )
+    is_number = isinstance(value, int | float | Number) and not isinstance(value, bool)
+    remedy = 'write `numbers = "as-text"` in the source' if is_number else "write a text in the source file"
+    raise Fault("not-text", f"`{path}` is {kind(value)}, not text: {remedy}, or map another field")
 
 
 def list_at(record: Any, path: str) -> list[Any]:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from pipeline.io.class_labels import ClassName
 from pipeline.stages.ingest.columns import columns
 from pipeline.stages.ingest.conversations import (
     conversation,
@@ -72,19 +73,27 @@ def instances(entry: Entry, shape: Instances) -> list[Row]:
     ]
 
 
+#: The text that questions are about, and the paths of an answer to one, as SQuAD, KorQuAD and AI-Hub name them.
+CONTEXTS = ("context", "passage", "paragraph", "지문", "본문")
+ANSWERS = (
+    *("answers.0.text", "answers.text.0", "answers.text", "answers.0", "answers"),
+    *("answer.text", "answer.0.text", "answer.0", "answer"),
+)
+
+
 def articles(entry: Entry, shape: Articles) -> list[Row]:
     record = entry.value
     found = []
     paragraphs = list_at(record, shape.paragraphs) if at(record, shape.paragraphs) is not None else [record]
     for paragraph in paragraphs:
-        context = text_at(paragraph, "context")
+        named_so = next((name for name in CONTEXTS if at(paragraph, name) is not None), CONTEXTS[0])
+        context = text_at(paragraph, named_so)
         for question in list_at(paragraph, "qas"):
-            paths = ("answers.0.text", "answers.text.0", "answers.text", "answer.text", "answer")
-            answer = next((text for path in paths if (text := at(question, path))), None)
-            found.append((question, context, answer if isinstance(answer, str) else None))
+            texts = (at(question, path) for path in ANSWERS)
+            found.append((question, context, next((text for text in texts if text and isinstance(text, str)), None)))
     if not found:
         raise Fault("no-turns", f"`{shape.paragraphs}` hold no question (`qas`)")
-    rest = without(record, [shape.paragraphs, "context", "qas"])
+    rest = without(record, [shape.paragraphs, *CONTEXTS, "qas"])
     return [
         row(
             entry,
@@ -126,6 +135,8 @@ def _worded(value: Any, path: str, shape: Template) -> str:
     text = _spelled(value, path)
     if path not in shape.labels:
         return text
+    if isinstance(value, ClassName) and text not in shape.labels[path]:
+        text = str(value.number)
     if text not in shape.labels[path]:
         known = ", ".join(shape.labels[path])
         raise Fault("unknown-label", f"`{path}` is {text!r}: the template has words only for {known}")

@@ -4,23 +4,35 @@ import contextlib
 import itertools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from pipeline.io.class_labels import names_beside, with_names
 from pipeline.io.saved_dataset import is_saved_dataset
-from pipeline.stages.ingest.delimited import Dialect, delimited, dialect_of
+from pipeline.stages.ingest.delimited import (
+    Dialect,
+    are_known_names,
+    delimited,
+    dialect_of,
+    ends_lines_with_cr,
+    lines_before_header,
+    rows_of_text,
+    separator_line,
+    with_line_feeds,
+)
 from pipeline.stages.ingest.detect import shapes_of
 from pipeline.stages.ingest.detected import likely_conversation
 from pipeline.stages.ingest.documents import IsRecord, TaskName, documents, is_document, known_task_name
 from pipeline.stages.ingest.encoding import encoding_of, to_utf8
 from pipeline.stages.ingest.fields import Record
-from pipeline.stages.ingest.framing import KEPT, Entry, Lines, json_lines, lines_of
+from pipeline.stages.ingest.framing import KEPT, LINE, Entry, Lines, json_lines, lines_of
 from pipeline.stages.ingest.json_text import before_first_value, is_json_lines
 from pipeline.stages.ingest.json_values import json_values
-from pipeline.stages.ingest.parsing import BOM, Fault, FileFault, parse
+from pipeline.stages.ingest.parsing import BOM, Fault, FileFault, Number, dumps, parse
 from pipeline.stages.ingest.recipes import recipe
 from pipeline.stages.ingest.shapes import rows_of
-from pipeline.stages.ingest.tables import batches, dataset_folder, guarded, table_entries, table_kind, workbook
+from pipeline.stages.ingest.tables import batches, dataset_folder, guarded, table_entries, table_kind
 from pipeline.stages.ingest.unpacking import ZIP, Blocks, IngestError, Member, is_workbook, members
+from pipeline.stages.ingest.workbook import workbook
 from schemas.options import IngestOptions, Source
 from schemas.shapes import Columns, Shape
 
@@ -48,11 +60,32 @@ def readings_of(path: Path, source: Source, options: IngestOptions) -> Iterator[
             raise IngestError(f"{path} is a folder, and not one that `datasets` saved: name the files in it by a glob")
         yield Reading("", "binary", "datasets folder", guarded(dataset_folder(path)))
         return
+    names = names_beside(path)
     for member in members(path):
         if member.path and is_workbook(path):
-            yield Reading("", "binary", "Excel", guarded(workbook(path)))
+            yield Reading("", "binary", "Excel", guarded(workbook(path, source)))
         else:
-            yield _read(path, member, source, options)
+            yield _with_texts(_read(path, member, source, options), names, source)
+
+
+def _with_texts(reading: Reading, names: Any, source: Source) -> Reading:
+    """The reading with the names of classes, and where the source asks for it all numbers, as texts."""
+    if names is None and source.numbers == "as-numbers":
+        return reading
+
+    def texts(entry: Entry) -> Entry:
+        value = entry.value if names is None else with_names(entry.value, names)
+        return entry._replace(value=numbers_as_texts(value) if source.numbers == "as-text" else value)
+
+    return reading._replace(entries=map(texts, entries_of(reading)), lines=None)
+
+
+def numbers_as_texts(value: Any) -> Any:
+    """A record in whose fields, and those of its objects, numbers are texts as they are spelled. (Lists stay.)"""
+    if isinstance(value, dict):
+        return {key: numbers_as_texts(item) for key, item in value.items()}
+    is_number = isinstance(value, int | float | Number) and not isinstance(value, bool)
+    return dumps(value) if is_number else value
 
 
 def _read(path: Path, member: Member, source: Source, options: IngestOptions) -> Reading:
@@ -92,7 +125,7 @@ def _read_text(path: Path, member: Member, encoding: str, source: Source, limit:
             look = _behind(to_utf8(Blocks(member), encoding), before)
             entries = documents(look, _behind(data, before), *_fits(source), limit, line)
         return Reading(member.place, encoding, "JSON", entries, blocks)
-    return _read_delimited(path, member, encoding, source, limit, (text, data, blocks))
+    return _read_delimited(path, member, encoding, source, limit)
 
 
 def _behind(blocks: Iterable[bytes], size: int) -> Iterator[bytes]:
@@ -147,33 +180,61 @@ def _reads(record: Record, shape: Shape) -> bool:
         return True
 
 
-def _read_delimited(
-    path: Path, member: Member, encoding: str, source: Source, limit: int, found: tuple[bytes, Iterator[bytes], Blocks]
-) -> Reading:
-    text, data, blocks = found
+def _read_delimited(path: Path, member: Member, encoding: str, source: Source, limit: int) -> Reading:
+    blocks = Blocks(member)
+    is_cr = ends_lines_with_cr(_peek_bytes(to_utf8(Blocks(member), encoding), limit)[0])
+
+    def text_of(blocks: Blocks) -> Iterator[bytes]:
+        data = to_utf8(blocks, encoding)
+        return with_line_feeds(data) if is_cr else data
+
+    text, _ = _peek_bytes(text_of(Blocks(member)), limit)
+    delimiter = {"csv": ",", "tsv": "\t"}.get(source.reader)
+    above = sum(len(line) for line in itertools.islice(LINE.findall(text), source.skip))
+    first = source.skip + 1
+    if named := separator_line(text[above : above + 20].removeprefix(BOM).decode("utf-8", "replace")):
+        delimiter, above, first = named[0], text.find(b"\n", above) + 1 or len(text), first + 1
+    sample = text[above : text.rfind(b"\n") + 1] or text[above:]
+    head = sample.replace(BOM, b"").decode("utf-8", "surrogateescape")
     names = source.header or (recipe(source.recipe).header if source.recipe else ())
-    sample = text[: text.rfind(b"\n") + 1] or text
-    sample_text = sample.replace(BOM, b"").decode("utf-8", "surrogateescape")
-    dialect = dialect_of(sample_text, {"csv": ",", "tsv": "\t"}.get(source.reader), names)
-    if dialect is None:
-        begin = sample_text[:40].splitlines()[0]
-        return _no_data(
-            path,
-            member,
-            sample,
-            f"neither JSON nor a table: it begins with {begin!r}; "
-            'write `reader = "csv"`, "tsv", "json" or "jsonl" in the source if it is one of them',
+    dialect = dialect_of(head, delimiter, names)
+    if fault := _of_header(head, source, dialect):
+        return _no_data(path, member, sample, fault)
+
+    def read(dialect: Dialect, blocks: Blocks) -> Iterator[Entry]:
+        return delimited(lines_of(_behind(text_of(blocks), above), limit), dialect, first)
+
+    if dialect and dialect.delimiter == "\t":
+        # Whether quotes have a meaning in a TSV file shows only where they are used: a first look at all of it.
+        dialect = min(
+            (dialect._replace(quoted=quoted) for quoted in (True, False)),
+            key=lambda dialect: sum(entry.fault is not None for entry in read(dialect, Blocks(member))),
         )
-    if dialect.delimiter == "\t":
+    assert dialect is not None
+    return Reading(member.place, encoding, f"delimited text ({dialect})", read(dialect, blocks), blocks)
 
-        def faults(dialect: Dialect) -> int:
-            # Whether quotes have a meaning in a TSV file shows only where they are used: a first look at all of it.
-            again = lines_of(to_utf8(Blocks(member), encoding), limit)
-            return sum(entry.fault is not None for entry in delimited(again, dialect))
 
-        dialect = min((dialect._replace(quoted=quoted) for quoted in (True, False)), key=faults)
-    entries = delimited(lines_of(data, limit), dialect)
-    return Reading(member.place, encoding, f"delimited text ({dialect})", entries, blocks)
+def _of_header(head: str, source: Source, dialect: Dialect | None) -> str | None:
+    """What is wrong with the header of a table, and the remedy; None where nothing is."""
+    rows = rows_of_text(head)
+    above = lines_before_header(rows)
+    if above and not source.header:
+        names = ", ".join(filter(None, map(str.strip, rows[above])))
+        lines = "line is not" if above == 1 else f"{above} lines are not"
+        return f"the first {lines} the header, which names {names}: write `skip = {source.skip + above}` in the source"
+    if dialect is None:
+        begin = head[:40].splitlines()[0] if head.strip() else ""
+        return (
+            f"neither JSON nor a table with a sign between its cells: it begins with {begin!r}; where lines come "
+            "above the header of a table, write their number as `skip` in the source; convert another file to "
+            "JSON, CSV, Parquet or Excel, or take it out of `files`"
+        )
+    if source.header and not dialect.has_header and not source.skip and are_known_names(rows[0]):
+        return (
+            f"`header` is for a table without a header line, and the first line is one ({', '.join(rows[0])}): "
+            "write `skip = 1` in the source as well, to put your names in its place"
+        )
+    return None
 
 
 def _no_data(path: Path, member: Member, head: bytes, detail: str) -> Reading:

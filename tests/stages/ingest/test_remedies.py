@@ -15,8 +15,8 @@ from schemas.shapes import Columns, Conversation
 from tests.stages.ingest.test_ingest import CASES, rows_of
 
 #: A line of toml between backticks. Lines that people have to fill in hold "…".
-LINE = re.compile(r"`((?:shape|header|recipe|reader|encoding) = [^`]*)`")
-START = re.compile(r"`(?:shape|header|recipe|reader|encoding) = |holds texts|input = ")
+LINE = re.compile(r"`((?:shape|header|recipe|reader|encoding|numbers) = [^`]*)`")
+START = re.compile(r"`(?:shape|header|recipe|reader|encoding|numbers) = |holds texts|input = ")
 
 
 def messages_of(path: Path, shape: Any) -> list[str]:
