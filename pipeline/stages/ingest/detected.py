@@ -27,7 +27,7 @@ from pipeline.stages.ingest.shapes import FIELD
 from pipeline.stages.ingest.speakers import speaker_of
 from pipeline.stages.ingest.toml_line import toml
 from pipeline.stages.ingest.turns import known_role
-from pipeline.stages.ingest.unmapped import is_copy, is_sentence, unmapped_texts
+from pipeline.stages.ingest.unmapped import NO_TEXT, is_copy, is_sentence, unmapped_texts
 from schemas.shapes import Columns, Conversation, Preference, Shape, Template, TurnRecords
 
 
@@ -214,6 +214,8 @@ def _headers(record: Record) -> Iterator[str]:
     texts = {name: value for name, value in record.items() if isinstance(value, str)}
     if "column1" in texts:
         longest = sorted(sorted(texts, key=lambda name: -len(texts[name]))[:2], key=list(texts).index)
+        if any(NO_TEXT.fullmatch(texts[name]) for name in longest):
+            return
         yield toml(Columns(instruction=longest[0], output=longest[-1], input=None))
     elif len(texts) == len(record) == 2 and any(is_sentence(name) for name in texts):
         yield 'header = ["instruction", "output"]'
