@@ -88,13 +88,19 @@ def _turns(found: Sequence[Any], shape: Conversation) -> list[Turn]:
     """The turns of a list. Raises Fault: unknown-role, too-many-speakers, turns-out-of-order, and as `turn_of` does."""
     if shape.order:
         must_go_on([at(turn, shape.order) for turn in found], shape.order)
-    names = [speaker_of(turn, shape.role) for turn in found]
     roles = shape.roles
     if shape.speakers == "in-order":
+        names = (speaker_of(turn, shape.role) for turn in found)
         roles = {**in_order(name for name in names if name not in roles), **roles}
-    elif None not in names and (fault := unknown_role([name or "" for name in names], shape)):
-        raise fault
-    return [turn_of(turn, number, shape.role, shape.text, roles, shape.learn) for number, turn in enumerate(found, 1)]
+    try:
+        return [
+            turn_of(turn, number, shape.role, shape.text, roles, shape.learn) for number, turn in enumerate(found, 1)
+        ]
+    except Fault as fault:
+        named = [speaker_of(turn, shape.role) for turn in found]
+        if fault.reason == "unknown-role" and None not in named:
+            raise unknown_role([name or "" for name in named], shape) or fault from None
+        raise
 
 
 def each_record(record: Record, path: str) -> list[tuple[Record, str]]:

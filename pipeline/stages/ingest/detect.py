@@ -251,10 +251,9 @@ def _turns(path: str, turns: list[Any], is_named: bool) -> Conversation | Exchan
     if all(isinstance(turn, dict) for turn in turns):
         role, text = role_key(turns), text_key(turns)
         if role and text and _is_one_talk(turns):
-            names = {speaker_of(turn, role) for turn in turns}
-            # Names of people say nothing of who asks and who answers.
-            strangers = None not in names and all(known_role(name or "", {}) is None for name in names)
-            return None if strangers else Conversation(turns=path, role=role, text=text)
+            # Names of people alone say nothing of who asks and who answers.
+            known = any((name := speaker_of(turn, role)) is None or known_role(name, {}) for turn in turns)
+            return Conversation(turns=path, role=role, text=text) if known else None
         for user, assistant in (*EXCHANGES, *(EXCHANGES_OF_TURNS if is_named else ())):
             if all(user in turn or assistant in turn for turn in turns) and any(
                 user in turn and assistant in turn for turn in turns
@@ -267,8 +266,8 @@ def _turns(path: str, turns: list[Any], is_named: bool) -> Conversation | Exchan
 
 def role_key(turns: Sequence[Record]) -> str | None:
     """The path of the speaker in every turn: a name or a number, or one in the object of a speaker."""
-    for name in ROLE_KEYS:
-        if name in turns[0] and all(name in turn for turn in turns):
+    for name in named(turns[0], ROLE_KEYS):
+        if all(name in turn for turn in turns):
             value = turns[0][name]
             inside = [key for key in ("role", "id", "name") if isinstance(value, dict) and key in value]
             return f"{name}.{inside[0]}" if inside else name
@@ -277,7 +276,7 @@ def role_key(turns: Sequence[Record]) -> str | None:
 
 def text_key(turns: Sequence[Record]) -> str | None:
     """The key of the text in every turn that is not only calls."""
-    for name in (*TEXT_KEYS, PARTS):
+    for name in dict.fromkeys((*named(turns[0], TEXT_KEYS), *TEXT_KEYS, PARTS)):
         if all(name in turn or CALLED & turn.keys() for turn in turns):
             return name
     return None

@@ -8,14 +8,17 @@ from typing import Any
 from pipeline.stages.ingest.columns import labelled
 from pipeline.stages.ingest.detect import given_fields, one_or_more, role_key, shapes_of, text_key
 from pipeline.stages.ingest.fields import Record, at
-from pipeline.stages.ingest.given import paths_of, spelled
+from pipeline.stages.ingest.given import paths_of
 from pipeline.stages.ingest.names import (
     ASKED,
     COUNTERS,
     DIRECTIVES,
+    GROUP,
     GROUPS,
     INSTRUCTION,
     LABELS,
+    NOTES,
+    ORIGIN,
     OUTPUT,
     TRANSCRIPTS,
     TURNS,
@@ -157,15 +160,16 @@ def _unmapped(names: Sequence[str], shape: Columns | Preference) -> Fault:
 
 def turn_records(records: Sequence[Record]) -> TurnRecords | None:
     """How records that are a turn each make conversations; None where they are something else."""
-    if len(records) < 2 or any(record.keys() != records[0].keys() for record in records):
+    if len(records) < 2:
         return None
-    first = records[0]
-    groups, role, text = named(first, GROUPS), role_key(records), text_key(records)
+    first = {key: value for key, value in records[0].items() if all(key in record for record in records)}
+    role, text = role_key(records), text_key(records)
     asks = named(first, DIRECTIVES) and named(first, OUTPUT)
-    if not groups or not role or not text or asks or "parent_id" in first:
+    if not role or not text or asks or "parent_id" in first:
         return None
-    ids = [spelled(record[groups[0]]) for record in records]
-    if all(before != now for before, now in itertools.pairwise(ids)):
+    likely = [key for key in first if GROUP.fullmatch(key.strip().casefold()) and key not in (role, text)]
+    groups = [key for key in dict.fromkeys((*named(first, GROUPS), *likely)) if _groups(records, key)]
+    if not groups:
         return None
     names = [speaker_of(record, role) or "" for record in records]
     counters = [key for key in named(first, COUNTERS) if key not in (groups[0], text, role)]
@@ -177,6 +181,14 @@ def turn_records(records: Sequence[Record]) -> TurnRecords | None:
         order=counters[0] if counters else None,
         speakers="in-order" if strangers else "named",
     )
+
+
+def _groups(records: Sequence[Record], key: str) -> bool:
+    """Whether a field parts the records into several conversations, of which one has more than one turn."""
+    ids = [record[key] for record in records]
+    if not all(isinstance(value, str | int) for value in ids):
+        return False
+    return len(set(ids)) > 1 and any(before == now for before, now in itertools.pairwise(ids))
 
 
 def _unknown(record: Record, ways: Sequence[str] = ()) -> Fault:
@@ -204,9 +216,20 @@ def _ways(record: Record) -> Iterator[str]:
         if isinstance(recipe.shape, Template) and _has_all(record, recipe.shape):
             yield f'recipe = "{name}"'
     asked, answers = named(record, INSTRUCTION), named(record, (*OUTPUT, *LABELS))
-    if asked and answers and not likely:
-        given = [path for path in given_fields(record) if path not in (asked[0], answers[0])]
-        yield toml(labelled(asked[0], given, answers[0]))
+    if answers and not likely:
+        taken = (*asked[:1], answers[0])
+        given = [path for path in dict.fromkeys((*given_fields(record), *_texts(record))) if path not in taken]
+        template = labelled(asked[0] if asked else "…", given, answers[0])
+        yield toml(template if asked else template.model_copy(update={"instruction": "…"}))
+
+
+def _texts(record: Record) -> list[str]:
+    """The fields of a record that hold texts and are no notes about it."""
+    return [
+        key
+        for key, value in record.items()
+        if isinstance(value, str) and key.strip().casefold() not in {*ORIGIN, *NOTES} and not NO_TEXT.fullmatch(value)
+    ]
 
 
 def _headers(record: Record) -> Iterator[str]:

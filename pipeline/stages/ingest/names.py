@@ -63,12 +63,12 @@ NOTES = (
 BESIDE = ("history", "steps", "tools", "tool_calls")
 #: A list of turns names the speaker and the text of each by one of these.
 ROLE_KEYS = (
-    *("from", "role", "speaker", "speaker_id", "speakerID", "speakerId", "participantID", "participant_id"),
-    *("speaker_type", "sender", "화자", "발화자", "화자ID", "발화자ID", "역할"),
+    *("from", "role", "speaker", "speaker_id", "speakerid", "participantid", "participant_id"),
+    *("speaker_type", "sender", "author", "화자", "발화자", "화자id", "발화자id", "발언자", "역할"),
 )
 TEXT_KEYS = (
     *("value", "content", "norm_text", "text", "utterance", "utterance_text", "message", "standard_form", "form"),
-    *("sentence", "발화", "발화문", "발화내용", "대사", "내용", "문장"),
+    *("sentence", "utter", "msg", "발화", "발화문", "발화내용", "대사", "내용", "문장", "메시지", "대화내용", "발언"),
 )
 SPEAKER = set(ROLE_KEYS)
 #: A message of Gemini's has its texts in parts. (A message of ours has text and parts side by side nowhere.)
@@ -80,6 +80,8 @@ GROUPS = (
     *("session_id", "sessionid", "chat_id", "thread_id", "대화id", "대화_id", "대화 id", "대화번호", "대화셋일련번호"),
     *("대화일련번호", "세션id", "상담id", "상담번호"),
 )
+#: Other names of a field that says to which conversation a turn belongs.
+GROUP = re.compile(r"(?:.*[_ ])?id|.*(?:dialog|convers|session|대화|세션|상담|통화|회의).*")
 COUNTERS = (
     *(
         "turn",

@@ -45,7 +45,8 @@ def turn_of(value: Any, number: int, role: str, text: str, roles: Mapping[str, R
     """
     if not isinstance(value, dict):
         raise Fault("not-an-object", f"turn {number} is {kind(value)}, not an object with `{role}` and `{text}`")
-    name = speaker_of(value, role)
+    name = value.get(role)
+    name = name if isinstance(name, str) else speaker_of(value, role)
     if name is None:
         raise Fault("unknown-role", f"`{role}` of turn {number} is {kind(at(value, role))}, not the name of a role")
     speaker = role_of(name, number, roles)
