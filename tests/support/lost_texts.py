@@ -28,7 +28,7 @@ def texts_of_row(row: dict[str, Any]) -> Iterator[str]:
     """Every text in a row: in its columns, and in the JSON of `meta`, of tools and calls, and of `raw`."""
     for text in texts_in(row):
         yield text
-        if text[:1] in ("{", "["):
+        if text[:1] in ("{", "[", '"'):
             try:
                 yield from texts_in(orjson.loads(text))
             except orjson.JSONDecodeError:

@@ -61,6 +61,8 @@ TURNS = ("conversations", "messages", "conversation", "dialogue", "dialog", "dia
 CALLED = {"tool_calls", "function_call"}
 #: Fields that hold the tools that may be called.
 TOOLS = ("tools", "functions", "available_tools")
+#: What an instruction is called above its instances, or in the document around its records.
+DEFINITIONS = ("definition", "task_definition", "task_instruction", "instructions")
 QUESTIONS = ("questions", "instructions", "prompts", "turns")
 ANSWERS = ("answers", "outputs", "responses")
 #: Fields that may hold a transcript beside other columns.
@@ -264,8 +266,10 @@ def _texts(value: Any) -> bool:
 
 
 def _lists(record: Record) -> Iterator[Shape]:
-    if isinstance(record.get("instances"), list) and "instruction" in record:
-        yield Instances()
+    asks = named(record, ("instruction", *DEFINITIONS))
+    for key in named(record, ("instances",)) if asks else ():
+        if isinstance(record[key], list):
+            yield Instances(instruction=asks[0], instances=key)
     if isinstance(record.get("paragraphs"), list) or isinstance(record.get("qas"), list):
         yield Articles()
     asked = [key for key in named(record, QUESTIONS) if _texts(record[key])]
