@@ -49,6 +49,13 @@ def lost(source: Any, rows: Collection[dict[str, Any]], left_out: Collection[str
     ]
 
 
+def lost_words(source: Any, rows: Collection[dict[str, Any]], left_out: Collection[str]) -> list[str]:
+    """The Korean words of these texts that are in no row: of texts that are cut into turns, thoughts, calls."""
+    found = "\n".join(text for row in rows for text in texts_of_row(row))
+    words = [word for text in lost(source, rows, left_out) for word in re.findall("[가-힣]+", text)]
+    return [word for word in words if word not in found and word not in ROLES]
+
+
 def _without(value: Any, left_out: Collection[str], path: str = "") -> Any:
     if isinstance(value, dict):
         below = {key: f"{path}.{key}" if path else key for key in value}
