@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from pipeline.stages.ingest.rows import MEANS_NO_INPUT
+from pipeline.stages.ingest.transcripts import is_transcript
 from pipeline.stages.ingest.turns import ROLES
 
 HANGUL = re.compile("[가-힣]")
@@ -50,9 +51,12 @@ def lost(source: Any, rows: Collection[dict[str, Any]], left_out: Collection[str
 
 
 def lost_words(source: Any, rows: Collection[dict[str, Any]], left_out: Collection[str]) -> list[str]:
-    """The Korean words of these texts that are in no row: of texts that are cut into turns, thoughts, calls."""
+    """The Korean words of these texts that are in no row, for texts that are cut into a thought and an answer and the
+    like. (Of a transcript, the marks of its turns are in no row.)
+    """
     found = "\n".join(text for row in rows for text in texts_of_row(row))
-    words = [word for text in lost(source, rows, left_out) for word in re.findall("[가-힣]+", text)]
+    texts = [text for text in lost(source, rows, left_out) if not is_transcript(text)]
+    words = [word for text in texts for word in re.findall("[가-힣]+", text)]
     return [word for word in words if word not in found and word not in ROLES]
 
 
