@@ -1,6 +1,5 @@
 """ko_instruct: the door for training code and notebooks, and what it says when another module hides a package."""
 
-import doctest
 import importlib
 import inspect
 import os
@@ -185,13 +184,6 @@ def test_a_table_comes_back_from_pandas() -> None:
 
 
 # One text.
-
-
-@pytest.mark.parametrize("module", ["ko_instruct", "ko_instruct.hiding", "ko_instruct.texts"])
-def test_the_examples_in_docstrings(module: str) -> None:
-    result = doctest.testmod(importlib.import_module(module))
-    assert result.attempted
-    assert not result.failed
 
 
 TEXTS = ["가\ufeff나\u200b다 \r\n", "“따옴표” ㅋㅋㅋㅋㅋ", "제 번호는 010-2345-6789, 메일은 a@mail.kr입니다.", ""]

@@ -134,10 +134,12 @@ def _summary(manifest: Manifest) -> str:
     splits = ", ".join(f"{name} {rows:,}" for name, rows in counts.splits.items())
     return (
         f"Korean instruction data: {counts.kept:,} rows ({splits}), made by ko-instruct "
-        f"{manifest.versions.get('ko-instruct', '')} from {counts.rows_in:,} source records; "
-        f"{rejected:,} were rejected, each with its reason.\n\n"
-        f"한국어 지시문 데이터 {counts.kept:,}건입니다. 원본 레코드 {counts.rows_in:,}건을 ko-instruct로 검증·정규화·"
-        f"토큰화하고 중복을 제거했으며, 제외한 {rejected:,}건은 모두 그 이유를 기록해 두었습니다.\n"
+        f"{manifest.versions.get('ko-instruct', '')} from {counts.rows_in:,} source records."
+        + (f" {rejected:,} were rejected, each with its reason." if rejected else "")
+        + f"\n\n한국어 지시문 데이터 {counts.kept:,}건입니다. 원본 레코드 {counts.rows_in:,}건을 ko-instruct로 "
+        "검증·정규화·토큰화하고 중복을 제거했습니다."
+        + (f" 제외한 {rejected:,}건은 모두 그 이유를 기록해 두었습니다." if rejected else "")
+        + "\n"
     )
 
 
@@ -172,18 +174,19 @@ def _tokens(manifest: Manifest) -> str:
     tokens, tokenizer, layout = manifest.tokens, manifest.tokenizer, manifest.options.tokenize.layout
     lines = [
         f"Tokenizer: {plain(tokenizer.name)} (sha256 `{tokenizer.sha256[:16]}…`), layout `{layout}`.",
-        f"{tokens.total:,} tokens: {tokens.mean} per row on average, {tokens.longest:,} in the longest row; "
-        f"{tokens.unknown:,} [UNK]; {tokens.cut:,} tokens were cut from {tokens.cut_rows:,} rows.",
-        f"토큰은 모두 {tokens.total:,}개로 행마다 평균 {tokens.mean}개이고 가장 긴 행은 {tokens.longest:,}개입니다. "
-        f"[UNK]는 {tokens.unknown:,}개이며, 길이 제한에 맞추려고 {tokens.cut_rows:,}개 행에서 {tokens.cut:,}개를 "
-        "잘랐습니다.",
+        f"{tokens.total:,} tokens: {tokens.mean} per row on average, {tokens.longest:,} in the longest row."
+        + (f" {tokens.unknown:,} of them are [UNK]." if tokens.unknown else "")
+        + (f" {tokens.cut:,} tokens were cut from {tokens.cut_rows:,} rows." if tokens.cut else ""),
+        f"토큰은 모두 {tokens.total:,}개로 행마다 평균 {tokens.mean}개이고 가장 긴 행은 {tokens.longest:,}개입니다."
+        + (f" 그중 [UNK]는 {tokens.unknown:,}개입니다." if tokens.unknown else "")
+        + (f" 길이 제한에 맞추려고 {tokens.cut_rows:,}개 행에서 {tokens.cut:,}개를 잘랐습니다." if tokens.cut else ""),
     ]
     if packing := manifest.packing:
         count = sum(manifest.counts.splits.values())
         lines.append(
             f"Packed: {count:,} sequences in {packing.packs:,} rows of at most {packing.length:,} tokens, "
             f"{packing.fill:.2%} full; `position_ids` and `seq_lengths` show where each sequence begins. "
-            f"시퀀스 {count:,}개를 한 행에 최대 {packing.length:,}토큰씩 {packing.packs:,}행으로 묶었습니다"
+            f"시퀀스 {count:,}개를 한 행에 최대 {packing.length:,}토큰씩 {packing.packs:,}행으로 패킹했습니다"
             f"(채움률 {packing.fill:.2%})."
         )
     elif layout == "qa":
@@ -217,7 +220,7 @@ def _loading(manifest: Manifest, options: ExportOptions) -> str:
         )
     columns = table(["column", "type"], [[plain(column), f"`{kind}`"] for column, kind in manifest.columns.items()])
     code = "\n\n".join(f"```python\n{line}\n```" for line in lines)
-    beside = "Each row has the text and its token ids. 행마다 원문과 토큰 ID가 함께 들어 있습니다.\n\n"
+    beside = "Each row has the text and its token ids. 행마다 텍스트와 토큰 ID가 함께 들어 있습니다.\n\n"
     return f"## Use · 사용법\n\n{beside if 'instruction' in manifest.columns else ''}{code}\n\n{columns}"
 
 

@@ -68,7 +68,7 @@ def test_packs(tmp_path: Path) -> None:
     [
         ({"layout": "pair"}, ["a.jsonl:1"], "[서·울·[SEP]]"),
         ({"layout": "fields"}, ["a.jsonl:1, instruction", "a.jsonl:1, input", "a.jsonl:1, output"], ""),
-        ({"layout": "classification", "labels": ["안녕", "서울"]}, ["a.jsonl:1, label 1"], ""),
+        ({"layout": "classification", "labels": ["안녕 🙂", "서울"]}, ["a.jsonl:1, label 1"], ""),
         ({"layout": "seq2seq"}, ["a.jsonl:1, input_ids", "a.jsonl:1, labels"], "[[CLS]·서·울·[SEP]]"),
         ({"layout": "qa"}, ["a.jsonl:1, window 0: answer at 9 to 10"], "·[서·울]·은·"),
     ],

@@ -1,13 +1,11 @@
 """normalize: every fix by its cases, and the laws of a stage on any table."""
 
-import doctest
 import json
 import os
 import re
 import time
 import unicodedata
 from pathlib import Path
-from types import ModuleType
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,10 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.stages.normalize import FIXES, fixes, normalize
+from pipeline.stages.normalize import FIXES, normalize
 from pipeline.stages.normalize.fixes import COMPOSABLE, apply_fixes
-from pipeline.stages.screen import contamination, language, pii
-from pipeline.table import protected_spans as spans
 from pipeline.table.protected_spans import find_spans, hide, restore
 from pipeline.table.reject_and_flag import complete
 from schemas.columns import MESSAGES
@@ -46,13 +42,6 @@ def test_case(case: dict[str, object]) -> None:
         return
     assert row["instruction"] == case["expect"]
     assert row["fixes"] == case["fixes"]
-
-
-@pytest.mark.parametrize("module", [fixes, spans, pii, contamination, language], ids=lambda module: module.__name__)
-def test_the_examples_in_docstrings(module: ModuleType) -> None:
-    result = doctest.testmod(module)
-    assert result.attempted
-    assert not result.failed
 
 
 def test_every_fix_has_a_case() -> None:
@@ -387,14 +376,14 @@ HOSTILE += [
 
 @pytest.mark.parametrize("piece", HOSTILE, ids=repr)
 def test_the_work_is_linear(piece: str) -> None:
-    """Lines of 1 MB. The bound is CPU time, far above what a linear pattern takes and far below a quadratic one."""
-    text = piece * (1_000_000 // len(piece)) + "x"
+    """Lines of 0.5 MB. The bound is CPU time, far above what a linear pattern takes and far below a quadratic one."""
+    text = piece * (500_000 // len(piece)) + "x"
     start = time.process_time()
     find_spans(text)
     for fix in LIGHT:
         pc.match_substring_regex(pa.array([text]), fix.scan)
         fix.fix(text)
-    assert time.process_time() - start < 30
+    assert time.process_time() - start < 7.5
 
 
 def test_hanja_is_read_and_kept_by_option() -> None:

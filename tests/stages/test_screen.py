@@ -330,8 +330,8 @@ HOSTILE += [
 
 @pytest.mark.parametrize("piece", HOSTILE, ids=repr)
 def test_the_work_is_linear(piece: str) -> None:
-    """Lines of 1 MB, whether a scan asks or not. The bound is CPU time, far below what a quadratic pattern takes."""
-    text = "가" + piece * (1_000_000 // len(piece.encode())) + "x"
+    """Lines of 0.5 MB, whether a scan asks or not. The bound is CPU time, far below what a quadratic pattern takes."""
+    text = "가" + piece * (500_000 // len(piece.encode())) + "x"
     start = time.process_time()
     pc.match_substring_regex(pa.array([text]), SCAN)
     find_pii(text)
@@ -341,4 +341,4 @@ def test_the_work_is_linear(piece: str) -> None:
         if defect.pick:
             defect.pick(pa.array([text]))
         defect.find(Texts("물음", "", "답")._replace(**{defect.field: text}), ScreenOptions())
-    assert time.process_time() - start < 30
+    assert time.process_time() - start < 7.5

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from pipeline.stages.ingest.rows import MEANS_NO_INPUT
+from pipeline.stages.ingest.transcripts import is_transcript
 from pipeline.stages.ingest.turns import ROLES
 
 HANGUL = re.compile("[가-힣]")
@@ -28,7 +29,7 @@ def texts_of_row(row: dict[str, Any]) -> Iterator[str]:
     """Every text in a row: in its columns, and in the JSON of `meta`, of tools and calls, and of `raw`."""
     for text in texts_in(row):
         yield text
-        if text[:1] in ("{", "["):
+        if text[:1] in ("{", "[", '"'):
             try:
                 yield from texts_in(orjson.loads(text))
             except orjson.JSONDecodeError:
@@ -47,6 +48,16 @@ def lost(source: Any, rows: Collection[dict[str, Any]], left_out: Collection[str
         for text in texts
         if text not in found and text.strip().casefold() not in ROLES and not MEANS_NO_INPUT.match(text)
     ]
+
+
+def lost_words(source: Any, rows: Collection[dict[str, Any]], left_out: Collection[str]) -> list[str]:
+    """The Korean words of these texts that are in no row, for texts that are cut into a thought and an answer and the
+    like. (Of a transcript, the marks of its turns are in no row.)
+    """
+    found = "\n".join(text for row in rows for text in texts_of_row(row))
+    texts = [text for text in lost(source, rows, left_out) if not is_transcript(text)]
+    words = [word for text in texts for word in re.findall("[가-힣]+", text)]
+    return [word for word in words if word not in found and word not in ROLES]
 
 
 def _without(value: Any, left_out: Collection[str], path: str = "") -> Any:

@@ -1,13 +1,11 @@
 """A row as messages and messages as a row: each is the inverse of the other."""
 
-import doctest
 import json
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.table import messages
 from pipeline.table.messages import SPOKEN, from_messages, to_messages
 from tests.support.tables import calls, histories, marks, maybe, texts, tool_rounds
 
@@ -90,9 +88,3 @@ def test_the_row_of_a_conversation_with_tools() -> None:
     assert row["history"][1]["learn"] is False
     assert json.loads(row["steps"][0]["tool_calls"]) == [call]
     assert to_messages(row) == talk
-
-
-def test_the_examples_in_docstrings() -> None:
-    result = doctest.testmod(messages)
-    assert result.attempted
-    assert not result.failed

@@ -19,6 +19,7 @@ from pipeline.stages.ingest.names import (
     CHOSEN,
     COMPLETIONS,
     CONTEXT,
+    DEFINITIONS,
     DIRECTIVES,
     GROUPS,
     INPUT,
@@ -345,8 +346,10 @@ def _texts(value: Any) -> bool:
 
 
 def _lists(record: Record) -> Iterator[Shape]:
-    if isinstance(record.get("instances"), list) and "instruction" in record:
-        yield Instances()
+    asks = named(record, ("instruction", *DEFINITIONS))
+    for key in named(record, ("instances",)) if asks else ():
+        if isinstance(record[key], list):
+            yield Instances(instruction=asks[0], instances=key)
     if isinstance(record.get("paragraphs"), list) or isinstance(record.get("qas"), list):
         yield Articles()
     asked = [key for key in named(record, QUESTIONS) if _texts(record[key])]

@@ -208,7 +208,7 @@ def _unknown(record: Record, ways: Sequence[str] = ()) -> Fault:
 
 def _ways(record: Record) -> Iterator[str]:
     """The lines of toml that read a record of no known shape."""
-    likely = likely_conversation(record)
+    likely = _likely_conversation(record)
     if likely:
         yield toml(likely)
     yield from _headers(record)
@@ -244,20 +244,26 @@ def _headers(record: Record) -> Iterator[str]:
         yield 'header = ["instruction", "output"]'
 
 
-def likely_conversation(record: Record) -> Conversation | None:
-    """A list of objects of which one text is a speaker and another what is said, at any depth; None where no list is
-    one. Two people have the shortest names, and what is said is longest.
-    """
+def conversation_of_people(record: Record) -> Conversation | None:
+    """A list of objects that name a speaker and what is said, at any depth; None where no list is one."""
     for path, turns in _lists_in(record, ""):
-        if len(turns) < 2:
-            continue
         role, text = role_key(turns), text_key(turns)
-        if role and text:
+        if len(turns) > 1 and role and text:
             return Conversation(turns=path, role=role, text=text, speakers="in-order")
+    return None
+
+
+def _likely_conversation(record: Record) -> Conversation | None:
+    """A list of turns under known names, else under names that may mean that: of two people with the shortest texts as
+    their names, and what is said is longest. None where no list is one.
+    """
+    if people := conversation_of_people(record):
+        return people
+    for path, turns in _lists_in(record, ""):
         texts = [name for name in turns[0] if all(isinstance(turn.get(name), str) for turn in turns)]
         texts.sort(key=lambda name: sum(len(turn[name]) for turn in turns))
         speakers = [name for name in texts[:-1] if len({turn[name] for turn in turns}) == 2]
-        if speakers:
+        if len(turns) > 1 and speakers:
             return Conversation(turns=path, role=speakers[0], text=texts[-1], speakers="in-order")
     return None
 

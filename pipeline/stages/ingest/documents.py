@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from pipeline.stages.ingest.fields import Record
 from pipeline.stages.ingest.framing import Entry
 from pipeline.stages.ingest.json_values import BRACE, COMMA, Text, elements, invalid, json_values, value_at
-from pipeline.stages.ingest.names import CHOICES, CONTEXT, INSTRUCTION, SYSTEM, named
+from pipeline.stages.ingest.names import CHOICES, CONTEXT, DEFINITIONS, INSTRUCTION, REJECTED, SYSTEM, named
 from pipeline.stages.ingest.published_splits import meaning, take_split
 
 #: Whether an object can be read as a record.
@@ -25,7 +25,7 @@ LOOKED_AT = 1 << 16
 LONGEST_OUTER = 1 << 14
 #: Fields of a document that are a part of each task, and the names that records have for them.
 TASK = {
-    "instruction": (*INSTRUCTION, "definition", "instructions", "task_definition", "task_instruction"),
+    "instruction": (*INSTRUCTION, *DEFINITIONS),
     "system": (*SYSTEM, "system_message", "시스템", "시스템_프롬프트"),
     "input": (*CONTEXT, *CHOICES),
 }
@@ -169,6 +169,8 @@ def document_of(outline: Outline, is_record: IsRecord, task_name: TaskName) -> D
     first = {key: fields[key][0] for key in fields if key in outline.lists}
     if not first:
         return None
+    if any(named(record, REJECTED) and named(record, INSTRUCTION) for record in first.values()):
+        task_name = _no_instruction(task_name)  # pairs have one prompt, and it is their own
     task, _ = _split(fields, first, task_name)
     if not any(is_record({**record, **task}) for record in first.values()):
         task = {}
@@ -178,6 +180,10 @@ def document_of(outline: Outline, is_record: IsRecord, task_name: TaskName) -> D
     task, outer = _split(fields, lists, task_name if task else lambda key: None)
     left_out = tuple(key for key in outer if key in outline.cut or key in outline.long)
     return Document(lists, task, {key: value for key, value in outer.items() if key not in left_out}, left_out)
+
+
+def _no_instruction(task_name: TaskName) -> TaskName:
+    return lambda key: None if key.strip().casefold() in TASK["instruction"] else task_name(key)
 
 
 def _split(fields: Record, lists: Collection[str], task_name: TaskName) -> tuple[Record, Record]:

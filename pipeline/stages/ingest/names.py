@@ -101,6 +101,8 @@ COUNTERS = (
 CALLED = {"tool_calls", "function_call"}
 #: Fields that hold the tools that may be called.
 TOOLS = ("tools", "functions", "available_tools")
+#: What an instruction is called above its instances, or in the document around its records.
+DEFINITIONS = ("definition", "task_definition", "task_instruction", "instructions")
 QUESTIONS = ("questions", "instructions", "prompts", "turns")
 ANSWERS = ("answers", "outputs", "responses")
 #: Fields that may hold a transcript beside other columns.

@@ -58,18 +58,22 @@ def instances(entry: Entry, shape: Instances) -> list[Row]:
     tasks = list_at(record, shape.instances)
     if not tasks:
         raise Fault("no-turns", f"`{shape.instances}` is empty")
-    instruction = text_at(record, shape.instruction)
+    definition = at(record, shape.instruction)
+    is_parts = isinstance(definition, list) and all(isinstance(part, str) for part in definition)
+    instruction = "\n".join(definition) if is_parts else text_at(record, shape.instruction)
     rest = without(record, [shape.instruction, shape.instances])
     return [
         row(
             entry,
-            {**rest, **without(task, ["input", "output"])} if isinstance(task, dict) else rest,
+            {**rest, **without(task, ["input", path])} if isinstance(task, dict) else rest,
             instruction,
             text_at(task, "input"),
-            text_at(task, "output"),
+            text_at(task, path),
             place=numbered(number, len(tasks)),
         )
         for number, task in enumerate(tasks, 1)
+        # Of several answers that are right (Super-NaturalInstructions) the first one; all of them stay in `meta`.
+        for path in ["output.0" if isinstance(at(task, "output"), list) else "output"]
     ]
 
 

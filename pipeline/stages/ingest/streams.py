@@ -20,7 +20,7 @@ from pipeline.stages.ingest.delimited import (
     with_line_feeds,
 )
 from pipeline.stages.ingest.detect import shapes_of
-from pipeline.stages.ingest.detected import likely_conversation
+from pipeline.stages.ingest.detected import conversation_of_people
 from pipeline.stages.ingest.documents import IsRecord, TaskName, documents, is_document, known_task_name
 from pipeline.stages.ingest.encoding import encoding_of, to_utf8
 from pipeline.stages.ingest.fields import Record
@@ -163,8 +163,8 @@ def _is_record(record: Record) -> bool:
     # Columns of lists or objects are a table that lies on its side, a prompt alone may be anything, and a list of
     # conversations is a document.
     found = shapes_of(record)
-    if not found and (likely := likely_conversation(record)):
-        found = [likely]
+    if not found and (people := conversation_of_people(record)):
+        found = [people]
     return any(
         shape.output is not None and _reads(record, shape)
         if isinstance(shape, Columns)

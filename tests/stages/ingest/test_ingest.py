@@ -64,12 +64,12 @@ def short(value: Any) -> Any:
 def test_cases(case: dict[str, Any], tmp_path: Path) -> None:
     path = tmp_path / case.get("name", "file")
     path.write_bytes(case["data"].encode())
-    shape = {"shape": case["shape"]} if "shape" in case else {}
+    source = {**case.get("source", {}), **({"shape": case["shape"]} if "shape" in case else {})}
     if "error" in case:
         with pytest.raises(IngestError, match=re.escape(case["error"])):
-            rows_of(path, **shape)
+            rows_of(path, **source)
     else:
-        check(rows_of(path, **shape), case["rows"], path.name)
+        check(rows_of(path, **source), case["rows"], path.name)
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress, pa.Codec("zstd").compress])

@@ -19,10 +19,15 @@ LINE = re.compile(r"`((?:shape|header|recipe|reader|encoding|numbers) = [^`]*)`"
 START = re.compile(r"`(?:shape|header|recipe|reader|encoding|numbers) = |holds texts|input = ")
 
 
-def messages_of(path: Path, shape: Any) -> list[str]:
+def options_of(case: dict[str, Any]) -> dict[str, Any]:
+    """The options of the source of a case."""
+    return {**case.get("source", {}), **({"shape": case["shape"]} if "shape" in case else {})}
+
+
+def messages_of(path: Path, options: dict[str, Any]) -> list[str]:
     """What ingest says of a file that it cannot read, or of its records."""
     try:
-        rows = rows_of(path, **({"shape": shape} if shape else {}))
+        rows = rows_of(path, **options)
     except IngestError as error:
         return [str(error)]
     return [row["reject_detail"] for row in rows if row["reject_reason"]]
@@ -31,7 +36,7 @@ def messages_of(path: Path, shape: Any) -> list[str]:
 def offered() -> list[Any]:
     found = []
     for case in CASES:
-        texts = [case.get("error", ""), *(row.get("detail", "") for row in case["rows"])]
+        texts = [case.get("error", ""), *(row.get("detail", "") for row in case.get("rows", ()))]
         if any(START.search(text) for text in texts):
             found.append(pytest.param(case, id=case["case"]))
     return found
@@ -41,11 +46,11 @@ def offered() -> list[Any]:
 def test_the_lines_of_a_message_read_the_file(case: dict[str, Any], tmp_path: Path) -> None:
     path = tmp_path / case.get("name", "file")
     path.write_bytes(case["data"].encode())
-    said = messages_of(path, case.get("shape"))
+    said = messages_of(path, options_of(case))
     lines = [line for text in said for line in LINE.findall(text) if "…" not in line]
     assert lines or any("…" in text for text in said)
     for line in lines:
-        rows = rows_of(path, **tomllib.loads(line))
+        rows = rows_of(path, **{**case.get("source", {}), **tomllib.loads(line)})
         assert any(row["reject_reason"] is None and row["instruction"] is not None for row in rows), line
 
 
@@ -60,7 +65,7 @@ def texts_in(value: Any) -> set[str]:
 def test_both_ways_of_an_unmapped_text_keep_it(case: dict[str, Any], tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(case["data"].encode())
-    (said,) = messages_of(path, None)
+    (said,) = messages_of(path, {})
     as_input, in_meta = LINE.findall(said)
     records = [json.loads(line) for line in case["data"].splitlines()]
     for line, column in ((as_input, "input"), (in_meta, "meta")):
@@ -108,7 +113,7 @@ def test_inspect_and_ingest_agree(shape: Any, tmp_path: Path) -> None:
     for number, case in enumerate(CASES):
         path = tmp_path / f"{number}"
         path.write_bytes(case["data"].encode())
-        options = {"shape": shape or case.get("shape")}
+        options = {**options_of(case), **({"shape": shape} if shape else {})}
         try:
             rows = rows_of(path, **options)
         except IngestError:
