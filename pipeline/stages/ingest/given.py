@@ -3,6 +3,7 @@
 from typing import Any
 
 from pipeline.stages.ingest.fields import Record, at, kind
+from pipeline.stages.ingest.names import SPEAKER
 from pipeline.stages.ingest.parsing import Fault, Number
 from pipeline.stages.ingest.rows import MEANS_NO_INPUT
 from schemas.shapes import Fields
@@ -37,11 +38,8 @@ def _gap(text: str) -> str:
 
 
 def is_given(value: Any) -> bool:
-    """Whether a value can be written as a text: a text itself, texts or numbers in a list or in an object."""
-    if isinstance(value, list | dict):
-        items = value.values() if isinstance(value, dict) else value
-        return bool(value) and all(isinstance(item, str | int | float | Number | None) for item in items)
-    return isinstance(value, str | None)
+    """Whether a value can be written as a text: a text itself, or what `_lines` writes."""
+    return isinstance(value, str | None) or bool(_lines(value))
 
 
 def text_of(value: Any, path: str) -> str | None:
@@ -52,11 +50,47 @@ def text_of(value: Any, path: str) -> str | None:
     """
     if value is None or isinstance(value, str):
         return value
-    if not is_given(value) or not isinstance(value, list | dict):
+    lines = _lines(value)
+    if lines is None:
         detail = f"`{path}` is {kind(value)}, not text: write it in quotes in the source file, or map another field"
         raise Fault("not-text", detail)
-    items = value.items() if isinstance(value, dict) else enumerate(value, 1)
-    return "\n".join(f"{name}. {spelled(item)}" for name, item in items if item is not None) or None
+    return "\n".join(lines) or None
+
+
+def _lines(value: Any) -> list[str] | None:
+    """A line for each item of a list or an object; None where an item is more than a text or a number.
+
+    An item may be a text with its label, as may the lists of an object be.
+
+    >>> _lines([{"label": "A", "text": "서울"}]), _lines({"text": ["서울", "부산"], "label": ["가", "나"]})
+    (['A. 서울'], ['가. 서울', '나. 부산'])
+    """
+    if isinstance(value, dict) and isinstance(value.get("text"), list):
+        lists = list(value.values())
+        if not all(isinstance(items, list) and len(items) == len(lists[0]) for items in lists):
+            return None
+        return _lines([dict(zip(value, items, strict=True)) for items in zip(*lists, strict=True)])
+    if isinstance(value, list) and value and all(map(_is_labelled, value)):
+        return [". ".join(spelled(item[key]) for key in sorted(item, key=lambda key: key == "text")) for item in value]
+    if not isinstance(value, list | dict) or not all(map(_is_scalar, _items(value))):
+        return None
+    named = value.items() if isinstance(value, dict) else enumerate(value, 1)
+    return [f"{name}. {spelled(item)}" for name, item in named if item is not None]
+
+
+def _items(value: list[Any] | dict[str, Any]) -> list[Any]:
+    return list(value.values()) if isinstance(value, dict) else value
+
+
+def _is_scalar(value: Any) -> bool:
+    return isinstance(value, str | int | float | Number | None)
+
+
+def _is_labelled(item: Any) -> bool:
+    """Whether an item is a text beside its label or its title, and no message of a speaker."""
+    if not isinstance(item, dict) or "text" not in item or SPEAKER & item.keys():
+        return False
+    return all(_is_scalar(value) and value is not None for value in item.values())
 
 
 def spelled(value: Any) -> str:

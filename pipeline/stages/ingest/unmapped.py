@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipeline.stages.ingest.fields import Record, at
-from pipeline.stages.ingest.given import is_given, paths_of, spelled
+from pipeline.stages.ingest.given import is_given, paths_of
 from pipeline.stages.ingest.names import NOTES, ORIGIN
 from schemas.shapes import Columns, Preference
 
@@ -80,13 +80,11 @@ def _text(record: Record, path: str) -> str:
     value: Any = at(record, path)
     if isinstance(value, str):
         return value.strip()
-    if isinstance(value, list | dict) and is_given(value) and any(isinstance(item, str) for item in _items(value)):
-        return "\n".join(spelled(item) for item in _items(value) if item is not None)
+    if isinstance(value, list | dict) and is_given(value):
+        # Without the numbers and keys that `text_of` writes: these are no words of the source.
+        items = value.values() if isinstance(value, dict) else value
+        return "\n".join(item for item in items if isinstance(item, str)) or ""
     return ""
-
-
-def _items(value: list[Any] | dict[str, Any]) -> list[Any]:
-    return list(value.values()) if isinstance(value, dict) else value
 
 
 def _share(truths: Sequence[bool]) -> float:
