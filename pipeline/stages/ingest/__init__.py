@@ -10,19 +10,20 @@ from pipeline.io.arrow_files import BATCH_ROWS
 from pipeline.io.workers import ordered
 from pipeline.stages.ingest import framing
 from pipeline.stages.ingest.columnar import plain_rows, plain_table
-from pipeline.stages.ingest.detect import Detected, may_hold_transcript
+from pipeline.stages.ingest.detected import Detected, may_hold_transcript
 from pipeline.stages.ingest.exported import found_anew, is_exported
 from pipeline.stages.ingest.framing import Entry, Lines
+from pipeline.stages.ingest.grouped import grouped
 from pipeline.stages.ingest.inspection import describe, inspect
 from pipeline.stages.ingest.meta import keep_meta
 from pipeline.stages.ingest.parsing import Fault, FileFault
 from pipeline.stages.ingest.published_splits import apply_splits, published_by
 from pipeline.stages.ingest.rows import Row, rejected, table
 from pipeline.stages.ingest.shapes import Choose, rows_or_rejects
-from pipeline.stages.ingest.streams import SAMPLE, Reading, declared_shape, readings_of
+from pipeline.stages.ingest.streams import SAMPLE, Reading, declared_shape, entries_of, readings_of
 from pipeline.stages.ingest.unpacking import IngestError
 from schemas.options import IngestOptions, Source
-from schemas.shapes import Columns, Shape
+from schemas.shapes import Columns, Shape, TurnRecords
 
 __all__ = ["IngestError", "describe", "ingest", "inspect"]
 
@@ -66,7 +67,9 @@ def _tables(reading: Reading, origin: str, source: Source, left_out: set[str]) -
     place = origin + reading.place
     shape = declared_shape(source)
     choose: Choose
-    if shape is not None:
+    if isinstance(shape, TurnRecords):
+        choose, entries, lines = _constant(shape), grouped(entries_of(reading), shape), None
+    elif shape is not None:
         choose = _constant(shape)
     else:
         sample: list[Entry] = []
@@ -77,9 +80,13 @@ def _tables(reading: Reading, origin: str, source: Source, left_out: set[str]) -
             sample = list(itertools.islice(entries, SAMPLE))
             entries = itertools.chain(sample, entries)
         try:
-            choose = Detected([entry.value for entry in sample]).of
+            detected = Detected([entry.value for entry in sample])
         except Fault as fault:
             raise IngestError(f"{place}: {fault.detail}") from None
+        choose = detected.of
+        if detected.grouped:
+            found = entries if lines is None else itertools.chain.from_iterable(map(framing.json_lines, lines))
+            entries, lines = grouped(found, detected.grouped), None
     if lines is not None:
         for tables in ordered(lambda some: _block(some, choose, place, source, left_out), lines, WORKERS):
             yield from tables

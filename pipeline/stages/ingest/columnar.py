@@ -101,6 +101,8 @@ def plain_rows(lines: Lines, table: pa.Table, shape: Columns, origin: str, sourc
     """The rows of a plain block; None where a text is not a string, `meta` could get another order of keys, or a record
     holds more than texts and meta (a thought, a label, a split and so on).
     """
+    if isinstance(shape.input, tuple):
+        return None
     count = len(table)
     columns = {name: table[name].chunk(0) for name in table.column_names}
     taken = {path for path in (shape.instruction, shape.input, shape.output, shape.system) if path}

@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from pipeline.stages.ingest.detect import INPUT, INSTRUCTION, OUTPUT, SYSTEM, TURNS
 from pipeline.stages.ingest.framing import LINE, Entry, Lines
+from pipeline.stages.ingest.names import INPUT, INSTRUCTION, OUTPUT, SYSTEM, TURNS
 from pipeline.stages.ingest.parsing import BOM, Fault
 from pipeline.stages.ingest.unpacking import escaped
 

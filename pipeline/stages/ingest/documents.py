@@ -8,10 +8,10 @@ import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from pipeline.stages.ingest.detect import DEFINITIONS, INPUT, INSTRUCTION, REJECTED, SYSTEM, named
 from pipeline.stages.ingest.fields import Record
 from pipeline.stages.ingest.framing import Entry
 from pipeline.stages.ingest.json_values import BRACE, COMMA, Text, elements, invalid, json_values, value_at
+from pipeline.stages.ingest.names import CHOICES, CONTEXT, DEFINITIONS, INSTRUCTION, REJECTED, SYSTEM, named
 from pipeline.stages.ingest.published_splits import meaning, take_split
 
 #: Whether an object can be read as a record.
@@ -27,9 +27,9 @@ LONGEST_OUTER = 1 << 14
 TASK = {
     "instruction": (*INSTRUCTION, *DEFINITIONS),
     "system": (*SYSTEM, "system_message", "시스템", "시스템_프롬프트"),
-    "input": (*INPUT, "passage", "paragraph", "article", "본문", "자료", "제시문", "보기"),
+    "input": (*CONTEXT, *CHOICES),
 }
-KNOWN = {"instruction": INSTRUCTION, "system": SYSTEM, "input": INPUT}
+KNOWN = {"instruction": INSTRUCTION, "system": SYSTEM, "input": (*CONTEXT, *CHOICES)}
 
 
 class Part(NamedTuple):

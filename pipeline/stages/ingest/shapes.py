@@ -1,18 +1,29 @@
 """Records to rows: one small pure function per shape (`schemas.shapes` says what each is)."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from pipeline.io.class_labels import ClassName
 from pipeline.stages.ingest.columns import columns
-from pipeline.stages.ingest.conversations import conversation, delimited, exchanges, pairs, questions, tree
+from pipeline.stages.ingest.conversations import (
+    conversation,
+    delimited,
+    exchanges,
+    pairs,
+    questions,
+    turn_fields,
+    turn_records,
+)
 from pipeline.stages.ingest.exported import exported
 from pipeline.stages.ingest.fields import Record, at, kind, list_at, not_an_object, text_at, without
 from pipeline.stages.ingest.framing import Entry
+from pipeline.stages.ingest.given import is_given, spelled, text_of
+from pipeline.stages.ingest.names import CHOICES
 from pipeline.stages.ingest.parsing import Fault, FileFault, dumps
 from pipeline.stages.ingest.preferences import completions, preference
 from pipeline.stages.ingest.rows import Row, numbered, rejected, row, with_outer
+from pipeline.stages.ingest.trees import tree
 from schemas.shapes import Articles, Instances, Shape, Template
 
 #: The shape of a record. Raises Fault where it has none, or several.
@@ -112,37 +123,62 @@ def template(entry: Entry, shape: Template) -> list[Row]:
         value = at(record, path)
         if value is None:
             raise Fault("missing-field", f"`{path}`, which the template asks for, is missing or null")
-        spelled = _spelled(value, path)
-        if path in shape.labels:
-            if isinstance(value, ClassName) and spelled not in shape.labels[path]:
-                spelled = str(value.number)
-            if spelled not in shape.labels[path]:
-                known = ", ".join(shape.labels[path])
-                raise Fault("unknown-label", f"`{path}` is {spelled!r}: the template has words only for {known}")
-            return shape.labels[path][spelled]
-        if isinstance(value, str):
+        if isinstance(value, str) and path not in shape.labels:
             used.append(path)
-        return spelled
+        return _worded(value, path, shape)
 
     instruction = FIELD.sub(word, shape.instruction)
     given, output = FIELD.sub(word, shape.input), FIELD.sub(word, shape.output)
     return [row(entry, without(record, used), instruction, given, output)]
 
 
+def _worded(value: Any, path: str, shape: Template) -> str:
+    """A value as the template's `labels` or `items` word it. Raises Fault: unknown-label, not-a-list, not-text."""
+    if path in shape.items:
+        return "\n".join(_items(value, path, shape.items[path]))
+    text = _spelled(value, path)
+    if path not in shape.labels:
+        return text
+    if isinstance(value, ClassName) and text not in shape.labels[path]:
+        text = str(value.number)
+    if text not in shape.labels[path]:
+        known = ", ".join(shape.labels[path])
+        raise Fault("unknown-label", f"`{path}` is {text!r}: the template has words only for {known}")
+    return shape.labels[path][text]
+
+
+def _items(value: Any, path: str, words: str) -> Iterator[str]:
+    """The objects of a list, and of the lists in it, each as the template words it."""
+    if not isinstance(value, list):
+        raise Fault("not-a-list", f"`{path}` is {kind(value)}, not a list: put no `items` for it into the template")
+    for item in value:
+        if isinstance(item, list):
+            yield from _items(item, path, words)
+        else:
+            yield FIELD.sub(lambda match, item=item: _item(item, match[1], path), words)  # type: ignore[misc]
+
+
+def _item(item: Any, key: str, path: str) -> str:
+    value = at(item, key)
+    if value is None:
+        raise Fault("missing-field", f"an item of `{path}` lacks `{key}`, which the template asks for")
+    return _spelled(value, f"{path}.{key}")
+
+
 def _spelled(value: Any, path: str) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return ", ".join(value)
-    if isinstance(value, list | dict):
-        raise Fault("not-text", f"`{path}` is {kind(value)}: name a field inside it")
-    return dumps(value)
+    if isinstance(value, list) and is_given(value) and path.strip().casefold() not in CHOICES:
+        return ", ".join(spelled(item) for item in value if item is not None)
+    if isinstance(value, list | dict) and not is_given(value):
+        raise Fault("not-text", f"`{path}` is {kind(value)}: name a field inside it, or word it in `items`")
+    return text_of(value, path) or "" if isinstance(value, str | list | dict) else dumps(value)
 
 
 SHAPES: dict[str, Callable[..., list[Row]]] = {
     "columns": columns,
     "conversation": conversation,
     "exchanges": exchanges,
+    "turn-records": turn_records,
+    "turn-fields": turn_fields,
     "tree": tree,
     "delimited": delimited,
     "preference": preference,

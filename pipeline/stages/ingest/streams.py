@@ -20,6 +20,7 @@ from pipeline.stages.ingest.delimited import (
     with_line_feeds,
 )
 from pipeline.stages.ingest.detect import shapes_of
+from pipeline.stages.ingest.detected import likely_conversation
 from pipeline.stages.ingest.documents import IsRecord, TaskName, documents, is_document, known_task_name
 from pipeline.stages.ingest.encoding import encoding_of, to_utf8
 from pipeline.stages.ingest.fields import Record
@@ -159,11 +160,23 @@ def _fits(source: Source) -> tuple[IsRecord, TaskName]:
 
 
 def _is_record(record: Record) -> bool:
-    # Columns of lists or objects are a table that lies on its side, and a prompt alone may be anything.
+    # Columns of lists or objects are a table that lies on its side, a prompt alone may be anything, and a list of
+    # conversations is a document.
+    found = shapes_of(record)
+    if not found and not _holds_records(record) and (likely := likely_conversation(record)):
+        found = [likely]
     return any(
-        not isinstance(shape, Columns) or (shape.output is not None and _reads(record, shape))
-        for shape in shapes_of(record)
+        shape.output is not None and _reads(record, shape)
+        if isinstance(shape, Columns)
+        else "*" not in getattr(shape, "turns", "")
+        for shape in found
     )
+
+
+def _holds_records(record: Record) -> bool:
+    """Whether a list in it begins with a record."""
+    firsts = (value[0] for value in record.values() if isinstance(value, list) and value)
+    return any(isinstance(first, dict) and _is_record(first) for first in firsts)
 
 
 def _reads(record: Record, shape: Shape) -> bool:

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.stages.ingest.detect import Detected, shapes_of
+from pipeline.stages.ingest.detect import shapes_of
+from pipeline.stages.ingest.detected import Detected
 from pipeline.stages.ingest.framing import Entry
 from pipeline.stages.ingest.parsing import Fault, FileFault
 from pipeline.stages.ingest.rows import Row, table
