@@ -200,7 +200,7 @@ def _unknown(record: Record, ways: Sequence[str] = ()) -> Fault:
         '`shape = { kind = "template", instruction = "…", input = "{…}", output = "{…}" }`'
     )
     if "column1" in record:
-        remedy += '; or the names of its columns as `header = ["…", "…"]`, with `skip = 1` where line 1 is a header'
+        remedy += '; or the names of its columns as `header = ["…", "…"]`, with a `skip` of 1 where line 1 is a header'
     return Fault(
         "unknown-shape", f"no known shape fits a record with the fields {keys}: name its shape in the source, {remedy}"
     )

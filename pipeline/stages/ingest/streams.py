@@ -163,7 +163,7 @@ def _is_record(record: Record) -> bool:
     # Columns of lists or objects are a table that lies on its side, a prompt alone may be anything, and a list of
     # conversations is a document.
     found = shapes_of(record)
-    if not found and (people := conversation_of_people(record)):
+    if not found and not _holds_records(record) and (people := conversation_of_people(record)):
         found = [people]
     return any(
         shape.output is not None and _reads(record, shape)
@@ -171,6 +171,12 @@ def _is_record(record: Record) -> bool:
         else "*" not in getattr(shape, "turns", "")
         for shape in found
     )
+
+
+def _holds_records(record: Record) -> bool:
+    """Whether a list in it begins with a record."""
+    firsts = (value[0] for value in record.values() if isinstance(value, list) and value)
+    return any(isinstance(first, dict) and _is_record(first) for first in firsts)
 
 
 def _reads(record: Record, shape: Shape) -> bool:

@@ -310,9 +310,11 @@ def drop_special_tokens(text: str) -> str:
     ('서울입니다.', '[CLS], [SEP], <pad>')
     """
     start = _TOKENS_AT_START.match(text)
-    body = kept = text[start.end() :] if start else text
-    while end := _TOKEN_AT_END.search(kept[-200:]):
-        kept = kept[: len(kept) - len(end[0])]
+    body = text[start.end() :] if start else text
+    length = len(body)
+    while end := _TOKEN_AT_END.search(body[max(0, length - 200) : length]):
+        length -= len(end[0])
+    kept = body[:length]
     if _TOKEN_NAMED.search(kept) or _ABOUT_TO_NAME.search(kept):
         kept = body
     is_pair = start is not None and start[0].endswith("<s>") and "</s>" in kept

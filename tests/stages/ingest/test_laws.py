@@ -187,6 +187,9 @@ def test_every_record_is_a_row_or_a_rejected_row(found: list[Any], tmp_path_fact
         if "in the source" not in str(error):
             raise
         return
+    if rows[0]["origin"].startswith("file.jsonl["):  # columns of lists, alone on their line, are a table
+        assert len(found) == 1
+        return
     starts = {int(row["origin"].removeprefix("file.jsonl:").split("/")[0]) for row in rows}
     assert starts == set(range(1, len(found) + 1))
 

@@ -106,7 +106,7 @@ def test_a_header_line_is_no_row_where_the_source_names_the_columns(tmp_path: Pa
 def test_a_table_without_known_names_is_read_with_header_and_skip(tmp_path: Path) -> None:
     path = tmp_path / "table.csv"
     path.write_text("물음,물음,2026\n달은?,위성,1\n", "utf-8")
-    with pytest.raises(IngestError, match="`skip = 1` where line 1 is a header"):
+    with pytest.raises(IngestError, match="a `skip` of 1 where line 1 is a header"):
         rows_of(path)
     assert answers(path, header=("question", "answer", "number"), skip=1) == [("달은?", "위성")]
 
