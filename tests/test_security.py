@@ -24,7 +24,7 @@ from pipeline.hub import FetchError, fetch
 from pipeline.run.chain import run
 from pipeline.run.config import ConfigError, load_config
 from pipeline.run.plan import plan_of_config, plan_of_files
-from pipeline.stages.ingest import ingest, opening
+from pipeline.stages.ingest import ingest, unpacking
 from pipeline.tokenizers.load import resolve
 from pipeline.tokenizers.protocol import LoadError
 from schemas.options import Config, Source
@@ -178,7 +178,7 @@ def test_members_of_an_archive_are_read_where_they_are(tmp_path: Path) -> None:
 
 
 def test_a_workbook_that_is_a_size_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opening, "BOMB_BYTES", 1 << 20)
+    monkeypatch.setattr(unpacking, "BOMB_BYTES", 1 << 20)
     path = tmp_path / "bomb.xlsx"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("xl/workbook.xml", "<workbook/>")

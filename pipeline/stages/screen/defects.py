@@ -17,11 +17,12 @@ from schemas.options import ScreenOptions
 
 
 class Texts(NamedTuple):
-    """The texts of one row that finders read; "" for null."""
+    """The texts of one row that finders read; "" for null. `meta`: JSON."""
 
     instruction: str
     input: str
     output: str
+    meta: str = ""
 
 
 class Defect(NamedTuple):
@@ -292,15 +293,29 @@ def url_only(texts: Texts, options: ScreenOptions) -> str | None:
 
 
 _IMAGE = re.compile(
-    r"(?:이|다음|아래|위|위의|아래의|첨부|첨부된|첨부한|첨부 파일의|주어진|제시된|제공된)"
+    r"(?<![가-힣])(?:이|다음|아래|위|위의|아래의|첨부|첨부된|첨부한|첨부 파일의|주어진|제시된|제공된)"
     r" (?:이미지|사진|그림|도표|그래프|차트)(?:들)?(?:을|를|에|의|이|은|는|속|에서|가|과|와|\s|$)"
     r"|(?:^|[.!?\n] ?)(?:이미지|사진|그림|도표|그래프|차트)"
     r"(?:에서 |에 (?:보이|나온|나타난|있는|담긴)| ?속(?:의|에|에서)? )"
 )
-_IMAGE_MARK = re.compile(r"!\[[^\]]*\]\([^)]*\)|<img\b[^>]*>|https?://\S+")
+_IMAGE_MARK = re.compile(r"!\[[^\[\]]*\]\([^()]*\)|<img\b[^<>]*>|https?://\S+")
+#: What stands in a prompt for an image: `<image>` and the like, but for the tag or the token that a text speaks of.
+_PLACE = r"<\|?image(?:[_ -]?(?:[0-9]{1,3}|pad|placeholder|token))?\|?>|<\|vision_start\|>|<ImageHere>|\[IMG\]"
+_IMAGE_PLACE = re.compile(
+    rf"(?<![`'\"‘“])(?:{_PLACE})(?![`'\"’”])(?! ?(?:태그|요소|엘리먼트|토큰|플레이스홀더|tag|element|token))"
+)
+#: Fields of a record that hold an image, or say where it is.
+_FIELDS = (
+    r"(?:(?:image|img|picture|photo)s?(?:_(?:path|url|file|filename|name|id)s?)?|pixel_values|이미지|사진|그림"
+    r"|이미지_?(?:경로|파일|파일명))"
+)
+_FIELD = rf'"{_FIELDS}":(?:"[^"./]*[./]|\[[^\]]|\{{[^}}]|[0-9])'
+_IMAGE_FIELD = re.compile(_FIELD)
 
 
 def missing_image(texts: Texts, options: ScreenOptions) -> str | None:
+    if place := _IMAGE_PLACE.search(texts.instruction):
+        return f"{place[0]} in the instruction stands for an image, which a text row cannot hold"
     match = _IMAGE.search(texts.instruction)
     if not match or (match[0].endswith("에서 ") and re.search(r"방법|어떻게", texts.instruction)):
         return None
@@ -309,6 +324,17 @@ def missing_image(texts: Texts, options: ScreenOptions) -> str | None:
     if len(re.findall(r"[가-힣A-Za-z0-9]", words)) > 15:
         return None
     return f"the instruction speaks of an image that a text row cannot hold: {_around(match)}"
+
+
+def missing_image_in_input(texts: Texts, options: ScreenOptions) -> str | None:
+    place = _IMAGE_PLACE.search(texts.input)
+    return f"{place[0]} in the input stands for an image, which a text row cannot hold" if place else None
+
+
+def image_field(texts: Texts, options: ScreenOptions) -> str | None:
+    field = _IMAGE_FIELD.search(texts.meta)
+    name = field and field[0].split('"')[1]
+    return f"the field `{name}` of the record is an image, which a text row cannot hold" if name else None
 
 
 # Style
@@ -373,7 +399,9 @@ DEFECTS: tuple[Defect, ...] = (
     Defect("truncated", "output", truncated, rf"```|{_MAY_BE_OPEN}"),
     Defect("repetition", "output", repetition, pick=may_loop),
     Defect("url-only", "input", url_only, r"https?://|www\."),
-    Defect("missing-image", "instruction", missing_image, r"이미지|사진|그림|도표|그래프|차트"),
+    Defect("missing-image", "instruction", missing_image, rf"이미지|사진|그림|도표|그래프|차트|{_PLACE}"),
+    Defect("missing-image", "input", missing_image_in_input, _PLACE),
+    Defect("missing-image", "meta", image_field, _FIELD),
     Defect("mojibake", "output", replacement, r"\x{FFFD}|[\x{80}-\x{9F}]"),
     Defect("mixed-speech", "output", mixed_speech, r"(?:[^니]다|[야어아줘봐돼려져자냐])[.!?…]"),
 )
