@@ -106,7 +106,10 @@ class ScreenOptions(Options):
     reject: tuple[str, ...] = ()
     """Findings that reject the row."""
     mask: tuple[str, ...] = ()
-    """Kinds of personal data (pii-…) to replace with a fixed placeholder, such as <전화번호>."""
+    """Kinds of personal data (pii-…, secret) to replace with a fixed placeholder, such as <전화번호>."""
+    disguised: bool = False
+    """Look for disguised phone numbers and e-mail addresses, too: 공일공 일이삼사 오육칠팔, hong 골뱅이 naver 닷 com.
+    """
     min_hangul: float = Field(default=0.1, ge=0, le=1)
     """Smallest share of Hangul among the letters of a row. Code and quotations are not counted."""
     identify: bool = False

@@ -95,6 +95,7 @@ REASONS: dict[str, dict[str, str]] = {
 
 #: What `screen` looks for: finding → meaning. A finding adds the flag of its name; `[screen] reject` makes it a reason.
 FINDINGS: dict[str, str] = {
+    "secret": "password, key or token",
     "pii-email": "e-mail address",
     "pii-resident-number": "Korean resident registration number",
     "pii-foreigner-number": "Korean registration number of a foreigner",
@@ -104,10 +105,12 @@ FINDINGS: dict[str, str] = {
     "pii-driver-licence": "Korean driver's licence number",
     "pii-passport": "passport number",
     "pii-phone": "Korean phone number",
+    "pii-foreign-phone": "phone number of another country",
     "pii-account": "bank account number",
     "pii-plate": "Korean number plate of a vehicle",
     "pii-ip": "IP address",
     "pii-address": "Korean postal address",
+    "pii-kakao-id": "name of an account of KakaoTalk",
     "not-korean": "less than `min_hangul` of the letters of the row are Hangul",
     "untranslated": "the instruction is Korean, the answer is in Latin script",
     "wrong-language": "the instruction is Korean, the answer is in another script",

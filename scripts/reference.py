@@ -145,7 +145,8 @@ def names_of_rows() -> Iterator[str]:
     yield "## Findings"
     yield (
         "What `screen` looks for. A finding adds the flag of its name, and its evidence. `[screen] off` lists findings "
-        "not to look for, `reject` findings that reject the row, and `mask` personal data (pii-…) to replace."
+        "not to look for, `reject` findings that reject the row, and `mask` personal data (pii-…) and secrets "
+        "to replace."
     )
     yield table(("finding", "meaning"), ((code(name), meaning) for name, meaning in reasons.FINDINGS.items()))
     yield "## Flags"

@@ -235,7 +235,10 @@ def call(*arguments: str) -> Result:
 def test_text_of_files_does_not_steer_the_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     name = f"{ESCAPE.replace('/', '')}.jsonl"
-    rows = [{"instruction": ESCAPE, "output": f"{ESCAPE}네", ESCAPE: ESCAPE}, {"instruction": "예?", "output": "네." * 60}]
+    rows = [
+        {"instruction": ESCAPE, "output": f"{ESCAPE}네", ESCAPE: ESCAPE},
+        {"instruction": "예?", "output": "네." * 60},
+    ]
     Path(name).write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
     with zipfile.ZipFile("a.zip", "w") as archive:
         archive.write(name)

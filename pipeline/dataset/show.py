@@ -160,16 +160,22 @@ def _packed(row: dict[str, Any], ids: list[int], kinds: list[str]) -> Iterator[S
 def pieces_of(sequence: Shown, tokenizer: Tokenizer) -> Iterator[Piece]:
     """The tokens as text. Tokens that are parts of one character become one piece."""
     specials = {number: written for written, number in tokenizer.specials.items()}
-    waiting = 0
-    for place, (token, kind) in enumerate(zip(sequence.ids, sequence.kinds, strict=True)):
-        if token in specials:
-            yield Piece(specials[token], kind, True)
-            waiting = place + 1
-            continue
-        before = sequence.ids[max(0, waiting - CONTEXT) : waiting]
-        before = before if all(one not in specials for one in before) else []
-        written, whole = tokenizer.decode(before), tokenizer.decode([*before, *sequence.ids[waiting : place + 1]])
-        if whole.endswith("\ufffd") and place + 1 < len(sequence.ids) and place - waiting < CONTEXT:
+    tokens = zip(sequence.ids, sequence.kinds, strict=True)
+    for special, run in groupby(tokens, key=lambda token: token[0] in specials):
+        if special:
+            yield from (Piece(specials[token], kind, True) for token, kind in run)
+        else:
+            yield from _texts(list(run), tokenizer)
+
+
+def _texts(run: Sequence[tuple[int, str]], tokenizer: Tokenizer) -> Iterator[Piece]:
+    """The tokens between two special ones. Each is decoded after those before it, which may change its text."""
+    ids = [token for token, _ in run]
+    waiting = 0  # the first token that is not shown yet
+    for place, (_, kind) in enumerate(run):
+        before = ids[max(0, waiting - CONTEXT) : waiting]
+        written, whole = tokenizer.decode(before), tokenizer.decode([*before, *ids[waiting : place + 1]])
+        if whole.endswith("\ufffd") and place + 1 < len(ids) and place - waiting < CONTEXT:
             continue
         yield Piece(whole.removeprefix(written), kind, False)
         waiting = place + 1

@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.stages.normalize import FIXES, normalize
-from pipeline.stages.normalize.fixes import COMPOSABLE, apply_fixes
-from pipeline.table.protected_spans import find_spans, hide, restore
+from pipeline.stages.normalize.encoding import COMPOSABLE
+from pipeline.stages.normalize.fixes import apply_fixes
+from pipeline.table.protected_spans import find_spans, hide, hide_nothing, hide_without_blocks, restore
 from pipeline.table.reject_and_flag import complete
 from schemas.columns import MESSAGES
 from schemas.columns import TEXTS as TEXT_COLUMNS
@@ -248,10 +249,10 @@ def test_a_scan_overlooks_no_fix(text: str) -> None:
 @given(TEXTS)
 @settings(max_examples=300, deadline=None)
 def test_protected_spans_stay_byte_for_byte(text: str) -> None:
-    encoded, _ = apply_fixes(text, [fix for fix in LIGHT if fix.everywhere])
+    encoded, _ = apply_fixes(text, [fix for fix in LIGHT if fix.hide is hide_nothing])
     prose, spans = hide(encoded)
     assert restore(prose, spans) == encoded
-    fixed, _ = apply_fixes(text, LIGHT)
+    fixed, _ = apply_fixes(text, [fix for fix in LIGHT if fix.hide is not hide_without_blocks])
     at = 0
     for span in spans:
         assert span in fixed[at:]
@@ -357,6 +358,23 @@ HOSTILE += [
     "<br ",
     "</s>",
     "</s> ",
+    "<s>",
+    "<s></s>",
+    "<|im_end|>",
+    "&#33;",
+    "&deg;",
+    "<p>",
+    "</p>",
+    "<b>가</b>",
+    "````\n",
+    "```py\n",
+    "가  \n",
+    "\n\n\n",
+    "x\n\n\n",
+    "ì",
+    "ì ",
+    "ì•ˆ, ",
+    "\uf9cf⑦넗濡쒕씪 ",
     "\u200b",
     "\u200d",
     "ㅋ",
@@ -384,6 +402,18 @@ def test_the_work_is_linear(piece: str) -> None:
         pc.match_substring_regex(pa.array([text]), fix.scan)
         fix.fix(text)
     assert time.process_time() - start < 7.5
+
+
+def seconds(unit: str, length: int) -> float:
+    start = time.process_time()
+    apply_fixes(unit * (length // len(unit)), DEFAULTS)
+    return time.process_time() - start
+
+
+@pytest.mark.parametrize("unit", HOSTILE, ids=repr)
+def test_all_fixes_together_take_time_as_the_text_grows(unit: str) -> None:
+    """Fixes run until none changes the text: a fix must not leave work to the next round at each place."""
+    assert seconds(unit, 160_000) < 9 * seconds(unit, 40_000) + 0.1
 
 
 def test_hanja_is_read_and_kept_by_option() -> None:
