@@ -235,7 +235,10 @@ def call(*arguments: str) -> Result:
 def test_text_of_files_does_not_steer_the_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     name = f"{ESCAPE.replace('/', '')}.jsonl"
-    rows = [{"instruction": ESCAPE, "output": f"{ESCAPE}네", ESCAPE: ESCAPE}, {"instruction": "예?", "output": "네."}]
+    rows = [
+        {"instruction": ESCAPE, "output": f"{ESCAPE}네", ESCAPE: ESCAPE},
+        {"instruction": "예?", "output": "네." * 60},
+    ]
     Path(name).write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
     with zipfile.ZipFile("a.zip", "w") as archive:
         archive.write(name)
@@ -257,7 +260,7 @@ def test_text_of_files_does_not_steer_the_terminal(tmp_path: Path, monkeypatch: 
     assert [result.exit_code for result in results] == [0, 0, 0, 1, 0, 1, 1, 1, 0, 2]
     for result in results[:-1]:
         assert not STEERING.search(result.stdout + result.stderr), result.stdout + result.stderr
-    for result in results[:7]:
+    for result in results[:6]:  # in the seventh, `normalize` has taken the escapes out of the text that is shown
         assert "]0;owned" in result.stdout + result.stderr
 
 

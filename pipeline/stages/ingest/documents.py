@@ -12,6 +12,7 @@ from pipeline.stages.ingest.fields import Record
 from pipeline.stages.ingest.framing import Entry
 from pipeline.stages.ingest.json_values import BRACE, COMMA, Text, elements, invalid, json_values, value_at
 from pipeline.stages.ingest.names import CHOICES, CONTEXT, DEFINITIONS, INSTRUCTION, REJECTED, SYSTEM, named
+from pipeline.stages.ingest.parsing import Fault
 from pipeline.stages.ingest.published_splits import meaning, take_split
 
 #: Whether an object can be read as a record.
@@ -60,10 +61,6 @@ class Document(NamedTuple):
     task: Record
     outer: Record
     left_out: tuple[str, ...]
-
-
-class Broken(Exception):
-    """The brackets and commas of a document itself are not those of one object."""
 
 
 def documents(
@@ -118,26 +115,26 @@ def outline_of(blocks: Iterable[bytes], limit: int) -> Outline | None:
                 cut.add(key)
             elif isinstance(entry.value, dict):
                 objects.append(entry.value)
-    except Broken:
+    except Fault:
         return None
     long = frozenset(key for key, size in sizes.items() if size > LONGEST_OUTER)
     return Outline(fields, frozenset(key for key in lists if fields[key]), frozenset(cut), long)
 
 
 def parts_of(text: Text, limit: int) -> Iterator[Part]:
-    """The fields of the object with which a text begins, lists of objects one by one. Raises Broken."""
+    """The fields of the object with which a text begins, lists of objects one by one. Raises Fault for another text."""
     text.sign()
     text.skip(text.at + 1)
     wanted = False
     while (sign := text.sign()) != BRACE + 2 or wanted:
         if sign != 0x22:
-            raise Broken
+            raise _broken(text)
         name = value_at(text, limit, "", nested=False)
         if text.sign() != 0x3A or not isinstance(name.value, str):
-            raise Broken
+            raise _broken(text)
         text.skip(text.at + 1)
         if text.sign() is None:
-            raise Broken
+            raise _broken(text)
         entry = None
         if text.is_list_of_objects():
             text.skip(text.at + 1)
@@ -157,10 +154,14 @@ def parts_of(text: Text, limit: int) -> Iterator[Part]:
                 yield Part(None, invalid(text, ":end", b"", what), False)
             return
         elif sign != BRACE + 2:
-            raise Broken
+            raise _broken(text)
     text.skip(text.at + 1)
     if text.sign() is not None:
-        raise Broken
+        raise _broken(text)
+
+
+def _broken(text: Text) -> Fault:
+    return Fault("invalid-json", f"the brackets and commas are not those of one object (line {text.line})")
 
 
 def document_of(outline: Outline, is_record: IsRecord, task_name: TaskName) -> Document | None:
