@@ -331,22 +331,23 @@ _QUESTION_END = ("나요", "가요", "까요", "까", "니", "냐", "인가", "�
 def _between_words(one: Text, at: int, other: Text, other_at: int) -> Iterator[Difference]:
     """Differences of what stands around a word that both texts have: the white space before it, the marks after it."""
     word, same_word = one[at], other[other_at]
-    if word.space != same_word.space and (kind := _kind_of_space(one[at - 1], word, same_word.space)):
+    if word.space != same_word.space:
+        kind = _kind_of_space(one[at - 1], word, same_word.space)
         before = one[at - 1].text + one[at - 1].marks
         yield Difference(kind, before + word.space + word.text, before + same_word.space + word.text)
     if word.marks != same_word.marks:
         yield Difference(_kind_of_marks(one, at, word.marks, same_word.marks), word.marks, same_word.marks)
 
 
-def _kind_of_space(before: Word, word: Word, space: str) -> str | None:
+def _kind_of_space(before: Word, word: Word, space: str) -> str:
     """The kind of a difference between the white space before a word and `space`: "layout" in code."""
     spaces = word.space, space
     broken = ["\n" in each for each in spaces]
     if bool(word.space) == bool(space) and not any(broken):
-        return None
+        return "spacing"
     indents = [each.rpartition("\n")[2] if "\n" in each else "" for each in spaces]
     if all(broken) and indents[0] == indents[1]:
-        return None
+        return "spacing"
     in_prose = HANGUL in (before.kind, word.kind) or before.marks or {before.kind, word.kind} == {NUMBER, LATIN}
     is_code = any(broken) and word.kind in (LATIN, SIGN, SPAN) and before.kind != HANGUL
     return "spacing" if in_prose and not is_code else "layout"
