@@ -86,10 +86,10 @@ REASONS: dict[str, dict[str, str]] = {
         "too-long": "the row does not fit into `max_length`, and `truncation` does not allow to cut it",
     },
     "dedupe": {
-        "exact": "same prompt and same output as a kept row, apart from case, spaces and Unicode form",
-        "near": "similar to a kept row in every field",
+        "exact": "same prompt and same output as a kept row",
+        "near": "differs from a kept row in form alone: spacing, punctuation, particles, politeness, spelling",
         "conflict": "same prompt as a kept row, but a different output",
-        "near-prompt": "similar prompt to a kept row, but a different output",
+        "near-prompt": "similar prompt to a kept row, but the prompt or the output differs in a word",
     },
 }
 
@@ -141,9 +141,9 @@ FLAGS: dict[str, dict[str, str]] = {
     },
     "dedupe": {
         "exact": 'same prompt and output as another row (`exact = "flag"`)',
-        "near": 'similar to another row in every field (`near = "flag"`)',
+        "near": 'differs from another row in form alone (`near = "flag"`)',
         "conflict": "another row has the same prompt and a different output",
-        "near-prompt": "another row has a similar prompt and a different output",
+        "near-prompt": "another row has a similar prompt, and the prompt or the output differs in a word",
         "shared-output": "at least `shared_by` different prompts have this output",
     },
 }
