@@ -8,7 +8,9 @@ import pyarrow.compute as pc
 
 from pipeline.stages.screen import pii
 from pipeline.stages.screen.contamination import Benchmarks, benchmarks_of, overlaps, questions
-from pipeline.stages.screen.defects import DEFECTS, Defect, Texts
+from pipeline.stages.screen.defects import DEFECTS, Defect
+from pipeline.stages.screen.repetition import echo, may_echo
+from pipeline.stages.screen.texts import Texts
 from pipeline.table.map_texts import map_texts, narrowed, suspects
 from pipeline.table.reject_and_flag import add_names, alive, complete, reject, replace_rows, row_mask, set_column
 from pipeline.table.thoughts import split_thought
@@ -21,12 +23,18 @@ ECHO = "echo"
 SAME_ANSWERS = "same-answers"
 CONTAMINATED = "contaminated"
 #: Every finding by name: the flags that this stage writes, and the reasons for which it can reject.
-FINDINGS = (*(kind.name for kind in pii.KINDS), *(defect.name for defect in DEFECTS), ECHO, SAME_ANSWERS, CONTAMINATED)
+FINDINGS = (
+    *(kind.name for kind in pii.KINDS),
+    *dict.fromkeys(defect.name for defect in DEFECTS),
+    *(ECHO, SAME_ANSWERS, CONTAMINATED),
+)
 
 #: Columns in which personal data is looked for: in all that a row holds, in JSON as well.
 PERSONAL = (*TEXTS, *MESSAGES, "tools", "tool_calls", "meta")
 #: Columns of a rejected row that hold it, too: what could not be read, and the sentence that may quote it.
 OF_REJECTED = (*PERSONAL, "raw", "reject_detail")
+
+TEXT_FIELDS = list(Texts._fields)
 
 Finding = tuple[int, str, str, str]  # row, name, field, detail
 
@@ -188,10 +196,13 @@ def find_equal_answers(table: pa.Table, options: ScreenOptions) -> list[Finding]
     """Rows whose answer is their instruction or their input, or whose two answers are one, letter for letter."""
     findings: list[Finding] = []
     judged = pc.and_(alive(table).chunk(0), judged_answers(table))
-    for field in ("instruction", "input") if ECHO not in options.off else ():
-        same = pc.and_(pc.equal(table["output"].chunk(0), table[field].chunk(0)), judged)
-        rows = pc.indices_nonzero(pc.fill_null(same, False)).to_pylist()
-        findings += [(row, ECHO, "output", f"the answer is the {field}, letter for letter") for row in rows]
+    if ECHO not in options.off:
+        texts = table.select(TEXT_FIELDS)
+        same = pc.or_kleene(*(may_echo(texts["output"].chunk(0), texts[field].chunk(0)) for field in TEXT_FIELDS[:2]))
+        rows = pc.indices_nonzero(pc.fill_null(pc.and_kleene(same, judged), False))
+        for row, record in zip(rows.to_pylist(), texts.take(rows).to_pylist(), strict=True):
+            if detail := echo(Texts(*(text or "" for text in record.values())), options):
+                findings.append((row, ECHO, "output", detail))
     if SAME_ANSWERS not in options.off and table["rejected"].null_count < len(table):
         paired = pc.and_(alive(table), pc.is_valid(table["rejected"]))
         rows = pc.indices_nonzero(pc.and_(paired, pc.is_valid(table["output"])))

@@ -1,0 +1,168 @@
+"""Answers that run in a loop, and answers that only give back what was asked."""
+
+import re
+from itertools import pairwise
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.stages.screen.requests import asks
+from pipeline.stages.screen.texts import Texts, quoted
+from schemas.options import ScreenOptions
+
+
+def unnumbered(text: str) -> str:
+    """Without the numbers of a list, which would hide that its items are the same."""
+    return re.sub(r"^\d{1,3}[.)]", "", text, flags=re.MULTILINE) if "\n2" in text else text
+
+
+def anchors(text: str) -> list[int]:
+    """Where a loop may run: a loop that fills a quarter of the text covers one of these places."""
+    places = []
+    for place in (len(text), len(text) * 3 // 4, len(text) // 2, len(text) // 4):
+        anchor = text[max(0, place - 8) : place]
+        if len(anchor) == 8 and (text.count(anchor) >= 4 or anchor[0] * 8 == anchor):
+            places.append(place)
+    return places
+
+
+def may_loop(texts: pa.Array) -> list[int]:
+    """Rows in which one of these places repeats. Shorter than 60 bytes (20 syllables) no text is a loop."""
+    rows = pc.indices_nonzero(pc.greater_equal(pc.binary_length(texts), 60))
+    return [
+        row
+        for row, text in zip(rows.to_pylist(), texts.take(rows).to_pylist(), strict=True)
+        if repeats(unnumbered(text))
+    ]
+
+
+def repeats(text: str) -> bool:
+    """Whether the last letters of the text, or those at a quarter of it, are there three times. Every long text is asked."""
+    end, far, half, near = len(text), len(text) * 3 // 4, len(text) // 2, len(text) // 4
+    return (
+        text.count(text[end - 4 :]) > 2
+        or text.count(text[far - 4 : far]) > 2
+        or text.count(text[half - 4 : half]) > 2
+        or text.count(text[near - 4 : near]) > 2
+    )
+
+
+def repetition(texts: Texts, options: ScreenOptions) -> str | None:
+    if asks(texts.instruction, "repeating", "verse", "copy"):
+        return None
+    text = unnumbered(texts.output)
+    return loop(text) or (None if asks(texts.instruction, "labels", "code", "json") else same_units(text))
+
+
+def loop(text: str) -> str | None:
+    """The same letters four times on end."""
+    for place in anchors(text):
+        anchor = text[place - 8 : place]
+        previous = text.rfind(anchor, 0, place - 1)
+        period = place - len(anchor) - previous
+        if previous < 0 or period <= 0:
+            continue
+        start, end = previous, place
+        while start > 0 and text[start - 1] == text[start - 1 + period]:
+            start -= 1
+        while end < len(text) and text[end] == text[end - period]:
+            end += 1
+        unit = text[start : start + period]
+        times = (end - start) // period
+        if times >= 4 and end - start >= 30 and is_words(unit):
+            return f"“{' '.join(unit[:30].split())}” {times} times on end"
+    return None
+
+
+def is_words(unit: str) -> bool:
+    return not re.search(r"</?\w|[{};]", unit) and len(re.findall(r"[^\W\d_]", unit)) * 3 >= len(unit)
+
+
+_BETWEEN = re.compile(r"(?<=[.!?])\s+|\s*\n\s*")
+
+
+def same_units(text: str) -> str | None:
+    """Sentences, lines or items of a list that come again in the same order, three times or more.
+
+    >>> same_units("물이 좋습니다. 물이 좋습니다. 물이 좋습니다.")
+    '“물이 좋습니다.” 3 times on end'
+    """
+    units = [unit for unit in (part.strip(" -*•·\t") for part in _BETWEEN.split(text)) if unit]
+    if "\n" not in text and len(units) <= 2:
+        units = [part.strip(" .") for part in text.split(",")]
+    for period in range(1, 5):
+        run = 0
+        for number in range(period, len(units)):
+            run = run + 1 if units[number] == units[number - period] else 0
+            unit = " ".join(units[number - period + 1 : number + 1])
+            size = len(unit)
+            if run >= 2 * period and is_words(unit) and (size >= 6 if period > 1 else size >= 7):
+                return f"{quoted(unit, 30)} {run // period + 1} times on end"
+    return None
+
+
+# Echo
+
+_ENDS = re.compile(r"[\s.!?。…\"'“”‘’]+")
+#: What a request must change in its text, so that the same text is no answer to it.
+_MAY_STAY = ("copy", "proofreading", "as-it-may-be", "selection", "about-characters")
+
+
+def bare(text: str) -> str:
+    return _ENDS.sub(" ", text).strip()
+
+
+def may_echo(answers: pa.Array, asked: pa.Array) -> pa.Array:
+    """Boolean per row: the answer begins as the question does, and is about as long as it, or as twice it."""
+    return pc.and_(
+        pc.equal(head(answers), head(asked)),
+        pc.less(pc.binary_length(answers), pc.add(pc.multiply(pc.binary_length(asked), 3), 20)),
+    )
+
+
+def head(texts: pa.Array) -> pa.Array:
+    return pc.utf8_slice_codeunits(pc.utf8_ltrim(texts, " \n\t\"'“‘"), 0, 4)
+
+
+def echo(texts: Texts, options: ScreenOptions) -> str | None:
+    answer = bare(texts.output)
+    if not answer:
+        return None
+    for name, asked in (("instruction", texts.instruction), ("input", texts.input)):
+        exact = texts.output == asked
+        again = answer if exact else bare(asked)
+        if len(again) < 2 or not (
+            answer == again or answer == f"{again} {again}" or answer == f"{again} {again} {again}"
+        ):
+            continue
+        if name == "input" and not changed_by(texts, exact):
+            continue
+        if name == "instruction" and asks(texts.instruction, "copy") and not exact:
+            continue
+        letter = ", letter for letter" if exact else ", but for its ends"
+        return f"the answer is the {name}{letter}"
+    return None
+
+
+def changed_by(texts: Texts, exact: bool) -> bool:
+    """Whether the request would change its text, so that the same text is no answer to it."""
+    instruction, text = texts.instruction, texts.input
+    if asks(instruction, "copy", "as-it-may-be", "about-characters", "about-links", "short"):
+        return False
+    if asks(instruction, "sorting"):
+        parts = [part.strip() for part in re.split(r"[,\n·/]", text.strip(" .")) if part.strip()]
+        ordered = sorted(parts, reverse=bool(re.search(r"내림차|역순|거꾸로|큰 수부터|높은", instruction)))
+        return not (len(parts) > 1 and (parts == ordered or numbers(parts)))
+    if asks(instruction, "proofreading") and not exact:
+        return False  # a full stop more or less is a correction
+    if asks(instruction, "selection") and len(text) < 60:
+        return False
+    return len(text) > 1 and (exact or not asks(instruction, "rewriting") or len(bare(text)) == len(bare(texts.output)))
+
+
+def numbers(parts: list[str]) -> bool:
+    """Whether the parts are numbers in order, up or down."""
+    if not all(re.fullmatch(r"-?[\d.]+", part) for part in parts):
+        return False
+    values = [float(part) for part in parts if part.count(".") < 2 and part.strip("-.")]
+    return all(a <= b for a, b in pairwise(values)) or all(a >= b for a, b in pairwise(values))
