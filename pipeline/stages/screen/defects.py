@@ -4,7 +4,7 @@ A finder reads one exchange and gives a sentence of evidence, or None. It is ask
 matches its scan. All are made for precision: what is flagged should be worth a look.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -15,7 +15,7 @@ from pipeline.stages.screen.language import FOREIGN
 from pipeline.stages.screen.missing import missing_image, url_only
 from pipeline.stages.screen.mojibake import SCAN, mojibake
 from pipeline.stages.screen.refusals import disclaimer, no_answer, refusal
-from pipeline.stages.screen.repetition import may_loop, repetition
+from pipeline.stages.screen.repetition import echo, may_echo, may_loop, repetition
 from pipeline.stages.screen.residue import (
     ASK,
     merged_input,
@@ -24,7 +24,7 @@ from pipeline.stages.screen.residue import (
     template_in_prompt,
     template_residue,
 )
-from pipeline.stages.screen.speech import mixed_speech
+from pipeline.stages.screen.speech import PLAIN, mixed_speech
 from pipeline.stages.screen.texts import Texts
 from schemas.options import ScreenOptions
 
@@ -36,24 +36,31 @@ class Defect(NamedTuple):
     find: Callable[[Texts, ScreenOptions], str | None]
     #: A row with the defect has a match of this RE2 pattern in the field.
     scan: str | None = None
-    #: Or its row is among those that this function picks from the column, where no pattern can tell.
-    pick: Callable[[pa.Array], list[int]] | None = None
+    #: Or its row is among those that this function picks from the columns of all texts, where no pattern can tell.
+    pick: Callable[[Mapping[str, pa.Array]], list[int]] | None = None
+    #: It is a defect of the row as a whole, and not looked for in earlier exchanges.
+    of_the_row: bool = False
 
 
 REFUSES = r"죄송|미안|유감|송구|안타깝|수(?:는|가|도)? ?없|어렵|어려|힘들|곤란|불가|부족|보완|필요합니다|입력해|제공해|알려|거절|거부|벗어|(?i:sorry|cannot|unable|unfortunately|apologies)|[Cc]an['’]t|[Ww]on['’]t|don['’]t|지 (?:못|않)|못 ?[하해합드]"
 SPEAKS_AS_MODEL = r"AI|지능|언어 ?모델|대화 ?모델|챗봇|GPT|LLM|어시스턴트|[OGA오구]|네이버|카카오|메타|지식|데이터|학습|실시간|최신|사람|인간|개인적인|language model|[Mm]y (?:knowledge|training)"
 _MERGED = rf"\n\s*{ASK} ?[0-9]{{0,3}} ?[:：.]|\n\s*\n[ \t]*(?:[0-9]{{1,2}}[.)] )?(?:다음|아래|주어진|위|이) |\n[^\n]{{0,8}}(?:명령|지시|Instruction|질문|과제)"
+_EMPTY = (
+    r"^[^0-9A-Za-z가-힣]*(?i:n/?a|none|null|nil|nan|undefined|empty|blank|no ?(?:output|answer|response|input)|not a[a-z]+|tbd|todo|output|response|answer"
+    r"|[가-힣]{1,4} ?[가-힣]{0,3} ?(?:없음|없습니다|비어 있음|비어 있습니다|예정|생략|중|미정|무응답|공란|공백)|생략|공란|공백|빈 ?칸|무응답|미정|미작성|준비 ?중)[^0-9A-Za-z가-힣]*$"
+    r"|^[^0-9A-Za-z가-힣]+$"
+)
 _PROMPT_MARKS = r"\{|##|INST\]|<\||SYS>>|</?s>|<(?:bos|eos|pad|unk|sep|cls)>|\[(?:BOS|EOS|PAD|SEP|CLS|UNK|MASK)\]|_of_turn>|\[\||작업을 설명하는|(?i:describes a task|appropriately completes)"
 _PARTICLES = r"[을를은는이가와과]\([을를은는이가와과]\)|\(으\)로|\(이\)[라나]"
 
 #: In this order.
 DEFECTS: tuple[Defect, ...] = (
-    Defect("not-korean", "instruction", not_korean, FOREIGN),
+    Defect("not-korean", "instruction", not_korean, FOREIGN, of_the_row=True),
     Defect("untranslated", "output", untranslated, rf"{FOREIGN}|[a-z]{{3}}[가-힣]"),
     Defect("wrong-language", "output", wrong_language, FOREIGN),
     Defect("refusal", "output", refusal, REFUSES),
     Defect("disclaimer", "output", disclaimer, SPEAKS_AS_MODEL),
-    Defect("no-answer", "output", no_answer, r"^[^\n]{0,40}$"),
+    Defect("no-answer", "output", no_answer, _EMPTY),
     Defect(
         "template-residue",
         "output",
@@ -84,5 +91,6 @@ DEFECTS: tuple[Defect, ...] = (
         r"이미지|사진|그림|도표|그래프|차트|스크린|캡처|삽화|포스터|지도|도형|도면|일러스트|만화|악보|엑스레이",
     ),
     Defect("mojibake", "output", mojibake, SCAN),
-    Defect("mixed-speech", "output", mixed_speech, r"[가-힣][.!?…]"),
+    Defect("mixed-speech", "output", mixed_speech, PLAIN),
+    Defect("echo", "output", echo, pick=may_echo),
 )

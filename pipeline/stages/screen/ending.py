@@ -1,7 +1,6 @@
 """Answers that end before their end."""
 
 import re
-import unicodedata
 
 from pipeline.stages.screen.requests import asks
 from pipeline.stages.screen.texts import Texts
@@ -92,7 +91,9 @@ def alone_open(last: str) -> bool:
 
 def cut_word(rest: str) -> bool:
     """A clause that began in a text of full sentences, and has come to no predicate: its last word is half a word."""
-    if len(rest) < 12 or not unicodedata.category(rest[-1]).startswith("L") or ":" in rest or _FINAL.search(rest):
+    if len(rest) < 12 or not "가" <= rest[-1] <= "힣" or ":" in rest or _FINAL.search(rest):
+        return False
+    if rest.count(",") > 3 or re.search(r"\d[.)]", rest):  # a list in one line
         return False
     return len(_CLAUSE.findall(rest)) >= 2 and bool(
         re.search(r"[가-힣](?:고|며|면|서|지만|는데|므로|는|은|에는)[, ]", rest)

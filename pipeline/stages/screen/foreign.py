@@ -20,14 +20,14 @@ def not_korean(texts: Texts, options: ScreenOptions) -> str | None:
 
 def expected_language(texts: Texts) -> str | None:
     """The language that the answer is to have: the one asked for, else that of the instruction; None: any."""
-    wanted = wanted_language(texts.instruction)
+    wanted = wanted_language(texts.instruction) or wanted_language(texts.context)
     if wanted is not None:
         return None if wanted == "Any" else wanted
     asked_of = letters(texts.input) or letters(texts.instruction)
     if asks(texts.instruction, "translation"):
         return "Korean" if asked_of and share(asked_of, "Hangul") < 0.3 else None
     foreign_text = share(letters(texts.input), "Hangul") < 0.7 and len(texts.input) > 20
-    if foreign_text or asks(texts.instruction, "about-language", "about-names", "code", "verse"):
+    if foreign_text or asks(texts.instruction, "about-language", "about-names", "code"):
         return None
     return "Korean" if share(letters(texts.instruction), "Hangul") > 0.7 else None
 
@@ -37,10 +37,17 @@ _CODE = re.compile(r"[{};=]|\bdef |\bSELECT\b|^[ \t]*#", re.MULTILINE)
 _CHINESE = re.compile("[的是了在们們这這我你他她不个個吗嗎，。]")
 
 
+#: A line of an answer that is not in another language as a whole.
+_KOREAN_LINE = re.compile(
+    r"^[^A-Za-z\n(\"\u3041-\u9fff\u0400-\u06ff]{0,40}[가-힣][^A-Za-z\n(\"\u3041-\u9fff\u0400-\u06ff]{0,30}[가-힣]{2}",
+    re.MULTILINE,
+)
+
+
 def language_of_answer(texts: Texts) -> str | None:
     """The language of an answer that is not Korean, by its sentences; None: Korean, or too little to say."""
     counts = letters(texts.output)
-    if not counts or share(counts, "Hangul") > 0.4:
+    if not counts or share(counts, "Hangul") > 0.4 or _KOREAN_LINE.search(texts.output):
         return None
     script = max(counts, key=lambda name: counts[name])
     if counts.get("Kana", 0) >= 3 and share(counts, "Kana") > 0.1:
@@ -69,7 +76,11 @@ def foreign_answer(texts: Texts) -> tuple[str, str] | None:
 def keeps_source(texts: Texts) -> bool:
     """Whether the answer is in the script of the text to translate."""
     source, answer = letters(texts.input), letters(texts.output)
-    return bool(source) and bool(answer) and max(source, key=source.__getitem__) == max(answer, key=answer.__getitem__)
+    return bool(source) and bool(answer) and main_script(source) == main_script(answer)
+
+
+def main_script(counts: dict[str, int]) -> str:
+    return "Kana" if counts.get("Kana") else max(counts, key=counts.__getitem__)
 
 
 def wrong_language(texts: Texts, options: ScreenOptions) -> str | None:
@@ -83,7 +94,7 @@ def wrong_language(texts: Texts, options: ScreenOptions) -> str | None:
 def untranslated(texts: Texts, options: ScreenOptions) -> str | None:
     if (found := foreign_answer(texts)) and keeps_source(texts):
         return f"the instruction wants {found[0]}, the answer is still {found[1]}: {quoted(texts.output)}"
-    if expected_language(texts) != "Korean" or share(letters(texts.output), "Hangul") < 0.2:
+    if expected_language(texts) != "Korean" or not _KOREAN_LINE.search(texts.output):
         return None
     if left := left_words(texts) or left_sentence(texts):
         return f"the answer is Korean and has foreign text in it: {quoted(left)}"
@@ -96,9 +107,8 @@ _OTHER_RUN = re.compile(r"[\u3041-\u30ff\u4e00-\u9fff，。、]{8,}|[\u0400-\u05
 
 def left_sentence(texts: Texts) -> str | None:
     """A sentence in another language inside of a Korean answer; names, titles and quotations are none."""
-    if asks(texts.instruction, "code", "examples", "list") and not asks(texts.instruction, "translation"):
-        if asks(texts.instruction, "code"):
-            return None
+    if asks(texts.instruction, "code") and not asks(texts.instruction, "translation"):
+        return None
     prose = unquoted(texts.output)
     for match in _LATIN_RUN.finditer(prose):
         words = re.findall(r"[A-Za-z'’]+", match[0])

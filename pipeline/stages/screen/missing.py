@@ -12,8 +12,12 @@ _ONLY_URL = re.compile(
 )
 
 
+#: Words of a request that needs the page behind the link.
+_OF_THE_PAGE = re.compile(r"요약|기사|영상|내용|게시|열고|읽고|논문|뉴스|블로그|비평|감상|평가|분류")
+
+
 def url_only(texts: Texts, options: ScreenOptions) -> str | None:
-    if asks(texts.instruction, "about-links"):
+    if asks(texts.instruction, "about-links") and not _OF_THE_PAGE.search(texts.instruction):
         return None
     text = texts.input or texts.instruction
     return "the input is a link and nothing else: its content is not here" if _ONLY_URL.fullmatch(text) else None
@@ -21,8 +25,8 @@ def url_only(texts: Texts, options: ScreenOptions) -> str | None:
 
 _PICTURE = r"(?:이미지|사진|그림|도표|그래프|차트|스크린 ?샷|캡처(?: ?화면)?|삽화|포스터|지도|도형|도면|일러스트|만화|악보|엑스레이|X선 사진|영상 캡처)"
 _IMAGE = re.compile(
-    rf"(?:이|다음|아래|위|위의|아래의|첨부|첨부된|첨부한|첨부 파일의|주어진|제시된|제공된|왼쪽|오른쪽|옆의?|올린|보낸|보내 ?드린|업로드한)"
-    rf" {_PICTURE}(?:들)?(?: \d)?(?:을|를|에|의|이|은|는|속|에서|가|과|와|만|로|,|\s|$)"
+    rf"(?<![가-힣])(?:이|다음|아래|위|위의|아래의|첨부|첨부된|첨부한|첨부 파일의|주어진|제시된|제공된|왼쪽|오른쪽|옆의?|올린|보낸|보내 ?드린|업로드한)"
+    rf" {_PICTURE}(?:들)?(?: \d)?(?:을|를|에|의|이|은|는|속|에서|가|과|와|만|로|,|\s(?!목록|설명)|$)"
     rf"|(?:^|[.!?\n] ?){_PICTURE}(?:에서 |에 (?:보이|나온|나타난|있는|담긴|적힌|찍힌)| ?속(?:의|에|에서)? )"
     rf"|(?:^|[.!?\n] ?){_PICTURE}(?:을|를) (?:보고|참고|참조|바탕|분석해|보면|살펴)"
     rf"|(?:^|\s){_PICTURE} ?\d+(?:번)?(?:의|에서|을|를|은|는|에|과)? "

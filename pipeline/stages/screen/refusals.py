@@ -20,19 +20,21 @@ _UNABLE = re.compile(
     r"(?:을|를)?(?:할|해 드릴|드릴| 드릴|할 )? ?수(?:는|가)? ?없(?:습니다|어요|네요)"
 )
 
-_NOT = r"(?:수(?:는|가|도)? ?없|(?:기(?:는|가|에는)? ?)?(?:어렵|어려|힘들|곤란|불가능)|지 (?:못|않)|못 ?(?:하|해|합|드리|드립))"
+_END = r"(?:습니다|어요|네요|겠습니다|을 것 같|는 점|다는|음을|으니|으며|지만|답니다|군요|$)"
+_NOT = rf"(?:수(?:는|가|도)? ?없{_END}|기(?:는|가|에는)? ?(?:어렵습|어려[워울운]|힘듭|힘들|곤란)|드리지 (?:못|않)|못 ?(?:해 ?드|드립|합니다|하겠|도와)|불가능합|불가합)"
 _SERVE = (
     r"(?:도와|도움|답변|답|응답|대답|대응|작성|제공|생성|번역|요약|추천|수행|처리|설명|안내|말씀|이야기|공유|알려|만들어|써|지어|진행|응할|응하|따를|따르|이행"
-    r"|들어|협조|지원|다룰|다루|언급|소개|제안|분석|완성|해결|평가|조언|답할)"
+    r"|들어|협조|지원|다룰|다루|언급|소개|제안|분석|완성|해결|평가|조언|계산|풀어)"
 )
+_THING = r"(?:요청|부탁|질문|주제|작업|지시|명령|물음|문의|글|내용|정보|답|일|이야기|사항|부분|것)"
 #: An answer that speaks of the request, or of what its speaker may do for the user: no other text does so.
 _OF_THE_REQUEST = re.compile(
-    rf"(?:요청|부탁|질문|주제|작업|지시|명령|물음|문의|과제)(?:하신|하시는|에|은|는|을|를|들|의|과|이)?[^\n.!?]{{0,24}}?{_SERVE}[^\n.!?]{{0,12}}?{_NOT}"
-    rf"|(?:그|이|그런|이런|해당|관련|요청하신|말씀하신|원하시는) ?(?:글|내용|정보|답|일|것|주제|이야기|작업)?[가-힣]{{0,4}} [^\n.!?]{{0,12}}?{_SERVE}[^\n.!?]{{0,8}}?(?:드릴 |드리|줄 |할 |될 )?{_NOT}(?:[습어네는겠]|다는)"
-    rf"|{_SERVE}(?:을|를)? ?(?:해 ?)?(?:드릴|드리)[^\n.!?]{{0,3}}? ?{_NOT}"
+    rf"(?:요청|부탁|질문|지시|명령|문의|물음)(?:하신|하시는|에|은|는|을|를)[^\n.!?]{{0,24}}?{_SERVE}[^\n.!?]{{0,8}}?{_NOT}"
+    rf"|(?:그런|이런|그러한|이러한|해당|관련|요청하신|말씀하신|원하시는|(?:^|\s)[이그]) ?{_THING}[가-힣]{{0,5}} [^\n.!?]{{0,12}}?{_SERVE}[^\n.!?]{{0,6}}?{_NOT}"
+    rf"|{_SERVE}(?:을|를)? ?(?:해 ?)?(?:드릴|드리|줄)[^\n.!?]{{0,1}}? ?{_NOT}"
     r"|제가 할 수 있는 (?:범위|일)[가-힣]{0,2} (?:벗어|아닙|아니)|(?:제|저의) (?:능력|역량|권한)[가-힣]{0,2} [^\n.!?]{0,10}(?:벗어|밖)"
-    r"|(?:답변|대답|응답|응|협조|작성|제공|도움)[가-힣]{0,3} ?(?:을|를)? ?(?:거부|거절|삼가|사양)(?:합니다|하겠습니다|해요|할게요)"
-    r"|(?:정책|가이드라인|지침|규정|윤리)[가-힣]{0,4} [^\n.!?]{0,20}(?:도와|답|제공|작성|생성|응)[^\n.!?]{0,12}(?:수 없|어렵|않)"
+    r"|(?:답변|대답|응답|협조|작성|제공|도움)[가-힣]{0,3} ?(?:을|를)? ?(?:거부|거절|삼가|사양)(?:합니다|하겠습니다|해요|할게요)"
+    r"|(?:정책|가이드라인|지침|윤리)[가-힣]{0,4} [^\n.!?]{0,20}(?:도와|답|제공|작성|생성|응)[^\n.!?]{0,12}(?:수 없|어렵)"
 )
 _ENGLISH = re.compile(
     r"\A\W{0,3}(?:(?:I['’]?m|I am|We['’]?re|We are)\s+(?:\w+ )?(?:sorry|afraid|unable|not able|not allowed)|(?:Sorry|Unfortunately|Apologies|My apologies|Regrettably)\b"
@@ -41,7 +43,7 @@ _ENGLISH = re.compile(
 )
 _ROLE = re.compile(r"고객|주문|환불|불편|학생 ?:|상담원|팀 드림")
 #: A text that speaks to someone else, and may so apologise and refuse.
-_VOICED = ("apology", "dialogue", "story", "letter", "verse")
+_VOICED = ("dialogue", "story", "letter")
 
 
 def refusal(texts: Texts, options: ScreenOptions) -> str | None:
@@ -61,9 +63,7 @@ def refusal(texts: Texts, options: ScreenOptions) -> str | None:
     if match := _OF_THE_REQUEST.search(opening[:120]):
         if not (re.search(r"고객님|주문|환불", opening) and asks(instruction, *_VOICED)):
             return f"the answer refuses: {around(match)}"
-    if asks(instruction, *_VOICED):
-        return None
-    if match := _APOLOGY.search(output):
+    if not asks(instruction, *_VOICED) and (match := _APOLOGY.search(output)):
         return None if _ROLE.search(output[:200]) else f"the answer opens with {around(match)}"
     if len(output) <= 120 and (match := _UNABLE.search(output)):
         return f"the whole answer is that there is none: {around(match)}"
@@ -74,7 +74,7 @@ _MODEL = (
     r"(?:대규모 |거대 |하나의 |한낱 |단지 |그저 |대화형 |학습된 )*(?:(?:AI|인공 ?지능|LLM|GPT)(?:(?: |-)?(?:기반(?:의)?|언어|대화|챗봇|생성))?(?: ?(?:언어 ?)?(?:모델|어시스턴트|비서|챗봇|시스템|프로그램|도우미))?"
     r"|(?:언어|대화) ?모델|챗봇|ChatGPT|챗GPT|어시스턴트)"
 )
-_AS = r"(?:으로서|로서|으로써|로써|이므로|므로|이기(?: 때문| |에)|기 때문에|이라서|라서|이라|라 |라,|이라,|이며|이고|입니다만|이지만|이니|이어서|여서|이기도|인 (?:저|제|나|내)|인지라|일 뿐|에 불과|이기)"
+_AS = r"(?:으로서|로서|으로써|로써|이므로|므로|이기(?: 때문| |에)|기 때문에|이라서|라서|이라(?=[ ,])|라(?=[ ,])|이며|이고|입니다만|이지만|이니|이어서|여서|이기도|인 (?:저|제|나|내)|인지라|일 뿐|에 불과)"
 _DISCLAIMER = re.compile(
     rf"(?:\A|[.!?\n][ \t]?|(?:저|나|제|전|난)(?:는|가|의)? ?){_MODEL}{_AS}"
     rf"|{_MODEL}인 (?:저|제|나|내)(?:는|가|로|에게|의)? "
@@ -125,22 +125,20 @@ _EMPTY = re.compile(
 )
 
 
+_SIGNS = re.compile(r"기호|부호|문자|점|모스|표시|줄표|하이픈|밑줄|말줄임|연산|더하기|빼기|침묵|패턴|그려")
+
+
 def no_answer(texts: Texts, options: ScreenOptions) -> str | None:
     match = _EMPTY.fullmatch(texts.output)
     if not match:
         return None
-    bare = re.sub(r"\W", "", texts.output)
-    # The word itself may be the answer: the instruction asks about code or characters, or names the word.
-    if bare and (bare.lower() in texts.instruction.lower() or asks(texts.instruction, "code", "as-it-may-be", "title")):
-        return None
-    if (
-        bare
-        and asks(texts.instruction, "translation", "short", "about-language")
-        and not re.search(r"(?i)n/?a|input", bare)
-    ):
-        return None
-    if not bare and re.search(
-        r"기호|부호|문자|점|모스|표시|줄표|하이픈|밑줄|말줄임|연산|더하기|빼기|침묵", texts.instruction
-    ):
+    word = re.sub(r"\W", "", texts.output)
+    if not word:
+        right = _SIGNS.search(texts.instruction)
+    elif word.isascii():  # None, null: a word of a language or of a program
+        right = asks(texts.instruction, "code", "translation", "about-language", "as-it-may-be")
+    else:
+        right = asks(texts.instruction, "as-it-may-be", "title")
+    if right or (word and word.lower() in texts.instruction.lower()):
         return None
     return f"the whole answer is “{texts.output.strip()[:20]}”"

@@ -1,7 +1,7 @@
 """Answers that run in a loop, and answers that only give back what was asked."""
 
 import re
-from itertools import pairwise
+from collections.abc import Mapping
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -26,12 +26,13 @@ def anchors(text: str) -> list[int]:
     return places
 
 
-def may_loop(texts: pa.Array) -> list[int]:
-    """Rows in which one of these places repeats. Shorter than 60 bytes (20 syllables) no text is a loop."""
-    rows = pc.indices_nonzero(pc.greater_equal(pc.binary_length(texts), 60))
+def may_loop(texts: Mapping[str, pa.Array]) -> list[int]:
+    """Answers in which one of these places repeats. Shorter than 60 bytes (20 syllables) no text is a loop."""
+    answers = texts["output"]
+    rows = pc.indices_nonzero(pc.greater_equal(pc.binary_length(answers), 60))
     return [
         row
-        for row, text in zip(rows.to_pylist(), texts.take(rows).to_pylist(), strict=True)
+        for row, text in zip(rows.to_pylist(), answers.take(rows).to_pylist(), strict=True)
         if repeats(unnumbered(text))
     ]
 
@@ -103,66 +104,71 @@ def same_units(text: str) -> str | None:
 
 # Echo
 
-_ENDS = re.compile(r"[\s.!?。…\"'“”‘’]+")
-#: What a request must change in its text, so that the same text is no answer to it.
-_MAY_STAY = ("copy", "proofreading", "as-it-may-be", "selection", "about-characters")
+_ENDS = " \t\n\r.!?。…\"'“”‘’"
 
 
 def bare(text: str) -> str:
-    return _ENDS.sub(" ", text).strip()
+    return text.strip(_ENDS)
 
 
-def may_echo(answers: pa.Array, asked: pa.Array) -> pa.Array:
-    """Boolean per row: the answer begins as the question does, and is about as long as it, or as twice it."""
-    return pc.and_(
-        pc.equal(head(answers), head(asked)),
-        pc.less(pc.binary_length(answers), pc.add(pc.multiply(pc.binary_length(asked), 3), 20)),
-    )
+def may_echo(texts: Mapping[str, pa.Array]) -> list[int]:
+    """Answers that begin as the instruction or the input does, and are at most three times as long."""
+    answers = texts["output"]
+    size, start = pc.binary_length(answers), head(answers)
+    near = [
+        pc.and_(
+            pc.equal(start, head(texts[name])),
+            pc.less(size, pc.add(pc.multiply(pc.binary_length(texts[name]), 3), 20)),
+        )
+        for name in ("instruction", "input")
+    ]
+    rows: list[int] = pc.indices_nonzero(pc.or_(*(pc.fill_null(hit, False) for hit in near))).to_pylist()
+    return rows
 
 
 def head(texts: pa.Array) -> pa.Array:
-    return pc.utf8_slice_codeunits(pc.utf8_ltrim(texts, " \n\t\"'“‘"), 0, 4)
+    return pc.utf8_slice_codeunits(pc.utf8_ltrim(pc.utf8_slice_codeunits(texts, 0, 8), " \n\t\"'“‘"), 0, 2)
 
 
 def echo(texts: Texts, options: ScreenOptions) -> str | None:
     answer = bare(texts.output)
-    if not answer:
-        return None
     for name, asked in (("instruction", texts.instruction), ("input", texts.input)):
-        exact = texts.output == asked
-        again = answer if exact else bare(asked)
-        if len(again) < 2 or not (
-            answer == again or answer == f"{again} {again}" or answer == f"{again} {again} {again}"
-        ):
+        exact = bool(asked) and texts.output == asked
+        again = bare(asked)
+        if not exact and (len(again) < 6 or set(map(bare, answer.split(again))) != {""}):
             continue
-        if name == "input" and not changed_by(texts, exact):
+        if name == "input" and not must_change(texts, exact) or asks(texts.instruction, "copy") and not exact:
             continue
-        if name == "instruction" and asks(texts.instruction, "copy") and not exact:
-            continue
-        letter = ", letter for letter" if exact else ", but for its ends"
-        return f"the answer is the {name}{letter}"
+        return f"the answer is the {name}, {'letter for letter' if exact else 'but for its ends'}"
     return None
 
 
-def changed_by(texts: Texts, exact: bool) -> bool:
+_DOWN = re.compile(r"내림차|역순|거꾸로|큰 (?:수|것|값)부터|[Dd]escend")
+_ORDER = re.compile(
+    r"가나다|사전 ?순|알파벳|오름차|내림차|자모|작은 (?:수|것|값)|큰 (?:수|것|값)|크기 ?순|숫자 ?순|[Aa]lphabet"
+)
+
+
+def must_change(texts: Texts, exact: bool) -> bool:
     """Whether the request would change its text, so that the same text is no answer to it."""
-    instruction, text = texts.instruction, texts.input
+    instruction = texts.instruction
     if asks(instruction, "copy", "as-it-may-be", "about-characters", "about-links", "short"):
         return False
     if asks(instruction, "sorting"):
-        parts = [part.strip() for part in re.split(r"[,\n·/]", text.strip(" .")) if part.strip()]
-        ordered = sorted(parts, reverse=bool(re.search(r"내림차|역순|거꾸로|큰 수부터|높은", instruction)))
-        return not (len(parts) > 1 and (parts == ordered or numbers(parts)))
+        parts = [part.strip() for part in re.split(r"[,\n·/]", texts.input.strip(" .")) if part.strip()]
+        return (
+            bool(_ORDER.search(instruction)) and len(parts) > 1 and not in_order(parts, bool(_DOWN.search(instruction)))
+        )
     if asks(instruction, "proofreading") and not exact:
         return False  # a full stop more or less is a correction
-    if asks(instruction, "selection") and len(text) < 60:
+    if asks(instruction, "selection") and len(texts.input) < 60:
         return False
-    return len(text) > 1 and (exact or not asks(instruction, "rewriting") or len(bare(text)) == len(bare(texts.output)))
+    return exact or not asks(instruction, "rewriting")
 
 
-def numbers(parts: list[str]) -> bool:
-    """Whether the parts are numbers in order, up or down."""
-    if not all(re.fullmatch(r"-?[\d.]+", part) for part in parts):
-        return False
-    values = [float(part) for part in parts if part.count(".") < 2 and part.strip("-.")]
-    return all(a <= b for a, b in pairwise(values)) or all(a >= b for a, b in pairwise(values))
+def in_order(parts: list[str], down: bool) -> bool:
+    """Whether words or numbers are in order, up or down."""
+    values: list[str] | list[float] = parts
+    if all(re.fullmatch(r"-?\d+(?:\.\d+)?", part) for part in parts):
+        values = [float(part) for part in parts]
+    return values == sorted(values, reverse=down)

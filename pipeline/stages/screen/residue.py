@@ -16,8 +16,9 @@ _SLOT = re.compile(
 )
 #: “[여기에 답변을 입력하세요]”: a bracket that tells the writer what to put in its place.
 _FILL = re.compile(
-    r"[\[<({〈【](?=[^\]>)}〉】\n]{0,40}(?:여기|이곳|이 ?부분|답변|내용|이름|정답|본문|텍스트|문장|결과|설명|응답|답|글|your|insert|enter|here))"
-    r"[^\]>)}〉】\n]{0,40}(?:입력|작성|기입|삽입|넣|적|쓰|써|채우|채워|붙여|추가|(?i:insert|enter|your|write|type))[^\]>)}〉】\n]{0,20}[\]>)}〉】]"
+    r"[\[<{〈【(](?:여기|이곳|이 ?부분)[^\]>)}〉】\n]{0,30}(?:입력|작성|기입|삽입|기재|넣|적|쓰|써|채우|채워|붙여|추가)[^\]>)}〉】\n]{0,20}[\]>)}〉】]"
+    r"|[\[<{〈【][^\]>)}〉】\n]{1,30}[을를은는 ] ?(?:입력|작성|기입|삽입|기재|넣|적|쓰|써|채우|채워|붙여|추가)(?:하|해|으|어|세|시|십| ?주|할|을 )[^\]>)}〉】\n]{0,20}[\]>)}〉】]"
+    r"|[\[<{](?i:(?:insert|enter|write|type|put|add)\b[^\]>}\n]{0,30}|your [a-z ]{2,20}(?: here)?|[a-z ]{2,20} (?:goes )?here)[\]>}]"
 )
 _ROLE = r"(?:Instruction|Response|Input|Output|Human|Assistant|User|System|Question|Answer|Prompt)"
 _HEADER = re.compile(

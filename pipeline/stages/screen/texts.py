@@ -13,6 +13,8 @@ class Texts(NamedTuple):
     instruction: str
     input: str
     output: str
+    #: The system prompt, and the first message of the conversation.
+    context: str = ""
 
 
 def around(match: re.Match[str], width: int = 40) -> str:
