@@ -9,10 +9,10 @@ from schemas.options import ScreenOptions
 #: Words that need something after them: connective endings, particles, adverbs that open a clause.
 _OPEN_END = re.compile(
     r"(?:[가-힣]*(?:으로|에서|에게|에는|에도|하고|하며|하면|하여|해서|지만|도록|위해|위한|대한|통해|통한|하는|되는|있는|없는|라는|이는|로서|로써|부터|처럼|만큼|보다|마다|조차|까지"
-    r"|했고|되며|되어|인해|으며|으면|으니|는데|은데|인데|면서|려고|려면|므로|거나|든지|다가|바르고|이고|이며|았고|었고|였고|아서|어서|여서)"
+    r"|했고|되며|되어|인해|으며|으면|으니|는데|은데|인데|면서|려고|려면|므로|거나|든지|다가|바르고|이고|이며|았고|었고|였고|아서|어서|여서|[가-힣]며|[가-힣]지만|[가-힣]므로|[가-힣]도록|있고|없고|지고|리고|치고|기고|오고|나고|쓰고|우고|추고|내고|키고|시고|읽고|먹고|받고|찾고|씻고|놓고|넣고|좋고|많고|굽고|깎고|섞고|볶고|[았었였했겠있없됐]습?)"
     r"|[가-힣]+(?<![마가노고])[을를은는]"
     r"|(?:^|\s)(?:및|또는|그리고|또한|하지만|그러나|그래서|따라서|때문에|예를 들어|예를 들면|즉|등의|결국|특히|혹은|반면|반면에|만약|만일|왜냐하면|다만|게다가|더불어|아울러|그런데|한편|먼저|우선|마지막으로|매우|가장|더욱|주로|바로|모든|여러|어떤|다른|이런|그런|이러한|그러한|수|것이|데)"
-    r"|[합습입됩]니|[는할될갈을] [수데]|,)$"
+    r"|[합습입됩]니|[는할될갈을] [수데]|,|같습니다:|다음:|들면:|예:)$"
 )
 #: The last letters of these, and an open quote, number or bracket.
 MAY_BE_OPEN = r"(?:[0-9A-Za-z가-힣,:]|[0-9][.)]|[-*•(\[“‘「『])[\s\pZ\x0b\x1c-\x1f\x{85}]*$"
@@ -31,6 +31,8 @@ def truncated(texts: Texts, options: ScreenOptions) -> str | None:
     text = texts.output.rstrip()
     if text.count("```") % 2:
         return "a code fence is opened and never closed"
+    if text[:1] in ("{", "[") and sum(map(text.count, "{[")) > sum(map(text.count, "}]")) and '"' in text:
+        return "the answer is JSON whose brackets are not closed"
     if not text or asks(texts.instruction, "continuation", "copy"):
         return None
     last = text.rpartition("\n")[2]

@@ -41,13 +41,11 @@ def missing_image(texts: Texts, options: ScreenOptions) -> str | None:
     match = _IMAGE.search(texts.instruction)
     if not match or (match[0].endswith("에서 ") and re.search(r"방법|어떻게", texts.instruction)):
         return None
-    after = texts.instruction[match.start() : match.end() + 12]
-    if _MADE_OF_TEXT.search(texts.instruction[max(0, match.start() - 12) : match.start()]) or re.search(
-        r"설명(?:을|문을) ", after
-    ):
+    if _MADE_OF_TEXT.search(texts.instruction[max(0, match.start() - 12) : match.start()]):
         return None
+    enough = 5 if asks(texts.instruction, "rewriting", "translation", "proofreading") else 15
     # A description in words, or a drawing of signs, may replace the image.
     words = _IMAGE_MARK.sub("", texts.input + texts.instruction[match.end() + 40 :])
-    if len(re.findall(r"[가-힣A-Za-z0-9]", words)) > 15 or len(re.findall(r"[*#|+/\\_─│■□●○]", words)) > 5:
+    if len(re.findall(r"[가-힣A-Za-z0-9]", words)) > enough or len(re.findall(r"[*#|+/\\_─│■□●○]", words)) > 5:
         return None
     return f"the instruction speaks of an image that a text row cannot hold: {around(match)}"

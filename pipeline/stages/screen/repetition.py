@@ -27,9 +27,9 @@ def anchors(text: str) -> list[int]:
 
 
 def may_loop(texts: Mapping[str, pa.Array]) -> list[int]:
-    """Answers in which one of these places repeats. Shorter than 60 bytes (20 syllables) no text is a loop."""
+    """Answers in which one of these places repeats. Shorter than 36 bytes (12 syllables) no text is a loop."""
     answers = texts["output"]
-    rows = pc.indices_nonzero(pc.greater_equal(pc.binary_length(answers), 60))
+    rows = pc.indices_nonzero(pc.greater_equal(pc.binary_length(answers), 36))
     return [
         row
         for row, text in zip(rows.to_pylist(), answers.take(rows).to_pylist(), strict=True)
@@ -79,6 +79,7 @@ def is_words(unit: str) -> bool:
     return not re.search(r"</?\w|[{};]", unit) and len(re.findall(r"[^\W\d_]", unit)) * 3 >= len(unit)
 
 
+_WORD_RUN = re.compile(r"(?<!\S)([가-힣]{2,12})(?:\s+\1){4,}(?!\S)")
 _BETWEEN = re.compile(r"(?<=[.!?])\s+|\s*\n\s*")
 
 
@@ -91,13 +92,15 @@ def same_units(text: str) -> str | None:
     units = [unit for unit in (part.strip(" -*•·\t") for part in _BETWEEN.split(text)) if unit]
     if "\n" not in text and len(units) <= 2:
         units = [part.strip(" .") for part in text.split(",")]
+    if match := _WORD_RUN.search(text):
+        return f"{quoted(match[1], 30)} {len(match[0].split())} times on end"
     for period in range(1, 5):
         run = 0
         for number in range(period, len(units)):
             run = run + 1 if units[number] == units[number - period] else 0
             unit = " ".join(units[number - period + 1 : number + 1])
             size = len(unit)
-            if run >= 2 * period and is_words(unit) and (size >= 6 if period > 1 else size >= 7):
+            if run >= 2 * period and is_words(unit) and size >= (5 if period > 1 else 7):
                 return f"{quoted(unit, 30)} {run // period + 1} times on end"
     return None
 

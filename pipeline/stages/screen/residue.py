@@ -7,11 +7,11 @@ from pipeline.stages.screen.texts import Texts, around, prose_of
 from schemas.options import ScreenOptions
 
 _PARTICLE = re.compile(
-    r"[가-힣\w\"'”’\])}](?:을\(를\)|를\(을\)|은\(는\)|는\(은\)|이\(가\)|가\(이\)|와\(과\)|과\(와\)|\(으\)로|\(이\)[라나]\b|을/를|은/는 |이/가 )"
+    r"[가-힣\w\"'”’\])}](?:을\(를\)|를\(을\)|은\(는\)|는\(은\)|이\(가\)|가\(이\)|와\(과\)|과\(와\)|\(으\)로|\((?:이|을|은|와|과)\)[가를는과와](?![가-힣])|\(이\)[라나]\b|을/를|은/는 |이/가 )"
 )
 _SLOT = re.compile(
     r"(?<![\w^$\\{(f\"'`])\{\{?[ \t]?(?:[A-Za-z_][A-Za-z_ .]{1,30}|[가-힣][가-힣_ ]{1,20}|\d)[ \t]?\}\}?(?!\w*\s*[=({])"
-    r"|\$\{\w{1,30}\}|\{%[^%\n]{1,60}%\}|<%=?[^%\n]{1,60}%>|\[object Object\]"
+    r"|\$\{\w{1,30}\}|\{%[^%\n]{1,60}%\}|<%=?[^%\n]{1,60}%>|\[object Object\]|#\{[^}\n]{1,20}\}|<<[가-힣A-Za-z_ ]{1,20}>>|\[\[[가-힣A-Za-z_ ]{1,20}\]\]|(?<![\d%])%[가-힣A-Z_]{2,12}%"
     r"|(?<![\d\w%])%(?:s|d|\(\w{1,20}\)s)(?![\w%])"
 )
 #: “[여기에 답변을 입력하세요]”: a bracket that tells the writer what to put in its place.
@@ -23,6 +23,7 @@ _FILL = re.compile(
 _ROLE = r"(?:Instruction|Response|Input|Output|Human|Assistant|User|System|Question|Answer|Prompt)"
 _HEADER = re.compile(
     rf"^#{{2,4}} ?(?:{_ROLE}\b|(?:지시|명령|명령어|지시사항|지시문|응답|답변|입력|출력|질문|사용자|어시스턴트|시스템) ?[:：])"
+    r"|\A\s*#{2,4} ?(?:응답|답변|출력|답)\s*\n"
     r"|\[/?INST\]|<</?SYS>>|</?s>(?!\w)|<(?:bos|eos|pad|unk|sep|cls)>|\[(?:BOS|EOS|PAD|SEP|CLS|UNK|MASK)\]"
     r"|<\|?(?:im_start|im_end|user|assistant|system|start_header_id|end_header_id|eot_id|endoftext|begin_of_text|end_of_text|end|pad|sep|startoftext|eom_id)\|>"
     r"|</?(?:start_of_turn|end_of_turn)>|\[\|(?:assistant|user|human|system|endofturn)\|\]|<\|END_OF_TURN_TOKEN\|>"
@@ -31,7 +32,7 @@ _HEADER = re.compile(
 )
 #: An answer that begins with the name of its speaker.
 _SPEAKER = re.compile(
-    r"\A\s*(?:\*\*)?(?:(?i:assistant|ai|bot|chatbot|gpt|chatgpt|response|output|model|system)|어시스턴트|인공지능|챗봇|응답|출력|AI ?(?:답변|응답)|모델 ?(?:답변|응답|출력))(?:\*\*)? ?[:：](?:\*\*)?\s*\S"
+    r"\A\s*(?:\*\*)?(?:(?i:assistant|ai|bot|chatbot|gpt|chatgpt|response|output|model|system|answer)|어시스턴트|인공지능|챗봇|응답|출력|답변|AI ?(?:답변|응답)|모델 ?(?:답변|응답|출력))(?:\*\*)? ?[:：](?:\*\*)?\s*\S"
 )
 _PRINTS = re.compile(r"print\(|printf|return |=>|;$|\\[a-z]+\{|\.format\(", re.MULTILINE)
 
