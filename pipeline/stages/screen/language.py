@@ -52,10 +52,14 @@ SCRIPT_OF_LANGUAGE = {
 FUNCTION_WORDS = {
     name: frozenset(words.split())
     for name, words in {
-        "English": "the a an is are was were be been to of and in on for with that this these it its you your i we they he "
-        "she my our their his her not have has had can will would from by as at do does but or if so than when which who how "
+        "English": "the a an is are was were be been to of and in on for with that this these it its you your i we "
+        "they he "
+        "she my our their his her not have has had can will would from by as at do does but or if so tha"
+        "n when which who how "
         "like very much me him us them what all some any no about into more just there up out only",
-        "French": "le la les un une des du de et est sont dans pour avec que qui ne pas je vous nous il elle ce cette sur au",
+        "French": (
+            "le la les un une des du de et est sont dans pour avec que qui ne pas je vous nous il elle ce cette sur au"
+        ),
         "Spanish": "el la los las un una de del y en es son que se por con para no su al lo mientras muy como más",
         "German": "der die das und ist sind ein eine nicht mit ich wir sie er es zu von den dem auf für im auch wie",
         "Italian": "il lo la gli un una di e è che per con non sono si del della nel come più molto",

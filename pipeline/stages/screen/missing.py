@@ -8,7 +8,8 @@ from schemas.options import ScreenOptions
 
 _ONLY_URL = re.compile(
     r"\s*(?:[\w가-힣 ]{0,16}[:：\-]?\s*)?(?:[\[(<][\w가-힣 ]{0,20})?(?:\]\()?[\[(<]?"
-    r"(?:(?:https?://|www\.)\S+|[A-Za-z0-9][\w-]*(?:\.[\w-]+)*\.(?:com|net|org|kr|io|example|jp|cn|us|uk|be|tv|me|info)/\S+)[\])>.]?\s*"
+    r"(?:(?:https?://|www\.)\S+|[A-Za-z0-9][\w-]*(?:\.[\w-]+)*\.(?:com|net|org|kr|io|example|jp|cn|us"
+    r"|uk|be|tv|me|info)/\S+)[\])>.]?\s*"
 )
 
 
@@ -32,7 +33,10 @@ _IMAGE = re.compile(
     rf"|(?:^|\s){_PICTURE} ?\d+(?:번)?(?:의|에서|을|를|은|는|에|과)? "
 )
 _IMAGE_MARK = re.compile(
-    r"!\[[^\]]*\]\([^)]*\)|<\w+\b[^>]*>|https?://\S+|[\[(](?:[^\])\n]{0,20}(?:이미지|사진|그림|첨부|그래프|도표|차트|캡처|image)[^\])\n]{0,20})[\])]|\S+\.(?:png|jpe?g|gif|webp|bmp|pdf)"
+    (
+        r"!\[[^\]]*\]\([^)]*\)|<\w+\b[^>]*>|https?://\S+|[\[(](?:[^\])\n]{0,20}(?:이미지|사진|그림|첨부|그래프|도표|차트"
+        r"|캡처|image)[^\])\n]{0,20})[\])]|\S+\.(?:png|jpe?g|gif|webp|bmp|pdf)"
+    )
 )
 _MADE_OF_TEXT = re.compile(r"텍스트로|글자로|문자로|아스키|(?i:ascii)|이모지로|\S+ 설명(?:을|문)|캡션을 (?:고|다|바)")
 

@@ -30,7 +30,8 @@ _THING = r"(?:요청|부탁|질문|주제|작업|지시|명령|물음|문의|글
 #: An answer that speaks of the request, or of what its speaker may do for the user: no other text does so.
 _OF_THE_REQUEST = re.compile(
     rf"(?:요청|부탁|질문|지시|명령|문의|물음)(?:하신|하시는|에|은|는|을|를)[^\n.!?]{{0,24}}?{_SERVE}[^\n.!?]{{0,8}}?{_NOT}"
-    rf"|(?:그런|이런|그러한|이러한|해당|관련|요청하신|말씀하신|원하시는|(?:^|\s)[이그]) ?{_THING}[가-힣]{{0,5}} [^\n.!?]{{0,12}}?{_SERVE}[^\n.!?]{{0,6}}?{_NOT}"
+    rf"|(?:그런|이런|그러한|이러한|해당|관련|요청하신|말씀하신|원하시는|(?:^"
+    rf"|\s)[이그]) ?{_THING}[가-힣]{{0,5}} [^\n.!?]{{0,12}}?{_SERVE}[^\n.!?]{{0,6}}?{_NOT}"
     rf"|{_SERVE}(?:을|를)? ?(?:해 ?)?(?:드릴|드리|줄)[^\n.!?]{{0,1}}? ?{_NOT}"
     rf"|(?:드릴 ?|드리){_NOT}"
     rf"|(?:해당|요청하신|이러한|그런|그러한|(?:^|\s)[이그]) ?{_THING}[가-힣]{{0,3}} ?(?:지원|제공|처리|수행|허용)(?:하|되)지 않"
@@ -41,8 +42,11 @@ _OF_THE_REQUEST = re.compile(
     r"|(?:정책|가이드라인|지침|윤리)[가-힣]{0,4} [^\n.!?]{0,20}(?:도와|답|제공|작성|생성|응)[^\n.!?]{0,12}(?:수 없|어렵)"
 )
 _ENGLISH = re.compile(
-    r"\A\W{0,3}(?:(?:I['’]?m|I am|We['’]?re|We are)\s+(?:\w+ )?(?:sorry|afraid|unable|not able|not allowed)|(?:Sorry|Unfortunately|Apologies|My apologies|Regrettably)\b"
-    r"|I\s+(?:can['’]?t|cannot|can not|won['’]?t|am unable|do not|don['’]?t)\s+(?:\w+ )?(?:assist|help|provide|fulfil|comply|answer|do that|support|discuss|create|generate|write|feel comfortable|have (?:enough|access|the ability)))",
+    r"\A\W{0,3}(?:(?:I['’]?m|I am|We['’]?re|We are)\s+(?:\w+ )?(?:sorry|afraid|unable|not able"
+    r"|not allowed)|(?:Sorry|Unfortunately|Apologies|My apologies|Regrettably)\b"
+    r"|I\s+(?:can['’]?t|cannot|can not|won['’]?t|am unable|do not|don['’]?t)\s+(?:\w+ )?(?:assist"
+    r"|help|provide|fulfil|comply|answer|do that|support|discuss|create|generate|write"
+    r"|feel comfortable|have (?:enough|access|the ability)))",
     re.IGNORECASE,
 )
 _ROLE = re.compile(r"고객|주문|환불|불편|학생 ?:|상담원|팀 드림")
@@ -75,23 +79,31 @@ def refusal(texts: Texts, options: ScreenOptions) -> str | None:
 
 
 _MODEL = (
-    r"(?:대규모 |거대 |하나의 |한낱 |단지 |그저 |대화형 |학습된 )*(?:(?:AI|인공 ?지능|LLM|GPT)(?:(?: |-)?(?:기반(?:의)?|언어|대화|챗봇|생성))?(?: ?(?:언어 ?)?(?:모델|어시스턴트|비서|챗봇|시스템|프로그램|도우미))?"
+    r"(?:대규모 |거대 |하나의 |한낱 |단지 |그저 |대화형 |학습된 )*(?:(?:AI|인공 ?지능|LLM|GPT)(?:(?: |-)?(?:기반(?:의)?|언어|대화|챗봇"
+    r"|생성))?(?: ?(?:언어 ?)?(?:모델|어시스턴트|비서|챗봇|시스템|프로그램|도우미))?"
     r"|(?:언어|대화) ?모델|챗봇|ChatGPT|챗GPT|어시스턴트)"
 )
-_AS = r"(?:으로서|로서|으로써|로써|이므로|므로|이기(?: 때문| |에)|기 때문에|이라서|라서|이라(?=[ ,])|라(?=[ ,])|이며|이고|입니다만|이지만|이니|이어서|여서|이기도|인 (?:저|제|나|내)|인지라|일 뿐|에 불과)"
+_AS = (
+    r"(?:으로서|로서|으로써|로써|이므로|므로|이기(?: 때문| |에)|기 때문에|이라서|라서|이라(?=[ ,])|라(?=[ ,])|이며|이고|입니다만|이지만|이니|이어서"
+    r"|여서|이기도|인 (?:저|제|나|내)|인지라|일 뿐|에 불과)"
+)
 _DISCLAIMER = re.compile(
     rf"(?:\A|[.!?\n][ \t]?|(?:저|나|제|전|난)(?:는|가|의)? ?){_MODEL}{_AS}"
     rf"|{_MODEL}인 (?:저|제|나|내)(?:는|가|로|에게|의)? "
     rf"|(?:저|나|전)(?:는|의)? [^\n.!?]{{0,25}}{_MODEL}(?:으로서|로서|이므로|므로|이기 |이라서|라서|이며|이지만|이라 |일 뿐)"
     r"|(?:저는|나는|제가) (?:OpenAI|오픈AI|구글|Google|Anthropic|네이버|카카오|메타|Meta)[가-힣]{0,3} [^\n.]{0,20}(?:개발|훈련|학습|만든|만들)"
-    r"|(?:제|저의|나의|저는|제가|모델의) ?(?:지식|학습 ?데이터|학습 ?자료|훈련 ?데이터|데이터|정보|학습한|학습된|학습)[^\n.!?]{0,30}?(?:\d{4} ?년|까지|이후|시점)[^\n.!?]{0,60}(?:없|않|까지|못|모르|제한|기준|한정)"
+    r"|(?:제|저의|나의|저는|제가|모델의) ?(?:지식|학습 ?데이터|학습 ?자료|훈련 ?데이터|데이터|정보|학습한|학습된"
+    r"|학습)[^\n.!?]{0,30}?(?:\d{4} ?년|까지|이후|시점)[^\n.!?]{0,60}(?:없|않|까지|못|모르|제한|기준|한정)"
     r"|\d{4} ?년(?: ?\d{1,2} ?월)? ?이후[^\n.!?]{0,20}(?:정보|데이터|소식|사건|내용)[^\n.!?]{0,20}(?:알지 못|모르|알 수 없|없습니다|없어)"
     r"|(?:실시간|최신) (?:정보|검색|데이터|뉴스)[^\n.!?]{0,14}(?:수(?:는|가)? ?없습니다|수(?:는|가)? ?없어|못합니다|못해|않습니다)"
     r"|(?:제|저의) (?:지식|학습)[^\n.!?]{0,20}\d{4} ?년"
-    r"|(?:저는|저에게는|제게는|저로서는|제가) [^\n.!?]{0,12}?(?:실시간|최신|개인적인|인간의|사람처럼)[^\n.!?]{0,30}(?:접근|경험|감정|의견|검색|알|느낄|정보)[^\n.!?]{0,16}(?:없|않|못)"
+    r"|(?:저는|저에게는|제게는|저로서는|제가) [^\n.!?]{0,12}?(?:실시간|최신|개인적인|인간의|사람처럼)[^\n.!?]{0,30}(?:접근|경험|감정|의견|검색"
+    r"|알|느낄|정보)[^\n.!?]{0,16}(?:없|않|못)"
     r"|(?:저는|저|제가) (?:실제 )?(?:사람|인간)이 아니(?:라|므로|기|어서|고)"
     r"|\bChatGPT(?:는|로서|이므로)[^\n.]{0,40}수 없"
-    r"|(?i:\bas an? (?:\w+ )?(?:ai|language model|artificial intelligence|llm)\b|\bi(?:['’]m| am) (?:just |only )?an? (?:\w+ )?(?:ai|language model|artificial intelligence)\b|\bmy (?:knowledge|training)(?: data)? (?:cutoff|only|cuts|goes|ends|is limited|was last))"
+    r"|(?i:\bas an? (?:\w+ )?(?:ai|language model|artificial intelligence|llm)\b|\bi(?:['’]m"
+    r"| am) (?:just |only )?an? (?:\w+ )?(?:ai|language model|artificial intelligence)\b"
+    r"|\bmy (?:knowledge|training)(?: data)? (?:cutoff|only|cuts|goes|ends|is limited|was last))"
 )
 
 
@@ -116,7 +128,8 @@ def speaks_as_itself(instruction: str) -> bool:
     """
     return bool(
         re.search(
-            r"소개하는|소개해|소개문|인사말|누구(?:니|세요|냐|신|야|예요|인)|이름이|정체|역할|주인공|(?:로봇|챗봇|인공지능|AI|비서|어시스턴트)(?:이|가|의|인) (?:말|자신|되어|쓴|화자|입장|관점)"
+            r"소개하는|소개해|소개문|인사말|누구(?:니|세요|냐|신|야|예요|인)|이름이|정체|역할|주인공|(?:로봇|챗봇|인공지능|AI|비서|어시스턴트)(?:이|가|의|인) (?:말"
+            r"|자신|되어|쓴|화자|입장|관점)"
             r"|(?:인 척|처럼 말|되었다고|라고 (?:가정|상상|생각))|(?:너|넌|네|당신)(?:는|은|의|가|희)? ",
             instruction,
         )
@@ -124,7 +137,8 @@ def speaks_as_itself(instruction: str) -> bool:
 
 
 _EMPTY = re.compile(
-    r"\W*(?i:n/?a|none|null|nil|nan|undefined|empty|blank|no ?output|no ?answer|no ?response|not (?:available|applicable)|tbd|todo|<?no ?input>?|output|response|answer"
+    r"\W*(?i:n/?a|none|null|nil|nan|undefined|empty|blank|no ?output|no ?answer|no ?response"
+    r"|not (?:available|applicable)|tbd|todo|<?no ?input>?|output|response|answer"
     r"|(?:해당(?: ?사항)?|입력|출력|답변|응답|내용|대답|결과|답) ?(?:이 |은 )?없음|(?:출력|답변|응답|내용|대답|답)(?:이|은)? ?(?:없습니다|비어 있음|비어 있습니다|생략)"
     r"|(?:추후|나중에) ?(?:작성|입력|추가)(?: ?예정)?|작성 ?(?:예정|중)|미작성|무응답|공란|공백|빈 ?칸|생략|준비 ?중|미정)\W*"
     r"|\s*[.\-_…~*/\\=]{1,12}\s*|\s*[?？]{2,}\s*"
