@@ -80,7 +80,9 @@ def open_sentence(texts: Texts, text: str, last: str) -> str | None:
     if not sentences:
         return "the answer ends in mid-sentence" if len(last) >= 25 and not item and alone_open(last) else None
     rest = _SENTENCE.split(last)[-1].strip() if not item else last[item.end() :].strip()
-    if item and (len(sentences) < 2 or not _OPEN_END.search(rest[-12:]) or len(rest) < 4):
+    if item and (
+        len(sentences) < 2 or not _OPEN_END.search(rest[-12:]) or rest[-1:] in ("은", "는", "을", "를") or len(rest) < 4
+    ):
         return None
     if _OPEN_END.search(rest[-12:]) and (len(rest) < len(last) or len(last) >= 10):
         return "the answer ends in mid-sentence"

@@ -47,7 +47,7 @@ _KOREAN_LINE = re.compile(
 def language_of_answer(texts: Texts) -> str | None:
     """The language of an answer that is not Korean, by its sentences; None: Korean, or too little to say."""
     counts = letters(texts.output)
-    if not counts or share(counts, "Hangul") > 0.4 or _KOREAN_LINE.search(texts.output):
+    if not counts or share(letters(unquoted(texts.output)), "Hangul") > 0.04 or _KOREAN_LINE.search(texts.output):
         return None
     script = max(counts, key=lambda name: counts[name])
     if counts.get("Kana", 0) >= 3 and share(counts, "Kana") > 0.1:

@@ -50,7 +50,8 @@ def repeats(text: str) -> bool:
 
 def repetition(texts: Texts, options: ScreenOptions) -> str | None:
     if asks(texts.instruction, "repeating", "verse", "copy"):
-        return None
+        # A sound or a chorus comes again; no one asks for one letter without end.
+        return loop(texts.output) if re.search(r"(\S)\1{29}", texts.output) else None
     text = unnumbered(texts.output)
     return loop(text) or (None if asks(texts.instruction, "labels", "code", "json") else same_units(text))
 
