@@ -49,6 +49,8 @@ def language_of_answer(texts: Texts) -> str | None:
     counts = letters(texts.output)
     if not counts or share(letters(unquoted(texts.output)), "Hangul") > 0.04 or _KOREAN_LINE.search(texts.output):
         return None
+    if len(re.findall("[가-힣]", texts.output)) * 6 > len(texts.output):  # the rest may be a gloss
+        return None
     script = max(counts, key=lambda name: counts[name])
     if counts.get("Kana", 0) >= 3 and share(counts, "Kana") > 0.1:
         return "Japanese"

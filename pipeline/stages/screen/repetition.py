@@ -141,7 +141,7 @@ def echo(texts: Texts, options: ScreenOptions) -> str | None:
         again = bare(asked)
         if not exact and (len(again) < 6 or set(map(bare, answer.split(again))) != {""}):
             continue
-        if name == "input" and not must_change(texts, exact) or asks(texts.instruction, "copy") and not exact:
+        if (name == "input" and not must_change(texts, exact)) or (asks(texts.instruction, "copy") and not exact):
             continue
         return f"the answer is the {name}, {'letter for letter' if exact else 'but for its ends'}"
     return None

@@ -7,9 +7,7 @@ from pipeline.stages.screen.texts import Texts, around, prose_of
 from schemas.options import ScreenOptions
 
 _PARTICLE = re.compile(
-    (
-        r"[가-힣\w\"'”’\])}](?:을\(를\)|를\(을\)|은\(는\)|는\(은\)|이\(가\)|가\(이\)|와\(과\)|과\(와\)|\(으\)로|\((?:이|을|은|와|과)\)[가를는과와](?![가-힣])|\(이\)[라나]\b|을/를|은/는 |이/가 )"
-    )
+    r"[가-힣\w\"'”’\])}](?:을\(를\)|를\(을\)|은\(는\)|는\(은\)|이\(가\)|가\(이\)|와\(과\)|과\(와\)|\(으\)로|\((?:이|을|은|와|과)\)[가를는과와](?![가-힣])|\(이\)[라나]\b|을/를|은/는 |이/가 )"
 )
 _SLOT = re.compile(
     r"(?<![\w^$\\{(f\"'`])\{\{?[ \t]?(?:[A-Za-z_][A-Za-z_ .]{1,30}|[가-힣][가-힣_ ]{1,20}|\d)[ \t]?\}\}?(?!\w*\s*[=({])"
@@ -40,10 +38,8 @@ _HEADER = re.compile(
 )
 #: An answer that begins with the name of its speaker.
 _SPEAKER = re.compile(
-    (
-        r"\A\s*(?:\*\*)?(?:(?i:assistant|ai|bot|chatbot|gpt|chatgpt|response|output|model|system|answer)"
-        r"|어시스턴트|인공지능|챗봇|응답|출력|답변|AI ?(?:답변|응답)|모델 ?(?:답변|응답|출력))(?:\*\*)? ?[:：](?:\*\*)?\s*\S"
-    )
+    r"\A\s*(?:\*\*)?(?:(?i:assistant|ai|bot|chatbot|gpt|chatgpt|response|output|model|system|answer)"
+    r"|어시스턴트|인공지능|챗봇|응답|출력|답변|AI ?(?:답변|응답)|모델 ?(?:답변|응답|출력))(?:\*\*)? ?[:：](?:\*\*)?\s*\S"
 )
 _PRINTS = re.compile(r"print\(|printf|return |=>|;$|\\[a-z]+\{|\.format\(", re.MULTILINE)
 

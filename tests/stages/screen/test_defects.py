@@ -71,13 +71,13 @@ def test_earlier_exchanges_are_looked_through() -> None:
         message("user", content="다시 물을게요."),
         message("assistant", content="N/A", learn=False),
     ]
-    row = screen(table_of([{"instruction": "물음", "output": "답", "history": history}])).to_pylist()[0]
+    row = screen(table_of([{"reject": None, "instruction": "물음", "output": "답", "history": history}])).to_pylist()[0]
     found = [(item["flag"], item["field"]) for item in row["evidence"]]
     assert found == [("refusal", "history[1].content"), ("template-residue", "history[2].content")]
 
 
 def test_a_system_prompt_chooses_the_language() -> None:
     answer = "The capital of Korea is Seoul, and it is on the Han river."
-    row = {"instruction": "한국의 수도는 어디인가요?", "output": answer}
+    row = {"reject": None, "instruction": "한국의 수도는 어디인가요?", "output": answer}
     assert screen(table_of([row])).to_pylist()[0]["flags"] == ["wrong-language"]
     assert screen(table_of([row | {"system": "모든 물음에 영어로 답하세요."}])).to_pylist()[0]["flags"] == []
