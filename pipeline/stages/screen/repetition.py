@@ -81,7 +81,7 @@ def is_words(unit: str) -> bool:
 
 
 _WORD_RUN = re.compile(r"(?<!\S)([가-힣]{2,12})(?:\s+\1){4,}(?!\S)")
-_BETWEEN = re.compile(r"(?<=[.!?])\s+|\s*\n\s*")
+_BETWEEN = re.compile(r"(?<=[.!?])\s+|\n\s*")
 
 
 def same_units(text: str) -> str | None:
