@@ -43,11 +43,13 @@ class Defect(NamedTuple):
 
 
 REFUSES = (
-    r"죄송|미안|유감|송구|안타깝|수(?:는|가|도)? ?없|어렵|어려|힘들|곤란|불가|부족|보완|필요합니다|입력해|제공해|알려|거절|거부|벗어|(?i:sorry|cannot"
+    r"죄송|미안|유감|송구|안타깝|수(?:는|가|도)? ?없|어렵|어려|힘들|곤란|불가|부족|보완|필요합니다"
+    r"|입력해|제공해|알려|거절|거부|벗어|(?i:sorry|cannot"
     r"|unable|unfortunately|apologies)|[Cc]an['’]t|[Ww]on['’]t|don['’]t|지 (?:못|않)|못 ?[하해합드]"
 )
 SPEAKS_AS_MODEL = (
-    r"AI|지능|언어 ?모델|대화 ?모델|챗봇|GPT|LLM|어시스턴트|[OGA오구]|네이버|카카오|메타|지식|데이터|학습|실시간|최신|사람|인간|개인적인"
+    r"AI|지능|언어 ?모델|대화 ?모델|챗봇|GPT|LLM|어시스턴트|[OGA오구]|네이버|카카오|메타|지식|데이터"
+    r"|학습|실시간|최신|사람|인간|개인적인"
     r"|language model|[Mm]y (?:knowledge|training)"
 )
 _MERGED = (
@@ -57,7 +59,8 @@ _MERGED = (
 _EMPTY = (
     r"^[^0-9A-Za-z가-힣]*(?i:n/?a|none|null|nil|nan|undefined|empty|blank|no ?(?:output|answer|response"
     r"|input)|not a[a-z]+|tbd|todo|output|response|answer"
-    r"|[가-힣]{1,4} ?[가-힣]{0,3} ?(?:없음|없습니다|비어 있음|비어 있습니다|예정|생략|중|미정|무응답|공란|공백)|생략|공란|공백|빈 ?칸|무응답|미정"
+    r"|[가-힣]{1,4} ?[가-힣]{0,3} ?(?:없음|없습니다|비어 있음|비어 있습니다|예정|생략|중|미정|무응답"
+    r"|공란|공백)|생략|공란|공백|빈 ?칸|무응답|미정"
     r"|미작성|준비 ?중)[^0-9A-Za-z가-힣]*$"
     r"|^[^0-9A-Za-z가-힣]+$"
 )

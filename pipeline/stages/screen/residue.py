@@ -7,7 +7,8 @@ from pipeline.stages.screen.texts import Texts, around, prose_of
 from schemas.options import ScreenOptions
 
 _PARTICLE = re.compile(
-    r"[가-힣\w\"'”’\])}](?:을\(를\)|를\(을\)|은\(는\)|는\(은\)|이\(가\)|가\(이\)|와\(과\)|과\(와\)|\(으\)로|\((?:이|을|은|와|과)\)[가를는과와](?![가-힣])|\(이\)[라나]\b|을/를|은/는 |이/가 )"
+    r"[가-힣\w\"'”’\])"
+    r"}](?:을\(를\)|를\(을\)|은\(는\)|는\(은\)|이\(가\)|가\(이\)|와\(과\)|과\(와\)|\(으\)로|\((?:이|을|은|와|과)\)[가를는과와](?![가-힣])|\(이\)[라나]\b|을/를|은/는 |이/가 )"
 )
 _SLOT = re.compile(
     r"(?<![\w^$\\{(f\"'`])\{\{?[ \t]?(?:[A-Za-z_][A-Za-z_ .]{1,30}|[가-힣][가-힣_ ]{1,20}|\d)[ \t]?\}\}?(?!\w*\s*[=({])"
@@ -18,15 +19,18 @@ _SLOT = re.compile(
 )
 #: “[여기에 답변을 입력하세요]”: a bracket that tells the writer what to put in its place.
 _FILL = re.compile(
-    r"[\[<{〈【(](?:여기|이곳|이 ?부분)[^\]>)}〉】\n]{0,30}(?:입력|작성|기입|삽입|기재|넣|적|쓰|써|채우|채워|붙여|추가)[^\]>)}〉】\n]{0,20}[\]>)}〉】]"
-    r"|[\[<{〈【][^\]>)}〉】\n]{1,30}[을를은는 ] ?(?:입력|작성|기입|삽입|기재|넣|적|쓰|써|채우|채워|붙여|추가)(?:하|해|으|어|세|시|십| ?주"
+    r"[\[<{〈【(](?:여기|이곳|이 ?부분)[^\]>)}〉】\n]{0,30}(?:입력|작성|기입|삽입|기재|넣|적|쓰|써"
+    r"|채우|채워|붙여|추가)[^\]>)}〉】\n]{0,20}[\]>)}〉】]"
+    r"|[\[<{〈【][^\]>)}〉】\n]{1,30}[을를은는 ] ?(?:입력|작성|기입|삽입|기재|넣|적|쓰|써|채우|채워"
+    r"|붙여|추가)(?:하|해|으|어|세|시|십| ?주"
     r"|할|을 )[^\]>)}〉】\n]{0,20}[\]>)}〉】]"
     r"|[\[<{](?i:(?:insert|enter|write|type|put|add)\b[^\]>}\n]{0,30}|your [a-z ]{2,20}(?: here)?"
     r"|[a-z ]{2,20} (?:goes )?here)[\]>}]"
 )
 _ROLE = r"(?:Instruction|Response|Input|Output|Human|Assistant|User|System|Question|Answer|Prompt)"
 _HEADER = re.compile(
-    rf"^#{{2,4}} ?(?:{_ROLE}\b|(?:지시|명령|명령어|지시사항|지시문|응답|답변|입력|출력|질문|사용자|어시스턴트|시스템) ?[:：])"
+    rf"^#{{2,4}} ?(?:{_ROLE}\b|(?:지시|명령|명령어|지시사항|지시문|응답|답변|입력|출력|질문|사용자"
+    rf"|어시스턴트|시스템) ?[:：])"
     r"|\A\s*#{2,4} ?(?:응답|답변|출력|답)\s*\n"
     r"|\[/?INST\]|<</?SYS>>|</?s>(?!\w)|<(?:bos|eos|pad|unk|sep|cls)>|\[(?:BOS|EOS|PAD|SEP|CLS|UNK|MASK)\]"
     r"|<\|?(?:im_start|im_end|user|assistant|system|start_header_id|end_header_id|eot_id|endoftext"
@@ -39,7 +43,8 @@ _HEADER = re.compile(
 #: An answer that begins with the name of its speaker.
 _SPEAKER = re.compile(
     r"\A\s*(?:\*\*)?(?:(?i:assistant|ai|bot|chatbot|gpt|chatgpt|response|output|model|system|answer)"
-    r"|어시스턴트|인공지능|챗봇|응답|출력|답변|AI ?(?:답변|응답)|모델 ?(?:답변|응답|출력))(?:\*\*)? ?[:：](?:\*\*)?\s*\S"
+    r"|어시스턴트|인공지능|챗봇|응답|출력|답변|AI ?(?:답변|응답)|모델 ?(?:답변|응답"
+    r"|출력))(?:\*\*)? ?[:：](?:\*\*)?\s*\S"
 )
 _PRINTS = re.compile(r"print\(|printf|return |=>|;$|\\[a-z]+\{|\.format\(", re.MULTILINE)
 
@@ -98,12 +103,14 @@ def template_in_prompt(texts: Texts, options: ScreenOptions) -> str | None:
 
 
 ASK = (
-    r"(?:#{1,4} ?)?(?:[0-9]{1,2}[.)] ?)?(?:\*\*)?(?:입력(?:문|값)?|명령어?|명령문|지시(?:문|사항)?|사용자|유저|요청|과제"
+    r"(?:#{1,4} ?)?(?:[0-9]{1,2}[.)] ?)?(?:\*\*)?(?:입력(?:문|값)?|명령어?|명령문|지시(?:문|사항)?"
+    r"|사용자|유저|요청|과제"
     r"|Instruction|Input|Human|User|Prompt|Task"
     r"|(?P<question>질문|물음|문제|Question|Q))(?:\*\*)?"
 )
 _ANSWER = (
-    r"(?:#{1,4} ?)?(?:\*\*)?(?:출력(?:문|값)?|응답|답변|답|정답|대답|결과|챗봇|어시스턴트|Output|Response|Assistant|AI|Bot"
+    r"(?:#{1,4} ?)?(?:\*\*)?(?:출력(?:문|값)?|응답|답변|답|정답|대답|결과|챗봇|어시스턴트|Output"
+    r"|Response|Assistant|AI|Bot"
     r"|Answer|A|모범 ?답안)(?:\*\*)?"
 )
 _MERGED = re.compile(
@@ -111,17 +118,21 @@ _MERGED = re.compile(
 )
 #: One more instruction under a number or a header, with nothing that says it is an answer.
 _IMPERATIVE = (
-    r"(?:하세요|하시오|하십시오|해 ?주세요|해 ?줘|해라|보세요|보시오|쓰시오|쓰세요|적으시오|적으세요|고르시오|고르세요|구하시오|구하세요|답하시오|답하세요|바꾸세요"
-    r"|바꾸시오|찾으시오|찾으세요|옮기시오|옮기세요|만드세요|만드시오|지으세요|설명하라|작성하라|주세요|알려 ?줘|써 ?줘|[인은는]가요\?|나요\?|까요\?|무엇입니까\?)"
+    r"(?:하세요|하시오|하십시오|해 ?주세요|해 ?줘|해라|보세요|보시오|쓰시오|쓰세요|적으시오|적으세요"
+    r"|고르시오|고르세요|구하시오|구하세요|답하시오|답하세요|바꾸세요"
+    r"|바꾸시오|찾으시오|찾으세요|옮기시오|옮기세요|만드세요|만드시오|지으세요|설명하라|작성하라"
+    r"|주세요|알려 ?줘|써 ?줘|[인은는]가요\?|나요\?|까요\?|무엇입니까\?)"
 )
 _NEXT = re.compile(
-    rf"\n[ \t]{{0,9}}\n[ \t]{{0,9}}(?:\d{{1,2}}[.)] )?(?:다음|아래|주어진|위의?|이) [^\n]{{2,60}}{_IMPERATIVE}[.?]?[ \t]*(?:\n|$)"
+    rf"\n[ \t]{{0,9}}\n[ \t]{{0,9}}(?:\d{{1,2}}[.)] )?(?:다음|아래|주어진|위의?"
+    rf"|이) [^\n]{{2,60}}{_IMPERATIVE}[.?]?[ \t]*(?:\n|$)"
     rf"|\n[ \t]*(?:#{{1,4}} ?)?(?:\d{{1,2}}[.)] ?)?(?:\[|【|\*\*)?(?:명령어?|명령문|지시(?:문|사항)?|Instruction"
     rf"|새 ?(?:질문|지시)|다음 ?(?:질문|지시|과제))(?:\]|】|\*\*)? ?\d{{0,2}} ?[:：\n]"
 )
 #: What joins two prompts in the instruction or the input.
 _JOINED = re.compile(
-    r"#{2,4} ?(?:지시(?:문|사항)?|명령어?|명령문|질문|입력|출력|응답|Instruction|Input|Response|Output)\b ?\d{0,2}[:：]?"
+    r"#{2,4} ?(?:지시(?:문|사항)?|명령어?|명령문|질문|입력|출력|응답|Instruction|Input|Response"
+    r"|Output)\b ?\d{0,2}[:：]?"
     r"|^[ \t]*#{2,6}[ \t]*\n{1,3}\d{1,2}[.)]"
     r"|\n[ \t]*(?:\d{1,2}[.)] ?)?(?:\[|【)?(?:지시(?:문|사항)?|명령어?|명령문|Instruction)(?:\]|】)? ?\d{0,2} ?[:：]"
     r"|\n[ \t]*(?:Human|User|사용자) ?[:：][^\n]*\n{1,3}[ \t]{0,9}(?:Assistant|AI|챗봇|어시스턴트) ?[:：]"
@@ -130,7 +141,8 @@ _JOINED = re.compile(
     re.MULTILINE,
 )
 _ABOUT_EXCHANGES = re.compile(
-    r"입력|대화|챗봇|사용자|입출력|예제|인터뷰|input|코드|함수|알고리즘|프로그램|프롬프트|예시|퓨샷|few-?shot|데이터 ?셋|보기"
+    r"입력|대화|챗봇|사용자|입출력|예제|인터뷰|input|코드|함수|알고리즘|프로그램|프롬프트|예시|퓨샷"
+    r"|few-?shot|데이터 ?셋|보기"
 )
 
 
