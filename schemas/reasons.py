@@ -105,7 +105,7 @@ FINDINGS: dict[str, str] = {
     "pii-ip": "IP address",
     "pii-address": "Korean postal address",
     "not-korean": "less than `min_hangul` of the letters of the row are Hangul",
-    "untranslated": "foreign text is left in a Korean answer, or the text to translate is still in its language",
+    "untranslated": "foreign text is left in a Korean answer, or the text is not translated",
     "wrong-language": "the answer is in another language than the instruction asks for",
     "refusal": "the answer only refuses",
     "disclaimer": "the answer speaks as a language model",

@@ -64,7 +64,11 @@ _EMPTY = (
     r"|미작성|준비 ?중)[^0-9A-Za-z가-힣]*$"
     r"|^[^0-9A-Za-z가-힣]+$"
 )
-_PROMPT_MARKS = r"\{|##|INST\]|<\||SYS>>|</?s>|<(?:bos|eos|pad|unk|sep|cls)>|\[(?:BOS|EOS|PAD|SEP|CLS|UNK|MASK)\]|_of_turn>|\[\||작업을 설명하는|(?i:describes a task|appropriately completes)"
+_PROMPT_MARKS = (
+    r"\{|##|INST\]|<\||SYS>>|</?s>"
+    r"|<(?:bos|eos|pad|unk|sep|cls)>|\[(?:BOS|EOS|PAD|SEP|CLS|UNK|MASK)\]|_of_turn>|\[\|"
+    r"|작업을 설명하는|(?i:describes a task|appropriately completes)"
+)
 _PARTICLES = r"[을를은는이가와과]\([을를은는이가와과]\)|\(으\)로|\(이\)[라나가]|\([은을와과]\)[는를과와]"
 
 #: In this order.
@@ -81,7 +85,9 @@ DEFECTS: tuple[Defect, ...] = (
         template_residue,
         (
             rf"{_PARTICLES}|[을은이]/[를는가]|{_PROMPT_MARKS}|%"
-            rf"|\$\{{|object Object|<<|\[\[|[\[<({{〈【][^\]>)}}\n]{{0,40}}(?:여기|입력|작성|기입|삽입|넣|적|쓰|써|채|붙|추가|nsert|nter|our|rite)|^\s*\**[A-Za-z가-힣 ]{{2,12}}\**[ ]?[:：]"
+            rf"|\$\{{|object Object|<<|\[\[|[\[<({{〈【][^\]>)}}\n]{{0,40}}"
+            rf"(?:여기|입력|작성|기입|삽입|넣|적|쓰|써|채|붙|추가|nsert|nter|our|rite)"
+            rf"|^\s*\**[A-Za-z가-힣 ]{{2,12}}\**[ ]?[:：]"
         ),
     ),
     Defect("template-residue", "instruction", template_in_prompt, rf"{_PARTICLES}|{_PROMPT_MARKS}"),

@@ -80,9 +80,9 @@ def refusal(texts: Texts, options: ScreenOptions) -> str | None:
     if match := _ENGLISH.search(output):
         return f"the answer opens with {around(match)}"
     opening = unquoted(output[:220])
-    if match := _OF_THE_REQUEST.search(opening[:120]):
-        if not (re.search(r"고객님|주문|환불", opening) and asks(instruction, *_VOICED)):
-            return f"the answer refuses: {around(match)}"
+    to_customer = bool(re.search(r"고객님|주문|환불", opening)) and asks(instruction, *_VOICED)
+    if not to_customer and (match := _OF_THE_REQUEST.search(opening[:120])):
+        return f"the answer refuses: {around(match)}"
     if not asks(instruction, *_VOICED) and (match := _APOLOGY.search(output)):
         return None if _ROLE.search(output[:200]) else f"the answer opens with {around(match)}"
     if len(output) <= 120 and (match := _UNABLE.search(output)):
@@ -127,9 +127,9 @@ _DISCLAIMER = re.compile(
 
 
 def disclaimer(texts: Texts, options: ScreenOptions) -> str | None:
-    if asks(texts.instruction, "translation", "rewriting", "dialogue", "examples", "copy"):
-        if re.search(r"AI|인공|모델|챗봇|로봇|GPT|번역|옮기|옮겨|대화|대본", texts.instruction + texts.input):
-            return None
+    of_a_model = re.search(r"AI|인공|모델|챗봇|로봇|GPT|번역|옮기|옮겨|대화|대본", texts.instruction + texts.input)
+    if of_a_model and asks(texts.instruction, "translation", "rewriting", "dialogue", "examples", "copy"):
+        return None
     text = unquoted(texts.output)
     match = _DISCLAIMER.search(text)
     if match is None or (asks(texts.instruction, "persona") and speaks_as_itself(texts.instruction)):

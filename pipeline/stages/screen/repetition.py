@@ -38,7 +38,7 @@ def may_loop(texts: Mapping[str, pa.Array]) -> list[int]:
 
 
 def repeats(text: str) -> bool:
-    """Whether the last letters of the text, or those at a quarter of it, are there three times. Every long text is asked."""
+    """Whether the last letters of the text, or those at a quarter of it, are there three times."""
     end, far, half, near = len(text), len(text) * 3 // 4, len(text) // 2, len(text) // 4
     return (
         text.count(text[end - 4 :]) > 2

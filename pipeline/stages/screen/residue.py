@@ -8,7 +8,8 @@ from schemas.options import ScreenOptions
 
 _PARTICLE = re.compile(
     r"[가-힣\w\"'”’\])"
-    r"}](?:을\(를\)|를\(을\)|은\(는\)|는\(은\)|이\(가\)|가\(이\)|와\(과\)|과\(와\)|\(으\)로|\((?:이|을|은|와|과)\)[가를는과와](?![가-힣])|\(이\)[라나]\b|을/를|은/는 |이/가 )"
+    r"}](?:을\(를\)|를\(을\)|은\(는\)|는\(은\)|이\(가\)|가\(이\)"
+    r"|와\(과\)|과\(와\)|\(으\)로|\((?:이|을|은|와|과)\)[가를는과와](?![가-힣])|\(이\)[라나]\b|을/를|은/는 |이/가 )"
 )
 _SLOT = re.compile(
     r"(?<![\w^$\\{(f\"'`])\{\{?[ \t]?(?:[A-Za-z_][A-Za-z_ .]{1,30}|[가-힣][가-힣_ ]{1,20}|\d)[ \t]?\}\}?(?!\w*\s*[=({])"
@@ -84,7 +85,10 @@ def unfilled(where: str, prose: str) -> str | None:
 
 _KNOWN_SLOT = re.compile(
     r"(?<![\w$\\f\"'`])(?:\$"
-    r"\{|\{\{?|<|\[)[ \t]?(?i:input|inputs|question|query|context|text|instruction|output|answer|response|sentence|topic|prompt|document|passage|user_input|name|content|입력|질문|지문|본문|내용|문장|주제|명령어|지시문|문맥|사용자 ?입력|텍스트)"
+    r"\{|\{\{?|<|\[)[ \t]?"
+    r"(?i:input|inputs|question|query|context|text|instruction|output|answer"
+    r"|response|sentence|topic|prompt|document|passage|user_input|name|content"
+    r"|입력|질문|지문|본문|내용|문장|주제|명령어|지시문|문맥|사용자 ?입력|텍스트)"
     r"[ \t]?(?:\}\}?|>|\])(?![(:=\w])"
 )
 
