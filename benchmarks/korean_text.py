@@ -259,7 +259,8 @@ the author of the rules in other words and scored before any change for them (64
 tests/cases/screen_defects_fresh.jsonl): found 39.1 % before and 90.6 % after, clean rows flagged 20.0 % and 5.0 %. The
 misses were then corrected by kind, so neither set is held out any longer.
 
-Precision on real text: KoAlpaca a and b, Chatbot_data and 100,000 rows of NSMC, 123,311 distinct rows after `normalize`.
+Precision on real text: KoAlpaca a and b, Chatbot_data and 100,000 rows of NSMC, 123,311 distinct rows
+after `normalize`.
 All hits were read, or the first 50. Right: the row has the defect.
 
 | finding | hits | read | right |

@@ -110,7 +110,7 @@ FINDINGS: dict[str, str] = {
     "refusal": "the answer only refuses",
     "disclaimer": "the answer speaks as a language model",
     "no-answer": "the answer is a placeholder such as “N/A” or “없음”",
-    "template-residue": "the instruction or the answer has an unfilled slot, an unresolved particle or a part of a prompt",
+    "template-residue": "the row has an unfilled slot, an unresolved particle or a part of a prompt",
     "merged-instruction": "the instruction, the input or the answer has a second instruction in it",
     "truncated": "the answer ends in the middle of a sentence or a code block",
     "repetition": "the answer repeats the same text many times in a row",

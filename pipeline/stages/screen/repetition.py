@@ -27,9 +27,9 @@ def anchors(text: str) -> list[int]:
 
 
 def may_loop(texts: Mapping[str, pa.Array]) -> list[int]:
-    """Answers in which one of these places repeats. Shorter than 36 bytes (12 syllables) no text is a loop."""
+    """Answers in which one of these places repeats. Shorter than 48 bytes (16 syllables) no text is a loop."""
     answers = texts["output"]
-    rows = pc.indices_nonzero(pc.greater_equal(pc.binary_length(answers), 36))
+    rows = pc.indices_nonzero(pc.greater_equal(pc.binary_length(answers), 48))
     return [
         row
         for row, text in zip(rows.to_pylist(), answers.take(rows).to_pylist(), strict=True)
