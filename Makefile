@@ -1,8 +1,9 @@
 # make processed   build processed/<dataset>/ from raw/, redoing only what changed   (CONFIG=other.toml for another;
-#                  LAYOUT=causal TOKENIZER=folder in place of the config's)
+#                  LAYOUT=causal for another layout, in processed/<dataset>-causal/; TOKENIZER=folder)
 # make test        run every test that needs no torch
 # make test-train  run the tests that need torch or TRL (installs them)
 # make test-kill   kill KILLS=100 runs of each way at random moments; the next run must give the same bytes
+# make test-attack damage ATTACKS=2500 files of each kind; every command must end with a message
 # make fuzz        break files at random for SECONDS=60, in search of one that ingest fails on (installs atheris)
 # make audit       list the licences of the dependencies, and their known weaknesses (installs pip-audit; online)
 # make docs        write docs/reference.md from the code
@@ -17,10 +18,10 @@ KO     := $(VENV)/bin/ko-instruct
 CHANGED := $(if $(LAYOUT),--layout $(LAYOUT)) $(if $(TOKENIZER),--tokenizer "$(TOKENIZER)")
 
 # No .DELETE_ON_ERROR: every target appears whole or not at all, and the old one is good until then.
-.PHONY: processed test test-train test-kill fuzz audit check docs bench clean embedded
+.PHONY: processed test test-train test-kill test-attack fuzz audit check docs bench clean embedded
 
 processed: $(VENV)/.installed
-	@$(KO) make-plan --config $(CONFIG) $(CHANGED) -- $(MAKE) --no-print-directory dataset
+	@$(KO) make-plan --config "$(CONFIG)" $(CHANGED) -- $(MAKE) --no-print-directory dataset
 
 # --- the chain: the rows of each raw file, then dedupe and export over all of them -----------------------------------
 # `make-plan` locks the dataset and becomes the inner Make, so that the stages work under its lock.
@@ -36,15 +37,17 @@ dataset: $(FOLDER)/manifest.json
 # The row-wise stages of a raw file are one step: to start a process and to write all rows takes longer than most of
 # them. The step keeps the rows before `tokenize` too, and begins with these when only TOKENIZING has changed.
 $(STAGES)/%/$(TOKENIZED) $(STAGES)/%/$(FINGERPRINTS): $(STAGES)/%/$(SOURCE) $(CLEANING) $(TOKENIZING)
-	@$(KO) make-rows $(RAW) $(if $(filter-out $(TOKENIZING),$?),,--cleaned) --config $(CONFIG) $(CHANGED)
+	@$(KO) make-rows $(RAW) $(if $(filter-out $(TOKENIZING),$?),,--cleaned) --config "$(CONFIG)" $(CHANGED)
 
 $(DECISIONS): $(UNITS:%=$(STAGES)/%/$(FINGERPRINTS)) $(UNITS:%=$(STAGES)/%/$(TOKENIZED)) $(DEDUPING)
-	@$(KO) dedupe --config $(CONFIG)
+	@$(KO) dedupe --config "$(CONFIG)" $(if $(LAYOUT),--layout $(LAYOUT))
 
 $(FOLDER)/manifest.json: $(DECISIONS) $(EXPORTING)
-	@$(KO) export --config $(CONFIG) $(CHANGED)
+	@$(KO) export --config "$(CONFIG)" $(CHANGED)
 
 .SECONDARY:
+# Ctrl-C does not delete the stage files of the run before: what a step writes takes their place only when it is whole.
+.PRECIOUS: $(STAGES)/%/$(TOKENIZED) $(STAGES)/%/$(FINGERPRINTS) $(DECISIONS) $(FOLDER)/manifest.json
 endif
 
 # --- the tools -------------------------------------------------------------------------------------------------------
@@ -90,6 +93,12 @@ ROWS  ?= 5000
 
 test-kill: $(VENV)/.installed-dev
 	@KILLS=$(KILLS) SEED=$(SEED) ROWS=$(ROWS) $(VENV)/bin/python -m tests.kills
+
+# Damaged Arrow, Parquet and dataset files through every command: ATTACKS files of each kind, from SEED.
+ATTACKS ?= 2500
+SEED ?= 0
+test-attack: $(VENV)/.installed-dev
+	@ATTACKS=$(ATTACKS) SEED=$(SEED) $(VENV)/bin/python -m pytest -q -n auto tests/commands/test_damaged_files.py
 
 # The search for files that break ingest, which needs atheris.
 SECONDS ?= 60

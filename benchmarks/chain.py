@@ -28,7 +28,7 @@ from benchmarks.synthetic import large
 from pipeline.dataset.manifest_file import read_manifest
 
 ROUNDS = 3
-#: datatrove is run on corpora of up to so many rows: at its time per row, NSMC would take longer than all the rest.
+#: datatrove is run on corpora of at most this many rows: at its time per row, NSMC would take longer than all the rest.
 DATATROVE_ROWS = 100_000
 CORES = len(os.sched_getaffinity(0))
 KO_INSTRUCT = Path(sys.executable).with_name("ko-instruct")
@@ -46,7 +46,7 @@ for column in columns:
 print(time.perf_counter() - start)
 """
 
-#: What people write with `datasets`: drop what is empty and what stands twice, encode, split, save.
+#: What people write with `datasets`: drop empty rows and repeated rows, encode, split, save.
 SCRIPT = """
 import sys
 import sentencepiece
@@ -115,15 +115,15 @@ class Cost(NamedTuple):
 def cost(*command: object, cwd: Path) -> Cost:
     words = [str(word) for word in command]
     start = time.perf_counter()
-    with tempfile.TemporaryFile() as said:
+    with tempfile.TemporaryFile() as printed:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
-        with subprocess.Popen(words, stdout=said, stderr=said, cwd=cwd, env=environment) as process:
+        with subprocess.Popen(words, stdout=printed, stderr=printed, cwd=cwd, env=environment) as process:
             _, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
         wall = time.perf_counter() - start
         if process.returncode:
-            said.seek(0)
-            end = said.read().decode()[-2000:]
+            printed.seek(0)
+            end = printed.read().decode()[-2000:]
             raise RuntimeError(f"{' '.join(words)} ended with {process.returncode}:\n{end}")
     return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
@@ -272,7 +272,7 @@ def compare(name: str, files: list[Path], model: str) -> None:
             print(step, file=sys.stderr)
             found.update(run())
             shutil.rmtree(Path(folder) / step)
-    print(f"\n## {name}: {counts.rows_in:,} rows, of which the chain keeps {counts.kept:,}\n")
+    print(f"\n## {name}: {counts.rows_in:,} rows; the chain keeps {counts.kept:,}\n")
     print("| | s | of SentencePiece's time | µs a row | processor, s | peak, MiB |\n|---|---|---|---|---|---|")
     for what, spent in found.items():
         cells = [f"{spent.wall:.2f}", f"**{spent.wall / reference.wall:.2f}**"]
@@ -314,8 +314,10 @@ def tell_how() -> None:
         if not tool:
             absent.append(name.lower())
             continue
-        said = subprocess.run(command.format(tool).split(), check=True, capture_output=True, text=True).stdout
-        tools.append(said.strip() if name == "CONVMERGE" else "datatrove " + said.split("Version: ")[1].split()[0])
+        printed = subprocess.run(command.format(tool).split(), check=True, capture_output=True, text=True).stdout
+        tools.append(
+            printed.strip() if name == "CONVMERGE" else "datatrove " + printed.split("Version: ")[1].split()[0]
+        )
     print(f"""# The whole chain
 
 {time.strftime("%B %Y")}, {CORES} cores; {", ".join([f"Python {platform.python_version()}", libraries, *tools])}.

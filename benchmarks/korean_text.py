@@ -185,7 +185,7 @@ def finders() -> dict[str, Finder]:
         found[name] = lambda text, kinds=kinds: [
             (kind, *match.span()) for kind, pattern in kinds.items() for match in re.finditer(pattern, text)
         ]
-    return found | presidio() | kss()
+    return found | ko_pii() | presidio() | kss()
 
 
 def personal(lines: list[str]) -> None:
@@ -206,7 +206,7 @@ def personal(lines: list[str]) -> None:
         right = sum(dict(got) == case["expect"] for got, case in zip(found, rows, strict=True))
         said = sum(got.total() for got in found)
         lines.append(f"| {name} | {true / said:.1%} | {true / total:.1%} | {right / len(rows):.1%} |")
-    lines += ["", HELD_OUT, ""]
+    lines += ["", FRESH, "", HELD_OUT, ""]
     lines += ["| tool | as written: precision | recall | reserved names replaced: precision | recall | cases right |"]
     lines += ["|---|---|---|---|---|---|"]
     for name, tool in tools.items():
@@ -244,13 +244,25 @@ after a review of the code on examples of our own; before that review 99.0 %, 74
 
 All 21 e-mail addresses and 14 IP addresses that were missed are reserved for examples (RFC 2606, 5737, 3849), and
 `screen` leaves these alone by design: no mistake of either side, so the file stays as it is and both ways of counting
-are shown. Of the other differences all but one were ours and are mended: numbers given since October 2020 whose sum
-need not hold, lot-number addresses, plates with a space beside a car, lists and forms, placeholders of zeros. One
-stays, as a known failure: full-width digits, which `normalize` narrows before `screen` reads them. So this set is held
-out no longer, and the next table shows that nothing has regressed:"""
+are shown. The other differences were ours and are repaired: numbers given since October 2020 whose sum need not hold,
+lot-number addresses, plates with a space beside a car, lists and forms, placeholders of zeros, full-width digits. So
+this set is held out no longer, and the next table shows that nothing has regressed:"""
 
 
-#: Hits that were read by a person, which no run can repeat.
+#: Also a first run: of cases in other forms (key=value, JSON, lists, separators, units, headers, forms, secrets).
+FRESH = """### Other forms
+
+Two sets of cases by the author of the code, who knew the rules; a case is right if every stretch has its exact limits.
+The first was written before the code was changed for these forms, the second after its first version. Both are now in
+tests/cases/screen_pii.jsonl, apart from whole tokens.
+
+| set | cases | spans | before: cases right, spans missed, wrong | first run after |
+|---|---|---|---|---|
+| first | 121 | 103 | 46, 70, 14 | 118, 3, 1 |
+| second | 120 | 79 | 62, 55, 14 | 117, 3, 0 |"""
+
+
+#: Hits that were read one by one, which no run repeats.
 DEFECTS = """## Defects
 
 Cases by kind: 128 rows with a defect and 111 clean ones (tests/cases/screen_defects.jsonl), on which the rules were
@@ -261,7 +273,7 @@ misses were then corrected by kind, so neither set is held out any longer.
 
 Precision on real text: KoAlpaca a and b, Chatbot_data and 100,000 rows of NSMC, 123,311 distinct rows
 after `normalize`.
-All hits were read, or the first 50. Right: the row has the defect.
+All hits were read, or the first 49. Right: the row has the defect.
 
 | finding | hits | read | right |
 |---|---|---|---|
@@ -312,6 +324,37 @@ def kss() -> dict[str, Finder]:
         return [(kind_of[mark], *span) for mark, span in zip(said, spans, strict=True)]
 
     return {f"kss {importlib.metadata.version('kss')} anonymize": find}
+
+
+#: Labels of ko-pii with the kinds that they are here. Its others (names, dates of birth, nationality) are no kind here.
+KO_PII = {
+    "PHONE": "pii-phone",
+    "RRN": "pii-resident-number",
+    "FRN": "pii-foreigner-number",
+    "EMAIL": "pii-email",
+    "IP": "pii-ip",
+    "CARD": "pii-card",
+    "BUSINESS_REG": "pii-business-number",
+    "CORP_REG": "pii-corporate-number",
+    "DRIVER_LICENSE": "pii-driver-licence",
+    "PASSPORT": "pii-passport",
+    "ACCOUNT": "pii-account",
+    "VEHICLE": "pii-plate",
+    "ADDRESS": "pii-address",
+}
+
+
+def ko_pii() -> dict[str, Finder]:
+    """All its detectors, as they are; what has the label of no kind here is left out."""
+    try:
+        from ko_pii import detect_all
+    except ImportError:
+        return {}
+
+    def find(text: str) -> list[Stretch]:
+        return [(KO_PII[found.label], found.start, found.end) for found in detect_all(text) if found.label in KO_PII]
+
+    return {f"ko-pii {importlib.metadata.version('ko-pii')} detect_all": find}
 
 
 def presidio() -> dict[str, Finder]:

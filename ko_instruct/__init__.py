@@ -48,10 +48,11 @@ if TYPE_CHECKING:
     from pipeline.stages.split import split
     from pipeline.stages.tokenize import tokenize
     from pipeline.stages.validate import validate
+    from pipeline.table.messages import from_messages, to_messages
     from pipeline.table.sequences import unroll
     from pipeline.tokenizers.kobert_hf import KoBERTTokenizer
     from pipeline.tokenizers.load import load_tokenizer
-    from pipeline.training import load
+    from pipeline.training import load  # noqa: F401  # left out of __all__: it needs torch
     from schemas.errors import KoInstructError
     from schemas.options import (
         Config,
@@ -84,20 +85,23 @@ __all__ = [
     "export",
     "find_personal_data",
     "fix_text",
+    "from_messages",
     "ingest",
-    "load",
     "load_tokenizer",
     "normalize",
     "screen",
     "split",
+    "to_messages",
     "tokenize",
     "unroll",
     "validate",
 ]
 
+#: Names that `from ko_instruct import *` leaves out: `load` needs torch.
+NOT_STARRED = ("load",)
+
 #: The module of each name that is neither a stage (`pipeline.stages`) nor an option (`schemas.options`).
 ELSEWHERE = {
-    "FixedText": "ko_instruct.texts",
     "KoBERTTokenizer": "pipeline.tokenizers.kobert_hf",
     "KoInstructError": "schemas.errors",
     "PersonalData": "ko_instruct.texts",
@@ -105,18 +109,21 @@ ELSEWHERE = {
     "export": "pipeline.dataset.export",
     "find_personal_data": "ko_instruct.texts",
     "fix_text": "ko_instruct.texts",
+    "from_messages": "pipeline.table.messages",
     "load": "pipeline.training",
     "load_tokenizer": "pipeline.tokenizers.load",
+    "to_messages": "pipeline.table.messages",
     "unroll": "pipeline.table.sequences",
+    "FixedText": "ko_instruct.texts",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
+    if name not in __all__ and name not in NOT_STARRED:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module = "schemas.options" if name[0].isupper() else f"pipeline.stages.{name}"
     return getattr(import_module(ELSEWHERE.get(name, module)), name)
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return sorted([*__all__, *NOT_STARRED])

@@ -16,7 +16,7 @@ class FixedText(NamedTuple):
 
 
 class PersonalData(NamedTuple):
-    """Personal data in a text: `text[start:end]`. `kind`: a name such as pii-phone."""
+    """Personal data or a secret in a text: `text[start:end]`. `kind`: a name such as pii-phone, or secret."""
 
     kind: str
     start: int
@@ -39,7 +39,7 @@ def fix_text(text: str, options: NormalizeOptions = NormalizeOptions()) -> Fixed
 
 
 def find_personal_data(text: str) -> list[PersonalData]:
-    """Every piece of personal data in a text, as `screen` finds it, in the order of the text.
+    """Every piece of personal data and every secret in a text, as `screen` finds them, in the order of the text.
 
     >>> text = "연락처는 010-2345-6789, 메일은 hong@mail.kr입니다."
     >>> find_personal_data(text)

@@ -16,17 +16,20 @@ if TYPE_CHECKING:
     from pipeline.stages.split import split
     from pipeline.stages.tokenize import tokenize
     from pipeline.stages.validate import validate
+    from pipeline.table.messages import from_messages, to_messages
     from pipeline.table.sequences import unroll
     from pipeline.tokenizers.load import load_tokenizer
 
 __all__ = [
     "dedupe",
     "export",
+    "from_messages",
     "ingest",
     "load_tokenizer",
     "normalize",
     "screen",
     "split",
+    "to_messages",
     "tokenize",
     "unroll",
     "validate",
@@ -34,9 +37,11 @@ __all__ = [
 
 #: Functions that are not in the module of their own name below `pipeline.stages`.
 ELSEWHERE = {
-    "export": "pipeline.dataset.export",
+    "from_messages": "pipeline.table.messages",
     "load_tokenizer": "pipeline.tokenizers.load",
+    "to_messages": "pipeline.table.messages",
     "unroll": "pipeline.table.sequences",
+    "export": "pipeline.dataset.export",
 }
 
 

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 import click
 
-from pipeline.commands.shared import Failure
-from schemas.errors import KoInstructError
+from pipeline.commands.shared import GATE, Failure
+from pipeline.commands.signals import Stopped, failure, stopping
+from schemas.errors import GateError, KoInstructError
 
 
 class Family(NamedTuple):
@@ -58,7 +59,15 @@ FAMILIES = (
         },
     ),
     Family("New data", "self_instruct", {"self-instruct": "Let a model write new instructions from seed tasks."}),
-    Family("The config", "schema", {"schema": "Print the JSON schema of pipeline.toml, for an editor."}),
+    Family(
+        "The config",
+        "config",
+        {
+            "init": "Write a pipeline.toml for the files in raw/.",
+            "check": "Show every fault of a config, before anything is read.",
+            "schema": "Print the JSON schema of pipeline.toml, for an editor.",
+        },
+    ),
 )
 #: Commands for the Makefile alone, not in the list.
 PRIVATE = Family("", "make", {"make-plan": "", "make-rows": "", "make-forget": ""})
@@ -89,9 +98,14 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with stopping():
+                return super().invoke(ctx)
+        except Stopped as stop:
+            raise failure(stop) from None
         except BrokenPipeError:
             raise  # the reader of a pipe has seen enough: click ends quietly
+        except GateError as error:
+            raise Failure(str(error), GATE) from error
         except KoInstructError as error:
             raise Failure(str(error)) from error
         except OSError as error:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, get_args
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class KoInstructError(Exception):
       * Fault
       * FetchError
       * FileFault
+      * GateError (ValueError)
       * GeneratorError (RuntimeError)
       * IngestError
       * LoadError (RuntimeError)
@@ -77,6 +79,10 @@ class TableError(KoInstructError, ValueError):
 
 class DatasetError(KoInstructError, ValueError):
     """A folder is not a finished dataset, or does not have what is asked of it."""
+
+
+class GateError(KoInstructError, ValueError):
+    """The rows of a run do not pass the gates of its config, so that no dataset was written. Exit code 3."""
 
 
 def place(location: Location) -> str:
@@ -114,8 +120,10 @@ def _sentence(fault: Any, model: type[BaseModel] | None) -> str:
     if kind == "missing":
         return "missing, and has no default"
     if kind == "extra_forbidden":
-        allowed = ", ".join(_names(model, fault["loc"][:-1]))
-        return "unknown name" + (f"; allowed: {allowed}" if allowed else "")
+        allowed = list(_names(model, fault["loc"][:-1]))
+        near = get_close_matches(str(fault["loc"][-1]), allowed, 1)
+        listed = f"; allowed: {', '.join(allowed)}" if allowed else ""
+        return f"unknown name{listed}" + (f". Did you mean {near[0]}?" if near else "")
     if kind == "literal_error":
         return f"found {found}; allowed: {context['expected']}"
     return f"found {found}; {message[0].lower()}{message[1:]}" if found else message

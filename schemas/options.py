@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from schemas.errors import KoInstructError
 from schemas.layouts import Layout
+from schemas.reasons import FINDINGS, FLAGS
 from schemas.shapes import Shape
 
 Name = Annotated[str, StringConstraints(pattern=r"^[\w가-힣][\w가-힣.-]*$")]
@@ -105,7 +106,10 @@ class ScreenOptions(Options):
     reject: tuple[str, ...] = ()
     """Findings that reject the row."""
     mask: tuple[str, ...] = ()
-    """Kinds of personal data (pii-…) to replace with a fixed placeholder, such as <전화번호>."""
+    """Kinds of personal data (pii-…, secret) to replace with a fixed placeholder, such as <전화번호>."""
+    disguised: bool = False
+    """Look for disguised phone numbers and e-mail addresses, too: 공일공 일이삼사 오육칠팔, hong 골뱅이 naver 닷 com.
+    """
     min_hangul: float = Field(default=0.1, ge=0, le=1)
     """Smallest share of Hangul among the letters of a row. Code and quotations are not counted."""
     identify: bool = False
@@ -243,6 +247,39 @@ class ExportOptions(Options):
     """Largest number of rows in one file of a format."""
 
 
+def known_flags(shares: dict[str, float]) -> dict[str, float]:
+    known = {*FINDINGS, *FLAGS["ingest"], *FLAGS["tokenize"]}
+    if unknown := sorted(shares.keys() - known):
+        raise ValueError(f"no flag has the name {', '.join(unknown)}; allowed: {', '.join(sorted(known))}")
+    return shares
+
+
+Shares = Annotated[dict[str, Annotated[float, Field(ge=0, le=1)]], AfterValidator(known_flags)]
+
+
+class Gate(Options):
+    """What must be true of the rows before a dataset is written. Otherwise the run ends with exit code 3, and
+    the dataset of the last run stays."""
+
+    max_rejected: float = Field(default=0.9, ge=0, le=1)
+    """Largest share of the rows of a source that is rejected before `dedupe`; 1: all of them."""
+    max_flagged: Shares = {}
+    """Largest share of the kept rows of a source that has a flag, by its name, as in { refusal = 0.01 }."""
+    min_rows: int = Field(default=1, ge=0)
+    """Smallest number of rows that the dataset keeps."""
+
+
+class SourceGate(Options):
+    """What must be true of the rows of a source before a dataset is written, in place of [gate]."""
+
+    max_rejected: float | None = Field(default=None, ge=0, le=1)
+    """As in [gate], for this source."""
+    max_flagged: Shares = {}
+    """As in [gate], for this source; flags that are not named here are as in [gate]."""
+    min_rows: int = Field(default=0, ge=0)
+    """Smallest number of rows of this source that are kept."""
+
+
 class Dataset(Options):
     """What is built: a folder of this name under processed/."""
 
@@ -288,6 +325,8 @@ class Source(Options):
     of these names, never to train. ignore: they are rows like all others. A table names each one, as in
     { test = "train", dev = "validation" }; "leave-out" rejects the rows.
     """
+    gate: SourceGate = Field(default=SourceGate(), exclude=True)
+    """What must be true of its rows before a dataset is written."""
 
 
 class StageOptions(Options):
@@ -318,6 +357,7 @@ class Config(StageOptions):
 
     dataset: Dataset
     source: tuple[Source, ...] = Field(min_length=1)
+    gate: Gate = Gate()
 
     @property
     def stages(self) -> StageOptions:

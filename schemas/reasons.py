@@ -91,6 +91,7 @@ REASONS: dict[str, dict[str, str]] = {
 
 #: What `screen` looks for: finding → meaning. A finding adds the flag of its name; `[screen] reject` makes it a reason.
 FINDINGS: dict[str, str] = {
+    "secret": "password, key or token",
     "pii-email": "e-mail address",
     "pii-resident-number": "Korean resident registration number",
     "pii-foreigner-number": "Korean registration number of a foreigner",
@@ -100,10 +101,12 @@ FINDINGS: dict[str, str] = {
     "pii-driver-licence": "Korean driver's licence number",
     "pii-passport": "passport number",
     "pii-phone": "Korean phone number",
+    "pii-foreign-phone": "phone number of another country",
     "pii-account": "bank account number",
     "pii-plate": "Korean number plate of a vehicle",
     "pii-ip": "IP address",
     "pii-address": "Korean postal address",
+    "pii-kakao-id": "name of an account of KakaoTalk",
     "not-korean": "less than `min_hangul` of the letters of the row are Hangul",
     "untranslated": "foreign text is left in a Korean answer, or the text is not translated",
     "wrong-language": "the answer is in another language than the instruction asks for",

@@ -54,7 +54,7 @@ def license_of(package: Distribution) -> str:
     ]
     named = [line for line in classifiers if line != "OSI Approved"]
     text = metadata.get("License-Expression") or "; ".join(named) or (metadata.get("License") or "").strip()
-    return (text.splitlines() or ["not told"])[0]
+    return (text.splitlines() or ["unknown"])[0]
 
 
 def goes_with_apache(text: str) -> bool:

@@ -21,11 +21,13 @@ from pydantic.fields import FieldInfo
 
 import pipeline
 from pipeline.cli import main
+from pipeline.commands.shared import GATE
+from pipeline.commands.signals import STOPPING
 from pipeline.dataset.packing import PACKED
 from pipeline.stages.normalize import FIXES
 from pipeline.stages.tokenize import LAYOUTS
 from schemas import columns, reasons
-from schemas.options import Config
+from schemas.options import Dataset, Gate, Source, SourceGate, StageOptions
 from schemas.push import PushOptions
 from schemas.self_instruct import SelfInstructOptions
 from schemas.shapes import Shape
@@ -47,9 +49,10 @@ PAIR = {"prompt": "한국의 수도는 어디인가요?", "chosen": "서울", "r
 
 EXIT_CODES = {
     0: "success",
-    click.ClickException.exit_code: "the command failed, and the message says why and what to do; `verify` found "
-    "faults; or the command was interrupted",
+    1: "the command failed, and the message says why and what to do; `verify` found faults",
+    GATE: "the rows do not pass the gates of the config ([gate]): nothing was written",
     click.UsageError.exit_code: "the command line is wrong: an unknown option, a missing argument, a wrong value",
+    **{128 + number: f"stopped by {number.name}: no file is half written" for number in STOPPING},
 }
 
 
@@ -86,16 +89,20 @@ def sections() -> dict[str, type[BaseModel]]:
     """Stage → the model of its options, in the order of the stages."""
     return {
         field.alias or name: field.annotation
-        for name, field in Config.model_fields.items()
-        if isinstance(field.annotation, type) and name != "dataset"
+        for name, field in StageOptions.model_fields.items()
+        if isinstance(field.annotation, type)
     }
 
 
 def sources() -> Iterator[str]:
     yield "## Dataset and sources"
-    for name, heading in (("dataset", "[dataset]"), ("source", "[[source]], one for each source")):
-        annotation = Config.model_fields[name].annotation
-        model = annotation if isinstance(annotation, type) and not get_args(annotation) else get_args(annotation)[0]
+    headings = {
+        "[dataset]": Dataset,
+        "[[source]], one for each source": Source,
+        "[gate]": Gate,
+        "[source.gate], below a [[source]]": SourceGate,
+    }
+    for heading, model in headings.items():
         yield f"### {heading}"
         yield prose(model)
         yield from options_table(model)
@@ -138,7 +145,8 @@ def names_of_rows() -> Iterator[str]:
     yield "## Findings"
     yield (
         "What `screen` looks for. A finding adds the flag of its name, and its evidence. `[screen] off` lists findings "
-        "not to look for, `reject` findings that reject the row, and `mask` personal data (pii-…) to replace."
+        "not to look for, `reject` findings that reject the row, and `mask` personal data (pii-…) and secrets "
+        "to replace."
     )
     yield table(("finding", "meaning"), ((code(name), meaning) for name, meaning in reasons.FINDINGS.items()))
     yield "## Flags"
@@ -334,6 +342,8 @@ def kind_of_value(kind: Any) -> str:
         words = f"table of {kind_of_value(parts[1])}"
     elif origin in (Union, UnionType):
         words = " or ".join(dict.fromkeys(kind_of_value(part) for part in parts if part is not NoneType))
+    elif kind is SourceGate:
+        words = "section"
     elif isinstance(kind, type) and issubclass(kind, BaseModel):
         words = "[shape](#shapes-of-source-records)"
     else:
@@ -345,6 +355,7 @@ def default_of(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
     default = field.get_default(call_default_factory=True)
+    default = default.model_dump(exclude_defaults=True) if isinstance(default, BaseModel) else default
     return "none" if default is None else code(json.dumps(default, ensure_ascii=False))
 
 

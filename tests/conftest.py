@@ -1,4 +1,7 @@
-"""What all tests share: a deterministic hypothesis, and where the real data lies (never in this repository)."""
+"""What all tests share: a deterministic hypothesis, and where the real data lies (never in this repository).
+
+HYPOTHESIS_PROFILE=nightly looks for new examples: other ones in each run, and 1,000 where a test sets no number.
+"""
 
 import os
 from pathlib import Path
@@ -9,7 +12,8 @@ from hypothesis import HealthCheck, settings
 settings.register_profile(
     "ko-instruct", derandomize=True, deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
 )
-settings.load_profile("ko-instruct")
+settings.register_profile("nightly", settings.get_profile("ko-instruct"), derandomize=False, max_examples=1000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ko-instruct"))
 
 
 def _named(variable: str, what: str) -> Path:

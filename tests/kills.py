@@ -160,6 +160,21 @@ class Project:
         if self.built.exists():
             (self.built / NOTE).write_text("직접 쓴 메모")
 
+    def keep(self) -> None:
+        """Remember what is built: to build it again takes longer than the runs of a test."""
+        copy_tree(self.folder / "processed", self.folder / "kept")
+
+    def restore(self) -> None:
+        """What is built, with the times of its files, is as `keep` found it."""
+        copy_tree(self.folder / "kept", self.folder / "processed")
+
+
+def copy_tree(of: Path, to: Path) -> None:
+    """`to` becomes a copy of `of`, or is gone where that does not exist."""
+    shutil.rmtree(to, ignore_errors=True)
+    if of.exists():
+        shutil.copytree(of, to)
+
 
 @dataclass(frozen=True)
 class Unbroken:
@@ -206,10 +221,11 @@ def step_kills(project: Project, wanted: Unbroken, state: str, kills: int, seed:
     """Kill `run` at so many of its steps that change a file, or at each if there are no more; let the next one end."""
     code = [sys.executable, "-c", STEPS]
     project.begin(state, "run")
+    project.keep()
     count = int(project.finish([*code, "0"]).split()[-1])
     seen: Counter[str] = Counter()
     for step in sorted(random.Random(seed).sample(range(1, count + 1), min(kills, count))):
-        project.begin(state, "run")
+        project.restore()
         noted = (project.built / NOTE).exists()
         process = project.start([*code, str(step)])
         process.communicate()

@@ -48,7 +48,7 @@ def run(
 
     check_usage(files, out)
     plan = (
-        plan_of_config(config_path)
+        plan_of_config(config_path, layout)
         if out is None
         else plan_of_files(files, out, config_of(config_path), config_path.parent)
     )
@@ -75,9 +75,15 @@ def check_usage(files: tuple[Path, ...], out: Path | None) -> None:
 @click.option("--rethreshold", type=float, help="Try another threshold on the stored fingerprints.")
 @click.option("--explain", is_flag=True, help="Show the S-curve, the counts and the most doubtful rejections.")
 @against_option
+@layout_option
 @workers_option
 def dedupe(
-    config_path: Path, rethreshold: float | None, explain: bool, against: tuple[Path, ...], workers: int
+    config_path: Path,
+    rethreshold: float | None,
+    explain: bool,
+    against: tuple[Path, ...],
+    layout: str | None,
+    workers: int,
 ) -> None:
     """Decide which rows of all sources are duplicates, from the stage files that `make processed` keeps.
 
@@ -94,7 +100,7 @@ def dedupe(
     from pipeline.run.duplicates import find_duplicates, trial_of
     from pipeline.run.plan import plan_of_config
 
-    plan = plan_of_config(config_path)
+    plan = plan_of_config(config_path, layout)
     click.get_current_context().with_resource(locked(plan.stages, "ko-instruct dedupe"))
     require((plan.file(unit, stage_files.OF_MAKE.tokenized) for unit in plan.units), config_path)
     trial = trial_of(plan, rethreshold, against, config_path.parent)
@@ -124,7 +130,7 @@ def export(layout: str | None, names: tuple[str, ...], config_path: Path, worker
     from pipeline.run.summary import report
     from pipeline.run.tokenizer import find_tokenizer
 
-    plan = changed(plan_of_config(config_path), layout, names)
+    plan = changed(plan_of_config(config_path, layout), layout, names)
     click.get_current_context().with_resource(locked(plan.stages, "ko-instruct export"))
     require([plan.stages / stage_files.DECISIONS], config_path)
     decisions = open_table(plan.stages / stage_files.DECISIONS)

@@ -33,7 +33,7 @@ def make_plan(command: tuple[str, ...], layout: str | None, names: tuple[str, ..
     from pipeline.run.stamps import write_plan
     from pipeline.run.tokenizer import find_tokenizer
 
-    plan = changed(plan_of_config(config_path), layout, names)
+    plan = changed(plan_of_config(config_path, layout), layout, names)
     lock = take(plan.stages, "make processed")
     clean_up(plan.folder, plan.stages)
     makefile = write_plan(plan)
@@ -60,7 +60,7 @@ def make_rows(
     from pipeline.run.plan import plan_of_config, unit_of
     from pipeline.run.row_wise import tokenize_unit
 
-    plan = changed(plan_of_config(config_path), layout, names)
+    plan = changed(plan_of_config(config_path, layout), layout, names)
     unit = unit_of(plan, file)
     if unit not in plan.units:
         raise click.UsageError(f"{file} is not a raw file of {config_path}: add it to a source, or use ko-instruct run")

@@ -57,15 +57,25 @@ tokenizer_option = click.option(
     "--tokenizer", "names", multiple=True, help="Hub id, local path or 'embedded'; in order of preference."
 )
 layout_option = click.option(
-    "--layout", type=click.Choice(get_args(Layout)), help="Layout, in place of the one in the config."
+    "--layout",
+    type=click.Choice(get_args(Layout)),
+    help="Layout, in place of the one in the config. It has a folder of its own: processed/mine-causal.",
 )
 
 
 class Failure(click.ClickException):
-    """An error that the user can put right, shown without a traceback. Exit code 1."""
+    """An error that the user can put right, shown without a traceback."""
+
+    def __init__(self, message: str, exit_code: int = 1) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code  # type: ignore[misc]
 
     def show(self, file: IO[Any] | None = None) -> None:
         click.echo(f"ko-instruct: {visible(self.format_message())}", err=True)
+
+
+#: Exit code where the rows do not pass the gates of the config.
+GATE = 3
 
 
 class Command(click.Command):

@@ -134,10 +134,12 @@ def _summary(manifest: Manifest) -> str:
     splits = ", ".join(f"{name} {rows:,}" for name, rows in counts.splits.items())
     return (
         f"Korean instruction data: {counts.kept:,} rows ({splits}), made by ko-instruct "
-        f"{manifest.versions.get('ko-instruct', '')} from {counts.rows_in:,} source records; "
-        f"{rejected:,} were rejected, each with its reason.\n\n"
-        f"한국어 지시문 데이터 {counts.kept:,}건입니다. 원본 레코드 {counts.rows_in:,}건을 ko-instruct로 검증·정규화·"
-        f"토큰화하고 중복을 제거했으며, 제외한 {rejected:,}건은 모두 그 이유를 기록해 두었습니다.\n"
+        f"{manifest.versions.get('ko-instruct', '')} from {counts.rows_in:,} source records."
+        + (f" {rejected:,} were rejected, each with its reason." if rejected else "")
+        + f"\n\n한국어 지시문 데이터 {counts.kept:,}건입니다. 원본 레코드 {counts.rows_in:,}건을 ko-instruct로 "
+        "검증·정규화·토큰화하고 중복을 제거했습니다."
+        + (f" 제외한 {rejected:,}건은 모두 그 이유를 기록해 두었습니다." if rejected else "")
+        + "\n"
     )
 
 
@@ -172,18 +174,20 @@ def _tokens(manifest: Manifest) -> str:
     tokens, tokenizer, layout = manifest.tokens, manifest.tokenizer, manifest.options.tokenize.layout
     lines = [
         f"Tokenizer: {plain(tokenizer.name)} (sha256 `{tokenizer.sha256[:16]}…`), layout `{layout}`.",
-        f"{tokens.total:,} tokens: {tokens.mean} per row on average, {tokens.longest:,} in the longest row; "
-        f"{tokens.unknown:,} [UNK]; {tokens.cut:,} tokens were cut from {tokens.cut_rows:,} rows.",
-        f"토큰은 모두 {tokens.total:,}개로 행마다 평균 {tokens.mean}개이고 가장 긴 행은 {tokens.longest:,}개입니다. "
-        f"[UNK]는 {tokens.unknown:,}개이며, 길이 제한에 맞추려고 {tokens.cut_rows:,}개 행에서 {tokens.cut:,}개를 "
-        "잘랐습니다.",
+        f"{tokens.total:,} tokens: {tokens.mean} per row on average, {tokens.longest:,} in the longest row."
+        + (f" {tokens.unknown:,} of them are [UNK]." if tokens.unknown else "")
+        + (f" {tokens.cut:,} tokens were cut from {tokens.cut_rows:,} rows." if tokens.cut else ""),
+        f"토큰은 모두 {tokens.total:,}개로 행마다 평균 {tokens.mean}개이고 가장 긴 행은 {tokens.longest:,}개입니다."
+        + (f" 그중 [UNK]는 {tokens.unknown:,}개입니다." if tokens.unknown else "")
+        + (f" 길이 제한에 맞추려고 {tokens.cut_rows:,}개 행에서 {tokens.cut:,}개를 잘랐습니다." if tokens.cut else ""),
     ]
+    lines += _learned(manifest)
     if packing := manifest.packing:
         count = sum(manifest.counts.splits.values())
         lines.append(
             f"Packed: {count:,} sequences in {packing.packs:,} rows of at most {packing.length:,} tokens, "
             f"{packing.fill:.2%} full; `position_ids` and `seq_lengths` show where each sequence begins. "
-            f"시퀀스 {count:,}개를 한 행에 최대 {packing.length:,}토큰씩 {packing.packs:,}행으로 묶었습니다"
+            f"시퀀스 {count:,}개를 한 행에 최대 {packing.length:,}토큰씩 {packing.packs:,}행으로 패킹했습니다"
             f"(채움률 {packing.fill:.2%})."
         )
     elif layout == "qa":
@@ -203,6 +207,36 @@ def _tokens(manifest: Manifest) -> str:
     return "## Tokens · 토큰\n\n" + "\n\n".join(lines) + "\n"
 
 
+#: What becomes of thoughts (`[tokenize] reasoning`), in English and Korean.
+THOUGHTS = {
+    "learn": ("are learned, too", "생각도 함께 학습합니다"),
+    "mask": ("are in the ids, but not learned", "생각은 토큰에 들어 있지만 학습하지 않습니다"),
+    "drop": ("are left out", "생각은 넣지 않았습니다"),
+}
+
+
+def _learned(manifest: Manifest) -> list[str]:
+    """What is learned of conversations: which answers, what of thoughts, and in how many sequences."""
+    tokens, options = manifest.tokens, manifest.options.tokenize
+    if options.layout not in ("causal", "preference", "unpaired") or not tokens.total:
+        return []
+    thoughts, korean = THOUGHTS[options.reasoning]
+    which, answers = ("every answer", "모든 답") if options.answers == "all" else ("the last answer", "마지막 답")
+    if options.layout != "causal":
+        which, answers = "the last answer", "마지막 답"
+    kept = manifest.counts.kept
+    rows = (
+        f" {kept:,} records give {tokens.sequences:,} sequences, a row each. 레코드 {kept:,}건에서 나온 시퀀스 "
+        f"{tokens.sequences:,}개를 한 행에 하나씩 담았습니다."
+        if tokens.sequences != kept
+        else ""
+    )
+    return [
+        f"Learned: {tokens.learned:,} tokens, those of {which} of a record; thoughts {thoughts}. "
+        f"학습하는 토큰은 {tokens.learned:,}개로 레코드의 {answers}이며, {korean}.{rows}"
+    ]
+
+
 def _loading(manifest: Manifest, options: ExportOptions) -> str:
     name, config = manifest.dataset.name, config_name(manifest.options)
     lines = []
@@ -217,7 +251,7 @@ def _loading(manifest: Manifest, options: ExportOptions) -> str:
         )
     columns = table(["column", "type"], [[plain(column), f"`{kind}`"] for column, kind in manifest.columns.items()])
     code = "\n\n".join(f"```python\n{line}\n```" for line in lines)
-    beside = "Each row has the text and its token ids. 행마다 원문과 토큰 ID가 함께 들어 있습니다.\n\n"
+    beside = "Each row has the text and its token ids. 행마다 텍스트와 토큰 ID가 함께 들어 있습니다.\n\n"
     return f"## Use · 사용법\n\n{beside if 'instruction' in manifest.columns else ''}{code}\n\n{columns}"
 
 
@@ -239,7 +273,7 @@ def _policy(manifest: Manifest) -> str:
     personal = [
         f"{what}: {', '.join(f'`{name}`' for name in found)}"
         for what, names in done.items()
-        if (found := [name for name in names if name.startswith("pii-")])
+        if (found := [name for name in names if name.startswith("pii-") or name == "secret"])
     ]
     return (
         "## Duplicates and personal data · 중복과 개인정보\n\n"
@@ -247,10 +281,11 @@ def _policy(manifest: Manifest) -> str:
         + f"\nSimilar: a Jaccard index of character bigrams of at least {dedupe.threshold}. Equal prompts are always "
         "in the same split, and so are similar ones. 비슷하다는 것은 두 글자씩 끊은 조각의 자카드 유사도가 "
         f"{dedupe.threshold} 이상이라는 뜻입니다. 같거나 비슷한 지시는 언제나 한 분할에만 들어갑니다.\n\n"
-        "Personal data (flags whose names begin with `pii-`): "
+        "Personal data and secrets (the flag `secret`, and flags whose names begin with `pii-`): "
         + ("; ".join(personal) + "; all other findings are flagged" if personal else "findings are flagged")
         + " in `flags`. The search is automatic and may miss some. 개인정보로 보이는 부분은 `flags` 열에 "
-        "`pii-`로 시작하는 이름으로 표시했습니다. 자동 검사이므로 빠진 것이 있을 수 있습니다.\n"
+        "`pii-`로 시작하는 이름으로, 비밀번호나 키는 `secret`으로 표시했습니다. "
+        "자동 검사이므로 빠진 것이 있을 수 있습니다.\n"
     )
 
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.dataset.layout import Format, format_and_split
-from pipeline.io.arrow_files import BATCH_ROWS
+from pipeline.io.arrow_files import BATCH_ROWS, validated
 
 
 class DataFile(NamedTuple):
@@ -60,12 +60,11 @@ def read_batches(file: DataFile, columns: list[str] | None = None) -> Iterator[p
     if file.format == "parquet":
         with pq.ParquetFile(file.path) as parquet:
             for batch in parquet.iter_batches(BATCH_ROWS, columns=columns):
-                yield pa.Table.from_batches([batch])
+                yield validated(pa.Table.from_batches([batch]))
         return
     with pa.memory_map(str(file.path)) as source, pa.ipc.open_stream(source) as reader:
         for batch in reader:
-            batch.validate(full=True)
-            table = pa.Table.from_batches([batch])
+            table = validated(pa.Table.from_batches([batch]))
             yield table.select(columns) if columns else table
 
 

@@ -8,7 +8,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.dataset.layout import REJECTS
-from pipeline.io.row_files import RowsError, read_rows
+from pipeline.io.arrow_files import validated
+from pipeline.io.row_files import RowsError, naming, read_rows
 from pipeline.stages.dedupe import texts
 from pipeline.table.reject_and_flag import alive, complete, set_column
 from pipeline.table.sequences import SEQUENCE
@@ -33,7 +34,7 @@ def read_existing(path: Path, name: str) -> pa.Table:
 
     Raises ExistingError, naming the file.
     """
-    tables = [_columns(table, file) for file in _files(path) for table in _tables(file)]
+    tables = [table for file in _files(path) for table in _tables(file)]
     none = complete(pa.table({"instruction": pa.array([], pa.string())})).select(COLUMNS)
     table = texts(pa.concat_tables([none, *tables]), name="")
     return set_column(table, "origin", pc.binary_join_element_wise(name, table["origin"], "#"))
@@ -52,22 +53,28 @@ def _files(path: Path) -> list[Path]:
 
 
 def _tables(file: Path) -> Iterator[pa.Table]:
+    """The rows of a file, as tables of COLUMNS. Raises ExistingError."""
     try:
-        if file.suffix == ".parquet":
+        with naming(file):
+            for table in _read(file):
+                yield _columns(table, file)
+    except RowsError as error:  # its message names the file
+        raise ExistingError(str(error)) from error
+
+
+def _read(file: Path) -> Iterator[pa.Table]:
+    match file.suffix:
+        case ".parquet":
             known = [name for name in (*COLUMNS, "reject_stage", SEQUENCE) if name in pq.read_schema(file).names]
-            yield pq.read_table(file, columns=known)
-        elif file.suffix == ".arrow":
-            yield _open_arrow(file)
-        elif file.suffix == ".jsonl":
+            yield validated(pq.read_table(file, columns=known))
+        case ".arrow":
+            yield validated(_open_arrow(file))
+        case ".jsonl":
             yield from read_rows(file)
-        else:
+        case _:
             raise ExistingError(
                 f"{file}: rows are read from .arrow, .parquet and .jsonl files. Declare a raw file as a source."
             )
-    except RowsError as error:  # its message names the file
-        raise ExistingError(str(error)) from error
-    except pa.ArrowInvalid as error:
-        raise ExistingError(f"{file}: {error}") from error
 
 
 def _open_arrow(file: Path) -> pa.Table:

@@ -10,7 +10,7 @@ import pyarrow as pa
 from pipeline.dataset.layout import MANIFEST
 from pipeline.dataset.manifest_file import read_manifest
 from pipeline.dataset.reader import data_files, read_batches, table_files
-from pipeline.io.arrow_files import open_table
+from pipeline.io.arrow_files import read_tables, validated
 from pipeline.io.row_files import naming
 from pipeline.io.stage_files import place_of
 from pipeline.io.terminal_text import visible
@@ -57,7 +57,8 @@ def row_of(path: Path, number: int, split: str) -> dict[str, Any]:
     rows = 0
     for table in _tables(path, split):
         if number < rows + len(table):
-            row: dict[str, Any] = table.slice(number - rows, 1).to_pylist()[0]
+            with naming(path):
+                row: dict[str, Any] = validated(table).slice(number - rows, 1).to_pylist()[0]
             return row
         rows += len(table)
     place = f"{path}, {split}" if path.is_dir() else str(path)
@@ -67,7 +68,7 @@ def row_of(path: Path, number: int, split: str) -> dict[str, Any]:
 def _tables(path: Path, split: str) -> Iterator[pa.Table]:
     if path.is_file():
         with naming(path):
-            yield open_table(path)
+            yield from read_tables(path)
         return
     files = table_files(data_files(path))
     of_split = [file for file in files if file.split == split]
@@ -75,7 +76,8 @@ def _tables(path: Path, split: str) -> Iterator[pa.Table]:
         has = ", ".join(sorted({file.split for file in files})) or "none"
         raise ShowError(f"{path}: there is no split {split!r} with Arrow or Parquet files. Splits here: {has}.")
     for file in of_split:
-        yield from read_batches(file)
+        with naming(file.path):
+            yield from read_batches(file)
 
 
 def tokenizer_of(path: Path, names: Sequence[str] = ()) -> Tokenizer:
@@ -158,16 +160,22 @@ def _packed(row: dict[str, Any], ids: list[int], kinds: list[str]) -> Iterator[S
 def pieces_of(sequence: Shown, tokenizer: Tokenizer) -> Iterator[Piece]:
     """The tokens as text. Tokens that are parts of one character become one piece."""
     specials = {number: written for written, number in tokenizer.specials.items()}
-    waiting = 0
-    for place, (token, kind) in enumerate(zip(sequence.ids, sequence.kinds, strict=True)):
-        if token in specials:
-            yield Piece(specials[token], kind, True)
-            waiting = place + 1
-            continue
-        before = sequence.ids[max(0, waiting - CONTEXT) : waiting]
-        before = before if all(one not in specials for one in before) else []
-        written, whole = tokenizer.decode(before), tokenizer.decode([*before, *sequence.ids[waiting : place + 1]])
-        if whole.endswith("\ufffd") and place + 1 < len(sequence.ids) and place - waiting < CONTEXT:
+    tokens = zip(sequence.ids, sequence.kinds, strict=True)
+    for special, run in groupby(tokens, key=lambda token: token[0] in specials):
+        if special:
+            yield from (Piece(specials[token], kind, True) for token, kind in run)
+        else:
+            yield from _texts(list(run), tokenizer)
+
+
+def _texts(run: Sequence[tuple[int, str]], tokenizer: Tokenizer) -> Iterator[Piece]:
+    """The tokens between two special ones. Each is decoded after those before it, which may change its text."""
+    ids = [token for token, _ in run]
+    waiting = 0  # the first token that is not shown yet
+    for place, (_, kind) in enumerate(run):
+        before = ids[max(0, waiting - CONTEXT) : waiting]
+        written, whole = tokenizer.decode(before), tokenizer.decode([*before, *ids[waiting : place + 1]])
+        if whole.endswith("\ufffd") and place + 1 < len(ids) and place - waiting < CONTEXT:
             continue
         yield Piece(whole.removeprefix(written), kind, False)
         waiting = place + 1

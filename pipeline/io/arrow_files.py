@@ -21,6 +21,16 @@ def read_tables(path: Path) -> Iterator[pa.Table]:
             yield pa.Table.from_batches([reader.get_batch(number)])
 
 
+def validated(table: pa.Table) -> pa.Table:
+    """The same table, if its buffers are what its schema says: offsets, dictionary indices, UTF-8.
+
+    For tables of a file that this run did not write: of a damaged one, Arrow would read foreign memory. Raises
+    ArrowInvalid.
+    """
+    table.validate(full=True)
+    return table
+
+
 def open_table(path: Path) -> pa.Table:
     """A whole Arrow IPC file as a table on a memory map."""
     return pa.ipc.open_file(pa.memory_map(str(path))).read_all()

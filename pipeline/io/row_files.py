@@ -9,12 +9,15 @@ from pathlib import Path
 import orjson
 import pyarrow as pa
 
-from pipeline.io.arrow_files import BATCH_ROWS, open_table, read_tables, write_tables
+from pipeline.io.arrow_files import BATCH_ROWS, read_tables, validated, write_tables
 from pipeline.io.atomic_files import whole
 from pipeline.table.message_columns import ColumnTypeError
 from pipeline.table.reject_and_flag import complete
 from schemas.columns import INGESTED
 from schemas.errors import KoInstructError
+
+#: What Arrow raises of a file that it cannot read, or whose buffers are not what its schema says.
+DAMAGED = (pa.ArrowException, OSError, UnicodeDecodeError)
 
 
 class RowsError(KoInstructError, ValueError):
@@ -26,7 +29,7 @@ def read_rows(path: Path) -> Iterator[pa.Table]:
     if path.suffix == ".arrow":
         with naming(path):
             for table in read_tables(path):
-                yield complete(table)
+                yield complete(validated(table))
         return
     lines = sys.stdin.buffer if str(path) == "-" else path.open("rb")
     with lines, naming(path):
@@ -40,8 +43,12 @@ def naming(path: Path) -> Iterator[None]:
     """Give what Arrow cannot read, or not as a row, the name of the file. Raises RowsError."""
     try:
         yield
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError, ColumnTypeError) as error:
+    except ColumnTypeError as error:
         raise RowsError(f"{path}: it does not hold rows: {error}") from None
+    except DAMAGED as error:
+        if isinstance(error, OSError) and error.filename is not None:
+            raise  # the file system's own error
+        raise RowsError(f"{path}: it does not hold rows, or is damaged: {error}. Make or download it again.") from None
 
 
 def _row(path: Path, number: int, line: bytes) -> dict[str, object]:
@@ -60,8 +67,8 @@ def count_rows(path: Path) -> int | None:
     """Rows of a file where that is known without reading it."""
     if path.suffix != ".arrow":
         return None
-    with naming(path):
-        return len(open_table(path))
+    with naming(path), pa.OSFile(str(path)) as source:
+        return int(pa.ipc.open_file(source).count_rows())
 
 
 def write_rows(path: Path, tables: Iterable[pa.Table], empty: pa.Schema) -> None:

@@ -1,5 +1,5 @@
-"""The stage files of a dataset: what a run keeps between its steps, in a folder beside the dataset. Each name is said
-here alone; the Makefile has them from `plan.mk`.
+"""The stage files of a dataset: what a run keeps between its steps, in a folder beside the dataset. Each name is
+defined here alone; the Makefile has them from `plan.mk`.
 
     processed/<dataset>/                    the dataset
     processed/.stages/<dataset>/            its stage files: those of all rows, and

@@ -1,12 +1,13 @@
 """pipeline.toml: read, checked, and changed by the command line."""
 
+import re
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from schemas.errors import KoInstructError, problems
+from schemas.errors import KoInstructError, Location, place, problems
 from schemas.options import Config, TokenizeOptions
 
 
@@ -17,7 +18,8 @@ class ConfigError(KoInstructError, ValueError):
 def load_config(path: Path) -> Config:
     """Read a pipeline.toml. Raises ConfigError with file, place, what was found and what is allowed."""
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        text = path.read_text(encoding="utf-8-sig")
+        data = tomllib.loads(text)
     except FileNotFoundError:
         raise ConfigError(
             f"{path}: no such file. Name one with --config, or run this beside a pipeline.toml."
@@ -27,7 +29,39 @@ def load_config(path: Path) -> Config:
     try:
         return Config.model_validate(data)
     except ValidationError as error:
-        raise ConfigError("\n  ".join([f"{path}:", *problems(error, Config)])) from None
+        faults = problems(error, Config, place=lambda location: _place(location, text))
+        raise ConfigError("\n  ".join([f"{path}:", *faults])) from None
+
+
+def _place(location: Location, text: str) -> str:
+    line = line_of(location, text)
+    return f"line {line}: {place(location)}" if line else place(location)
+
+
+def line_of(location: Location, text: str) -> int | None:
+    """The line of a TOML text where an option is, or else its section; None where neither is found.
+
+    >>> line_of(("source", 1, "files"), '[[source]]\\nname = "a"\\n[[source]]\\nfiles = 1')
+    4
+    >>> line_of(("tokenize", "layout"), "[tokenize]")
+    1
+    """
+    names = [step for step in location if isinstance(step, str)]
+    wanted = next((step for step in location if isinstance(step, int)), 0)
+    section, count, found = "", -1, None
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := re.match(r"\s*\[\[?\s*([^\]\s]+)\s*\]", line):
+            section = header[1]
+            count += section == names[0] and "[[" in line
+        inside = section.split(".")
+        if inside != names[: len(inside)] or ("source" in inside and count != wanted):
+            continue
+        if header and found is None:
+            found = number
+        rest = names[len(inside) :]
+        if rest and re.match(rf"\s*[\"']?{re.escape(rest[0])}[\"']?\s*=", line):
+            return number
+    return found
 
 
 def with_tokenize(config: Config, layout: str | None, names: Sequence[str]) -> Config:

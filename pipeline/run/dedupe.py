@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Decided(NamedTuple):
-    """What was compared, and what was decided: rows of existing datasets first, of which nothing is dropped."""
+    """What was compared, and what was decided: first the rows of existing datasets, which are never dropped."""
 
     rows: pa.Table
     decisions: pa.Table

@@ -16,6 +16,7 @@ from pipeline.io.source_code import versions
 from pipeline.io.stage_files import RAW, RowFiles
 from pipeline.io.workers import ordered
 from pipeline.run.dedupe import rows_of_units
+from pipeline.run.gates import check_gates
 from pipeline.stages.dedupe import apply
 from pipeline.stages.split import split
 from pipeline.table.reject_and_flag import set_column
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 
 
 def export_units(plan: Plan, files: RowFiles, decisions: pa.Table, tokenizer: Resolution, workers: int) -> Manifest:
-    """Write processed/<dataset>/ from these stage files and the decisions on their rows."""
+    """Write processed/<dataset>/ from these stage files and the decisions on their rows. Raises GateError."""
+    check_gates(plan, rows_of_units(plan, files), decisions)
     sides = _sides(plan, files, decisions)
 
     def parts() -> Iterator[tuple[pa.Table, slice]]:

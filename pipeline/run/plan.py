@@ -59,11 +59,15 @@ class Plan:
         return self.stages / stage_files.STAMPS / f"{name}.json"
 
 
-def plan_of_config(path: Path) -> Plan:
-    """The plan of a pipeline.toml: raw/ and processed/ are beside it."""
+def plan_of_config(path: Path, layout: str | None = None) -> Plan:
+    """The plan of a pipeline.toml: raw/ and processed/ are beside it.
+
+    `layout`: one in place of the config's has a folder of its own, processed/mine-causal beside processed/mine.
+    """
     config = load_config(path)
     root = path.parent
-    folder = root / "processed" / config.dataset.name
+    other = f"-{layout}" if layout and layout != config.tokenize.layout else ""
+    folder = root / "processed" / (config.dataset.name + other)
     raw = root / "raw"
     return Plan(
         config,
@@ -85,7 +89,7 @@ def plan_of_files(files: Sequence[Path], out: Path, config: Config, root: Path =
     units = []
     for file in once:
         origin = file.name if names.count(file.name) == 1 else file.as_posix()
-        source = Source(name=_as_name(EXTENSIONS.sub("", file.name)), files=(glob_of(file.name),))
+        source = Source(name=source_name(file.name), files=(glob_of(file.name),))
         units.append(Unit(source, file, origin))
     declared = {unit.source.name: unit.source for unit in units}
     about = {"dataset": Dataset(name=_as_name(out.resolve().name)), "source": tuple(declared.values())}
@@ -109,6 +113,15 @@ def unit_of(plan: Plan | None, path: Path) -> Unit:
         if unit.path.samefile(path):
             return unit
     return Unit(Source(name="file", files=(glob_of(path.name),)), path, path.name)
+
+
+def source_name(file: str) -> str:
+    """The name of a source, from that of its file or folder.
+
+    >>> source_name("KoAlpaca v1.1.jsonl.gz")
+    'KoAlpaca_v1.1'
+    """
+    return _as_name(EXTENSIONS.sub("", file))
 
 
 def _as_name(text: str) -> str:

@@ -25,7 +25,7 @@ ROW_WISE = {
     "tokenize": ("pipeline.stages.tokenize", "pipeline.tokenizers.load"),
     "fingerprint": ("pipeline.stages.dedupe",),
 }
-#: Their composition. Its stamp holds what it imports besides the stages, whose own stamps stand beside it.
+#: Their composition. Its stamp holds what it imports besides the stages, which have stamps of their own.
 COMPOSITION = "row_wise"
 COMPOSED = ("pipeline.run.row_wise",)
 #: The stages over all rows: the composition imports the stage, so that one stamp holds both.
@@ -82,6 +82,7 @@ def stamps(plan: Plan, made: dict[str, Made]) -> dict[str, str]:
         }
         for stage, about in made.items()
     }
+    contents["export"]["gates"] = [options["gate"], *(source.gate.model_dump() for source in plan.config.source)]
     contents["sources"] = [options["dataset"], options["source"], [unit.key for unit in plan.units]]
     return {name: _json(content) for name, content in contents.items()}
 

@@ -1,5 +1,6 @@
 """What a run did, as the table that ends it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.io.terminal_text import visible
@@ -7,7 +8,10 @@ from schemas.manifest import Manifest
 
 
 def report(manifest: Manifest, folder: Path) -> str:
-    """A table for the terminal: rows in, kept, rejected by stage and reason, sequences, tokens."""
+    """A table for the terminal: rows in, kept, rejected by stage and reason, sequences and tokens.
+
+    Below it the kept rows by source, fix and flag.
+    """
     counts, tokens = manifest.counts, manifest.tokens
     rejected: dict[str, int] = {}
     for part in counts.rejected:
@@ -21,7 +25,16 @@ def report(manifest: Manifest, folder: Path) -> str:
     lines += [("  [UNK]", tokens.unknown), ("  cut by truncation", tokens.cut)]
     width = max(len(name) for name, _ in lines)
     text = "\n".join(f"{name:<{width}}  {number:>12,}" for name, number in lines)
+    lists = [("fixes", counts.fixes), ("flags", counts.flags)]
+    if len(counts.sources) > 1:
+        lists.insert(0, ("sources", counts.sources))
+    text += "\n" + "".join(f"\n{name}: {_most(found)}" for name, found in lists if found)
     tried = "".join(f"\n  not {name}: {why}" for name, why in manifest.tokenizer.tried)
     if not counts.kept:
         text += "\n\nNo row was kept. rejects.jsonl gives the reason for each row."
-    return visible(f"{text}\n\ntokenizer: {manifest.tokenizer.name}{tried}\nwritten to {folder}")
+    return visible(f"{text}\ntokenizer: {manifest.tokenizer.name}{tried}\nwritten to {folder}")
+
+
+def _most(counts: Mapping[str, int]) -> str:
+    """Names with their counts, the largest first."""
+    return ", ".join(f"{name} {rows:,}" for name, rows in sorted(counts.items(), key=lambda item: (-item[1], item[0])))

@@ -1,4 +1,4 @@
-"""Which rows train, validate and test: by a hash of the cluster, so that no prompt stands on two sides."""
+"""Which rows train, validate and test: by a hash of the cluster, so that no prompt is on two sides."""
 
 import numpy as np
 import numpy.typing as npt

@@ -4,8 +4,15 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from schemas.errors import TableError
+
 Message = dict[str, Any]
 
+#: Who speaks in messages, and what a message may hold.
+ROLES = ("system", "user", "assistant", "tool")
+KEYS = {"role", "content", "input", "reasoning_content", "tool_calls", "tool_call_id", "name", "weight"}
+#: The field of a thought, and its other names.
+THOUGHT, THOUGHTS = "reasoning_content", ("reasoning", "thinking")
 #: Between an instruction and its input where both are one text.
 BETWEEN = "\n"
 #: The columns of a record that messages hold.
@@ -38,7 +45,8 @@ def to_messages(row: Mapping[str, Any]) -> list[Message]:
 
 
 def from_messages(messages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The columns of SPOKEN from messages as `to_messages` writes them: the inverse.
+    """The columns of SPOKEN from messages as `to_messages` writes them: the inverse. (`ingest` reads messages of other
+    forms.) Raises TableError for a message that is not of this form: nothing in it is left out.
 
     The instruction is the user's last message, the answer an assistant's message at the end. The messages between
     them are steps, those before them are history. Without a message of the user the instruction is null, without an
@@ -50,7 +58,7 @@ def from_messages(messages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """
     row: dict[str, Any] = dict.fromkeys(SPOKEN)
     row |= {"history": [], "input": "", "steps": []}
-    spoken = list(messages)
+    spoken = [_checked(message, number) for number, message in enumerate(messages)]
     if spoken and spoken[0]["role"] == "system":
         row["system"] = spoken.pop(0)["content"]
     users = [place for place, message in enumerate(spoken) if message["role"] == "user"]
@@ -68,6 +76,26 @@ def from_messages(messages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return row
 
 
+def _checked(message: Mapping[str, Any], number: int) -> Message:
+    """The message with its field of a thought, and its role, under the names that `to_messages` gives them."""
+    checked = {THOUGHT if key in THOUGHTS else key: value for key, value in message.items() if value is not None}
+    if checked.get("role") == "developer":
+        checked["role"] = "system"
+    checked.setdefault("content", "")
+    wrong = sorted(checked.keys() - KEYS)
+    if wrong:
+        found = f"the key {wrong[0]!r}, which has no column"
+    elif checked["role"] not in ROLES or (checked["role"] == "system" and number):
+        found = f"the role {checked['role']!r} at this place"
+    elif not isinstance(checked["content"], str):
+        found = f"content that is not text: {checked['content']!r:.40}"
+    elif checked.get("weight", 1) not in (0, 1):
+        found = f"the weight {checked['weight']!r}; it is 0 or 1"
+    else:
+        return checked
+    raise TableError(f"message {number}: {found}. Read records of other forms with `ingest`.")
+
+
 def _question(instruction: str, given: str) -> Message:
     if not given:
         return {"role": "user", "content": instruction}
@@ -78,7 +106,7 @@ def _openai(message: Mapping[str, Any]) -> Message:
     """A MESSAGE in OpenAI's form."""
     written = {"role": message["role"], "content": message["content"]}
     if message.get("reasoning") is not None:
-        written["reasoning_content"] = message["reasoning"]
+        written[THOUGHT] = message["reasoning"]
     if message.get("tool_calls") is not None:
         written["tool_calls"] = json.loads(message["tool_calls"])
     for name in ("tool_call_id", "name"):
@@ -95,7 +123,7 @@ def _message(written: Mapping[str, Any]) -> Message:
     return {
         "role": written["role"],
         "content": written["content"],
-        "reasoning": written.get("reasoning_content"),
+        "reasoning": written.get(THOUGHT),
         "tool_calls": None if calls is None else json.dumps(calls, ensure_ascii=False, separators=(",", ":")),
         "tool_call_id": written.get("tool_call_id"),
         "name": written.get("name"),

@@ -15,7 +15,7 @@ MARK = "\ufdd0"
 #: only spare most characters most of the alternatives.
 _START = re.compile(
     rf"""
-      (?P<fence>```|^[ ]{{0,3}}~~~(?=[\w-]*+$))
+      (?P<fence>`{{3,}}|^[ ]{{0,3}}~~~(?=[\w-]*+$))
     | (?P<span>
           (?=[`${MARK}])(?:
               ``(?:[^`\n]|`(?!`))++`` | `[^`\n]++` | {MARK}
@@ -41,7 +41,9 @@ _START = re.compile(
 )
 #: What every span has one of. Most prose has none, and is so done with.
 _SIGN = re.compile(rf"[`~$@/\\|{{\[<{MARK}]|www\.|^[ \t]*+(?:[-*+•]|\d{{1,9}}[.)])", re.MULTILINE)
-_CLOSE = {"```": "```", "$$": "$$", "\\(": "\\)", "\\[": "\\]"}
+#: Backticks in code: those with a name behind them open a fence in a fence, those at the end of a line close one.
+_FENCE = re.compile(r"(?P<opens>^[ \t]*`{3,}(?=[\w+#.-]++[ \t]*$))|(?P<closes>`{3,}(?=[ \t]*$))|`{3,}", re.MULTILINE)
+_CLOSE = {"$$": "$$", "\\(": "\\)", "\\[": "\\]"}
 
 #: Openers and closers that nest, by name. <s> is left out: it is the start token of language models, too.
 _NESTED = {
@@ -52,8 +54,8 @@ _NESTED = {
 _OPEN = {"}": "{", "]": "["}
 
 
-def find_spans(text: str) -> list[tuple[int, int]]:
-    """The protected spans as (start, end), in order and apart."""
+def find_spans(text: str, blocks: bool = True) -> list[tuple[int, int]]:
+    """The protected spans as (start, end), in order and apart; without `blocks` those of XML and HTML are left out."""
     if not _SIGN.search(text):
         return []
     spans: list[tuple[int, int]] = []
@@ -61,7 +63,7 @@ def find_spans(text: str) -> list[tuple[int, int]]:
     at = 0
     while start := _START.search(text, at):
         kind = start.lastgroup or ""
-        end = ends.of(start, kind)
+        end = -1 if kind in ("xml", "document") and not blocks else ends.of(start, kind)
         if end < 0:
             at = start.end()
         else:
@@ -87,8 +89,10 @@ class _Ends:
             return len(text)
         if kind == "fence":
             # A fence that is not closed is code to the end: the answer was cut off.
-            close = text.find("```" if opener == "```" else "\n~~~", start.end())
-            return len(text) if close < 0 else close + len(opener.lstrip()) + (opener != "```")
+            if opener[0] == "`":
+                return _fence_end(text, start.end(), len(opener))
+            close = text.find("\n~~~", start.end())
+            return len(text) if close < 0 else close + 4
         if kind == "math":
             close = -1 if opener in self.never else text.find(_CLOSE[opener], start.end())
             if close < 0:
@@ -97,6 +101,31 @@ class _Ends:
         if kind not in self.pairs:
             self.pairs[kind] = _matching(_NESTED[kind], text)
         return self.pairs[kind].get(start.start(kind), -1)
+
+
+def _fence_end(text: str, at: int, length: int) -> int:
+    r"""The end of a fence of so many backticks, whose code begins at `at`: a fence in it ends before it does.
+
+    >>> _fence_end("````md\n```py\nx\n```\n````\n끝", 4, 4), _fence_end("```md\n```py\nx\n```\n```\n끝", 3, 3)
+    (23, 21)
+    >>> _fence_end("```x``` 다음", 3, 3), _fence_end("```py\nx\n```js\ny\n```\n끝", 3, 3)
+    (7, 19)
+    """
+    depth, first = 1, -1
+    inline = "\n" not in text[at : at + 200].partition("`")[0]
+    for sign in _FENCE.finditer(text, at):
+        if len(sign[0].lstrip()) < length:
+            continue
+        if inline:
+            return sign.end()
+        if sign["opens"]:
+            depth += 1
+            continue
+        first = sign.end() if first < 0 else first
+        depth -= 1
+        if not depth:
+            return sign.end()
+    return first if first >= 0 else len(text)
 
 
 def _matching(tokens: re.Pattern[str], text: str) -> dict[int, int]:
@@ -117,7 +146,20 @@ def hide(text: str) -> tuple[str, list[str]]:
     >>> hide("값은 `x` 입니다") == (f"값은 {MARK} 입니다", ["`x`"])
     True
     """
-    spans = find_spans(text)
+    return _hidden(text, find_spans(text))
+
+
+def hide_nothing(text: str) -> tuple[str, list[str]]:
+    """The text as it is, but for MARK: for what changes code as it does prose."""
+    return _hidden(text, [mark.span() for mark in re.finditer(MARK, text)] if MARK in text else [])
+
+
+def hide_without_blocks(text: str) -> tuple[str, list[str]]:
+    """As `hide`, but blocks of XML and HTML are in sight: for what judges them itself."""
+    return _hidden(text, find_spans(text, blocks=False))
+
+
+def _hidden(text: str, spans: list[tuple[int, int]]) -> tuple[str, list[str]]:
     if not spans:
         return text, []
     ends = [0, *(end for _, end in spans)]

@@ -208,7 +208,7 @@ class KoBERT:
 
 
 def load(path: str | Path) -> KoBERT:
-    """Open a KoBERT vocabulary: the real one or the embedded one, told apart by their known ids.
+    """Open a KoBERT vocabulary: the real one or the embedded one, recognised by their known ids.
 
     `path`: a SentencePiece model file (`spiece.model`). Raises FileNotFoundError, and VocabularyError for a file that
     is no SentencePiece model or another vocabulary.

@@ -17,6 +17,8 @@ from tests.support.paths import ROOT
 CONTEXT = Context(main)
 #: In an order in which each finds what it needs. `make-plan` builds what dedupe, export and the lookers need.
 ORDER = (
+    "init",
+    "check",
     *("make-plan", "make-rows", "ingest", "validate", "normalize", "screen", "tokenize", "inspect", "run"),
     *("dedupe", "export", "show", "verify", "schema", "fetch", "push", "self-instruct", "make-forget"),
 )

@@ -69,10 +69,10 @@ def config(project: Path, section: str, text: str = CONFIG) -> None:
 def test_a_missing_library_is_named_with_the_command_that_installs_it(
     section: str, text: str, library: str, remedy: str, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pipeline.stages.normalize import fixes
+    from pipeline.stages.normalize import words
     from pipeline.stages.screen import language
 
-    fixes._kiwi.cache_clear()
+    words._kiwi.cache_clear()
     language._detector.cache_clear()
     monkeypatch.setitem(sys.modules, library, None)
     config(project, section)

@@ -1,5 +1,6 @@
 """The dataset card: `datasets` agrees with its header, and what it says of the run is the run."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -22,6 +23,7 @@ from pipeline.run.plan import plan_of_files
 from schemas.manifest import Manifest
 from schemas.options import Config, ExportOptions
 from tests.dataset.test_export import RECORD, about, finished
+from tests.support import small_tokenizers as small
 from tests.support.paths import ROOT
 
 OPTIONS = {
@@ -159,3 +161,30 @@ def test_cards_of_two_exports_become_one(tmp_path: Path) -> None:
         "pair/train-*.parquet",
     ]
     assert header["tags"] == yaml.safe_load(texts["pair"].split("---\n")[1])["tags"]
+
+
+def test_what_is_learned_of_conversations(tmp_path: Path) -> None:
+    small.save_causal(tmp_path / "tok")
+    turns = [{"role": role, "content": role} for role in ("user", "assistant", "user", "assistant")]
+    (tmp_path / "a.jsonl").write_text(json.dumps({"messages": turns}) + "\n")
+    for answers, says in (("all", "those of every answer of a record"), ("last", "those of the last answer")):
+        config = OPTIONS | {
+            "tokenize": {"tokenizer": [str(tmp_path / "tok")], "layout": "causal", "answers": answers},
+            "export": {"validation": 0},
+        }
+        run(plan_of_files([tmp_path / "a.jsonl"], tmp_path / answers, Config.model_validate(config)), 1)
+        text = (tmp_path / answers / "README.md").read_text()
+        learned = read_manifest(tmp_path / answers).tokens.learned
+        assert f"Learned: {learned} tokens, {says}" in text
+        assert "thoughts are learned, too. 학습하는 토큰은" in text
+
+
+def test_records_of_several_sequences(folder: Path) -> None:
+    manifest = read_manifest(folder)
+    options = manifest.options.model_copy(
+        update={"tokenize": manifest.options.tokenize.model_copy(update={"layout": "causal", "reasoning": "mask"})}
+    )
+    tokens = manifest.tokens.model_copy(update={"sequences": manifest.counts.kept + 3})
+    (line,) = cards._learned(manifest.model_copy(update={"options": options, "tokens": tokens}))
+    assert "thoughts are in the ids, but not learned" in line
+    assert f"{manifest.counts.kept:,} records give {manifest.counts.kept + 3:,} sequences, a row each." in line

@@ -1,16 +1,9 @@
 """The names that `layout` makes are the names that it recognises."""
 
-import doctest
-
 import pytest
 
 from pipeline.dataset import layout
 from pipeline.dataset.layout import DATA_FILES, data_file, format_and_split, inside_config, kind_of, shard_number
-
-
-def test_the_examples_are_true() -> None:
-    assert doctest.testmod(layout).attempted
-    assert not doctest.testmod(layout).failed
 
 
 @pytest.mark.parametrize("kind", DATA_FILES)

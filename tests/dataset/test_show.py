@@ -1,20 +1,25 @@
 """show: every layout as its tokens, and what cannot be shown."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 from click.testing import CliRunner, Result
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.cli import main
 from pipeline.dataset.show import GIVEN, TRAINED, Shown, in_brackets, in_colour, pieces_of
 from pipeline.run.chain import run
 from pipeline.run.plan import plan_of_files
+from pipeline.tokenizers.protocol import Tokenizer
 from schemas.options import Config
 from tests.stages.tokenize.test_tokenize import embedded
 from tests.support import small_tokenizers as small
+from tests.support.tables import texts
 
 ROWS = [
     {"instruction": "한국의 수도는?", "input": "서울은 한국의\n수도이다.", "output": "서울"},
@@ -68,7 +73,7 @@ def test_packs(tmp_path: Path) -> None:
     [
         ({"layout": "pair"}, ["a.jsonl:1"], "[서·울·[SEP]]"),
         ({"layout": "fields"}, ["a.jsonl:1, instruction", "a.jsonl:1, input", "a.jsonl:1, output"], ""),
-        ({"layout": "classification", "labels": ["안녕", "서울"]}, ["a.jsonl:1, label 1"], ""),
+        ({"layout": "classification", "labels": ["안녕 🙂", "서울"]}, ["a.jsonl:1, label 1"], ""),
         ({"layout": "seq2seq"}, ["a.jsonl:1, input_ids", "a.jsonl:1, labels"], "[[CLS]·서·울·[SEP]]"),
         ({"layout": "qa"}, ["a.jsonl:1, window 0: answer at 9 to 10"], "·[서·울]·은·"),
     ],
@@ -80,6 +85,25 @@ def test_layouts_of_kobert(tmp_path: Path, layout: dict[str, Any], titles: list[
     ]
     assert text.count("# ") == len(titles)
     assert marked in text
+
+
+@pytest.mark.parametrize("tokenizer", [embedded, small.causal], ids=["embedded", "causal"])
+@given(parts=st.lists(texts, min_size=1, max_size=3))
+def test_what_is_shown_is_what_the_tokenizer_decodes(tokenizer: Callable[[], Tokenizer], parts: list[str]) -> None:
+    """Between two special tokens, however long the text: spaces of its first tokens, too."""
+    kind = tokenizer()
+    specials = set(kind.specials.values())
+    special = min(specials)
+    encoded = [ids for ids in kind.encode_literally(pa.array(parts)).to_pylist() if ids and not specials & set(ids)]
+    ids = [token for some in encoded for token in (special, *some)]
+    pieces = list(pieces_of(Shown("", ids, [GIVEN] * len(ids)), kind))
+    shown: list[str] = []
+    for piece in pieces:
+        if piece.special:
+            shown.append("")
+        else:
+            shown[-1] += piece.text
+    assert shown == [kind.decode(some) for some in encoded]
 
 
 def test_a_file_of_a_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

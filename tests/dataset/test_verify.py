@@ -89,7 +89,7 @@ def test_a_whole_dataset_passes(folder: Path) -> None:
         {"export": {"formats": ["arrow"], "shard_rows": 50}},
         {"export": {"formats": ["jsonl"], "validation": 0}},
         {"export": {"formats": ["parquet"], "test": 0.1}, "tokenize": {"layout": "fields", "padding": True}},
-        {"tokenize": {"max_length": 32, "truncation": "drop", "padding": True}},
+        {"tokenize": {"max_length": 96, "truncation": "drop", "padding": True}},
         {"tokenize": {"layout": "seq2seq"}},
         {"tokenize": {"layout": "causal", "max_length": 256}},
         {"tokenize": {"layout": "causal", "max_length": 256}, "export": {"packing": True}},
@@ -150,8 +150,14 @@ def test_damage_of_packs_is_found(tmp_path: Path) -> None:
 
 def test_a_dataset_without_rows_passes(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('{"instruction": "", "output": ""}\n')
+    allowed = {"min_rows": 0, "max_rejected": 1}
     config = Config.model_validate(
-        {"dataset": {"name": "x"}, "source": [{"name": "x", "files": ["x"]}], "tokenize": {"tokenizer": "embedded"}}
+        {
+            "dataset": {"name": "x"},
+            "source": [{"name": "x", "files": ["x"]}],
+            "tokenize": {"tokenizer": "embedded"},
+            "gate": allowed,
+        }
     )
     run(plan_of_files([tmp_path / "a.jsonl"], tmp_path / "none", config), 1)
     assert not faults(tmp_path / "none")

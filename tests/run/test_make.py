@@ -7,11 +7,15 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from datasets import load_from_disk
 
+from pipeline.run.plan import plan_of_config
+from pipeline.run.stamps import write_plan
 from schemas.columns import MASKED
 from tests.support import small_tokenizers as small
 from tests.support.paths import ROOT
@@ -39,37 +43,66 @@ ROW = '{{"instruction": "{0}을(를) 설명해 줘.", "input": "", "output": "{0
 Make = Callable[..., str]
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    shutil.copy(ROOT / "Makefile", tmp_path)
-    raw = tmp_path / "raw"
+@pytest.fixture(scope="module")
+def raw_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project of which nothing is built."""
+    folder = tmp_path_factory.mktemp("raw_project")
+    shutil.copy(ROOT / "Makefile", folder)
+    raw = folder / "raw"
     (raw / "c").mkdir(parents=True)
     (raw / "a (~1200)#$1.jsonl").write_text("\n".join(ROW.format(word) for word in ("사과", "배", "사과")))
     (raw / "c" / "c.csv").write_text("instruction,input,output\n인사해 줘.,,안녕하세요.\n인사해 줘.,,\n")
-    (tmp_path / "pipeline.toml").write_text(CONFIG)
+    (folder / "pipeline.toml").write_text(CONFIG)
     for name in ("pyproject.toml", "constraints.txt"):
-        (tmp_path / name).touch()
-    (tmp_path / "venv" / "bin").mkdir(parents=True)
-    (tmp_path / "venv" / "bin" / "ko-instruct").symlink_to(Path(sys.executable).parent / "ko-instruct")
-    (tmp_path / "venv" / ".installed").touch()
-    return tmp_path
+        (folder / name).touch()
+    (folder / "venv" / "bin").mkdir(parents=True)
+    (folder / "venv" / "bin" / "ko-instruct").symlink_to(Path(sys.executable).parent / "ko-instruct")
+    (folder / "venv" / ".installed").touch()
+    return folder
+
+
+class Built(NamedTuple):
+    folder: Path
+    #: What the first `make` wrote to standard error, and the sha256 of each file that it made.
+    said: str
+    files: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def built(raw_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """The project after its first `make`."""
+    folder = copy(raw_project, tmp_path_factory.mktemp("built"))
+    said = run_make(folder, PYTHONHASHSEED="1")
+    return Built(folder, said, digest(folder / "processed" / "small"))
+
+
+@pytest.fixture
+def project(built: Built, tmp_path: Path) -> Path:
+    """A copy of the built project, for Make as new as that: no raw file is another because its copy is another file."""
+    project = copy(built.folder, tmp_path)
+    times = {path: path.stat().st_mtime_ns for path in (project / "processed").rglob("*")}
+    write_plan(plan_of_config(project / "pipeline.toml"))
+    for path, time in times.items():
+        os.utime(path, ns=(time, time))
+    return project
+
+
+def copy(project: Path, to: Path) -> Path:
+    """With the times of the files."""
+    return shutil.copytree(project, to, symlinks=True, dirs_exist_ok=True)
 
 
 @pytest.fixture
 def make(project: Path) -> Make:
-    def call(*arguments: str, **environment: str) -> str:
-        clean = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL")}
-        done = subprocess.run(
-            ["make", "processed", "VENV=venv", *arguments],
-            cwd=project,
-            capture_output=True,
-            text=True,
-            env=clean | environment,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stderr
+    return partial(run_make, project)
 
-    return call
+
+def run_make(project: Path, *arguments: str, **environment: str) -> str:
+    clean = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL")}
+    command = ["make", "processed", "VENV=venv", *arguments]
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True, env=clean | environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stderr
 
 
 def redone(stderr: str) -> list[str]:
@@ -86,47 +119,18 @@ def digest(folder: Path) -> dict[str, str]:
     }
 
 
-def test_only_what_changed_is_redone(project: Path, make: Make) -> None:
-    everything = redone(make())
-    assert everything == ["dedupe all sources", "tokenize a (~1200)#$1.jsonl", "tokenize c/c.csv"]
-    first = digest(project / "processed" / "small")
+def test_only_what_changed_is_redone(project: Path, make: Make, built: Built) -> None:
+    assert redone(built.said) == ["dedupe all sources", "tokenize a (~1200)#$1.jsonl", "tokenize c/c.csv"]
+    assert digest(project / "processed" / "small") == built.files
 
     assert redone(make()) == []
 
     (project / "raw" / "c" / "c.csv").touch()
     assert redone(make()) == ["dedupe all sources", "tokenize c/c.csv"]
-    assert digest(project / "processed" / "small") == first
-
-    (project / "pipeline.toml").write_text(CONFIG + '[dedupe]\nexact = "flag"\n')
-    assert redone(make()) == ["dedupe all sources"]
-    (project / "pipeline.toml").write_text(CONFIG)
-    make()
-    assert digest(project / "processed" / "small") == first
-
-
-def test_another_tokenizer_begins_with_the_rows_that_are_clean(project: Path, make: Make) -> None:
-    make()
-    first = digest(project / "processed" / "small")
-    cleaned = sorted((project / "processed" / ".stages" / "small").glob("*/*/clean.arrow"))
-    made = [path.stat().st_mtime_ns for path in cleaned]
-    (project / "pipeline.toml").write_text(CONFIG.replace("[tokenize]", "[tokenize]\nmax_length = 8"))
-    said = make()
-    assert redone(said) == ["dedupe all sources", "tokenize a (~1200)#$1.jsonl", "tokenize c/c.csv"]
-    assert "by validate" not in said
-    assert [path.stat().st_mtime_ns for path in cleaned] == made
-
-    # Without them, and after a change of what comes before, from the raw file.
-    cleaned[0].unlink()
-    (project / "pipeline.toml").write_text(CONFIG)
-    said = make()
-    assert "tokenize    c/c.csv: 2 rows; rejected: 1 by validate" in said
-    assert digest(project / "processed" / "small") == first
-    (project / "pipeline.toml").write_text(CONFIG + '[normalize]\noff = ["nfc"]\n')
-    assert "tokenize    c/c.csv: 2 rows; rejected: 1 by validate" in make()
+    assert digest(project / "processed" / "small") == built.files
 
 
 def test_a_step_that_fails_leaves_what_was_finished(project: Path, make: Make) -> None:
-    make()
     first = digest(project / "processed")
     (project / "pipeline.toml").write_text(CONFIG + '[normalize]\non = ["nfkc"]\n')
     with pytest.raises(AssertionError, match="which is not a fix"):
@@ -137,11 +141,13 @@ def test_a_step_that_fails_leaves_what_was_finished(project: Path, make: Make) -
     }
 
 
-def test_a_change_of_an_existing_dataset_redoes_dedupe_and_export(project: Path, make: Make) -> None:
+def test_a_change_of_dedupe_or_of_an_existing_dataset_redoes_dedupe_and_export(
+    project: Path, make: Make, built: Built
+) -> None:
     old = project / "old.jsonl"
     old.write_text(ROW.format("배"))
     (project / "pipeline.toml").write_text(CONFIG + '[dedupe]\nagainst = ["old.jsonl"]\n')
-    make()
+    assert redone(make()) == ["dedupe all sources"]
     rejects = project / "processed" / "small" / "rejects.jsonl"
     assert '"duplicate_of":"old.jsonl#0"' in rejects.read_text()
     assert redone(make()) == []
@@ -158,11 +164,13 @@ def test_a_change_of_an_existing_dataset_redoes_dedupe_and_export(project: Path,
     assert '"duplicate_of":"more.jsonl#0"' in decided.with_name("duplicates-against.jsonl").read_text()
     assert decided.read_bytes() == before
 
+    (project / "pipeline.toml").write_text(CONFIG)
+    assert redone(make()) == ["dedupe all sources"]
+    assert digest(project / "processed" / "small") == built.files
 
-def test_files_come_change_and_go(project: Path, make: Make) -> None:
-    make()
+
+def test_files_come_change_and_go(project: Path, make: Make, built: Built) -> None:
     folder = project / "processed" / "small"
-    first = digest(folder)
     note = folder / "메모.txt"
     note.write_text("직접 쓴 메모")
 
@@ -185,27 +193,25 @@ def test_files_come_change_and_go(project: Path, make: Make) -> None:
     assert [name for name in redone(make()) if name.startswith("tokenize")] == []
     assert note.read_text() == "직접 쓴 메모"
     note.unlink()
-    assert digest(folder) == first
+    assert digest(folder) == built.files
 
 
-def test_make_side_by_side_and_run_give_the_same_bytes_whatever_the_hash_seed(project: Path, make: Make) -> None:
-    make(PYTHONHASHSEED="1")
+def test_make_side_by_side_and_run_give_the_same_bytes_whatever_the_hash_seed(
+    project: Path, make: Make, built: Built
+) -> None:
     folder = project / "processed" / "small"
-    by_make = digest(folder)
     shutil.rmtree(project / "processed")
     make("-j2", PYTHONHASHSEED="2")
-    assert digest(folder) == by_make
+    assert digest(folder) == built.files
     for workers, seed in (("1", "2"), ("2", "3"), ("4", "1")):
         shutil.rmtree(project / "processed")
         command = [project / "venv" / "bin" / "ko-instruct", "run", "--workers", workers]
         environment = os.environ | {"PYTHONHASHSEED": seed}
         subprocess.run(command, cwd=project, check=True, capture_output=True, env=environment)
-        assert digest(folder) == by_make
+        assert digest(folder) == built.files
 
 
-def test_what_a_killed_run_leaves_does_no_harm(project: Path, make: Make) -> None:
-    make()
-    first = digest(project / "processed" / "small")
+def test_what_a_killed_run_leaves_does_no_harm(project: Path, make: Make, built: Built) -> None:
     stages = project / "processed" / ".stages" / "small"
     for left in (stages / "c" / "c--c.csv").glob("[tf]*.arrow"):
         left.unlink()
@@ -213,29 +219,53 @@ def test_what_a_killed_run_leaves_does_no_harm(project: Path, make: Make) -> Non
     (stages / "dedupe.arrow").unlink()
     shutil.rmtree(project / "processed" / "small")
     assert redone(make()) == ["dedupe all sources", "tokenize c/c.csv"]
-    assert digest(project / "processed" / "small") == first
+    assert digest(project / "processed" / "small") == built.files
 
 
-def test_layout_and_tokenizer_take_the_place_of_those_in_the_config(project: Path, make: Make) -> None:
+def test_another_layout_is_built_beside_that_of_the_config(project: Path, make: Make, built: Built) -> None:
     """With a causal tokenizer trained here: what is trained in the dataset is the outputs."""
     small.save_causal(project / "내 토크나이저")
     changed = ("LAYOUT=causal", "TOKENIZER=내 토크나이저")
     make(*changed)
     assert redone(make(*changed)) == []
-    folder = project / "processed" / "small"
+    folder = project / "processed" / "small-causal"
     for row in load_from_disk(str(folder))["train"]:
         trained = [label for label in row["labels"] if label != MASKED]
         assert small.causal().decode(trained) == row["output"] + "<|im_end|>\n"
-    manifest = json.loads((folder / "manifest.json").read_bytes())
-    assert (manifest["tokenizer"]["name"], manifest["options"]["tokenize"]["layout"]) == ("내 토크나이저", "causal")
+    assert tokenizer_and_layout(folder) == ("내 토크나이저", "causal")
     by_make = digest(folder)
+
     command = [project / "venv" / "bin" / "ko-instruct", "run", "--layout", "causal", "--tokenizer", "내 토크나이저"]
     subprocess.run(command, cwd=project, check=True, capture_output=True)
     assert digest(folder) == by_make
 
-    assert {name.split()[0] for name in redone(make())} == {"tokenize", "dedupe"}
+    assert redone(make()) == []
+    assert digest(project / "processed" / "small") == built.files
+
+
+def test_another_tokenizer_begins_with_the_rows_that_are_clean(project: Path, make: Make, built: Built) -> None:
+    cleaned = sorted((project / "processed" / ".stages" / "small").glob("*/*/clean.arrow"))
+    times = [path.stat().st_mtime_ns for path in cleaned]
+    (project / "pipeline.toml").write_text(CONFIG.replace("[tokenize]", "[tokenize]\nmax_length = 64"))
+    said = make()
+    assert redone(said) == ["dedupe all sources", "tokenize a (~1200)#$1.jsonl", "tokenize c/c.csv"]
+    assert "by validate" not in said
+    assert [path.stat().st_mtime_ns for path in cleaned] == times
+
+    # Without the clean rows, and after a change of what comes before, from the raw file.
+    cleaned[0].unlink()
+    (project / "pipeline.toml").write_text(CONFIG)
+    said = make("CONFIG=pipeline.toml")
+    assert redone(said) == ["dedupe all sources", "tokenize a (~1200)#$1.jsonl", "tokenize c/c.csv"]
+    assert tokenizer_and_layout(project / "processed" / "small") == ("embedded", "pair")
+    assert digest(project / "processed" / "small") == built.files
+    (project / "내 설정.toml").write_text(CONFIG + '[normalize]\noff = ["nfc"]\n')
+    assert "tokenize    c/c.csv: 2 rows; rejected: 1 by validate" in make("CONFIG=내 설정.toml")
+
+
+def tokenizer_and_layout(folder: Path) -> tuple[str, str]:
     manifest = json.loads((folder / "manifest.json").read_bytes())
-    assert (manifest["tokenizer"]["name"], manifest["options"]["tokenize"]["layout"]) == ("embedded", "pair")
+    return manifest["tokenizer"]["name"], manifest["options"]["tokenize"]["layout"]
 
 
 def test_a_layout_that_does_not_go_with_the_config(project: Path) -> None:

@@ -89,18 +89,23 @@ def made_of_copy(folder: Path) -> dict[str, Made]:
 
 
 @pytest.fixture
-def changed(tmp_path: Path) -> Callable[[str, str, str], list[str]]:
-    """A function that edits a file of a copy of the project, and gives the stamps that change with it."""
+def project_copy(tmp_path: Path) -> Path:
     for package in ("pipeline", "schemas"):
         shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
-    first = made_of_copy(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def changed(project_copy: Path) -> Callable[[str, str, str], list[str]]:
+    """A function that edits a file of a copy of the project, and gives the stamps that change with it."""
+    first = made_of_copy(project_copy)
 
     def change(name: str, old: str, new: str) -> list[str]:
-        file = tmp_path / name
+        file = project_copy / name
         text = file.read_text()
         assert old in text
         file.write_text(text.replace(old, new, 1))
-        after = made_of_copy(tmp_path)
+        after = made_of_copy(project_copy)
         file.write_text(text)
         return sorted(stage for stage in first if first[stage] != after[stage])
 
@@ -108,7 +113,7 @@ def changed(tmp_path: Path) -> Callable[[str, str, str], list[str]]:
 
 
 def test_a_change_of_the_code_changes_the_stamps_of_what_it_makes(
-    changed: Callable[[str, str, str], list[str]], tmp_path: Path
+    changed: Callable[[str, str, str], list[str]],
 ) -> None:
     assert changed("pipeline/stages/normalize/fixes.py", '"""', '"""A ') == ["normalize"]
     assert changed("pipeline/run/row_wise.py", '"""', '"""A ') == [COMPOSITION]
@@ -118,9 +123,10 @@ def test_a_change_of_the_code_changes_the_stamps_of_what_it_makes(
     assert set(changed("pipeline/table/reject_and_flag.py", '"""', '"""A ')) >= {"validate", "screen", "tokenize"}
 
 
-def test_an_import_of_several_lines_is_followed(changed: Callable[[str, str, str], list[str]], tmp_path: Path) -> None:
+def test_an_import_of_several_lines_is_followed(project_copy: Path) -> None:
     """That reformatting the import of a module once lost it in silence."""
-    user, imported = tmp_path / "pipeline" / "stages" / "validate.py", tmp_path / "pipeline" / "table" / "more.py"
+    user = project_copy / "pipeline" / "stages" / "validate.py"
+    imported = project_copy / "pipeline" / "table" / "more.py"
     imported.write_text("A = B = 1\n")
     text = user.read_text()
     for statement in (
@@ -130,7 +136,7 @@ def test_an_import_of_several_lines_is_followed(changed: Callable[[str, str, str
         "def f():\n    from .. import (\n        table,\n    )\n    from ..table import more",
     ):
         user.write_text(f"{text}\n{statement}\n")
-        assert "pipeline/table/more.py" in made_of_copy(tmp_path)["validate"]["code"], statement
+        assert "pipeline/table/more.py" in made_of_copy(project_copy)["validate"]["code"], statement
 
 
 def test_what_is_kept_is_used_until_the_code_or_the_installation_changes(

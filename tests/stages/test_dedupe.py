@@ -1,11 +1,8 @@
 """Duplicates of every kind as cases; the laws of dedupe; near-duplicates against their plain definition."""
 
-import doctest
-import importlib
 import itertools
 import json
 import os
-import pkgutil
 import re
 import unicodedata
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +16,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.stages import dedupe as package
 from pipeline.stages.dedupe import apply, decide, dedupe, fingerprint, keys, report
 from pipeline.stages.dedupe.groups import first_equal_rows, rows_that_may_repeat
 from pipeline.stages.dedupe.minhash import HASHES, Bands, choose_bands
@@ -74,18 +70,6 @@ def test_case(case: dict) -> None:
     rows = dedupe(table_of(case["rows"]), DedupeOptions(**case.get("options", {}))).to_pylist()
     for row, want in zip(rows, case["want"], strict=True):
         assert {key: row[key] for key in want} == want
-
-
-MODULES = [module.name for module in pkgutil.iter_modules(package.__path__)]
-#: Modules whose functions no example of a few lines can show.
-WITHOUT_EXAMPLES = {"fingerprint_columns", "fingerprints", "job", "marks", "report"}
-
-
-@pytest.mark.parametrize("name", MODULES)
-def test_the_examples_in_docstrings(name: str) -> None:
-    result = doctest.testmod(importlib.import_module(f"{package.__name__}.{name}"))
-    assert not result.failed
-    assert (result.attempted == 0) == (name in WITHOUT_EXAMPLES)
 
 
 @given(st.lists(ROW, max_size=12), OPTIONS)

@@ -58,20 +58,19 @@ def test_personal_data(case: dict[str, Any]) -> None:
         assert found != case["expect"], "no longer a failure"
         return
     assert found == case["expect"]
+    if "values" in case:
+        assert [case["text"][start:end] for _, start, end in find_pii(case["text"])] == case["values"]
     if found:
         assert pc.match_substring_regex(pa.array([case["text"]]), SCAN)[0].as_py(), "the scan overlooks it"
     assert not find_pii(mask_pii(case["text"]))
-
-
-#: Why a held-out case is still missed, by a part of its text. One that comes right must lose its line.
-HELD_OUT_FAILURES = {"０１０-２８４７": "full-width digits are found only after normalize"}
 
 
 @pytest.mark.parametrize("case", heldout.read(heldout.unreserved), ids=lambda case: repr(case.text)[:40])
 def test_personal_data_held_out(case: heldout.Case) -> None:
     found = [(kind.name, start, end) for kind, start, end in find_pii(case.text)]
     _, wrong, missed = heldout.compare(case.items, found)
-    assert (not wrong and not missed) != any(part in case.text for part in HELD_OUT_FAILURES)
+    assert not wrong
+    assert not missed
     if found:
         assert pc.match_substring_regex(pa.array([case.text]), SCAN)[0].as_py(), "the scan overlooks it"
 
@@ -148,7 +147,15 @@ FIELDS = {
 }
 
 
-@pytest.mark.parametrize(("text", "kind"), [(PHONE, "pii-phone"), ("서울시 강남구 테헤란로 12", "pii-address")])
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        (PHONE, "pii-phone"),
+        ("서울시 강남구 테헤란로 12", "pii-address"),
+        ("DB_PASSWORD=Hn4!kd82mQz", "secret"),
+        ("도쿄 사무소 +81-3-6384-9175", "pii-foreign-phone"),
+    ],
+)
 def test_personal_data_is_found_and_masked_everywhere(text: str, kind: str) -> None:
     table = full(everywhere(text))
     found, masked = (screen(table, ScreenOptions(mask=kinds)).to_pylist()[0] for kinds in ((), (kind,)))
@@ -156,8 +163,9 @@ def test_personal_data_is_found_and_masked_everywhere(text: str, kind: str) -> N
     assert {item["field"] for item in masked["evidence"] if item["flag"] == kind} == FIELDS
     assert text in json.dumps(found, ensure_ascii=False)
     assert masked["fixes"] == ["mask"]
-    assert text not in json.dumps(masked, ensure_ascii=False)
-    assert text not in json.dumps(found["evidence"], ensure_ascii=False)
+    value = next(text[start:end] for _, start, end in find_pii(text))
+    assert value not in json.dumps(masked, ensure_ascii=False)
+    assert value not in json.dumps(found["evidence"], ensure_ascii=False)
     assert json.loads(masked["meta"])["author"].keys() == {"tel"}
     assert "1.50" in masked["meta"]
     for calls in (masked["tool_calls"], masked["steps"][0]["tool_calls"]):
@@ -331,8 +339,8 @@ HOSTILE += [
 
 @pytest.mark.parametrize("piece", HOSTILE, ids=repr)
 def test_the_work_is_linear(piece: str) -> None:
-    """Lines of 1 MB, whether a scan asks or not. The bound is CPU time, far below what a quadratic pattern takes."""
-    text = "가" + piece * (1_000_000 // len(piece.encode())) + "x"
+    """Lines of 0.5 MB, whether a scan asks or not. The bound is CPU time, far below what a quadratic pattern takes."""
+    text = "가" + piece * (500_000 // len(piece.encode())) + "x"
     start = time.process_time()
     pc.match_substring_regex(pa.array([text]), SCAN)
     find_pii(text)
@@ -343,4 +351,4 @@ def test_the_work_is_linear(piece: str) -> None:
         if defect.pick:
             defect.pick({name: pa.array([value]) for name, value in texts._asdict().items()})
         defect.find(texts, ScreenOptions())
-    assert time.process_time() - start < 30
+    assert time.process_time() - start < 7.5

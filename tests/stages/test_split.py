@@ -1,8 +1,5 @@
 """The split: no cluster on two sides, and no row that moves without its cluster."""
 
-import doctest
-import sys
-
 import pyarrow as pa
 import pytest
 import xxhash
@@ -125,9 +122,3 @@ def test_what_is_published_as_test_does_not_train() -> None:
 
 def hash_of(number: int) -> int:
     return xxhash.xxh3_64_intdigest(str(number).encode())
-
-
-def test_the_examples_in_the_docstrings() -> None:
-    result = doctest.testmod(sys.modules[split.__module__])
-    assert result.attempted
-    assert not result.failed

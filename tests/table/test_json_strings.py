@@ -1,6 +1,5 @@
 """The strings inside JSON: all are met, and what is left alone stays byte for byte."""
 
-import doctest
 import json
 from typing import Any
 
@@ -8,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.table import json_strings
 from pipeline.table.json_strings import map_strings
 from tests.support.tables import as_json, objects, values
 
@@ -67,9 +65,3 @@ def test_paths() -> None:
 @pytest.mark.parametrize("text", ["", "가나", '{"a": ', "[1,]", "{'a': 1}", "NaN,", '"', "[" * 100_000])
 def test_what_is_not_json_is_one_string(text: str) -> None:
     assert map_strings(text, lambda string, path: f"<{string}{path}>") == f"<{text}>"
-
-
-def test_the_examples_in_docstrings() -> None:
-    result = doctest.testmod(json_strings)
-    assert result.attempted
-    assert not result.failed

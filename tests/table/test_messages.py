@@ -1,14 +1,15 @@
 """A row as messages and messages as a row: each is the inverse of the other."""
 
-import doctest
 import json
+import re
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.table import messages
 from pipeline.table.messages import SPOKEN, from_messages, to_messages
+from schemas.errors import TableError
 from tests.support.tables import calls, histories, marks, maybe, texts, tool_rounds
 
 
@@ -92,7 +93,31 @@ def test_the_row_of_a_conversation_with_tools() -> None:
     assert to_messages(row) == talk
 
 
-def test_the_examples_in_docstrings() -> None:
-    result = doctest.testmod(messages)
-    assert result.attempted
-    assert not result.failed
+@pytest.mark.parametrize(
+    ("message", "says"),
+    [
+        ({"role": "assistant", "content": "가", "weight": 0.5}, "message 1: the weight 0.5; it is 0 or 1."),
+        (
+            {"role": "assistant", "content": [{"type": "text"}]},
+            "message 1: content that is not text: [{'type': 'text'}]",
+        ),
+        ({"role": "assistant", "content": "가", "audio": "x"}, "message 1: the key 'audio', which has no column."),
+        ({"role": "system", "content": "가"}, "message 1: the role 'system' at this place."),
+        ({"role": "bot", "content": "가"}, "message 1: the role 'bot' at this place."),
+    ],
+)
+def test_nothing_in_a_message_is_left_out(message: dict[str, object], says: str) -> None:
+    with pytest.raises(TableError, match=re.escape(says)) as error:
+        from_messages([{"role": "user", "content": "질문"}, message])
+    assert str(error.value).endswith("Read records of other forms with `ingest`.")
+
+
+def test_other_names_of_a_thought_and_of_the_system() -> None:
+    row = from_messages(
+        [
+            {"role": "developer", "content": "짧게."},
+            {"role": "user", "content": "질문", "name": None},
+            {"role": "assistant", "content": None, "reasoning": "생각", "tool_calls": []},
+        ]
+    )
+    assert (row["system"], row["reasoning"], row["output"]) == ("짧게.", "생각", "")

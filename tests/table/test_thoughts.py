@@ -1,13 +1,11 @@
 """Thoughts: the parts of an answer are the answer, and what is joined comes apart again."""
 
-import doctest
 import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.table import thoughts
 from pipeline.table.thoughts import CLOSERS, CLOSING, OPENING, Thought, join_thought, split_thought
 from tests.support.tables import texts
 
@@ -38,9 +36,3 @@ def test_what_is_joined_comes_apart(reasoning: str, answer: str) -> None:
 )
 def test_no_thought_at_the_beginning(text: str) -> None:
     assert split_thought(text) is None
-
-
-def test_the_examples_in_docstrings() -> None:
-    result = doctest.testmod(thoughts)
-    assert result.attempted
-    assert not result.failed

@@ -1,5 +1,6 @@
 """screen: findings per row, each with its evidence: language, defects, personal data, overlap with benchmarks."""
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
@@ -69,7 +70,7 @@ def check(options: ScreenOptions) -> None:
 
 def screen_batch(table: pa.Table, options: ScreenOptions, benchmarks: Benchmarks | None) -> pa.Table:
     """One record batch: one scan per column finds the texts that may show a finding, and Python sees only those."""
-    kinds = [kind for kind in pii.KINDS if kind.name not in options.off]
+    kinds = [kind for kind in pii.kinds_of(options.disguised) if kind.name not in options.off]
     defects = [defect for defect in DEFECTS if defect.name not in options.off]
     near = suspects(table, scans(kinds, defects), whole=True)
     table = mask_rejected(table, kinds, options)
@@ -88,7 +89,11 @@ def scans(kinds: Sequence[pii.Kind], defects: Sequence[Defect]) -> dict[str, str
     return {
         field: "|".join(f"(?:{scan})" for scan in found)
         for field in PERSONAL
-        if (found := dict.fromkeys([pii.SCAN] * bool(kinds) + [d.scan for d in defects if d.field == field and d.scan]))
+        if (
+            found := dict.fromkeys(
+                [pii.scan_of(kinds)] * bool(kinds) + [d.scan for d in defects if d.field == field and d.scan]
+            )
+        )
     }
 
 
@@ -105,12 +110,12 @@ def mask_rejected(table: pa.Table, kinds: Sequence[pii.Kind], options: ScreenOpt
     touched: list[int] = []
 
     def mask(text: str, row: int, field: str) -> str:
-        new = pii.mask_pii(text, kinds, hidden)
+        new = pii.mask_pii(text, kinds, hidden, key_of(field))
         if new != text:
             touched.append(row)
         return new
 
-    rows = suspects(table, dict.fromkeys(OF_REJECTED, pii.SCAN), rejected, whole=True)
+    rows = suspects(table, dict.fromkeys(OF_REJECTED, pii.scan_of(kinds)), rejected, whole=True)
     return add_mask(map_texts(table, rows, mask), touched)
 
 
@@ -125,7 +130,8 @@ def find_personal(
     touched: list[int] = []
 
     def look(text: str, row: int, field: str) -> str:
-        found = [kind for kind, _, _ in pii.find_pii(text, kinds)]
+        key = key_of(field)
+        found = [kind for kind, _, _ in pii.find_pii(text, kinds, key)]
         for kind in dict.fromkeys(found):
             verb = "masked" if kind in hidden else "found"
             findings.append((row, kind.name, field, f"{found.count(kind)} {verb}"))
@@ -133,13 +139,23 @@ def find_personal(
             return text
         touched.append(row)
         # Found among all kinds, so that switching one mask on does not turn another kind into it.
-        return pii.mask_pii(text, kinds, hidden)
+        return pii.mask_pii(text, kinds, hidden, key)
 
+    scan = pii.scan_of(kinds)
     rows = {
-        field: narrowed(table[field].chunk(0), places, pii.SCAN) if field in TEXTS else places
+        field: narrowed(table[field].chunk(0), places, scan) if field in TEXTS else places
         for field, places in near.items()
     }
     return add_mask(map_texts(table, rows, look), touched), findings
+
+
+def key_of(field: str) -> str:
+    """The name that JSON gives a text, which may tell what it is; "" for a text outside JSON.
+
+    >>> key_of("meta.author.tel"), key_of("tool_calls[0].function.arguments.to[0]"), key_of("output")
+    ('tel', 'to', '')
+    """
+    return re.sub(r"(?:\[\d+\])+$", "", field).rpartition(".")[2] if "." in field else ""
 
 
 def add_mask(table: pa.Table, rows: Sequence[int]) -> pa.Table:

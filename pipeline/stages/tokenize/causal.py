@@ -1,4 +1,4 @@
-"""Layout `causal`: a conversation in one sequence, of which the answers are learned.
+"""Layout `causal`: a conversation in one sequence; its answers are learned.
 
 What is between two answers is one text, encoded as it is for inference; an answer is encoded apart and joined to it. So
 a label is trained because of the text that it came from, and the ids before an answer are those that a model is given

@@ -76,7 +76,7 @@ class Conversation(NamedTuple):
 
     @property
     def texts(self) -> Iterator[str]:
-        """All texts of which a chat template makes no JSON."""
+        """All texts that a chat template does not write as JSON."""
         yield self.system
         for message in self.messages:
             yield message.content

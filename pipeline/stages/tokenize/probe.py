@@ -1,6 +1,6 @@
 """What a chat template does with the messages of one exchange, found by what it makes of marks in place of texts.
 
-A mark stands where a text will stand; a template that strips, drops, repeats or rewrites texts shows it on the marks.
+A mark is put where a text will be; a template that strips, drops, repeats or rewrites texts shows it on the marks.
 So no text of the data is ever searched in what a template wrote.
 """
 
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from pipeline.table.thoughts import CLOSING, OPENING
 from pipeline.tokenizers.protocol import ChatTemplateError
 
-#: A mark: the number of the message, and "r" where the thought of the message will stand.
+#: A mark: the number of the message, and "r" where the thought of the message will be.
 MARK = re.compile("⟦([0-9]+)(r?)⟧")
 #: What marks the places of a call of a tool, and of a tool's description.
 CALL, ARGUMENT, TOOL = "⟦call⟧", "⟦argument⟧", "⟦tool⟧"
@@ -101,7 +101,7 @@ def message_of(
 
 
 def marked(number: int, kind: str, thought_field: str | None, text: Callable[[str], str] = str) -> dict[str, Any]:
-    """A message of this kind with marks in place of its texts; `text` changes what stands in place of a text."""
+    """A message of this kind with marks in place of its texts; `text` changes what is put in place of a text."""
     role, _, more = kind.partition(" ")
     texts = {"": text(f"⟦{number}⟧")}
     if role != "assistant":

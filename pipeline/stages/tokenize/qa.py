@@ -1,5 +1,7 @@
 """Layout `qa`: the place of the answer to a question in a context, as SQuAD and KorQuAD are fine-tuned."""
 
+from typing import NamedTuple
+
 import numpy as np
 import orjson
 import pyarrow as pa
@@ -46,60 +48,88 @@ def qa(table: pa.Table, tokenizer: Tokenizer, options: TokenizeOptions) -> tuple
 
     texts = pa.array(table["input"].to_pylist(), pa.string(), mask=~rows)
     contexts, starts, ends = tokenizer.encode_with_offsets(texts)
-    n_context = lengths_of(contexts)
     begin, end = _tokens_of(first, last, contexts, starts, ends, rows)
-    room = options.max_length - specials - n_question  # for the context, in each window of a row
-    step = np.maximum(room - options.stride, 1)
-    counts = np.where(rows, 1 + -(-np.maximum(n_context - room, 0) // step), 0)
-    row = np.repeat(np.arange(len(table)), counts)
-    number = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
-    skipped = number * step[row]  # tokens of the context before the window
-    holds = (begin[row] >= skipped) & (begin[row] <= end[row]) & (end[row] < skipped + room[row])
-    held = np.bincount(row[holds], minlength=len(table)) > 0
+    room = options.max_length - specials - n_question
+    windows = _windows(rows, lengths_of(contexts), room, options.stride, begin, end)
+    held = np.bincount(windows.row[windows.holds], minlength=len(table)) > 0
     table = _refuse_unheld(table, rows & ~held, options)
     rows &= held
-    keep = rows[row]
-    row, number, skipped, holds = row[keep], number[keep], skipped[keep], holds[keep]
+    windows = windows.of(rows)
 
-    everywhere = np.ones(len(row), bool)
-    length = np.minimum(room[row], n_context[row] - skipped)
-    at = contexts.offsets.to_numpy()[:-1].astype(np.int64)[row] + skipped
-    question = Segment.of_lists(questions, n_question)
-    question = Segment(question.ids, question.starts[row], question.lengths[row])
+    row, everywhere = windows.row, np.ones(len(windows.row), bool)
+    asked = Segment.of_lists(questions, n_question)
+    at = contexts.offsets.to_numpy()[:-1].astype(np.int64)[row] + windows.skipped
     segments = [
         Segment.constant(prefix, everywhere),
-        question,
+        Segment(asked.ids, asked.starts[row], asked.lengths[row]),
         Segment.constant(between, everywhere),
-        Segment(contexts.values.to_numpy(), at, length),
+        Segment(contexts.values.to_numpy(), at, windows.length),
         Segment.constant(suffix, everywhere),
     ]
+    before = len(prefix) + n_question[row] + len(between) - windows.skipped  # tokens before the context's token 0
+    answer = begin[row] + before, end[row] + before
+    places = _context_only(starts, segments), _context_only(ends, segments)
+    return table, _in_rows(_columns(windows, segments, answer, places, tokenizer.unk_id), row, rows)
+
+
+class Windows(NamedTuple):
+    """The windows of all rows, in order: arrays of one length, with a value for each window."""
+
+    row: Ints  #: the row of the table
+    number: Ints  #: its number in the row, from 0
+    skipped: Ints  #: tokens of the context before the window
+    length: Ints  #: tokens of the context in the window
+    holds: Rows  #: whether the whole answer is in it
+
+    def of(self, rows: Rows) -> "Windows":
+        """The windows of these rows of the table."""
+        kept = rows[self.row]
+        return Windows(self.row[kept], self.number[kept], self.skipped[kept], self.length[kept], self.holds[kept])
+
+
+def _windows(rows: Rows, n_context: Ints, room: Ints, stride: int, begin: Ints, end: Ints) -> Windows:
+    """Cut the contexts of these rows. For each row: tokens of its context, tokens that a window has room for, and the
+    first and last token of the answer (none, if the first is behind the last)."""
+    step = np.maximum(room - stride, 1)
+    counts = np.where(rows, 1 + -(-np.maximum(n_context - room, 0) // step), 0)
+    row = np.repeat(np.arange(len(rows)), counts)
+    number = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
+    skipped = number * step[row]
+    holds = (begin[row] >= skipped) & (begin[row] <= end[row]) & (end[row] < skipped + room[row])
+    return Windows(row, number, skipped, np.minimum(room[row], n_context[row] - skipped), holds)
+
+
+def _columns(
+    windows: Windows, segments: list[Segment], answer: tuple[Ints, Ints], places: tuple[Ids, Ids], unk_id: int | None
+) -> dict[str, pa.Array]:
+    """The columns of the windows. `answer`: its first and last token in each window; `places`: for each token, the
+    first character of the context and the one behind the last."""
     offsets, ids, numbers = join(segments)
-    before = len(prefix) + n_question[row] + len(between) - skipped  # tokens of the window before its context's token 0
-    n_unk = count(ids, offsets, tokenizer.unk_id)
-    n_learned = np.where(holds, end[row] - begin[row] + 1, 0)
-    windows = {
+    return {
         "input_ids": _lists(offsets, ids),
         "token_type_ids": _lists(offsets, np.isin(numbers, (CONTEXT, SUFFIX)).astype(np.int8)),
-        "start_positions": pa.array(np.where(holds, begin[row] + before, 0), pa.int32()),
-        "end_positions": pa.array(np.where(holds, end[row] + before, 0), pa.int32()),
-        "offset_starts": _lists(offsets, _context_only(starts, segments)),
-        "offset_ends": _lists(offsets, _context_only(ends, segments)),
-        "window": pa.array(number, pa.int32()),
+        "start_positions": pa.array(np.where(windows.holds, answer[0], 0), pa.int32()),
+        "end_positions": pa.array(np.where(windows.holds, answer[1], 0), pa.int32()),
+        "offset_starts": _lists(offsets, places[0]),
+        "offset_ends": _lists(offsets, places[1]),
+        "window": pa.array(windows.number, pa.int32()),
         "n_tokens": pa.array(np.diff(offsets), pa.int32()),
-        "n_learned": pa.array(n_learned, pa.int32()),
-        "truncated": pa.array(np.zeros(len(row), np.int32)),
-        "n_unk": pa.array(n_unk, pa.int32()),
+        "n_learned": pa.array(np.where(windows.holds, answer[1] - answer[0] + 1, 0), pa.int32()),
+        "truncated": pa.array(np.zeros(len(windows.row), np.int32)),
+        "n_unk": pa.array(count(ids, offsets, unk_id), pa.int32()),
     }
-    fields = [pa.field(name, values.type) for name, values in windows.items()]
-    structs = pa.StructArray.from_arrays(list(windows.values()), fields=fields)
-    first_window = np.concatenate([[0], np.cumsum(np.where(rows, counts, 0))])
-    return table, {
-        SEQUENCES: pa.ListArray.from_arrays(pa.array(first_window, pa.int32()), structs, mask=pa.array(~rows)),
-        "n_tokens": as_ints(np.bincount(row, np.diff(offsets), len(table)).astype(np.int64), rows),
-        "n_learned": as_ints(np.bincount(row, n_learned, len(table)).astype(np.int64), rows),
-        "truncated": as_ints(np.zeros(len(table), np.int64), rows),
-        "n_unk": as_ints(np.bincount(row, n_unk, len(table)).astype(np.int64), rows),
+
+
+def _in_rows(columns: dict[str, pa.Array], row: Ints, rows: Rows) -> dict[str, pa.Array]:
+    """The windows as `sequences` of their rows, and the sums of each row; null for the other rows."""
+    fields = [pa.field(name, values.type) for name, values in columns.items()]
+    structs = pa.StructArray.from_arrays(list(columns.values()), fields=fields)
+    offsets = np.searchsorted(row, np.arange(len(rows) + 1))
+    sums = {
+        name: as_ints(np.bincount(row, columns[name].to_numpy(), len(rows)).astype(np.int64), rows)
+        for name in ("n_tokens", "n_learned", "truncated", "n_unk")
     }
+    return {SEQUENCES: pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), structs, mask=pa.array(~rows)), **sums}
 
 
 def _find_answers(table: pa.Table) -> tuple[pa.Table, Ints, Ints]:
@@ -115,7 +145,7 @@ def _find_answers(table: pa.Table) -> tuple[pa.Table, Ints, Ints]:
         if at < 0:
             missing[row] = True
             shown = answer if len(answer) <= SHOWN else answer[:SHOWN] + "…"
-            details[row] = f"the answer {shown!r} does not stand in the context (`input`, {len(context)} characters)"
+            details[row] = f"the answer {shown!r} is not in the context (`input`, {len(context)} characters)"
     if missing.any():
         reasons = pa.array(details, pa.string())
         table = reject(table, pa.array(missing), "tokenize", "answer-not-in-context", reasons)
@@ -123,7 +153,7 @@ def _find_answers(table: pa.Table) -> tuple[pa.Table, Ints, Ints]:
 
 
 def nearest(context: str, answer: str, place: int | None) -> int:
-    """Where in the context the answer stands: nearest to `place` if there is one, else first; -1: nowhere.
+    """Where in the context the answer is: nearest to `place` if there is one, else first; -1: nowhere.
 
     >>> nearest("서울은 서울이다", "서울", 3), nearest("서울은 서울이다", "서울", None)
     (4, 0)

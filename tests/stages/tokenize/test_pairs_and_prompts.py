@@ -1,16 +1,18 @@
 """Layouts preference, unpaired and prompt: what TRL's trainers get is the prompt and the answers of layout causal."""
 
+import itertools
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, note
 from hypothesis import strategies as st
 
 from pipeline import tokenize
 from pipeline.stages.tokenize import TooLongError
 from pipeline.table.messages import to_messages
 from pipeline.table.sequences import unroll
+from pipeline.tokenizers.transformers_tokenizer import TransformersTokenizer
 from schemas.options import TokenizeOptions
 from tests.stages.tokenize.test_causal import (
     CALLS,
@@ -61,18 +63,22 @@ def alone(row: Row, rejected: bool) -> Row:
     return one | {"output": text.removeprefix(THOUGHT), "reasoning": "음…" if has_thought else None}
 
 
-@pytest.mark.parametrize("reasoning", ["learn", "drop"])
-@pytest.mark.parametrize("template", TEMPLATES.values(), ids=TEMPLATES)
 @given(rows=st.lists(pairs, max_size=2))
-def test_prompt_and_answer_are_the_ids_of_layout_causal(template: str | None, reasoning: str, rows: list[Row]) -> None:
-    tokenizer = small.causal(template)
-    for row, after in zip(rows, laid_out(rows, tokenizer, layout="preference", reasoning=reasoning), strict=True):
+def test_prompt_and_answer_are_the_ids_of_layout_causal(rows: list[Row]) -> None:
+    for template, reasoning in itertools.product(TEMPLATES, ["learn", "drop"]):
+        note(f"template {template}, reasoning {reasoning}")
+        check_ids_of_layout_causal(small.causal(TEMPLATES[template]), reasoning, rows)
+
+
+def check_ids_of_layout_causal(tokenizer: TransformersTokenizer, reasoning: str, rows: list[Row]) -> None:
+    answers = [alone(row, rejected) for row in rows for rejected in (False, True)]
+    causal = iter(laid_out(answers, tokenizer, answers="last", reasoning=reasoning))
+    for after in laid_out(rows, tokenizer, layout="preference", reasoning=reasoning):
+        wholes = {"chosen_ids": next(causal), "rejected_ids": next(causal)}
         if after["reject_reason"]:
             assert after["prompt_ids"] is after["chosen_ids"] is after["n_tokens"] is None
             continue
-        options = {"answers": "last", "reasoning": reasoning}
-        for name, rejected in (("chosen_ids", False), ("rejected_ids", True)):
-            (whole,) = laid_out([alone(row, rejected)], tokenizer, **options)
+        for name, whole in wholes.items():
             assert after["prompt_ids"] + after[name] == whole["input_ids"]
             assert len(after[name]) >= whole["n_learned"]
         assert after["n_tokens"] == sum(len(after[f"{name}_ids"]) for name in ("prompt", "chosen", "rejected"))
@@ -80,11 +86,15 @@ def test_prompt_and_answer_are_the_ids_of_layout_causal(template: str | None, re
         assert (after["truncated"], after["n_unk"]) == (0, 0)
 
 
-@pytest.mark.parametrize("template", [small.CHATML, small.TOOLS, None], ids=["chatml", "tools", "none"])
 @given(rows=st.lists(pairs, max_size=2), length=st.integers(24, 90))
-def test_both_answers_fit_behind_one_prompt(template: str | None, rows: list[Row], length: int) -> None:
+def test_both_answers_fit_behind_one_prompt(rows: list[Row], length: int) -> None:
     """Whatever was cut, an answer is the beginning of the whole answer, and has its end only where it is whole."""
-    tokenizer = small.causal(template)
+    for template in ("chatml", "tools", "none"):
+        note(f"template {template}")
+        check_both_answers_fit(small.causal(TEMPLATES[template]), rows, length)
+
+
+def check_both_answers_fit(tokenizer: TransformersTokenizer, rows: list[Row], length: int) -> None:
     whole = laid_out(rows, tokenizer, layout="preference")
     short = laid_out(rows, tokenizer, layout="preference", max_length=length)
     for long, cut in zip(whole, short, strict=True):
@@ -240,28 +250,34 @@ def test_a_rejected_row_keeps_its_label() -> None:
 asked = conversations.map(lambda row: row | {"output": None, "reject": None})
 
 
-@pytest.mark.parametrize("template", TEMPLATES.values(), ids=TEMPLATES)
 @given(rows=st.lists(asked, max_size=2), answered=st.booleans())
-def test_a_prompt_is_what_a_model_is_given(template: str | None, rows: list[Row], answered: bool) -> None:
+def test_a_prompt_is_what_a_model_is_given(rows: list[Row], answered: bool) -> None:
     """The text and its ids, which a trainer gets from the text."""
-    tokenizer = small.causal(template)
     rows = [row | {"output": "서울입니다."} for row in rows] if answered else rows
+    for template in TEMPLATES:
+        note(f"template {template}")
+        check_prompt_is_what_a_model_is_given(small.causal(TEMPLATES[template]), rows)
+
+
+def check_prompt_is_what_a_model_is_given(tokenizer: TransformersTokenizer, rows: list[Row]) -> None:
     for row, after in zip(rows, laid_out(rows, tokenizer, layout="prompt"), strict=True):
         assert after["reject_reason"] is None
         assert tokenizer.backend(text=[after["prompt"]])["input_ids"] == [after["prompt_ids"]]
         assert (after["n_tokens"], after["n_learned"]) == (len(after["prompt_ids"]), 0)
         assert after["flags"] == []
-        if template:
+        if tokenizer.chat is not None:
             messages = to_messages(row | {"output": None})
             assert after["prompt"] == tokenizer._chat(messages, True)
 
 
-@pytest.mark.parametrize("template", [small.CHATML, small.TOOLS, None], ids=["chatml", "tools", "none"])
 @given(rows=st.lists(asked, max_size=3), length=st.integers(20, 80))
-def test_no_more_exchanges_are_left_out_of_a_prompt_than_must_be(
-    template: str | None, rows: list[Row], length: int
-) -> None:
-    tokenizer = small.causal(template)
+def test_no_more_exchanges_are_left_out_of_a_prompt_than_must_be(rows: list[Row], length: int) -> None:
+    for template in ("chatml", "tools", "none"):
+        note(f"template {template}")
+        check_exchanges_left_out(small.causal(TEMPLATES[template]), rows, length)
+
+
+def check_exchanges_left_out(tokenizer: TransformersTokenizer, rows: list[Row], length: int) -> None:
     for row, after in zip(rows, laid_out(rows, tokenizer, layout="prompt", max_length=length), strict=True):
         shorter = [row | {"history": row["history"][start:]} for start in range(0, len(row["history"]) + 1, 2)]
         whole = laid_out(shorter, tokenizer, layout="prompt")

@@ -231,7 +231,7 @@ def test_rows_that_cannot_be_laid_out() -> None:
     after = laid_out(rows, embedded(), max_length=40, stride=8)
     reasons = ["answer-not-in-context", "answer-not-in-context", "too-long", "nothing-to-learn", None]
     assert [row["reject_reason"] for row in after] == reasons
-    assert "'서울' does not stand in the context (`input`, 6 characters)" in after[0]["reject_detail"]
+    assert "'서울' is not in the context (`input`, 6 characters)" in after[0]["reject_detail"]
     assert "raise stride" in after[3]["reject_detail"]
     assert [row["sequences"] is None for row in after] == [True] * 4 + [False]
 

@@ -1,0 +1,60 @@
+"""The commands about pipeline.toml: begin one, check one, and its JSON schema."""
+
+from pathlib import Path
+
+import click
+
+from pipeline.commands.shared import Failure, config_option
+
+
+@click.command()
+@click.argument("path", type=click.Path(path_type=Path, dir_okay=False), default="pipeline.toml")
+@click.option("--name", default="mine", show_default=True, help="Name of the dataset: processed/NAME.")
+def init(path: Path, name: str) -> None:
+    """Write a config for the files in raw/ beside PATH, with a comment for each option that people change first.
+
+    \b
+    Example: ko-instruct init mine.toml --name mine
+    """
+    from pipeline.run.new_config import new_config
+
+    text = new_config(path.parent / "raw", name)
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise Failure(f"{path} exists. Name another file: ko-instruct init mine.toml") from None
+    config = "" if path.name == "pipeline.toml" else f" CONFIG={path}"
+    click.echo(f"written: {path}\nNext: look at it, then run: make processed{config}")
+
+
+@click.command()
+@config_option
+def check(config_path: Path) -> None:
+    """Show every fault of a config, before a raw file is read. Exit code 1 if there is one.
+
+    \b
+    Example: ko-instruct check --config pipeline.toml
+    """
+    from pipeline.run.check import faults_of
+
+    faults = list(faults_of(config_path))
+    if faults:
+        raise Failure("\n  ".join([f"{config_path}:", *faults]))
+    click.echo(f"{config_path}: no fault found")
+
+
+@click.command()
+def schema() -> None:
+    """Print the JSON schema of pipeline.toml. An editor completes and checks options with it.
+
+    \b
+    Example: ko-instruct schema > pipeline.schema.json
+    Then begin pipeline.toml with the line
+    #:schema ./pipeline.schema.json
+    """
+    import json
+
+    from schemas.options import Config
+
+    click.echo(json.dumps(Config.model_json_schema(by_alias=True), ensure_ascii=False, indent=2))

@@ -1,0 +1,70 @@
+"""Every fault of a config at once, before a raw file is read."""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from pipeline.run.config import load_config
+from pipeline.run.plan import Unit, find_benchmarks, find_existing, find_units
+from schemas.columns import INGESTED
+from schemas.errors import KoInstructError
+from schemas.options import Config, Source
+
+
+def faults_of(path: Path) -> Iterator[str]:
+    """A sentence for each fault. Raises ConfigError where the file itself is not a config."""
+    config = load_config(path)
+    root = path.parent
+    yield from _of_names(config)
+    for source in config.source:
+        yield from _of_source(source, root / "raw")
+    yield from _of_stages(config)
+    yield from _of_call(find_benchmarks, config, root / "raw")
+    yield from _of_call(find_existing, config, root, Path())
+
+
+def _of_names(config: Config) -> Iterator[str]:
+    for name, times in Counter(source.name for source in config.source).items():
+        if times > 1:
+            yield f"source {name!r}: {times} sources have this name. Give each its own."
+
+
+def _of_source(source: Source, raw: Path) -> Iterator[str]:
+    from pipeline.stages.ingest.reading import declared_shape
+
+    yield from (f"source {source.name!r}: {fault}" for fault in _of_call(declared_shape, source))
+    units: tuple[Unit, ...] = ()
+    try:
+        units = find_units([source], raw)
+    except KoInstructError as error:
+        yield str(error) + _other_case(source, raw)
+    for unit in units:
+        if not os.access(unit.path, os.R_OK):
+            yield f"{unit.path}: it cannot be read. Change its permissions: chmod +r {unit.path}"
+
+
+def _other_case(source: Source, raw: Path) -> str:
+    """A hint where a glob matches files only if capital letters do not count."""
+    wanted = [pattern.casefold() for pattern in source.files]
+    names = [path.relative_to(raw) for path in sorted(raw.rglob("*")) if path.is_file()]
+    alike = [name for name in names if any(Path(str(name).casefold()).match(pattern) for pattern in wanted)]
+    return f" There is {alike[0]}: capital letters count." if alike else ""
+
+
+def _of_stages(config: Config) -> Iterator[str]:
+    """What the stages do not accept of their options: names of fixes and findings, extras that are not installed."""
+    from pipeline.stages.normalize import normalize
+    from pipeline.stages.screen import screen
+
+    rows = INGESTED.empty_table()
+    yield from _of_call(normalize, rows, config.normalize)
+    yield from _of_call(screen, rows, config.screen)
+
+
+def _of_call(function: Callable[..., object], *arguments: object) -> Iterator[str]:
+    """What a function says against its arguments."""
+    try:
+        function(*arguments)
+    except KoInstructError as error:
+        yield str(error)

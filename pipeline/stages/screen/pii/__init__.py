@@ -1,0 +1,121 @@
+"""Personal data and secrets, Korean and validated: what is found must be what it looks like, by its date, checksum or
+neighbours.
+
+Numbers of the state carry a check of their own (resident registration: date, gender digit and, for births before
+October 2020, the check digit; business and corporate registration: the check digit; cards: Luhn). What carries none
+counts only where a word beside it names it (an account beside a bank, a passport beside its name). Found values
+go nowhere but into the mask: findings are kinds and counts.
+"""
+
+import re
+from collections.abc import Sequence
+
+from pipeline.stages.screen.pii import network, phones
+from pipeline.stages.screen.pii.addresses import ADDRESS
+from pipeline.stages.screen.pii.forms import Form, Kind, Match, folded, shows_form
+from pipeline.stages.screen.pii.payments import ACCOUNT, CARD
+from pipeline.stages.screen.pii.plates import PLATE
+from pipeline.stages.screen.pii.registrations import COMPANY_KINDS
+from pipeline.stages.screen.pii.registrations import KINDS as PERSON_KINDS
+from pipeline.stages.screen.pii.secrets import SECRET
+from pipeline.table.protected_spans import MARK
+
+__all__ = ["KINDS", "SCAN", "Kind", "find_pii", "kinds_of", "mask_pii", "scan_of"]
+
+_EMAIL = Kind("pii-email", "<이메일>", (network.EMAIL,))
+
+#: In order of certainty: a stretch of text that one kind has claimed is left by the next.
+KINDS: tuple[Kind, ...] = (
+    SECRET,
+    _EMAIL,
+    *PERSON_KINDS,
+    CARD,
+    *COMPANY_KINDS,
+    phones.PHONE,
+    phones.FOREIGN_PHONE,
+    ACCOUNT,
+    PLATE,
+    network.IP,
+    ADDRESS,
+    network.KAKAO,
+)
+#: The forms of a kind that are written to escape a search: 공일공 일이삼사 …, hong 골뱅이 naver 닷 com.
+_DISGUISED: dict[str, Form] = {"pii-email": network.DISGUISED, "pii-phone": phones.DISGUISED}
+
+
+def kinds_of(disguised: bool) -> tuple[Kind, ...]:
+    """Every kind, on demand with its disguised forms."""
+    if not disguised:
+        return KINDS
+    return tuple(
+        kind._replace(forms=(*kind.forms, _DISGUISED[kind.name])) if kind.name in _DISGUISED else kind for kind in KINDS
+    )
+
+
+def scan_of(kinds: Sequence[Kind]) -> str:
+    """An RE2 pattern: a text without a match of it holds nothing of these kinds."""
+    return "|".join(dict.fromkeys(form.scan for kind in kinds for form in kind.forms))
+
+
+SCAN = scan_of(KINDS)
+
+_URL = re.compile(r"((?:https?|ftp)://[^\s<>\"/?#]*+)([^\s<>\"]*+)")
+#: A value in the query of a link whose name says that it is personal.
+_QUERY = re.compile(
+    r"(?<=[?&])(?i:[a-z_]{0,12}(?:phone|tel|mobile|hp|rrn|jumin|ssn|account|acct|card|ip|addr(?:ess)?|email)(?:_?no)?)="
+    r"([^\s&#]{0,60})"
+)
+
+
+def find_pii(text: str, kinds: Sequence[Kind] = KINDS, label: str = "") -> list[tuple[Kind, int, int]]:
+    """Every stretch of personal data as (kind, start, end), apart and in order of their place.
+
+    `label`: the name of the text where it is a value of JSON, which may tell what it is.
+
+    >>> [(kind.name, start, end) for kind, start, end in find_pii("1002738291045", label="accountNo")]
+    [('pii-account', 0, 13)]
+    """
+    found: list[tuple[Kind, int, int]] = []
+    name = f"{label}: " if label else ""
+    rest = folded(name + text)
+    linked, digits = "://" in rest, sum(map(rest.count, "0123456789"))
+    for kind in kinds:
+        # The digits of a link are its own; its host may be an IP address.
+        if linked and kind.name not in ("secret", "pii-email"):
+            rest, linked = _URL.sub(_without_path, rest), False
+        for form in kind.forms:
+            if digits < form.digits or not any(sign in rest for sign in form.signs):
+                continue
+
+            def claim(match: Match, kind: Kind = kind, form: Form = form) -> str:
+                if shows_form(match) or not form.holds(match):
+                    return match[0]
+                start, end = match.span("value" if "value" in form.pattern.groupindex else 0)
+                found.append((kind, start - len(name), end - len(name)))
+                return f"{match.string[match.start() : start]}{MARK * (end - start)}{match.string[end : match.end()]}"
+
+            rest = form.pattern.sub(claim, rest)
+    return sorted((item for item in found if item[1] >= 0), key=lambda item: item[1])
+
+
+def _without_path(url: Match) -> str:
+    """The link with MARK in the place of its path and query, but for values with a personal name."""
+    path, at, parts = url[2], 0, []
+    for query in _QUERY.finditer(path):
+        parts += [MARK * (query.start(1) - at), query[1]]
+        at = query.end(1)
+    return "".join([url[1], *parts, MARK * (len(path) - at)])
+
+
+def mask_pii(text: str, kinds: Sequence[Kind] = KINDS, masked: Sequence[Kind] = KINDS, label: str = "") -> str:
+    """The text with every stretch of the `masked` kinds, found among `kinds`, replaced by the fixed mask of its kind.
+
+    >>> mask_pii("연락처는 010-2345-6789입니다. 2023-05-06에 10,000원.")
+    '연락처는 <전화번호>입니다. 2023-05-06에 10,000원.'
+    """
+    parts, at = [], 0
+    for kind, start, end in find_pii(text, kinds, label):
+        if kind in masked:
+            parts += [text[at:start], kind.mask]
+            at = end
+    return "".join([*parts, text[at:]])
