@@ -282,7 +282,7 @@ All hits were read, or the first 49. Right: the row has the defect.
 | merged-instruction | 24 | 24 | 24 |
 | refusal | 23 | 23 | 23 |
 | echo | 19 | 19 | 17 |
-| mixed-speech | 9 | 9 | 8 |
+| mixed-speech | 7 | 7 | 7 |
 | wrong-language | 8 | 8 | 7 |
 | template-residue | 5 | 5 | 4 |
 | untranslated | 2 | 2 | 2 |

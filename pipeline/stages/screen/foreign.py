@@ -98,6 +98,8 @@ def untranslated(texts: Texts, options: ScreenOptions) -> str | None:
         return f"the instruction wants {found[0]}, the answer is still {found[1]}: {quoted(texts.output)}"
     if expected_language(texts) != "Korean" or not re.search("[가-힣]", texts.output):
         return None
+    if asks(texts.instruction, "meaning"):  # its examples are in the other language
+        return None
     if left := left_words(texts) or (left_sentence(texts) if _KOREAN_LINE.search(texts.output) else None):
         return f"the answer is Korean and has foreign text in it: {quoted(left)}"
     return None

@@ -256,6 +256,7 @@ REQUESTS: tuple[Request, ...] = (
         ),
         "영어 관용구의 뜻을 설명해 줘.",
     ),
+    Request("meaning", r"뜻(?:을|은|과|이)|예문|관용|숙어|용법|풀이", "이 표현의 뜻을 풀이하고 예문을 들어 줘."),
     Request(
         "about-names",
         (

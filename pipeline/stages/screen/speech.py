@@ -25,26 +25,26 @@ _SPOKEN_NOUN = re.compile(
     r"(?:[가-힣]{2}가|[이그]와|[오이피동서남방올새양침독화]해|[고격배염우]려|하마|다시마|[이임의변]사"
     r"|장려|지지|[과투의]자|나라|고라)$"
 )
-_END = re.compile(r"[.!?…~]+(?=\s|$)")
+_END = re.compile(r"([.!?…~]+)(?=\s|$)")
 #: What every sentence of plain speech ends in.
 PLAIN = r"(?:[^니시]다|[^니]까|[야어아줘돼둬해봐마사가와져려라지니자데든나네])[.!?…~]"
 
 
 def levels(text: str) -> tuple[int, int, int]:
-    """How many sentences end in polite, in written plain and in spoken plain speech.
+    """How many sentences end in polite, in written plain and in spoken plain speech; a call (모여라!) is no speech.
 
     >>> levels("갑니다. 간다. 어서 와.")
     (1, 1, 1)
     """
     polite = written = spoken = 0
-    *sentences, _ = _END.split(text)
-    for sentence in sentences:
+    parts = _END.split(text)
+    for sentence, end in zip(parts[:-1:2], parts[1::2], strict=True):
         last = sentence[-12:].rstrip()
         if _POLITE.search(last) and not _POLITE_NOUN.search(last):
             polite += 1
         elif _WRITTEN.search(last):
             written += 1
-        elif _SPOKEN.search(last) and not _SPOKEN_NOUN.search(last):
+        elif "!" not in end and _SPOKEN.search(last) and not _SPOKEN_NOUN.search(last):
             spoken += 1
     return polite, written, spoken
 
