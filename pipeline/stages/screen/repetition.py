@@ -116,18 +116,16 @@ def bare(text: str) -> str:
 
 
 def may_echo(texts: Mapping[str, pa.Array]) -> list[int]:
-    """Answers that begin as the instruction or the input does, and are at most three times as long."""
-    answers = texts["output"]
-    size, start = pc.binary_length(answers), head(answers)
-    near = [
-        pc.and_(
-            pc.equal(start, head(texts[name])),
-            pc.less(size, pc.add(pc.multiply(pc.binary_length(texts[name]), 3), 20)),
-        )
-        for name in ("instruction", "input")
-    ]
-    rows: list[int] = pc.indices_nonzero(pc.or_(*(pc.fill_null(hit, False) for hit in near))).to_pylist()
-    return rows
+    """Answers that begin as the instruction or the input does, and are about as long as it, or as it three times."""
+    answers, rows = texts["output"], set[int]()
+    size = pc.binary_length(answers)
+    for asked in (texts["instruction"], texts["input"]):
+        length = pc.binary_length(asked)
+        fits = pc.and_(pc.greater_equal(pc.add(size, 16), length), pc.less(size, pc.add(pc.multiply(length, 3), 20)))
+        near = pc.indices_nonzero(fits)
+        same = pc.equal(head(answers.take(near)), head(asked.take(near)))
+        rows |= set(near.filter(pc.fill_null(same, False)).to_pylist())
+    return sorted(rows)
 
 
 def head(texts: pa.Array) -> pa.Array:
