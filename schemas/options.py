@@ -318,6 +318,11 @@ class Source(Options):
     """Encoding of text files; auto: UTF-8, UTF-16 or CP949, detected from their content."""
     header: tuple[str, ...] = ()
     """Column names of a table whose first line is not a header."""
+    skip: int = Field(default=0, ge=0)
+    """Lines above the header of a CSV, TSV or Excel file that are not read, such as its title."""
+    numbers: Literal["as-numbers", "as-text"] = "as-numbers"
+    """as-text: numbers and dates in the fields of a record are texts, as the file writes them, or as Excel shows them.
+    """
     splits: Literal["as-published", "ignore"] | dict[str, Literal["train", "validation", "test", "leave-out"]] = (
         "as-published"
     )

@@ -23,11 +23,8 @@ __all__ = ["FINDINGS", "Benchmarks", "benchmarks_of", "screen"]
 SAME_ANSWERS = "same-answers"
 CONTAMINATED = "contaminated"
 #: Every finding by name: the flags that this stage writes, and the reasons for which it can reject.
-FINDINGS = (
-    *(kind.name for kind in pii.KINDS),
-    *dict.fromkeys(defect.name for defect in DEFECTS),
-    *(SAME_ANSWERS, CONTAMINATED),
-)
+DEFECT_NAMES = tuple(dict.fromkeys(defect.name for defect in DEFECTS))
+FINDINGS = (*(kind.name for kind in pii.KINDS), *DEFECT_NAMES, SAME_ANSWERS, CONTAMINATED)
 
 #: Columns in which personal data is looked for: in all that a row holds, in JSON as well.
 PERSONAL = (*TEXTS, *MESSAGES, "tools", "tool_calls", "meta")

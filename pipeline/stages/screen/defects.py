@@ -12,7 +12,7 @@ import pyarrow as pa
 from pipeline.stages.screen.ending import MAY_BE_OPEN, truncated
 from pipeline.stages.screen.foreign import not_korean, untranslated, wrong_language
 from pipeline.stages.screen.language import FOREIGN
-from pipeline.stages.screen.missing import missing_image, url_only
+from pipeline.stages.screen.missing import FIELD, PLACE, image_field, missing_image, missing_image_in_input, url_only
 from pipeline.stages.screen.mojibake import SCAN, mojibake
 from pipeline.stages.screen.refusals import disclaimer, no_answer, refusal
 from pipeline.stages.screen.repetition import echo, may_echo, may_loop, repetition
@@ -111,8 +111,10 @@ DEFECTS: tuple[Defect, ...] = (
         "missing-image",
         "instruction",
         missing_image,
-        r"이미지|사진|그림|도표|그래프|차트|스크린|캡처|삽화|포스터|지도|도형|도면|일러스트|만화|악보|엑스레이",
+        rf"이미지|사진|그림|도표|그래프|차트|스크린|캡처|삽화|포스터|지도|도형|도면|일러스트|만화|악보|엑스레이|{PLACE}",
     ),
+    Defect("missing-image", "input", missing_image_in_input, PLACE),
+    Defect("missing-image", "meta", image_field, FIELD),
     Defect("mojibake", "output", mojibake, SCAN),
     Defect("mixed-speech", "output", mixed_speech, PLAIN),
     Defect("echo", "output", echo, pick=may_echo),

@@ -38,7 +38,13 @@ def own_exchanges(table: pa.Table) -> Exchanges:
     living = alive(table).chunk(0).to_numpy(zero_copy_only=False)
     texts = {name: table[name].chunk(0) for name in ("instruction", "input", "output")}
     judged = living & judged_answers(table).to_numpy(zero_copy_only=False)
-    return Exchanges(np.arange(len(table)), texts | {"context": context_of(table)}, living, judged, None)
+    return Exchanges(
+        np.arange(len(table)),
+        texts | {"context": context_of(table), "meta": table["meta"].chunk(0)},
+        living,
+        judged,
+        None,
+    )
 
 
 def earlier_exchanges(table: pa.Table) -> Exchanges | None:
@@ -65,6 +71,7 @@ def earlier_exchanges(table: pa.Table) -> Exchanges | None:
         "input": pa.array([""] * len(numbers), pa.string()),
         "output": content.take(pa.array(numbers)),
         "context": context_of(table).take(pa.array(rows)),
+        "meta": pa.array([""] * len(numbers), pa.string()),
     }
     return Exchanges(rows, texts, living, living & good.to_numpy(zero_copy_only=False)[numbers], spots[numbers])
 

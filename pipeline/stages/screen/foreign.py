@@ -9,12 +9,12 @@ from schemas.options import ScreenOptions
 
 
 def not_korean(texts: Texts, options: ScreenOptions) -> str | None:
-    counts = letters("\n".join(texts))
+    counts = letters("\n".join(texts[:3]))
     if sum(counts.values()) < 20 or share(counts, "Hangul") >= options.min_hangul:
         return None
     if wanted_language(texts.instruction) not in (None, "Korean"):
         return None
-    name = name_of("\n".join(texts), counts, options.identify)
+    name = name_of("\n".join(texts[:3]), counts, options.identify)
     return f"{share(counts, 'Hangul'):.0%} of the letters of the row are Hangul: it reads as {name}"
 
 

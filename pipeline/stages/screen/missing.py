@@ -37,13 +37,29 @@ _IMAGE = re.compile(
     rf"|(?:^|\s){_PICTURE} ?\d+(?:번)?(?:의|에서|을|를|은|는|에|과)? "
 )
 _IMAGE_MARK = re.compile(
-    r"!\[[^\]]*\]\([^)]*\)|<\w+\b[^>]*>|https?://\S+|[\[(](?:[^\])\n]{0,20}(?:이미지|사진|그림|첨부|그래프|도표|차트"
-    r"|캡처|image)[^\])\n]{0,20})[\])]|\S+\.(?:png|jpe?g|gif|webp|bmp|pdf)"
+    r"!\[[^\[\]]*\]\([^()]*\)|<\w+\b[^<>]*>|https?://\S+|[\[(](?:[^\])\n]{0,20}(?:이미지|사진|그림|첨부|그래프|도표|차트"
+    r"|캡처|image)[^\])\n]{0,20})[\])]|\S{1,200}\.(?:png|jpe?g|gif|webp|bmp|pdf)"
 )
 _MADE_OF_TEXT = re.compile(r"텍스트로|글자로|문자로|아스키|(?i:ascii)|이모지로|\S+ 설명(?:을|문)|캡션을 (?:고|다|바)")
 
 
+#: What stands in a prompt for an image: `<image>` and the like, but for the tag or the token that a text speaks of.
+PLACE = r"<\|?image(?:[_ -]?(?:[0-9]{1,3}|pad|placeholder|token))?\|?>|<\|vision_start\|>|<ImageHere>|\[IMG\]"
+_IMAGE_PLACE = re.compile(
+    rf"(?<![`'\"‘“])(?:{PLACE})(?![`'\"’”])(?! ?(?:태그|요소|엘리먼트|토큰|플레이스홀더|tag|element|token))"
+)
+#: Fields of a record that hold an image, or say where it is.
+_FIELDS = (
+    r"(?:(?:image|img|picture|photo)s?(?:_(?:path|url|file|filename|name|id)s?)?|pixel_values|이미지|사진|그림"
+    r"|이미지_?(?:경로|파일|파일명))"
+)
+FIELD = rf'"{_FIELDS}":(?:"[^"./]*[./]|\[[^\]]|\{{[^}}]|[0-9])'
+_IMAGE_FIELD = re.compile(FIELD)
+
+
 def missing_image(texts: Texts, options: ScreenOptions) -> str | None:
+    if place := _IMAGE_PLACE.search(texts.instruction):
+        return f"{place[0]} in the instruction stands for an image, which a text row cannot hold"
     match = _IMAGE.search(texts.instruction)
     if not match or (match[0].endswith("에서 ") and re.search(r"방법|어떻게", texts.instruction)):
         return None
@@ -55,3 +71,14 @@ def missing_image(texts: Texts, options: ScreenOptions) -> str | None:
     if len(re.findall(r"[가-힣A-Za-z0-9]", words)) > enough or len(re.findall(r"[*#|+/\\_─│■□●○]", words)) > 5:
         return None
     return f"the instruction speaks of an image that a text row cannot hold: {around(match)}"
+
+
+def missing_image_in_input(texts: Texts, options: ScreenOptions) -> str | None:
+    place = _IMAGE_PLACE.search(texts.input)
+    return f"{place[0]} in the input stands for an image, which a text row cannot hold" if place else None
+
+
+def image_field(texts: Texts, options: ScreenOptions) -> str | None:
+    field = _IMAGE_FIELD.search(texts.meta)
+    name = field and field[0].split('"')[1]
+    return f"the field `{name}` of the record is an image, which a text row cannot hold" if name else None

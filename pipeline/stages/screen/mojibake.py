@@ -32,7 +32,7 @@ def is_rare(syllable: str) -> bool:
 def mojibake(texts: Texts, options: ScreenOptions) -> str | None:
     if asks(texts.instruction, "about-characters"):
         return None
-    text = "\n".join(texts)
+    text = "\n".join(texts[:3])
     count, controls = text.count("\ufffd"), len(re.findall(r"[\x80-\x9f]", text))
     if count or controls:
         return f"{count} replacement characters (U+FFFD), {controls} C1 controls: text that no codec could read"

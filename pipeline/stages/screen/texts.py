@@ -15,6 +15,8 @@ class Texts(NamedTuple):
     output: str
     #: The system prompt, and the first message of the conversation.
     context: str = ""
+    #: JSON.
+    meta: str = ""
 
 
 def around(match: re.Match[str], width: int = 40) -> str:
