@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipeline.stages.ingest.beside import take_label, take_learn
+from pipeline.stages.ingest.beside import Marks, take_label, take_learn
 from pipeline.stages.ingest.calls import json_value
 from pipeline.stages.ingest.fields import Record, at, kind, list_at, text_at, without
 from pipeline.stages.ingest.framing import Entry
@@ -14,10 +14,9 @@ from pipeline.stages.ingest.parsing import Fault, dumps
 from pipeline.stages.ingest.rows import Row, numbered, rejected, row
 from pipeline.stages.ingest.speakers import SPOKEN, in_order, must_go_on, speaker_of, unknown_role
 from pipeline.stages.ingest.transcripts import STYLES, declared_style, turns_of
-from pipeline.stages.ingest.turn_objects import content_of, turn_of
+from pipeline.stages.ingest.turn_objects import Keys, content_of, turn_of
 from pipeline.stages.ingest.turns import Turn, talk_of
 from schemas.shapes import (
-    LEARN,
     RECORD_LEARN,
     Conversation,
     Delimited,
@@ -92,9 +91,10 @@ def _turns(found: Sequence[Any], shape: Conversation) -> list[Turn]:
     if shape.speakers == "in-order":
         names = (speaker_of(turn, shape.role) for turn in found)
         roles = {**in_order(name for name in names if name not in roles), **roles}
+    keys = Keys(shape.role, shape.text, shape.reasoning, Marks(shape.learn, shape.learn_from))
     try:
         return [
-            turn_of(turn, number, shape.role, shape.text, roles, shape.learn) for number, turn in enumerate(found, 1)
+            turn_of(turn, number, keys, roles) for number, turn in enumerate(found, 1)
         ]
     except Fault as fault:
         named = [speaker_of(turn, shape.role) for turn in found]
@@ -120,7 +120,15 @@ def turn_records(entry: Entry, shape: TurnRecords) -> list[Row]:
     if not isinstance(at(entry.value, TURNS), list):
         raise Fault("no-turns", f"the record holds no turns of one `{shape.group}`")
     talk = Conversation(
-        turns=TURNS, role=shape.role, text=text_field(shape), roles=shape.roles, speakers=shape.speakers, tools=None
+        turns=TURNS,
+        role=shape.role,
+        text=text_field(shape),
+        roles=shape.roles,
+        speakers=shape.speakers,
+        tools=None,
+        reasoning=shape.reasoning,
+        learn=shape.learn,
+        learn_from=shape.learn_from,
     )
     return conversation(entry, talk)
 
@@ -183,9 +191,9 @@ def earlier_turns(record: Record, path: str, roles: Mapping[str, Role]) -> list[
     for number, item in enumerate(turns_at(record, path), 1):
         keys = item.keys() if isinstance(item, dict) else ()
         if "role" in keys:
-            turns.append(turn_of(item, number, "role", "content", roles, ("learn", *LEARN)))
+            turns.append(turn_of(item, number, Keys("role", "content"), roles))
         elif "from" in keys:
-            turns.append(turn_of(item, number, "from", "value", roles, LEARN))
+            turns.append(turn_of(item, number, Keys("from", "value"), roles))
         else:
             known = EXCHANGES + EXCHANGES_OF_TURNS
             turns += exchange(item, number, *next((pair for pair in known if set(pair) <= set(keys)), ("0", "1")))
@@ -235,7 +243,8 @@ def _beside(
         prompt, declared = glaive
     others = without(record, [path, *paths_of(shape.input), shape.system])
     others = without(others, [shape.tools if declared or not at(record, shape.tools) else None])
-    learn, others = take_learn(others, [name for name in RECORD_LEARN if name in shape.learn])
+    marks = Marks([name for name in RECORD_LEARN if name in shape.learn], shape.learn_from)
+    learn, others = take_learn(others, marks)
     label, others = take_label(others, shape.label)
     if given:
         turns = with_input(turns, given)

@@ -22,6 +22,21 @@ def yes_or_no(value: Any) -> bool | None:
     return True if word in YES else False if word in NO else None
 
 
+def number_of(value: Any) -> float | None:
+    """A number, also where it is a text; None where it is none.
+
+    >>> number_of("0.5"), number_of(True), number_of("nan")
+    (0.5, None, None)
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | str | Number):
+        return None
+    try:
+        number = float(value.text if isinstance(value, Number) else value)
+    except ValueError:
+        return None
+    return number if number == number else None
+
+
 def not_an_object(value: Any) -> Fault:
     return Fault("not-an-object", f"the record is {kind(value)}, not an object with named fields")
 
