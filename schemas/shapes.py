@@ -201,6 +201,15 @@ class Preference(Mapping):
     learn_from: LearnFrom = None
 
 
+class Choice(Mapping):
+    """Two answers to a prompt, and a field with the number of the better one, 0 or 1: the other is `rejected`."""
+
+    kind: Literal["choice"] = "choice"
+    prompt: str = "prompt"
+    answers: tuple[str, str] = ("response_0", "response_1")
+    better: str = "better_response_id"
+
+
 class Completions(Mapping):
     """A prompt with a list of scored answers (UltraFeedback): the best is the output, the worst is `rejected`.
 
@@ -285,6 +294,7 @@ Shape = Annotated[
     | Tree
     | Delimited
     | Preference
+    | Choice
     | Completions
     | Exported
     | Instances

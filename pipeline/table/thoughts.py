@@ -88,7 +88,9 @@ def _parts(text: str, opened: int, close: int, behind: int) -> Thought:
     marked = _ANSWER.match(text, behind)
     ended = _ANSWER_END.search(text, marked.end()) if marked else None
     if marked and ended:
-        return Thought(text[:start], text[start:end], text[end : marked.end()], text[marked.end() : ended.start()], ended[0])
+        return Thought(
+            text[:start], text[start:end], text[end : marked.end()], text[marked.end() : ended.start()], ended[0]
+        )
     return Thought(text[:start], text[start:end], text[end:begin], text[begin:])
 
 

@@ -86,13 +86,15 @@ def repairs_in(written: Any) -> tuple[str, ...]:
     >>> repairs_in({"name": "area", "arguments": '{"r": NaN}'}), repairs_in('{"name": "area", "arguments": {}}')
     (('nan-to-null',), ())
     """
-    fixes: list[str] = []
-    for text in _texts_of(written):
-        try:
-            fixes += parse(text.encode(errors="surrogatepass")).fixes if "NaN" in text else ()
-        except Fault:
-            continue  # a Python literal, which has no NaN
-    return tuple(dict.fromkeys(fixes))
+    return tuple(dict.fromkeys(fix for text in _texts_of(written) for fix in repairs_in_json(text)))
+
+
+def repairs_in_json(text: str) -> tuple[str, ...]:
+    """The repairs that reading a JSON text took; none for a Python literal, which has no NaN."""
+    try:
+        return parse(text.encode(errors="surrogatepass")).fixes if "NaN" in text else ()
+    except Fault:
+        return ()
 
 
 def _texts_of(written: Any) -> list[str]:

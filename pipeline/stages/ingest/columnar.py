@@ -116,7 +116,7 @@ def plain_rows(lines: Lines, table: pa.Table, shape: Columns, origin: str, sourc
         return None
     nothing = pa.nulls(count, pa.string())
     output = columns.get(shape.output or "", nothing)
-    if pc.any(pc.match_substring_regex(output, OPENS_THOUGHT)).as_py():
+    if pc.any(pc.match_substring_regex(output, THOUGHT_OR_CALL)).as_py():
         return None
     given = columns.get(shape.input or "", pa.repeat("", count))
     none = pc.match_substring_regex(given, NO_INPUT)
@@ -137,6 +137,10 @@ def plain_rows(lines: Lines, table: pa.Table, shape: Columns, origin: str, sourc
     }
     found["steps"] = found["history"]
     return pa.table([found.get(field.name, pa.nulls(count, field.type)) for field in INGESTED], schema=INGESTED)
+
+
+#: Finds every answer that may hold a thought or calls.
+THOUGHT_OR_CALL = rf"{OPENS_THOUGHT}|<tool_call>|<functioncall>|\[TOOL_CALLS\]|\)\]\s*$"
 
 
 def _lists(kind: pa.ListType, rows: np.ndarray, name: str | None = None) -> pa.ListArray:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipeline.stages.ingest.beside import Marks, take_label, take_learn, take_thought
-from pipeline.stages.ingest.calls import calls_of, is_empty, is_whole, no_calls, repairs_in
+from pipeline.stages.ingest.calls import calls_in, calls_of, is_empty, is_whole, no_calls, repairs_in
 from pipeline.stages.ingest.conversations import earlier_turns, row_of_talk, system_at, tools_at
 from pipeline.stages.ingest.fields import Record, at, kind, text_at, without
 from pipeline.stages.ingest.framing import Entry
@@ -39,6 +39,10 @@ def columns(entry: Entry, shape: Columns) -> list[Row]:
         if any(earlier.rests):
             others[shape.history] = earlier.rests[:-1]
     reasoning, output, others, thought = take_thought(texts["output"], others, shape.reasoning)
+    if output and said["tool_calls"] is None and (read := calls_in(output, said["tools"] is not None)):
+        output, said["tool_calls"], repairs = read.text, dumps(read.calls), (*repairs, *read.fixes)
+        if not is_whole(read.source):
+            others = {**others, "tool_calls": read.source}
     given = row(
         entry,
         others,
@@ -86,7 +90,7 @@ def _beside(record: Record, shape: Columns) -> tuple[dict[str, Any], Record, tup
     learn, others = take_learn(record, Marks(shape.learn, shape.learn_from))
     label, others = take_label(others, shape.label)
     tools, calls = tools_at(record, shape.tools), at(record, shape.tool_calls)
-    if tools is not None:
+    if tools.text is not None:
         others = without(others, [shape.tools])
     written = None
     if not is_empty(calls):
@@ -96,7 +100,8 @@ def _beside(record: Record, shape: Columns) -> tuple[dict[str, Any], Record, tup
         written = dumps(read)
         others = without(others, [shape.tool_calls]) if is_whole(calls) else others
     repairs = repairs_in(calls) if written else ()
-    return {"tools": tools, "tool_calls": written, "label": label, "learn": learn}, others, repairs
+    said = {"tools": tools.text, "tool_calls": written, "label": label, "learn": learn, "flags": tools.flags}
+    return said, others, (*tools.fixes, *repairs)
 
 
 def _spoken(entry: Entry, shape: Columns) -> Row:
@@ -128,6 +133,11 @@ def _spoken(entry: Entry, shape: Columns) -> Row:
 def _numbers_are_not_text(fault: Fault, record: Record, shape: Columns) -> Fault:
     """The same fault; of a number or a truth value in the place of an answer, with the shape that reads it."""
     value = at(record, shape.output)
+    if isinstance(value, list) and value and all(isinstance(text, str) for text in value):
+        first = shape.model_copy(update={"output": f"{shape.output}.0"})
+        return Fault(
+            "not-text", f"`{shape.output}` is {kind(value)}, not text: to take the first one use `{toml(first)}`"
+        )
     if fault.reason != "not-text" or isinstance(value, str | list | dict | None):
         return fault
     given = [path for path in paths_of(shape.input) if at(record, path) is not None]

@@ -10,6 +10,7 @@ import pyarrow as pa
 from pipeline.io.terminal_text import visible
 from pipeline.stages.ingest.detect import shapes_of
 from pipeline.stages.ingest.detected import Detected
+from pipeline.stages.ingest.exported import once
 from pipeline.stages.ingest.framing import Entry
 from pipeline.stages.ingest.grouped import grouped
 from pipeline.stages.ingest.parsing import Fault, FileFault, dumps
@@ -60,7 +61,7 @@ class Decision(NamedTuple):
 
 
 def _stream(name: str, reading: Reading, source: Source, check: Check) -> Stream:
-    entries = list(_some(entries_of(reading)))
+    entries = list(once(_some(entries_of(reading))))
     decision = _decision(entries, source)
     if decision.turns:
         entries = list(grouped(iter(entries[:SAMPLE]), decision.turns))

@@ -14,7 +14,7 @@ from pipeline.stages.ingest.transcripts import turns_of
 from pipeline.stages.ingest.turn_objects import Keys, turn_of
 from pipeline.stages.ingest.turns import Turn
 from pipeline.table.thoughts import join_thought
-from schemas.shapes import LEARN, Completions, Preference, Role
+from schemas.shapes import LEARN, Choice, Completions, Preference, Role
 
 
 def turns_in_field(value: Any, role: Role, path: str | None, marks: Marks = Marks()) -> list[Turn]:
@@ -50,7 +50,7 @@ def preference(entry: Entry, shape: Preference) -> list[Row]:
     label, others = take_label(others, shape.label)
     others = without(others, [shape.chosen, shape.rejected, *paths_of(shape.input), shape.system])
     tools = tools_at(record, shape.tools)
-    if tools is not None:
+    if tools.text is not None:
         others = without(others, [shape.tools])
     marks = Marks(LEARN if shape.learn else (), shape.learn_from)
     chosen = turns_in_field(at(record, shape.chosen), "assistant", shape.chosen, marks)
@@ -71,10 +71,14 @@ def preference(entry: Entry, shape: Preference) -> list[Row]:
     if worse and worse[-1].rest:
         others = {**others, shape.rejected: worse[-1].rest}
     turns = [*before, *chosen[-1:]]
-    row = row_of_talk(entry, turns, others, shape.chosen, system=system_at(record, shape.system), tools=tools)
+    row = row_of_talk(entry, turns, others, shape.chosen, system=system_at(record, shape.system), tools=tools.text)
     learn = row.learn if learn is None else learn
     worse_text = _text(worse, shape.rejected)
-    return [row._replace(rejected=worse_text, label=label, learn=learn, fixes=(*row.fixes, *fixes))]
+    return [
+        row._replace(
+            rejected=worse_text, label=label, learn=learn, fixes=(*row.fixes, *fixes, *tools.fixes), flags=tools.flags
+        )
+    ]
 
 
 def _before(answer: Sequence[Turn], prompt: Sequence[Turn], given: str | None) -> list[Turn]:
@@ -115,12 +119,23 @@ def _text(answer: Sequence[Turn], path: str) -> str | None:
     return last.text if last.reasoning is None else join_thought(last.reasoning, last.text)
 
 
+def choice(entry: Entry, shape: Choice) -> list[Row]:
+    """One row: of two answers the better one, and the other as rejected. Raises Fault: no-better, and as `preference`."""
+    number = number_of(at(entry.value, shape.better))
+    if number not in (0, 1):
+        raise Fault("no-better", f"`{shape.better}` is {kind(at(entry.value, shape.better))}: which answer is better?")
+    chosen, rejected = shape.answers if number == 0 else reversed(shape.answers)
+    return preference(entry, Preference(prompt=shape.prompt, chosen=chosen, rejected=rejected))
+
+
 def completions(entry: Entry, shape: Completions) -> list[Row]:
     """One row: the answer with the best score, and as rejected the one with the worst."""
     record = entry.value
     answers = list_at(record, shape.completions)
     scores = [
-        (score, place) for place, answer in enumerate(answers) if (score := number_of(at(answer, shape.score))) is not None
+        (score, place)
+        for place, answer in enumerate(answers)
+        if (score := number_of(at(answer, shape.score))) is not None
     ]
     if not scores:
         detail = f"none of the {len(answers)} `{shape.completions}` has a number in `{shape.score}`"
@@ -142,4 +157,3 @@ def completions(entry: Entry, shape: Completions) -> list[Row]:
     )
     worse = text_at(answers[worst[1]], shape.text) if len(pair) == 2 else None
     return [given._replace(reasoning=reasoning, rejected=worse, learn=learn)]
-

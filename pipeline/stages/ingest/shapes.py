@@ -22,7 +22,7 @@ from pipeline.stages.ingest.framing import Entry
 from pipeline.stages.ingest.given import is_given, spelled, text_of
 from pipeline.stages.ingest.names import CHOICES
 from pipeline.stages.ingest.parsing import Fault, FileFault, dumps
-from pipeline.stages.ingest.preferences import completions, preference
+from pipeline.stages.ingest.preferences import choice, completions, preference
 from pipeline.stages.ingest.rows import Row, numbered, rejected, row, with_outer
 from pipeline.stages.ingest.toml_line import toml
 from pipeline.stages.ingest.trees import tree
@@ -198,6 +198,7 @@ SHAPES: dict[str, Callable[..., list[Row]]] = {
     "tree": tree,
     "delimited": delimited,
     "preference": preference,
+    "choice": choice,
     "completions": completions,
     "exported": exported,
     "instances": instances,

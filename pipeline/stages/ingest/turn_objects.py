@@ -6,14 +6,13 @@ from typing import Any, NamedTuple
 from pipeline.stages.ingest.beside import Marks, take_learn, take_turn_label, thought_of
 from pipeline.stages.ingest.calls import Call, calls_of, is_empty, is_whole, no_calls, repairs_in
 from pipeline.stages.ingest.fields import Record, at, kind, without
+from pipeline.stages.ingest.names import CALLED
 from pipeline.stages.ingest.parsing import Fault, dumps
 from pipeline.stages.ingest.speakers import speaker_of
 from pipeline.stages.ingest.turns import Turn, result_of, role_of
 from pipeline.table.messages import Message
 from schemas.shapes import REASONING, Role
 
-#: Fields of an assistant's message that hold its calls.
-CALLS = ("tool_calls", "function_call", "function_calls")
 #: Fields of a tool's message.
 CALL_ID, TOOL_NAMES = ("tool_call_id", "call_id"), ("name", "tool_name")
 #: Types of the parts of a content, and the keys that hold their texts.
@@ -99,7 +98,7 @@ def _calls(rest: Record, number: int) -> tuple[list[Call], tuple[str, ...]]:
 
     Raises Fault: not-a-call.
     """
-    for key in CALLS:
+    for key in CALLED:
         written = rest.get(key)
         if is_empty(written):
             rest.pop(key, None)
