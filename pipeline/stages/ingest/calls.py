@@ -9,6 +9,8 @@ from pipeline.stages.ingest.parsing import Fault, dumps, parse
 
 Call = dict[str, Any]
 
+REMEDY = ": fix this record in the source file"
+
 #: Calls written into an answer: Hermes and Qwen (one or several), Glaive, Mistral, Llama 3.1's code token.
 TAGGED = re.compile(r"\s*<tool_call>\s*(.*?)\s*</tool_call>\s*", re.DOTALL)
 GLAIVE = re.compile(r"\s*<functioncall>\s*(.*?)\s*(?:<\|endoftext\|>\s*)?$", re.DOTALL)
@@ -76,8 +78,8 @@ def no_calls(written: Any, where: str) -> Fault:
         for text in _texts_of(written):
             parse(text.encode(errors="surrogatepass"))
     except Fault as fault:
-        detail = f"{where} holds a call that cannot be read ({fault.detail.removesuffix(': fix this record in the source file')})"
-    return Fault("not-a-call", f"{detail}: fix this record in the source file")
+        detail = f"{where} holds a call that cannot be read ({fault.detail.removesuffix(REMEDY)})"
+    return Fault("not-a-call", detail + REMEDY)
 
 
 def repairs_in(written: Any) -> tuple[str, ...]:

@@ -164,8 +164,8 @@ def one_or_more(paths: Sequence[str]) -> Fields:
 def _labelled(record: Record, shapes: Iterator[Shape]) -> Iterator[Shape]:
     """The shapes, with the field that says whether the answer is a good one.
 
-    A field `label` says that beside a prompt and its completion. A truth value or such a word beside another answer, and
-    0 or 1 beside a conversation, may be that or anything else: then there are two shapes.
+    A field `label` says that beside a prompt and its completion. A truth value or such a word beside another answer,
+    and 0 or 1 beside a conversation, may be that or anything else: then there are two shapes.
     """
     tags, labels = named(record, TAGS), named(record, LABELS)
     is_kto = bool(named(record, ("prompt",)) and named(record, ("completion",)))

@@ -74,6 +74,7 @@ def exported(entry: Entry, shape: Exported) -> list[Row]:
         entry.place,
         **{name: text_at(record, name) for name in texts},
         input=text_at(record, "input") or "",
+        flags=(),
         history=[message for item in list_at(record, "history") for message in messages_of(item, "history")],
         steps=[message for item in list_at(record, "steps") for message in messages_of(item, "steps")],
         label=_truth(record, "label"),

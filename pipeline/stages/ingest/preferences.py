@@ -120,7 +120,10 @@ def _text(answer: Sequence[Turn], path: str) -> str | None:
 
 
 def choice(entry: Entry, shape: Choice) -> list[Row]:
-    """One row: of two answers the better one, and the other as rejected. Raises Fault: no-better, and as `preference`."""
+    """One row: of two answers the better one, and the other as rejected.
+
+    Raises Fault: no-better, and as `preference` does.
+    """
     number = number_of(at(entry.value, shape.better))
     if number not in (0, 1):
         raise Fault("no-better", f"`{shape.better}` is {kind(at(entry.value, shape.better))}: which answer is better?")

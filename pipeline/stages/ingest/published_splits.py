@@ -88,10 +88,10 @@ def apply_splits(table: pa.Table, published: str | None, splits: str | Mapping[s
 
 def _unknown(names: Sequence[str]) -> str:
     shown = ", ".join(map(repr, names))
-    line = f"splits = {{ {', '.join(f'{key(name)} = "test"' for name in names)} }}"
+    line = "splits = { " + ", ".join(f'{key(name)} = "test"' for name in names) + " }"
     return (
-        f": records are published in the split {shown}, which is neither train, validation nor test: write in the source "
-        f'`{line}`, or for a name another of these or leave-out; where the names are not splits `splits = "ignore"`'
+        f": records are published in the split {shown}, which is neither train, validation nor test: write in the "
+        f'source `{line}`, or for a name another of these or leave-out; where the names are not splits `splits = "ignore"`'
     )
 
 
