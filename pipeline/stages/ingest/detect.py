@@ -280,7 +280,7 @@ def _turns(path: str, turns: list[Any], is_named: bool) -> Conversation | Exchan
 def role_key(turns: Sequence[Record]) -> str | None:
     """The path of the speaker in every turn: a name or a number, or one in the object of a speaker."""
     for name in named(turns[0], ROLE_KEYS):
-        if all(name in turn for turn in turns):
+        if all(name in turn for turn in turns) and _is_any(name, turns):
             value = turns[0][name]
             inside = [key for key in ("role", "id", "name") if isinstance(value, dict) and key in value]
             return f"{name}.{inside[0]}" if inside else name
@@ -290,9 +290,14 @@ def role_key(turns: Sequence[Record]) -> str | None:
 def text_key(turns: Sequence[Record]) -> str | None:
     """The key of the text in every turn that is not only calls. (Fields of calls may be there and hold none.)"""
     for name in dict.fromkeys((*named(turns[0], TEXT_KEYS), *TEXT_KEYS, PARTS)):
-        if all(name in turn or _calls(turn) for turn in turns) and any(name in turn for turn in turns):
+        if all(name in turn or _calls(turn) for turn in turns) and _is_any(name, turns):
             return name
     return None
+
+
+def _is_any(name: str, turns: Sequence[Record]) -> bool:
+    """Whether a field holds something in one turn. (The structs of a table hold the keys of all its records.)"""
+    return any(turn.get(name) is not None for turn in turns)
 
 
 def _calls(turn: Record) -> bool:

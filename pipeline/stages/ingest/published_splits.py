@@ -91,7 +91,8 @@ def _unknown(names: Sequence[str]) -> str:
     line = "splits = { " + ", ".join(f'{key(name)} = "test"' for name in names) + " }"
     return (
         f": records are published in the split {shown}, which is neither train, validation nor test: write in the "
-        f'source `{line}`, or for a name another of these or leave-out; where the names are not splits `splits = "ignore"`'
+        f"source `{line}`, or for a name another of these or leave-out; "
+        'where the names are not splits `splits = "ignore"`'
     )
 
 
