@@ -45,7 +45,8 @@ from pipeline.stages.ingest.names import (
     named,
     numbered_choices,
 )
-from pipeline.stages.ingest.parsing import Number
+from pipeline.stages.ingest.parsing import FileFault, Number
+from pipeline.stages.ingest.rows import Row
 from pipeline.stages.ingest.shapes import rows_of
 from pipeline.stages.ingest.speakers import speaker_of
 from pipeline.stages.ingest.transcripts import is_transcript
@@ -432,13 +433,22 @@ def fields_of(shape: Columns) -> list[str]:
     return [path for path in (shape.instruction, *paths_of(shape.input), shape.output, shape.system) if path]
 
 
+def _rows(record: Record, shape: Shape) -> list[Row] | None:
+    """The rows of a record in a shape; None where a record like this stops its file."""
+    try:
+        return rows_of(Entry("", record, b"{}"), shape)
+    except FileFault:
+        return None
+
+
 def _reads(record: Record, shape: Shape) -> bool:
-    return any(not row.reason for row in rows_of(Entry("", record, b"{}"), shape))
+    rows = _rows(record, shape)
+    return rows is None or any(not row.reason for row in rows)
 
 
 def _last(record: Record, shape: Shape) -> tuple[object, ...]:
-    rows = rows_of(Entry("", record, b"{}"), shape)
-    last = rows[-1]
-    if len(rows) > 1 or last.reason:
+    rows = _rows(record, shape)
+    if rows is None or len(rows) > 1 or rows[-1].reason:
         return (shape,)
+    last = rows[-1]
     return ((last.output or "").strip(), len(last.history), last.label)

@@ -14,7 +14,7 @@ from pipeline.stages.ingest.exported import once
 from pipeline.stages.ingest.framing import Entry
 from pipeline.stages.ingest.grouped import grouped
 from pipeline.stages.ingest.parsing import Fault, FileFault, dumps
-from pipeline.stages.ingest.published_splits import meaning, published_by
+from pipeline.stages.ingest.published_splits import meaning, must_be_known, published_by
 from pipeline.stages.ingest.rows import Row, table
 from pipeline.stages.ingest.shapes import Choose, rows_of, rows_or_rejects
 from pipeline.stages.ingest.streams import SAMPLE, Reading, declared_shape, entries_of, readings_of
@@ -67,6 +67,8 @@ def _stream(name: str, reading: Reading, source: Source, check: Check) -> Stream
         entries = list(grouped(iter(entries[:SAMPLE]), decision.turns))
     published = published_by(name + reading.place)
     found = [_read(entry, decision.choose, published) for entry in entries]
+    splits = dict.fromkeys(row.published_split for given in found for row in given if row.published_split)
+    must_be_known(splits, source.splits)
     found = _checked(found, check)
     rows = [row for given in found for row in given]
     rejects = [(row.reason, row.detail or "") for row in rows if row.reason]

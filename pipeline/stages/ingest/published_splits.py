@@ -1,7 +1,7 @@
 """The splits in which a source publishes its records: found by names, and put to use as the source's `splits` says."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 
 import pyarrow as pa
@@ -76,14 +76,21 @@ def apply_splits(table: pa.Table, published: str | None, splits: str | Mapping[s
     encoded = names.combine_chunks().dictionary_encode()
     known: list[str] = encoded.dictionary.to_pylist()
     meant = [_meant(name, {} if isinstance(splits, str) else splits) for name in known]
-    if unknown := [name for name, split in zip(known, meant, strict=True) if split not in MEANT]:
-        raise FileFault(_unknown(unknown))
+    must_be_known(known, splits)
     left_out = pa.array([split == "leave-out" for split in meant], pa.bool_()).take(encoded.indices)
     marks = [meaning(name) or name if split == "leave-out" else split for name, split in zip(known, meant, strict=True)]
     faults = [_left_out(name) for name in known]
     reasons, details = (pa.array(texts, pa.string()).take(encoded.indices) for texts in zip(*faults, strict=True))
     table = set_column(table, "published_split", pa.array(marks, pa.string()).take(encoded.indices))
     return reject(table, left_out, "ingest", reasons, details)
+
+
+def must_be_known(names: Iterable[str], splits: str | Mapping[str, str]) -> None:
+    """Hold published splits to those that mean something here. Raises FileFault with the line of toml that helps."""
+    known = {} if isinstance(splits, str) else splits
+    unknown = [name for name in names if splits != "ignore" and _meant(name, known) not in MEANT]
+    if unknown:
+        raise FileFault(_unknown(unknown))
 
 
 def _unknown(names: Sequence[str]) -> str:
