@@ -241,7 +241,7 @@ def _glaive(text: str) -> Any:
 
 def bracketed(text: str) -> list[Call] | None:
     """Calls written as Python writes them, as in ToolACE: [name(key=value, …), …]. None where it is anything else."""
-    if not (text.strip().startswith("[") and text.strip().endswith(")]")):
+    if not text.rstrip().endswith(")]") or not text.lstrip().startswith("["):
         return None
     calls: list[Call] = []
     rest = text.strip()[1:-1]
