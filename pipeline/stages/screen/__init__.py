@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.stages.screen import pii
-from pipeline.stages.screen.contamination import Benchmarks, benchmarks_of, overlaps, questions
+from pipeline.stages.screen.contamination import Benchmarks, benchmarks_of, overlaps, questions, telling
 from pipeline.stages.screen.defects import DEFECTS, Defect
 from pipeline.stages.screen.exchanges import Exchanges, earlier_exchanges, own_exchanges, texts_of
 from pipeline.stages.screen.texts import Texts
@@ -18,7 +18,7 @@ from pipeline.table.thoughts import split_thought
 from schemas.columns import MESSAGES, SCREENED, TEXTS
 from schemas.options import OptionError, ScreenOptions
 
-__all__ = ["FINDINGS", "Benchmarks", "benchmarks_of", "screen"]
+__all__ = ["FINDINGS", "Benchmarks", "benchmarks_of", "screen", "telling"]
 
 SAME_ANSWERS = "same-answers"
 CONTAMINATED = "contaminated"

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from schemas.columns import MESSAGES
 
@@ -25,6 +26,8 @@ Hashes = npt.NDArray[np.uint64]
 N = 13
 #: Shortest prompt that can be seen, in the same characters.
 FLOOR = 10
+#: A question of this many characters is found by itself. A shorter one needs what is beside it: choices, a passage.
+ENOUGH = 2 * N
 #: An n-gram of more prompts than this is a phrase of the form ("다음 글을 읽고 물음에 답하시오") and shows nothing.
 COMMON = 5
 
@@ -86,6 +89,16 @@ def questions(row: Mapping[str, Any]) -> list[tuple[str, str | None]]:
         for place, message in enumerate(row.get(column) or ())
         if message and message["role"] == "user"
     ]
+
+
+def telling(table: pa.Table) -> pa.Table:
+    """The table without the input of each row whose instruction is long enough to be found by itself.
+
+    So a question is found without its choices, too.
+    """
+    enough = [len(canonical(text or "")) >= ENOUGH for text in table["instruction"].to_pylist()]
+    given = pc.if_else(pa.array(enough, pa.bool_()), "", table["input"])
+    return table.set_column(table.schema.get_field_index("input"), table.schema.field("input"), given)
 
 
 def benchmarks_of(tables: Mapping[str, pa.Table]) -> Benchmarks:
