@@ -79,13 +79,10 @@ def declared(benchmark: KnownBenchmark, number: int, fetched: Fetched) -> Benchm
 def benchmark_toml(benchmark: Benchmark) -> str:
     """The [[screen.benchmarks]] of pipeline.toml that declares it.
 
-    >>> print(benchmark_toml(Benchmark(name="KMMLU", files=("a-test.csv", "b-test.csv"), prompt=("question",))))
+    >>> print(benchmark_toml(Benchmark(name="KMMLU", files=("Law-test.csv", "Math-test.csv"), prompt=("question",))))
     [[screen.benchmarks]]
     name = "KMMLU"
-    files = [
-        "a-test.csv",
-        "b-test.csv",
-    ]
+    files = ["Law-test.csv", "Math-test.csv"]
     prompt = ["question"]
     """
     values = benchmark.model_dump(mode="json", exclude_defaults=True)
