@@ -145,7 +145,7 @@ class ScreenOptions(Options):
     """Use lingua to name the language of Latin, Cyrillic, Arabic or Chinese text (extra `language`)."""
     benchmarks: tuple[OneBenchmark, ...] = ()
     """Evaluation sets to keep out of the data: globs below raw/, such as "evaluation/*.jsonl", or tables
-    [[screen.benchmarks]]. `ko-instruct fetch korean --benchmark` writes these tables for known sets.
+    [[screen.benchmarks]]. `ko-instruct fetch --benchmark korean` writes these tables for known sets.
     """
     overlap: float = Field(default=0.6, gt=0, le=1)
     """A row is contaminated if one of its texts holds at least this share of the n-grams of a benchmark's prompt."""

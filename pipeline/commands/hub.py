@@ -80,7 +80,10 @@ def fetch_known(benchmarks: Sequence[KnownBenchmark], revision: str | None, conf
         new = declare_benchmarks(found, config, config_path)
         for part in found:
             done = "declared" if part in new else "declared already, and not changed"
-            click.echo(visible(f"{part.name}: {len(part.files)} files at {part.revision}, {done} in {config_path}"))
+            files = "1 file" if len(part.files) == 1 else f"{len(part.files)} files"
+            click.echo(visible(f"{part.name}: {files} at {part.revision}, {done} in {config_path}"))
+    if "contaminated" not in load_config(config_path).screen.reject:
+        click.echo('their questions are flagged in your data; [screen] reject = ["contaminated"] leaves the rows out')
     if missing:
         raise FetchError(f"not downloaded: {', '.join(missing)}. The lines above say why.")
 

@@ -70,7 +70,8 @@ def findings(tmp_path: Path, *rows: dict[str, object]) -> list[list[dict[str, st
 def test_all_known_sets_are_fetched_and_the_missing_ones_are_named(hub: hub_server.Hub, tmp_path: Path) -> None:
     done = run("fetch", "--benchmark", "korean")
     assert done.exit_code == 1
-    assert [line.split(":")[0] for line in done.stdout.splitlines()] == ["KMMLU", "CLIcK", "LogicKor"]
+    *lines, advice = done.stdout.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["KMMLU", "CLIcK", "LogicKor"]
     assert "KMMLU-Pro: LGAI-EXAONE/KMMLU-Pro at main is not on the Hub" in done.stderr
     assert "not downloaded: KMMLU-Hard, KMMLU-Redux, KMMLU-Pro, MMMLU-ko, HAE-RAE" in done.stderr
     declared = {benchmark.name: benchmark for benchmark in load_config(tmp_path / "pipeline.toml").screen.benchmarks}
@@ -90,6 +91,13 @@ def test_all_known_sets_are_fetched_and_the_missing_ones_are_named(hub: hub_serv
     assert [item["field"] for item in with_choices] == ["instruction"]
     assert [item["detail"] for item in logic] == ["LogicKor, maywell/LogicKor/questions.jsonl:1: 100% of its n-grams"]
     assert (alone, clean) == ([], [])
+    assert '[screen] reject = ["contaminated"]' in advice
+    config = tmp_path / "pipeline.toml"
+    config.write_text(config.read_text() + '\n[screen]\nreject = ["contaminated"]\n')
+    assert run("screen", "rows.jsonl", "screened.arrow").exit_code == 0
+    reasons = pa.concat_tables(read_tables(tmp_path / "screened.arrow"))["reject_reason"].to_pylist()
+    assert reasons == ["contaminated", "contaminated", None, "contaminated", None]
+    assert "reject" not in run("fetch", "--benchmark", "KMMLU").stdout
 
 
 def test_a_gated_set_is_named_and_the_others_go_on(hub: hub_server.Hub, tmp_path: Path) -> None:
