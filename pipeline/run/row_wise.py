@@ -22,7 +22,6 @@ from pipeline.io.hashed_files import describe_file
 from pipeline.io.progress import watch
 from pipeline.io.terminal_text import visible
 from pipeline.io.workers import Stage, ordered
-from pipeline.run.config import ConfigError
 from pipeline.run.raw_state import unchanged
 from pipeline.run.tokenizer import find_tokenizer
 from pipeline.tokenizers.load import open_tokenizer
@@ -161,7 +160,8 @@ def load_benchmarks(plan: Plan) -> Benchmarks | None:
 
 
 def read_benchmark(unit: Unit, plan: Plan) -> pa.Table:
-    """The rows of a file of an evaluation set. Raises ConfigError where none of them has the prompt."""
+    """The rows of a file of an evaluation set. Raises IngestError where none of them has the prompt."""
+    from pipeline.stages.ingest import IngestError
     from pipeline.stages.screen import telling
 
     rows = pa.concat_tables([INGESTED.empty_table(), *read_unit(unit, plan.config.ingest)])
@@ -169,7 +169,7 @@ def read_benchmark(unit: Unit, plan: Plan) -> pa.Table:
         return rows
     if len(rows) and rows["instruction"].null_count == len(rows):
         fields = ", ".join(json.loads(rows["raw"][0].as_py()))
-        raise ConfigError(
+        raise IngestError(
             f"{unit.path}: {rows['reject_detail'][0]}. Its first record has {fields}. Name the fields of the question "
             f"in the prompt of the [[screen.benchmarks]] {unit.source.name!r}."
         )
