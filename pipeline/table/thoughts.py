@@ -16,6 +16,10 @@ CLOSERS = {
 _OPENS = re.compile(rf"\s*({'|'.join(map(re.escape, CLOSERS))})\s*", re.IGNORECASE)
 #: Finds every text that opens a thought, and others. Written so that Python's `re` and Arrow's RE2 read it alike.
 OPENS_THOUGHT = rf"(?i)(?:{'|'.join(map(re.escape, CLOSERS))})"
+#: A thought without a text, with the white space behind it, as chat templates write it before an answer that has none.
+EMPTY_THOUGHT = re.compile(
+    "|".join(re.escape(opens) + r"\s*" + re.escape(closes) + r"\s*" for opens, closes in CLOSERS.items())
+)
 
 
 class Thought(NamedTuple):

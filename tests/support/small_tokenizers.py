@@ -84,10 +84,11 @@ CHANNEL = (
 )
 #: Llama 3.1: results of tools are written as JSON; Mistral: a call has its id; DeepSeek: arguments are text.
 JSON_RESULTS = (
-    "{% for message in messages %}{{ '<|im_start|>' + message.role + '\n' }}{% for call in message.tool_calls or [] %}"
+    "{% for message in messages %}{{ '<|im_start|>' + message.role + '\n' }}"
+    "{{ message.content | tojson if message.role == 'tool' else message.content }}"
+    "{% for call in message.tool_calls or [] %}"
     "{{ '<call>' + call.id + call.function.name + call.function.arguments + '</call>' }}{% endfor %}"
-    "{{ message.content | tojson if message.role == 'tool' else message.content }}{{ '<|im_end|>\n' }}{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+    "{{ '<|im_end|>\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
 #: Models that see images: contents are lists of parts.
 PARTS = (

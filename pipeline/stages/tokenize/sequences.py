@@ -86,7 +86,7 @@ def trainings(row: int, conversation: Conversation, wanted: Sequence[int], write
         here = [number for number in left if number == left[-1] or (number >= first and answers[number].alike)]
         if any(answers[number].lost for number in here):
             raise ChatTemplateError(
-                'the chat template does not write the thought of an answer; reasoning = "drop" leaves thoughts out'
+                'the chat template does not write the thought of an answer. Set [tokenize] reasoning = "drop"'
             )
         prompted = all(answers[number].prompted for number in here)
         found.append(Training(row, ending, frozenset(here), prompted))

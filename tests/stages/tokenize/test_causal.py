@@ -332,8 +332,8 @@ def test_results_that_a_template_writes_as_json_and_arguments_as_text(texts: tup
     written = json.dumps({"city": arguments}, ensure_ascii=False, separators=(",", ":"))
     assert after["reject_reason"] is None
     first, last = runs_of(tokenizer, after)
-    assert first.startswith("<call>call12345weather{")
-    assert json.loads(first[len("<call>call12345weather") : -len("</call>찾는다.<|im_end|>\n")]) == json.loads(written)
+    assert first.startswith("찾는다.<call>call12345weather{")
+    assert json.loads(first[len("찾는다.<call>call12345weather") : -len("</call><|im_end|>\n")]) == json.loads(written)
     assert last == f"{output}<|im_end|>\n"
 
 
