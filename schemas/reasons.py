@@ -82,6 +82,7 @@ REASONS: dict[str, dict[str, str]] = {
         "not-a-pair": "layout preference: the record has no rejected answer",
         "not-literal": "the chat template of the tokenizer changes the text of this row",
         "nothing-to-learn": "no token of the row would be learned",
+        "open-thought": "the chat template writes an empty thought before a thought without an end",
         "same-answers": "layouts preference, unpaired: the chosen and the rejected answer are the same",
         "too-long": "the row does not fit into `max_length`, and `truncation` does not allow to cut it",
     },
@@ -135,9 +136,10 @@ FLAGS: dict[str, dict[str, str]] = {
     "ingest": {"open-thought": "the answer begins with a thought that has no end: it stays in the answer"},
     "tokenize": {
         "unk": "a part of the text became [UNK]",
-        "other-prompt": "an answer follows another prompt than the chat template gives at generation",
+        "other-prompt": "an answer follows another prompt than the chat template gives at generation, or lacks the "
+        "empty thought that it has there",
         "rejected-left-out": "the layout learns from the better answer of a pair alone",
-        "context-left-out": "the layout has no place for the system prompt or the history of this row",
+        "context-left-out": "the layout has no place for the system prompt, tools, thoughts, calls or other messages",
     },
     "dedupe": {
         "exact": 'same prompt and output as another row (`exact = "flag"`)',

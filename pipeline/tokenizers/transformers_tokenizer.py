@@ -83,7 +83,8 @@ class TransformersTokenizer:
         except (TemplateError, ValueError, TypeError, KeyError, AttributeError) as error:
             roles = " → ".join(message["role"] for message in messages)
             raise ChatTemplateError(
-                f"the chat template of {self.name} cannot write a conversation {roles}: {error}"
+                f"the chat template of {self.name} cannot write a conversation {roles}: {str(error).rstrip('.!')}. "
+                "Give the tokenizer another template (chat_template.jinja in its folder)."
             ) from error
         return text
 

@@ -42,6 +42,10 @@ A_TOOL = {
 }
 #: What ends the sentence about a template that cannot be used.
 REMEDY = "Give the tokenizer another template (chat_template.jinja in its folder)."
+#: The same, where it cannot write thoughts.
+NO_THOUGHTS = 'Set [tokenize] reasoning = "drop".'
+#: Parts of an answer, in words.
+THOUGHT, TEXT = "the thought of an answer", "the text of an answer"
 
 #: The number of the system prompt, where messages are counted without it.
 SYSTEM = -1
@@ -67,7 +71,8 @@ class Answer(NamedTuple):
     the next message, which is not learned. `more`: a special token that ends the answer and that the template writes
     only where the conversation goes on. `eos`: nothing in the template ends it. `alike`: it is written as where it is
     the last, but for an empty thought. `prompted`: it comes after what a model is given that is to write it, and with
-    the empty thought that it has where it is the last. `lost`: its thought is not written.
+    the empty thought that it has where it is the last. `lost`: its thought is not written. `empty`: where it is the
+    last, it has an empty thought.
     """
 
     prompt: str
@@ -77,6 +82,7 @@ class Answer(NamedTuple):
     alike: bool
     prompted: bool
     lost: bool
+    empty: bool
 
 
 class Exchange(NamedTuple):
@@ -171,10 +177,10 @@ class Prober:
             raise fault(
                 f"the chat template does not write each message of a conversation {roles} once: it wrote {text!r}"
             )
-        in_text = [number for number, _ in written if kinds[number] != "system"]
-        if in_text != sorted(in_text):
-            roles = " → ".join(kind.partition(" ")[0] for kind in kinds)
-            raise fault(f"the chat template writes the messages {roles} in another order: {text!r}")
+        in_text = [mark for mark in written if kinds[mark[0]] != "system"]
+        for one, other in itertools.pairwise(in_text):
+            if one[0] > other[0]:
+                raise out_of_order(_part(other, kinds), _part(one, kinds))
         answers = {
             number - start: self._answer(messages, number, tools, text, kinds[number])
             for number in range(start, end)
@@ -191,9 +197,7 @@ class Prober:
             frozenset(number - start for number in inline if start <= number < end),
         )
 
-    def _answer(
-        self, messages: list[dict[str, Any]], number: int, tools: list[Any], text: str, kind: str
-    ) -> Answer:
+    def _answer(self, messages: list[dict[str, Any]], number: int, tools: list[Any], text: str, kind: str) -> Answer:
         alone = self.render(messages[: number + 1], False, tools)
         here, last = region(text, number), region(alone, number)
         for written in (last, here):
@@ -216,10 +220,11 @@ class Prober:
                 more = special
             else:
                 rest, eos = end + rest, True
-        alike = mine in (whole, EMPTY_THOUGHT.sub("", whole, count=1))
+        thoughtless = EMPTY_THOUGHT.sub("", whole, count=1)
         prompted = alone.startswith(asked) and mine == whole
         lost = "thought" in kind and f"⟦{number}r⟧" not in last
-        return Answer(asked[_behind(asked, number - 1) :], rest, more, eos, alike, prompted, lost)
+        prompt = asked[_behind(asked, number - 1) :]
+        return Answer(prompt, rest, more, eos, mine in (whole, thoughtless), prompted, lost, thoughtless != whole)
 
     def _goes_on(self, messages: list[dict[str, Any]], tools: list[Any], anchor: str, ended: int) -> str:
         """What is written after the end of the last answer, where the conversation goes on."""
@@ -319,6 +324,18 @@ def _parted(written: str, anchor: str) -> tuple[str, str]:
     return before + mark, behind
 
 
+def _part(mark: tuple[int, str], kinds: list[str]) -> str:
+    """What belongs at a mark, in words."""
+    number, which = mark
+    role = kinds[number].partition(" ")[0]
+    return THOUGHT if which else {"assistant": TEXT, "tool": "the result of a tool"}.get(role, "a message of the user")
+
+
+def out_of_order(part: str, other: str) -> ChatTemplateError:
+    found = f"the chat template writes {part} behind {other}"
+    return ChatTemplateError(f"{found}. {NO_THOUGHTS}") if part == THOUGHT else fault(found)
+
+
 def must_be_in_order(written: str, number: int, kind: str) -> None:
     """Hold an answer to the order of its record, which is that in which a model writes it: thought, text, calls.
 
@@ -332,14 +349,14 @@ def must_be_in_order(written: str, number: int, kind: str) -> None:
             if count
             else "the chat template does not write calls of tools"
         )
-    parts = {f"⟦{number}r⟧": "thought", f"⟦{number}⟧": "text", **dict.fromkeys(calls, "calls")}
+    parts = {f"⟦{number}r⟧": THOUGHT, f"⟦{number}⟧": TEXT, **dict.fromkeys(calls, "its calls")}
     places = {mark: place for place, mark in enumerate(parts)}
     shown = [mark for mark in dict.fromkeys(ANY_MARK.findall(written)) if mark in places]
     if not shown:
         raise fault(f"the chat template does not write the answer: {written!r}")
     for one, other in itertools.pairwise(shown):
         if places[one] > places[other]:
-            raise fault(f"the chat template writes the {parts[other]} of an answer behind its {parts[one]}")
+            raise out_of_order(parts[other], parts[one])
 
 
 def common(text: str, other: str, specials: re.Pattern[str]) -> int:
