@@ -133,7 +133,7 @@ class ScreenOptions(Options):
     off: tuple[str, ...] = ()
     """Findings not to look for."""
     reject: tuple[str, ...] = ()
-    """Findings that reject the row."""
+    """Findings that reject the row, and flags of ingest, such as open-thought."""
     mask: tuple[str, ...] = ()
     """Kinds of personal data (pii-…, secret) to replace with a fixed placeholder, such as <전화번호>."""
     disguised: bool = False

@@ -3,7 +3,8 @@
 `docs/reference.md` lists them, and a test fails if a stage writes a name that is not here.
 """
 
-#: Stage → reason → meaning. `screen` can reject for each of its findings (FINDINGS) that `[screen] reject` lists.
+#: Stage → reason → meaning. `screen` can reject for each of its findings (FINDINGS) and each flag of `ingest`
+#: that `[screen] reject` lists.
 REASONS: dict[str, dict[str, str]] = {
     "ingest": {
         "ambiguous-shape": "several shapes fit the record: name one in the source",
