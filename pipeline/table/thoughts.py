@@ -13,7 +13,8 @@ CLOSERS = {
     "<reasoning>": "</reasoning>",
     "<|channel>thought": "<channel|>",
 }
-_OPENS = re.compile(rf"\s*({'|'.join(map(re.escape, CLOSERS))})\s*", re.IGNORECASE)
+#: What opens a thought at the beginning of an answer.
+OPENING_MARK = re.compile(rf"\s*({'|'.join(map(re.escape, CLOSERS))})\s*", re.IGNORECASE)
 #: Finds every text that opens a thought, and others. Written so that Python's `re` and Arrow's RE2 read it alike.
 OPENS_THOUGHT = rf"(?i)(?:{'|'.join(map(re.escape, CLOSERS))})"
 #: A thought without a text, with the white space behind it, as chat templates write it before an answer that has none.
@@ -44,7 +45,7 @@ def split_thought(text: str) -> Thought | None:
     Thought(opening='<Thinking> ', reasoning='음…', closing=' </Thinking>', answer='네.')
     >>> split_thought("<think> 끝이 없다")
     """
-    opens = _OPENS.match(text)
+    opens = OPENING_MARK.match(text)
     if opens is None:
         return None
     closer = CLOSERS[opens[1].casefold()]
@@ -68,7 +69,7 @@ def is_open_thought(text: str | None) -> bool:
     >>> is_open_thought("<think> 끝이 없다"), is_open_thought("<think>음</think>네."), is_open_thought("<b>네</b>")
     (True, False, False)
     """
-    return text is not None and _OPENS.match(text) is not None and split_thought(text) is None
+    return text is not None and OPENING_MARK.match(text) is not None and split_thought(text) is None
 
 
 def join_thought(reasoning: str, answer: str) -> str:

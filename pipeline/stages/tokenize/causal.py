@@ -20,7 +20,7 @@ from pipeline.stages.tokenize.sequences import Laid, Training, lay_out, training
 from pipeline.stages.tokenize.truncation import refuse_long
 from pipeline.table.reject_and_flag import add_names, reject, set_column
 from pipeline.table.sequences import SEQUENCES
-from pipeline.table.thoughts import CLOSERS, is_open_thought
+from pipeline.table.thoughts import CLOSERS, OPENING_MARK, is_open_thought, split_thought
 from pipeline.tokenizers.protocol import ChatTemplateError, Tokenizer
 from schemas.columns import MASKED
 from schemas.options import TokenizeOptions
@@ -44,6 +44,10 @@ REST = "the rest (system prompt, tools, calls, thoughts, earlier messages)"
 OPEN_THOUGHT = (
     "an answer begins with a thought that has no end, and the chat template writes an empty thought before it. Close "
     'the thought in the source file, or give the answer "weight": 0'
+)
+THOUGHT_IN_TEXT = (
+    "an answer has its thought in its text, and the chat template writes thoughts in a place of their own. Write the "
+    "thought into the column reasoning"
 )
 
 #: Rows that give no sequence, each with one of REASONS and a sentence about it.
@@ -126,9 +130,10 @@ def _planned(
     found = trainings(row, talk, learned, writer)
     if talk.has_tools and (mark := writer.mark_in(talk.up_to(learned[-1]))):
         return "not-literal", f"a tool or a call of this row holds {mark!r}, which is a special token. {TAKE_OUT}"
-    thoughts = [number for number in learned if is_open_thought(talk.messages[number].content)]
-    if thoughts and any(writer.answers(talk)[number].empty for number in thoughts):
-        return "open-thought", OPEN_THOUGHT
+    answers = [number for number in learned if OPENING_MARK.match(talk.messages[number].content)]
+    if answers and any(writer.answers(talk)[number].empty for number in answers):
+        is_open = any(is_open_thought(talk.messages[number].content) for number in answers)
+        return ("open-thought", OPEN_THOUGHT) if is_open else ("not-literal", THOUGHT_IN_TEXT)
     if not _is_literal(found, doubtful or talk.has_blank, writer):
         return "not-literal", _changed(talk)
     return found
@@ -137,6 +142,8 @@ def _planned(
 def _changed(talk: Conversation) -> str:
     """Which text the template does not write as it is, and what to do."""
     answers = [message.content for message in talk.messages if message.role == "assistant"]
+    if any(map(split_thought, answers)):
+        return THOUGHT_IN_TEXT
     closes = next((mark for mark in CLOSERS.values() if any(mark in answer for answer in answers)), None)
     if closes is None:
         return f"the chat template changes a text of this row, which has marks or no visible text. {REMEDY}"
@@ -176,11 +183,12 @@ def set_rejected(table: pa.Table, rejected: Rejected) -> pa.Table:
     """Mark these rows with their reasons and details."""
     if not rejected:
         return table
-    reasons = [rejected.get(row, ("", None))[0] for row in range(len(table))]
+    marked = {name: pa.array([rejected.get(row, ("",))[0] == name for row in range(len(table))]) for name in REASONS}
     details = pa.array([rejected.get(row, ("", None))[1] for row in range(len(table))], pa.string())
-    for reason in REASONS:
-        table = reject(table, pa.array([found == reason for found in reasons]), "tokenize", reason, details)
-    return table
+    table = reject(table, marked["nothing-to-learn"], "tokenize", "nothing-to-learn", details)
+    table = reject(table, marked["open-thought"], "tokenize", "open-thought", details)
+    table = reject(table, marked["no-template"], "tokenize", "no-template", details)
+    return reject(table, marked["not-literal"], "tokenize", "not-literal", details)
 
 
 def reject_too_long(table: pa.Table, items: Sequence[Training], laid: Laid, options: TokenizeOptions) -> pa.Table:

@@ -351,6 +351,16 @@ def test_no_empty_thought_is_learned_before_a_thought_without_an_end() -> None:
         assert runs_of(small.causal(template), after)[0].startswith(OPEN)
 
 
+def test_a_thought_in_the_text_of_an_answer() -> None:
+    """As a table of training code may hold it: ingest moves it to `reasoning`."""
+    for template in (small.EMPTY_THOUGHT, small.THINKING):
+        (after,) = laid_out([row_of("<think>음</think>네.")], small.causal(template))
+        assert after["reject_reason"] == "not-literal"
+        assert after["reject_detail"].endswith("Write the thought into the column reasoning")
+    (after,) = laid_out([row_of("네.", reasoning="음")], small.causal(small.EMPTY_THOUGHT))
+    assert runs_of(small.causal(small.EMPTY_THOUGHT), after) == ["<think>\n음\n</think>\n\n네.<|im_end|>\n"]
+
+
 def test_an_answer_that_is_taken_apart_at_the_end_of_a_thought() -> None:
     """The remedy: with the mark that opens the thought, ingest reads it as one."""
     tokenizer = small.causal(small.EMPTY_THOUGHT.replace("message.content", "message.content.split('</think>')[-1]"))
