@@ -129,7 +129,7 @@ def _planned(
         return "nothing-to-learn", "no answer of this row has a text that is to be learned"
     found = trainings(row, talk, learned, writer)
     if talk.has_tools and (mark := writer.mark_in(talk.up_to(learned[-1]))):
-        return "not-literal", f"a tool or a call of this row holds {mark!r}, which is a special token. {TAKE_OUT}"
+        return "not-literal", f"a tool or a call of this row holds {mark!r}, which would be read as a mark. {TAKE_OUT}"
     answers = [number for number in learned if OPENING_MARK.match(talk.messages[number].content)]
     if answers and any(writer.answers(talk)[number].empty for number in answers):
         is_open = any(is_open_thought(talk.messages[number].content) for number in answers)
