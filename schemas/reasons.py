@@ -3,7 +3,8 @@
 `docs/reference.md` lists them, and a test fails if a stage writes a name that is not here.
 """
 
-#: Stage → reason → meaning. `screen` can reject for each of its findings (FINDINGS) that `[screen] reject` lists.
+#: Stage → reason → meaning. `screen` can reject for each of its findings (FINDINGS) and each flag of `ingest`
+#: that `[screen] reject` lists.
 REASONS: dict[str, dict[str, str]] = {
     "ingest": {
         "ambiguous-shape": "several shapes fit the record: name one in the source",
@@ -83,6 +84,7 @@ REASONS: dict[str, dict[str, str]] = {
         "not-a-pair": "layout preference: the record has no rejected answer",
         "not-literal": "the chat template of the tokenizer changes the text of this row",
         "nothing-to-learn": "no token of the row would be learned",
+        "open-thought": "the chat template writes an empty thought before a thought without an end",
         "same-answers": "layouts preference, unpaired: the chosen and the rejected answer are the same",
         "too-long": "the row does not fit into `max_length`, and `truncation` does not allow to cut it",
     },
@@ -140,9 +142,10 @@ FLAGS: dict[str, dict[str, str]] = {
     },
     "tokenize": {
         "unk": "a part of the text became [UNK]",
-        "other-prompt": "an answer follows another prompt than the chat template gives at generation",
+        "other-prompt": "an answer follows another prompt than the chat template gives at generation, or lacks the "
+        "empty thought that it has there",
         "rejected-left-out": "the layout learns from the better answer of a pair alone",
-        "context-left-out": "the layout has no place for the system prompt or the history of this row",
+        "context-left-out": "the layout has no place for the system prompt, tools, thoughts, calls or other messages",
     },
     "dedupe": {
         "exact": 'same prompt and output as another row (`exact = "flag"`)',

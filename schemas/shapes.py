@@ -267,7 +267,12 @@ class Questions(Mapping):
     """Questions without answers: an evaluation set. Nothing can be learned from it, so every record is rejected."""
 
     kind: Literal["questions"] = "questions"
+    #: A list of questions: the first one is the prompt.
     questions: str = "turns"
+    #: In place of `questions`: fields whose texts are the prompt.
+    prompt: tuple[str, ...] = ()
+    #: Fields beside the prompt: choices, a passage.
+    more: tuple[str, ...] = ()
 
 
 class Template(Mapping):

@@ -22,7 +22,12 @@ CLOSERS = {
 ANSWER_OPENS, ANSWER_CLOSES = "<|begin_of_solution|>", "<|end_of_solution|>"
 #: Marks that close a thought whose opening mark the prompt held, or the publisher cut off.
 ALONE = ("</think>", "[/think]", "◁/think▷", "</seed:think>", "<|end_of_thought|>")
-_OPENS = re.compile(rf"\s*({'|'.join(map(re.escape, CLOSERS))})\s*", re.IGNORECASE)
+#: What opens a thought at the beginning of an answer.
+OPENING_MARK = re.compile(rf"\s*({'|'.join(map(re.escape, CLOSERS))})\s*", re.IGNORECASE)
+#: A thought without a text, with the white space behind it, as chat templates write it before an answer that has none.
+EMPTY_THOUGHT = re.compile(
+    "|".join(re.escape(opens) + r"\s*" + re.escape(closes) + r"\s*" for opens, closes in CLOSERS.items())
+)
 _ALONE = re.compile(rf"(?<![`'\"“‘])({'|'.join(map(re.escape, ALONE))})(?![`'\"”’])", re.IGNORECASE)
 _SIGNS = tuple(dict.fromkeys(mark[:2] for mark in ALONE))
 _ANSWER = re.compile(rf"\s*{re.escape(ANSWER_OPENS)}\s*")
@@ -69,7 +74,7 @@ def split_thought(text: str) -> Thought | None:
     Thought(opening='', reasoning='여섯 번 더한다.', closing='</think>', answer='18입니다.', ending='')
     >>> split_thought("<think> 끝이 없다")
     """
-    opens = _OPENS.match(text)
+    opens = OPENING_MARK.match(text)
     if opens is None:
         return _without_opening(text)
     closer = CLOSERS[opens[1].casefold()]
@@ -122,7 +127,7 @@ def is_open_thought(text: str | None) -> bool:
     >>> is_open_thought("<think> 끝이 없다"), is_open_thought("<think>음</think>네."), is_open_thought("<b>네</b>")
     (True, False, False)
     """
-    return text is not None and _OPENS.match(text) is not None and split_thought(text) is None
+    return text is not None and OPENING_MARK.match(text) is not None and split_thought(text) is None
 
 
 def join_thought(reasoning: str, answer: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from pipeline.stages.ingest.beside import Marks, take_label, take_learn
 from pipeline.stages.ingest.calls import json_value, repairs_in_json
-from pipeline.stages.ingest.fields import Record, at, kind, list_at, text_at, without
+from pipeline.stages.ingest.fields import Record, at, kind, list_at, text_at, texts_at, without
 from pipeline.stages.ingest.framing import Entry
 from pipeline.stages.ingest.given import given_at, paths_of
 from pipeline.stages.ingest.grouped import TURNS, text_field
@@ -224,6 +224,12 @@ def pairs(entry: Entry, shape: Pairs) -> list[Row]:
 
 def questions(entry: Entry, shape: Questions) -> list[Row]:
     """One rejected row: there is no answer to learn."""
+    if shape.prompt:
+        prompt, more = (texts_at(entry.value, paths) for paths in (shape.prompt, shape.more))
+        if not prompt:
+            raise Fault("missing-field", f"no text in {' or '.join(f'`{path}`' for path in shape.prompt)}")
+        fault = Fault("no-answer", "this is a record of an evaluation set: nothing is learned from it")
+        return [rejected(entry, fault, instruction="\n".join(prompt), input="\n".join(more))]
     asked = list_at(entry.value, shape.questions)
     detail = f"`{shape.questions}` holds {len(asked)} questions and no field answers them: this is an evaluation set"
     return [rejected(entry, Fault("no-answer", detail), instruction=text_at(asked, "0"))]

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.stages.screen import pii
-from pipeline.stages.screen.contamination import Benchmarks, benchmarks_of, overlaps, questions
+from pipeline.stages.screen.contamination import Benchmarks, benchmarks_of, overlaps, questions, telling
 from pipeline.stages.screen.defects import DEFECTS, Defect
 from pipeline.stages.screen.exchanges import Exchanges, earlier_exchanges, own_exchanges, texts_of
 from pipeline.stages.screen.texts import Texts
@@ -17,8 +17,9 @@ from pipeline.table.reject_and_flag import add_names, alive, complete, reject, r
 from pipeline.table.thoughts import split_thought
 from schemas.columns import MESSAGES, SCREENED, TEXTS
 from schemas.options import OptionError, ScreenOptions
+from schemas.reasons import FLAGS
 
-__all__ = ["FINDINGS", "Benchmarks", "benchmarks_of", "screen"]
+__all__ = ["FINDINGS", "Benchmarks", "benchmarks_of", "screen", "telling"]
 
 SAME_ANSWERS = "same-answers"
 CONTAMINATED = "contaminated"
@@ -37,9 +38,10 @@ Finding = tuple[int, str, str, str]  # row, name, field, detail
 def screen(table: pa.Table, options: ScreenOptions = ScreenOptions(), benchmarks: Benchmarks | None = None) -> pa.Table:
     """The table with what was found in its living rows: names in `flags`, (flag, field, detail) in `evidence`.
 
-    A finding named in `options.reject` rejects its row. Personal data of a kind named in `options.mask` is replaced
-    with a placeholder wherever the row holds it, and "mask" joins the row's `fixes`: in rows that are already rejected
-    too, with their `raw` and `reject_detail`. `benchmarks` (from `benchmarks_of`): evaluation sets to keep out.
+    A finding, or a flag of `ingest`, that `options.reject` lists rejects its row. Personal data of a kind named in
+    `options.mask` is replaced with a placeholder wherever the row holds it, and "mask" joins the row's `fixes`: in rows
+    that are already rejected too, with their `raw` and `reject_detail`. `benchmarks` (from `benchmarks_of`):
+    evaluation sets to keep out.
 
     An answer that is not to be learned (`label` or `learn` is false) may be bad: no defect is looked for in it. The
     words before calls of tools are not an answer. No evidence holds personal data: kinds and counts only. Raises
@@ -57,7 +59,7 @@ def check(options: ScreenOptions) -> None:
     kinds = [kind.name for kind in pii.KINDS]
     for key, listed, known in (
         ("off", options.off, FINDINGS),
-        ("reject", options.reject, FINDINGS),
+        ("reject", options.reject, (*FINDINGS, *FLAGS["ingest"])),
         ("mask", options.mask, kinds),
     ):
         for name in listed:
@@ -78,7 +80,7 @@ def screen_batch(table: pa.Table, options: ScreenOptions, benchmarks: Benchmarks
     findings += find_same_answers(table, options)
     if benchmarks is not None:
         findings += find_overlaps(table, benchmarks, options)
-    return record_findings(table, findings, options.reject)
+    return record_findings(reject_flagged(table, options.reject), findings, options.reject)
 
 
 def scans(kinds: Sequence[pii.Kind], defects: Sequence[Defect]) -> dict[str, str]:
@@ -233,6 +235,17 @@ def find_overlaps(table: pa.Table, benchmarks: Benchmarks, options: ScreenOption
         where = f"{benchmarks.names[seen]}, {benchmarks.origins[seen]}: {share:.0%} of its n-grams"
         findings.append((row, CONTAMINATED, field, where))
     return findings
+
+
+def reject_flagged(table: pa.Table, rejecting: Collection[str]) -> pa.Table:
+    """Rejections for the flags of `ingest` that the options list."""
+    flags = table["flags"].chunk(0)
+    for name, meaning in FLAGS["ingest"].items():
+        if name in rejecting:
+            rows = pc.list_parent_indices(flags).filter(pc.equal(flags.flatten(), name)).to_pylist()
+            remedy = f"Correct the record, or take {name!r} out of screen.reject to keep such rows with a flag."
+            table = reject(table, row_mask(rows, len(table)), "screen", name, f"{meaning}. {remedy}")
+    return table
 
 
 def record_findings(table: pa.Table, findings: list[Finding], rejecting: Collection[str]) -> pa.Table:
