@@ -142,7 +142,7 @@ def _planned(
 def _changed(talk: Conversation) -> str:
     """Which text the template does not write as it is, and what to do."""
     answers = [message.content for message in talk.messages if message.role == "assistant"]
-    if any(map(split_thought, answers)):
+    if any(thought.opening for thought in map(split_thought, answers) if thought):
         return THOUGHT_IN_TEXT
     closes = next((mark for mark in CLOSERS.values() if any(mark in answer for answer in answers)), None)
     if closes is None:
