@@ -44,6 +44,7 @@ class KoInstructError(Exception):
       * Fault
       * FetchError
       * FileFault
+        * UnclearLearn
       * GateError (ValueError)
       * GeneratorError (RuntimeError)
       * IngestError
