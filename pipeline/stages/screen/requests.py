@@ -296,7 +296,6 @@ REQUESTS: tuple[Request, ...] = (
 _PATTERNS = {request.name: re.compile(request.words) for request in REQUESTS}
 
 
-@functools.lru_cache(maxsize=4096)  # instructions repeat, and many finders ask about one
 def requests(instruction: str) -> frozenset[str]:
     """The names of all requests in an instruction.
 
@@ -307,7 +306,12 @@ def requests(instruction: str) -> frozenset[str]:
     >>> requests("감기에 좋은 음식은?")
     frozenset()
     """
-    return frozenset(name for name, pattern in _PATTERNS.items() if pattern.search(instruction[:2000]))
+    return frozenset(name for name in _PATTERNS if asks_for(instruction, name))
+
+
+@functools.lru_cache(maxsize=4096)  # instructions repeat, and many finders ask about one
+def asks_for(instruction: str, name: str) -> bool:
+    return bool(_PATTERNS[name].search(instruction[:2000]))
 
 
 def asks(instruction: str, *names: str) -> bool:
@@ -316,4 +320,4 @@ def asks(instruction: str, *names: str) -> bool:
     >>> asks("봄비를 소재로 네 줄짜리 시를 지어 줘.", "verse", "code")
     True
     """
-    return not requests(instruction).isdisjoint(names)
+    return any(asks_for(instruction, name) for name in names)
