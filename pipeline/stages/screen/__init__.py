@@ -104,9 +104,7 @@ def mask_rejected(table: pa.Table, kinds: Sequence[pii.Kind], options: ScreenOpt
     return add_mask(map_texts(table, rows, mask), touched)
 
 
-def find_personal(
-    table: pa.Table, kinds: Sequence[pii.Kind], options: ScreenOptions
-) -> tuple[pa.Table, list[Finding]]:
+def find_personal(table: pa.Table, kinds: Sequence[pii.Kind], options: ScreenOptions) -> tuple[pa.Table, list[Finding]]:
     """Personal data in every text, and the table with the kinds masked that the options name."""
     if not kinds:
         return table, []
