@@ -13,7 +13,7 @@ _NOT = any_of(
     r"드리지 (?:못|않)",
     r"못 ?(?:해 ?드|드립|합니다|하겠|도와)",
     r"불가능합|불가합",
-    r"(?:수 있는|[할줄]) ?(?:능력|권한|일|문제|내용|주제|부분)[가-힣]{0,2} ?(?:없|아니|아닙|아녜)",
+    r"(?:수 있는|줄 아는) [가-힣]{1,5} ?(?:없|아니|아닙|아녜)",
 )
 #: What an answer does for the one who asks.
 _SERVE = any_of(
@@ -93,7 +93,7 @@ _VOICED = ("dialogue", "story", "letter")
 #: Every refusal has a match of this RE2 pattern.
 REFUSES = (
     r"죄송|미안|유감|송구|안타깝|수(?:는|가|도)? ?없|어렵|어려|힘들|곤란|불가|부족|보완|필요합니다|입력해|제공해|알려|거절|거부|벗어"
-    r"|삼가|사양|못 ?[하해합드]|지 (?:못|않)|권한|능력"
+    r"|삼가|사양|못 ?[하해합드]|지 (?:못|않)|(?:있는|아는) [가-힣]+ ?(?:없|아니|아닙|아녜)|능력[이 ]"
     r"|(?i:sorry|cannot|unable|unfortunately|apologies|regrettably|afraid|not al?[bl])|[Cc]an['’]?t|[Ww]on['’]?t|do ?n"
 )
 
@@ -113,10 +113,12 @@ def refusal(texts: Texts, options: ScreenOptions) -> str | None:
         return f"the answer opens with {around(match)}"
     opening = unquoted(output[:220])
     to_customer = bool(re.search(r"고객님|주문|환불", opening)) and asks(instruction, *_VOICED)
+    may_i = _MAY_I.search(instruction)
     if not to_customer and (match := _OF_THE_REQUEST.search(opening[:120])):
-        return f"the answer refuses: {around(match)}"
+        served = re.search(_SERVE, opening[max(0, match.start() - 8) : match.end()])
+        return None if may_i and not served else f"the answer refuses: {around(match)}"
     if not asks(instruction, *_VOICED) and (match := _APOLOGY.search(output)):
-        answers = _ROLE.search(output[:200]) or _YOUR_OWN.search(output[:200]) or _MAY_I.search(instruction)
+        answers = _ROLE.search(output[:200]) or _YOUR_OWN.search(output[:200]) or may_i
         return None if answers else f"the answer opens with {around(match)}"
     if len(output) <= 120 and (match := _UNABLE.search(output)) and not _YOUR_OWN.search(output):
         return f"the whole answer is that there is none: {around(match)}"
