@@ -4,7 +4,7 @@ import re
 
 from pipeline.stages.screen.requests import asks
 from pipeline.stages.screen.speech import levels
-from pipeline.stages.screen.texts import Texts, unquoted
+from pipeline.stages.screen.texts import Texts, any_of, unquoted
 from schemas.options import ScreenOptions
 
 #: Words that need something after them: connective endings, particles, adverbs that open a clause.
@@ -38,8 +38,25 @@ _FINAL = re.compile(
 #: Verbs without an ending, and -아/-어, which ends a sentence in spoken speech only.
 _STEM = re.compile(r"[가-힣 ](?:되|하|있|없|않|싶|같|받|얻|않고|[아어여와워려져춰겨켜쳐펴혀]|[가-힣]해)$")
 #: Adverbs and conjunctions that end no sentence of their own.
-_ADVERB = r"스스로|먼저|우선|더욱|매우|특히|가장|결국|서로|바로|함께|점점|직접|다시|오히려|반드시|주로|및|그리고|또한|또는|보다는"
-_ADVERB += r"|자주|조금|조금씩|천천히|꾸준히|충분히|되도록|이미|아직|계속|항상|늘|따로|미리|가능한 한"
+_ADVERB = any_of(
+    *("스스로", "먼저", "우선", "더욱", "매우", "특히", "가장", "결국", "서로", "바로", "함께", "점점", "직접", "다시"),
+    *(
+        "오히려",
+        "반드시",
+        "주로",
+        "및",
+        "그리고",
+        "또한",
+        "또는",
+        "보다는",
+        "자주",
+        "조금",
+        "조금씩",
+        "천천히",
+        "꾸준히",
+    ),
+    *("충분히", "되도록", "이미", "아직", "계속", "항상", "늘", "따로", "미리", "가능한 한"),
+)
 #: “첫째,”, with the words that open what follows it.
 _FIRST = re.compile(r"(?:\A|(?<=[.!?:\n*])|(?<=[.!?:-] ))첫째(?:,|로,|는)")
 _SECOND = re.compile(r"둘째|두 ?번째|다음으로|다음은|그다음|또한|또,|그리고|마지막|끝으로|[\n ]2[.)]|한편|셋째|나머지")
@@ -117,14 +134,14 @@ def item_open(rest: str) -> bool:
     """Whether an item stops early, in a list of full sentences. An item that names a thing ends where it likes."""
     if len(rest) < 4 or rest[-1] in "은는을를":
         return False
-    return bool(_OPEN_END.search(rest[-12:]) or (rest.count(" ") > 3 and re.search(rf" (?:{_ADVERB})$", rest)))
+    return bool(_OPEN_END.search(rest[-12:]) or (rest.count(" ") > 3 and re.search(rf" {_ADVERB}$", rest)))
 
 
 def alone_open(last: str) -> bool:
     return bool(
         _CLAUSE.search(last)
         and (
-            re.search(rf"(?:하고|하며|으며|지만|때문에|므로|면서|거나|,| (?:{_ADVERB}))$", last)
+            re.search(rf"(?:하고|하며|으며|지만|때문에|므로|면서|거나|,| {_ADVERB})$", last)
             or re.search(r"[가-힣](?:며|면|지만|므로|는데)[, ].{6,}[가-힣]{2,}[을를]$", last[-120:])
         )
     )

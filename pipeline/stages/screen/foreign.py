@@ -37,7 +37,8 @@ def expected_language(texts: Texts) -> str | None:
 _EXPLAIN = re.compile(r"설명|알려|어떻게|방법|차이|무엇|뭐|뭔|왜|이유|까닭|원인|순서|장단점|줄거리|의미|언제|누구|소개")
 #: Requests whose answer may hold nothing but names or code, or words as someone wrote them.
 _AS_WRITTEN = re.compile(
-    r"코드|스크립트|쿼리|작성|만들|짜 ?줘|짜 ?주|구현|메시지|주석|출력|명령[어을은]|이름|변수|제목|가사|대사|명언|구절|원문|목록|추천|나열|약자"
+    r"코드|스크립트|쿼리|작성|만들|짜 ?줘|짜 ?주|구현|메시지|주석|출력|명령[어을은]|이름|변수|제목|가사|대사|명언"
+    r"|구절|원문|목록|추천|나열|약자"
 )
 
 

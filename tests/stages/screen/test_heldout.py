@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import pyarrow as pa
+import pytest
 
 from pipeline.stages.normalize import normalize
 from pipeline.stages.screen import screen
@@ -34,10 +35,11 @@ def missed_and_false(name: str) -> tuple[list[str], list[str]]:
     return missed, false
 
 
-def test_defects_held_out() -> None:
-    missed, false = missed_and_false("screen_defects_heldout.jsonl")
-    assert len(missed) <= 18, missed  # of 110
-    assert len(false) <= 2, false  # of 110
+@pytest.mark.parametrize("name", ["screen_defects_heldout.jsonl", "screen_defects_fresh2.jsonl"])
+def test_defects_held_out(name: str) -> None:
+    missed, false = missed_and_false(name)
+    assert not missed
+    assert not false
 
 
 def test_personal_data_held_out() -> None:
@@ -49,5 +51,6 @@ def test_personal_data_held_out() -> None:
         spans = {(start, end, kind) for start, end, kind in case["spans"]}
         missed += [(kind, text[start:end]) for start, end, kind in spans - found]
         wrong += [(kind, text[start:end]) for start, end, kind in found - spans]
-    assert len(missed) <= 3, missed  # of 83
+    # The number of a company's service desk is no personal data: the other held-out file decides so.
+    assert missed == [("pii-phone", "1588-7243")]
     assert not wrong
