@@ -12,7 +12,7 @@ from pipeline.stages.screen.contamination import Benchmarks, benchmarks_of, over
 from pipeline.stages.screen.defects import DEFECTS, Defect
 from pipeline.stages.screen.exchanges import Exchanges, earlier_exchanges, own_exchanges, texts_of
 from pipeline.stages.screen.texts import Texts
-from pipeline.table.map_texts import map_texts, narrowed, suspects
+from pipeline.table.map_texts import map_texts, matches, narrowed, suspects
 from pipeline.table.reject_and_flag import add_names, alive, complete, reject, replace_rows, row_mask, set_column
 from pipeline.table.thoughts import split_thought
 from schemas.columns import MESSAGES, SCREENED, TEXTS
@@ -149,13 +149,17 @@ def near(texts: pa.Array, field: str, defects: Sequence[Defect]) -> Mapping[str,
     """Scan → the exchanges whose text in this field matches it.
 
     One scan for all clears most prompts of them. Of answers half match one or the other, and RE2 is slower on a pattern
-    for all than on each: its states do not fit into its memory.
+    for all than on each: its states do not fit into its memory. Answers that repeat are scanned once.
     """
-    listed = dict.fromkeys(defect.scan for defect in defects if defect.field == field and defect.scan)
-    rows = pa.array(np.arange(len(texts)))
+    scans = dict.fromkeys(defect.scan for defect in defects if defect.field == field and defect.scan)
+    if not scans:
+        return {}
     if field != "output":
-        rows = narrowed(texts, rows, "|".join(f"(?:{scan})" for scan in listed))
-    return {scan: narrowed(texts, rows, scan) for scan in listed}
+        rows = pc.indices_nonzero(matches(texts, "|".join(f"(?:{scan})" for scan in scans)))
+        return {scan: narrowed(texts, rows, scan) for scan in scans}
+    distinct = texts.dictionary_encode()
+    found = {scan: pc.match_substring_regex(distinct.dictionary, scan) for scan in scans}
+    return {scan: pc.indices_nonzero(found[scan].take(distinct.indices)) for scan in scans}
 
 
 def find_defects(exchanges: Exchanges, defects: Sequence[Defect], options: ScreenOptions) -> list[Finding]:
