@@ -306,12 +306,13 @@ All hits were read, or the first 49. Right: the row has the defect.
 | merged-instruction | 24 | 24 | 24 |
 | refusal | 23 | 23 | 23 |
 | echo | 19 | 19 | 17 |
-| mixed-speech | 7 | 7 | 7 |
+| mixed-speech | 10 | 10 | 10 |
 | wrong-language | 8 | 8 | 7 |
 | template-residue | 5 | 5 | 4 |
 | untranslated | 2 | 2 | 2 |
 | truncated | 2 | 2 | 2 |
-| no-answer, repetition, disclaimer | 1 each | 3 | 3 |
+| no-answer | 2 | 2 | 2 |
+| repetition, disclaimer | 1 each | 2 | 2 |
 | not-korean, mojibake | 0 | 0 | |"""
 
 
