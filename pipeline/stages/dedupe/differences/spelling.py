@@ -47,11 +47,11 @@ _WORDS = """
 조타 좋다  안녕하새요 안녕하세요  알고리듬 알고리즘  시뮬레이숀 시뮬레이션  쏘프트웨어 소프트웨어
 소프트웨아 소프트웨어  하드웨아 하드웨어  렌트카 렌터카  맛사지 마사지
 """
-_PAIRS = {pair[0]: pair[1] for pair in (entry.rsplit(" ", 1) for entry in re.split(r"\s{2,}|\n", _WORDS) if entry)}
-_PAIRS = {wrong.replace(" ", ""): right for wrong, right in _PAIRS.items() if wrong != right}
+PAIRS = {pair[0]: pair[1] for pair in (entry.rsplit(" ", 1) for entry in re.split(r"\s{2,}|\n", _WORDS) if entry)}
+PAIRS = {wrong.replace(" ", ""): right for wrong, right in PAIRS.items() if wrong != right}
 #: Past and 있다 with a simple ㅅ, before what a verb goes on with.
 _SS = re.compile("[잇햇겟엇앗갓봣왓됫졋렷쳣셧랏럿낫](?=[어으습는나던다지고네을음기었]|$)")
-_WRONG = re.compile("|".join(sorted(map(re.escape, _PAIRS), key=len, reverse=True)))
+_WRONG = re.compile("|".join(sorted(map(re.escape, PAIRS), key=len, reverse=True)))
 
 
 @lru_cache(1 << 14)
@@ -63,7 +63,7 @@ def corrected(word: str) -> str:
     """
     word = _SS.sub(lambda found: with_coda(found[0], "ㅆ"), word)
     for _ in range(2):
-        word = _WRONG.sub(lambda found: _PAIRS[found[0]], word)
+        word = _WRONG.sub(lambda found: PAIRS[found[0]], word)
     return word
 
 
