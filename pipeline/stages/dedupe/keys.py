@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import json
 import re
 import sys
 import unicodedata
@@ -284,19 +285,72 @@ def message_keys(messages: pa.ChunkedArray | pa.Array) -> Hashes:
         return keys
     fields = lists.flatten()
     of_message = _text_keys_of(pc.struct_field(fields, "content"))
-    for name in ("reasoning", "tool_calls", "name"):
-        column = pc.struct_field(fields, name)
+    columns = {name: pc.struct_field(fields, name) for name in ("reasoning", "tool_calls", "name")}
+    for column in (columns["reasoning"], without_call_ids(columns["tool_calls"]), columns["name"]):
         filled = pc.is_valid(column).to_numpy(zero_copy_only=False)
         if filled.any():
             of_message[filled] = combine_keys([of_message[filled], _text_keys_of(column.filter(pa.array(filled)))])
     tools = pc.is_in(pc.struct_field(fields, "role"), pa.array(["tool"])).to_numpy(zero_copy_only=False)
     of_message[tools] = mix(of_message[tools])
+    answers = pc.struct_field(fields, "tool_call_id")
+    if answers.null_count < len(answers):
+        of_message += _out_of_order(columns["tool_calls"].to_pylist(), answers.to_pylist(), tools.tolist())[:, None]
     ends = np.cumsum(lengths)
     for row in np.flatnonzero(lengths).tolist():
         end = int(ends[row])
         digest = xxhash.xxh3_128_digest(of_message[end - int(lengths[row]) : end].tobytes())
         keys[row] = np.frombuffer(digest, np.uint64)
     return keys
+
+
+def without_call_ids(calls: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray | pa.Array:
+    """Calls of tools (JSON) without their ids: random names that say nothing. Nulls stay.
+
+    >>> without_call_ids(pa.array(['[{"id":"call_a7","function":{"name":"f"}}]', None])).to_pylist()
+    ['[{"function": {"name": "f"}}]', None]
+    """
+    if calls.null_count == len(calls):
+        return calls
+    if isinstance(calls, pa.ChunkedArray):
+        calls = calls.combine_chunks()
+    encoded = calls.dictionary_encode()
+    bare = [_bare(text) for text in encoded.dictionary.to_pylist()]
+    return pa.array(bare, pa.string()).take(encoded.indices)
+
+
+def _bare(calls: str) -> str:
+    parsed = _calls(calls)
+    return json.dumps([{name: call[name] for name in call if name != "id"} for call in parsed]) if parsed else calls
+
+
+def _calls(text: str | None) -> list[dict[str, object]]:
+    """The calls in a text; none where it is not a list of objects."""
+    try:
+        parsed = json.loads(text) if text else []
+    except ValueError:
+        return []
+    return parsed if isinstance(parsed, list) and all(isinstance(call, dict) for call in parsed) else []
+
+
+def _out_of_order(calls: list[str | None], answers: list[str | None], tools: list[bool]) -> Hashes:
+    """For each message of a tool how far the call that it answers is from the next one in order: uint64[messages].
+
+    >>> calls = ['[{"id":"a"},{"id":"b"}]', None, None]
+    >>> _out_of_order(calls, [None, "a", "b"], [False, True, True]).tolist()
+    [0, 0, 0]
+    >>> _out_of_order(calls, [None, "b", "a"], [False, True, True]).any()
+    True
+    """
+    found = np.zeros(len(calls), np.int64)
+    ids: list[object] = []
+    answered = 0
+    for at, (text, answer, is_tool) in enumerate(zip(calls, answers, tools, strict=True)):
+        if text:
+            ids, answered = [call.get("id") for call in _calls(text)], 0
+        elif is_tool:
+            found[at] = ids.index(answer) - answered if answer in ids else 0
+            answered += 1
+    return found.view(np.uint64)
 
 
 def exact_key(texts: Sequence[pa.ChunkedArray | pa.Array]) -> Hashes:
@@ -315,7 +369,7 @@ def calls_key(messages: pa.ChunkedArray | pa.Array) -> Hashes:
     """The key of the calls of tools in each list of messages: uint64[rows], 0 where there are none."""
     lists = _one_chunk(messages)
     key = np.zeros(len(lists), np.uint64)
-    calls = pc.struct_field(lists.flatten(), "tool_calls")
+    calls = without_call_ids(pc.struct_field(lists.flatten(), "tool_calls"))
     rows = pc.list_parent_indices(lists).filter(pc.is_valid(calls)).to_numpy()
     for row, hashed in zip(rows.tolist(), exact_key([calls.drop_null()]), strict=True):
         key[row : row + 1] = mix(key[row : row + 1] + hashed)
