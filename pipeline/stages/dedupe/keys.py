@@ -292,9 +292,7 @@ def message_keys(messages: pa.ChunkedArray | pa.Array) -> Hashes:
             of_message[filled] = combine_keys([of_message[filled], _text_keys_of(column.filter(pa.array(filled)))])
     tools = pc.is_in(pc.struct_field(fields, "role"), pa.array(["tool"])).to_numpy(zero_copy_only=False)
     of_message[tools] = mix(of_message[tools])
-    answers = pc.struct_field(fields, "tool_call_id")
-    if answers.null_count < len(answers):
-        of_message += _out_of_order(columns["tool_calls"].to_pylist(), answers.to_pylist(), tools.tolist())[:, None]
+    of_message += _out_of_order(fields)[:, None]
     ends = np.cumsum(lengths)
     for row in np.flatnonzero(lengths).tolist():
         end = int(ends[row])
@@ -332,24 +330,27 @@ def _calls(text: str | None) -> list[dict[str, object]]:
     return parsed if isinstance(parsed, list) and all(isinstance(call, dict) for call in parsed) else []
 
 
-def _out_of_order(calls: list[str | None], answers: list[str | None], tools: list[bool]) -> Hashes:
+def _out_of_order(messages: pa.StructArray) -> Hashes:
     """For each message of a tool how far the call that it answers is from the next one in order: uint64[messages].
 
-    >>> calls = ['[{"id":"a"},{"id":"b"}]', None, None]
-    >>> _out_of_order(calls, [None, "a", "b"], [False, True, True]).tolist()
+    >>> calls = {"role": "assistant", "tool_calls": '[{"id":"a"},{"id":"b"}]', "tool_call_id": None}
+    >>> first, second = ({"role": "tool", "tool_calls": None, "tool_call_id": answered} for answered in "ab")
+    >>> _out_of_order(pa.array([calls, first, second])).tolist()
     [0, 0, 0]
-    >>> _out_of_order(calls, [None, "b", "a"], [False, True, True]).any()
+    >>> bool(_out_of_order(pa.array([calls, second, first])).any())
     True
     """
-    found = np.zeros(len(calls), np.int64)
-    ids: list[object] = []
-    answered = 0
-    for at, (text, answer, is_tool) in enumerate(zip(calls, answers, tools, strict=True)):
-        if text:
-            ids, answered = [call.get("id") for call in _calls(text)], 0
-        elif is_tool:
-            found[at] = ids.index(answer) - answered if answer in ids else 0
-            answered += 1
+    found = np.zeros(len(messages), np.int64)
+    if pc.struct_field(messages, "tool_call_id").null_count < len(messages):
+        ids: list[object] = []
+        answered = 0
+        columns = (pc.struct_field(messages, name).to_pylist() for name in ("role", "tool_calls", "tool_call_id"))
+        for at, (role, calls, answer) in enumerate(zip(*columns, strict=True)):
+            if calls:
+                ids, answered = [call.get("id") for call in _calls(calls)], 0
+            elif role == "tool":
+                found[at] = ids.index(answer) - answered if answer in ids else 0
+                answered += 1
     return found.view(np.uint64)
 
 
@@ -366,12 +367,16 @@ def exact_key(texts: Sequence[pa.ChunkedArray | pa.Array]) -> Hashes:
 
 
 def calls_key(messages: pa.ChunkedArray | pa.Array) -> Hashes:
-    """The key of the calls of tools in each list of messages: uint64[rows], 0 where there are none."""
+    """The key of the calls of tools in each list of messages, and of the order of their answers: uint64[rows]; 0: none."""
     lists = _one_chunk(messages)
     key = np.zeros(len(lists), np.uint64)
     calls = without_call_ids(pc.struct_field(lists.flatten(), "tool_calls"))
     rows = pc.list_parent_indices(lists).filter(pc.is_valid(calls)).to_numpy()
     for row, hashed in zip(rows.tolist(), exact_key([calls.drop_null()]), strict=True):
+        key[row : row + 1] = mix(key[row : row + 1] + hashed)
+    order = _out_of_order(lists.flatten())
+    moved = np.flatnonzero(order)
+    for row, hashed in zip(pc.list_parent_indices(lists).to_numpy()[moved].tolist(), order[moved], strict=True):
         key[row : row + 1] = mix(key[row : row + 1] + hashed)
     return key
 

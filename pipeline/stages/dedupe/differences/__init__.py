@@ -124,7 +124,8 @@ def same_essence(one: Text, other: Text, about_words: bool, numbers: bool) -> bo
         return True
     if _surely_differ(one, other):
         return False
-    one, other = sorted((one, other))
+    if tuple(other) < tuple(one):
+        one, other = other, one
     harmless = _harmless(numbers)
     return all(found.kind in harmless for found in _of_words(one, other, about_words))
 
@@ -221,8 +222,6 @@ def _common(one: str, other: str) -> int:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if one[:middle] == other[:middle] else (low, middle - 1)
     return low
-
-
 
 
 def _of_words(one: Text, other: Text, about_words: bool) -> Iterator[Difference]:
