@@ -367,7 +367,7 @@ def exact_key(texts: Sequence[pa.ChunkedArray | pa.Array]) -> Hashes:
 
 
 def calls_key(messages: pa.ChunkedArray | pa.Array) -> Hashes:
-    """The key of the calls of tools in each list of messages, and of the order of their answers: uint64[rows]; 0: none."""
+    """The key of the calls of tools in each list of messages, and of the order of their results: uint64[rows]."""
     lists = _one_chunk(messages)
     key = np.zeros(len(lists), np.uint64)
     calls = without_call_ids(pc.struct_field(lists.flatten(), "tool_calls"))

@@ -122,7 +122,7 @@ def same_essence(one: Text, other: Text, about_words: bool, numbers: bool) -> bo
     """As `same`, of texts that have an essence, under an instruction that is not about form."""
     if one == other:
         return True
-    if _surely_differ(one, other):
+    if numbers and _surely_differ(one, other):
         return False
     if tuple(other) < tuple(one):
         one, other = other, one
