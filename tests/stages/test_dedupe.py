@@ -180,7 +180,7 @@ def stems(text: str) -> str:
     """The plain definition of `keys.stems`, written once more."""
     letters = "".join(c for c in unicodedata.normalize("NFC", text).casefold() if c.isalnum())
     kept = "".join(c for c in letters if c not in keys.GRAMMAR and not "ㄱ" <= c <= "ㅣ")
-    return kept if len(kept) > 2 else letters
+    return "".join(chr(keys.sound_table()[ord(c)]) for c in (kept if len(kept) > 2 else letters))
 
 
 def similarity(one: str, other: str) -> float:

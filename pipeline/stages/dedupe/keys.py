@@ -78,6 +78,23 @@ def fold_table() -> Codes:
     return table
 
 
+@functools.cache
+def sound_table() -> Codes:
+    """For each code point the syllable that stands for those that sound alike: uint32[0x110000], marks as they are.
+
+    ㅐ for ㅔ and ㅖ, ㅚ for ㅙ and ㅞ, plain onsets for doubled ones, one coda for those that sound alike: what writers
+    confuse.
+    """
+    table = np.arange(1 << 21, dtype=np.uint32)[: sys.maxunicode + 1]
+    onset, vowel, coda = np.unravel_index(np.arange(19 * 21 * 28), (19, 21, 28))
+    onsets, vowels, codas = (np.arange(size) for size in (19, 21, 28))
+    onsets[[1, 4, 8, 10, 13]] = 0, 3, 7, 9, 12  # ㄲ ㄸ ㅃ ㅆ ㅉ
+    vowels[[5, 7, 10, 15]] = 1, 1, 11, 11  # ㅔ ㅖ, ㅙ ㅞ
+    codas[[2, 3, 6, 7, 15, 18, 20, 22, 23, 25]] = 1, 1, 4, 19, 8, 17, 19, 19, 19, 19  # ㄲ ㄳ, ㄶ, ㄷ ㅆ ㅈ ㅊ ㅌ, ㅀ, ㅄ
+    table[0xAC00:0xD7A4] = 0xAC00 + (onsets[onset] * 21 + vowels[vowel]) * 28 + codas[coda]
+    return table
+
+
 def _codes(characters: Iterable[str]) -> list[int]:
     return list(map(ord, characters))
 
@@ -142,7 +159,8 @@ def stems(codes: Codes, bounds: Ints) -> tuple[Codes, Ints]:
     """The letters that seldom stand for grammar alone (`STEM`), with new bounds; of a text with few of them, its
     letters.
 
-    Two texts that differ in particles, politeness or laughter have the same or similar stems.
+    Two texts that differ in particles, politeness or laughter have the same or similar stems. Syllables that sound alike
+    are one (`sound_table`): 있어 and 잇어 have the same stems.
 
     >>> for text in ("김치찌개를 끓이는 법을 설명해 주세요ㅋㅋ", "김치찌개 끓이는 법 설명해줘"):
     ...     (stems(*letters(*fold_texts(pa.array([text]))))[0] & CODE).tobytes().decode("utf-32-le")
@@ -152,10 +170,11 @@ def stems(codes: Codes, bounds: Ints) -> tuple[Codes, Ints]:
     kept = (codes & STEM) != 0
     stem_bounds = bounds - np.searchsorted(np.flatnonzero(~kept), bounds)
     few = np.diff(stem_bounds) < 3
-    if not few.any():
-        return codes[kept], stem_bounds
-    kept |= np.repeat(few, np.diff(bounds))
-    return keep_codes(codes, bounds, kept)
+    if few.any():
+        kept |= np.repeat(few, np.diff(bounds))
+        stem_bounds = bounds - np.searchsorted(np.flatnonzero(~kept), bounds)
+    codes = codes[kept]
+    return sound_table()[codes & CODE] | (codes & ~CODE), stem_bounds
 
 
 def number_keys(texts: pa.StringArray, codes: Codes, bounds: Ints) -> Hashes:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from pipeline.stages.dedupe.differences import align, beginnings, endings, particles, spelling, word_order, words
 from pipeline.stages.dedupe.differences.hangul import decompose
-from pipeline.stages.dedupe.differences.tasks import is_about_form, is_about_words, request_after_task
+from pipeline.stages.dedupe.differences.tasks import is_about_form, is_about_words, request_after_task, same_task
 from pipeline.stages.dedupe.differences.words_of_text import (
     HANGUL,
     LATIN,
@@ -155,9 +155,11 @@ def _differences(one: str, other: str, instruction: str, instruction_itself: boo
         return
     if is_about_form(instruction):
         rests = request_after_task(mine.narrow), request_after_task(yours.narrow)
-        if not (instruction_itself and rests[0] and rests[1] and rests[0][0] == rests[1][0]):
+        if not (instruction_itself and rests[0] and rests[1] and same_task(rests[0][0], rests[1][0])):
             yield Difference("task", *_shortest(mine.plain, yours.plain))
             return
+        if rests[0][0] != rests[1][0]:
+            yield Difference("spacing", rests[0][0], rests[1][0])
         if mine.wide != yours.wide:
             yield Difference("width", mine.plain, yours.plain)
         mine, yours = _prepared(rests[0][1]), _prepared(rests[1][1])
