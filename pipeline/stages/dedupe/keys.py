@@ -90,7 +90,18 @@ def sound_table() -> Codes:
     onsets, vowels, codas = (np.arange(size) for size in (19, 21, 28))
     onsets[[1, 4, 8, 10, 13]] = 0, 3, 7, 9, 12  # ㄲ ㄸ ㅃ ㅆ ㅉ
     vowels[[5, 7, 10, 15]] = 1, 1, 11, 11  # ㅔ ㅖ, ㅙ ㅞ
-    codas[[2, 3, 6, 7, 15, 18, 20, 22, 23, 25]] = 1, 1, 4, 19, 8, 17, 19, 19, 19, 19  # ㄲ ㄳ, ㄶ, ㄷ ㅆ ㅈ ㅊ ㅌ, ㅀ, ㅄ
+    codas[[2, 3, 6, 7, 15, 18, 20, 22, 23, 25]] = (
+        1,
+        1,
+        4,
+        19,
+        8,
+        17,
+        19,
+        19,
+        19,
+        19,
+    )  # ㄲ ㄳ, ㄶ, ㄷ ㅆ ㅈ ㅊ ㅌ, ㅀ, ㅄ
     table[0xAC00:0xD7A4] = 0xAC00 + (onsets[onset] * 21 + vowels[vowel]) * 28 + codas[coda]
     return table
 
@@ -164,8 +175,8 @@ def stems(codes: Codes, bounds: Ints) -> tuple[Codes, Ints]:
 
     >>> for text in ("김치찌개를 끓이는 법을 설명해 주세요ㅋㅋ", "김치찌개 끓이는 법 설명해줘"):
     ...     (stems(*letters(*fold_texts(pa.array([text]))))[0] & CODE).tobytes().decode("utf-32-le")
-    '김치찌개끓법설명'
-    '김치찌개끓법설명'
+    '김치지개글법설명'
+    '김치지개글법설명'
     """
     kept = (codes & STEM) != 0
     stem_bounds = bounds - np.searchsorted(np.flatnonzero(~kept), bounds)

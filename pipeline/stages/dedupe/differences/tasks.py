@@ -53,7 +53,9 @@ def request_after_task(instruction: str) -> tuple[str, str] | None:
 
 
 #: How an instruction begins that speaks of a text elsewhere, and holds none itself.
-_ELSEWHERE = re.compile(r"(?:다음|이|아래|아래의|주어진|제시된|입력된|입력)\s*(?:문장|단락|문단|글|텍스트|단어|구절|문자열|코드|입력|시|노래)")
+_ELSEWHERE = re.compile(
+    r"(?:다음|이|아래|아래의|주어진|제시된|입력된|입력)\s*(?:문장|단락|문단|글|텍스트|단어|구절|문자열|코드|입력|시|노래)"
+)
 
 
 def same_task(one: str, other: str) -> bool:
