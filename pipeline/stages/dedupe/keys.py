@@ -170,8 +170,8 @@ def stems(codes: Codes, bounds: Ints) -> tuple[Codes, Ints]:
     """The letters that seldom stand for grammar alone (`STEM`), with new bounds; of a text with few of them, its
     letters.
 
-    Two texts that differ in particles, politeness or laughter have the same or similar stems. Syllables that sound alike
-    are one (`sound_table`): 있어 and 잇어 have the same stems.
+    Two texts that differ in particles, politeness or laughter have the same or similar stems. Syllables that sound
+    alike are one (`sound_table`): 있어 and 잇어 have the same stems.
 
     >>> for text in ("김치찌개를 끓이는 법을 설명해 주세요ㅋㅋ", "김치찌개 끓이는 법 설명해줘"):
     ...     (stems(*letters(*fold_texts(pa.array([text]))))[0] & CODE).tobytes().decode("utf-32-le")
