@@ -505,6 +505,21 @@ def distinct(pairs: Iterator[Pair]) -> Iterator[Pair]:
             yield pair
 
 
+READ = """
+## Dropped rows, read
+
+    KO_INSTRUCT_DATA=…/data python -m benchmarks.dedupe_dropped chatbot 200 (or koalpaca, nsmc)
+
+Rows dropped as `near`, drawn at random and read by the session that wrote the rules; exact copies are left out.
+
+| dataset | dropped as near | read | say something else |
+|---|---|---|---|
+| Chatbot_data | 24 of 11,823 | 24 | 1: "내가 나쁜 놈이지", "내가 나쁜놈인가."; since then two texts |
+| KoAlpaca v1.0 | 2 of 24,193 | 2 (kinds of difference only) | 0 |
+| NSMC | 3,746 of 200,000 | 200 | 0 |
+"""
+
+
 def main(*arguments: str) -> None:
     if arguments:
         kind, count = arguments[0], int(arguments[1]) if len(arguments) > 1 else 20
@@ -525,6 +540,8 @@ def main(*arguments: str) -> None:
             found = run(kind)
             lost = sum(lost for _, lost in found)
             print(f"| {name} | {kind} | {len(found):,} | {lost:,} ({lost / len(found):.2%}) |", flush=True)
+
+    print(READ, end="")
 
 
 if __name__ == "__main__":

@@ -150,7 +150,7 @@ FLAGS: dict[str, dict[str, str]] = {
     "dedupe": {
         "exact": 'same prompt and output as another row (`exact = "flag"`)',
         "near": 'differs from another row in form alone (`near = "flag"`)',
-        "conflict": "another row has the same prompt and a different output",
+        "conflict": "another row has the same prompt and a different output, or gives the same answer another label",
         "near-prompt": "another row has a similar prompt, and the prompt or the output differs in a word",
         "shared-output": "at least `shared_by` different prompts have this output",
     },

@@ -132,6 +132,16 @@ def test_a_bare_table_needs_no_origins() -> None:
     assert done["origin"].null_count == 2
 
 
+@given(st.lists(PIECES, max_size=8).map("".join), st.lists(PIECES, max_size=8).map("".join), st.booleans())
+@settings(max_examples=300, deadline=None)
+def test_the_early_decision_is_that_of_all_differences(one: str, other: str, numbers: bool) -> None:
+    """`same` decides from the essences of texts; `differences` looks at each word and sign."""
+    harmless = differences.FORM if numbers else differences.FORM | {"number"}
+    one, other = sorted((one, other), key=differences.essence)
+    found = differences.differences(one, other)
+    assert same(one, other, numbers=numbers) == all(difference.kind in harmless for difference in found)
+
+
 WORDS = [
     "서울",
     "부산",
@@ -170,7 +180,7 @@ def stems(text: str) -> str:
     """The plain definition of `keys.stems`, written once more."""
     letters = "".join(c for c in unicodedata.normalize("NFC", text).casefold() if c.isalnum())
     kept = "".join(c for c in letters if c not in keys.GRAMMAR and not "ㄱ" <= c <= "ㅣ")
-    return kept if len(kept) > 2 else letters
+    return "".join(chr(keys.sound_table()[ord(c)]) for c in (kept if len(kept) > 2 else letters))
 
 
 def similarity(one: str, other: str) -> float:

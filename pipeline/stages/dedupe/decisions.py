@@ -14,6 +14,8 @@ import pyarrow as pa
 
 from pipeline.stages.dedupe.arrays import Bools, Bytes, Ints, take_rows
 from pipeline.stages.dedupe.components import connected_components
+from pipeline.stages.dedupe.continuations import continuations
+from pipeline.stages.dedupe.contradictions import contradicted
 from pipeline.stages.dedupe.fingerprint_columns import Fingerprints
 from pipeline.stages.dedupe.groups import Groups
 from pipeline.stages.dedupe.job import CONFLICT, KINDS, NEAR, NEAR_PROMPT, Job, order_of_preference
@@ -32,6 +34,7 @@ from pipeline.stages.dedupe.similar import (
 from pipeline.stages.dedupe.verify import differences_of
 from schemas.options import DedupeOptions
 
+NO_ROWS = np.empty(0, np.int64)
 #: The fields of a prompt.
 PROMPT = (*COLUMNS[CONTEXT], *COLUMNS[INPUT])
 #: What is decided of a row. The schema's metadata holds `report`: how much was compared, as JSON.
@@ -75,23 +78,28 @@ def decide(
         # Candidate pairs, verified: of prompts, then of rows whose prompts are equal or similar.
         prompt_pairs = similar_prompts(job, rows[equal.prompts.first])
         row_pairs = similar_rows(job, rows, equal.prompts, equal.answers, prompt_pairs)
-    cluster = first_of_cluster(equal.prompts, prompt_pairs.pairs)
+    cluster = first_of_cluster(equal.prompts, prompt_pairs.pairs, *continuations(job, rows))
     outcome = choose_keepers(equal, row_pairs, options, fixed)
     flags = choose_flags(equal, row_pairs, outcome, options)
+    if options.conflict != "keep":
+        flags |= contradicted(job, rows, equal.prompts, equal.several).astype(np.uint8) << np.uint8(CONFLICT)
     del equal, prompt_pairs, row_pairs
     return decision_table(job, rows, cluster, outcome, flags)
 
 
-def first_of_cluster(prompts: Groups, similar: Pairs) -> Ints:
-    """For each row the first row of its cluster, int64[rows]: clusters are the connected components of similar prompts.
+def first_of_cluster(prompts: Groups, similar: Pairs, records: Ints = NO_ROWS, continued: Ints = NO_ROWS) -> Ints:
+    """For each row the first row of its cluster, int64[rows]: clusters are the connected components of similar prompts,
+    and of records with the conversations that continue them (`continuations`).
 
     >>> prompts = Groups.of(np.array([0, 1, 0, 3]))
     >>> first_of_cluster(prompts, Pairs(np.array([0]), np.array([2]), np.array([0.9]))).tolist()
     [0, 1, 0, 0]
     """
-    component = connected_components(len(prompts.first), similar.first, similar.second)
-    first: Ints = prompts.first[component[prompts.of_row]]
-    return first
+    first = np.concatenate([similar.first, prompts.of_row[records]])
+    second = np.concatenate([similar.second, prompts.of_row[continued]])
+    component = connected_components(len(prompts.first), first, second)
+    first_rows: Ints = prompts.first[component[prompts.of_row]]
+    return first_rows
 
 
 def decision_table(job: Job, rows: Ints, cluster: Ints, outcome: Outcome, flags: Bytes) -> pa.Table:

@@ -81,7 +81,10 @@ def _answer_kind(table: pa.Table) -> Hashes:
 
     Odd where the answer is one of several that its prompt may have: with a label, or better than another answer.
     """
-    marks = [table["tool_calls"], *(table[name].cast(pa.string()) for name in ("label", "learn"))]
+    marks = [
+        keys.without_call_ids(table["tool_calls"]),
+        *(table[name].cast(pa.string()) for name in ("label", "learn")),
+    ]
     key = keys.exact_key(marks) & ~np.uint64(1)
     several = pc.or_(pc.is_valid(table["rejected"]), pc.is_valid(table["label"]))
     kind: Hashes = key | several.to_numpy().astype(np.uint64)

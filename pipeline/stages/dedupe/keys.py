@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import json
 import re
 import sys
 import unicodedata
@@ -77,6 +78,34 @@ def fold_table() -> Codes:
     return table
 
 
+@functools.cache
+def sound_table() -> Codes:
+    """For each code point the syllable that stands for those that sound alike: uint32[0x110000], marks as they are.
+
+    ㅐ for ㅔ and ㅖ, ㅚ for ㅙ and ㅞ, plain onsets for doubled ones, one coda for those that sound alike: what writers
+    confuse.
+    """
+    table = np.arange(1 << 21, dtype=np.uint32)[: sys.maxunicode + 1]
+    onset, vowel, coda = np.unravel_index(np.arange(19 * 21 * 28), (19, 21, 28))
+    onsets, vowels, codas = (np.arange(size) for size in (19, 21, 28))
+    onsets[[1, 4, 8, 10, 13]] = 0, 3, 7, 9, 12  # ㄲ ㄸ ㅃ ㅆ ㅉ
+    vowels[[5, 7, 10, 15]] = 1, 1, 11, 11  # ㅔ ㅖ, ㅙ ㅞ
+    codas[[2, 3, 6, 7, 15, 18, 20, 22, 23, 25]] = (
+        1,
+        1,
+        4,
+        19,
+        8,
+        17,
+        19,
+        19,
+        19,
+        19,
+    )  # ㄲ ㄳ, ㄶ, ㄷ ㅆ ㅈ ㅊ ㅌ, ㅀ, ㅄ
+    table[0xAC00:0xD7A4] = 0xAC00 + (onsets[onset] * 21 + vowels[vowel]) * 28 + codas[coda]
+    return table
+
+
 def _codes(characters: Iterable[str]) -> list[int]:
     return list(map(ord, characters))
 
@@ -141,20 +170,22 @@ def stems(codes: Codes, bounds: Ints) -> tuple[Codes, Ints]:
     """The letters that seldom stand for grammar alone (`STEM`), with new bounds; of a text with few of them, its
     letters.
 
-    Two texts that differ in particles, politeness or laughter have the same or similar stems.
+    Two texts that differ in particles, politeness or laughter have the same or similar stems. Syllables that sound
+    alike are one (`sound_table`): 있어 and 잇어 have the same stems.
 
     >>> for text in ("김치찌개를 끓이는 법을 설명해 주세요ㅋㅋ", "김치찌개 끓이는 법 설명해줘"):
     ...     (stems(*letters(*fold_texts(pa.array([text]))))[0] & CODE).tobytes().decode("utf-32-le")
-    '김치찌개끓법설명'
-    '김치찌개끓법설명'
+    '김치지개글법설명'
+    '김치지개글법설명'
     """
     kept = (codes & STEM) != 0
     stem_bounds = bounds - np.searchsorted(np.flatnonzero(~kept), bounds)
     few = np.diff(stem_bounds) < 3
-    if not few.any():
-        return codes[kept], stem_bounds
-    kept |= np.repeat(few, np.diff(bounds))
-    return keep_codes(codes, bounds, kept)
+    if few.any():
+        kept |= np.repeat(few, np.diff(bounds))
+        stem_bounds = bounds - np.searchsorted(np.flatnonzero(~kept), bounds)
+    codes = codes[kept]
+    return sound_table()[codes & CODE] | (codes & ~CODE), stem_bounds
 
 
 def number_keys(texts: pa.StringArray, codes: Codes, bounds: Ints) -> Hashes:
@@ -284,19 +315,73 @@ def message_keys(messages: pa.ChunkedArray | pa.Array) -> Hashes:
         return keys
     fields = lists.flatten()
     of_message = _text_keys_of(pc.struct_field(fields, "content"))
-    for name in ("reasoning", "tool_calls", "name"):
-        column = pc.struct_field(fields, name)
+    columns = {name: pc.struct_field(fields, name) for name in ("reasoning", "tool_calls", "name")}
+    for column in (columns["reasoning"], without_call_ids(columns["tool_calls"]), columns["name"]):
         filled = pc.is_valid(column).to_numpy(zero_copy_only=False)
         if filled.any():
             of_message[filled] = combine_keys([of_message[filled], _text_keys_of(column.filter(pa.array(filled)))])
     tools = pc.is_in(pc.struct_field(fields, "role"), pa.array(["tool"])).to_numpy(zero_copy_only=False)
     of_message[tools] = mix(of_message[tools])
+    of_message += _out_of_order(fields)[:, None]
     ends = np.cumsum(lengths)
     for row in np.flatnonzero(lengths).tolist():
         end = int(ends[row])
         digest = xxhash.xxh3_128_digest(of_message[end - int(lengths[row]) : end].tobytes())
         keys[row] = np.frombuffer(digest, np.uint64)
     return keys
+
+
+def without_call_ids(calls: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray | pa.Array:
+    """Calls of tools (JSON) without their ids: random names that say nothing. Nulls stay.
+
+    >>> without_call_ids(pa.array(['[{"id":"call_a7","function":{"name":"f"}}]', None])).to_pylist()
+    ['[{"function": {"name": "f"}}]', None]
+    """
+    if calls.null_count == len(calls):
+        return calls
+    if isinstance(calls, pa.ChunkedArray):
+        calls = calls.combine_chunks()
+    encoded = calls.dictionary_encode()
+    bare = [_bare(text) for text in encoded.dictionary.to_pylist()]
+    return pa.array(bare, pa.string()).take(encoded.indices)
+
+
+def _bare(calls: str) -> str:
+    parsed = _calls(calls)
+    return json.dumps([{name: call[name] for name in call if name != "id"} for call in parsed]) if parsed else calls
+
+
+def _calls(text: str | None) -> list[dict[str, object]]:
+    """The calls in a text; none where it is not a list of objects."""
+    try:
+        parsed = json.loads(text) if text else []
+    except ValueError:
+        return []
+    return parsed if isinstance(parsed, list) and all(isinstance(call, dict) for call in parsed) else []
+
+
+def _out_of_order(messages: pa.StructArray) -> Hashes:
+    """For each message of a tool how far the call that it answers is from the next one in order: uint64[messages].
+
+    >>> calls = {"role": "assistant", "tool_calls": '[{"id":"a"},{"id":"b"}]', "tool_call_id": None}
+    >>> first, second = ({"role": "tool", "tool_calls": None, "tool_call_id": answered} for answered in "ab")
+    >>> _out_of_order(pa.array([calls, first, second])).tolist()
+    [0, 0, 0]
+    >>> bool(_out_of_order(pa.array([calls, second, first])).any())
+    True
+    """
+    found = np.zeros(len(messages), np.int64)
+    if pc.struct_field(messages, "tool_call_id").null_count < len(messages):
+        ids: list[object] = []
+        answered = 0
+        columns = (pc.struct_field(messages, name).to_pylist() for name in ("role", "tool_calls", "tool_call_id"))
+        for at, (role, calls, answer) in enumerate(zip(*columns, strict=True)):
+            if calls:
+                ids, answered = [call.get("id") for call in _calls(calls)], 0
+            elif role == "tool":
+                found[at] = ids.index(answer) - answered if answer in ids else 0
+                answered += 1
+    return found.view(np.uint64)
 
 
 def exact_key(texts: Sequence[pa.ChunkedArray | pa.Array]) -> Hashes:
@@ -312,12 +397,16 @@ def exact_key(texts: Sequence[pa.ChunkedArray | pa.Array]) -> Hashes:
 
 
 def calls_key(messages: pa.ChunkedArray | pa.Array) -> Hashes:
-    """The key of the calls of tools in each list of messages: uint64[rows], 0 where there are none."""
+    """The key of the calls of tools in each list of messages, and of the order of their results: uint64[rows]."""
     lists = _one_chunk(messages)
     key = np.zeros(len(lists), np.uint64)
-    calls = pc.struct_field(lists.flatten(), "tool_calls")
+    calls = without_call_ids(pc.struct_field(lists.flatten(), "tool_calls"))
     rows = pc.list_parent_indices(lists).filter(pc.is_valid(calls)).to_numpy()
     for row, hashed in zip(rows.tolist(), exact_key([calls.drop_null()]), strict=True):
+        key[row : row + 1] = mix(key[row : row + 1] + hashed)
+    order = _out_of_order(lists.flatten())
+    moved = np.flatnonzero(order)
+    for row, hashed in zip(pc.list_parent_indices(lists).to_numpy()[moved].tolist(), order[moved], strict=True):
         key[row : row + 1] = mix(key[row : row + 1] + hashed)
     return key
 

@@ -2,6 +2,7 @@
 differ in form alone.
 """
 
+from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ import pyarrow as pa
 from pipeline.io.workers import ordered
 from pipeline.stages.dedupe import keys
 from pipeline.stages.dedupe.arrays import Bools, Codes, Floats, Hashes, Ints, ranges, take_rows
-from pipeline.stages.dedupe.differences import Difference, differences, same
+from pipeline.stages.dedupe.differences import Difference, differences, essence, same
 from pipeline.stages.dedupe.job import Job
 
 #: A bigram is two code points of 21 bits.
@@ -63,22 +64,58 @@ def differ_in_form(job: Job, fields: tuple[str, ...], rows: Ints, first: Ints, s
 
     def compare_part(part: slice) -> Bools:
         places, text_of = np.unique(np.concatenate([first[part], second[part]]), return_inverse=True)
-        one, other = (half.tolist() for half in np.split(text_of, 2))
+        one, other = np.split(text_of, 2)
         instructions = _instructions(job, rows[places])
+        instruction = _numbered(instructions)
         found = np.ones(len(one), bool)
         for name in fields:
             if _is_empty(job.table[name]):
                 continue
             texts = _texts(job.table[name], rows[places]).to_pylist()
-            for pair in np.flatnonzero(found).tolist():
-                a, b = one[pair], other[pair]
-                if texts[a] != texts[b]:
-                    about = instructions[a] + "\n" + instructions[b]
-                    found[pair] = same(texts[a], texts[b], about, name == "instruction", job.options.numbers)
+            text = _numbered([essence(text) or text for text in texts])
+            # Pairs of texts with the same essences, under the same instructions, are decided once.
+            numbers = [np.sort(np.stack([of[one], of[other]]), axis=0) for of in (text, instruction)]
+            keys_of_pairs = np.concatenate(numbers).T
+            pair_of_key, key_of = _first_of_each(keys_of_pairs[found])
+            pairs = np.flatnonzero(found)[pair_of_key]
+            decided = [
+                same(
+                    texts[a],
+                    texts[b],
+                    f"{instructions[a]}\n{instructions[b]}",
+                    name == "instruction",
+                    job.options.numbers,
+                )
+                for a, b in zip(one[pairs].tolist(), other[pairs].tolist(), strict=True)
+            ]
+            found[found] = np.array(decided, bool)[key_of]
         return found
 
     parts = [slice(at, at + _PAIRS) for at in range(0, len(first), _PAIRS)]
     return np.concatenate([np.empty(0, bool), *ordered(compare_part, parts, job.workers)])
+
+
+def _numbered(values: Sequence[Hashable]) -> Ints:
+    """For each value a number, int64[n]: equal values have the same one.
+
+    >>> _numbered(["가", "나", "가"]).tolist()
+    [0, 1, 0]
+    """
+    numbers: dict[Hashable, int] = {}
+    return np.array([numbers.setdefault(value, len(numbers)) for value in values], np.int64)
+
+
+def _first_of_each(values: Ints) -> tuple[Ints, Ints]:
+    """The first place of each distinct row of numbers, and for each row the number of its place among those.
+
+    >>> [found.tolist() for found in _first_of_each(np.array([[3, 1], [2, 0], [3, 1]]))]
+    [[1, 0], [1, 0, 1]]
+    """
+    packed = np.zeros(len(values), np.int64)
+    for column in values.T:
+        packed = np.unique(packed * (int(column.max(initial=0)) + 1) + column, return_inverse=True)[1]
+    _, first, number = np.unique(packed, return_index=True, return_inverse=True)
+    return first, number
 
 
 def differences_of(job: Job, fields: tuple[str, ...], rows: Ints, others: Ints) -> list[list[Difference]]:

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from pipeline.stages.dedupe.differences import align, endings, particles, spelling, word_order, words
+from pipeline.stages.dedupe.differences import align, beginnings, endings, particles, spelling, word_order, words
 from pipeline.stages.dedupe.differences.hangul import decompose
-from pipeline.stages.dedupe.differences.tasks import is_about_form, is_about_words, request_after_task
+from pipeline.stages.dedupe.differences.tasks import is_about_form, is_about_words, request_after_task, same_task
 from pipeline.stages.dedupe.differences.words_of_text import (
     HANGUL,
     LATIN,
@@ -35,8 +35,12 @@ FORM = frozenset(
 WORD = "word"
 #: Words that only make a request more polite.
 FILLERS = frozenset(("좀", "제발", "부디", "혹시"))
+#: Particles that a writer may leave out.
+_OPTIONAL = frozenset(particle for role in particles.OPTIONAL for particle in particles.ROLES[role])
 
-__all__ = ["FORM", "Difference", "differences", "is_about_form", "is_about_words", "same"]
+Text = Sequence[Word]
+
+__all__ = ["FORM", "Difference", "differences", "essence", "is_about_form", "is_about_words", "same"]
 
 
 class Difference(NamedTuple):
@@ -75,9 +79,74 @@ def same(one: str, other: str, instruction: str = "", instruction_itself: bool =
     >>> same("설명해 주세요.", "설명해줘"), same("한국어를 영어로 옮겨 줘", "영어를 한국어로 옮겨 줘")
     (True, False)
     """
-    harmless = FORM if numbers else FORM | {"number"}
+    essences = essence(one), essence(other)
+    if essences[0] and essences[1] and not is_about_form(instruction):
+        return same_essence(essences[0], essences[1], is_about_words(instruction), numbers)
     one, other = sorted((one, other))  # so that the order of two rows changes nothing
+    harmless = _harmless(numbers)
     return all(found.kind in harmless for found in _differences(one, other, instruction, instruction_itself))
+
+
+@lru_cache(1 << 14)
+def essence(text: str) -> Text:
+    """The words of a short text with as much of its spaces and marks as decides whether a difference is one of form.
+
+    Many texts share it. () where the text itself is to be compared: it is long, or holds protected spans.
+
+    >>> essence("재미있어요!!! ㅋㅋ") == essence("재미있어요."), essence("재미있어요?") == essence("재미있어요!")
+    (True, False)
+    """
+    prepared = _prepared(text)
+    if len(prepared.narrow) >= LONG or prepared.spans:
+        return ()
+    return tuple(
+        Word(word.kind, word.text, _space(word.space) if word.space else "", _marks(word.marks) if word.marks else "")
+        for word in words_of(prepared.narrow)
+    )
+
+
+def _space(space: str) -> str:
+    return "\n" + space.rpartition("\n")[2] if "\n" in space else " "
+
+
+def _marks(marks: str) -> str:
+    """What decides of marks: a question, or else a statement, or neither.
+
+    >>> _marks("?!"), _marks("!!"), _marks("ㅋㅋ")
+    ('?', '.', '~')
+    """
+    return "?" if "?" in marks else "." if "." in marks or "!" in marks else "~"
+
+
+def same_essence(one: Text, other: Text, about_words: bool, numbers: bool) -> bool:
+    """As `same`, of texts that have an essence, under an instruction that is not about form."""
+    if one == other:
+        return True
+    if numbers and _surely_differ(one, other):
+        return False
+    if tuple(other) < tuple(one):
+        one, other = other, one
+    harmless = _harmless(numbers)
+    return all(found.kind in harmless for found in _of_words(one, other, about_words))
+
+
+def _harmless(numbers: bool) -> frozenset[str]:
+    return FORM if numbers else FORM | {NUMBER}
+
+
+def _surely_differ(one: Text, other: Text) -> bool:
+    """Whether two texts differ in a word, as far as the first words show that differ. False where that is not sure."""
+    at = 0
+    for mine, yours in zip(one, other, strict=False):
+        if mine.text != yours.text:
+            break
+        at += 1
+    if any(at >= len(text) or _form_of_added(text, range(at, at + 1)) for text in (one, other)):
+        return False
+    mine, yours = one[at], other[at]
+    if beginnings.may_begin_alike(mine, yours):
+        return False
+    return all(mine.text != word.text for word in other[at:])
 
 
 def _differences(one: str, other: str, instruction: str, instruction_itself: bool) -> Iterator[Difference]:
@@ -86,9 +155,11 @@ def _differences(one: str, other: str, instruction: str, instruction_itself: boo
         return
     if is_about_form(instruction):
         rests = request_after_task(mine.narrow), request_after_task(yours.narrow)
-        if not (instruction_itself and rests[0] and rests[1] and rests[0][0] == rests[1][0]):
+        if not (instruction_itself and rests[0] and rests[1] and same_task(rests[0][0], rests[1][0])):
             yield Difference("task", *_shortest(mine.plain, yours.plain))
             return
+        if rests[0][0] != rests[1][0]:
+            yield Difference("spacing", rests[0][0], rests[1][0])
         if mine.wide != yours.wide:
             yield Difference("width", mine.plain, yours.plain)
         mine, yours = _prepared(rests[0][1]), _prepared(rests[1][1])
@@ -155,9 +226,6 @@ def _common(one: str, other: str) -> int:
     return low
 
 
-Text = Sequence[Word]
-
-
 def _of_words(one: Text, other: Text, about_words: bool) -> Iterator[Difference]:
     if moved := word_order.moved(one, other):
         yield Difference("word order", *moved)
@@ -168,7 +236,8 @@ def _of_words(one: Text, other: Text, about_words: bool) -> Iterator[Difference]
     for block in (*blocks, align.Block(len(one), len(one), len(other), len(other))):
         for place, other_place in zip(range(at, block.start), range(other_at, block.other_start), strict=True):
             yield from _between_words(one, place, other, other_place)
-        yield from _of_block(one, other, block, about_words, exchanged)
+        if block.start < block.end or block.other_start < block.other_end:
+            yield from _of_block(one, other, block, about_words, exchanged)
         at, other_at = block.end, block.other_end
     if particles.exchange_roles(exchanged):
         changed = (" ".join(pair[at].stem + pair[at].particle for pair in exchanged) for at in (0, 1))
@@ -188,7 +257,10 @@ def _of_block(
     def form(start: int, end: int, other_start: int, other_end: int) -> str | None:
         return _form_of_unit(one, mine[start:end], other, yours[other_start:other_end], about_words)
 
-    cut = align.units(len(mine), len(yours), lambda *unit: form(*unit) is not None)
+    def may_begin(at: int, other_at: int) -> bool:
+        return beginnings.may_begin_alike(one[mine[at]], other[yours[other_at]])
+
+    cut = align.units(len(mine), len(yours), lambda *unit: form(*unit) is not None, may_begin)
     if cut is None:
         yield _another_word(one[block.start : block.end], other[block.other_start : block.other_end])
         return
@@ -256,14 +328,15 @@ def _same_but_for_case(one: Text, other: Text, word: str, changed: str) -> bool:
 
 def _form_of_added(found: Text, places: range) -> str | None:
     """The kind of a word that only one text has: a filler, or a particle after a word that is no Hangul."""
-    word, before = found[places[0]], found[places[0] - 1]
+    word = found[places[0]]
     if len(places) != 1 or word.kind != HANGUL:
         return None
     if word.text in FILLERS:
         return "ending"
-    glued = not word.space and (before.kind in (LATIN, NUMBER, SPAN) or before.marks)
-    optional = any(word.text in particles.ROLES[role] for role in sorted(particles.OPTIONAL))
-    return "particle" if glued and optional else None
+    if word.space or word.text not in _OPTIONAL:
+        return None
+    before = found[places[0] - 1]
+    return "particle" if before.kind in (LATIN, NUMBER, SPAN) or before.marks else None
 
 
 def _shifts(one: Text, mine: range, other: Text, yours: range) -> bool:

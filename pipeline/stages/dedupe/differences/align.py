@@ -48,13 +48,20 @@ def blocks(one: Sequence[Word], other: Sequence[Word]) -> list[Block]:
 Units = list[tuple[int, int, int, int]]
 
 
-def units(count: int, other_count: int, are_alike: Callable[[int, int, int, int], bool]) -> Units | None:
+def units(
+    count: int,
+    other_count: int,
+    are_alike: Callable[[int, int, int, int], bool],
+    may_begin: Callable[[int, int], bool],
+) -> Units | None:
     """The words of a place cut into the fewest units, in order, that are all alike; None if they cannot be so cut.
 
     `are_alike(start, end, other_start, other_end)`: whether words of the one text and words of the other are a unit.
+    `may_begin(start, other_start)`: whether a unit of words of both texts may begin there.
 
     >>> one, other = ["법을", "설명해", "주세요"], ["법", "설명해줘"]
-    >>> units(3, 2, lambda a, b, c, d: "".join(one[a:b])[0] == "".join(other[c:d])[0] if a < b and c < d else False)
+    >>> begin = lambda a, c: one[a][0] == other[c][0]
+    >>> units(3, 2, lambda a, b, c, d: a < b and c < d and begin(a, c), begin)
     [(0, 1, 0, 1), (1, 3, 1, 2)]
     """
     if max(count, other_count) > MOST:
@@ -62,17 +69,24 @@ def units(count: int, other_count: int, are_alike: Callable[[int, int, int, int]
     if count == other_count == 1:
         return [(0, 1, 0, 1)] if are_alike(0, 1, 0, 1) else None
     if count == 0 or other_count == 0:
-        one_by_one = [(at, at + 1, 0, 0) if count else (0, 0, at, at + 1) for at in range(count or other_count)]
-        return one_by_one if all(are_alike(*unit) for unit in one_by_one) else None
+        added: Units = []
+        for at in range(count or other_count):
+            added.append((at, at + 1, 0, 0) if count else (0, 0, at, at + 1))
+            if not are_alike(*added[-1]):
+                return None
+        return added
 
     @lru_cache(None)
     def rest(at: int, other_at: int) -> tuple[tuple[int, int, int, int], ...] | None:
         if at == count and other_at == other_count:
             return ()
-        for size in range(1, 2 * LONGEST + 1):
+        both = at < count and other_at < other_count and may_begin(at, other_at)
+        for size in range(1, 2 * LONGEST + 1 if both else 2):
             for mine in range(max(0, size - LONGEST), min(size, LONGEST) + 1):
                 end, other_end = at + mine, other_at + size - mine
-                if end > count or other_end > other_count or not are_alike(at, end, other_at, other_end):
+                if end > count or other_end > other_count or (size > 1 and mine in (0, size)):
+                    continue
+                if not are_alike(at, end, other_at, other_end):
                     continue
                 more = rest(end, other_end)
                 if more is not None:

@@ -147,7 +147,10 @@ AFTER_STEM = {
 }
 #: After a noun: the copula.
 AFTER_NOUN = {
-    STATEMENT: ("입니다", "이다", "예요", "이에요", "에요", "이야", "야", "이네요", "네요", "이죠", "이지요", "임", ""),
+    STATEMENT: (
+        *("입니다", "이다", "예요", "이에요", "에요", "이야", "야", "이네요", "네요", "임", ""),
+        *("이지", "지", "이죠", "이지요", "죠"),
+    ),
     QUESTION: (
         "인가요",
         "입니까",
@@ -181,6 +184,8 @@ AFTER_NOUN = {
         "",
     ),
 }
+#: Endings after a noun that ask a question with a question word alone, and else ask to agree: "나쁜 놈이지".
+AGREED = ("이지", "지", "이죠", "이지요", "죠")
 #: A coda and what follows it: 합니다 is 하 + ㅂ + 니다.
 WITH_CODA: dict[str, dict[str, tuple[str, ...]]] = {
     "ㅂ": {"니다": (STATEMENT, REQUEST), "니까": (QUESTION,), "시다": (REQUEST,)},
@@ -311,6 +316,16 @@ def _of_stem(base: str, ending: str) -> list[str]:
     return stems
 
 
+def _asks_to_agree(noun: str, ending: str, mood: str) -> bool:
+    """Whether a noun with this ending only asks to agree: "나쁜 놈이지" is not "나쁜 놈인가".
+
+    >>> differ_in_politeness("무엇이지", "무엇인가"), differ_in_politeness("놈이지", "놈인가")
+    (True, False)
+    """
+    asks = noun.endswith(("무엇", "뭐", "누구", "어디", "언제", "얼마", "왜"))
+    return mood == QUESTION and ending in AGREED and not asks
+
+
 @lru_cache(1 << 14)
 def readings(word: str) -> frozenset[Reading]:
     """Every (stem, mood) as which a predicate can be read.
@@ -328,9 +343,12 @@ def readings(word: str) -> frozenset[Reading]:
     for mood, endings in AFTER_STEM.items():
         for ending in endings:
             if word.endswith(ending):
-                found |= {(stem, mood) for stem in _of_stem(word.removesuffix(ending), ending)}
+                stems = _of_stem(word.removesuffix(ending), ending)
+                copula = word.endswith("이" + ending) and _asks_to_agree(word.removesuffix("이" + ending), ending, mood)
+                found |= {(stem, mood) for stem in stems if not copula}
     for mood, endings in AFTER_NOUN.items():
-        found |= {(word.removesuffix(ending), mood) for ending in endings if word.endswith(ending)}
+        nouns = [(word.removesuffix(ending), ending) for ending in endings if word.endswith(ending)]
+        found |= {(noun, mood) for noun, ending in nouns if not _asks_to_agree(noun, ending, mood)}
     found |= _with_coda(word) | _infinitives(word)
     return frozenset((SAME_STEM.get(stem, stem), mood) for stem, mood in found)
 

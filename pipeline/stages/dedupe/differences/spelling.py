@@ -3,7 +3,7 @@
 import re
 from functools import lru_cache
 
-from pipeline.stages.dedupe.differences.hangul import decompose, is_syllable, with_coda
+from pipeline.stages.dedupe.differences.hangul import compose, decompose, is_syllable, with_coda
 from pipeline.stages.dedupe.differences.particles import splits
 from pipeline.stages.dedupe.differences.syllables import COMMON
 
@@ -47,11 +47,38 @@ _WORDS = """
 조타 좋다  안녕하새요 안녕하세요  알고리듬 알고리즘  시뮬레이숀 시뮬레이션  쏘프트웨어 소프트웨어
 소프트웨아 소프트웨어  하드웨아 하드웨어  렌트카 렌터카  맛사지 마사지
 """
-_PAIRS = {pair[0]: pair[1] for pair in (entry.rsplit(" ", 1) for entry in re.split(r"\s{2,}|\n", _WORDS) if entry)}
-_PAIRS = {wrong.replace(" ", ""): right for wrong, right in _PAIRS.items() if wrong != right}
+#: Words in which ㅐ, ㅔ and ㅖ are often exchanged, which then gives no other word.
+_VOWELS = """
+계획 관계 세계 시계 설계 계산 통계 체계 기계 경계 회계 계속 계약 재미 대해 대한 게임 에세이 에너지 캠페인
+페이지 네트워크 인터넷 프로젝트 이메일 메뉴 메시지 레시피 블로그 생각 새로운 제품 제안 제공 문제 경제 과제
+예제 어제 언제 이제 숙제 대체로 도대체 자체 업체 해결 행복 함께 예시 예술 예산 얘기 센터 센서 에어컨
+카메라 인테리어 텔레비전 캘린더 스케줄 액세서리 카페 테스트 텍스트 템플릿 세미나 케이크 에피소드 데이터 데이트
+캐릭터 프레젠테이션 패턴 세트 베이컨 배터리 냉장고 재료 채소
+"""
+PAIRS = {pair[0]: pair[1] for pair in (entry.rsplit(" ", 1) for entry in re.split(r"\s{2,}|\n", _WORDS) if entry)}
+
+
+def _vowels_exchanged(word: str) -> list[str]:
+    """The word with one of its vowels ㅐ, ㅔ, ㅖ exchanged.
+
+    >>> _vowels_exchanged("세계")
+    ['새계', '세게']
+    """
+    like = {"ㅐ": "ㅔ", "ㅔ": "ㅐ", "ㅖ": "ㅔ"}
+    parts = [(at, decompose(syllable)) for at, syllable in enumerate(word)]
+    return [
+        word[:at] + compose(part.onset, like[part.vowel], part.coda) + word[at + 1 :]
+        for at, part in parts
+        if part.vowel in like
+    ]
+
+
+PAIRS |= {wrong: right for right in _VOWELS.split() for wrong in _vowels_exchanged(right)}
+PAIRS |= {"얘시": "예시", "방볍": "방법", "무었": "무엇", "설멍": "설명", "불로그": "블로그", "알고리듬": "알고리즘"}
+PAIRS = {wrong.replace(" ", ""): right for wrong, right in PAIRS.items() if wrong != right}
 #: Past and 있다 with a simple ㅅ, before what a verb goes on with.
 _SS = re.compile("[잇햇겟엇앗갓봣왓됫졋렷쳣셧랏럿낫](?=[어으습는나던다지고네을음기었]|$)")
-_WRONG = re.compile("|".join(sorted(map(re.escape, _PAIRS), key=len, reverse=True)))
+_WRONG = re.compile("|".join(sorted(map(re.escape, PAIRS), key=len, reverse=True)))
 
 
 @lru_cache(1 << 14)
@@ -63,7 +90,7 @@ def corrected(word: str) -> str:
     """
     word = _SS.sub(lambda found: with_coda(found[0], "ㅆ"), word)
     for _ in range(2):
-        word = _WRONG.sub(lambda found: _PAIRS[found[0]], word)
+        word = _WRONG.sub(lambda found: PAIRS[found[0]], word)
     return word
 
 

@@ -52,6 +52,23 @@ def request_after_task(instruction: str) -> tuple[str, str] | None:
     return (instruction[:end], instruction[end:]) if one_sentence and _REQUEST.fullmatch(instruction, end) else None
 
 
+#: How an instruction begins that speaks of a text elsewhere, and holds none itself.
+_ELSEWHERE = re.compile(
+    r"(?:다음|이|아래|아래의|주어진|제시된|입력된|입력)\s*(?:문장|단락|문단|글|텍스트|단어|구절|문자열|코드|입력|시|노래)"
+)
+
+
+def same_task(one: str, other: str) -> bool:
+    """Whether the beginnings of two instructions name the same task: they are equal, or spaces alone differ where an
+    instruction speaks of a text elsewhere.
+
+    >>> same_task("다음 문장의 띄어쓰", "다음문장의 띄어쓰"), same_task("아버지 가방에 띄어쓰", "아버지가 방에 띄어쓰")
+    (True, False)
+    """
+    elsewhere = _ELSEWHERE.match(one) and _ELSEWHERE.match(other)
+    return one == other or bool(elsewhere and one.replace(" ", "") == other.replace(" ", ""))
+
+
 @lru_cache(1 << 14)
 def is_about_words(instruction: str) -> bool:
     """Whether the instruction is about words: to translate or explain them.
