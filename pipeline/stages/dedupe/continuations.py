@@ -78,7 +78,13 @@ def _beginnings(job: Job, rows: Ints, known: Hashes) -> tuple[list[dict[str, Any
 
 
 def _record(history: list[dict[str, Any]], asked: int, answered: int) -> dict[str, Any]:
-    """The messages of a conversation up to an answer as a record. `asked`: the place of the question."""
+    """The messages of a conversation up to an answer as a record. `asked`: the place of the question.
+
+    >>> none = {"reasoning": None, "tool_calls": None}
+    >>> talk = [{"role": "user", "content": "안녕?"}, {"role": "assistant", "content": "안녕하세요.", **none}]
+    >>> _record(talk, 0, 1)["instruction"], _record(talk, 0, 1)["output"], _record(talk, 0, 1)["history"]
+    ('안녕?', '안녕하세요.', [])
+    """
     answer = history[answered]
     return {
         "history": history[:asked],

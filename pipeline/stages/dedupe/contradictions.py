@@ -27,9 +27,19 @@ def contradicted(job: Job, rows: Ints, prompts: Groups, several: Bools) -> Bools
     pair = np.minimum(answer, other), np.maximum(answer, other)
     side = np.where(is_pair, answer < worse, label)
     of_answers = group_rows(prompts.of_row[some].astype(np.uint64), *pair, is_pair.astype(np.uint64)).of_row
-    sides = [np.bincount(of_answers[side == value], minlength=len(some)) > 0 for value in (True, False)]
-    found[some] = (sides[0] & sides[1])[of_answers]
+    found[some] = opposed(of_answers, side)
     return found
+
+
+def opposed(group: Ints, side: Bools) -> Bools:
+    """bool[rows]: rows of both sides are in its group. `group`: int64[rows], numbers from 0; `side`: bool[rows].
+
+    >>> opposed(np.array([0, 0, 1, 1]), np.array([True, False, True, True])).tolist()
+    [True, True, False, False]
+    """
+    has = [np.bincount(group[side == value], minlength=int(group.max()) + 1) > 0 for value in (True, False)]
+    both: Bools = (has[0] & has[1])[group]
+    return both
 
 
 def _text_keys(job: Job, name: str, rows: Ints) -> Hashes:
