@@ -2,7 +2,8 @@
 
 A form that has no place for something in a row refuses the row (`FormError`) and names the column: nothing is lost in
 silence. In every form but alpaca, instruction and input are one text, with a newline between them.
-Columns about the record, such as `origin`, `source` and `meta`, are in no form.
+An empty thought is written as no thought, and `ingest` reads it so. Columns about the record, such as `origin`,
+`source` and `meta`, are in no form.
 """
 
 import json
@@ -112,8 +113,11 @@ TEXT_FORMS: dict[TextForm, Callable[[Row], Record]] = {
 
 
 def _spoken(row: Row) -> list[Message]:
-    """The messages of a row; the boundary of instruction and input is not marked."""
-    return [{key: value for key, value in message.items() if key != "input"} for message in to_messages(row)]
+    """The messages of a row, without the mark of where the input begins, and without empty thoughts."""
+    return [
+        {key: value for key, value in message.items() if key != "input" and (key, value) != (THOUGHT, "")}
+        for message in to_messages(row)
+    ]
 
 
 def _tools(row: Row) -> Record:
@@ -145,7 +149,7 @@ def _need(row: Row, form: TextForm, *columns: str) -> None:
 
 def _refuse(row: Row, form: TextForm, *columns: str) -> None:
     for column in columns:
-        if row.get(column) not in (None, []):
+        if row.get(column) not in (None, [], ""):
             raise _no_place(form, column)
 
 

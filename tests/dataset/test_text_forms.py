@@ -5,32 +5,40 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from pipeline.dataset.text_forms import TEXT_FORMS, FormError, TextForm
+from pipeline.dataset.text_forms import SPEAKERS, TEXT_FORMS, FormError, TextForm
 from pipeline.stages.ingest import ingest
 from schemas.options import IngestOptions, Source
+from tests.support.tables import histories, maybe, message, texts, tool_rounds
 
 PLAIN: dict[str, Any] = {"instruction": "수도는 어디인가요?", "output": "서울입니다."}
-TALK = [{"role": "user", "content": "안녕하세요?"}, {"role": "assistant", "content": "네, 안녕하세요."}]
+TALK = [message("user", content="안녕하세요?"), message("assistant", content="네, 안녕하세요.")]
 TOOLS = '[{"type":"function","function":{"name":"weather","parameters":{"type":"object","properties":{}}}}]'
 OF_FORM: dict[TextForm, dict[str, Any]] = {"preference": {"rejected": "부산입니다."}, "unpaired": {"label": False}}
-READ_BACK = ("system", "instruction", "input", "output", "rejected", "label", "learn", "reasoning", "tool_calls")
+READ_BACK = ("system", "instruction", "input", "output", "rejected", "label", "learn")
 
 
 def back(record: dict[str, Any], folder: Path) -> dict[str, Any]:
     path = folder / "file.jsonl"
     path.write_text(json.dumps(record, ensure_ascii=False) + "\n", encoding="utf-8")
     (table,) = ingest(path, path.name, Source(name="source", files=(path.name,)), IngestOptions(), set())
+    row: dict[str, Any]
     (row,) = table.to_pylist()
     assert row["reject_reason"] is None, row["reject_detail"]
     return row
 
 
-def said(row: dict[str, Any]) -> dict[str, Any]:
+def comparable(row: dict[str, Any]) -> dict[str, Any]:
+    """What a row holds for a trainer: JSON as values, and an empty thought as none."""
+
+    def one(part: dict[str, Any]) -> dict[str, Any]:
+        return part | {"reasoning": part["reasoning"] or None, "tool_calls": json.loads(part["tool_calls"] or "null")}
+
     found = {name: row.get(name) for name in READ_BACK} | {"input": row.get("input") or ""}
-    found["history"] = [(message["role"], message["content"]) for message in row.get("history") or ()]
-    found["tools"] = json.loads(row.get("tools") or "null")
-    return found
+    found |= {name: [one(part) for part in row.get(name) or ()] for name in ("history", "steps")}
+    return found | {"reasoning": row.get("reasoning") or None, "tools": json.loads(row.get("tools") or "null")}
 
 
 @pytest.mark.parametrize("more", [{}, {"system": "짧게 답하라."}, {"history": TALK}, {"tools": TOOLS}], ids=str)
@@ -41,7 +49,36 @@ def test_ingest_reads_a_record_back(form: TextForm, more: dict[str, Any], tmp_pa
         with pytest.raises(FormError, match="alpaca has no place for 'tools'"):
             TEXT_FORMS[form](row)
         return
-    assert said(back(TEXT_FORMS[form](row), tmp_path)) == said(row)
+    assert comparable(back(TEXT_FORMS[form](row), tmp_path)) == comparable(row)
+
+
+written = texts.filter(str.strip)
+plain_talk = st.lists(st.tuples(written, written), max_size=2).map(
+    lambda pairs: [message(role, content=text) for pair in pairs for role, text in zip(SPEAKERS, pair, strict=True)]
+)
+generated = st.fixed_dictionaries(
+    {
+        "system": st.one_of(st.none(), written),
+        "history": st.one_of(plain_talk, histories()),
+        "instruction": written,
+        "steps": st.one_of(st.just([]), tool_rounds()),
+        "reasoning": st.one_of(st.none(), maybe),
+        "output": written,
+        "tools": st.sampled_from([None, None, TOOLS]),
+    }
+)
+
+
+@pytest.mark.parametrize("form", TEXT_FORMS)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@given(row=generated)
+def test_a_generated_row_is_read_back_or_refused(form: TextForm, row: dict[str, Any], tmp_path: Path) -> None:
+    row |= OF_FORM.get(form, {})
+    try:
+        record = TEXT_FORMS[form](row)
+    except FormError:
+        return  # by name: the tests below
+    assert comparable(back(record, tmp_path)) == comparable(row)
 
 
 @pytest.mark.parametrize("form", sorted(TEXT_FORMS.keys() - {"openai"}))
@@ -56,3 +93,10 @@ def test_what_a_form_needs_is_named(form: TextForm) -> None:
     (column,) = OF_FORM[form]
     with pytest.raises(FormError, match=f"{form} needs the column '{column}'"):
         TEXT_FORMS[form](PLAIN)
+
+
+@pytest.mark.parametrize("form", TEXT_FORMS)
+def test_the_input_is_kept_in_the_text_of_the_user(form: TextForm, tmp_path: Path) -> None:
+    row = back(TEXT_FORMS[form](PLAIN | OF_FORM.get(form, {}) | {"input": "한국"}), tmp_path)
+    found = (row["instruction"], row["input"])
+    assert found == (("수도는 어디인가요?", "한국") if form == "alpaca" else ("수도는 어디인가요?\n한국", ""))
