@@ -44,6 +44,7 @@ class KoInstructError(Exception):
       * Fault
       * FetchError
       * FileFault
+      * FormError (ValueError)
       * GateError (ValueError)
       * GeneratorError (RuntimeError)
       * IngestError
