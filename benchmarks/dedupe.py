@@ -136,7 +136,7 @@ def truth() -> None:
         options = DedupeOptions(threshold=threshold)
         pairs = {pair for pair in all_pairs(texts, threshold) if numbers[pair[0]] == numbers[pair[1]]}
         job = Job(prints, table, options)
-        edges = similar_prompts(job, rows)
+        edges = similar_prompts(job, rows).pairs
         found = set(zip(edges.first.tolist(), edges.second.tolist(), strict=True))
         reasons = decide(prints, table, options)["reason"].to_pylist()
         saved = {row for pair in pairs for row, other in (pair, pair[::-1]) if reasons[other] is None}

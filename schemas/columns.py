@@ -73,7 +73,7 @@ DEDUPED = pa.schema(
     [
         pa.field("cluster", pa.string()),  # cluster key: the keeper's origin; null when unique
         pa.field("duplicate_of", pa.string()),  # origin of the row that is kept in place of this one
-        pa.field("similarity", pa.float32()),  # to that row: 1 where the keys are equal; null when unique
+        pa.field("similarity", pa.float32()),  # to that row: 1 where the texts are equal; null when unique
         pa.field("cluster_key", pa.uint64()),  # hash of the keeper's prompt, which decides the split
     ]
 )
@@ -81,7 +81,9 @@ DEDUPED = pa.schema(
 #: What `dedupe` holds of a row: 256 bytes and no text. All null where an earlier stage rejected the row.
 FINGERPRINT = pa.schema(
     [
-        pa.field("prompt", pa.binary(16)),  # key of system, tools, history, instruction, input and steps
+        pa.field(
+            "prompt", pa.binary(16)
+        ),  # two keys of system, tools, history, instruction, input and steps: folded, exact
         pa.field("output", pa.binary(16)),  # key of the answer: reasoning, output, tool_calls, rejected, label, learn
         pa.field("length", pa.uint32()),  # of the output, in characters without spaces
         # To find similar prompts: system, history and instruction are the context of the input.

@@ -56,6 +56,7 @@ class KoInstructError(Exception):
         * NoveltyError
       * NoOffsetsError (ValueError)
       * NoVocabularyError (FileNotFoundError)
+      * NotATableError (TypeError)
       * OptionError (ValueError)
       * PushError
       * RowsError (ValueError)

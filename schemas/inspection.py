@@ -8,14 +8,14 @@ class Found(BaseModel):
 
 
 class Candidate(Found):
-    """A shape that some of the records can be read in."""
+    """A shape that some of the records could have."""
 
     toml: str  # the line of pipeline.toml that pins it
-    records: int
+    records: int  # that it reads: of these a row is kept
     share: float  # of the records looked at
 
 
-class Example(Found):
+class Sample(Found):
     """One record before and after: its text, and the rows that it gives (fields that hold something)."""
 
     before: str
@@ -33,8 +33,10 @@ class Stream(Found):
     decision: str  # how the records are read, or the error that ingest will raise, and what to do
     readable: bool
     toml: tuple[str, ...]  # lines to pin what was decided
-    examples: tuple[Example, ...]
-    rejected: dict[str, int]  # rows by reason, of the records looked at
+    examples: tuple[Sample, ...]
+    kept: int  # rows, of the records looked at
+    rejected: dict[str, int]  # rows by reason
+    details: dict[str, str]  # of the first row with each reason
 
 
 class Inspection(Found):

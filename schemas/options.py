@@ -201,12 +201,16 @@ class DedupeOptions(Options):
 
     exact: Policy = "drop"
     """Same prompt, same output."""
-    conflict: Policy = "drop"
-    """Same prompt, different output. drop keeps one of these rows, and flags it: its answer may be wrong."""
+    conflict: Policy = "flag"
+    """Same prompt, different output. Two answers to one prompt are data. drop keeps one of these rows, and flags it."""
     near: Policy = "drop"
-    """Similar prompt, similar output. Every dropped row is at least as similar as `threshold` to a row that is kept."""
+    """Prompt and output differ in form alone: spacing, punctuation, particles, politeness, spelling. A difference of a
+    word keeps both rows.
+    """
     near_prompt: Policy = "flag"
-    """Similar prompt, different output."""
+    """Similar prompt: it differs in form alone and the output in a word, or it differs in a word itself and is similar
+    from `prompt_threshold` on. drop rejects rows that ask something else.
+    """
     shared_output: Literal["flag", "keep"] = "flag"
     """Different prompts, same output. This is rarely a duplicate: "네." answers many questions."""
     shared_by: int = Field(default=2, ge=2)
@@ -215,14 +219,19 @@ class DedupeOptions(Options):
     """Which row of a cluster is kept: the first (sources are in order of priority), or the one with the longest
     output.
     """
-    threshold: float = Field(default=0.85, ge=0.3, le=1)
-    """Two fields are similar if the Jaccard index of their character bigrams is at least this. Among sentence pairs
-    scored by people, no pair at 0.85 or above scores less than 3 of 5; at 0.8 some pairs do.
+    threshold: float = Field(default=0.65, ge=0.3, le=1)
+    """Two fields are compared if the Jaccard index of the character bigrams of their stems (letters without particles
+    and endings) is at least this. What differs then decides. A lower threshold finds more rows that differ in form.
+    """
+    prompt_threshold: float = Field(default=0.85, ge=0.3, le=1)
+    """Prompts that differ in a word are flagged near-prompt, and stay in one split, if the Jaccard index of their
+    character bigrams is at least this. Among sentence pairs scored by people, no pair at 0.85 or above scores less than
+    3 of 5; at 0.8 some pairs do.
     """
     recall: float = Field(default=0.99, gt=0, lt=1)
     """Probability of finding a pair that is exactly at the threshold. More similar pairs are found more surely."""
     numbers: bool = True
-    """Texts with different numbers are not similar: "200대 교황이 누구야?", "71대 교황이 누구야?"."""
+    """Numbers in digits count as words: "200대 교황이 누구야?" and "71대 교황이 누구야?" are not duplicates."""
     against: tuple[str, ...] = ()
     """Reference datasets, relative to the folder of pipeline.toml: folders such as "processed/old", or files of rows
     (.arrow, .parquet, .jsonl). All their rows are kept, and new rows that repeat them are rejected.
@@ -318,6 +327,11 @@ class Source(Options):
     """Encoding of text files; auto: UTF-8, UTF-16 or CP949, detected from their content."""
     header: tuple[str, ...] = ()
     """Column names of a table whose first line is not a header."""
+    skip: int = Field(default=0, ge=0)
+    """Lines above the header of a CSV, TSV or Excel file that are not read, such as its title."""
+    numbers: Literal["as-numbers", "as-text"] = "as-numbers"
+    """as-text: numbers and dates in the fields of a record are texts, as the file writes them, or as Excel shows them.
+    """
     splits: Literal["as-published", "ignore"] | dict[str, Literal["train", "validation", "test", "leave-out"]] = (
         "as-published"
     )

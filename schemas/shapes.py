@@ -20,6 +20,10 @@ RECORD_LEARN = ("learn", "weight", "train", "trainable", "loss_weight")
 REASONING = ("reasoning_content", "reasoning", "thinking", "thought", "thoughts")
 
 
+#: One field, several that are joined, each under its name, or none. A list in a field becomes a numbered list.
+Fields = str | tuple[str, ...] | None
+
+
 class Mapping(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -31,7 +35,7 @@ class Columns(Mapping):
     instruction: str = "instruction"
     #: None: the records are prompts alone, to which a model writes the answers.
     output: str | None = "output"
-    input: str | None = "input"
+    input: Fields = "input"
     system: str | None = None
     #: Earlier turns: a list of exchanges ([user, assistant] and so on) or of messages with a role.
     history: str | None = None
@@ -51,7 +55,8 @@ class Columns(Mapping):
 class Conversation(Mapping):
     """A list of turns, each with a role and a text (sharegpt's from and value, OpenAI's role and content).
 
-    The list may also be a JSON text, a Python literal, or an object of lists.
+    The list may also be a JSON text, a Python literal, or an object of lists. `role` and `text` may be paths into the
+    objects of a turn: `speaker.id`.
     """
 
     kind: Literal["conversation"] = "conversation"
@@ -60,10 +65,17 @@ class Conversation(Mapping):
     text: str = "value"
     #: A field beside the turns that holds the system prompt.
     system: str | None = None
+    #: Fields beside the turns that the first question is about.
+    input: Fields = None
     #: A field beside the turns that holds the tools that may be called, as a list or as a JSON text.
     tools: str | None = "tools"
     #: Role names of this set that are not among the known ones.
     roles: dict[str, Role] = {}
+    #: named: a name says who speaks. in-order: the names are those of people; who speaks first is the user, the other
+    #: the assistant.
+    speakers: Literal["named", "in-order"] = "named"
+    #: A field of a turn that counts the turns: a conversation in which it goes back is rejected.
+    order: str | None = None
     #: Fields of a turn, or of the record, that say whether an answer is learned (1, true) or not (0, false).
     learn: tuple[str, ...] = LEARN
     #: Whether the answer is a good one: a field beside the turns.
@@ -81,9 +93,35 @@ class Exchanges(Mapping):
     user: str = "input"
     assistant: str = "output"
     system: str | None = None
+    #: Fields beside the exchanges that the first question is about.
+    input: Fields = None
     tools: str | None = "tools"
     learn: tuple[str, ...] = RECORD_LEARN
     label: str | None = None
+
+
+class TurnRecords(Mapping):
+    """Each record is one turn: records that follow one another with the same value in `group` are a conversation."""
+
+    kind: Literal["turn-records"] = "turn-records"
+    group: str = "conversation_id"
+    role: str = "role"
+    #: The field of the text; of several, the first with a text counts.
+    text: str | tuple[str, ...] = "text"
+    #: A field that counts the turns of a conversation: one in which it goes back is rejected.
+    order: str | None = None
+    #: Role names of this set that are not among the known ones.
+    roles: dict[str, Role] = {}
+    #: As in the shape `conversation`.
+    speakers: Literal["named", "in-order"] = "named"
+
+
+class TurnFields(Mapping):
+    """Each turn is a field of its own: the user's first, then the assistant's, and so on. Empty fields are no turns."""
+
+    kind: Literal["turn-fields"] = "turn-fields"
+    turns: tuple[str, ...]
+    system: str | None = None
 
 
 class Tree(Mapping):
@@ -107,11 +145,17 @@ class Delimited(Mapping):
     kind: Literal["delimited"] = "delimited"
     text: str = "text"
     system: str | None = None
+    #: Fields beside the transcript that the first question is about.
+    input: Fields = None
     tools: str | None = "tools"
     learn: tuple[str, ...] = RECORD_LEARN
     label: str | None = None
     #: Role names of this set that are not among the known ones.
     roles: dict[str, Role] = {}
+    #: Marks of this set and the role of the text after each: marks = { "[손님]" = "user", "[점원]" = "assistant" }.
+    marks: dict[str, Role] = {}
+    #: Marks of this set at the end of a turn, which belong to no turn.
+    ends: tuple[str, ...] = ()
 
 
 class Preference(Mapping):
@@ -127,7 +171,7 @@ class Preference(Mapping):
     rejected: str = "rejected"
     #: Turns before the prompt.
     context: str | None = None
-    input: str | None = None
+    input: Fields = None
     system: str | None = None
     tools: str | None = "tools"
     #: Fields that say whether the chosen answer is learned (1, true) or not (0, false).
@@ -175,6 +219,8 @@ class Pairs(Mapping):
     answers: str = "outputs"
     #: Whether each question is a task of its own: then each is a row.
     independent: bool = False
+    #: Fields that the questions are about: the first one, or each where they are independent.
+    input: Fields = None
 
 
 class Articles(Mapping):
@@ -195,6 +241,7 @@ class Template(Mapping):
     """A labelled set, made an instruction by a template. `{field}` becomes the text of a field.
 
     `labels` words the values of a field: labels.label."0" = "부정". A value that it lacks rejects the record.
+    `items` words each object of a list, a line for each: items."body.dialogue" = "{speaker}: {utterance}".
     """
 
     kind: Literal["template"] = "template"
@@ -202,12 +249,15 @@ class Template(Mapping):
     input: str = ""
     output: str
     labels: dict[str, dict[str, str]] = {}
+    items: dict[str, str] = {}
 
 
 Shape = Annotated[
     Columns
     | Conversation
     | Exchanges
+    | TurnRecords
+    | TurnFields
     | Tree
     | Delimited
     | Preference

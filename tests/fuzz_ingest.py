@@ -8,6 +8,7 @@ The first byte of an input chooses the source's reader and shape, the others are
 """
 
 import bz2
+import contextlib
 import gzip
 import importlib
 import io
@@ -19,6 +20,7 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import atheris
 import orjson
@@ -43,6 +45,8 @@ for name in ("arrow_files", "saved_dataset"):
     importlib.import_module(f"pipeline.io.{name}")  # before, so that of `pipeline` only ingest is instrumented
 with atheris.instrument_imports(include=["pipeline"]):
     from pipeline.stages.ingest import IngestError, ingest
+    from pipeline.stages.ingest.encoding import encoding_of
+    from tests.support.lost_texts import lost_words
 
 TESTS = Path(__file__).parent
 BOM = b"\xef\xbb\xbf"
@@ -75,8 +79,9 @@ def check(data: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "file"
         path.write_bytes(content)
+        left_out: set[str] = set()
         try:
-            tables = list(ingest(path, "file", source))
+            tables = list(ingest(path, "file", source, left_out=left_out))
         except IngestError:
             return
     for table in tables:
@@ -92,6 +97,18 @@ def check(data: bytes) -> None:
     expected = places(source, content)
     # An exchange of a conversation stands behind the place of its record: file:17/2
     assert expected is None or expected == {origin.split("/")[0] for origin in origins}
+    assert lost_words(values(source, content), rows, left_out) == []
+
+
+def values(source: Source, content: bytes) -> list[Any]:
+    """The values of a JSON file, as far as they are plain to see."""
+    if source.reader in ("csv", "tsv") or encoding_of([content]) != "utf-8":
+        return []
+    lines = [line for line in content.split(b"\n") if line.strip()]
+    for parts in ([content], lines):
+        with contextlib.suppress(orjson.JSONDecodeError):
+            return [orjson.loads(part) for part in parts]
+    return []
 
 
 def places(source: Source, content: bytes) -> set[str] | None:
@@ -151,7 +168,8 @@ def write_workbook(table: pa.Table, file: io.BytesIO) -> None:
 def main() -> None:
     with tempfile.TemporaryDirectory() as corpus:
         for number, seed in enumerate(seeds()):
-            (Path(corpus) / f"{number:03}").write_bytes(b"\0" + seed)
+            for reader in range(0, 3 * len(SHAPES), len(SHAPES)):  # auto, json, jsonl; no shape
+                (Path(corpus) / f"{number:03}-{reader}").write_bytes(bytes([reader]) + seed)
         # A later flag replaces an earlier one. What breaks is kept in the folder for temporary files.
         flags = ["-max_total_time=60", "-max_len=4096", "-timeout=20", f"-artifact_prefix={tempfile.gettempdir()}/"]
         arguments = [*sys.argv[:1], *flags, *sys.argv[1:]]

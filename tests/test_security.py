@@ -24,7 +24,7 @@ from pipeline.hub import FetchError, fetch
 from pipeline.run.chain import run
 from pipeline.run.config import ConfigError, load_config
 from pipeline.run.plan import plan_of_config, plan_of_files
-from pipeline.stages.ingest import ingest, opening
+from pipeline.stages.ingest import ingest, unpacking
 from pipeline.tokenizers.load import resolve
 from pipeline.tokenizers.protocol import LoadError
 from schemas.options import Config, Source
@@ -178,7 +178,7 @@ def test_members_of_an_archive_are_read_where_they_are(tmp_path: Path) -> None:
 
 
 def test_a_workbook_that_is_a_size_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opening, "BOMB_BYTES", 1 << 20)
+    monkeypatch.setattr(unpacking, "BOMB_BYTES", 1 << 20)
     path = tmp_path / "bomb.xlsx"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("xl/workbook.xml", "<workbook/>")
@@ -235,7 +235,10 @@ def call(*arguments: str) -> Result:
 def test_text_of_files_does_not_steer_the_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     name = f"{ESCAPE.replace('/', '')}.jsonl"
-    rows = [{"instruction": ESCAPE, "output": f"{ESCAPE}네", ESCAPE: ESCAPE}, {"instruction": "예?", "output": "네."}]
+    rows = [
+        {"instruction": ESCAPE, "output": f"{ESCAPE}네", ESCAPE: ESCAPE},
+        {"instruction": "예?", "output": "네." * 60},
+    ]
     Path(name).write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
     with zipfile.ZipFile("a.zip", "w") as archive:
         archive.write(name)
@@ -257,7 +260,7 @@ def test_text_of_files_does_not_steer_the_terminal(tmp_path: Path, monkeypatch: 
     assert [result.exit_code for result in results] == [0, 0, 0, 1, 0, 1, 1, 1, 0, 2]
     for result in results[:-1]:
         assert not STEERING.search(result.stdout + result.stderr), result.stdout + result.stderr
-    for result in results[:7]:
+    for result in results[:6]:  # in the seventh, `normalize` has taken the escapes out of the text that is shown
         assert "]0;owned" in result.stdout + result.stderr
 
 

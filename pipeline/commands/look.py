@@ -22,11 +22,14 @@ def inspect(file: Path, config_path: Path) -> None:
     from pipeline.run.plan import unit_of
     from pipeline.stages.ingest import describe
     from pipeline.stages.ingest import inspect as look
-    from schemas.options import IngestOptions
+    from pipeline.stages.validate import validate
+    from schemas.options import IngestOptions, ValidateOptions
 
     plan = plan_of(config_path)
     unit = unit_of(plan, file)
-    click.echo(describe(look(file, unit.source, plan.config.ingest if plan else IngestOptions())))
+    held_to = plan.config.validate_ if plan else ValidateOptions()
+    options = plan.config.ingest if plan else IngestOptions()
+    click.echo(describe(look(file, unit.source, options, lambda rows: validate(rows, held_to))))
 
 
 @click.command(cls=Command)

@@ -261,8 +261,8 @@ def _policy(manifest: Manifest) -> str:
     cases = [
         ("same prompt, same output · 지시와 답이 모두 같음", dedupe.exact),
         ("same prompt, different output · 지시는 같고 답이 다름", dedupe.conflict),
-        ("similar prompt, similar output · 지시와 답이 모두 비슷함", dedupe.near),
-        ("similar prompt, different output · 지시는 비슷하고 답이 다름", dedupe.near_prompt),
+        ("prompt and output differ in form alone · 지시와 답이 형식만 다름", dedupe.near),
+        ("similar prompt, another word in prompt or output · 지시가 비슷하지만 낱말이 다름", dedupe.near_prompt),
         ("different prompts, same output · 지시는 다르고 답이 같음", dedupe.shared_output),
     ]
     done = {
@@ -278,9 +278,9 @@ def _policy(manifest: Manifest) -> str:
     return (
         "## Duplicates and personal data · 중복과 개인정보\n\n"
         + table(["duplicates", "policy"], [[case, f"`{policy}`"] for case, policy in cases])
-        + f"\nSimilar: a Jaccard index of character bigrams of at least {dedupe.threshold}. Equal prompts are always "
-        "in the same split, and so are similar ones. 비슷하다는 것은 두 글자씩 끊은 조각의 자카드 유사도가 "
-        f"{dedupe.threshold} 이상이라는 뜻입니다. 같거나 비슷한 지시는 언제나 한 분할에만 들어갑니다.\n\n"
+        + f"\nSimilar: a Jaccard index of character bigrams of at least {dedupe.prompt_threshold}. Equal prompts are "
+        "always in the same split, and so are similar ones. 비슷하다는 것은 두 글자씩 끊은 조각의 자카드 유사도가 "
+        f"{dedupe.prompt_threshold} 이상이라는 뜻입니다. 같거나 비슷한 지시는 언제나 한 분할에만 들어갑니다.\n\n"
         "Personal data and secrets (the flag `secret`, and flags whose names begin with `pii-`): "
         + ("; ".join(personal) + "; all other findings are flagged" if personal else "findings are flagged")
         + " in `flags`. The search is automatic and may miss some. 개인정보로 보이는 부분은 `flags` 열에 "

@@ -56,10 +56,10 @@ class Duplicates:
     listed: Path
 
     def explain(self) -> str:
-        """The S-curve, and the most doubtful rejections as JSON."""
+        """The S-curve, the kinds of differences with examples, and the most doubtful rejections as JSON."""
         doubtful = report.doubtful(self.decided.rows, self.decided.decisions)
         pairs = [visible(orjson.dumps(pair, option=orjson.OPT_INDENT_2).decode()) for pair in doubtful]
-        return "\n".join([report.explain(self.options), *pairs])
+        return "\n".join([report.explain(self.options), visible(report.kinds(self.decided.new)), *pairs])
 
     def summary(self) -> str:
         """How many rows are dropped for which reason, and where the clusters are listed."""

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from pipeline.io.class_labels import names_beside
 from pipeline.io.hashed_files import files_of
 from schemas.errors import KoInstructError
 
@@ -21,7 +22,9 @@ def state_of(unit: Unit) -> dict[str, Any]:
     """A raw file as it is now. Any change of the file changes its state; so does an older file copied over it."""
     states = [path.stat() for path in files_of(unit.path)]
     times = [[state.st_size, state.st_mtime_ns, state.st_ctime_ns] for state in states]
-    return {"origin": unit.origin, "source": unit.source.model_dump(mode="json"), "state": times}
+    state = {"origin": unit.origin, "source": unit.source.model_dump(mode="json"), "state": times}
+    names = names_beside(unit.path)
+    return state if names is None else {**state, "class_names": names}
 
 
 @contextlib.contextmanager

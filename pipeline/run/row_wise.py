@@ -110,7 +110,7 @@ def pass_over(
 def ingest_unit(plan: Plan, unit: Unit) -> Iterator[pa.Table]:
     """The rows of a raw file. What file it was, and how it was read, is written beside them for the manifest."""
     from pipeline.stages.ingest import ingest
-    from pipeline.stages.ingest.reading import readings_of
+    from pipeline.stages.ingest.streams import readings_of
 
     with unchanged(unit), ThreadPoolExecutor(1) as beside:
         described = beside.submit(describe_file, unit.path)

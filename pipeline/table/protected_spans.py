@@ -104,7 +104,7 @@ class _Ends:
 
 
 def _fence_end(text: str, at: int, length: int) -> int:
-    r"""The end of a fence of so many backticks, whose code begins at `at`: a fence in it ends before it does.
+    r"""The end of a fence of this number of backticks, whose code begins at `at`: a fence in it ends before it does.
 
     >>> _fence_end("````md\n```py\nx\n```\n````\n끝", 4, 4), _fence_end("```md\n```py\nx\n```\n```\n끝", 3, 3)
     (23, 21)

@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.table.given_table import given_table
 from pipeline.table.message_columns import ColumnTypeError, as_messages
 from schemas.columns import EMPTY_LISTS, INGESTED, MARKS, MESSAGES
 
@@ -17,8 +18,9 @@ def complete(table: pa.Table, schema: pa.Schema = INGESTED) -> pa.Table:
 
     So a stage takes a bare table of instruction, input and output, as in `datasets.map`. A null `input` becomes "",
     as does a null output or content beside calls of tools. History in the old form, a list of {user, assistant},
-    becomes messages. Raises ColumnTypeError for a column that holds something else.
+    becomes messages. Raises ColumnTypeError for a column that holds something else, and what `given_table` raises.
     """
+    table = given_table(table)
     for field in schema:
         if field.name not in table.column_names:
             table = table.append_column(field, _nothing(field, len(table)))

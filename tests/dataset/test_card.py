@@ -129,7 +129,7 @@ def test_a_declaration_of_every_kind_of_value(shape: dict[str, Any] | None) -> N
 
 def test_policies_are_told(folder: Path) -> None:
     text = (folder / "README.md").read_text()
-    assert re.search(r"similar prompt, similar output .*\| `keep` \|", text)
+    assert re.search(r"prompt and output differ in form alone .*\| `keep` \|", text)
     assert "rejected · 제외: `pii-resident-number`; masked · 가림: `pii-phone`; all other findings are flagged" in text
     assert "`mojibake`" not in text.split("## Changed")[0].split("## Duplicates")[1]
 

@@ -28,6 +28,7 @@ tokenizer = ["embedded"]
 
 [dedupe]
 against = {against}
+conflict = "drop"
 
 [export]
 formats = ["arrow", "parquet", "jsonl"]
@@ -127,7 +128,8 @@ def test_from_the_command_line(old: Path, tmp_path: Path) -> None:
     done = ko("run", file, "--out", tmp_path / "out" / "x", "--tokenizer", "embedded", "--against", old)
     assert done.exit_code == 0, done.output
     train = load_from_disk(str(tmp_path / "out" / "x"))
-    assert [row["instruction"] for split in train.values() for row in split] == [NEW[0]["instruction"]]
+    kept = {row["instruction"] for split in train.values() for row in split}
+    assert kept == {NEW[0]["instruction"], NEW[2]["instruction"]}  # without the config, a conflict is flagged
 
 
 @pytest.mark.parametrize(

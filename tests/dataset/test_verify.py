@@ -336,7 +336,7 @@ def test_damage_is_found(damage: Callable[[Path], None], check: str, says: str, 
     assert says in found.get(check, ""), found
 
 
-def test_the_command_tells_every_check_and_fails_for_faults(folder: Path) -> None:
+def test_the_command_shows_every_check_and_fails_for_faults(folder: Path) -> None:
     whole = CliRunner().invoke(main, ["verify", str(folder)])
     assert whole.exit_code == 0
     assert [line.split()[0] for line in whole.stdout.splitlines()] == ["ok"] * 9
@@ -347,7 +347,7 @@ def test_the_command_tells_every_check_and_fails_for_faults(folder: Path) -> Non
     assert "1 fault: build it again" in broken.stderr
 
 
-def test_a_tokenizer_of_this_machine_is_found_again_and_its_path_not_told(tmp_path: Path) -> None:
+def test_a_tokenizer_of_this_machine_is_found_again_and_its_path_is_not_shown(tmp_path: Path) -> None:
     small.save_causal(tmp_path / "토크나이저")
     names = [str(tmp_path / "없는" / "spiece.model"), str(tmp_path / "토크나이저")]
     folder = build(tmp_path / "mine", files=["office.csv"], tokenize={"tokenizer": names, "layout": "causal"})
@@ -368,7 +368,7 @@ def test_a_tokenizer_of_this_machine_is_found_again_and_its_path_not_told(tmp_pa
     assert "rows encoded again" in list(verify(folder, names))[-1].found
 
 
-def test_a_tokenizer_that_cannot_be_had_is_no_fault(folder: Path) -> None:
+def test_a_tokenizer_that_is_not_available_is_no_fault(folder: Path) -> None:
     edit(folder, lambda manifest: manifest["tokenizer"].update(name="./없는/spiece.model"))
     checks = {check.name: check for check in verify(folder)}
     assert not checks["tokenizer"].faults

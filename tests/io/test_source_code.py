@@ -201,4 +201,4 @@ def test_versions_are_of_python_the_project_and_the_libraries() -> None:
     found = source_code.versions()
     assert list(found)[:2] == ["python", "ko-instruct"]
     assert found["python"] == f"{sys.version_info.major}.{sys.version_info.minor}"
-    assert {"pandas", "pydantic", "transformers", "xxhash"} <= found.keys()
+    assert {"pydantic", "transformers", "xxhash"} <= found.keys()

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from pipeline.stages.screen import FINDINGS, benchmarks_of, screen
 from pipeline.stages.screen.contamination import N, grams
-from pipeline.stages.screen.defects import DEFECTS, Texts
+from pipeline.stages.screen.defects import DEFECTS
 from pipeline.stages.screen.pii import KINDS, SCAN, find_pii, mask_pii
+from pipeline.stages.screen.texts import Texts
 from pipeline.table.reject_and_flag import complete
 from schemas.options import ScreenOptions
 from tests.support import heldout
@@ -346,7 +347,8 @@ def test_the_work_is_linear(piece: str) -> None:
     for defect in DEFECTS:
         if defect.scan:
             pc.match_substring_regex(pa.array([text]), defect.scan)
+        texts = Texts("물음", "", "답")._replace(**{defect.field: text})
         if defect.pick:
-            defect.pick(pa.array([text]))
-        defect.find(Texts("물음", "", "답")._replace(**{defect.field: text}), ScreenOptions())
+            defect.pick({name: pa.array([value]) for name, value in texts._asdict().items()})
+        defect.find(texts, ScreenOptions())
     assert time.process_time() - start < 7.5

@@ -1,5 +1,7 @@
 """The split: no cluster on two sides, and no row that moves without its cluster."""
 
+from hashlib import sha256
+
 import pyarrow as pa
 import pytest
 import xxhash
@@ -81,7 +83,8 @@ def test_an_old_row_moves_only_where_its_cluster_merged(old: list[str], new: lis
 
 
 def test_stratified_by_source() -> None:
-    table = deduped(PROMPTS, source=["가"] * 20 + ["나"] * (len(PROMPTS) - 20))
+    prompts = [sha256(prompt.encode()).hexdigest() for prompt in PROMPTS]  # unlike each other: every cluster is one row
+    table = deduped(prompts, source=["가"] * 20 + ["나"] * (len(PROMPTS) - 20))
     sides = split(table, ExportOptions(validation=0.1, test=0.1, stratify=True)).to_pylist()
     assert (sides[:20].count("validation"), sides[:20].count("test")) == (2, 2)
     assert (sides[20:].count("validation"), sides[20:].count("test")) == (18, 18)

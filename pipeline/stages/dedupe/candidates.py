@@ -1,5 +1,7 @@
 """Candidate pairs: the few pairs whose texts are compared. Their number grows with the rows, not with their square."""
 
+from statistics import NormalDist
+
 import numpy as np
 import numpy.typing as npt
 
@@ -24,9 +26,10 @@ def candidate_pairs(job: Job, part: str, rows: Ints, salt: Hashes) -> tuple[Ints
     """
     threshold = job.options.threshold
     bands = choose_bands(threshold, job.options.recall)
-    # Four standard deviations: one in 30,000 pairs at the threshold is estimated below this.
+    # Of the pairs at the threshold that may be missed, a quarter is missed by this estimate.
+    deviations = NormalDist().inv_cdf(1 - (1 - job.options.recall) / 4)
     deviation = (threshold * (1 - threshold) / HASHES) ** 0.5
-    enough = np.ceil((threshold - 4 * deviation) * HASHES)
+    enough = np.ceil((threshold - deviations * deviation) * HASHES)
     signatures = job.column(f"{part}_signature", rows, np.uint16)
     salted = keys.mix(salt)
 

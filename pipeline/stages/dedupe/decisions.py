@@ -16,11 +16,24 @@ from pipeline.stages.dedupe.arrays import Bools, Bytes, Ints, take_rows
 from pipeline.stages.dedupe.components import connected_components
 from pipeline.stages.dedupe.fingerprint_columns import Fingerprints
 from pipeline.stages.dedupe.groups import Groups
-from pipeline.stages.dedupe.job import CONFLICT, KINDS, Job, order_of_preference
+from pipeline.stages.dedupe.job import CONFLICT, KINDS, NEAR, NEAR_PROMPT, Job, order_of_preference
 from pipeline.stages.dedupe.keepers import KEPT, Outcome, choose_flags, choose_keepers, equal_rows
-from pipeline.stages.dedupe.similar import NO_PAIRS, NO_ROW_PAIRS, Pairs, similar_prompts, similar_rows
+from pipeline.stages.dedupe.similar import (
+    ANSWER,
+    COLUMNS,
+    CONTEXT,
+    INPUT,
+    NO_PAIRS,
+    NO_ROW_PAIRS,
+    Pairs,
+    similar_prompts,
+    similar_rows,
+)
+from pipeline.stages.dedupe.verify import differences_of
 from schemas.options import DedupeOptions
 
+#: The fields of a prompt.
+PROMPT = (*COLUMNS[CONTEXT], *COLUMNS[INPUT])
 #: What is decided of a row. The schema's metadata holds `report`: how much was compared, as JSON.
 DECISION = pa.schema(
     [
@@ -29,6 +42,9 @@ DECISION = pa.schema(
         pa.field("cluster", pa.string()),
         pa.field("duplicate_of", pa.string()),
         pa.field("similarity", pa.float32()),
+        pa.field(
+            "differences", pa.list_(pa.string())
+        ),  # to the row that is kept, of a similar row: "kind: one → other"
         pa.field("cluster_key", pa.uint64()),
     ]
 )
@@ -59,7 +75,7 @@ def decide(
         # Candidate pairs, verified: of prompts, then of rows whose prompts are equal or similar.
         prompt_pairs = similar_prompts(job, rows[equal.prompts.first])
         row_pairs = similar_rows(job, rows, equal.prompts, equal.answers, prompt_pairs)
-    cluster = first_of_cluster(equal.prompts, prompt_pairs)
+    cluster = first_of_cluster(equal.prompts, prompt_pairs.pairs)
     outcome = choose_keepers(equal, row_pairs, options, fixed)
     flags = choose_flags(equal, row_pairs, outcome, options)
     del equal, prompt_pairs, row_pairs
@@ -103,7 +119,19 @@ def decision_table(job: Job, rows: Ints, cluster: Ints, outcome: Outcome, flags:
         "cluster": origins(cluster, clustered),
         "duplicate_of": origins(outcome.keeper, dropped),
         "similarity": column(outcome.similarity, dropped & (outcome.reason != CONFLICT)),
+        "differences": _differences(job, rows, outcome),
         "cluster_key": column(key, np.ones(len(rows), bool)),
     }
     table = pa.table([columns[name] for name in DECISION.names], DECISION)
     return table.replace_schema_metadata({"report": orjson.dumps(job.counts)})
+
+
+def _differences(job: Job, rows: Ints, outcome: Outcome) -> pa.Array:
+    """What differs between each similar row and the row that is kept, list<string>: null for all other rows."""
+    found: list[list[str] | None] = [None] * len(job.table)
+    for reason, fields in ((NEAR, (*PROMPT, *ANSWER)), (NEAR_PROMPT, PROMPT)):
+        dropped = np.flatnonzero(outcome.reason == reason)
+        pairs = differences_of(job, fields, rows[dropped], rows[outcome.keeper[dropped]])
+        for row, differences in zip(rows[dropped].tolist(), pairs, strict=True):
+            found[row] = [str(difference) for difference in differences]
+    return pa.array(found, pa.list_(pa.string()))

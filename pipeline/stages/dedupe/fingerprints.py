@@ -47,13 +47,13 @@ def _fingerprint_all(table: pa.Table) -> pa.Table:
     steps = FieldKeys.of(keys.message_texts(table["steps"]), salt=4)
     context = (system, history, instruction, steps)
     output, output_of = keys.distinct(table["output"])
-    codes, bounds = keys.fold_texts(output)
+    codes, bounds, composed = keys.fold_and_compose(output)
     prompt_calls, answer_kind = _prompt_calls(table), _answer_kind(table)
     of_fields = [field.key[field.text_of] for field in (system, instruction, input_)]
     prompt = keys.combine_keys([of_fields[0], keys.message_keys(table["history"]), *of_fields[1:]])
     columns = [
         _and(_and(prompt, keys.message_keys(table["steps"])), _pair(prompt_calls)),
-        _answers(table, keys.text_keys(codes, bounds)[output_of], answer_kind),
+        _answers(table, keys.join_keys(keys.folded_keys(codes, bounds), composed)[output_of], answer_kind),
         np.diff(bounds)[output_of].astype(np.uint32),
         keys.combine_keys([field.letters[field.text_of] for field in context]),
         keys.combine_keys([field.numbers[field.text_of] for field in context]),
@@ -95,7 +95,7 @@ def _answers(table: pa.Table, output: Hashes, answer_kind: Hashes) -> Hashes:
         column = table[name]
         if column.null_count < len(column):
             texts, text_of = keys.distinct(column)
-            key = keys.text_keys(*keys.fold_texts(texts))[text_of]
+            key = keys.text_keys(texts)[text_of]
             key[pc.is_null(column).to_numpy(zero_copy_only=False)] = 0
             answer = _and(answer, key)
     return answer
@@ -118,7 +118,7 @@ class FieldKeys(NamedTuple):
     """The keys of the distinct texts of one field, and the number of each row's text."""
 
     text_of: Ints  # int32[rows]
-    key: Hashes  # uint64[texts, 2]
+    key: Hashes  # uint64[texts, 2]: of the folded text, of the exact text
     letters: Hashes  # uint64[texts]: the key of the text without punctuation
     numbers: Hashes  # uint64[texts]
     least: Codes  # uint32[texts, HASHES]
@@ -127,15 +127,15 @@ class FieldKeys(NamedTuple):
     @classmethod
     def of(cls, column: pa.Array | pa.ChunkedArray, salt: int) -> "FieldKeys":
         texts, text_of = keys.distinct(column)
-        codes, bounds = keys.fold_texts(texts)
+        codes, bounds, composed = keys.fold_and_compose(texts)
         letters = keys.letters(codes, bounds)
-        key = keys.text_keys(codes, bounds)
+        folded = keys.folded_keys(codes, bounds)
         return cls(
             text_of,
-            key,
-            keys.letter_keys(key, bounds, *letters)[:, 0],
+            keys.join_keys(folded, composed),
+            keys.letter_keys(folded, bounds, *letters),
             keys.number_keys(texts, codes, bounds),
-            least_hashes(*letters, salt),
+            least_hashes(*keys.stems(*letters), salt),
             len(codes) == 0,
         )
 

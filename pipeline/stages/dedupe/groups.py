@@ -64,14 +64,17 @@ def _begins(rows: Ints, columns: tuple[Hashes, ...]) -> Bools:
 
 
 def repeated_keys(key: Hashes) -> tuple[Ints, Hashes]:
-    """The rows of keys that occur more than once, int64[m], equal ones side by side; and their groups, uint64[m].
+    """The rows of keys that occur more than once, int64[m], equal ones side by side; and their keys, uint64[m].
 
-    The low bits of a key make room for its row, so that one sort of uint64 does all: among n keys, 64 - log2(n) bits of
-    each decide, and two keys that differ may share a group by chance.
+    The low bits of a key make room for its row, so that one sort of uint64 does nearly all. Where two keys share all
+    other bits by chance, the whole keys are sorted: the groups do not depend on the number of rows.
 
-    >>> rows, groups = repeated_keys(np.array([9, 4, 9, 5, 4, 9], np.uint64) << np.uint64(60))
-    >>> rows.tolist(), (groups >> np.uint64(57)).tolist()
+    >>> rows, key = repeated_keys(np.array([9, 4, 9, 5, 4, 9], np.uint64) << np.uint64(60))
+    >>> rows.tolist(), (key >> np.uint64(60)).tolist()
     ([1, 4, 0, 2, 5], [4, 4, 9, 9, 9])
+    >>> rows, key = repeated_keys(np.array([9, 8, 9, 5, 8, 9], np.uint64))
+    >>> rows.tolist(), key.tolist()
+    ([1, 4, 0, 2, 5], [8, 8, 9, 9, 9])
     """
     row_bits = np.uint64(max(len(key) - 1, 0).bit_length())
     row = rows_that_may_repeat(key)
@@ -79,8 +82,15 @@ def repeated_keys(key: Hashes) -> tuple[Ints, Hashes]:
     packed.sort()
     same = (packed[1:] ^ packed[:-1]) >> row_bits == 0
     packed = packed[np.append(same, False)[: len(packed)] | np.append(False, same)[: len(packed)]]
-    group = packed >> row_bits
-    return (packed ^ (group << row_bits)).view(np.int64), group
+    row = (packed & ((np.uint64(1) << row_bits) - np.uint64(1))).view(np.int64)
+    whole = key[row]
+    chance = ((packed[1:] ^ packed[:-1]) >> row_bits == 0) & (whole[1:] != whole[:-1])
+    if chance.any():
+        row = row[np.lexsort((row, whole))]
+        same = key[row[1:]] == key[row[:-1]]
+        row = row[np.append(same, False)[: len(row)] | np.append(False, same)[: len(row)]]
+        whole = key[row]
+    return row, whole
 
 
 def rows_that_may_repeat(key: Hashes) -> Ints:

@@ -1,6 +1,7 @@
-"""Keys of texts: equal where two texts are equal but for case, spaces and Unicode form."""
+"""Keys of texts: equal where two texts are equal, or where they are equal but for case, spaces and Unicode form."""
 
 import functools
+import itertools
 import re
 import sys
 import unicodedata
@@ -27,9 +28,14 @@ CODE = np.uint32((1 << 21) - 1)
 LETTER = np.uint32(1 << 21)
 #: It may be part of a number (`NUMBERS`).
 NUMBER = np.uint32(1 << 22)
+#: A letter that seldom stands for grammar alone: neither a syllable of particles and endings nor laughter.
+STEM = np.uint32(1 << 23)
 #: The table alone cannot fold it: marks and jamo that compose with the character before them, characters that fold to
-#: several. Texts that hold one go through `fold`. The greatest mark, so that a maximum finds it.
-NEEDS_FOLD = np.uint32(1 << 23)
+#: several, and that another character replaces in NFC. Texts that hold one go through `fold`. The greatest mark, so
+#: that a maximum finds it.
+NEEDS_FOLD = np.uint32(1 << 24)
+#: Syllables of particles and of endings: what writers leave out or change without another meaning.
+GRAMMAR = "은는이가을를의에도요세주줘십시오니다까나라해하합습한게테랑와과로서대인일입야뭐무엇뭔"
 
 
 def fold(text: str) -> str:
@@ -51,6 +57,8 @@ def fold_table() -> Codes:
     no_letter = np.array([unicodedata.category(character)[0] in "PZC" for character in text])
     table[codes[no_letter]] ^= LETTER
     table[_codes("~|`^")] ^= LETTER
+    table |= (table & LETTER) << np.uint32(2)
+    table[[*range(ord("ㄱ"), ord("ㅣ") + 1), *map(ord, GRAMMAR)]] &= ~STEM
     table[_codes(NUMERAL.findall(text))] |= NUMBER
     composing = [character for character in text if unicodedata.combining(character)]
     for character in text:
@@ -58,7 +66,7 @@ def fold_table() -> Codes:
         if parts or character.casefold() != character:
             folded = fold(character)
             table[ord(character)] = table[ord(folded[0])] | table[ord(character)] & NUMBER
-            if len(folded) > 1:
+            if len(folded) > 1 or unicodedata.normalize("NFC", character) != character:
                 composing.append(character)
             if parts.count(" ") == 1 and parts[0] != "<":
                 composing.append(chr(int(parts.split()[1], 16)))
@@ -91,6 +99,12 @@ def fold_texts(texts: pa.StringArray) -> tuple[Codes, Ints]:
     >>> (codes & CODE).tobytes().decode("utf-32-le"), bounds.tolist()
     ('한글ab!', [0, 2, 2, 5])
     """
+    codes, bounds, _ = fold_and_compose(texts)
+    return codes, bounds
+
+
+def fold_and_compose(texts: pa.StringArray) -> tuple[Codes, Ints, pa.StringArray]:
+    """As `fold_texts`; and the texts in NFC, otherwise as they are."""
     table = fold_table()
     codes, bounds = code_points(texts)
     entries = table[codes]
@@ -98,10 +112,13 @@ def fold_texts(texts: pa.StringArray) -> tuple[Codes, Ints]:
         numbers = np.unique(np.searchsorted(bounds, np.flatnonzero(entries >= NEEDS_FOLD), "right") - 1)
         mask = np.zeros(len(texts), bool)
         mask[numbers] = True
-        changed = pa.array([fold(text) for text in texts.take(pa.array(numbers)).to_pylist()], texts.type)
-        codes, bounds = code_points(pc.replace_with_mask(texts, pa.array(mask), changed))
+        unusual = texts.take(pa.array(numbers)).to_pylist()
+        folded = pa.array(map(fold, unusual), texts.type)
+        codes, bounds = code_points(pc.replace_with_mask(texts, pa.array(mask), folded))
         entries = table[codes] & ~NEEDS_FOLD
-    return keep_codes(entries, bounds, entries != 0)
+        composed = pa.array([unicodedata.normalize("NFC", text) for text in unusual], texts.type)
+        texts = pc.replace_with_mask(texts, pa.array(mask), composed)
+    return *keep_codes(entries, bounds, entries != 0), texts
 
 
 def letters(codes: Codes, bounds: Ints) -> tuple[Codes, Ints]:
@@ -118,6 +135,26 @@ def letters(codes: Codes, bounds: Ints) -> tuple[Codes, Ints]:
         kept |= np.repeat(punctuation_alone, np.diff(bounds))
         found = keep_codes(codes, bounds, kept)
     return found
+
+
+def stems(codes: Codes, bounds: Ints) -> tuple[Codes, Ints]:
+    """The letters that seldom stand for grammar alone (`STEM`), with new bounds; of a text with few of them, its
+    letters.
+
+    Two texts that differ in particles, politeness or laughter have the same or similar stems.
+
+    >>> for text in ("김치찌개를 끓이는 법을 설명해 주세요ㅋㅋ", "김치찌개 끓이는 법 설명해줘"):
+    ...     (stems(*letters(*fold_texts(pa.array([text]))))[0] & CODE).tobytes().decode("utf-32-le")
+    '김치찌개끓법설명'
+    '김치찌개끓법설명'
+    """
+    kept = (codes & STEM) != 0
+    stem_bounds = bounds - np.searchsorted(np.flatnonzero(~kept), bounds)
+    few = np.diff(stem_bounds) < 3
+    if not few.any():
+        return codes[kept], stem_bounds
+    kept |= np.repeat(few, np.diff(bounds))
+    return keep_codes(codes, bounds, kept)
 
 
 def number_keys(texts: pa.StringArray, codes: Codes, bounds: Ints) -> Hashes:
@@ -146,16 +183,32 @@ def keep_codes(codes: Codes, bounds: Ints, kept: Bools) -> tuple[Codes, Ints]:
     return codes[kept], bounds - np.searchsorted(dropped, bounds)
 
 
-def text_keys(codes: Codes, bounds: Ints) -> Hashes:
-    """XXH3-128 of each text without its marks: uint64[texts, 2]. The empty text has key 0.
+def text_keys(texts: pa.StringArray) -> Hashes:
+    """Two hashes of each text: folded, and as it is written but for NFC, line ends and outer white space.
 
-    Among 10 million texts, two share a key by chance once in 10^24 runs.
+    uint64[texts, 2], 0 of an empty text. Texts that are equal when folded share the first number; only equal texts
+    share both. Among 10 million texts that differ when folded, two share both by chance once in 10^24 runs.
+
+    >>> keys = text_keys(pa.array(["한 글", "\u3000한 글 ", "한글"]))
+    >>> (keys[0] == keys[1]).tolist(), (keys[0] == keys[2]).tolist()
+    ([True, True], [True, False])
     """
+    codes, bounds, composed = fold_and_compose(texts)
+    return join_keys(folded_keys(codes, bounds), composed)
+
+
+def join_keys(folded: Hashes, composed: pa.StringArray) -> Hashes:
+    """The keys of `text_keys`, from `folded_keys` and the texts in NFC."""
+    return np.stack([folded, _exact_keys(composed)], axis=1)
+
+
+def folded_keys(codes: Codes, bounds: Ints) -> Hashes:
+    """A hash of each text without its marks: uint64[texts]. The empty text has key 0."""
     return _digests(codes, bounds[:-1], bounds[1:])
 
 
 def letter_keys(keys: Hashes, before: Ints, codes: Codes, bounds: Ints) -> Hashes:
-    """As `text_keys`, of the letters of texts: uint64[texts, 2].
+    """As `folded_keys`, of the letters of texts: uint64[texts].
 
     `keys`, `before`: the keys and bounds of the whole texts. A text that consists of letters alone has its key already.
     """
@@ -168,11 +221,24 @@ def letter_keys(keys: Hashes, before: Ints, codes: Codes, bounds: Ints) -> Hashe
 def _digests(codes: Codes, starts: Ints, ends: Ints) -> Hashes:
     data = (codes & CODE).tobytes()
     bounds = ((bound * codes.itemsize).tolist() for bound in (starts, ends))
+    # The first 64 bits of XXH3-128.
     digest = xxhash.xxh3_128_digest
     digests = b"".join([digest(data[start:end]) for start, end in zip(*bounds, strict=True)])
-    keys = np.frombuffer(digests, np.uint64).reshape(-1, 2).copy()
+    keys = np.frombuffer(digests, np.uint64)[::2].copy()
     keys[starts == ends] = 0
     return keys
+
+
+def _exact_keys(texts: pa.StringArray) -> Hashes:
+    """A hash of each text but for line ends and outer white space: uint64[texts]. The empty text has key 0."""
+    texts = pc.utf8_trim_whitespace(texts)
+    if b"\r" in (texts.buffers()[2] or pa.py_buffer(b"")).to_pybytes():
+        texts = pc.replace_substring_regex(texts, "\r\n?", "\n")
+    ends = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset : texts.offset + len(texts) + 1].tolist()
+    data = (texts.buffers()[2] or pa.py_buffer(b"")).to_pybytes()
+    digest = xxhash.xxh3_64_intdigest
+    pairs = itertools.pairwise(ends)
+    return np.array([digest(data[start:end]) if start < end else 0 for start, end in pairs], np.uint64)
 
 
 def combine_keys(parts: list[Hashes]) -> Hashes:
@@ -259,7 +325,7 @@ def calls_key(messages: pa.ChunkedArray | pa.Array) -> Hashes:
 def _text_keys_of(column: pa.Array) -> Hashes:
     """The key of each text of a column: uint64[rows, 2]."""
     values, value_of = distinct(column)
-    return np.ascontiguousarray(text_keys(*fold_texts(values))[value_of])
+    return np.ascontiguousarray(text_keys(values)[value_of])
 
 
 def _one_chunk(lists: pa.ChunkedArray | pa.Array) -> pa.ListArray:

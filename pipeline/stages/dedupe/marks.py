@@ -36,15 +36,17 @@ def _without_ours(flags: pa.ChunkedArray) -> pa.ChunkedArray:
 
 #: For each reason the sentence of `reject_detail`: the text before and after the origin of the row that is kept.
 SENTENCES = {
-    "exact": ("says the same as ", ", which is kept (compared without case, spaces and Unicode form)"),
-    "near": ("is alike to ", ", which is kept, in every field"),
-    "conflict": ("answers the prompt of ", " differently; that row is kept: see which answer is right"),
-    "near-prompt": ("asks almost what ", " asks, which is kept"),
+    "exact": ("is equal to ", ", which is kept"),
+    "near": ("is similar to ", ", which is kept"),
+    "conflict": ("has the prompt of ", ", which is kept, and another answer"),
+    "near-prompt": ("has a prompt similar to that of ", ", which is kept"),
 }
 
 
 def _details(decisions: pa.Table) -> pa.ChunkedArray:
-    """A sentence per row that names the row it duplicates; null where it is no duplicate."""
+    """A sentence per row that names the row it duplicates, and what differs; null where it is no duplicate."""
     reason = pc.index_in(decisions["reason"], pa.array(list(SENTENCES)))
     before, after = (pa.array(parts).take(reason) for parts in zip(*SENTENCES.values(), strict=True))
-    return pc.binary_join_element_wise(before, decisions["duplicate_of"], after, "")
+    what = pc.binary_join(decisions["differences"], "; ")
+    what = pc.if_else(pc.fill_null(pc.not_equal(what, ""), False), pc.binary_join_element_wise(": ", what, ""), "")
+    return pc.binary_join_element_wise(before, decisions["duplicate_of"], after, what, "")

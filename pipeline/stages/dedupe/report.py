@@ -14,7 +14,7 @@ from pipeline.stages.dedupe.minhash import HASHES, choose_bands
 from schemas.options import DedupeOptions
 
 SHOWN = ("origin", "instruction", "input", "output")
-DECIDED = ("reason", "duplicate_of", "similarity")
+DECIDED = ("reason", "duplicate_of", "similarity", "differences")
 #: Rows whose texts are held at once.
 ROWS = 1 << 14
 
@@ -23,8 +23,8 @@ def explain(options: DedupeOptions = DedupeOptions()) -> str:
     """The chance that two texts are compared, by their similarity: the S-curve of the bands in use."""
     bands = choose_bands(options.threshold, options.recall)
     lines = [
-        f"Similar from {options.threshold} on. {HASHES} hashes in {bands.bands} bands of {bands.hashes}: "
-        "texts that agree in one band are compared, and their true similarity decides.",
+        f"Compared from {options.threshold} on (similarity of stems). {HASHES} hashes in {bands.bands} bands of "
+        f"{bands.hashes}: texts that agree in one band are compared, and what differs between them decides.",
         "similarity  chance of being compared",
     ]
     for similarity in sorted({*(step / 10 for step in range(3, 11)), options.threshold}):
@@ -48,6 +48,18 @@ def summary(decisions: pa.Table) -> str:
         f"{counts_of_pairs.get('compared', 0)} pairs of fields compared, {counts_of_pairs.get('verified', 0)} similar, "
         f"{counts_of_pairs.get('skipped', 0)} pairs in large groups skipped."
     )
+
+
+def kinds(decisions: pa.Table, count: int = 3) -> str:
+    """The kinds of differences between rejected rows and the rows that are kept: how often, with examples."""
+    found = [name for names in decisions["differences"].to_pylist() if names for name in names]
+    counted = Counter(name.partition(": ")[0] for name in found)
+    lines = ["differences of rejected rows, by kind:"]
+    for kind, number in sorted(counted.items(), key=lambda item: (-item[1], item[0])):
+        of_kind = Counter(name.partition(": ")[2] for name in found if name.startswith(f"{kind}: "))
+        examples = sorted(of_kind, key=lambda example: (-of_kind[example], example))[:count]
+        lines.append(f"{number:8,}  {kind}: {'; '.join(examples)}")
+    return "\n".join(lines if counted else [*lines, "    none"])
 
 
 def clusters(table: pa.Table, decisions: pa.Table) -> Iterator[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Similar texts, prompts and rows: candidate pairs that `verify` confirms.
+"""Similar texts, prompts and rows: candidate pairs that `verify` confirms, and whether they differ in form alone.
 
 Fields are compared one by one, and two rows are as similar as their least similar field: a long instruction that
 thousands of rows share must not make their short inputs similar ("최고" and "최악" under one question).
@@ -9,18 +9,20 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.stages.dedupe import keys
-from pipeline.stages.dedupe.arrays import Floats, Hashes, Ints, Kinds
+from pipeline.stages.dedupe.arrays import Bools, Floats, Hashes, Ints, Kinds
 from pipeline.stages.dedupe.candidates import candidate_pairs, pairs_across_groups
 from pipeline.stages.dedupe.components import connected_components
 from pipeline.stages.dedupe.groups import Groups, group_rows
 from pipeline.stages.dedupe.job import NEAR, NEAR_PROMPT, Job
-from pipeline.stages.dedupe.verify import verify
+from pipeline.stages.dedupe.verify import differ_in_form, verify
 
 #: The two parts of a prompt, as the columns of a fingerprint name them, and their columns in the table.
 CONTEXT, INPUT = "context", "input"
 COLUMNS = {CONTEXT: ("system", "history", "instruction", "steps"), INPUT: ("input",)}
 #: The texts of an answer.
 ANSWER = ("reasoning", "output", "rejected")
+#: Texts may have similar stems and no bigram in common: a similarity above 0 says that they were compared.
+LEAST = 0.01
 
 
 class Pairs(NamedTuple):
@@ -29,6 +31,23 @@ class Pairs(NamedTuple):
     first: Ints  # int64[pairs], the lesser node
     second: Ints  # int64[pairs]
     similarity: Floats  # float64[pairs]
+
+    def find(self, first: Ints, second: Ints) -> Ints:
+        """The number of the pair of two nodes, int64[n]: -1 where they are not a verified pair.
+
+        `first`, `second`: int64[n].
+
+        >>> pairs = Pairs(np.array([0, 2]), np.array([2, 5]), np.array([0.9, 0.8]))
+        >>> pairs.find(np.array([5, 0, 1]), np.array([2, 5, 1])).tolist()
+        [1, -1, -1]
+        """
+        count = int(max(nodes.max(initial=0) for nodes in (self.second, first, second))) + 1
+        code = self.first * count + self.second
+        order = np.argsort(code)
+        wanted = np.minimum(first, second) * count + np.maximum(first, second)
+        at = np.searchsorted(code[order], wanted)
+        found: Ints = np.where(np.append(code[order], -1)[at] == wanted, np.append(order, -1)[at], -1)
+        return found
 
     def similarity_of(self, first: Ints, second: Ints) -> Floats:
         """The similarity of two nodes, float64[n]: 1 for a node and itself, 0 where they are not a verified pair.
@@ -39,15 +58,20 @@ class Pairs(NamedTuple):
         >>> pairs.similarity_of(np.array([5, 0, 1]), np.array([2, 5, 1])).tolist()
         [0.8, 0.0, 1.0]
         """
-        count = int(max(nodes.max(initial=0) for nodes in (self.second, first, second))) + 1
-        code = self.first * count + self.second
-        order = np.argsort(code)
-        wanted = np.minimum(first, second) * count + np.maximum(first, second)
-        at = np.searchsorted(code[order], wanted)
-        known = np.append(self.similarity[order], 0.0)
-        found = np.append(code[order], -1)[at] == wanted
-        similarity: Floats = np.where(first == second, 1.0, np.where(found, known[at], 0.0))
-        return similarity
+        similarity: Floats = np.append(self.similarity, 0.0)[self.find(first, second)]
+        return np.where(first == second, 1.0, similarity)
+
+
+class PromptPairs(NamedTuple):
+    """Pairs of prompts that are similar or say the same."""
+
+    pairs: Pairs
+    same: Bools  # bool[pairs]: they differ in form alone
+
+    def same_of(self, first: Ints, second: Ints) -> Bools:
+        """Whether two prompts, int64[n] each, are equal or differ in form alone: bool[n]."""
+        found: Bools = (first == second) | np.append(self.same, False)[self.pairs.find(first, second)]
+        return found
 
 
 class RowPairs(NamedTuple):
@@ -65,7 +89,7 @@ class RowPairs(NamedTuple):
 
 
 _NONE = np.empty(0, np.int64)
-NO_PAIRS = Pairs(_NONE, _NONE, np.empty(0))
+NO_PAIRS = PromptPairs(Pairs(_NONE, _NONE, np.empty(0)), np.empty(0, bool))
 NO_ROW_PAIRS = RowPairs(_NONE, _NONE, np.empty(0), np.empty(0, np.int8))
 
 
@@ -77,16 +101,24 @@ def similar_parts(job: Job, part: str, rows: Ints, salt: Hashes) -> Pairs:
     first, second = candidate_pairs(job, part, rows, salt)
     job.counts["compared"] += len(first)
     similarity = verify(job, COLUMNS[part], rows, first, second)
-    verified = similarity >= job.options.threshold
-    job.counts["verified"] += int(verified.sum())
-    return Pairs(first[verified], second[verified], similarity[verified])
+    verified = similarity.stems >= job.options.threshold
+    return Pairs(first[verified], second[verified], np.maximum(similarity.letters[verified], LEAST))
 
 
-def similar_prompts(job: Job, rows: Ints) -> Pairs:
-    """Pairs of places in `rows`, similar in every field of their prompts.
+def similar_prompts(job: Job, rows: Ints) -> PromptPairs:
+    """Pairs of places in `rows` whose prompts differ in form alone, or are similar.
 
     `rows`: int64[n] of the table, all of different prompts.
     """
+    pairs = _comparable_prompts(job, rows)
+    same = differ_in_form(job, (*COLUMNS[CONTEXT], *COLUMNS[INPUT]), rows, pairs.first, pairs.second)
+    kept = same | (pairs.similarity >= job.options.prompt_threshold)
+    job.counts["verified"] += int(same.sum())
+    return PromptPairs(Pairs(pairs.first[kept], pairs.second[kept], pairs.similarity[kept]), same[kept])
+
+
+def _comparable_prompts(job: Job, rows: Ints) -> Pairs:
+    """Pairs of places in `rows` with similar stems in every field of their prompts."""
     contexts, context_pairs = _similar_contexts(job, rows)
     component = connected_components(len(contexts.first), context_pairs.first, context_pairs.second)
     # Inputs are compared where their contexts are equal or similar.
@@ -139,33 +171,43 @@ def _part_keys(job: Job, part: str, rows: Ints) -> tuple[Hashes, Hashes]:
     return letters, job.column(f"{part}_numbers", rows, np.uint64)[:, 0]
 
 
-def similar_rows(job: Job, rows: Ints, prompts: Groups, answers: Groups, prompt_pairs: Pairs) -> RowPairs:
-    """Pairs of places in `rows` whose prompts are similar and whose texts differ: NEAR, or NEAR_PROMPT.
+def similar_rows(job: Job, rows: Ints, prompts: Groups, answers: Groups, of_prompts: PromptPairs) -> RowPairs:
+    """Pairs of places in `rows` whose prompts differ in form alone or are similar: NEAR where their answers, too, are
+    equal or differ in form alone, else NEAR_PROMPT.
 
     `answers`: the groups of rows of one prompt and one output; their first rows are compared. Two rows of one prompt
-    with outputs that are not similar are a conflict, not a pair.
+    whose outputs differ in a word are a conflict, not a pair.
     """
     prompt_of = prompts.of_row[answers.first]
-    first, second, skipped = pairs_across_groups(prompt_of, len(prompts.first), prompt_pairs.first, prompt_pairs.second)
+    pairs = of_prompts.pairs
+    first, second, skipped = pairs_across_groups(prompt_of, len(prompts.first), pairs.first, pairs.second)
     job.counts["skipped"] += skipped
-    of_prompts = prompt_pairs.similarity_of(prompt_of[first], prompt_of[second])
-    same_prompt = prompt_of[first] == prompt_of[second]
+    one, other = prompt_of[first], prompt_of[second]
+    similarity, may_be_near, same_prompt = pairs.similarity_of(one, other), of_prompts.same_of(one, other), one == other
     first, second = answers.first[first], answers.first[second]
-    of_answers = _similarity_of_answers(job, rows, first, second)
-    near = of_answers >= job.options.threshold
+    near = np.zeros(len(first), bool)
+    asked = np.flatnonzero(may_be_near)
+    of_answers = _similarity_of_answers(job, rows, first[asked], second[asked])
+    near[asked] = of_answers > 0
+    similarity[near] = np.minimum(similarity[near], of_answers[of_answers > 0])
     found = near | ~same_prompt
     kind = np.where(near, NEAR, NEAR_PROMPT).astype(np.int8)
-    similarity = np.where(near, np.minimum(of_prompts, of_answers), of_prompts)
     return RowPairs(first[found], second[found], similarity[found], kind[found])
 
 
 def _similarity_of_answers(job: Job, rows: Ints, first: Ints, second: Ints) -> Floats:
-    """How similar the answers of pairs of places in `rows` are, float64[pairs]: 0 where numbers or kinds differ."""
+    """How similar the answers of pairs of places in `rows` are, float64[pairs]: 0 where they are of two kinds or differ
+    in a word.
+    """
     similarity = np.ones(len(first))
-    output = job.column("output", rows, np.uint64)
-    differ = np.flatnonzero((output[first] != output[second]).any(axis=1))
-    del output
-    similarity[differ] = verify(job, ANSWER, rows, first[differ], second[differ], job.options.numbers)
     kind = job.column("answer_kind", rows, np.uint32)[:, 0]
     similarity[kind[first] != kind[second]] = 0
+    output = job.column("output", rows, np.uint64)
+    differ = np.flatnonzero((output[first] != output[second]).any(axis=1) & (similarity > 0))
+    del output
+    of_texts = verify(job, ANSWER, rows, first[differ], second[differ], job.options.numbers)
+    near = of_texts.stems >= job.options.threshold
+    some = differ[near]
+    near[near] = differ_in_form(job, ANSWER, rows, first[some], second[some])
+    similarity[differ] = np.where(near, np.maximum(of_texts.letters, LEAST), 0)
     return similarity

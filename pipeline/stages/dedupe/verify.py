@@ -1,11 +1,16 @@
-"""Verify candidate pairs: the Jaccard index of their bigrams, computed from their texts."""
+"""Verify candidate pairs from their texts: how similar they are (the Jaccard index of their bigrams), and whether they
+differ in form alone.
+"""
+
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from pipeline.io.workers import ordered
 from pipeline.stages.dedupe import keys
-from pipeline.stages.dedupe.arrays import Codes, Floats, Hashes, Ints, ranges, take_rows
+from pipeline.stages.dedupe.arrays import Bools, Codes, Floats, Hashes, Ints, ranges, take_rows
+from pipeline.stages.dedupe.differences import Difference, differences, same
 from pipeline.stages.dedupe.job import Job
 
 #: A bigram is two code points of 21 bits.
@@ -14,8 +19,17 @@ BIGRAM_BITS = np.uint64(42)
 _PAIRS = 1 << 14
 
 
-def verify(job: Job, fields: tuple[str, ...], rows: Ints, first: Ints, second: Ints, numbers: bool = False) -> Floats:
-    """How similar candidate pairs are, float64[pairs]: the Jaccard index of their least similar field.
+class Similarity(NamedTuple):
+    """How similar pairs are: the Jaccard index of the bigrams of their least similar field."""
+
+    stems: Floats  # float64[pairs]: by `keys.stems`, which decides whether their differences are looked at
+    letters: Floats  # float64[pairs]: by `keys.letters`
+
+
+def verify(
+    job: Job, fields: tuple[str, ...], rows: Ints, first: Ints, second: Ints, numbers: bool = False
+) -> Similarity:
+    """How similar candidate pairs are.
 
     `rows`: int64[n] of the table; `first`, `second`: int64[pairs], places in `rows`. `numbers`: 0 where the numbers of
     a field differ.
@@ -23,21 +37,68 @@ def verify(job: Job, fields: tuple[str, ...], rows: Ints, first: Ints, second: I
     columns = [column for name in fields if not _is_empty(column := job.table[name])]
 
     def verify_part(part: slice) -> Floats:
-        similarity = np.ones(len(first[part]))
+        similarity = np.ones((2, len(first[part])))
         places, text_of = np.unique(np.concatenate([first[part], second[part]]), return_inverse=True)
         one, other = np.split(text_of, 2)
         for column in columns:
             texts = _texts(column, rows[places])
             folded = keys.fold_texts(texts)
-            sets = bigram_sets(*bigrams(*keys.letters(*folded)))
-            np.minimum(similarity, jaccard(*sets, one, other), out=similarity)
+            letters = keys.letters(*folded)
+            for of_kind, codes in zip(similarity, (keys.stems(*letters), letters), strict=True):
+                np.minimum(of_kind, jaccard(*bigram_sets(*bigrams(*codes)), one, other), out=of_kind)
             if numbers:
                 number_key = keys.number_keys(texts, *folded)
-                similarity[number_key[one] != number_key[other]] = 0
+                similarity[:, number_key[one] != number_key[other]] = 0
         return similarity
 
     parts = [slice(at, at + _PAIRS) for at in range(0, len(first), _PAIRS)]
-    return np.concatenate([np.empty(0), *ordered(verify_part, parts, job.workers)])
+    return Similarity(*np.concatenate([np.empty((2, 0)), *ordered(verify_part, parts, job.workers)], axis=1))
+
+
+def differ_in_form(job: Job, fields: tuple[str, ...], rows: Ints, first: Ints, second: Ints) -> Bools:
+    """Whether the rows of each pair differ in form alone, in all these fields: bool[pairs].
+
+    `rows`: int64[n] of the table; `first`, `second`: int64[pairs], places in `rows`.
+    """
+
+    def compare_part(part: slice) -> Bools:
+        places, text_of = np.unique(np.concatenate([first[part], second[part]]), return_inverse=True)
+        one, other = (half.tolist() for half in np.split(text_of, 2))
+        instructions = _instructions(job, rows[places])
+        found = np.ones(len(one), bool)
+        for name in fields:
+            if _is_empty(job.table[name]):
+                continue
+            texts = _texts(job.table[name], rows[places]).to_pylist()
+            for pair in np.flatnonzero(found).tolist():
+                a, b = one[pair], other[pair]
+                if texts[a] != texts[b]:
+                    about = instructions[a] + "\n" + instructions[b]
+                    found[pair] = same(texts[a], texts[b], about, name == "instruction", job.options.numbers)
+        return found
+
+    parts = [slice(at, at + _PAIRS) for at in range(0, len(first), _PAIRS)]
+    return np.concatenate([np.empty(0, bool), *ordered(compare_part, parts, job.workers)])
+
+
+def differences_of(job: Job, fields: tuple[str, ...], rows: Ints, others: Ints) -> list[list[Difference]]:
+    """The differences between rows and as many other rows of the table, both int64[n]: for each pair a list."""
+    found: list[list[Difference]] = [[] for _ in rows]
+    instructions = _instructions(job, rows), _instructions(job, others)
+    for name in fields:
+        if not _is_empty(job.table[name]):
+            texts = (_texts(job.table[name], some).to_pylist() for some in (others, rows))
+            for pair, (one, other) in enumerate(zip(*texts, strict=True)):
+                if one != other:
+                    about = f"{instructions[0][pair]}\n{instructions[1][pair]}"
+                    found[pair] += differences(one, other, about, name == "instruction")
+    return found
+
+
+def _instructions(job: Job, rows: Ints) -> list[str]:
+    """What rows ask for, as one text each: system prompt and instruction."""
+    system, instruction = (_texts(job.table[name], rows).to_pylist() for name in ("system", "instruction"))
+    return [f"{one}\n{other}" if one else other for one, other in zip(system, instruction, strict=True)]
 
 
 def _is_empty(column: pa.ChunkedArray) -> bool:

@@ -8,21 +8,22 @@ import pyarrow as pa
 
 from pipeline.io.arrow_files import BATCH_ROWS
 from pipeline.io.workers import ordered
-from pipeline.stages.ingest import readers
+from pipeline.stages.ingest import framing
 from pipeline.stages.ingest.columnar import plain_rows, plain_table
-from pipeline.stages.ingest.detect import Detected, may_hold_transcript
+from pipeline.stages.ingest.detected import Detected, may_hold_transcript
 from pipeline.stages.ingest.exported import found_anew, is_exported
+from pipeline.stages.ingest.framing import Entry, Lines
+from pipeline.stages.ingest.grouped import grouped
 from pipeline.stages.ingest.inspection import describe, inspect
 from pipeline.stages.ingest.meta import keep_meta
-from pipeline.stages.ingest.opening import IngestError
 from pipeline.stages.ingest.parsing import Fault, FileFault
 from pipeline.stages.ingest.published_splits import apply_splits, published_by
-from pipeline.stages.ingest.readers import Entry, Lines
-from pipeline.stages.ingest.reading import SAMPLE, Reading, declared_shape, readings_of
 from pipeline.stages.ingest.rows import Row, rejected, table
 from pipeline.stages.ingest.shapes import Choose, rows_or_rejects
+from pipeline.stages.ingest.streams import SAMPLE, Reading, declared_shape, entries_of, readings_of
+from pipeline.stages.ingest.unpacking import IngestError
 from schemas.options import IngestOptions, Source
-from schemas.shapes import Columns, Shape
+from schemas.shapes import Columns, Shape, TurnRecords
 
 __all__ = ["IngestError", "describe", "ingest", "inspect"]
 
@@ -66,7 +67,9 @@ def _tables(reading: Reading, origin: str, source: Source, left_out: set[str]) -
     place = origin + reading.place
     shape = declared_shape(source)
     choose: Choose
-    if shape is not None:
+    if isinstance(shape, TurnRecords):
+        choose, entries, lines = _constant(shape), grouped(entries_of(reading), shape), None
+    elif shape is not None:
         choose = _constant(shape)
     else:
         sample: list[Entry] = []
@@ -77,9 +80,13 @@ def _tables(reading: Reading, origin: str, source: Source, left_out: set[str]) -
             sample = list(itertools.islice(entries, SAMPLE))
             entries = itertools.chain(sample, entries)
         try:
-            choose = Detected([entry.value for entry in sample]).of
+            detected = Detected([entry.value for entry in sample])
         except Fault as fault:
             raise IngestError(f"{place}: {fault.detail}") from None
+        choose = detected.of
+        if detected.grouped:
+            found = entries if lines is None else itertools.chain.from_iterable(map(framing.json_lines, lines))
+            entries, lines = grouped(found, detected.grouped), None
     if lines is not None:
         for tables in ordered(lambda some: _block(some, choose, place, source, left_out), lines, WORKERS):
             yield from tables
@@ -93,7 +100,7 @@ def _until(lines: Iterator[Lines], sample: list[Entry]) -> Iterator[Lines]:
     """Blocks of lines until SAMPLE records are found in them, which are put into `sample`."""
     for some in lines:
         yield some
-        sample.extend(itertools.islice(readers.json_lines(some), SAMPLE - len(sample)))
+        sample.extend(itertools.islice(framing.json_lines(some), SAMPLE - len(sample)))
         if len(sample) == SAMPLE:
             return
 
@@ -113,6 +120,7 @@ def _by_record(
 def _rows(entry: Entry, choose: Choose, left_out: set[str]) -> list[Row]:
     if isinstance(entry.value, dict) and is_exported(entry.value):
         left_out.update(found_anew(entry.value))
+    left_out.update(entry.left_out)
     return rows_or_rejects(entry, choose)
 
 
@@ -129,7 +137,7 @@ def _block(lines: Lines, choose: Choose, place: str, source: Source, left_out: s
             found = plain_rows(lines, plain, shape, place, source.name)
             if found is not None:
                 return [found]
-    parts = readers.split(lines, PARTS) if len(lines.data) > SMALL else []
+    parts = framing.split(lines, PARTS) if len(lines.data) > SMALL else []
     if len(parts) > 1:
         return [found for part in parts for found in _block(part, choose, place, source, left_out)]
-    return list(_by_record(readers.json_lines(lines), choose, place, source, left_out))
+    return list(_by_record(framing.json_lines(lines), choose, place, source, left_out))

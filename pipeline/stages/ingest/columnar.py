@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.io.json_lines import json_objects
+from pipeline.stages.ingest.framing import Lines, count_byte
 from pipeline.stages.ingest.published_splits import FIELD as SPLIT
-from pipeline.stages.ingest.readers import Lines, count_byte
 from pipeline.stages.ingest.rows import NO_INPUT
 from pipeline.table.thoughts import OPENS_THOUGHT
 from schemas.columns import INGESTED
@@ -101,6 +101,8 @@ def plain_rows(lines: Lines, table: pa.Table, shape: Columns, origin: str, sourc
     """The rows of a plain block; None where a text is not a string, `meta` could get another order of keys, or a record
     holds more than texts and meta (a thought, a label, a split and so on).
     """
+    if isinstance(shape.input, tuple):
+        return None
     count = len(table)
     columns = {name: table[name].chunk(0) for name in table.column_names}
     taken = {path for path in (shape.instruction, shape.input, shape.output, shape.system) if path}

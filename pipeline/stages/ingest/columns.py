@@ -1,18 +1,21 @@
 """Records whose texts are fields of their own, each to one row."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from pipeline.stages.ingest.beside import take_label, take_learn, take_thought
 from pipeline.stages.ingest.calls import calls_of, is_whole
 from pipeline.stages.ingest.conversations import earlier_turns, row_of_talk, system_at, tools_at
 from pipeline.stages.ingest.fields import Record, at, kind, text_at, without
+from pipeline.stages.ingest.framing import Entry
+from pipeline.stages.ingest.given import given_at, paths_of
 from pipeline.stages.ingest.parsing import Fault, dumps
 from pipeline.stages.ingest.preferences import prompt_turns, turns_in_field
-from pipeline.stages.ingest.readers import Entry
 from pipeline.stages.ingest.rows import Row, rejected, row
+from pipeline.stages.ingest.toml_line import toml
 from pipeline.stages.ingest.turns import Turn, talk_of
 from pipeline.table.messages import Message
-from schemas.shapes import Columns
+from schemas.shapes import Columns, Template
 
 
 def columns(entry: Entry, shape: Columns) -> list[Row]:
@@ -20,25 +23,16 @@ def columns(entry: Entry, shape: Columns) -> list[Row]:
     record = entry.value
     if _is_spoken(at(record, shape.instruction)) or _is_spoken(at(record, shape.output)):
         return [_spoken(entry, shape)]
-    texts: dict[str, str | None] = {}
-    fault = None
-    for name in ("instruction", "input", "output", "system"):
-        try:
-            texts[name] = text_at(record, getattr(shape, name))
-        except Fault as found:
-            fault = fault or _numbers_are_not_text(found, record, shape)
+    texts, fixes, fault = _texts(record, shape)
     if fault:
-        texts["input"] = texts.get("input") or ""
-        return [rejected(entry, fault, **texts)]
-    told, others = _beside(record, shape)
-    others = without(others, [shape.instruction, shape.input, shape.output, shape.system, shape.history])
+        return [rejected(entry, fault, **{**texts, "input": texts.get("input") or ""})]
+    said, others = _beside(record, shape)
+    others = without(others, _paths(shape))
     history: list[Message] = []
-    fixes: tuple[str, ...] = ()
     if shape.history:
-        earlier = talk_of(
-            [*earlier_turns(record, shape.history, shape.roles), Turn("user", texts["instruction"] or "")]
-        )
-        history, fixes = earlier.history, earlier.fixes
+        turns = earlier_turns(record, shape.history, shape.roles)
+        earlier = talk_of([*turns, Turn("user", texts["instruction"] or "")])
+        history, fixes = earlier.history, (*fixes, *earlier.fixes)
         texts["instruction"] = earlier.instruction if texts["instruction"] is not None else None
         texts["input"] = "\n".join(text for text in (earlier.input, texts["input"]) if text)
         texts["system"] = "\n".join(text for text in (texts["system"], earlier.system) if text)
@@ -50,12 +44,33 @@ def columns(entry: Entry, shape: Columns) -> list[Row]:
         others,
         texts["instruction"],
         texts["input"],
-        "" if output is None and told["tool_calls"] else output,
+        "" if output is None and said["tool_calls"] else output,
         system=texts["system"],
         history=history,
         fixes=(*fixes, *thought),
     )
-    return [given._replace(reasoning=reasoning, **told)]
+    return [given._replace(reasoning=reasoning, **said)]
+
+
+def _texts(record: Record, shape: Columns) -> tuple[dict[str, str | None], tuple[str, ...], Fault | None]:
+    """The texts by column, the repairs that this took, and the fault of the first field that is no text."""
+    texts: dict[str, str | None] = {}
+    fixes: tuple[str, ...] = ()
+    fault = None
+    for name in ("instruction", "input", "output", "system"):
+        try:
+            if name == "input":
+                texts[name], fixes = given_at(record, shape.input)
+            else:
+                texts[name] = text_at(record, getattr(shape, name))
+        except Fault as found:
+            fault = fault or _numbers_are_not_text(found, record, shape)
+    return texts, fixes, fault
+
+
+def _paths(shape: Columns) -> list[str | None]:
+    """The fields of a shape's texts."""
+    return [shape.instruction, *paths_of(shape.input), shape.output, shape.system, shape.history]
 
 
 def _is_spoken(value: Any) -> bool:
@@ -87,11 +102,12 @@ def _beside(record: Record, shape: Columns) -> tuple[dict[str, Any], Record]:
 def _spoken(entry: Entry, shape: Columns) -> Row:
     """The row of a record whose prompt or answer is a list of messages (TRL)."""
     record = entry.value
-    told, others = _beside(record, shape)
-    others = without(others, [shape.instruction, shape.input, shape.output, shape.system, shape.history])
+    said, others = _beside(record, shape)
+    others = without(others, _paths(shape))
     turns = earlier_turns(record, shape.history, shape.roles) if shape.history else []
     turns += prompt_turns(at(record, shape.instruction), shape.instruction)
-    if given := text_at(record, shape.input):
+    given, fixes = given_at(record, shape.input)
+    if given:
         turns.append(Turn("context", given))
     turns += turns_in_field(at(record, shape.output), "assistant", shape.output)
     reasoning, _, others, _ = take_thought(None, others, shape.reasoning)
@@ -101,10 +117,11 @@ def _spoken(entry: Entry, shape: Columns) -> Row:
         others,
         shape.output or shape.instruction,
         system=system_at(record, shape.system),
-        tools=told["tools"],
+        tools=said["tools"],
     )
-    told = {name: value for name, value in told.items() if value is not None}
-    return spoken._replace(**told) if reasoning is None else spoken._replace(**told, reasoning=reasoning)
+    spoken = spoken._replace(fixes=(*spoken.fixes, *fixes))
+    said = {name: value for name, value in said.items() if value is not None}
+    return spoken._replace(**said) if reasoning is None else spoken._replace(**said, reasoning=reasoning)
 
 
 def _numbers_are_not_text(fault: Fault, record: Record, shape: Columns) -> Fault:
@@ -112,7 +129,15 @@ def _numbers_are_not_text(fault: Fault, record: Record, shape: Columns) -> Fault
     value = at(record, shape.output)
     if fault.reason != "not-text" or isinstance(value, str | list | dict | None):
         return fault
-    others = f'input = "{{{shape.input}}}", ' if shape.input and at(record, shape.input) is not None else ""
-    texts = f'instruction = "{{{shape.instruction}}}", {others}output = "{{{shape.output}}}"'
-    remedy = f'write it in quotes in the source file, or use `shape = {{ kind = "template", {texts} }}`'
+    given = [path for path in paths_of(shape.input) if at(record, path) is not None]
+    template = labelled(shape.instruction, given, shape.output or "")
+    number = "" if isinstance(value, bool) else 'write `numbers = "as-text"` in the source, or '
+    remedy = f"{number}use `{toml(template)}`"
     return Fault("not-text", f"`{shape.output}` is {kind(value)}, not text: {remedy}")
+
+
+def labelled(question: str, given: Sequence[str], answer: str) -> Template:
+    """The template that reads a question, what it is about, and an answer that is not a text."""
+    several = len(given) > 1
+    lines = [f"{path}: {{{path}}}" if several else f"{{{path}}}" for path in given]
+    return Template(instruction=f"{{{question}}}", input="\n".join(lines), output=f"{{{answer}}}")

@@ -1,19 +1,33 @@
 """The shapes that are conversations, each to one row (`schemas.shapes` says what each is)."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pipeline.stages.ingest.beside import take_label, take_learn
 from pipeline.stages.ingest.calls import json_value
 from pipeline.stages.ingest.fields import Record, at, kind, list_at, text_at, without
+from pipeline.stages.ingest.framing import Entry
+from pipeline.stages.ingest.given import given_at, paths_of
+from pipeline.stages.ingest.grouped import TURNS, text_field
 from pipeline.stages.ingest.parsing import Fault, dumps
-from pipeline.stages.ingest.readers import Entry
 from pipeline.stages.ingest.rows import Row, numbered, rejected, row
-from pipeline.stages.ingest.transcripts import STYLES, turns_of
+from pipeline.stages.ingest.speakers import SPOKEN, in_order, must_go_on, speaker_of, unknown_role
+from pipeline.stages.ingest.transcripts import STYLES, declared_style, turns_of
 from pipeline.stages.ingest.turn_objects import content_of, turn_of
 from pipeline.stages.ingest.turns import Turn, talk_of
-from schemas.shapes import LEARN, RECORD_LEARN, Conversation, Delimited, Exchanges, Pairs, Questions, Role, Tree
+from schemas.shapes import (
+    LEARN,
+    RECORD_LEARN,
+    Conversation,
+    Delimited,
+    Exchanges,
+    Pairs,
+    Questions,
+    Role,
+    TurnFields,
+    TurnRecords,
+)
 
 #: Who asks and who answers in an exchange, whatever the list is called, and where the list is called one of TURNS.
 EXCHANGES = (("human", "assistant"), ("user", "assistant"), ("human", "bot"), ("user", "bot"), ("human", "gpt"))
@@ -59,12 +73,65 @@ def row_of_talk(
 
 
 def conversation(entry: Entry, shape: Conversation) -> list[Row]:
-    """One row: a list of turns."""
-    turns = [
-        turn_of(turn, number, shape.role, shape.text, shape.roles, shape.learn)
-        for number, turn in enumerate(turns_at(entry.value, shape.turns), 1)
-    ]
-    return [_beside(entry, turns, shape.turns, shape)]
+    """One row: a list of turns. A row for each list, where the path has a `*`."""
+    records = each_record(entry.value, shape.turns)
+    rows = []
+    for number, (record, path) in enumerate(records, 1):
+        place = numbered(number, len(records))
+        rows.append(_beside(entry._replace(value=record), _turns(turns_at(record, path), shape), path, shape, place))
+    if not rows:
+        raise Fault("no-turns", f"`{shape.turns}` holds no conversation")
+    return rows
+
+
+def _turns(found: Sequence[Any], shape: Conversation) -> list[Turn]:
+    """The turns of a list. Raises Fault: unknown-role, too-many-speakers, turns-out-of-order, and as `turn_of` does."""
+    if shape.order:
+        must_go_on([at(turn, shape.order) for turn in found], shape.order)
+    roles = shape.roles
+    if shape.speakers == "in-order":
+        names = (speaker_of(turn, shape.role) for turn in found)
+        roles = {**in_order(name for name in names if name not in roles), **roles}
+    try:
+        return [
+            turn_of(turn, number, shape.role, shape.text, roles, shape.learn) for number, turn in enumerate(found, 1)
+        ]
+    except Fault as fault:
+        named = [speaker_of(turn, shape.role) for turn in found]
+        if fault.reason == "unknown-role" and None not in named:
+            raise unknown_role([name or "" for name in named], shape) or fault from None
+        raise
+
+
+def each_record(record: Record, path: str) -> list[tuple[Record, str]]:
+    """A record for each item of the list before a `.*` in a path, and the path in it.
+
+    >>> each_record({"id": 1, "document": [{"a": []}, {"a": []}]}, "document.*.a")
+    [({'id': 1, 'document': {'a': []}}, 'document.a'), ({'id': 1, 'document': {'a': []}}, 'document.a')]
+    """
+    head, star, tail = path.partition(".*.")
+    if not star:
+        return [(record, path)]
+    return [({**record, head: item}, f"{head}.{tail}") for item in list_at(record, head)]
+
+
+def turn_records(entry: Entry, shape: TurnRecords) -> list[Row]:
+    """One row: the turns that `grouped` put together."""
+    if not isinstance(at(entry.value, TURNS), list):
+        raise Fault("no-turns", f"the record holds no turns of one `{shape.group}`")
+    talk = Conversation(
+        turns=TURNS, role=shape.role, text=text_field(shape), roles=shape.roles, speakers=shape.speakers, tools=None
+    )
+    return conversation(entry, talk)
+
+
+def turn_fields(entry: Entry, shape: TurnFields) -> list[Row]:
+    """One row: the fields are the turns."""
+    record = entry.value
+    texts = [text_at(record, path) or "" for path in shape.turns]
+    turns = [Turn(SPOKEN[place % 2], text) for place, text in enumerate(texts) if text.strip()]
+    others = without(record, [*shape.turns, shape.system])
+    return [row_of_talk(entry, turns, others, "turns", system=system_at(record, shape.system))]
 
 
 def exchanges(entry: Entry, shape: Exchanges) -> list[Row]:
@@ -99,9 +166,10 @@ def _text_in(pair: Any, key: str, number: int) -> str | None:
 
 def delimited(entry: Entry, shape: Delimited) -> list[Row]:
     """One row: a transcript."""
-    cut = turns_of(text_at(entry.value, shape.text) or "", shape.roles)
+    styles = (declared_style(shape.marks, shape.ends),) if shape.marks else STYLES
+    cut = turns_of(text_at(entry.value, shape.text) or "", {**shape.roles, **shape.marks}, styles)
     if cut is None:
-        known = ", ".join(style.name for style in STYLES)
+        known = ", ".join(style.name for style in styles)
         raise Fault("no-delimiters", f"`{shape.text}` holds no question and answer between known delimiters ({known})")
     return [_beside(entry, cut[1], shape.text, shape)]
 
@@ -133,17 +201,19 @@ def pairs(entry: Entry, shape: Pairs) -> list[Row]:
             "unequal-lists",
             f"{len(questions)} `{shape.questions}` and {len(answers)} `{shape.answers}`: which answers which?",
         )
-    others = without(record, [shape.questions, shape.answers])
+    given, fixes = given_at(record, shape.input)
+    others = without(record, [shape.questions, shape.answers, *paths_of(shape.input)])
     talks = [
         [Turn("user", text_at(questions, str(number)) or ""), Turn("assistant", text_at(answers, str(number)) or "")]
         for number in range(len(questions))
     ]
     if not shape.independent:
-        return [row_of_talk(entry, [turn for talk in talks for turn in talk], others, shape.answers)]
-    return [
-        row_of_talk(entry, talk, others, shape.answers, place=numbered(number, len(talks)))
-        for number, talk in enumerate(talks, 1)
-    ]
+        talks = [[turn for talk in talks for turn in talk]]
+    found = []
+    for number, talk in enumerate(talks, 1):
+        turns = with_input(talk, given) if given else talk
+        found.append(row_of_talk(entry, turns, others, shape.answers, place=numbered(number, len(talks))))
+    return [each._replace(fixes=(*each.fixes, *fixes)) for each in found]
 
 
 def questions(entry: Entry, shape: Questions) -> list[Row]:
@@ -153,81 +223,30 @@ def questions(entry: Entry, shape: Questions) -> list[Row]:
     return [rejected(entry, Fault("no-answer", detail), instruction=text_at(asked, "0"))]
 
 
-class Way(NamedTuple):
-    """A way down a tree: its messages, and for each whether an earlier way went through it."""
-
-    messages: list[Record]
-    known: list[bool]
-
-
-def tree(entry: Entry, shape: Tree) -> list[Row]:
-    """A row for each way from the prompt to a last reply, or one for the way of the best replies."""
-    root = at(entry.value, shape.root)
-    if not isinstance(root, dict):
-        raise Fault("not-an-object", f"`{shape.root}` is {kind(root)}, not a message with `{shape.replies}`")
-    ways = [_best_way(root, shape)] if shape.paths == "best" else list(_ways(root, shape))
-    others = without(entry.value, [shape.root])
-    found = []
-    for number, way in enumerate(ways, 1):
-        turns = [
-            turn_of(message, place, shape.role, shape.text, shape.roles, ())
-            for place, message in enumerate(way.messages, 1)
-        ]
-        taught = [
-            turn._replace(learn=False) if known and turn.role == "assistant" else turn
-            for turn, known in zip(turns, way.known, strict=True)
-        ]
-        found.append(row_of_talk(entry, taught, others, shape.root, place=numbered(number, len(ways))))
-    return found
-
-
-def _ways(root: Record, shape: Tree) -> Iterator[Way]:
-    """Every way down, the replies in their order. Replies of a way are no field of its messages."""
-    stack: list[tuple[Record, list[Record], list[bool]]] = [(root, [], [])]
-    while stack:
-        message, before, known = stack.pop()
-        replies = list_at(message, shape.replies)
-        messages = [*before, without(message, [shape.replies])]
-        if not replies:
-            yield Way(messages, [*known, False])
-        for number in reversed(range(len(replies))):
-            # The first way through a message is the one that learns it.
-            passed = [True] * len(messages) if number else [*known, False]
-            stack.append((_message(replies[number], shape), messages, passed))
-
-
-def _best_way(root: Record, shape: Tree) -> Way:
-    """The way of the replies that are ranked first; the others stay in the fields of the message that they answer."""
-    messages = []
-    message = root
-    while replies := list_at(message, shape.replies):
-        ranks = [at(reply, shape.rank) for reply in replies]
-        best = min(range(len(replies)), key=lambda place: (not isinstance(ranks[place], int), ranks[place] or 0, place))
-        others = [reply for place, reply in enumerate(replies) if place != best]
-        messages.append({**without(message, [shape.replies]), **({shape.replies: others} if others else {})})
-        message = _message(replies[best], shape)
-    messages.append(without(message, [shape.replies]))
-    return Way(messages, [False] * len(messages))
-
-
-def _message(reply: Any, shape: Tree) -> Record:
-    if isinstance(reply, dict):
-        return reply
-    raise Fault("not-an-object", f"a reply in `{shape.root}` is {kind(reply)}, not a message with `{shape.text}`")
-
-
-def _beside(entry: Entry, turns: Sequence[Turn], path: str, shape: Conversation | Exchanges | Delimited) -> Row:
-    """The row of a conversation whose record may hold a system prompt, tools and more beside the turns."""
+def _beside(
+    entry: Entry, turns: Sequence[Turn], path: str, shape: Conversation | Exchanges | Delimited, place: str = ""
+) -> Row:
+    """The row of a conversation whose record may hold a system prompt, an input, tools and more beside the turns."""
     record = entry.value
+    given, fixes = given_at(record, shape.input)
     declared = tools_at(record, shape.tools)
     prompt = system_at(record, shape.system)
     if declared is None and prompt and (glaive := glaive_tools(prompt)):
         prompt, declared = glaive
-    others = without(record, [path, shape.system, shape.tools if declared or not at(record, shape.tools) else None])
+    others = without(record, [path, *paths_of(shape.input), shape.system])
+    others = without(others, [shape.tools if declared or not at(record, shape.tools) else None])
     learn, others = take_learn(others, [name for name in RECORD_LEARN if name in shape.learn])
     label, others = take_label(others, shape.label)
-    row = row_of_talk(entry, turns, others, path, system=prompt, tools=declared)
-    return _learned(row._replace(label=label), learn)
+    if given:
+        turns = with_input(turns, given)
+    row = row_of_talk(entry, turns, others, path, system=prompt, tools=declared, place=place)
+    return _learned(row._replace(label=label, fixes=(*row.fixes, *fixes)), learn)
+
+
+def with_input(turns: Sequence[Turn], given: str) -> list[Turn]:
+    """The turns with an input for the first question."""
+    first = next((place for place, turn in enumerate(turns) if turn.role == "user"), len(turns))
+    return [*turns[:first], Turn("context", given), *turns[first:]]
 
 
 def _learned(row: Row, learn: bool | None) -> Row:

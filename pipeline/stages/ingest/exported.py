@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.stages.ingest.fields import Record, kind, list_at, text_at, yes_or_no
+from pipeline.stages.ingest.framing import Entry
 from pipeline.stages.ingest.parsing import Fault, dumps, parse
-from pipeline.stages.ingest.readers import Entry
 from pipeline.stages.ingest.rows import Row
 from pipeline.table.messages import Message
 from schemas.columns import DEDUPED, INGESTED, MARKS, MESSAGE, SCREENED

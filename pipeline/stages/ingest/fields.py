@@ -60,9 +60,9 @@ def text_at(record: Any, path: str | None) -> str | None:
     value = at(record, path)
     if value is None or isinstance(value, str):
         return value
-    raise Fault(
-        "not-text", f"`{path}` is {kind(value)}, not text: write it in quotes in the source file, or map another field"
-    )
+    is_number = isinstance(value, int | float | Number) and not isinstance(value, bool)
+    remedy = 'write `numbers = "as-text"` in the source' if is_number else "write a text in the source file"
+    raise Fault("not-text", f"`{path}` is {kind(value)}, not text: {remedy}, or map another field")
 
 
 def list_at(record: Any, path: str) -> list[Any]:
@@ -76,7 +76,7 @@ def list_at(record: Any, path: str) -> list[Any]:
 
 
 def without(record: Record, paths: Sequence[str | None]) -> Record:
-    """The record without the fields at these paths: what is left for `meta`. Lists stay whole."""
+    """The record without the fields at these paths: what is left for `meta`. Lists of texts stay whole."""
     left = dict(record)
     for path in paths:
         if not path:
@@ -85,6 +85,8 @@ def without(record: Record, paths: Sequence[str | None]) -> Record:
             del left[path]
             continue
         head, _, rest = path.partition(".")
+        if isinstance(left.get(head), list):
+            left[head] = _without_inside(left[head], rest)
         if isinstance(left.get(head), dict):
             inner = without(left[head], [rest])
             if inner:
@@ -92,3 +94,10 @@ def without(record: Record, paths: Sequence[str | None]) -> Record:
             else:
                 del left[head]
     return left
+
+
+def _without_inside(items: list[Any], path: str) -> list[Any]:
+    """The list, and in it an object without the field at the path."""
+    place, _, rest = path.partition(".")
+    inside = place.isdigit() and int(place) < len(items) and isinstance(items[int(place)], dict) and bool(rest)
+    return [without(item, [rest]) if inside and number == int(place) else item for number, item in enumerate(items)]

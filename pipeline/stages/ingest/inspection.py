@@ -1,19 +1,25 @@
 """A look at a file before it is ingested: what was decided, and why."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
 
 from pipeline.io.terminal_text import visible
-from pipeline.stages.ingest.detect import Detected, shapes_of, toml
-from pipeline.stages.ingest.opening import IngestError, escaped
+from pipeline.stages.ingest.detect import shapes_of
+from pipeline.stages.ingest.detected import Detected
+from pipeline.stages.ingest.framing import Entry
+from pipeline.stages.ingest.grouped import grouped
 from pipeline.stages.ingest.parsing import Fault, FileFault, dumps
 from pipeline.stages.ingest.published_splits import meaning, published_by
-from pipeline.stages.ingest.readers import Entry
-from pipeline.stages.ingest.reading import SAMPLE, Reading, declared_shape, entries_of, readings_of
-from pipeline.stages.ingest.rows import Row
-from pipeline.stages.ingest.shapes import rows_of, rows_or_rejects
-from schemas.inspection import Candidate, Example, Inspection, Stream
+from pipeline.stages.ingest.rows import Row, table
+from pipeline.stages.ingest.shapes import Choose, rows_of, rows_or_rejects
+from pipeline.stages.ingest.streams import SAMPLE, Reading, declared_shape, entries_of, readings_of
+from pipeline.stages.ingest.toml_line import toml
+from pipeline.stages.ingest.unpacking import IngestError, escaped
+from schemas.inspection import Candidate, Inspection, Sample, Stream
 from schemas.options import IngestOptions, Source
 from schemas.shapes import Shape
 
@@ -22,18 +28,112 @@ EXAMPLES = 5
 STEP, REACH = 100, 200_000
 LONGEST = 400
 
+#: What comes after ingest and may reject rows, such as `validate`.
+Check = Callable[[pa.Table], pa.Table]
 
-def inspect(path: Path, source: Source, options: IngestOptions = IngestOptions()) -> Inspection:
-    """How `ingest` would read a file: encoding, reader, shape, and five records before and after.
 
-    Looks at the first thousand records and at every hundredth of the next 200,000. Raises IngestError where the file
+def inspect(
+    path: Path, source: Source, options: IngestOptions = IngestOptions(), check: Check = lambda rows: rows
+) -> Inspection:
+    """How `ingest` would read a file: encoding, reader, shape, what that gives, and five records before and after.
+
+    Looks at the first thousand records and at every hundredth of the next 200,000, and reads them as `ingest` would.
+    `check`: a stage that the rows go through, so that its rejects are counted, too. Raises IngestError where the file
     cannot be read at all; a shape that is unknown or ambiguous is not an error here: `decision` describes it.
     """
     try:
-        streams = tuple(_stream(path.name, reading, source) for reading in readings_of(path, source, options))
+        streams = tuple(_stream(path.name, reading, source, check) for reading in readings_of(path, source, options))
     except FileFault as fault:
         raise IngestError(f"{path}{fault}") from None
     return Inspection(path=str(path), streams=streams)
+
+
+class Decision(NamedTuple):
+    """How the records of a stream are read: in words, and for each record. None where they cannot be read."""
+
+    words: str
+    choose: Choose | None
+    #: The one shape of all records.
+    pinned: Shape | None = None
+    #: Where each record is a turn: how they are grouped.
+    turns: Shape | None = None
+
+
+def _stream(name: str, reading: Reading, source: Source, check: Check) -> Stream:
+    entries = list(_some(entries_of(reading)))
+    decision = _decision(entries, source)
+    if decision.turns:
+        entries = list(grouped(iter(entries[:SAMPLE]), decision.turns))
+    published = published_by(name + reading.place)
+    found = [_read(entry, decision.choose, published) for entry in entries]
+    found = _checked(found, check)
+    rows = [row for given in found for row in given]
+    rejects = [(row.reason, row.detail or "") for row in rows if row.reason]
+    return Stream(
+        place=reading.place,
+        encoding=reading.encoding,
+        reader=reading.reader,
+        records=len(entries),
+        candidates=() if decision.turns else _candidates(entries, check),
+        decision=decision.words,
+        readable=decision.choose is not None,
+        # A shape that rejects every record is none to pin.
+        toml=(toml(decision.pinned),) if decision.pinned and len(rows) > len(rejects) else (),
+        examples=tuple(
+            Sample(before=_text(entry), after=tuple(_filled(row) for row in given))
+            for entry, given in zip(entries[:EXAMPLES], found, strict=False)
+        ),
+        kept=len(rows) - len(rejects),
+        rejected=dict(Counter(reason for reason, _ in rejects)),
+        details=dict(reversed(rejects)),
+    )
+
+
+def _decision(entries: Sequence[Entry], source: Source) -> Decision:
+    shape = declared_shape(source)
+    if shape is not None:
+        words = f"from the {'source' if source.shape else 'recipe'}: {toml(shape)}"
+        return Decision(words, lambda record: shape, shape, shape)
+    records = [entry.value for entry in entries if isinstance(entry.value, dict)]
+    try:
+        detected = Detected(records[:SAMPLE])
+    except Fault as fault:
+        return Decision(fault.detail, None)
+    kinds = ", ".join(dict.fromkeys(shape.kind for shape in detected.shapes)) or "nothing"
+    pinned = detected.neighbour if len(set(map(toml, detected.shapes))) == 1 else None
+    return Decision(f"by the records' own fields: {kinds}", detected.of, pinned, detected.grouped)
+
+
+def _read(entry: Entry, choose: Choose | None, published: str | None) -> list[Row]:
+    rows = rows_or_rejects(entry, choose) if choose else []
+    return [row._replace(published_split=_split(row.published_split or published)) for row in rows]
+
+
+def _checked(found: Sequence[list[Row]], check: Check) -> list[list[Row]]:
+    """The same rows, with the rejects of a further stage."""
+    rows = [row for given in found for row in given]
+    if not rows:
+        return [*found]
+    judged = check(table(rows, "", "")).select(["reject_reason", "reject_detail"]).to_pylist()
+    marked = (
+        row._replace(reason=mark["reject_reason"], detail=mark["reject_detail"])
+        for row, mark in zip(rows, judged, strict=True)
+    )
+    return [[next(marked) for _ in given] for given in found]
+
+
+def _candidates(entries: Sequence[Entry], check: Check) -> tuple[Candidate, ...]:
+    """Every shape that some record could have, with the number of records that it reads: of these a row is kept."""
+    fits = [
+        (toml(shape), rows_of(entry, shape))
+        for entry in entries
+        if isinstance(entry.value, dict)
+        for shape in shapes_of(entry.value)
+    ]
+    read: Counter[str] = Counter()
+    for (line, _), rows in zip(fits, _checked([rows for _, rows in fits], check), strict=True):
+        read[line] += any(not row.reason for row in rows)
+    return tuple(Candidate(toml=line, records=count, share=count / len(entries)) for line, count in read.most_common())
 
 
 def _some(entries: Iterable[Entry]) -> Iterator[Entry]:
@@ -42,49 +142,6 @@ def _some(entries: Iterable[Entry]) -> Iterator[Entry]:
             yield entry
         if number == REACH:
             return
-
-
-def _stream(name: str, reading: Reading, source: Source) -> Stream:
-    entries = list(_some(entries_of(reading)))
-    records = [entry.value for entry in entries if isinstance(entry.value, dict)]
-    votes = Counter(toml(shape) for record in records for shape in shapes_of(record))
-    shape = declared_shape(source)
-    decision, detected, readable = "", None, True
-    if shape is not None:
-        decision = f"from the {'source' if source.shape else 'recipe'}: {toml(shape)}"
-    else:
-        try:
-            detected = Detected(records[:SAMPLE])
-            kinds = ", ".join(dict.fromkeys(shape.kind for shape in detected.shapes)) or "nothing"
-            decision = f"by the records' own fields: {kinds}"
-        except Fault as fault:
-            decision, readable = fault.detail, False
-
-    published = published_by(name + reading.place)
-
-    def rows(entry: Entry) -> list[Row]:
-        given = rows_or_rejects(entry, detected.of) if detected else rows_of(entry, shape) if shape else []
-        return [row._replace(published_split=_split(row.published_split or published)) for row in given]
-
-    found = [rows(entry) for entry in entries]
-    pinned: Shape | None = shape or (detected.neighbour if detected and len(votes) == 1 else None)
-    return Stream(
-        place=reading.place,
-        encoding=reading.encoding,
-        reader=reading.reader,
-        records=len(entries),
-        candidates=tuple(
-            Candidate(toml=line, records=count, share=count / len(entries)) for line, count in votes.most_common()
-        ),
-        decision=decision,
-        readable=readable,
-        toml=(toml(pinned),) if pinned else (),
-        examples=tuple(
-            Example(before=_text(entry), after=tuple(_filled(row) for row in given))
-            for entry, given in zip(entries[:EXAMPLES], found, strict=False)
-        ),
-        rejected=dict(Counter(row.reason for given in found for row in given if row.reason)),
-    )
 
 
 def _split(published: str | None) -> str | None:
@@ -101,7 +158,16 @@ def _short(text: str) -> str:
 
 def _filled(row: Row) -> dict[str, object]:
     filled = {key: value for key, value in row._asdict().items() if value not in (None, "", (), []) and key != "raw"}
-    return {key: _short(value) if isinstance(value, str) else value for key, value in filled.items()}
+    return {key: _shown(value) for key, value in filled.items()}
+
+
+def _shown(value: object) -> object:
+    """A value cut to a readable length; messages without what they do not hold."""
+    if isinstance(value, str):
+        return _short(value)
+    if isinstance(value, list | tuple):
+        return [_shown(item) for item in value]
+    return {key: _shown(item) for key, item in value.items() if item is not None} if isinstance(value, dict) else value
 
 
 def describe(inspection: Inspection) -> str:
@@ -117,8 +183,11 @@ def _lines(path: str, stream: Stream) -> Iterator[str]:
     yield f"  looked at {stream.records} records"
     for candidate in stream.candidates:
         yield f"    {candidate.share:6.1%} fit {candidate.toml}"
+    if stream.readable:
+        rejected = sum(stream.rejected.values())
+        yield f"  gives     {stream.kept} rows, and {rejected} rejected{': nothing is kept' if not stream.kept else ''}"
     for reason, count in stream.rejected.items():
-        yield f"    {count} rejected: {reason}"
+        yield f"    {count} rejected: {reason}: {stream.details[reason]}"
     if stream.toml:
         yield "  to pin it, in the [[source]] of pipeline.toml:"
         yield from (f"    {line}" for line in stream.toml)

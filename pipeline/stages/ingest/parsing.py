@@ -93,15 +93,8 @@ def parse(text: bytes, line: int = 1) -> Parsed:
 
 
 def _exact(data: bytes, line: int, error: orjson.JSONDecodeError | None) -> Parsed:
-    try:
-        text = data.decode()
-    except UnicodeDecodeError as wrong:
-        byte = data[wrong.start]
-        raise Fault(
-            "undecodable",
-            f"byte 0x{byte:02x} at offset {wrong.start} of the record is not UTF-8: repair it, "
-            "or name the file's encoding in the source's `encoding`",
-        ) from None
+    """The same by Python's own parser. `error`: what orjson found, for the message."""
+    text = _decoded(data)
     fixes: list[str] = []
 
     def constant(name: str) -> None:
@@ -109,35 +102,46 @@ def _exact(data: bytes, line: int, error: orjson.JSONDecodeError | None) -> Pars
             raise Fault("invalid-json", f"{name} (line {line}) is not a JSON value: write a number, a text or null")
         fixes.append("nan-to-null")
 
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        value: dict[str, Any] = {}
-        for key, item in pairs:
-            if key in value and value[key] != item:
-                raise Fault("duplicate-key", f"`{key}` appears twice with different values: remove or rename one")
-            value[key] = item
-        return value
-
     try:
         value = json.loads(
             text,
-            object_pairs_hook=unique,
+            object_pairs_hook=_unique,
             parse_constant=constant,
             parse_float=Number,
             parse_int=lambda digits: int(digits) if len(digits) <= 18 and digits != "-0" else Number(digits),
         )
         dumps(value)
-        if fixes and value is None:
-            raise Fault("invalid-json", f"NaN (line {line}) is not a record: remove it")
     except json.JSONDecodeError as found:
         found = error or found
         place = f"line {line + found.lineno - 1}, column {found.colno}"
         raise Fault("invalid-json", f"{found.msg} ({place}): fix this record in the source file") from None
-    except RecursionError:
-        raise Fault("too-deep", f"nested too deeply to be a record (more than {DEPTH} levels)") from None
-    except TypeError as wrong:
+    except (RecursionError, TypeError) as wrong:
         if "surrogate" in str(wrong):
-            raise Fault(
-                "lone-surrogate", "half a character (a lone \\ud800-\\udfff): the text was cut inside it"
-            ) from None
+            detail = "half a character (a lone \\ud800-\\udfff): the text was cut inside it"
+            raise Fault("lone-surrogate", detail) from None
         raise Fault("too-deep", f"nested too deeply to be a record (more than {DEPTH} levels)") from None
+    if fixes and value is None:
+        raise Fault("invalid-json", f"NaN (line {line}) is not a record: remove it")
     return Parsed(value, tuple(dict.fromkeys(fixes)))
+
+
+def _decoded(data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as wrong:
+        byte = data[wrong.start]
+        raise Fault(
+            "undecodable",
+            f"byte 0x{byte:02x} at offset {wrong.start} of the record is not UTF-8: repair it, "
+            "or name the file's encoding in the source's `encoding`",
+        ) from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose keys come once, or each time with the same value."""
+    value: dict[str, Any] = {}
+    for key, item in pairs:
+        if key in value and value[key] != item:
+            raise Fault("duplicate-key", f"`{key}` appears twice with different values: remove or rename one")
+        value[key] = item
+    return value

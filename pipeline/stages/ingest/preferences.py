@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipeline.stages.ingest.beside import take_learn, take_thought
-from pipeline.stages.ingest.conversations import row_of_talk, system_at, tools_at
+from pipeline.stages.ingest.conversations import row_of_talk, system_at, tools_at, with_input
 from pipeline.stages.ingest.fields import at, kind, list_at, text_at, without
+from pipeline.stages.ingest.framing import Entry
+from pipeline.stages.ingest.given import given_at, paths_of
 from pipeline.stages.ingest.parsing import Fault, Number
-from pipeline.stages.ingest.readers import Entry
 from pipeline.stages.ingest.rows import Row, row
 from pipeline.stages.ingest.transcripts import turns_of
 from pipeline.stages.ingest.turn_objects import turn_of
@@ -46,40 +47,41 @@ def preference(entry: Entry, shape: Preference) -> list[Row]:
     """
     record = entry.value
     learn, others = take_learn(record, shape.learn)
-    others = without(others, [shape.chosen, shape.rejected, shape.context, shape.input, shape.system])
+    others = without(others, [shape.chosen, shape.rejected, *paths_of(shape.input), shape.system])
     tools = tools_at(record, shape.tools)
     if tools is not None:
         others = without(others, [shape.tools])
-    prompt = [
-        *(turns_in_field(at(record, shape.context), "user", shape.context) if shape.context else []),
-        *prompt_turns(at(record, shape.prompt), shape.prompt),
-    ]
-    if given := text_at(record, shape.input):
-        prompt.append(Turn("context", given))
     chosen = turns_in_field(at(record, shape.chosen), "assistant", shape.chosen)
     worse = turns_in_field(at(record, shape.rejected), "assistant", shape.rejected)
-    before, whole = chosen[:-1], _is_whole(chosen)
-    if not whole:
-        before = [*prompt, *before]
-    if not whole or (shape.prompt and _repeats(prompt_turns(at(record, shape.prompt), shape.prompt), before)):
+    given, fixes = given_at(record, shape.input)
+    prompt = prompt_turns(at(record, shape.prompt), shape.prompt)
+    context = turns_in_field(at(record, shape.context), "user", shape.context) if shape.context else []
+    before = _before(chosen, [*context, *prompt], given)
+    if not _is_whole(chosen):
+        others = without(others, [shape.prompt, shape.context])
+    elif shape.prompt and _repeats(prompt, before):
         others = without(others, [shape.prompt])
     if not any(turn.role == "user" for turn in before):
         raise Fault("no-prompt", f"`{shape.chosen}` is an answer alone: name the field of its prompt in the shape")
-    if worse:
-        worse_before = worse[:-1] if _is_whole(worse) else [*prompt, *worse[:-1]]
-        if _plain(worse_before) != _plain(before):
-            detail = (
-                f"`{shape.chosen}` and `{shape.rejected}` differ before their last answers: these are answers to two"
-            )
-            raise Fault("different-prompts", f"{detail} prompts")
-        if worse[-1].rest:
-            others = {**others, shape.rejected: worse[-1].rest}
-    given_row = row_of_talk(
-        entry, [*before, *chosen[-1:]], others, shape.chosen, system=system_at(record, shape.system), tools=tools
-    )
-    return [
-        given_row._replace(rejected=_text(worse, shape.rejected), learn=given_row.learn if learn is None else learn)
-    ]
+    if worse and _plain(_before(worse, [*context, *prompt], given)) != _plain(before):
+        detail = f"`{shape.chosen}` and `{shape.rejected}` differ before their last answers"
+        raise Fault("different-prompts", f"{detail}: these are answers to two prompts")
+    if worse and worse[-1].rest:
+        others = {**others, shape.rejected: worse[-1].rest}
+    turns = [*before, *chosen[-1:]]
+    row = row_of_talk(entry, turns, others, shape.chosen, system=system_at(record, shape.system), tools=tools)
+    learn = row.learn if learn is None else learn
+    return [row._replace(rejected=_text(worse, shape.rejected), learn=learn, fixes=(*row.fixes, *fixes))]
+
+
+def _before(answer: Sequence[Turn], prompt: Sequence[Turn], given: str | None) -> list[Turn]:
+    """What comes before the last turn of an answer: its own turns where it is a whole conversation, else the prompt's.
+
+    `given`: what the last question is about; of a whole conversation, the first one.
+    """
+    if _is_whole(answer):
+        return with_input(answer[:-1], given) if given else [*answer[:-1]]
+    return [*prompt, *([Turn("context", given)] if given else []), *answer[:-1]]
 
 
 def _is_whole(turns: Sequence[Turn]) -> bool:

@@ -5,7 +5,7 @@ import functools
 import tomllib
 from importlib.resources import files
 
-from pipeline.stages.ingest.opening import IngestError
+from pipeline.stages.ingest.unpacking import IngestError
 from schemas.recipe import Recipe, Recipes
 
 

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from pipeline.stages.ingest.fields import Record
-from pipeline.stages.ingest.opening import escaped
-from pipeline.stages.ingest.parsing import Fault, dumps
+from pipeline.stages.ingest.framing import Entry
+from pipeline.stages.ingest.parsing import Fault, dumps, parse
 from pipeline.stages.ingest.published_splits import take_split
-from pipeline.stages.ingest.readers import Entry
+from pipeline.stages.ingest.unpacking import escaped
 from pipeline.table.messages import Message
 from pipeline.table.thoughts import is_open_thought
 from schemas.columns import INGESTED
@@ -103,6 +103,21 @@ def row(
         meta=meta,
         fixes=(*entry.fixes, *fixes),
     )
+
+
+def with_outer(rows: list[Row], outer: Record | None) -> list[Row]:
+    """The rows of a record in a document, with the document's other fields in `meta`: a name that a row's `meta` has
+    already goes to `document`.
+    """
+    if not outer:
+        return rows
+    found = []
+    for given in rows:
+        meta = parse(given.meta.encode()).value if given.meta else {}
+        free = {key: value for key, value in outer.items() if key not in meta}
+        taken = {key: value for key, value in outer.items() if key in meta}
+        found.append(given._replace(meta=dumps({**meta, **free, **({"document": taken} if taken else {})})))
+    return found
 
 
 def numbered(number: int, count: int) -> str:

@@ -1,17 +1,29 @@
 """Records to rows: one small pure function per shape (`schemas.shapes` says what each is)."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from pipeline.io.class_labels import ClassName
 from pipeline.stages.ingest.columns import columns
-from pipeline.stages.ingest.conversations import conversation, delimited, exchanges, pairs, questions, tree
+from pipeline.stages.ingest.conversations import (
+    conversation,
+    delimited,
+    exchanges,
+    pairs,
+    questions,
+    turn_fields,
+    turn_records,
+)
 from pipeline.stages.ingest.exported import exported
 from pipeline.stages.ingest.fields import Record, at, kind, list_at, not_an_object, text_at, without
+from pipeline.stages.ingest.framing import Entry
+from pipeline.stages.ingest.given import is_given, spelled, text_of
+from pipeline.stages.ingest.names import CHOICES
 from pipeline.stages.ingest.parsing import Fault, FileFault, dumps
 from pipeline.stages.ingest.preferences import completions, preference
-from pipeline.stages.ingest.readers import Entry
-from pipeline.stages.ingest.rows import Row, numbered, rejected, row
+from pipeline.stages.ingest.rows import Row, numbered, rejected, row, with_outer
+from pipeline.stages.ingest.trees import tree
 from schemas.shapes import Articles, Instances, Shape, Template
 
 #: The shape of a record. Raises Fault where it has none, or several.
@@ -20,9 +32,19 @@ Choose = Callable[[Record], Shape]
 
 def rows_of(entry: Entry, shape: Shape) -> list[Row]:
     """The rows of one entry: at least one, rejected where the entry is faulty or the shape does not fit it."""
+    return rows_or_rejects(entry, lambda record: shape)
+
+
+def rows_or_rejects(entry: Entry, choose: Choose) -> list[Row]:
+    """The rows of one entry in the shape that is chosen for it."""
+    return with_outer(_rows(entry, choose), entry.outer)
+
+
+def _rows(entry: Entry, choose: Choose) -> list[Row]:
     if entry.fault or not isinstance(entry.value, dict):
         return [rejected(entry, entry.fault or not_an_object(entry.value))]
     try:
+        shape = choose(entry.value)
         rows: list[Row] = SHAPES[shape.kind](entry, shape)
     except FileFault as fault:
         raise FileFault(f"{entry.place}: {fault}") from None
@@ -31,35 +53,36 @@ def rows_of(entry: Entry, shape: Shape) -> list[Row]:
     return rows
 
 
-def rows_or_rejects(entry: Entry, choose: Choose) -> list[Row]:
-    """The rows of one entry in the shape that is chosen for it."""
-    if entry.fault or not isinstance(entry.value, dict):
-        return [rejected(entry, entry.fault or not_an_object(entry.value))]
-    try:
-        shape = choose(entry.value)
-    except Fault as fault:
-        return [rejected(entry, fault)]
-    return rows_of(entry, shape)
-
-
 def instances(entry: Entry, shape: Instances) -> list[Row]:
     record = entry.value
     tasks = list_at(record, shape.instances)
     if not tasks:
         raise Fault("no-turns", f"`{shape.instances}` is empty")
-    instruction = text_at(record, shape.instruction)
+    definition = at(record, shape.instruction)
+    is_parts = isinstance(definition, list) and all(isinstance(part, str) for part in definition)
+    instruction = "\n".join(definition) if is_parts else text_at(record, shape.instruction)
     rest = without(record, [shape.instruction, shape.instances])
     return [
         row(
             entry,
-            {**rest, **without(task, ["input", "output"])} if isinstance(task, dict) else rest,
+            {**rest, **without(task, ["input", path])} if isinstance(task, dict) else rest,
             instruction,
             text_at(task, "input"),
-            text_at(task, "output"),
+            text_at(task, path),
             place=numbered(number, len(tasks)),
         )
         for number, task in enumerate(tasks, 1)
+        # Of several answers that are right (Super-NaturalInstructions) the first one; all of them stay in `meta`.
+        for path in ["output.0" if isinstance(at(task, "output"), list) else "output"]
     ]
+
+
+#: The text that questions are about, and the paths of an answer to one, as SQuAD, KorQuAD and AI-Hub name them.
+CONTEXTS = ("context", "passage", "paragraph", "지문", "본문")
+ANSWERS = (
+    *("answers.0.text", "answers.text.0", "answers.text", "answers.0", "answers"),
+    *("answer.text", "answer.0.text", "answer.0", "answer"),
+)
 
 
 def articles(entry: Entry, shape: Articles) -> list[Row]:
@@ -67,14 +90,14 @@ def articles(entry: Entry, shape: Articles) -> list[Row]:
     found = []
     paragraphs = list_at(record, shape.paragraphs) if at(record, shape.paragraphs) is not None else [record]
     for paragraph in paragraphs:
-        context = text_at(paragraph, "context")
+        named_so = next((name for name in CONTEXTS if at(paragraph, name) is not None), CONTEXTS[0])
+        context = text_at(paragraph, named_so)
         for question in list_at(paragraph, "qas"):
-            paths = ("answers.0.text", "answers.text.0", "answers.text", "answer.text", "answer")
-            answer = next((text for path in paths if (text := at(question, path))), None)
-            found.append((question, context, answer if isinstance(answer, str) else None))
+            texts = (at(question, path) for path in ANSWERS)
+            found.append((question, context, next((text for text in texts if text and isinstance(text, str)), None)))
     if not found:
         raise Fault("no-turns", f"`{shape.paragraphs}` hold no question (`qas`)")
-    rest = without(record, [shape.paragraphs, "context", "qas"])
+    rest = without(record, [shape.paragraphs, *CONTEXTS, "qas"])
     return [
         row(
             entry,
@@ -100,35 +123,62 @@ def template(entry: Entry, shape: Template) -> list[Row]:
         value = at(record, path)
         if value is None:
             raise Fault("missing-field", f"`{path}`, which the template asks for, is missing or null")
-        spelled = _spelled(value, path)
-        if path in shape.labels:
-            if spelled not in shape.labels[path]:
-                known = ", ".join(shape.labels[path])
-                raise Fault("unknown-label", f"`{path}` is {spelled!r}: the template has words only for {known}")
-            return shape.labels[path][spelled]
-        if isinstance(value, str):
+        if isinstance(value, str) and path not in shape.labels:
             used.append(path)
-        return spelled
+        return _worded(value, path, shape)
 
     instruction = FIELD.sub(word, shape.instruction)
     given, output = FIELD.sub(word, shape.input), FIELD.sub(word, shape.output)
     return [row(entry, without(record, used), instruction, given, output)]
 
 
+def _worded(value: Any, path: str, shape: Template) -> str:
+    """A value as the template's `labels` or `items` word it. Raises Fault: unknown-label, not-a-list, not-text."""
+    if path in shape.items:
+        return "\n".join(_items(value, path, shape.items[path]))
+    text = _spelled(value, path)
+    if path not in shape.labels:
+        return text
+    if isinstance(value, ClassName) and text not in shape.labels[path]:
+        text = str(value.number)
+    if text not in shape.labels[path]:
+        known = ", ".join(shape.labels[path])
+        raise Fault("unknown-label", f"`{path}` is {text!r}: the template has words only for {known}")
+    return shape.labels[path][text]
+
+
+def _items(value: Any, path: str, words: str) -> Iterator[str]:
+    """The objects of a list, and of the lists in it, each as the template words it."""
+    if not isinstance(value, list):
+        raise Fault("not-a-list", f"`{path}` is {kind(value)}, not a list: put no `items` for it into the template")
+    for item in value:
+        if isinstance(item, list):
+            yield from _items(item, path, words)
+        else:
+            yield FIELD.sub(lambda match, item=item: _item(item, match[1], path), words)  # type: ignore[misc]
+
+
+def _item(item: Any, key: str, path: str) -> str:
+    value = at(item, key)
+    if value is None:
+        raise Fault("missing-field", f"an item of `{path}` lacks `{key}`, which the template asks for")
+    return _spelled(value, f"{path}.{key}")
+
+
 def _spelled(value: Any, path: str) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return ", ".join(value)
-    if isinstance(value, list | dict):
-        raise Fault("not-text", f"`{path}` is {kind(value)}: name a field inside it")
-    return dumps(value)
+    if isinstance(value, list) and is_given(value) and path.strip().casefold() not in CHOICES:
+        return ", ".join(spelled(item) for item in value if item is not None)
+    if isinstance(value, list | dict) and not is_given(value):
+        raise Fault("not-text", f"`{path}` is {kind(value)}: name a field inside it, or word it in `items`")
+    return text_of(value, path) or "" if isinstance(value, str | list | dict) else dumps(value)
 
 
 SHAPES: dict[str, Callable[..., list[Row]]] = {
     "columns": columns,
     "conversation": conversation,
     "exchanges": exchanges,
+    "turn-records": turn_records,
+    "turn-fields": turn_fields,
     "tree": tree,
     "delimited": delimited,
     "preference": preference,

@@ -1,11 +1,12 @@
-"""Records of files that are tables already: Parquet, Arrow, a `datasets` folder, Excel."""
+"""Records of files that are tables already: Parquet, Arrow, a `datasets` folder."""
 
 import datetime
 import decimal
+import hashlib
 import io
 import json
 import math
-import zipfile
+import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -14,10 +15,15 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline.io.arrow_files import BATCH_ROWS
-from pipeline.stages.ingest import opening
-from pipeline.stages.ingest.opening import Blocks, IngestError, Member, damaged, escaped
+from pipeline.io.class_labels import names_in_schema, with_names
+from pipeline.stages.ingest.framing import Entry
 from pipeline.stages.ingest.parsing import Fault, Number
-from pipeline.stages.ingest.readers import Entry
+from pipeline.stages.ingest.unpacking import Blocks, Member, damaged
+
+#: Bytes of a table that are Python values at one time.
+AT_ONCE = 1 << 24
+#: Control characters that no text holds.
+NOT_TEXT = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 
 def table_kind(head: bytes) -> str | None:
@@ -35,8 +41,10 @@ def batches(member: Member, kind: str) -> Iterator[pa.RecordBatch]:
     if kind == "parquet":
         from pyarrow import parquet
 
-        with parquet.ParquetFile(source) as file:
-            yield from file.iter_batches(BATCH_ROWS)
+        with parquet.ParquetFile(source, buffer_size=1 << 20) as file:
+            groups = (file.metadata.row_group(number) for number in range(file.num_row_groups))
+            widest = max((group.total_byte_size // max(group.num_rows, 1) for group in groups), default=0)
+            yield from file.iter_batches(max(1, min(BATCH_ROWS, 2 * AT_ONCE // max(widest, 1))))
         return
     # Not mapped: a file that someone cuts short meanwhile would end this process, and not in an error.
     with pa.OSFile(str(source)) if member.path else source as opened:
@@ -59,12 +67,13 @@ def _unpacked(member: Member) -> bytes:
 def table_entries(found: Iterator[pa.RecordBatch], first: int = 0) -> Iterator[Entry]:
     """One entry per row, placed by its number from `first`. Raises pa.ArrowInvalid where a batch is damaged."""
     for batch in found:
-        batch.validate(
-            full=True
-        )  # Arrow reads offsets as they stand in the file, even beyond the memory of the machine
-        for small in range(0, len(batch), BATCH_ROWS):
-            for record in batch.slice(small, BATCH_ROWS).to_pylist():
-                yield _entry(f"[{first}]", record)
+        # Arrow reads offsets as they stand in the file, even beyond the memory of the machine.
+        batch.validate(full=True)
+        names = names_in_schema(batch.schema)
+        step = max(1, min(BATCH_ROWS, len(batch) * AT_ONCE // max(batch.nbytes, 1)))
+        for small in range(0, len(batch), step):
+            for record in batch.slice(small, step).to_pylist():
+                yield _entry(f"[{first}]", record if names is None else with_names(record, names))
                 first += 1
 
 
@@ -80,12 +89,13 @@ def guarded(entries: Iterator[Entry]) -> Iterator[Entry]:
 
 def _entry(place: str, record: dict[str, Any]) -> Entry:
     fixes: list[str] = []
-    value = {key: _plain(item, fixes) for key, item in record.items()}
-    return Entry(place, value, None, tuple(dict.fromkeys(fixes)))
+    left_out: list[str] = []
+    value = {key: _plain(item, key, fixes, left_out) for key, item in record.items()}
+    return Entry(place, value, None, tuple(dict.fromkeys(fixes)), left_out=tuple(dict.fromkeys(left_out)))
 
 
-def _plain(value: Any, fixes: list[str]) -> Any:
-    """A value of a table as a JSON value."""
+def _plain(value: Any, name: str, fixes: list[str], left_out: list[str]) -> Any:
+    """A value of a table as a JSON value. Bytes that are no text are left out: their size and hash take their place."""
     if value is None or isinstance(value, str | bool | int):
         return value
     if isinstance(value, float):
@@ -94,16 +104,30 @@ def _plain(value: Any, fixes: list[str]) -> Any:
             return None
         return value if math.isfinite(value) else str(value)
     if isinstance(value, dict):
-        return {str(key): _plain(item, fixes) for key, item in value.items()}
+        # An image or a sound of `datasets`: its path is its reference.
+        is_file = value.keys() == {"bytes", "path"}
+        return {
+            str(key): _left_out(item, f"{name}.{key}", left_out)
+            if is_file and isinstance(item, bytes)
+            else _plain(item, f"{name}.{key}", fixes, left_out)
+            for key, item in value.items()
+        }
     if isinstance(value, list | tuple):
-        return [_plain(item, fixes) for item in value]
+        return [_plain(item, name, fixes, left_out) for item in value]
     if isinstance(value, bytes):
-        return escaped(value)
+        text = value.decode("utf-8", "replace")
+        is_text = "\ufffd" not in text and not NOT_TEXT.search(text)
+        return text if is_text else _left_out(value, name, left_out)
     if isinstance(value, decimal.Decimal):
         return Number(str(value)) if value.is_finite() else str(value)
     if isinstance(value, datetime.date | datetime.time | datetime.datetime):
         return value.isoformat()
     return str(value)
+
+
+def _left_out(value: bytes, name: str, left_out: list[str]) -> dict[str, Any]:
+    left_out.append(name)
+    return {"size": len(value), "sha256": hashlib.sha256(value).hexdigest()}
 
 
 def dataset_folder(path: Path) -> Iterator[Entry]:
@@ -129,26 +153,3 @@ def _inside(folder: Path, name: str) -> Path:
     if Path(name).is_absolute() or ".." in Path(name).parts:
         raise Fault("damaged", f"the folder names a file outside of itself, {name!r}: it is not as `datasets` saved it")
     return folder / name
-
-
-def workbook(path: Path) -> Iterator[Entry]:
-    """The rows of every sheet of an Excel workbook below its header row."""
-    import pandas
-
-    with zipfile.ZipFile(path) as archive:
-        size = sum(part.file_size for part in archive.infolist())
-    if size > max(opening.BOMB_BYTES, opening.BOMB_RATIO * path.stat().st_size):
-        raise opening.size_bomb(path.stat().st_size, size)
-    try:
-        import openpyxl  # noqa: F401  # pandas reads workbooks with it
-
-        sheets = pandas.read_excel(path, sheet_name=None, dtype=object, keep_default_na=False)
-    except ImportError as error:
-        raise IngestError(f'{path}: an Excel workbook needs openpyxl: pip install "ko-instruct[excel]"') from error
-    except Exception as error:  # openpyxl passes on any error of its parts
-        raise damaged(error) from error
-    for name, sheet in sheets.items():
-        inside = "" if len(sheets) == 1 else f"!{name}"
-        for number, record in enumerate(sheet.to_dict("records"), 2):
-            if any(value not in ("", None) for value in record.values()):
-                yield _entry(f"{inside}:{number}", {str(key): value for key, value in record.items()})

@@ -1,10 +1,10 @@
 """A conversation written into one text, cut at its delimiters."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from pipeline.stages.ingest.turns import ROLES, Turn, role_of
+from pipeline.stages.ingest.turns import ROLES, SPEAKERS, Turn, role_of
 from schemas.shapes import Role
 
 #: Delimiter words (case-folded) and the role of the text after them, where `turns.ROLES` does not have them.
@@ -18,6 +18,10 @@ WORDS: dict[str, Role] = {
     "response": "assistant",
     "답변": "assistant",
     "응답": "assistant",
+    "q": "user",
+    "a": "assistant",
+    "문": "user",
+    "답": "assistant",
     "[inst]": "user",
     "[/inst]": "assistant",
     "<<sys>>": "system",
@@ -25,6 +29,27 @@ WORDS: dict[str, Role] = {
     "[tool_results]": "tool",
     "[/tool_results]": "assistant",
 }
+
+
+#: Words of WORDS and others after `###`.
+HEADINGS = (
+    *(
+        "instruction",
+        "input",
+        "context",
+        "response",
+        "질문",
+        "명령어",
+        "지시사항",
+        "지시",
+        "입력",
+        "맥락",
+        "응답",
+        "답변",
+    ),
+)
+#: Words that are marks as a heading alone, without a colon.
+ALONE = (*HEADINGS, "system", "human", "user", "assistant", "시스템", "사용자", "어시스턴트", "챗봇")
 
 
 class Style(NamedTuple):
@@ -36,68 +61,128 @@ class Style(NamedTuple):
     edges: tuple[str, ...] = ()
     #: Whether a system prompt without a mark may come before the first mark.
     preamble: bool = False
+    #: Whether a mark is a word that a text may use for itself: then the first word of each role is its only mark.
+    steady: bool = False
+
+
+#: Roles whose names may stand before a colon.
+PEOPLE: tuple[Role, ...] = ("system", "user", "assistant")
+
+
+def _words(*more: str) -> str:
+    """The names of people that stand before a colon, as a pattern."""
+    people = [name for role in PEOPLE for name in SPEAKERS[role]]
+    return "|".join(re.escape(word) for word in sorted({*people, *more}, key=lambda word: (-len(word), word)))
 
 
 STYLES = (
-    Style("ChatML", re.compile(r"<\|im_start\|>[ ]*([\w-]+)\b\n?"), ("<|im_end|>",)),
+    Style("ChatML", re.compile(r"<\|im_start\|>[ ]*([\w-]+)\b\n?"), ("<|im_end|>", "<|endoftext|>")),
     Style(
         "Llama 3",
         re.compile(r"<\|start_header_id\|>[ ]*([^<|\n]+?)[ ]*<\|end_header_id\|>"),
         ("<|begin_of_text|>", "<|eot_id|>", "<|eom_id|>", "<|end_of_text|>", "<|python_tag|>"),
     ),
     Style("Llama 2", re.compile(r"(\[/?INST\]|<</?SYS>>|\[/?TOOL_RESULTS\])"), ("<s>", "</s>")),
+    Style("Gemma", re.compile(r"<start_of_turn>[ ]*([\w-]+)\b\n?"), ("<bos>", "<end_of_turn>", "<eos>")),
+    Style("EXAONE", re.compile(r"\[\|(?!endofturn)([\w-]+)\|\]"), ("[BOS]", "[|endofturn|]")),
+    Style(
+        "Granite",
+        re.compile(r"<\|start_of_role\|>[ ]*([\w-]+)[ ]*<\|end_of_role\|>"),
+        ("<|end_of_text|>",),
+    ),
+    Style(
+        "Command R",
+        re.compile(r"<\|START_OF_TURN_TOKEN\|><\|(\w+)_TOKEN\|>"),
+        ("<BOS_TOKEN>", "<|END_OF_TURN_TOKEN|>"),
+    ),
+    Style(
+        "DeepSeek", re.compile(r"<｜(User|Assistant)｜>"), ("<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>"), True
+    ),
     Style("<usr> <bot> <sys>", re.compile(r"^<(usr|bot|sys)>", re.MULTILINE)),
+    Style(
+        "<|user|> <|assistant|>",
+        re.compile(r"<\|(?!(?:end|im_|eot|eom|endof|sep|pad|bos|eos)\w*\|>)([\w-]+)\|>\n?"),
+        ("<s>", "</s>", "<|end|>", "<|endoftext|>", "<|end_of_text|>"),
+    ),
     Style(
         "### Human: ### Assistant:",
         re.compile(
-            r"###[ ]*(system|human|user|assistant|instruction|input|context|response"
-            r"|질문|명령어|지시사항|지시|입력|맥락|응답|답변)[ ]*(?::|\([^()\n]*\):?|$)",
+            rf"###[ ]*((?:{_words(*HEADINGS)})(?=[ ]*[:(])|(?:{'|'.join(ALONE)})(?=[ ]*$))[ ]*(?::|\([^()\n]*\):?|$)",
             re.IGNORECASE | re.MULTILINE,
         ),
+        ("</s>", "<|endoftext|>"),
         preamble=True,
+        steady=True,
     ),
     Style(
         "User: Assistant:",
         re.compile(
-            r"^(system|user|human|assistant|gpt|function response|tool response|질문|답변|사용자|챗봇)[ ]*:",
+            rf"^({_words('function response', 'tool response', '질문', '답변', '응답')})[ ]*[:：]",
             re.IGNORECASE | re.MULTILINE,
         ),
-        ("<|endoftext|>",),
+        ("<|endoftext|>", "</s>"),
+        steady=True,
     ),
+    # On one line, only where each mark is in capitals and follows white space or the end of an answer.
+    Style("USER: ASSISTANT:", re.compile(r"(?:(?<=\s)|(?<=</s>)|^)(SYSTEM|USER|ASSISTANT):"), ("</s>",), preamble=True),
+    Style("Q: A:", re.compile(r"^(Q|A|문|답)\d*[ ]*[:：.)](?=\s)", re.MULTILINE), steady=True),
 )
+
+
+def declared_style(marks: Mapping[str, Role], ends: Sequence[str]) -> Style:
+    """The style of a shape that names its marks: the mark is the name of its role."""
+    longest_first = sorted(marks, key=lambda mark: (-len(mark), mark))
+    return Style(", ".join(marks), re.compile(f"({'|'.join(map(re.escape, longest_first))})"), tuple(ends))
 
 
 def _trim(text: str, edges: tuple[str, ...]) -> str:
     text = text.strip()
-    for edge in edges:
-        text = text.removeprefix(edge).removesuffix(edge).strip()
+    before = None
+    while before != text:
+        before = text
+        for edge in edges:
+            text = text.removeprefix(edge).removesuffix(edge).strip()
     return text
 
 
-def turns_of(text: str, roles: Mapping[str, Role] = {}) -> tuple[str, list[Turn]] | None:
+def turns_of(
+    text: str, roles: Mapping[str, Role] = {}, styles: Sequence[Style] = STYLES
+) -> tuple[str, list[Turn]] | None:
     """(style, turns) of a transcript, None where the text is not one: no style's marks show two roles in it.
 
     White space around a turn belongs to its delimiter. `<sys>` after a `<usr>` is that question's input. A mark ends
     the turn before it, whatever its role. Raises Fault (unknown-role) for a role that is neither known nor in `roles`.
     """
-    found = _style(text, roles)
+    found = _style(text, roles, styles)
     return (found[0].name, _cut(text, *found, roles)) if found else None
 
 
 def is_transcript(text: str) -> bool:
     """Whether a text is a transcript, even if it has a role that is not known."""
-    return _style(text, {}) is not None
+    return _style(text, {}, STYLES) is not None
 
 
-def _style(text: str, roles: Mapping[str, Role]) -> tuple[Style, list[re.Match[str]], str] | None:
+def _style(
+    text: str, roles: Mapping[str, Role], styles: Sequence[Style]
+) -> tuple[Style, list[re.Match[str]], str] | None:
     """The style of a transcript, its marks, and the text before the first of them."""
-    for style in STYLES:
+    for style in styles:
         marks = list(style.mark.finditer(text))
+        if style.steady:
+            marks = _steady(marks, roles)
         if {"user", "assistant"} <= {_role(mark[1], roles) for mark in marks}:
             before = _trim(text[: marks[0].start()], style.edges)
             if not before or style.preamble:
                 return style, marks, before
     return None
+
+
+def _steady(marks: Sequence[re.Match[str]], roles: Mapping[str, Role]) -> list[re.Match[str]]:
+    """The marks whose word is the first of its role: another one (`의사:` in an answer) is a part of the text."""
+    first: dict[Role | None, str] = {}
+    for mark in marks:
+        first.setdefault(_role(mark[1], roles), mark[1].casefold())
+    return [mark for mark in marks if first[_role(mark[1], roles)] == mark[1].casefold()]
 
 
 def _role(name: str, roles: Mapping[str, Role]) -> Role | None:

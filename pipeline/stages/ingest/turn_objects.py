@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pipeline.stages.ingest.calls import Call, calls_of, is_whole
-from pipeline.stages.ingest.fields import Record, kind, yes_or_no
+from pipeline.stages.ingest.fields import Record, at, kind, without, yes_or_no
 from pipeline.stages.ingest.parsing import Fault, FileFault, dumps
+from pipeline.stages.ingest.speakers import speaker_of
 from pipeline.stages.ingest.turns import Turn, result_of, role_of
 from pipeline.table.messages import Message
 from schemas.shapes import Role
@@ -45,12 +46,13 @@ def turn_of(value: Any, number: int, role: str, text: str, roles: Mapping[str, R
     if not isinstance(value, dict):
         raise Fault("not-an-object", f"turn {number} is {kind(value)}, not an object with `{role}` and `{text}`")
     name = value.get(role)
-    if not isinstance(name, str):
-        raise Fault("unknown-role", f"`{role}` of turn {number} is {kind(name)}, not the name of a role")
+    name = name if isinstance(name, str) else speaker_of(value, role)
+    if name is None:
+        raise Fault("unknown-role", f"`{role}` of turn {number} is {kind(at(value, role))}, not the name of a role")
     speaker = role_of(name, number, roles)
-    if len(value) == 2 and isinstance(value.get(text), str):
+    if len(value) == 2 and role in value and isinstance(value.get(text), str):
         return Turn(speaker, value[text])  # as most are
-    rest = {key: item for key, item in value.items() if key not in (role, text) and item is not None}
+    rest = {key: item for key, item in without(value, [role, text]).items() if item is not None}
     place = f"`{text}` of turn {number}"
     if speaker == "tool":
         return _tool_turn(value.get(text), rest, text, place)

@@ -14,13 +14,42 @@ from schemas.shapes import Role
 SPEAKERS: dict[Role, tuple[str, ...]] = {
     "system": ("system", "sys", "developer", "시스템"),
     "user": (
-        *("user", "human", "usr", "prompter", "client", "customer", "patient", "person"),
-        *("질문자", "사용자", "고객", "환자", "내담자", "의뢰인"),
+        *("user", "human", "usr", "prompter", "client", "customer", "patient", "person", "caller", "learner", "seeker"),
+        *(
+            "질문자",
+            "사용자",
+            "유저",
+            "고객",
+            "고객님",
+            "손님",
+            "환자",
+            "내담자",
+            "의뢰인",
+            "민원인",
+            "구매자",
+            "학습자",
+            "이용자",
+        ),
     ),
     "assistant": (
         *("assistant", "gpt", "bot", "chatgpt", "bing", "bard", "model", "ai", "chatbot", "gemini", "claude"),
-        *("doctor", "therapist", "counselor", "agent", "expert"),
-        *("답변자", "챗봇", "상담사", "상담원", "의사", "전문가", "어시스턴트"),
+        *("doctor", "therapist", "counselor", "counsellor", "agent", "expert", "operator", "clerk", "staff", "helper"),
+        *(
+            "답변자",
+            "응답자",
+            "챗봇",
+            "상담사",
+            "상담원",
+            "상담자",
+            "의사",
+            "전문가",
+            "어시스턴트",
+            "직원",
+            "점원",
+            "판매자",
+            "안내원",
+            "비서",
+        ),
     ),
     "context": ("input", "context", "입력"),
     "tool": (
@@ -31,6 +60,15 @@ SPEAKERS: dict[Role, tuple[str, ...]] = {
     "call": ("function_call", "tool_call", "tool_calls", "function-call", "tool-call", "function call"),
 }
 ROLES: dict[str, Role] = {name: role for role, names in SPEAKERS.items() for name in names}
+
+
+#: The repair of `with_agent`.
+AGENT = "system-as-assistant"
+#: Where the role of an unknown name is declared.
+WHERE_ROLES = (
+    "name it in `roles` of the shape, as user, assistant, system, context, tool (a result of a tool) or call (a call "
+    "of a tool)"
+)
 
 
 class Turn(NamedTuple):
@@ -65,38 +103,50 @@ class Talk(NamedTuple):
     rests: list[Record]
 
 
+def known_role(name: str, roles: Mapping[str, Role]) -> Role | None:
+    """The role of a name; None where it is not known."""
+    return roles.get(name) or ROLES.get(name.strip().casefold())
+
+
 def role_of(name: str, number: int, roles: Mapping[str, Role]) -> Role:
     """The role of a name in turn `number`. Raises Fault: unknown-role."""
-    role = roles.get(name) or ROLES.get(name.strip().casefold())
+    role = known_role(name, roles)
     if role is None:
-        remedy = f'name it in the `roles` of the shape, as roles = {{ {dumps(name)} = "assistant" }}'
-        others = "user, system, context, tool (a result of a tool) or call (a call of a tool)"
-        raise Fault("unknown-role", f"turn {number} has the unknown role {name!r}: {remedy}, or as {others}")
+        raise Fault("unknown-role", f"turn {number} has the unknown role {name!r}: {WHERE_ROLES}")
     return role
 
 
 def talk_of(turns: Sequence[Turn], tools: bool = False) -> Talk:
     """The record of a conversation: its last question is the instruction, the turns before it are history.
 
-    `tools`: the record declares tools, so that calls without a mark are calls. Repairs, each named in `fixes`:
-    consecutive turns of one role are joined by a line end (joined-turns); before answers that come before the first
-    question an empty message of the user is put (leading-assistant); a thought at the beginning of an answer is taken
-    out of it (thought). Raises Fault: no-turns, misplaced-system, misplaced-context, no-question, not-a-call,
-    result-without-call, call-without-result.
+    `tools`: the record declares tools, so that calls without a mark are calls. Repairs, each named in `fixes`: a system
+    that answers becomes the assistant (system-as-assistant); consecutive turns of one role are joined by a line end
+    (joined-turns); before answers that come before the first question an empty message of the user is put
+    (leading-assistant); a system prompt in the middle is joined to the user's message there (system-in-user), after the
+    last question it goes to the rest; a thought at the beginning of an answer is taken out of it (thought).
+    Raises Fault: no-turns, misplaced-context, no-question, not-a-call, result-without-call, call-without-result.
     """
-    talk = _Messages()
+    turns, fixes = with_agent(turns)
+    talk = _Messages(fixes)
     rests: list[Record] = []
     for number, turn in enumerate(turns, 1):
         follows = number < len(turns) and (turns[number].role == "tool" or _holds_results_only(turns[number]))
-        turn, fixes = understood(turn, number, tools or follows)
-        for fix in fixes:
+        turn, repairs = understood(turn, number, tools or follows)
+        for fix in repairs:
             talk.repaired(fix)
         talk.add(turn, number)
         rests.append(dict(turn.rest))
+    if talk.orders:  # no question follows
+        rests[-1]["system"] = "\n".join(talk.orders)
     if not any(turn.role == "user" and not _holds_results_only(turn) for turn in turns):
         raise Fault("no-turns", "the conversation holds no question" if turns else "the list of turns is empty")
     if talk.waiting:
         raise Fault("misplaced-context", "the conversation ends with an input that belongs to no question")
+    return _talk(talk, rests)
+
+
+def _talk(talk: "_Messages", rests: list[Record]) -> Talk:
+    """The messages of a conversation as the columns hold them."""
     asked = max(place for place, message in enumerate(talk.messages) if message["role"] == "user")
     question, after = talk.messages[asked], talk.messages[asked + 1 :]
     answer = _written(after.pop()) if after and after[-1]["role"] == "assistant" else {}
@@ -113,6 +163,22 @@ def talk_of(turns: Sequence[Turn], tools: bool = False) -> Talk:
         fixes=tuple(talk.fixes),
         rests=rests,
     )
+
+
+def with_agent(turns: Sequence[Turn]) -> tuple[Sequence[Turn], tuple[str, ...]]:
+    """The turns and the repair that this took: where no assistant speaks and `system` answers the user, as in data of
+    dialogue systems, it is the assistant.
+
+    >>> turns = [Turn("user", "예약해 줘."), Turn("system", "예약했습니다.")]
+    >>> [turn.role for turn in with_agent(turns)[0]]
+    ['user', 'assistant']
+    """
+    roles = [turn.role for turn in turns]
+    if not {"user", "system"} <= set(roles) <= {"user", "system", "context"}:
+        return turns, ()
+    if "system" not in roles[roles.index("user") :]:
+        return turns, ()
+    return [turn._replace(role="assistant") if turn.role == "system" else turn for turn in turns], (AGENT,)
 
 
 def understood(turn: Turn, number: int, bare: bool) -> tuple[Turn, tuple[str, ...]]:
@@ -154,12 +220,13 @@ def _holds_results_only(turn: Turn) -> bool:
 class _Messages:
     """The messages of a conversation in the order of the contract (`schemas.record`), as turn after turn is added."""
 
-    def __init__(self) -> None:
+    def __init__(self, fixes: Sequence[str]) -> None:
         self.system: list[str] = []
         self.messages: list[dict[str, Any]] = []
-        #: Inputs of a question that is not asked yet.
+        #: Inputs of a question that is not asked yet, and what the system says before it.
         self.waiting: list[str] = []
-        self.fixes: list[str] = []
+        self.orders: list[str] = []
+        self.fixes = [*fixes]
 
     def repaired(self, name: str) -> None:
         if name not in self.fixes:
@@ -167,7 +234,7 @@ class _Messages:
 
     def add(self, turn: Turn, number: int) -> None:
         if turn.role == "system":
-            self._add_system(turn, number)
+            self._add_system(turn)
         elif turn.role == "context":
             (self.messages[-1]["input"] if self._last() == "user" else self.waiting).append(turn.text)
         elif turn.role == "user":
@@ -182,19 +249,27 @@ class _Messages:
     def _last(self) -> str | None:
         return self.messages[-1]["role"] if self.messages else None
 
-    def _add_system(self, turn: Turn, number: int) -> None:
-        if self.messages or self.waiting:
-            raise Fault("misplaced-system", f"turn {number} is a system prompt, but the conversation began before it")
-        self.system.append(turn.text)
+    def _add_system(self, turn: Turn) -> None:
+        """A system prompt, or in the middle of a conversation a part of the user's message there."""
+        if not self.messages:
+            self.system.append(turn.text)
+        elif self._last() == "user":
+            self.repaired("system-in-user")
+            self.messages[-1]["texts"].append(turn.text)
+        else:
+            self.orders.append(turn.text)
 
     def _add_question(self, turn: Turn, number: int) -> None:
         if self.messages and self.messages[-1].get("calls"):
             raise Fault("call-without-result", f"turn {number} asks, but the call of a tool before it has no result")
+        if self.orders:
+            self.repaired("system-in-user")
+        texts, self.orders = [*self.orders, turn.text], []
         if self._last() == "user":
             self.repaired("joined-turns")
-            self.messages[-1]["texts"].append(turn.text)
+            self.messages[-1]["texts"] += texts
             return
-        self.messages.append({"role": "user", "texts": [turn.text], "input": self.waiting})
+        self.messages.append({"role": "user", "texts": texts, "input": self.waiting})
         self.waiting = []
 
     def _add_results(self, results: Sequence[Message], number: int) -> None:

@@ -13,15 +13,20 @@ def break_lines(text: str) -> str:
     return re.sub(r"[\x0b\x0c\u2028\u2029]", "\n", text)
 
 
+#: Escapes of terminals: colours and cursors (CSI), titles and links (OSC and the like), character sets.
+_TERMINAL = r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|[()][0AB])"
+_CONTROL = re.compile(rf"{_TERMINAL}|[\x00-\x08\x0e-\x1f\x7f]")
+
+
 def drop_controls(text: str) -> str:
-    r"""C0 controls and DEL are not text. Tab and line feed stay.
+    r"""C0 controls and DEL are not text, and neither are the escapes of terminals. Tab and line feed stay.
 
     C1 controls stay too: they are the bytes of undecoded text, and `screen` flags them.
 
-    >>> drop_controls("가\x08나\t라")
-    '가나\t라'
+    >>> drop_controls("가\x08나\t라"), drop_controls("\x1b[1;31m빨강\x1b[0m")
+    ('가나\t라', '빨강')
     """
-    return re.sub(r"[\x00-\x08\x0e-\x1f\x7f]", "", text)
+    return _CONTROL.sub("", text)
 
 
 #: Scripts in which joiners shape letters, and scripts without spaces, where U+200B parts words.

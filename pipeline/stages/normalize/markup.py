@@ -128,28 +128,31 @@ _TOKEN_AT_END = re.compile(
     r"(?:<\|(?:endoftext|end_of_text|end_of_turn|im_end|eot_id|eom_id|end|return)\|>"
     r"|<end_of_turn>|<eos>|<EOS>|\[EOS\]|\[\|?endofturn\|?\]|</s>|<pad>|<PAD>|\[PAD\])\s*+\Z"
 )
-_TOKEN_AT_START = re.compile(r"\s*+(<\|begin_of_text\|>|<\|startoftext\|>|<bos>|<BOS>|\[BOS\]|<s>)")
+_TOKENS_AT_START = re.compile(r"\A(?:\s*+(?:<\|begin_of_text\|>|<\|startoftext\|>|<bos>|<BOS>|\[BOS\]|<s>))++")
+#: Tokens of models of any kind, and how a text ends that goes on to name one.
+_TOKEN_NAMED = re.compile(r"\[(?:CLS|SEP|UNK|MASK|PAD|BOS|EOS)\]|</?s>|<(?:pad|unk|mask|bos|eos|PAD|UNK|MASK|BOS|EOS)>")
+_ABOUT_TO_NAME = re.compile(r"(?:[,、·/|=:(\['\"`‘“]\s*|(?:[은는이가을를와과랑및로]|또는|그리고|and|or|is|are) )\Z")
 
 
 def drop_special_tokens(text: str) -> str:
     r"""The end-of-text token of some model at the end of a text, and the beginning-of-text token at its start.
 
+    A token that the text names, alone or among others, stays.
+
     >>> drop_special_tokens("<s>서울입니다.</s>"), drop_special_tokens("답\n<|im_end|>\n<|endoftext|>")
     ('서울입니다.', '답\n')
     >>> drop_special_tokens("GPT는 <|endoftext|> 토큰을 씁니다."), drop_special_tokens("취소선은 <s>이렇게</s>")
     ('GPT는 <|endoftext|> 토큰을 씁니다.', '취소선은 <s>이렇게</s>')
+    >>> drop_special_tokens("서울입니다.</s><pad><pad>"), drop_special_tokens("[CLS], [SEP], <pad>")
+    ('서울입니다.', '[CLS], [SEP], <pad>')
     """
-    begin, until = 0, len(text)
-    # <s> and </s> in what is left: they are counted once, not looked for after each token.
-    opens, closes = text.count("<s>"), text.count("</s>")
-    while True:
-        start = _TOKEN_AT_START.match(text, begin, until)
-        end = _TOKEN_AT_END.search(text[max(begin, until - 200) : until])
-        if end and not (end[0].startswith("</s>") and opens and not start):
-            closes -= end[0].startswith("</s>")
-            until -= len(end[0])
-        elif start and (start[1] != "<s>" or not closes):
-            opens -= start[1] == "<s>"
-            begin = start.end()
-        else:
-            return text[begin:until]
+    start = _TOKENS_AT_START.match(text)
+    body = text[start.end() :] if start else text
+    length = len(body)
+    while end := _TOKEN_AT_END.search(body[max(0, length - 200) : length]):
+        length -= len(end[0])
+    kept = body[:length]
+    if _TOKEN_NAMED.search(kept) or _ABOUT_TO_NAME.search(kept):
+        kept = body
+    is_pair = start is not None and start[0].endswith("<s>") and "</s>" in kept
+    return text[: len(text) - len(body)] + kept if is_pair else kept

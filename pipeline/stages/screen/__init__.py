@@ -9,7 +9,9 @@ import pyarrow.compute as pc
 
 from pipeline.stages.screen import pii
 from pipeline.stages.screen.contamination import Benchmarks, benchmarks_of, overlaps, questions
-from pipeline.stages.screen.defects import DEFECTS, Defect, Texts
+from pipeline.stages.screen.defects import DEFECTS, Defect
+from pipeline.stages.screen.exchanges import Exchanges, earlier_exchanges, own_exchanges, texts_of
+from pipeline.stages.screen.texts import Texts
 from pipeline.table.map_texts import map_texts, narrowed, suspects
 from pipeline.table.reject_and_flag import add_names, alive, complete, reject, replace_rows, row_mask, set_column
 from pipeline.table.thoughts import split_thought
@@ -18,11 +20,11 @@ from schemas.options import OptionError, ScreenOptions
 
 __all__ = ["FINDINGS", "Benchmarks", "benchmarks_of", "screen"]
 
-ECHO = "echo"
 SAME_ANSWERS = "same-answers"
 CONTAMINATED = "contaminated"
 #: Every finding by name: the flags that this stage writes, and the reasons for which it can reject.
-FINDINGS = (*(kind.name for kind in pii.KINDS), *(defect.name for defect in DEFECTS), ECHO, SAME_ANSWERS, CONTAMINATED)
+DEFECT_NAMES = tuple(dict.fromkeys(defect.name for defect in DEFECTS))
+FINDINGS = (*(kind.name for kind in pii.KINDS), *DEFECT_NAMES, SAME_ANSWERS, CONTAMINATED)
 
 #: Columns in which personal data is looked for: in all that a row holds, in JSON as well.
 PERSONAL = (*TEXTS, *MESSAGES, "tools", "tool_calls", "meta")
@@ -70,8 +72,10 @@ def screen_batch(table: pa.Table, options: ScreenOptions, benchmarks: Benchmarks
     near = suspects(table, scans(kinds, defects), whole=True)
     table = mask_rejected(table, kinds, options)
     table, findings = find_personal(table, kinds, near, options)
-    findings += find_defects(table, defects, near, options)
-    findings += find_equal_answers(table, options)
+    findings += find_defects(own_exchanges(table), defects, near, options)
+    if earlier := earlier_exchanges(table):
+        findings += find_defects(earlier, [defect for defect in defects if not defect.of_the_row], {}, options)
+    findings += find_same_answers(table, options)
     if benchmarks is not None:
         findings += find_overlaps(table, benchmarks, options)
     return record_findings(table, findings, options.reject)
@@ -160,64 +164,47 @@ def add_mask(table: pa.Table, rows: Sequence[int]) -> pa.Table:
 
 
 def find_defects(
-    table: pa.Table, defects: Sequence[Defect], near: Mapping[str, pa.Array], options: ScreenOptions
+    exchanges: Exchanges, defects: Sequence[Defect], near: Mapping[str, pa.Array], options: ScreenOptions
 ) -> list[Finding]:
-    """The defects of the living rows; `near` holds of each column the rows that any of its scans matches."""
-    living = alive(table).chunk(0).to_numpy(zero_copy_only=False)
-    judged = living & judged_answers(table).to_numpy(zero_copy_only=False)
-    columns = {name: table[name].chunk(0) for name in Texts._fields}
+    """The defects of these exchanges. `near`: of a field the exchanges that any of its scans matches; else all."""
     asked: dict[int, list[Defect]] = {}
     for defect in defects:
-        column = columns[defect.field]
-        rows = narrowed(column, near[defect.field], defect.scan).to_pylist() if defect.scan else []
-        if defect.pick:
-            rows += defect.pick(column)
-        may = judged if defect.field == "output" else living
-        for number in dict.fromkeys(rows):
+        column = exchanges.texts[defect.field]
+        numbers = defect.pick(exchanges.texts) if defect.pick else []
+        if defect.scan:
+            rows = near[defect.field] if defect.field in near else pa.array(np.arange(len(column)))
+            numbers += narrowed(column, rows, defect.scan).to_pylist()
+        may = exchanges.judged if defect.field == "output" else exchanges.living
+        for number in numbers:
             if may[number]:
                 asked.setdefault(number, []).append(defect)
-    numbers = pa.array(asked, pa.int64())
-    values = [pc.fill_null(column.take(numbers), "").to_pylist() for column in columns.values()]
     findings: list[Finding] = []
-    for number, *row in zip(asked, *values, strict=True):
-        texts = Texts(*row)
+    for number, texts in zip(asked, texts_of(exchanges, list(asked)), strict=True):
         # Evidence quotes the text, so what is found must be found with personal data masked.
         findings += [
-            (number, defect.name, defect.field, detail)
+            (int(exchanges.rows[number]), defect.name, exchanges.name(number, defect.field), detail)
             for defect in asked[number]
             if defect.find(texts, options) and (detail := defect.find(masked(texts), options))
         ]
     return findings
 
 
-def judged_answers(table: pa.Table) -> pa.BooleanArray:
-    """Boolean per row: its output is an answer that is meant to be a good one."""
-    good = pc.and_(pc.fill_null(table["label"], True), pc.fill_null(table["learn"], True))
-    return pc.and_(good, pc.is_null(table["tool_calls"])).chunk(0)
-
-
 def masked(texts: Texts) -> Texts:
     return Texts(*(pii.mask_pii(text) for text in texts))
 
 
-def find_equal_answers(table: pa.Table, options: ScreenOptions) -> list[Finding]:
-    """Rows whose answer is their instruction or their input, or whose two answers are one, letter for letter."""
-    findings: list[Finding] = []
-    judged = pc.and_(alive(table).chunk(0), judged_answers(table))
-    for field in ("instruction", "input") if ECHO not in options.off else ():
-        same = pc.and_(pc.equal(table["output"].chunk(0), table[field].chunk(0)), judged)
-        rows = pc.indices_nonzero(pc.fill_null(same, False)).to_pylist()
-        findings += [(row, ECHO, "output", f"the answer is the {field}, letter for letter") for row in rows]
-    if SAME_ANSWERS not in options.off and table["rejected"].null_count < len(table):
-        paired = pc.and_(alive(table), pc.is_valid(table["rejected"]))
-        rows = pc.indices_nonzero(pc.and_(paired, pc.is_valid(table["output"])))
-        answers = table.select(["reasoning", "output", "rejected"]).take(rows).to_pylist()
-        findings += [
-            (row, SAME_ANSWERS, "rejected", "the rejected answer is the chosen one, letter for letter")
-            for row, answer in zip(rows.to_pylist(), answers, strict=True)
-            if are_one(**answer)
-        ]
-    return findings
+def find_same_answers(table: pa.Table, options: ScreenOptions) -> list[Finding]:
+    """Rows whose chosen and rejected answers are one, letter for letter."""
+    if SAME_ANSWERS in options.off or table["rejected"].null_count == len(table):
+        return []
+    paired = pc.and_(alive(table), pc.is_valid(table["rejected"]))
+    rows = pc.indices_nonzero(pc.and_(paired, pc.is_valid(table["output"])))
+    answers = table.select(["reasoning", "output", "rejected"]).take(rows).to_pylist()
+    return [
+        (row, SAME_ANSWERS, "rejected", "the rejected answer is the chosen one, letter for letter")
+        for row, answer in zip(rows.to_pylist(), answers, strict=True)
+        if are_one(**answer)
+    ]
 
 
 def are_one(reasoning: str | None, output: str, rejected: str) -> bool:

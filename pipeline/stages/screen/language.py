@@ -37,13 +37,51 @@ FOREIGN = (
 
 _QUOTED = re.compile(r"\"[^\"\n]*\"|“[^“”\n]*”|‘[^‘’\n]*’|「[^「」\n]*」|『[^『』\n]*』|《[^《》\n]*》")
 
-#: Words of an instruction that wants another language, or an answer that is made of Latin letters.
-WANTS_FOREIGN = re.compile(
-    r"번역|통역|옮기|옮겨|영어|영문|영작|일본어|일어|중국어|한문|한자|러시아|스페인|프랑스어|불어|독일어|독어|아랍|라틴|외국어|베트남|태국"
-    r"|이탈리아|포르투갈|힌디|언어|원문|발음|로마자|알파벳|철자|단어|어휘|문법|문장|구문|동사|명사|형용사|시제|가사|제목|책|도서|논문|문헌|인용|이름|약어|약자|아나그램|애너그램|운율"
-    r"|코드|코딩|프로그램|프로그래밍|함수|스크립트|쿼리|명령어|알고리즘|정규|파싱|클래스|변수|배열|태그|마크업|도메인|주소|공식|수식|방정식|화학식"
-    r"|(?i:english|translat|japanese|chinese|python|java|html|css|sql|json|xml|yaml|c\+\+|c#|bash|linux|regex|url|code|api|tweet|latex)"
-)
+#: The script of each language that an instruction asks for by name.
+SCRIPT_OF_LANGUAGE = {
+    "Korean": "Hangul",
+    **dict.fromkeys(("English", "French", "Spanish", "German", "Italian", "Portuguese"), "Latin"),
+    **dict.fromkeys(("Vietnamese", "Indonesian", "Latin"), "Latin"),
+    "Japanese": "Kana",
+    "Chinese": "Han",
+    "Russian": "Cyrillic",
+    "Hindi": "Devanagari",
+}
+
+#: Words that every text of some sentences has, and that are no names.
+FUNCTION_WORDS = {
+    name: frozenset(words.split())
+    for name, words in {
+        "English": "the a an is are was were be been to of and in on for with that this these it its you your i we "
+        "they he "
+        "she my our their his her not have has had can will would from by as at do does but or if so tha"
+        "n when which who how "
+        "like very much me him us them what all some any no about into more just there up out only",
+        "French": (
+            "le la les un une des du de et est sont dans pour avec que qui ne pas je vous nous il elle ce cette sur au"
+        ),
+        "Spanish": "el la los las un una de del y en es son que se por con para no su al lo mientras muy como más",
+        "German": "der die das und ist sind ein eine nicht mit ich wir sie er es zu von den dem auf für im auch wie",
+        "Italian": "il lo la gli un una di e è che per con non sono si del della nel come più molto",
+        "Portuguese": "o a os as um uma de do da e é que não para com em no na se mais muito como",
+        "Vietnamese": "là của và có không một những được trong cho người với các này tôi rất",
+        "Indonesian": "dan yang di ini itu dengan untuk adalah tidak dari saya ke pada sangat",
+    }.items()
+}
+
+
+def latin_language(text: str) -> str | None:
+    """The language of sentences in Latin letters, by their function words; None for names, titles and single words.
+
+    >>> latin_language("Seoul is the capital of Korea.")
+    'English'
+    >>> latin_language("BTS, BLACKPINK, NewJeans")
+    """
+    words = re.findall(r"[^\W\d_]+", text.lower())
+    hits = {name: sum(word in known for word in words) for name, known in FUNCTION_WORDS.items()}
+    best = max(hits, key=lambda name: hits[name])
+    few = len(words) < 4 or hits[best] < 2 or hits[best] * 6 < len(words)
+    return None if few or text.istitle() else best
 
 
 @functools.lru_cache(maxsize=8)  # the finders of a row ask about the same texts

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.stages.ingest.detect import Detected, shapes_of
+from pipeline.stages.ingest.detect import shapes_of
+from pipeline.stages.ingest.detected import Detected
+from pipeline.stages.ingest.framing import Entry
 from pipeline.stages.ingest.parsing import Fault, FileFault
-from pipeline.stages.ingest.readers import Entry
 from pipeline.stages.ingest.rows import Row, table
 from pipeline.stages.ingest.shapes import rows_of
 from pipeline.stages.ingest.transcripts import turns_of

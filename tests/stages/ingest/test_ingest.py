@@ -16,14 +16,14 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from pipeline.stages.ingest import IngestError, ingest, opening
+from pipeline.stages.ingest import IngestError, ingest, unpacking
 from schemas.columns import INGESTED
 from schemas.options import IngestOptions, Source
 from tests.support.paths import CASES
 
 CASES = [
     json.loads(line)
-    for name in ("files", "shapes")
+    for name in ("files", "shapes", "fields", "dialogues", "transcripts")
     for line in (CASES / f"ingest/{name}.jsonl").read_text("utf-8").splitlines()
 ]
 GOOD = '{"instruction": "예?", "output": "네."}\n'
@@ -64,12 +64,12 @@ def short(value: Any) -> Any:
 def test_cases(case: dict[str, Any], tmp_path: Path) -> None:
     path = tmp_path / case.get("name", "file")
     path.write_bytes(case["data"].encode())
-    shape = {"shape": case["shape"]} if "shape" in case else {}
+    source = {**case.get("source", {}), **({"shape": case["shape"]} if "shape" in case else {})}
     if "error" in case:
         with pytest.raises(IngestError, match=re.escape(case["error"])):
-            rows_of(path, **shape)
+            rows_of(path, **source)
     else:
-        check(rows_of(path, **shape), case["rows"], path.name)
+        check(rows_of(path, **source), case["rows"], path.name)
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress, pa.Codec("zstd").compress])
@@ -124,7 +124,7 @@ def test_a_packed_file_that_is_cut_off_gives_what_it_holds(tmp_path: Path) -> No
 
 
 def test_a_size_bomb_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opening, "BOMB_BYTES", 1 << 20)
+    monkeypatch.setattr(unpacking, "BOMB_BYTES", 1 << 20)
     path = tmp_path / "bomb.gz"
     path.write_bytes(gzip.compress((GOOD * 400_000).encode()))
     rows = rows_of(path)
@@ -227,8 +227,8 @@ def test_an_arrow_file_with_broken_offsets_is_one_rejected_row(kind: str, tmp_pa
 
 
 def test_a_size_bomb_that_is_a_table_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opening, "BOMB_BYTES", 1 << 10)
-    monkeypatch.setattr(opening, "BOMB_RATIO", 1)
+    monkeypatch.setattr(unpacking, "BOMB_BYTES", 1 << 10)
+    monkeypatch.setattr(unpacking, "BOMB_RATIO", 1)
     path = tmp_path / "bomb.gz"
     path.write_bytes(gzip.compress(tables_as_bytes()["arrow"] + bytes(1 << 20)))
     check(rows_of(path), [{"place": ":end", "reject_reason": "size-bomb"}], path.name)

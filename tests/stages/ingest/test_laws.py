@@ -18,11 +18,12 @@ from hypothesis import strategies as st
 from pipeline.stages.ingest import IngestError, describe, ingest, inspect
 from pipeline.stages.ingest import _block as block_of
 from pipeline.stages.ingest.columnar import plain_rows, plain_table
-from pipeline.stages.ingest.detect import toml
-from pipeline.stages.ingest.readers import Lines, json_lines, json_values, lines_of
+from pipeline.stages.ingest.framing import Lines, json_lines, lines_of
+from pipeline.stages.ingest.json_values import json_values
 from pipeline.stages.ingest.rows import table
 from pipeline.stages.ingest.shapes import rows_of as rows_of_entry
-from schemas.options import IngestOptions, Source
+from pipeline.stages.ingest.toml_line import toml
+from schemas.options import Source
 from schemas.shapes import Columns, Conversation, Delimited, Exchanges, Pairs, Template, Tree
 from tests.stages.ingest.test_ingest import rows_of
 
@@ -186,6 +187,9 @@ def test_every_record_is_a_row_or_a_rejected_row(found: list[Any], tmp_path_fact
         if "in the source" not in str(error):
             raise
         return
+    if rows[0]["origin"].startswith("file.jsonl["):  # columns of lists, alone on their line, are a table
+        assert len(found) == 1
+        return
     starts = {int(row["origin"].removeprefix("file.jsonl:").split("/")[0]) for row in rows}
     assert starts == set(range(1, len(found) + 1))
 
@@ -280,7 +284,8 @@ def test_the_lines_of_inspect_pin_the_shape(shape: Any) -> None:
     line = toml(shape)
     read = Source.model_validate({"name": "s", "files": ["*"], **tomllib.loads(line)}).shape
     # There is no null in TOML: "" means no field.
-    empty = {name: "" for name, value in shape if value is None and name in ("input", "tools")}
+    defaults = {name: field.default for name, field in type(shape).model_fields.items()}
+    empty = {name: "" for name, value in shape if value is None and defaults[name] is not None}
     assert read is not None
     assert read.model_dump(exclude_defaults=True) == shape.model_copy(update=empty).model_dump(exclude_defaults=True)
 
@@ -297,5 +302,5 @@ def test_inspect_tells_what_was_decided(tmp_path: Path) -> None:
 
 
 def test_a_block_that_is_not_plain_is_read_by_record() -> None:
-    tables = block_of(Lines(1, GOOD + b"\n42\n"), lambda record: Columns(), "f", SOURCE, IngestOptions())
+    tables = block_of(Lines(1, GOOD + b"\n42\n"), lambda record: Columns(), "f", SOURCE, set())
     assert pa.concat_tables(tables)["reject_reason"].to_pylist() == [None, "not-an-object"]

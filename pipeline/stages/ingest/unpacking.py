@@ -16,6 +16,7 @@ from typing import IO, NamedTuple, cast
 import pyarrow as pa
 
 from pipeline.stages.ingest.parsing import Fault
+from pipeline.stages.ingest.parts import wrong_parts
 from schemas.errors import KoInstructError
 
 BLOCK = 1 << 22
@@ -71,6 +72,8 @@ def members(path: Path) -> Iterator[Member]:
                 return
     except OSError as error:
         raise IngestError(f"{path}: {error.strerror or error}: check that it exists and may be read") from error
+    if remedy := wrong_parts(path):
+        raise IngestError(f"{path}: {remedy}")
     with zipfile.ZipFile(path) as archive:
         times: Counter[str] = Counter()
         for info in archive.infolist():
@@ -107,7 +110,8 @@ def is_workbook(path: Path) -> bool:
         with zipfile.ZipFile(path) as archive:
             return "xl/workbook.xml" in archive.namelist()
     except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
-        raise IngestError(f"{path}: begins like a zip archive, but is not one ({error}): copy it again") from error
+        remedy = wrong_parts(path) or "copy it again"
+        raise IngestError(f"{path}: begins like a zip archive, but is not one ({error}): {remedy}") from error
 
 
 class Blocks:

@@ -1,0 +1,353 @@
+"""What differs between two texts: whether they say the same in another form, or something else.
+
+The texts are cut into words (`words_of_text`) and aligned (`align`). At each place where they differ, the rules of
+`form_of` are tried in their order. A difference that no rule knows is one of a word.
+"""
+
+import itertools
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from pipeline.stages.dedupe.differences import align, endings, particles, spelling, word_order, words
+from pipeline.stages.dedupe.differences.hangul import decompose
+from pipeline.stages.dedupe.differences.tasks import is_about_form, is_about_words, request_after_task
+from pipeline.stages.dedupe.differences.words_of_text import (
+    HANGUL,
+    LATIN,
+    LAUGHTER_LETTERS,
+    NUMBER,
+    SIGN,
+    SPAN,
+    WIDTH,
+    Word,
+    words_of,
+)
+from pipeline.table.protected_spans import find_spans
+
+#: Differences of form: a reader understands the same.
+FORM = frozenset(
+    ("spacing", "punctuation", "width", "repetition", "case", "particle", "ending", "spelling", "word order")
+)
+#: Another word; `words.about` names what it is about.
+WORD = "word"
+#: Words that only make a request more polite.
+FILLERS = frozenset(("좀", "제발", "부디", "혹시"))
+
+__all__ = ["FORM", "Difference", "differences", "is_about_form", "is_about_words", "same"]
+
+
+class Difference(NamedTuple):
+    """What stands in one text, what in the other, and of what kind the difference is.
+
+    >>> print(Difference("ending", "설명해 주세요", "설명해줘"))
+    ending: 설명해 주세요 → 설명해줘
+    """
+
+    kind: str
+    one: str
+    other: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.one or '∅'} → {self.other or '∅'}"
+
+
+def differences(one: str, other: str, instruction: str = "", instruction_itself: bool = False) -> list[Difference]:
+    """Every difference between two texts, in the order of the text. `instruction`: what they are material for;
+    `instruction_itself`: they are instructions, and not material.
+
+    >>> [str(found) for found in differences("지구 온난화의 원인은 무엇인가요?", "지구온난화 원인이 뭐야?")]
+    ['particle: 지구 온난화의 → 지구온난화', 'particle: 원인은 → 원인이', 'ending: 무엇인가요 → 뭐야']
+    >>> [found.kind for found in differences("다섯 가지 방법", "여섯 가지 방법")]
+    ['number']
+    >>> [found.kind for found in differences("할 수 있다", "할수있다", "띄어쓰기를 고치세요.")]
+    ['task']
+    """
+    found = _differences(one, other, instruction, instruction_itself)
+    return [each._replace(kind=words.about(each.one, each.other)) if each.kind == WORD else each for each in found]
+
+
+def same(one: str, other: str, instruction: str = "", instruction_itself: bool = False, numbers: bool = True) -> bool:
+    """Whether two texts differ in form alone. `numbers`: whether a difference of a number counts.
+
+    >>> same("설명해 주세요.", "설명해줘"), same("한국어를 영어로 옮겨 줘", "영어를 한국어로 옮겨 줘")
+    (True, False)
+    """
+    harmless = FORM if numbers else FORM | {"number"}
+    one, other = sorted((one, other))  # so that the order of two rows changes nothing
+    return all(found.kind in harmless for found in _differences(one, other, instruction, instruction_itself))
+
+
+def _differences(one: str, other: str, instruction: str, instruction_itself: bool) -> Iterator[Difference]:
+    mine, yours = _prepared(one), _prepared(other)
+    if mine.plain == yours.plain:
+        return
+    if is_about_form(instruction):
+        rests = request_after_task(mine.narrow), request_after_task(yours.narrow)
+        if not (instruction_itself and rests[0] and rests[1] and rests[0][0] == rests[1][0]):
+            yield Difference("task", *_shortest(mine.plain, yours.plain))
+            return
+        if mine.wide != yours.wide:
+            yield Difference("width", mine.plain, yours.plain)
+        mine, yours = _prepared(rests[0][1]), _prepared(rests[1][1])
+    if mine.spans or yours.spans:
+        one, other = mine.plain, yours.plain
+    else:
+        one, other = _shortest(mine.narrow, yours.narrow)
+        if mine.wide != yours.wide:
+            yield Difference("width", *_shortest(mine.plain, yours.plain))
+    yield from _of_words(words_of(one), words_of(other), is_about_words(instruction))
+
+
+class _Prepared(NamedTuple):
+    """A text as it is compared."""
+
+    plain: str  # NFC, without outer white space
+    narrow: str  # with no wide signs
+    wide: list[str]  # its wide signs
+    spans: bool  # whether it holds protected spans, where wide signs stay
+
+
+_WIDE = re.compile(f"[{re.escape(''.join(map(chr, WIDTH)))}]")
+
+
+@lru_cache(1 << 14)
+def _prepared(text: str) -> _Prepared:
+    plain = unicodedata.normalize("NFC", text).replace("\r\n", "\n").strip()
+    wide = sorted(_WIDE.findall(plain))
+    return _Prepared(plain, plain.translate(WIDTH).strip() if wide else plain, wide, bool(find_spans(plain)))
+
+
+#: Shorter texts are compared whole, so that their words are found once for all their pairs.
+LONG = 200
+
+
+def _shortest(one: str, other: str) -> tuple[str, str]:
+    """Long texts without the words that they begin and end with alike, but for two at each side.
+
+    >>> same_start = "가나 " * 100
+    >>> _shortest(same_start + "다 라 마 바 사", same_start + "다 라 하 바 사")
+    ('다 라 마 바 사', '다 라 하 바 사')
+    """
+    if len(one) < LONG or len(other) < LONG:
+        return one, other
+    start = _cut(one, _common(one, other))
+    one, other = one[start:], other[start:]
+    end = _cut(one[::-1], _common(one[::-1], other[::-1]))
+    return one[: len(one) - end], other[: len(other) - end]
+
+
+def _cut(text: str, common: int) -> int:
+    """Where a text may be cut so that two words before `common` stay: after a space; 0 where there is none."""
+    for _ in range(3):
+        common = max(text.rfind(" ", 0, common), 0)
+    return common + 1 if common else 0
+
+
+def _common(one: str, other: str) -> int:
+    """How many characters two texts begin with alike, by bisection: slices are compared fast."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if one[:middle] == other[:middle] else (low, middle - 1)
+    return low
+
+
+Text = Sequence[Word]
+
+
+def _of_words(one: Text, other: Text, about_words: bool) -> Iterator[Difference]:
+    if moved := word_order.moved(one, other):
+        yield Difference("word order", *moved)
+        return
+    blocks = align.blocks(one, other)
+    exchanged: list[tuple[particles.Split, particles.Split]] = []
+    at = other_at = 0
+    for block in (*blocks, align.Block(len(one), len(one), len(other), len(other))):
+        for place, other_place in zip(range(at, block.start), range(other_at, block.other_start), strict=True):
+            yield from _between_words(one, place, other, other_place)
+        yield from _of_block(one, other, block, about_words, exchanged)
+        at, other_at = block.end, block.other_end
+    if particles.exchange_roles(exchanged):
+        changed = (" ".join(pair[at].stem + pair[at].particle for pair in exchanged) for at in (0, 1))
+        yield Difference("direction", *changed)
+
+
+def _of_block(
+    one: Text,
+    other: Text,
+    block: align.Block,
+    about_words: bool,
+    exchanged: list[tuple[particles.Split, particles.Split]],
+) -> Iterator[Difference]:
+    """The differences at one place. Particles that are exchanged there are added to `exchanged`."""
+    mine, yours = range(block.start, block.end), range(block.other_start, block.other_end)
+
+    def form(start: int, end: int, other_start: int, other_end: int) -> str | None:
+        return _form_of_unit(one, mine[start:end], other, yours[other_start:other_end], about_words)
+
+    cut = align.units(len(mine), len(yours), lambda *unit: form(*unit) is not None)
+    if cut is None:
+        yield _another_word(one[block.start : block.end], other[block.other_start : block.other_end])
+        return
+    for unit in cut:
+        places, other_places = mine[unit[0] : unit[1]], yours[unit[2] : unit[3]]
+        texts = _joined([one[at] for at in places]), _joined([other[at] for at in other_places])
+        kind = form(*unit) or WORD
+        if kind == "particle" and (pair := particles.exchanged_particle(*(text.replace(" ", "") for text in texts))):
+            exchanged.append(pair)
+        yield Difference(kind, *texts)
+        asks = kind == "ending" and endings.REQUEST in endings.shared_moods(*(text.replace(" ", "") for text in texts))
+        yield from _of_marks(one, places, other, other_places, asks)
+
+
+def _joined(found: Sequence[Word]) -> str:
+    return "".join((" " if word.space and at else "") + word.text for at, word in enumerate(found))
+
+
+def _another_word(mine: Text, yours: Text) -> Difference:
+    """The difference at a place that no rule explains."""
+    texts = _joined(mine), _joined(yours)
+    for kind in (SPAN, SIGN, NUMBER):
+        if [word.text for word in mine if word.kind == kind] != [word.text for word in yours if word.kind == kind]:
+            return Difference(kind, *texts)
+    return Difference(WORD, *texts)
+
+
+def _form_of_unit(one: Text, mine: range, other: Text, yours: range, about_words: bool) -> str | None:
+    """The kind of form in which words differ, None for another meaning. `mine`, `yours`: their places in the texts."""
+    if not mine or not yours:
+        return _form_of_added(*((one, mine) if mine else (other, yours)))
+    first, other_first = one[mine[0]], other[yours[0]]
+    both_hangul = first.kind == other_first.kind == HANGUL
+    if both_hangul and len(mine) != len(yours) and not _begin_alike(first.text[0], other_first.text[0]):
+        return None
+    texts = "".join([one[at].text for at in mine]), "".join([other[at].text for at in yours])
+    kinds = {one[at].kind for at in mine} | {other[at].kind for at in yours}
+    if kinds == {HANGUL}:
+        if texts[0] == texts[1]:
+            return None if _shifts(one, mine, other, yours) else "spacing"
+        return form_of(*texts, _ends_sentence(one, mine[-1]) and _ends_sentence(other, yours[-1]))
+    if texts[0] == texts[1]:
+        return "spacing" if HANGUL in kinds else None
+    if len(mine) == len(yours) == 1 and kinds == {NUMBER}:
+        return "punctuation" if texts[0].replace(",", "") == texts[1].replace(",", "") else NUMBER
+    if len(mine) == len(yours) == 1 and kinds == {LATIN} and not about_words:
+        return "case" if _same_but_for_case(one, other, *texts) else None
+    return None
+
+
+def _begin_alike(one: str, other: str) -> bool:
+    """Whether two syllables have one onset: forms of one word begin with it."""
+    return one == other or decompose(one).onset == decompose(other).onset
+
+
+def _same_but_for_case(one: Text, other: Text, word: str, changed: str) -> bool:
+    """Whether capitals change no word: in Korean text, and in a sentence that one writer wrote in small letters."""
+    if word.casefold() != changed.casefold() or len(word) == 1:
+        return False
+    if any(each.kind == HANGUL for each in one):
+        return True
+    small = (all(not each.text[:1].isupper() for each in text) for text in (one, other))
+    return any(small) and sum(each.kind == LATIN for each in one) > 3
+
+
+def _form_of_added(found: Text, places: range) -> str | None:
+    """The kind of a word that only one text has: a filler, or a particle after a word that is no Hangul."""
+    word, before = found[places[0]], found[places[0] - 1]
+    if len(places) != 1 or word.kind != HANGUL:
+        return None
+    if word.text in FILLERS:
+        return "ending"
+    glued = not word.space and (before.kind in (LATIN, NUMBER, SPAN) or before.marks)
+    optional = any(word.text in particles.ROLES[role] for role in sorted(particles.OPTIONAL))
+    return "particle" if glued and optional else None
+
+
+def _shifts(one: Text, mine: range, other: Text, yours: range) -> bool:
+    """Whether a space is at another place, and not just left out: "아버지가 방에", "아버지 가방에"."""
+    ends = [
+        set(itertools.accumulate(len(found[place].text) for place in places[:-1]))
+        for found, places in ((one, mine), (other, yours))
+    ]
+    return not (ends[0] <= ends[1] or ends[1] <= ends[0])
+
+
+def _ends_sentence(found: Text, at: int) -> bool:
+    return bool(found[at].marks) or at + 1 == len(found) or "\n" in found[at + 1].space
+
+
+_REPEATED = re.compile(r"(.)\1\1|[아어이오우으에애]{3}")
+
+
+@lru_cache(1 << 14)
+def form_of(one: str, other: str, ends_sentence: bool) -> str | None:
+    """The kind of form in which Hangul words (without spaces) differ; None where they mean something else.
+
+    >>> form_of("원인은", "원인이", False), form_of("설명해주세요", "설명해줘", True)
+    ('particle', 'ending')
+    >>> form_of("오랫만에", "오랜만에", False)
+    'spelling'
+    >>> form_of("사과", "사관", False), form_of("하세요", "하지마세요", True), form_of("좋아아아", "좋아", False)
+    (None, None, 'repetition')
+    """
+    if one == other:
+        return "spacing"
+    if _REPEATED.search(f"{one} {other}") and spelling.shortened(one) == spelling.shortened(other):
+        return "repetition"
+    if particles.exchanged_particle(one, other):
+        return "particle"
+    if ends_sentence and endings.differ_in_politeness(one, other):
+        return "ending"
+    right = spelling.corrected(one), spelling.corrected(other)
+    if right != (one, other):
+        return "spelling" if right[0] == right[1] or form_of(*right, ends_sentence) else None
+    return "spelling" if spelling.is_slip(one, other) else None
+
+
+def _of_marks(one: Text, mine: range, other: Text, yours: range, request: bool) -> Iterator[Difference]:
+    """Differences of punctuation and laughter after these words. `request`: they are one, which may end with "?"."""
+    marks = "".join([one[at].marks for at in mine]), "".join([other[at].marks for at in yours])
+    if marks[0] != marks[1]:
+        kind = _kind_of_marks(one, mine[-1] if mine else 0, *marks)
+        yield Difference("punctuation" if request and kind == "mood" else kind, *marks)
+
+
+def _kind_of_marks(found: Text, at: int, one: str, other: str) -> str:
+    """The kind of a difference of marks: "mood" where a statement becomes a question by its mark alone."""
+    says = other if "?" in one else one
+    asks = ("?" in one) != ("?" in other) and ("." in says or "!" in says)
+    if asks and not found[at].text.endswith(_QUESTION_END) and not any(_ASKS.match(word.text) for word in found):
+        return "mood"
+    return "punctuation" if LAUGHTER_LETTERS.sub("", one) != LAUGHTER_LETTERS.sub("", other) else "repetition"
+
+
+_ASKS = re.compile(r"무엇|무슨|뭐|뭘|뭔|어떻|어떤|어느|어디|왜|언제|누구|누가|얼마|몇")
+_QUESTION_END = ("나요", "가요", "까요", "까", "니", "냐", "인가", "는가", "은가", "ㄴ가")
+
+
+def _between_words(one: Text, at: int, other: Text, other_at: int) -> Iterator[Difference]:
+    """Differences of what stands around a word that both texts have: the white space before it, the marks after it."""
+    word, same_word = one[at], other[other_at]
+    if word.space != same_word.space:
+        kind = _kind_of_space(one[at - 1], word, same_word.space)
+        before = one[at - 1].text + one[at - 1].marks
+        yield Difference(kind, before + word.space + word.text, before + same_word.space + word.text)
+    if word.marks != same_word.marks:
+        yield Difference(_kind_of_marks(one, at, word.marks, same_word.marks), word.marks, same_word.marks)
+
+
+def _kind_of_space(before: Word, word: Word, space: str) -> str:
+    """The kind of a difference between the white space before a word and `space`: "layout" in code."""
+    spaces = word.space, space
+    broken = ["\n" in each for each in spaces]
+    if bool(word.space) == bool(space) and not any(broken):
+        return "spacing"
+    indents = [each.rpartition("\n")[2] if "\n" in each else "" for each in spaces]
+    if all(broken) and indents[0] == indents[1]:
+        return "spacing"
+    in_prose = HANGUL in (before.kind, word.kind) or before.marks or {before.kind, word.kind} == {NUMBER, LATIN}
+    is_code = any(broken) and word.kind in (LATIN, SIGN, SPAN) and before.kind != HANGUL
+    return "spacing" if in_prose and not is_code else "layout"

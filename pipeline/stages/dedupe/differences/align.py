@@ -1,0 +1,83 @@
+"""Align two lists of words: the places where they differ, and how the words at such a place belong together."""
+
+from collections.abc import Callable, Sequence
+from difflib import SequenceMatcher
+from functools import lru_cache
+from typing import NamedTuple
+
+from pipeline.stages.dedupe.differences.words_of_text import Word
+
+#: Words of one text that may belong to one unit: "알려 주실 수 있나요" is one predicate.
+LONGEST = 5
+#: Words at one place that are still taken apart; more have nothing in common, or are another text.
+MOST = 16
+
+
+class Block(NamedTuple):
+    """A place where two lists of words differ: from where to where in each."""
+
+    start: int
+    end: int
+    other_start: int
+    other_end: int
+
+
+def blocks(one: Sequence[Word], other: Sequence[Word]) -> list[Block]:
+    """The places where the words differ, in order.
+
+    >>> words = [[Word("Hangul", word, " ", "") for word in text.split()] for text in ("가 나 다", "가 라 다 마")]
+    >>> [tuple(block) for block in blocks(*words)]
+    [(1, 2, 1, 2), (3, 3, 3, 4)]
+    """
+    mine, yours = [token.text for token in one], [token.text for token in other]
+    start = 0
+    while start < min(len(mine), len(yours)) and mine[start] == yours[start]:
+        start += 1
+    end = 0
+    while end < min(len(mine), len(yours)) - start and mine[-1 - end] == yours[-1 - end]:
+        end += 1
+    mine, yours = mine[start : len(mine) - end], yours[start : len(yours) - end]
+    if min(len(mine), len(yours)) == 0 or len(mine) == len(yours) == 1:
+        found = [(0, len(mine), 0, len(yours))] if mine or yours else []
+    else:
+        codes = SequenceMatcher(None, mine, yours, autojunk=False).get_opcodes()
+        found = [code[1:] for code in codes if code[0] != "equal"]
+    return [Block(*(place + start for place in places)) for places in found]
+
+
+Units = list[tuple[int, int, int, int]]
+
+
+def units(count: int, other_count: int, are_alike: Callable[[int, int, int, int], bool]) -> Units | None:
+    """The words of a place cut into the fewest units, in order, that are all alike; None if they cannot be so cut.
+
+    `are_alike(start, end, other_start, other_end)`: whether words of the one text and words of the other are a unit.
+
+    >>> one, other = ["법을", "설명해", "주세요"], ["법", "설명해줘"]
+    >>> units(3, 2, lambda a, b, c, d: "".join(one[a:b])[0] == "".join(other[c:d])[0] if a < b and c < d else False)
+    [(0, 1, 0, 1), (1, 3, 1, 2)]
+    """
+    if max(count, other_count) > MOST:
+        return None
+    if count == other_count == 1:
+        return [(0, 1, 0, 1)] if are_alike(0, 1, 0, 1) else None
+    if count == 0 or other_count == 0:
+        one_by_one = [(at, at + 1, 0, 0) if count else (0, 0, at, at + 1) for at in range(count or other_count)]
+        return one_by_one if all(are_alike(*unit) for unit in one_by_one) else None
+
+    @lru_cache(None)
+    def rest(at: int, other_at: int) -> tuple[tuple[int, int, int, int], ...] | None:
+        if at == count and other_at == other_count:
+            return ()
+        for size in range(1, 2 * LONGEST + 1):
+            for mine in range(max(0, size - LONGEST), min(size, LONGEST) + 1):
+                end, other_end = at + mine, other_at + size - mine
+                if end > count or other_end > other_count or not are_alike(at, end, other_at, other_end):
+                    continue
+                more = rest(end, other_end)
+                if more is not None:
+                    return ((at, end, other_at, other_end), *more)
+        return None
+
+    found = rest(0, 0)
+    return None if found is None else list(found)

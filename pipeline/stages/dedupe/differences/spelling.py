@@ -1,0 +1,127 @@
+"""Spelling: words that are often written wrongly, and slips of the keyboard that give no other word."""
+
+import re
+from functools import lru_cache
+
+from pipeline.stages.dedupe.differences.hangul import decompose, is_syllable, with_coda
+from pipeline.stages.dedupe.differences.particles import splits
+from pipeline.stages.dedupe.differences.syllables import COMMON
+
+#: Words that are often written wrongly: how they are written, and how they should be.
+_WORDS = """
+오랫만 오랜만  오랬만 오랜만  몇일 며칠  몇 일 며칠  역활 역할  설겆이 설거지  희안 희한  어의없 어이없  구지 굳이
+금새 금세  찌게 찌개  떡볶기 떡볶이  떡뽁이 떡볶이  떡복이 떡볶이  떡뽂이 떡볶이  육계장 육개장  깍뚜기 깍두기
+돈까스 돈가스  쭈꾸미 주꾸미  깨끗히 깨끗이  곰곰히 곰곰이  일일히 일일이  틈틈히 틈틈이  꼼꼼이 꼼꼼히
+조용이 조용히  가만이 가만히  솔직이 솔직히  열심이 열심히  간단이 간단히  자세이 자세히  특별이 특별히
+충분이 충분히  정확이 정확히  간략이 간략히  상세이 상세히  확실이 확실히  당연이 당연히  어떻해 어떡해
+어떻게해 어떡해  어떻케 어떻게  어떡게 어떻게  어떠케 어떻게  어떻개 어떻게  이렇케 이렇게  그렇케 그렇게
+그럿게 그렇게  왠만 웬만  왠일 웬일  웬지 왠지  됬 됐  되요 돼요  되서 돼서  되어 돼  되야 돼야  안되나요 안돼나요
+돼나요 되나요  돼는 되는  돼지만 되지만  돼고 되고  돼면 되면  돼니 되니  됀 된  됍니 됩니  됄 될  됌 됨  않되 안되
+않돼 안돼  안되 안돼  않하 안하  않먹 안먹  않가 안가  할께 할게  줄께 줄게  갈께 갈게  볼께 볼게  먹을께 먹을게
+을께 을게  할꺼 할거  갈꺼 갈거  을꺼 을거  볼꺼 볼거  될꺼 될거  줄꺼 줄거  할껄 할걸  꺼예요 거예요  꺼에요 거예요
+거에요 거예요  꺼야 거야  이예요 이에요  내꺼 내거  니꺼 네거  갯수 개수  최대값 최댓값  최소값 최솟값
+대표값 대푯값  꼭지점 꼭짓점  촛점 초점  댓가 대가  싯가 시가  전세집 전셋집  삼가하 삼가  서슴치 서슴지
+일찌기 일찍이  더우기 더욱이  넓직 널찍  짭잘 짭짤  씁슬 씁쓸  눈쌀 눈살  뒷태 뒤태  뒷풀이 뒤풀이  건데기 건더기
+베게 베개  무릎쓰 무릅쓰  폐쇠 폐쇄  제작년 재작년  통털어 통틀어  내노라 내로라  궁시렁 구시렁  단언컨데 단언컨대
+예컨데 예컨대  요컨데 요컨대  한데요 한대요  그런대 그런데  근대요 근데요  쓰래기 쓰레기  배게 베개  가르켜 가르쳐
+가르키 가르치  들어나 드러나  들어내 드러내  치루 치르  담궈 담가  잠궈 잠가  잠궜 잠갔  담궜 담갔  핼쓱 핼쑥
+숫가락 숟가락  젖가락 젓가락  콧털 코털  멋드러 멋들어  알멩이 알맹이  곱배기 곱빼기  뚝빼기 뚝배기  연애인 연예인
+왜냐면 왜냐하면  왜냐햐면 왜냐하면  설레임 설렘  설레이 설레  헤매이 헤매  되물림 대물림  널판지 널빤지
+재털이 재떨이  먼지털이 먼지떨이  먹거리 먹을거리  으레히 으레  아뭏든 아무튼  아무던 아무튼  하옇튼 하여튼
+여지껏 여태껏  있슴 있음  없슴 없음  읍니다 습니다  슴니다 습니다  합니당 합니다  해주세여 해주세요  주세여 주세요
+해쥬세요 해주세요  쥬세요 주세요  주새요 주세요  하새요 하세요  새요 세요  세여 세요  십시요 십시오  하시요 하시오
+주시요 주시오  알려죠 알려줘  해죠 해줘  메세지 메시지  컨텐츠 콘텐츠  컨텐트 콘텐츠  악세사리 액세서리
+악세서리 액세서리  초콜렛 초콜릿  쵸콜릿 초콜릿  쵸콜렛 초콜릿  케잌 케이크  케익 케이크  화이팅 파이팅
+리더쉽 리더십  까페 카페  수퍼 슈퍼  쥬스 주스  비지니스 비즈니스  싸이트 사이트  써비스 서비스  쇼파 소파
+도너츠 도넛  도넛츠 도넛  레포트 리포트  소세지 소시지  로보트 로봇  텔레비젼 텔레비전  런닝 러닝  부페 뷔페
+뷔폐 뷔페  앰블런스 앰뷸런스  어플 앱  어플리케이션 애플리케이션  인테넷 인터넷  스케쥴 스케줄  쥬니어 주니어
+챠트 차트  레져 레저  비젼 비전  네비게이션 내비게이션  플랭카드 플래카드  플랜카드 플래카드  프랭카드 플래카드
+커텐 커튼  카렌다 캘린더  캐롤 캐럴  알콜 알코올  엘레베이터 엘리베이터  에스컬레이트 에스컬레이터  메뉴얼 매뉴얼
+매니아 마니아  바베큐 바비큐  밧데리 배터리  빠나나 바나나  샌달 샌들  세레모니 세리머니  스폰지 스펀지
+심포지움 심포지엄  아이섀도우 아이섀도  옐로우 옐로  윈도우 윈도  카운셀링 카운슬링  카라멜 캐러멜  캬라멜 캐러멜
+타겟 타깃  타올 타월  탑클래스 톱클래스  팜플렛 팸플릿  프로포즈 프러포즈  후라이팬 프라이팬  후라이 프라이
+할로윈 핼러윈  헐리우드 할리우드  컨셉 콘셉트  컨셉트 콘셉트  커뮤니케이숀 커뮤니케이션  데이타 데이터
+디지탈 디지털  센타 센터  컴퓨타 컴퓨터  마스타 마스터  포인타 포인터  미스테리 미스터리  레서피 레시피
+프리젠테이션 프레젠테이션  쉽개 쉽게  그렇개 그렇게  이렇개 이렇게  시러하 싫어하  시러 싫어  조은 좋은  조아 좋아
+괜찬 괜찮  같애 같아  업는 없는  업다 없다  업어요 없어요  업습 없습  업나요 없나요  안는다 않는다  마니 많이
+조타 좋다  안녕하새요 안녕하세요  알고리듬 알고리즘  시뮬레이숀 시뮬레이션  쏘프트웨어 소프트웨어
+소프트웨아 소프트웨어  하드웨아 하드웨어  렌트카 렌터카  맛사지 마사지
+"""
+_PAIRS = {pair[0]: pair[1] for pair in (entry.rsplit(" ", 1) for entry in re.split(r"\s{2,}|\n", _WORDS) if entry)}
+_PAIRS = {wrong.replace(" ", ""): right for wrong, right in _PAIRS.items() if wrong != right}
+#: Past and 있다 with a simple ㅅ, before what a verb goes on with.
+_SS = re.compile("[잇햇겟엇앗갓봣왓됫졋렷쳣셧랏럿낫](?=[어으습는나던다지고네을음기었]|$)")
+_WRONG = re.compile("|".join(sorted(map(re.escape, _PAIRS), key=len, reverse=True)))
+
+
+@lru_cache(1 << 14)
+def corrected(word: str) -> str:
+    """The word with its common misspellings corrected.
+
+    >>> corrected("오랫만에"), corrected("됬어요"), corrected("김치찌게를")
+    ('오랜만에', '됐어요', '김치찌개를')
+    """
+    word = _SS.sub(lambda found: with_coda(found[0], "ㅆ"), word)
+    for _ in range(2):
+        word = _WRONG.sub(lambda found: _PAIRS[found[0]], word)
+    return word
+
+
+def is_slip(one: str, other: str) -> bool:
+    """Whether one word is the other with a slip of the keyboard: a syllable that is no Korean one, a syllable typed
+    twice, two syllables exchanged.
+
+    A changed jamo that gives another common syllable may give another word ("사과", "사관"), and is no slip.
+
+    >>> is_slip("만들어", "만듫어"), is_slip("프로그램을", "프로그램램을"), is_slip("스마트폰", "스트마폰")
+    (True, True, True)
+    >>> is_slip("사과", "사관"), is_slip("다섯", "여섯"), is_slip("민수", "민서"), is_slip("각", "각각")
+    (False, False, False, False)
+    """
+    start = _common_prefix(one, other)
+    end = _common_prefix(one[start:][::-1], other[start:][::-1])
+    mine, yours = one[start : len(one) - end], other[start : len(other) - end]
+    if not mine or not yours:
+        return _typed_twice(mine or yours, one[:start], one[len(one) - end :])
+    if len(mine) == len(yours) == 1:
+        rare = (mine in COMMON) != (yours in COMMON)
+        return rare and _one_jamo_apart(mine, yours) and min(_stem_length(one), _stem_length(other)) > 1
+    return len(mine) == len(yours) == 2 and mine == yours[::-1] and _stem_length(one) > 3 and bool(start)
+
+
+def _common_prefix(one: str, other: str) -> int:
+    for at, (mine, yours) in enumerate(zip(one, other, strict=False)):
+        if mine != yours:
+            return at
+    return min(len(one), len(other))
+
+
+def _stem_length(word: str) -> int:
+    return min(len(split.stem) for split in splits(word))
+
+
+def _typed_twice(inserted: str, before: str, after: str) -> bool:
+    """One syllable that its neighbour repeats, in a word of three syllables or more."""
+    return len(inserted) == 1 and len(before) + len(after) > 2 and inserted in (before[-1:], after[:1])
+
+
+def _one_jamo_apart(one: str, other: str) -> bool:
+    """Whether two syllables differ in one jamo; a coda that is lost, doubled or split counts as one.
+
+    >>> _one_jamo_apart("랐", "랏"), _one_jamo_apart("가", "거"), _one_jamo_apart("가", "서")
+    (True, True, False)
+    """
+    if not (is_syllable(one) and is_syllable(other)):
+        return False
+    mine, yours = decompose(one), decompose(other)
+    return sum(a != b for a, b in zip(mine, yours, strict=True)) == 1
+
+
+def shortened(word: str) -> str:
+    """The word with each run of a syllable as one of it: letters that a writer repeats for emphasis.
+
+    >>> shortened("좋아아아"), shortened("너무너무")
+    ('좋아', '너무너무')
+    """
+    word = re.sub(r"(.)\1+", r"\1", word)
+    return re.sub(r"([가-힣])(?:[아어이오우으에애]){2,}$", r"\1", word) if len(word) > 1 else word

@@ -1,0 +1,62 @@
+"""Instructions about the form of a text: where any difference counts."""
+
+import re
+from functools import lru_cache
+
+#: Spacing, spelling, signs, capitals, letters, politeness, style, code as text: what such an instruction names.
+_ABOUT_FORM = re.compile(
+    r"""
+      띄어\s?쓰|띄워\s?쓰|붙여\s?쓰|공백|들여\s?쓰|맞춤법|철자|오타|오탈자|오자|탈자|표기|외래어|로마자|받아\s?쓰기
+    | 문장\s?부호|구두점|쉼표|마침표|물음표|느낌표|따옴표|괄호|이모티콘|이모지
+    | 대\s?[·,/]?\s?소문자|대문자|소문자|글자|글짜|음절|자모
+    | 초성|중성|종성|(?<!뒷)받침|모음|자음|몇\s?자|문자\s?수|문자열|문자의|자릿수
+    | 높임|존댓말|존대|반말|경어|공손|말투|어투|문체|격식|어미|어법|문법|비문|교정|교열|퇴고
+    | 회문|애너그램|아나그램|정규\s?식|정규\s?표현식|인코딩|해시(?!\s?태그)|토큰|줄\s?바꿈|줄바꿈|개행
+    | 형태소|품사|어순|발음|사투리|신조어
+    | \b(?:spell|punctuat|capital\s?letter|capitali|upper\s?-?case|lower\s?-?case|white\s?space|indent|typo|grammar
+      |proofread|anagram|palindrome|letters?\b|characters?\b|regex|strings?\b|hyphen|comma\b)
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+#: Instructions about single words, where a capital makes another word: polish, Polish.
+_ABOUT_WORDS = re.compile(r"번역|낱말|단어|어휘|영단어|translat|\bwords?\b", re.IGNORECASE)
+
+
+@lru_cache(1 << 14)
+def is_about_form(instruction: str) -> bool:
+    """Whether the instruction is about spacing, spelling, signs, capitals or letters.
+
+    >>> is_about_form("띄어쓰기를 고치세요."), is_about_form("다음 문장은 몇 글자인가요?"), is_about_form("번역하세요.")
+    (True, True, False)
+    """
+    return _ABOUT_FORM.search(instruction) is not None
+
+
+#: How an instruction ends that only says what to do, and holds no text to do it with.
+_REQUEST = re.compile(r"[^.!?:\"'“‘\n]*(?:세요|십시오|시오|니다|니까|줘|요|까|라|기|다|오|지|가)[\s.!?~]*")
+
+
+@lru_cache(1 << 14)
+def request_after_task(instruction: str) -> tuple[str, str] | None:
+    """An instruction about form, cut behind what names the form: material may stand before, a request stands after.
+
+    None where the rest may hold material, too.
+
+    >>> request_after_task("이 문장의 띄어쓰기를 고치세요.")
+    ('이 문장의 띄어쓰', '기를 고치세요.')
+    >>> request_after_task("띄어쓰기를 고치세요: 할수있다"), request_after_task("맞춤법 봐 줘 외않되")
+    (None, None)
+    """
+    end = max((found.end() for found in _ABOUT_FORM.finditer(instruction)), default=0)
+    one_sentence = not re.search("[.!?:\"'“‘\\n]", instruction[:end])
+    return (instruction[:end], instruction[end:]) if one_sentence and _REQUEST.fullmatch(instruction, end) else None
+
+
+@lru_cache(1 << 14)
+def is_about_words(instruction: str) -> bool:
+    """Whether the instruction is about words: to translate or explain them.
+
+    >>> is_about_words("다음 낱말을 번역하세요."), is_about_words("AI의 뜻을 알려 줘")
+    (True, False)
+    """
+    return _ABOUT_WORDS.search(instruction) is not None

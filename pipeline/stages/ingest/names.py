@@ -1,0 +1,139 @@
+"""The names by which public sets call what a field holds, case-folded, the plainest first."""
+
+import functools
+import re
+from collections.abc import Sequence
+
+from pipeline.stages.ingest.fields import Record
+
+#: What is to be done, and what is asked. Where a record has one of each, the question is what the instruction is about.
+DIRECTIVES = ("instruction", "지시문", "지시", "명령어", "prompt")
+ASKED = ("question", "query", "q", "질문", "질의", "문제")
+INSTRUCTION = DIRECTIVES + ASKED
+#: What a task is about. The first ones may hold the question itself, where no other field does.
+INPUT = ("input", "context", "입력", "문맥", "지문")
+CONTEXT = (
+    *INPUT,
+    *("passage", "paragraph", "document", "article", "story", "background", "contexts", "passages", "documents"),
+    *("본문", "맥락", "자료", "제시문", "기사", "문서", "단락", "예문"),
+)
+#: Answers to choose from: in one field, or each in a field of its own.
+CHOICES = ("choices", "options", "choice", "option", "보기", "선택지", "선지")
+NUMBERED_CHOICE = re.compile(r"(?:choice|option|opt|보기|선택지|선지)[ _]?(?:\d|[a-e])", re.IGNORECASE)
+LETTERS = ("A", "B", "C", "D", "E")
+OUTPUT = ("output", "response", "answer", "completion", "a", "출력", "응답", "답변", "대답", "정답")
+SYSTEM = ("system", "system_prompt", "systeminstruction", "system_instruction")
+CHOSEN = ("chosen", "preferred_output", "preferred", "chosen_response", "response_chosen")
+REJECTED = ("rejected", "non_preferred_output", "dispreferred", "rejected_response", "response_rejected")
+#: Of completions with scores (UltraFeedback): the text and the score of each.
+COMPLETIONS = ("completions",)
+SCORES = ("overall_score", "score", "fine-grained_score", "rating")
+#: What says whether an answer is a good one: in any record (LLaMA-Factory), beside a prompt and its completion (KTO).
+TAGS, LABELS = ("kto_tag",), ("label",)
+#: Texts beside a prompt that are about the record.
+ABOUT = ("id", "uuid", "source", "dataset", "category", "split", "url", "license")
+#: Where a record comes from. None of this is a part of a task.
+ORIGIN = (
+    *(*ABOUT, "guid", "idx", "index", "no", "key", "src", "origin", "data_source", "link", "filename", "file", "path"),
+    *("author", "publisher", "writer", "date", "time", "created_at", "updated_at", "timestamp", "version"),
+    *("model", "model_name", "generator", "annotator", "lang", "language", "metadata", "meta"),
+    *(
+        "출처",
+        "저자",
+        "작성자",
+        "글쓴이",
+        "출판사",
+        "날짜",
+        "작성일",
+        "등록일",
+        "번호",
+        "링크",
+        "언어",
+        "파일명",
+        "라이선스",
+    ),
+)
+#: What a record is about in a few words. It is a part of a task only where the task cannot be understood without it.
+NOTES = (
+    *("type", "task", "task_type", "task_name", "domain", "subject", "topic", "title", "tag", "tags", "keyword"),
+    *("keywords", "level", "difficulty", "score", "rating", "label", "labels", "name", "template", "note", "genre"),
+    *("분류", "범주", "유형", "주제", "제목", "키워드", "난이도", "태그", "과목", "도메인", "분야", "카테고리", "비고"),
+)
+#: Fields that are not turns beside a question and its answer.
+BESIDE = ("history", "steps", "tools", "tool_calls")
+#: A list of turns names the speaker and the text of each by one of these.
+ROLE_KEYS = (
+    *("from", "role", "speaker", "speaker_id", "speakerid", "participantid", "participant_id"),
+    *("speaker_type", "sender", "author", "화자", "발화자", "화자id", "발화자id", "발언자", "역할"),
+)
+TEXT_KEYS = (
+    *("value", "content", "norm_text", "text", "utterance", "utterance_text", "message", "standard_form", "form"),
+    *("sentence", "utter", "msg", "발화", "발화문", "발화내용", "대사", "내용", "문장", "메시지", "대화내용", "발언"),
+)
+SPEAKER = set(ROLE_KEYS)
+#: A message of Gemini's has its texts in parts. (A message of ours has text and parts side by side nowhere.)
+PARTS = "parts"
+TURNS = ("conversations", "messages", "conversation", "dialogue", "dialog", "dialogs", "turns", "chat", "contents")
+#: Fields that say to which conversation a turn belongs, and which count its turns.
+GROUPS = (
+    *("conversation_id", "conversationid", "conv_id", "dialogue_id", "dialog_id", "dialogueid", "dialogid"),
+    *("session_id", "sessionid", "chat_id", "thread_id", "대화id", "대화_id", "대화 id", "대화번호", "대화셋일련번호"),
+    *("대화일련번호", "세션id", "상담id", "상담번호"),
+)
+#: Other names of a field that says to which conversation a turn belongs.
+GROUP = re.compile(r"(?:.*[_ ])?id|.*(?:dialog|convers|session|대화|세션|상담|통화|회의).*")
+COUNTERS = (
+    *(
+        "turn",
+        "turn_id",
+        "turnid",
+        "turn_index",
+        "turn_no",
+        "turn_number",
+        "utterance_id",
+        "utteranceid",
+        "seq",
+        "order",
+    ),
+    *("index", "idx", "순번", "순서", "턴", "턴번호", "발화번호", "발화순번", "문장번호"),
+)
+#: Fields of a message that need no text beside them.
+CALLED = {"tool_calls", "function_call"}
+#: Fields that hold the tools that may be called.
+TOOLS = ("tools", "functions", "available_tools")
+#: What an instruction is called above its instances, or in the document around its records.
+DEFINITIONS = ("definition", "task_definition", "task_instruction", "instructions")
+QUESTIONS = ("questions", "instructions", "prompts", "turns")
+ANSWERS = ("answers", "outputs", "responses")
+#: Fields that may hold a transcript beside other columns.
+TRANSCRIPTS = ("text", "conversation", "dialogue", "transcript", "chat")
+
+
+def named(record: Record, names: Sequence[str]) -> list[str]:
+    """The record's keys that are among the names, in the order of the names.
+
+    >>> named({"답변": "네.", "Question": "예?"}, ("question", "질문"))
+    ['Question']
+    """
+    return list(_named(tuple(record), tuple(names)))
+
+
+def numbered_choices(record: Record) -> tuple[str, ...]:
+    """The record's keys that are answers to choose from, each in a field of its own: option1, 보기 2.
+
+    >>> numbered_choices({"보기 1": "서울", "보기 2": "부산", "보기": ""})
+    ('보기 1', '보기 2')
+    """
+    return _numbered_choices(tuple(record))
+
+
+# Most records of a file have the same keys.
+@functools.lru_cache(4096)
+def _named(keys: tuple[str, ...], names: tuple[str, ...]) -> tuple[str, ...]:
+    folded = {key.strip().casefold(): key for key in reversed(keys)}
+    return tuple(folded[name] for name in names if name in folded)
+
+
+@functools.lru_cache(4096)
+def _numbered_choices(keys: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(key for key in keys if NUMBERED_CHOICE.fullmatch(key.strip()))

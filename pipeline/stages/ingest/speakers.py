@@ -1,0 +1,70 @@
+"""Who speaks in a conversation, where the names of a source do not say it plainly."""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from pipeline.stages.ingest.fields import at
+from pipeline.stages.ingest.given import spelled
+from pipeline.stages.ingest.parsing import Fault, Number
+from pipeline.stages.ingest.toml_line import toml
+from pipeline.stages.ingest.turns import WHERE_ROLES, known_role
+from schemas.shapes import Conversation, Role
+
+#: The roles of people in a conversation.
+SPOKEN: tuple[Role, Role] = ("user", "assistant")
+NUMBERS = re.compile(r"\d+")
+
+
+def speaker_of(turn: Any, role: str) -> str | None:
+    """The name of the speaker of a turn; numbers as they are spelled; None where there is no name.
+
+    >>> speaker_of({"speaker": {"id": 1}}, "speaker.id")
+    '1'
+    """
+    value = turn[role] if type(turn) is dict and role in turn else at(turn, role)
+    if isinstance(value, str):
+        return value
+    return spelled(value) if isinstance(value, int | Number) and not isinstance(value, bool) else None
+
+
+def in_order(names: Iterable[str | None]) -> dict[str, Role]:
+    """The roles of two people by who speaks first. Raises Fault: too-many-speakers.
+
+    >>> in_order(["SD2", "SD1", "SD2"])
+    {'SD2': 'user', 'SD1': 'assistant'}
+    """
+    found = [name for name in dict.fromkeys(names) if name is not None]
+    if len(found) > 2:
+        detail = f"{len(found)} people speak ({', '.join(found[:5])}), and only two can be user and assistant"
+        raise Fault("too-many-speakers", f"{detail}: name the roles in `roles` of the shape, or leave this record out")
+    return dict(zip(found, SPOKEN, strict=False))
+
+
+def must_go_on(counters: Sequence[Any], order: str) -> None:
+    """Hold turns to their order: their counters never go back. Raises Fault: turns-out-of-order.
+
+    >>> must_go_on(["U1", "U2", "U10"], "utteranceID")
+    """
+    before: list[int] = []
+    for number, counter in enumerate(counters, 1):
+        now = [int(digits) for digits in NUMBERS.findall(spelled(counter))] if counter is not None else before
+        if now < before:
+            detail = f"`{order}` goes back to {spelled(counter)} in turn {number}: were parts joined in a wrong order?"
+            raise Fault("turns-out-of-order", f"{detail} Sort the source by its conversations and `{order}`")
+        before = now
+
+
+def unknown_role(names: Sequence[str], shape: Conversation) -> Fault | None:
+    """The fault of the first name whose role is not known, with the shape that declares the roles that are left."""
+    roles = shape.roles
+    found_roles = {name: known_role(name, roles) for name in dict.fromkeys(names)}
+    known, unknown = set(found_roles.values()), [name for name, role in found_roles.items() if role is None]
+    if not unknown:
+        return None
+    open_roles: list[Role] = [role for role in SPOKEN if role not in known]
+    found = f"turn {names.index(unknown[0]) + 1} has the unknown role {unknown[0]!r}"
+    if len(unknown) == len(open_roles):
+        guess = shape.model_copy(update={"roles": {**roles, **dict(zip(unknown, open_roles, strict=True))}})
+        return Fault("unknown-role", f"{found}: if that fits, choose in the source `{toml(guess)}`")
+    return Fault("unknown-role", f"{found}: {WHERE_ROLES}")

@@ -1,0 +1,276 @@
+"""A file to readings: what it is packed in, its encoding, its framing, and the records or lines that this gives."""
+
+import contextlib
+import itertools
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pipeline.io.class_labels import names_beside, with_names
+from pipeline.io.saved_dataset import is_saved_dataset
+from pipeline.stages.ingest.delimited import (
+    Dialect,
+    are_known_names,
+    delimited,
+    dialect_of,
+    ends_lines_with_cr,
+    lines_before_header,
+    rows_of_text,
+    separator_line,
+    with_line_feeds,
+)
+from pipeline.stages.ingest.detect import shapes_of
+from pipeline.stages.ingest.detected import conversation_of_people
+from pipeline.stages.ingest.documents import IsRecord, TaskName, documents, is_document, known_task_name
+from pipeline.stages.ingest.encoding import encoding_of, to_utf8
+from pipeline.stages.ingest.fields import Record
+from pipeline.stages.ingest.framing import KEPT, LINE, Entry, Lines, json_lines, lines_of
+from pipeline.stages.ingest.json_text import before_first_value, is_json_lines
+from pipeline.stages.ingest.json_values import json_values
+from pipeline.stages.ingest.parsing import BOM, Fault, FileFault, Number, dumps, parse
+from pipeline.stages.ingest.recipes import recipe
+from pipeline.stages.ingest.shapes import rows_of
+from pipeline.stages.ingest.tables import batches, dataset_folder, guarded, table_entries, table_kind
+from pipeline.stages.ingest.unpacking import ZIP, Blocks, IngestError, Member, is_workbook, members
+from pipeline.stages.ingest.workbook import workbook
+from schemas.options import IngestOptions, Source
+from schemas.shapes import Columns, Shape
+
+#: Bytes that are looked at to decide what a file is.
+HEAD = 1 << 16
+#: Records that are looked at to decide what shape a file's records have.
+SAMPLE = 1000
+
+
+class Reading(NamedTuple):
+    """How one stream of a file is read, and what that gives."""
+
+    place: str  # "" or "!member"
+    encoding: str
+    reader: str
+    entries: Iterator[Entry]
+    blocks: Blocks | None = None
+    lines: Iterator[Lines] | None = None  # JSON Lines, by the block: in place of entries
+
+
+def readings_of(path: Path, source: Source, options: IngestOptions) -> Iterator[Reading]:
+    """The reading of each stream of a file or folder."""
+    if path.is_dir():
+        if not is_saved_dataset(path):
+            raise IngestError(f"{path} is a folder, and not one that `datasets` saved: name the files in it by a glob")
+        yield Reading("", "binary", "datasets folder", guarded(dataset_folder(path)))
+        return
+    names = names_beside(path)
+    for member in members(path):
+        if member.path and is_workbook(path):
+            yield Reading("", "binary", "Excel", guarded(workbook(path, source)))
+        else:
+            yield _with_texts(_read(path, member, source, options), names, source)
+
+
+def _with_texts(reading: Reading, names: Any, source: Source) -> Reading:
+    """The reading with the names of classes, and where the source asks for it all numbers, as texts."""
+    if names is None and source.numbers == "as-numbers":
+        return reading
+
+    def texts(entry: Entry) -> Entry:
+        value = entry.value if names is None else with_names(entry.value, names)
+        return entry._replace(value=numbers_as_texts(value) if source.numbers == "as-text" else value)
+
+    return reading._replace(entries=map(texts, entries_of(reading)), lines=None)
+
+
+def numbers_as_texts(value: Any) -> Any:
+    """A record in whose fields, and those of its objects, numbers are texts as they are spelled. (Lists stay.)"""
+    if isinstance(value, dict):
+        return {key: numbers_as_texts(item) for key, item in value.items()}
+    is_number = isinstance(value, int | float | Number) and not isinstance(value, bool)
+    return dumps(value) if is_number else value
+
+
+def _read(path: Path, member: Member, source: Source, options: IngestOptions) -> Reading:
+    head = Blocks(member, HEAD).head()
+    kind = table_kind(head)
+    if kind:
+        return Reading(member.place, "binary", kind, guarded(table_entries(batches(member, kind))))
+    if head.startswith(ZIP):
+        return _no_data(
+            path, member, head, "a zip archive or an Excel workbook that is packed once more: unpack the outer one"
+        )
+    encoding = source.encoding
+    if encoding == "auto":
+        with contextlib.closing(iter(Blocks(member))) as looked_at:
+            encoding = encoding_of(looked_at)
+    return _read_text(path, member, encoding, source, options.max_record_bytes)
+
+
+def _read_text(path: Path, member: Member, encoding: str, source: Source, limit: int) -> Reading:
+    blocks = Blocks(member)
+    text, data = _peek_bytes(to_utf8(blocks, encoding), limit)
+    before = before_first_value(text)
+    start, line = text[before : before + 1], text.count(b"\n", 0, before) + 1
+    reader: str = source.reader
+    if reader == "auto" and start in (b"[", b"{"):
+        reader = _json_reader(text[before:], source)
+    if not start and len(text) < HEAD:
+        # A file that is damaged from its beginning is not empty: its fault becomes a row at the end.
+        nothing = Entry(":1", None, b"", (), Fault("empty-file", "the file holds nothing"))
+        return Reading(member.place, encoding, "text", iter([] if blocks.fault else [nothing]), blocks)
+    if reader == "jsonl":
+        lines = lines_of(_behind(data, before), limit, line)
+        return Reading(member.place, encoding, "JSON Lines", iter(()), blocks, lines)
+    if reader == "json":
+        entries = json_values(_behind(data, before), limit, line)
+        if start == b"{":
+            look = _behind(to_utf8(Blocks(member), encoding), before)
+            entries = documents(look, _behind(data, before), *_fits(source), limit, line)
+        return Reading(member.place, encoding, "JSON", entries, blocks)
+    return _read_delimited(path, member, encoding, source, limit)
+
+
+def _behind(blocks: Iterable[bytes], size: int) -> Iterator[bytes]:
+    """The blocks without the first `size` bytes."""
+    for block in blocks:
+        if size < len(block):
+            yield block[size:]
+        size = max(0, size - len(block))
+
+
+def _json_reader(text: bytes, source: Source) -> str:
+    """json or jsonl, of a text that begins with `{` or `[`."""
+    if text.startswith(b"["):
+        return "json"
+    line = text.rstrip()
+    if b"\n" in line:
+        return "jsonl" if is_json_lines(text) else "json"
+    # A line that is alone may be a whole document of records.
+    try:
+        only = parse(line).value
+    except Fault:
+        return "json"
+    return "json" if is_document(only, _fits(source)[0]) else "jsonl"
+
+
+def _fits(source: Source) -> tuple[IsRecord, TaskName]:
+    """Whether an object is a record of a source, and how its records call a text of the document around them."""
+    shape = declared_shape(source)
+    if shape is None:
+        return _is_record, known_task_name
+    return lambda record: _reads(record, shape), lambda key: key
+
+
+def _is_record(record: Record) -> bool:
+    # Columns of lists or objects are a table that lies on its side, a prompt alone may be anything, and a list of
+    # conversations is a document.
+    found = shapes_of(record)
+    if not found and not _holds_records(record) and (people := conversation_of_people(record)):
+        found = [people]
+    return any(
+        shape.output is not None and _reads(record, shape)
+        if isinstance(shape, Columns)
+        else "*" not in getattr(shape, "turns", "")
+        for shape in found
+    )
+
+
+def _holds_records(record: Record) -> bool:
+    """Whether a list in it begins with a record."""
+    firsts = (value[0] for value in record.values() if isinstance(value, list) and value)
+    return any(isinstance(first, dict) and _is_record(first) for first in firsts)
+
+
+def _reads(record: Record, shape: Shape) -> bool:
+    try:
+        return not rows_of(Entry("", record, b""), shape)[0].reason
+    except FileFault:
+        return True
+
+
+def _read_delimited(path: Path, member: Member, encoding: str, source: Source, limit: int) -> Reading:
+    blocks = Blocks(member)
+    is_cr = ends_lines_with_cr(_peek_bytes(to_utf8(Blocks(member), encoding), limit)[0])
+
+    def text_of(blocks: Blocks) -> Iterator[bytes]:
+        data = to_utf8(blocks, encoding)
+        return with_line_feeds(data) if is_cr else data
+
+    text, _ = _peek_bytes(text_of(Blocks(member)), limit)
+    delimiter = {"csv": ",", "tsv": "\t"}.get(source.reader)
+    above = sum(len(line) for line in itertools.islice(LINE.findall(text), source.skip))
+    first = source.skip + 1
+    if named := separator_line(text[above : above + 20].removeprefix(BOM).decode("utf-8", "replace")):
+        delimiter, above, first = named[0], text.find(b"\n", above) + 1 or len(text), first + 1
+    sample = text[above : text.rfind(b"\n") + 1] or text[above:]
+    head = sample.replace(BOM, b"").decode("utf-8", "surrogateescape")
+    names = source.header or (recipe(source.recipe).header if source.recipe else ())
+    dialect = dialect_of(head, delimiter, names)
+    if fault := _of_header(head, source, dialect):
+        return _no_data(path, member, sample, fault)
+
+    def read(dialect: Dialect, blocks: Blocks) -> Iterator[Entry]:
+        return delimited(lines_of(_behind(text_of(blocks), above), limit), dialect, first)
+
+    if dialect and dialect.delimiter == "\t":
+        # Whether quotes have a meaning in a TSV file shows only where they are used: a first look at all of it.
+        dialect = min(
+            (dialect._replace(quoted=quoted) for quoted in (True, False)),
+            key=lambda dialect: sum(entry.fault is not None for entry in read(dialect, Blocks(member))),
+        )
+    assert dialect is not None
+    return Reading(member.place, encoding, f"delimited text ({dialect})", read(dialect, blocks), blocks)
+
+
+def _of_header(head: str, source: Source, dialect: Dialect | None) -> str | None:
+    """What is wrong with the header of a table, and the remedy; None where nothing is."""
+    rows = rows_of_text(head)
+    above = lines_before_header(rows)
+    if above and not source.header:
+        names = ", ".join(filter(None, map(str.strip, rows[above])))
+        lines = "line is not" if above == 1 else f"{above} lines are not"
+        return f"the first {lines} the header, which names {names}: write `skip = {source.skip + above}` in the source"
+    if dialect is None:
+        begin = head[:40].splitlines()[0] if head.strip() else ""
+        return (
+            f"neither JSON nor a table with a sign between its cells: it begins with {begin!r}; where lines come "
+            "above the header of a table, write their number as `skip` in the source; convert another file to "
+            "JSON, CSV, Parquet or Excel, or take it out of `files`"
+        )
+    if source.header and not dialect.has_header and not source.skip and are_known_names(rows[0]):
+        return (
+            f"`header` is for a table without a header line, and the first line is one ({', '.join(rows[0])}): "
+            "write `skip = 1` in the source as well, to put your names in its place"
+        )
+    return None
+
+
+def _no_data(path: Path, member: Member, head: bytes, detail: str) -> Reading:
+    """Nothing to read: beside the data in an archive it is a row with that fault, alone it is an IngestError."""
+    if not member.place:
+        raise IngestError(f"{path}: {detail}")
+    entry = Entry(":1", None, head[:KEPT], (), Fault("not-data", detail))
+    return Reading(member.place, "binary", "none", iter([entry]))
+
+
+def _peek_bytes(data: Iterator[bytes], limit: int) -> tuple[bytes, Iterator[bytes]]:
+    """The first HEAD bytes (more, up to `limit`, where the first line is longer), and the data from its beginning."""
+    held: list[bytes] = []
+    size = 0
+    for block in data:
+        held.append(block)
+        size += len(block)
+        if (size >= HEAD and b"\n" in block) or size >= limit:
+            break
+    head = b"".join(held)
+    return head[: max(HEAD, head.find(b"\n", 1) + 1 or limit)], itertools.chain(held, data)
+
+
+def entries_of(reading: Reading) -> Iterator[Entry]:
+    """The entries of a reading one by one, whether it comes in lines or not."""
+    yield from reading.entries
+    for lines in reading.lines or ():
+        yield from json_lines(lines)
+
+
+def declared_shape(source: Source) -> Shape | None:
+    """The shape that a source names, itself or by its recipe; None where the records decide."""
+    return source.shape or (recipe(source.recipe).shape if source.recipe else None)

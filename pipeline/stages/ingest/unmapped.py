@@ -1,0 +1,146 @@
+"""Fields that no column takes and that the answer may need: told from ids, dates and other notes by their values."""
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from pipeline.stages.ingest.fields import Record, at
+from pipeline.stages.ingest.given import is_given, paths_of
+from pipeline.stages.ingest.names import NOTES, ORIGIN
+from schemas.shapes import Columns, Preference
+
+#: A text of fewer words is a name or a note, unless it ends as a sentence does.
+WORDS = 4
+#: From this length on a text is one, however often it repeats: several questions may be about one passage.
+LONG = 80
+#: A share that is nearly all, and one that is most.
+NEARLY_ALL, MOST = 0.9, 0.5
+SENTENCE_END = re.compile(r"(?:[.?!。]|[다요까죠오]|니다)[\"'”’)\]]*\s*$")
+#: Names of what a text of the shape was made from, or made into.
+TWIN = re.compile(
+    r"(?:orig|original|org|raw|en|eng|english|translated)_.+|.+_(?:orig|original|en|eng|english|translated)"
+)
+HANGUL = re.compile(r"[가-힣]")
+#: Values that are no part of a task: addresses, dates and times, numbers, names of files, ids.
+NO_TEXT = re.compile(
+    r"\s*(?:[a-z]+://\S+|www\.\S+|[\d.,:/\s년월일시분초TZ+-]+%?|\S+\.[A-Za-z]{2,5}|[\w.-]*\d[\w.:/#-]*|[0-9a-fA-F-]{16,})\s*"
+)
+
+
+def unmapped_texts(records: Sequence[Record], shape: Columns | Preference) -> list[str]:
+    """The fields of such records that hold texts of the task, beside those that the shape takes.
+
+    A text differs from record to record and is more than a name. Where the same prompt has different answers, so that
+    it does not say all that they depend on, a single word is a text, too.
+    """
+    mapped = _mapped(shape)
+    taken = {path.split(".")[0] for path in mapped} | _others(shape)
+    prompts = [tuple(_text(record, path) for path in mapped if path != _answer(shape)) for record in records]
+    answers = [_text(record, _answer(shape)) for record in records]
+    needed = _say_too_little(prompts, answers)
+    found = []
+    for name in dict.fromkeys(key for record in records for key in record if key not in taken):
+        word = name.strip().casefold()
+        values = [_text(record, name) for record in records]
+        if word in ORIGIN or not any(values) or is_copy(values, records, mapped):
+            continue
+        is_note = word in NOTES or TWIN.fullmatch(word) is not None
+        is_text = not is_note and not _is_twin(values, records, mapped) and _are_texts(values)
+        if is_text or (needed and _tells_apart(values, prompts)):
+            found.append(name)
+    return found
+
+
+def _mapped(shape: Columns | Preference) -> list[str]:
+    """The fields of the texts that the shape takes."""
+    if isinstance(shape, Columns):
+        paths = (shape.instruction, *paths_of(shape.input), shape.output, shape.system)
+    else:
+        paths = (shape.prompt, *paths_of(shape.input), shape.chosen, shape.rejected, shape.system)
+    return [path for path in paths if path]
+
+
+def _answer(shape: Columns | Preference) -> str:
+    return (shape.output if isinstance(shape, Columns) else shape.chosen) or ""
+
+
+def _others(shape: Columns | Preference) -> set[str]:
+    """The fields that the shape takes beside its texts."""
+    names = [shape.tools, *shape.learn]
+    if isinstance(shape, Columns):
+        names += [shape.tool_calls, shape.history, shape.label, *shape.reasoning]
+    else:
+        names += [shape.context]
+    return {name for name in names if name}
+
+
+def _text(record: Record, path: str) -> str:
+    """What a field says, as a text; "" for numbers and for what holds no text."""
+    value: Any = at(record, path)
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, list | dict) and is_given(value):
+        # Without the numbers and keys that `text_of` writes: these are no words of the source.
+        items = value.values() if isinstance(value, dict) else value
+        return "\n".join(item for item in items if isinstance(item, str)) or ""
+    return ""
+
+
+def _share(truths: Sequence[bool]) -> float:
+    return sum(truths) / len(truths) if truths else 0.0
+
+
+def _say_too_little(prompts: Sequence[tuple[str, ...]], answers: Sequence[str]) -> bool:
+    """Whether most prompts come with different answers."""
+    found: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    for prompt, answer in zip(prompts, answers, strict=True):
+        found[prompt].add(answer)
+    return _share([len(found[prompt]) > 1 for prompt in prompts]) > MOST
+
+
+def _tells_apart(values: Sequence[str], prompts: Sequence[tuple[str, ...]]) -> bool:
+    """Whether a field is words, and differs where a prompt repeats."""
+    found: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    for prompt, value in zip(prompts, values, strict=True):
+        if value and not NO_TEXT.fullmatch(value):
+            found[prompt].add(value)
+    return _share([len(found[prompt]) > 1 for prompt in prompts]) > MOST
+
+
+def _are_texts(values: Sequence[str]) -> bool:
+    """Whether values are sentences that differ from record to record."""
+    filled = [value for value in values if value]
+    if len(filled) > 1 and len(set(filled)) < 2:
+        return False
+    if _share([is_sentence(value) for value in filled]) < MOST:
+        return False
+    return len(set(filled)) > MOST * len(filled) or sorted(map(len, filled))[len(filled) // 2] >= LONG
+
+
+def is_sentence(value: str) -> bool:
+    """Whether a text, or a line of it, is more than a name."""
+    return any(_is_clause(line) for line in value.splitlines())
+
+
+def _is_clause(value: str) -> bool:
+    words = len(value.split())
+    return not NO_TEXT.fullmatch(value) and (words >= WORDS or (words > 1 and SENTENCE_END.search(value) is not None))
+
+
+def is_copy(values: Sequence[str], records: Sequence[Record], mapped: Sequence[str]) -> bool:
+    """Whether a field nearly always repeats a text of the shape, or holds the prompt written out."""
+    copies = []
+    for value, record in zip(values, records, strict=True):
+        texts = [text for path in mapped if (text := _text(record, path))]
+        if value and texts:
+            copies.append(texts[0] in value or any(value in text for text in texts))
+    return _share(copies) >= NEARLY_ALL
+
+
+def _is_twin(values: Sequence[str], records: Sequence[Record], mapped: Sequence[str]) -> bool:
+    """Whether a field is in another language than the texts of the shape: a translation, or what was translated."""
+    texts = ["".join(_text(record, path) for path in mapped) for record in records]
+    korean = _share([HANGUL.search(text) is not None for text in texts if text])
+    own = _share([HANGUL.search(value) is not None for value in values if value])
+    return min(own, korean) <= 1 - NEARLY_ALL and max(own, korean) >= NEARLY_ALL

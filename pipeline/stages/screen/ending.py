@@ -1,0 +1,113 @@
+"""Answers that end before their end."""
+
+import re
+
+from pipeline.stages.screen.requests import asks
+from pipeline.stages.screen.texts import Texts
+from schemas.options import ScreenOptions
+
+#: Words that need something after them: connective endings, particles, adverbs that open a clause.
+_OPEN_END = re.compile(
+    r"(?:[가-힣]*(?:으로|에서|에게|에는|에도|하고|하며|하면|하여|해서|지만|도록|위해|위한|대한|통해"
+    r"|통한|하는|되는|있는|없는|라는|이는|로서|로써|부터|처럼|만큼|보다|마다|조차|까지"
+    r"|했고|되며|되어|인해|으며|으면|으니|는데|은데|인데|면서|려고|려면|므로|거나|든지|다가|바르고"
+    r"|이고|이며|았고|었고|였고|아서|어서|여서|[가-힣]며|[가-힣]지만"
+    r"|[가-힣]므로|[가-힣]도록|있고|없고|지고|리고|치고|기고|오고|나고|쓰고|우고|추고|내고|키고|시고"
+    r"|읽고|먹고|받고|찾고|씻고|놓고|넣고|좋고|많고|굽고|깎고|섞고"
+    r"|볶고|[았었였했겠있없됐]습?)"
+    r"|[가-힣]+(?<![마가노고])[을를은는]"
+    r"|(?:^|\s)(?:및|또는|그리고|또한|하지만|그러나|그래서|따라서|때문에|예를 들어|예를 들면|즉|등의"
+    r"|결국|특히|혹은|반면|반면에|만약|만일|왜냐하면|다만|게다가"
+    r"|더불어|아울러|그런데|한편|먼저|우선|마지막으로|매우|가장|더욱|주로|바로|모든|여러|어떤|다른"
+    r"|이런|그런|이러한|그러한|수|것이|데)"
+    r"|[합습입됩]니|[는할될갈을] [수데]|,|같습니다:|다음:|들면:|예:)$"
+)
+#: The last letters of these, and an open quote, number or bracket.
+MAY_BE_OPEN = r"(?:[0-9A-Za-z가-힣,:]|[0-9][.)]|[-*•(\[“‘「『])[\s\pZ\x0b\x1c-\x1f\x{85}]*$"
+_SENTENCE = re.compile(r"[다요죠까음함됨]\s?[.!?](?=\s|$|[\"”'’)])")
+_ITEM = re.compile(r"[ \t]*(?:[-*+•○●#>|]|\d{1,3}[.)]|[①-⑳]|[가-하][.)])")
+#: A clause: a connective ending or a topic that needs a predicate after it.
+_CLAUSE = re.compile(
+    r"[가-힣](?:고|며|면|서|지만|는데|니까|므로|아|어|여),? |[가-힣](?:은|는|이|가|을|를|에|에서|의|로) "
+)
+_FINAL = re.compile(
+    r"(?:[다요죠까음함됨임봄짐감옴움춤큼]|[가-힣]것|[가-힣]기|[네지군자냐니래라마]"
+    r"|[해야줘돼봐둬와어아]|등|끝|이상|예정|필요|가능|불가|때문|완료|중)$"
+)
+
+
+def truncated(texts: Texts, options: ScreenOptions) -> str | None:
+    text = texts.output.rstrip()
+    if text.count("```") % 2:
+        return "a code fence is opened and never closed"
+    if text[:1] in ("{", "[") and sum(map(text.count, "{[")) > sum(map(text.count, "}]")) and '"' in text:
+        return "the answer is JSON whose brackets are not closed"
+    if not text or asks(texts.instruction, "continuation", "copy"):
+        return None
+    last = text.rpartition("\n")[2]
+    how = marker_alone(text, last) or open_quote(texts, text) or open_sentence(texts, text, last)
+    return f"{how}: “{last[-20:].strip()}”" if how else None
+
+
+def marker_alone(text: str, last: str) -> str | None:
+    """The number or the dash of a list item, with nothing after it."""
+    if re.fullmatch(r"\s*(?:\d{1,3}[.)]|[-*•])\s*", last) and _ITEM.match(
+        text[: -len(last)].rstrip().rpartition("\n")[2]
+    ):
+        return "the answer ends with the mark of a list item"
+    return None
+
+
+def open_quote(texts: Texts, text: str) -> str | None:
+    """A quotation or a bracket that is opened in the last words and never closed."""
+    if asks(texts.instruction, "code", "verse", "short") or not _SENTENCE.search(text):
+        return None
+    tail = text[-60:]
+    for opened, closed in ("“”", "‘’", "「」", "『』"):
+        at = tail.rfind(opened)
+        if at >= 0 and closed not in tail[at:] and text[-1] not in ".!?…":
+            return "the answer ends in an open quotation"
+    at = tail.rfind('"')
+    odd = text.count('"') % 2 and not re.search(r'\d"', text)
+    if odd and at >= 0 and (at == 0 or tail[at - 1] in " \n(") and text[-1] not in ".!?…":
+        return "the answer ends in an open quotation"
+    at = tail.rfind("(")
+    if at >= 0 and ")" not in tail[at:] and re.match(r"\([가-힣]", tail[at:]) and text[-1] not in ".!?…":
+        return "the answer ends in an open bracket"
+    return None
+
+
+def open_sentence(texts: Texts, text: str, last: str) -> str | None:
+    """The last line is prose, or an item of full sentences, and stops where a sentence needs more."""
+    if asks(texts.instruction, "verse", "title", "code", "short", "json"):
+        return None
+    item = _ITEM.match(last)
+    sentences = _SENTENCE.findall(text[: len(text) - len(last)] if item else text)
+    if not sentences:
+        return "the answer ends in mid-sentence" if len(last) >= 25 and not item and alone_open(last) else None
+    rest = _SENTENCE.split(last)[-1].strip() if not item else last[item.end() :].strip()
+    if item and (
+        len(sentences) < 2 or not _OPEN_END.search(rest[-12:]) or rest[-1:] in ("은", "는", "을", "를") or len(rest) < 4
+    ):
+        return None
+    if _OPEN_END.search(rest[-12:]) and (len(rest) < len(last) or len(last) >= 10):
+        return "the answer ends in mid-sentence"
+    return "the answer ends in mid-sentence" if cut_word(rest) else None
+
+
+def alone_open(last: str) -> bool:
+    return bool(
+        _CLAUSE.search(last)
+        and re.search(r"(?:하고|하며|으며|지만|때문에|므로|면서|거나|그리고|또한|특히|결국|및|,)$", last)
+    )
+
+
+def cut_word(rest: str) -> bool:
+    """A clause that began in a text of full sentences, and has come to no predicate: its last word is half a word."""
+    if len(rest) < 12 or not "가" <= rest[-1] <= "힣" or ":" in rest or _FINAL.search(rest):
+        return False
+    if rest.count(",") > 3 or re.search(r"\d[.)]", rest):  # a list in one line
+        return False
+    return len(_CLAUSE.findall(rest)) >= 2 and bool(
+        re.search(r"[가-힣](?:고|며|면|서|지만|는데|므로|는|은|에는)[, ]", rest)
+    )

@@ -1,0 +1,142 @@
+"""Answers in another language than the one asked for, and foreign text that a translation left."""
+
+import re
+
+from pipeline.stages.screen.language import FUNCTION_WORDS, SCRIPT_OF_LANGUAGE, latin_language, letters, name_of, share
+from pipeline.stages.screen.requests import asks, wanted_language
+from pipeline.stages.screen.texts import Texts, prose_of, quoted, unquoted
+from schemas.options import ScreenOptions
+
+
+def not_korean(texts: Texts, options: ScreenOptions) -> str | None:
+    counts = letters("\n".join(texts[:3]))
+    if sum(counts.values()) < 20 or share(counts, "Hangul") >= options.min_hangul:
+        return None
+    if wanted_language(texts.instruction) not in (None, "Korean"):
+        return None
+    name = name_of("\n".join(texts[:3]), counts, options.identify)
+    return f"{share(counts, 'Hangul'):.0%} of the letters of the row are Hangul: it reads as {name}"
+
+
+def expected_language(texts: Texts) -> str | None:
+    """The language that the answer is to have: the one asked for, else that of the instruction; None: any."""
+    wanted = wanted_language(texts.instruction) or wanted_language(texts.context)
+    if wanted is not None:
+        return None if wanted == "Any" else wanted
+    asked_of = letters(texts.input) or letters(texts.instruction)
+    if asks(texts.instruction, "translation"):
+        return "Korean" if asked_of and share(asked_of, "Hangul") < 0.3 else None
+    foreign_text = share(letters(texts.input), "Hangul") < 0.7 and len(texts.input) > 20
+    if foreign_text or asks(texts.instruction, "about-language", "about-names", "code"):
+        return None
+    return "Korean" if share(letters(texts.instruction), "Hangul") > 0.7 else None
+
+
+_CODE = re.compile(r"[{};=]|\bdef |\bSELECT\b|^[ \t]*#", re.MULTILINE)
+#: Only Chinese sentences have these; a list of Sino-Korean words (溫故知新) has none of them.
+_CHINESE = re.compile("[的是了在们們这這我你他她不个個吗嗎，。]")
+
+
+#: A line of an answer that is not in another language as a whole.
+_KOREAN_LINE = re.compile(
+    r"^[^A-Za-z\n(\"\u3041-\u9fff\u0400-\u06ff]{0,40}[가-힣][^A-Za-z\n(\"\u3041-\u9fff\u0400-\u06ff]{0,30}[가-힣]{2}",
+    re.MULTILINE,
+)
+
+
+def language_of_answer(texts: Texts) -> str | None:
+    """The language of an answer that is not Korean, by its sentences; None: Korean, or too little to say."""
+    counts = letters(texts.output)
+    if not counts or share(letters(unquoted(texts.output)), "Hangul") > 0.04 or _KOREAN_LINE.search(texts.output):
+        return None
+    if len(re.findall("[가-힣]", texts.output)) * 6 > len(texts.output):  # the rest may be a gloss
+        return None
+    script = max(counts, key=lambda name: counts[name])
+    if counts.get("Kana", 0) >= 3 and share(counts, "Kana") > 0.1:
+        return "Japanese"
+    if script == "Latin":
+        return None if _CODE.search(texts.output) else latin_language(prose_of(texts.output))
+    if script == "Han":
+        return "Chinese" if counts["Han"] >= 4 and _CHINESE.search(texts.output) else None
+    if script in ("Hangul", "Greek") or counts[script] < 8:
+        return None
+    return script
+
+
+def foreign_answer(texts: Texts) -> tuple[str, str] | None:
+    """The language expected and the one that the whole answer has, where they are not the same."""
+    expected, got = expected_language(texts), language_of_answer(texts)
+    if expected is None or got is None or expected == got:
+        return None
+    if expected == "Korean" and asks(texts.instruction, "code"):
+        return None
+    same_script = SCRIPT_OF_LANGUAGE.get(expected) == SCRIPT_OF_LANGUAGE.get(got, got)
+    # Short texts in Latin letters have few words by which to tell languages.
+    return None if same_script and got != "English" else (expected, got)
+
+
+def keeps_source(texts: Texts) -> bool:
+    """Whether the answer is in the script of the text to translate."""
+    source, answer = letters(texts.input), letters(texts.output)
+    return bool(source) and bool(answer) and main_script(source) == main_script(answer)
+
+
+def main_script(counts: dict[str, int]) -> str:
+    return "Kana" if counts.get("Kana") else max(counts, key=counts.__getitem__)
+
+
+def wrong_language(texts: Texts, options: ScreenOptions) -> str | None:
+    found = foreign_answer(texts)
+    if found is None or keeps_source(texts):
+        return None
+    expected, got = found
+    return f"the instruction wants {expected}, the answer is {got}: {quoted(texts.output)}"
+
+
+def untranslated(texts: Texts, options: ScreenOptions) -> str | None:
+    if (found := foreign_answer(texts)) and keeps_source(texts):
+        return f"the instruction wants {found[0]}, the answer is still {found[1]}: {quoted(texts.output)}"
+    if expected_language(texts) != "Korean" or not re.search("[가-힣]", texts.output):
+        return None
+    if asks(texts.instruction, "meaning"):  # its examples are in the other language
+        return None
+    if left := left_words(texts) or (left_sentence(texts) if _KOREAN_LINE.search(texts.output) else None):
+        return f"the answer is Korean and has foreign text in it: {quoted(left)}"
+    return None
+
+
+_LATIN_RUN = re.compile(r"(?<![A-Za-z가-힣])[A-Z][A-Za-z'’,;\- ]{20,300}(?=[.!?\n]|$)")
+_OTHER_RUN = re.compile(r"[\u3041-\u30ff\u4e00-\u9fff，。、]{8,}|[\u0400-\u052f ]{16,}|[\u0600-\u06ff ]{16,}")
+
+
+def left_sentence(texts: Texts) -> str | None:
+    """A sentence in another language inside of a Korean answer; names, titles and quotations are none."""
+    if asks(texts.instruction, "code") and not asks(texts.instruction, "translation"):
+        return None
+    prose = unquoted(texts.output)
+    for match in _LATIN_RUN.finditer(prose):
+        words = re.findall(r"[A-Za-z'’]+", match[0])
+        small = [word for word in words if word.islower()]
+        known = sum(word.lower() in FUNCTION_WORDS["English"] for word in words)
+        if len(words) >= 5 and known >= 2 and len(small) * 2 > len(words):
+            return match[0]
+    if asks(texts.instruction, "about-language") and not asks(texts.instruction, "translation"):
+        return None
+    other = _OTHER_RUN.search(prose)
+    return (
+        other[0]
+        if other and (re.search("[\u3041-\u30ff\u0400-\u06ff]", other[0]) or _CHINESE.search(other[0]))
+        else None
+    )
+
+
+_WORD = re.compile(r"(?<![A-Za-z.\-/_@#])[a-z]{4,}(?![A-Za-z.\-/_(])")
+
+
+def left_words(texts: Texts) -> str | None:
+    """Words of the text to translate that are still in the translation, with Korean particles."""
+    if not asks(texts.instruction, "translation") or asks(texts.instruction, "copy"):
+        return None
+    source = set(_WORD.findall(texts.input or texts.instruction))
+    left = [word for word in dict.fromkeys(_WORD.findall(unquoted(texts.output))) if word in source]
+    return ", ".join(left) if len(left) >= 2 else None

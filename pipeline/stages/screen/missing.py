@@ -1,0 +1,84 @@
+"""What the row speaks of and does not hold: a page behind a link, an image."""
+
+import re
+
+from pipeline.stages.screen.requests import asks
+from pipeline.stages.screen.texts import Texts, around
+from schemas.options import ScreenOptions
+
+_ONLY_URL = re.compile(
+    r"\s*(?:[\w가-힣 ]{0,16}[:：\-]?\s*)?(?:[\[(<][\w가-힣 ]{0,20})?(?:\]\()?[\[(<]?"
+    r"(?:(?:https?://|www\.)\S+|[A-Za-z0-9][\w-]*(?:\.[\w-]+)*\.(?:com|net|org|kr|io|example|jp|cn|us"
+    r"|uk|be|tv|me|info)/\S+)[\])>.]?\s*"
+)
+
+
+#: Words of a request that needs the page behind the link.
+_OF_THE_PAGE = re.compile(r"요약|기사|영상|내용|게시|열고|읽고|논문|뉴스|블로그|비평|감상|평가|분류")
+
+
+def url_only(texts: Texts, options: ScreenOptions) -> str | None:
+    if asks(texts.instruction, "about-links") and not _OF_THE_PAGE.search(texts.instruction):
+        return None
+    text = texts.input or texts.instruction
+    return "the input is a link and nothing else: its content is not here" if _ONLY_URL.fullmatch(text) else None
+
+
+_PICTURE = (
+    r"(?:이미지|사진|그림|도표|그래프|차트|스크린 ?샷|캡처(?: ?화면)?|삽화|포스터|지도|도형|도면"
+    r"|일러스트|만화|악보|엑스레이|X선 사진|영상 캡처)"
+)
+_IMAGE = re.compile(
+    rf"(?<![가-힣])(?:이|다음|아래|위|위의|아래의|첨부|첨부된|첨부한|첨부 파일의|주어진|제시된|제공된"
+    rf"|왼쪽|오른쪽|옆의?|올린|보낸|보내 ?드린|업로드한)"
+    rf" {_PICTURE}(?:들)?(?: \d)?(?:을|를|에|의|이|은|는|속|에서|가|과|와|만|로|,|\s(?!목록|설명)|$)"
+    rf"|(?:^|[.!?\n] ?){_PICTURE}(?:에서 |에 (?:보이|나온|나타난|있는|담긴|적힌|찍힌)| ?속(?:의|에|에서)? )"
+    rf"|(?:^|[.!?\n] ?){_PICTURE}(?:을|를) (?:보고|참고|참조|바탕|분석해|보면|살펴)"
+    rf"|(?:^|\s){_PICTURE} ?\d+(?:번)?(?:의|에서|을|를|은|는|에|과)? "
+)
+_IMAGE_MARK = re.compile(
+    r"!\[[^\[\]]*\]\([^()]*\)|<\w+\b[^<>]*>|https?://\S+|[\[(](?:[^\])\n]{0,20}(?:이미지|사진|그림|첨부|그래프|도표|차트"
+    r"|캡처|image)[^\])\n]{0,20})[\])]|\S{1,200}\.(?:png|jpe?g|gif|webp|bmp|pdf)"
+)
+_MADE_OF_TEXT = re.compile(r"텍스트로|글자로|문자로|아스키|(?i:ascii)|이모지로|\S+ 설명(?:을|문)|캡션을 (?:고|다|바)")
+
+
+#: What stands in a prompt for an image: `<image>` and the like, but for the tag or the token that a text speaks of.
+PLACE = r"<\|?image(?:[_ -]?(?:[0-9]{1,3}|pad|placeholder|token))?\|?>|<\|vision_start\|>|<ImageHere>|\[IMG\]"
+_IMAGE_PLACE = re.compile(
+    rf"(?<![`'\"‘“])(?:{PLACE})(?![`'\"’”])(?! ?(?:태그|요소|엘리먼트|토큰|플레이스홀더|tag|element|token))"
+)
+#: Fields of a record that hold an image, or say where it is.
+_FIELDS = (
+    r"(?:(?:image|img|picture|photo)s?(?:_(?:path|url|file|filename|name|id)s?)?|pixel_values|이미지|사진|그림"
+    r"|이미지_?(?:경로|파일|파일명))"
+)
+FIELD = rf'"{_FIELDS}":(?:"[^"./]*[./]|\[[^\]]|\{{[^}}]|[0-9])'
+_IMAGE_FIELD = re.compile(FIELD)
+
+
+def missing_image(texts: Texts, options: ScreenOptions) -> str | None:
+    if place := _IMAGE_PLACE.search(texts.instruction):
+        return f"{place[0]} in the instruction stands for an image, which a text row cannot hold"
+    match = _IMAGE.search(texts.instruction)
+    if not match or (match[0].endswith("에서 ") and re.search(r"방법|어떻게", texts.instruction)):
+        return None
+    if _MADE_OF_TEXT.search(texts.instruction[max(0, match.start() - 12) : match.start()]):
+        return None
+    enough = 5 if asks(texts.instruction, "rewriting", "translation", "proofreading") else 15
+    # A description in words, or a drawing of signs, may replace the image.
+    words = _IMAGE_MARK.sub("", texts.input + texts.instruction[match.end() + 40 :])
+    if len(re.findall(r"[가-힣A-Za-z0-9]", words)) > enough or len(re.findall(r"[*#|+/\\_─│■□●○]", words)) > 5:
+        return None
+    return f"the instruction speaks of an image that a text row cannot hold: {around(match)}"
+
+
+def missing_image_in_input(texts: Texts, options: ScreenOptions) -> str | None:
+    place = _IMAGE_PLACE.search(texts.input)
+    return f"{place[0]} in the input stands for an image, which a text row cannot hold" if place else None
+
+
+def image_field(texts: Texts, options: ScreenOptions) -> str | None:
+    field = _IMAGE_FIELD.search(texts.meta)
+    name = field and field[0].split('"')[1]
+    return f"the field `{name}` of the record is an image, which a text row cannot hold" if name else None

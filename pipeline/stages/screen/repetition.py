@@ -1,0 +1,176 @@
+"""Answers that run in a loop, and answers that only give back what was asked."""
+
+import re
+from collections.abc import Mapping
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.stages.screen.requests import asks
+from pipeline.stages.screen.texts import Texts, quoted
+from schemas.options import ScreenOptions
+
+
+def unnumbered(text: str) -> str:
+    """Without the numbers of a list, which would hide that its items are the same."""
+    return re.sub(r"^\d{1,3}[.)]", "", text, flags=re.MULTILINE) if "\n2" in text else text
+
+
+def anchors(text: str) -> list[int]:
+    """Where a loop may run: a loop that fills a quarter of the text covers one of these places."""
+    places = []
+    for place in (len(text), len(text) * 3 // 4, len(text) // 2, len(text) // 4):
+        anchor = text[max(0, place - 8) : place]
+        if len(anchor) == 8 and (text.count(anchor) >= 4 or anchor[0] * 8 == anchor):
+            places.append(place)
+    return places
+
+
+def may_loop(texts: Mapping[str, pa.Array]) -> list[int]:
+    """Answers in which one of these places repeats. Shorter than 48 bytes (16 syllables) no text is a loop."""
+    answers = texts["output"]
+    rows = pc.indices_nonzero(pc.greater_equal(pc.binary_length(answers), 48))
+    return [
+        row
+        for row, text in zip(rows.to_pylist(), answers.take(rows).to_pylist(), strict=True)
+        if repeats(unnumbered(text))
+    ]
+
+
+def repeats(text: str) -> bool:
+    """Whether the last letters of the text, or those at a quarter of it, are there three times."""
+    end, far, half, near = len(text), len(text) * 3 // 4, len(text) // 2, len(text) // 4
+    return (
+        text.count(text[end - 4 :]) > 2
+        or text.count(text[far - 4 : far]) > 2
+        or text.count(text[half - 4 : half]) > 2
+        or text.count(text[near - 4 : near]) > 2
+    )
+
+
+def repetition(texts: Texts, options: ScreenOptions) -> str | None:
+    if asks(texts.instruction, "repeating", "verse", "copy"):
+        # A sound or a chorus comes again; no one asks for one letter without end.
+        return loop(texts.output) if re.search(r"(\S)\1{29}", texts.output) else None
+    text = unnumbered(texts.output)
+    return loop(text) or (None if asks(texts.instruction, "labels", "code", "json") else same_units(text))
+
+
+def loop(text: str) -> str | None:
+    """The same letters four times on end."""
+    for place in anchors(text):
+        anchor = text[place - 8 : place]
+        previous = text.rfind(anchor, 0, place - 1)
+        period = place - len(anchor) - previous
+        if previous < 0 or period <= 0:
+            continue
+        start, end = previous, place
+        while start > 0 and text[start - 1] == text[start - 1 + period]:
+            start -= 1
+        while end < len(text) and text[end] == text[end - period]:
+            end += 1
+        unit = text[start : start + period]
+        times = (end - start) // period
+        if times >= 4 and end - start >= 30 and is_words(unit):
+            return f"“{' '.join(unit[:30].split())}” {times} times on end"
+    return None
+
+
+def is_words(unit: str) -> bool:
+    return not re.search(r"</?\w|[{};]", unit) and len(re.findall(r"[^\W\d_]", unit)) * 3 >= len(unit)
+
+
+_WORD_RUN = re.compile(r"(?<!\S)([가-힣]{2,12})(?:\s+\1){4,}(?!\S)")
+_BETWEEN = re.compile(r"(?<=[.!?])\s+|\n\s*")
+
+
+def same_units(text: str) -> str | None:
+    """Sentences, lines or items of a list that come again in the same order, three times or more.
+
+    >>> same_units("물이 좋습니다. 물이 좋습니다. 물이 좋습니다.")
+    '“물이 좋습니다.” 3 times on end'
+    """
+    units = [unit for unit in (part.strip(" -*•·\t") for part in _BETWEEN.split(text)) if unit]
+    if "\n" not in text and len(units) <= 2:
+        units = [part.strip(" .") for part in text.split(",")]
+    if match := _WORD_RUN.search(text):
+        return f"{quoted(match[1], 30)} {len(match[0].split())} times on end"
+    for period in range(1, 5):
+        run = 0
+        for number in range(period, len(units)):
+            run = run + 1 if units[number] == units[number - period] else 0
+            unit = " ".join(units[number - period + 1 : number + 1])
+            size = len(unit)
+            if run >= 2 * period and is_words(unit) and size >= (5 if period > 1 else 7):
+                return f"{quoted(unit, 30)} {run // period + 1} times on end"
+    return None
+
+
+# Echo
+
+_ENDS = " \t\n\r.!?。…\"'“”‘’"
+
+
+def bare(text: str) -> str:
+    return text.strip(_ENDS)
+
+
+def may_echo(texts: Mapping[str, pa.Array]) -> list[int]:
+    """Answers that begin as the instruction or the input does, and are about as long as it, or as it three times."""
+    answers, rows = texts["output"], set[int]()
+    size = pc.binary_length(answers)
+    for asked in (texts["instruction"], texts["input"]):
+        length = pc.binary_length(asked)
+        fits = pc.and_(pc.greater_equal(pc.add(size, 16), length), pc.less(size, pc.add(pc.multiply(length, 3), 20)))
+        near = pc.indices_nonzero(fits)
+        same = pc.equal(head(answers.take(near)), head(asked.take(near)))
+        rows |= set(near.filter(pc.fill_null(same, False)).to_pylist())
+    return sorted(rows)
+
+
+def head(texts: pa.Array) -> pa.Array:
+    return pc.utf8_slice_codeunits(pc.utf8_ltrim(pc.utf8_slice_codeunits(texts, 0, 8), " \n\t\"'“‘"), 0, 2)
+
+
+def echo(texts: Texts, options: ScreenOptions) -> str | None:
+    answer = bare(texts.output)
+    for name, asked in (("instruction", texts.instruction), ("input", texts.input)):
+        exact = bool(asked) and texts.output == asked
+        again = bare(asked)
+        if not exact and (len(again) < 6 or set(map(bare, answer.split(again))) != {""}):
+            continue
+        if (name == "input" and not must_change(texts, exact)) or (asks(texts.instruction, "copy") and not exact):
+            continue
+        return f"the answer is the {name}, {'letter for letter' if exact else 'but for its ends'}"
+    return None
+
+
+_DOWN = re.compile(r"내림차|역순|거꾸로|큰 (?:수|것|값)부터|[Dd]escend")
+_ORDER = re.compile(
+    r"가나다|사전 ?순|알파벳|오름차|내림차|자모|작은 (?:수|것|값)|큰 (?:수|것|값)|크기 ?순|숫자 ?순|[Aa]lphabet"
+)
+
+
+def must_change(texts: Texts, exact: bool) -> bool:
+    """Whether the request would change its text, so that the same text is no answer to it."""
+    instruction = texts.instruction
+    if asks(instruction, "copy", "as-it-may-be", "about-characters", "about-links", "short"):
+        return False
+    if asks(instruction, "sorting"):
+        parts = [part.strip() for part in re.split(r"[,\n·/]", texts.input.strip(" .")) if part.strip()]
+        return (
+            bool(_ORDER.search(instruction)) and len(parts) > 1 and not in_order(parts, bool(_DOWN.search(instruction)))
+        )
+    if asks(instruction, "proofreading") and not exact:
+        return False  # a full stop more or less is a correction
+    if asks(instruction, "selection") and len(texts.input) < 60:
+        return False
+    return exact or not asks(instruction, "rewriting")
+
+
+def in_order(parts: list[str], down: bool) -> bool:
+    """Whether words or numbers are in order, up or down."""
+    values: list[str] | list[float] = parts
+    if all(re.fullmatch(r"-?\d+(?:\.\d+)?", part) for part in parts):
+        values = [float(part) for part in parts]
+    return values == sorted(values, reverse=down)

@@ -1,0 +1,49 @@
+"""The texts of one exchange, which every finder reads, and how evidence quotes them."""
+
+import functools
+import re
+from typing import NamedTuple
+
+from pipeline.table.protected_spans import MARK, hide
+
+
+class Texts(NamedTuple):
+    """What is asked and what is answered; "" for null."""
+
+    instruction: str
+    input: str
+    output: str
+    #: The system prompt, and the first message of the conversation.
+    context: str = ""
+    #: JSON.
+    meta: str = ""
+
+
+def around(match: re.Match[str], width: int = 40) -> str:
+    return quoted(match[0], width)
+
+
+def quoted(text: str, width: int = 40) -> str:
+    return f"“{' '.join(text[:width].split())}”"
+
+
+QUOTED = re.compile(
+    r"\"[^\"]*\"|“[^“”]*”|(?<![A-Za-z])'[^'\n]*'|‘[^‘’\n]*’|「[^「」\n]*」|『[^『』\n]*』|《[^《》\n]*》"
+    r"|\([^()\n]*\)|^[ \t]*>[^\n]*",
+    re.MULTILINE,
+)
+
+
+@functools.lru_cache(maxsize=8)  # the finders of a row ask about the same texts
+def prose_of(text: str) -> str:
+    """The text without code, links, formulae and tables."""
+    return hide(text)[0].replace(MARK, " ")
+
+
+def unquoted(text: str) -> str:
+    """The prose of the text without what it quotes, and without what stands in parentheses.
+
+    >>> unquoted("그는 “간다.”라고 말했습니다.")
+    '그는 라고 말했습니다.'
+    """
+    return QUOTED.sub("", prose_of(text))

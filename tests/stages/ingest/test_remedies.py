@@ -1,0 +1,136 @@
+"""Every line of toml that a message of ingest offers is tried: it reads what the message is about."""
+
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.stages.ingest import IngestError, describe, inspect
+from pipeline.stages.validate import validate
+from schemas.options import Source
+from schemas.shapes import Columns, Conversation
+from tests.stages.ingest.test_ingest import CASES, rows_of
+
+#: A line of toml between backticks. Lines that people have to fill in hold "…".
+LINE = re.compile(r"`((?:shape|header|recipe|reader|encoding|numbers|skip) = [^`]*)`")
+START = re.compile(r"`(?:shape|header|recipe|reader|encoding|numbers|skip) = |holds texts|input = ")
+
+
+def options_of(case: dict[str, Any]) -> dict[str, Any]:
+    """The options of the source of a case."""
+    return {**case.get("source", {}), **({"shape": case["shape"]} if "shape" in case else {})}
+
+
+def messages_of(path: Path, options: dict[str, Any]) -> list[str]:
+    """What ingest says of a file that it cannot read, or of its records."""
+    try:
+        rows = rows_of(path, **options)
+    except IngestError as error:
+        return [str(error)]
+    return [row["reject_detail"] for row in rows if row["reject_reason"]]
+
+
+def offered() -> list[Any]:
+    found = []
+    for case in CASES:
+        texts = [case.get("error", ""), *(row.get("detail", "") for row in case.get("rows", ()))]
+        if any(START.search(text) for text in texts):
+            found.append(pytest.param(case, id=case["case"]))
+    return found
+
+
+@pytest.mark.parametrize("case", offered())
+def test_the_lines_of_a_message_read_the_file(case: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / case.get("name", "file")
+    path.write_bytes(case["data"].encode())
+    said = messages_of(path, options_of(case))
+    lines = [line for text in said for line in LINE.findall(text) if "…" not in line]
+    assert lines or any("…" in text for text in said)
+    for line in lines:
+        rows = rows_of(path, **{**case.get("source", {}), **tomllib.loads(line)})
+        assert any(row["reject_reason"] is None and row["instruction"] is not None for row in rows), line
+
+
+def texts_in(value: Any) -> set[str]:
+    if isinstance(value, str):
+        return {value} if value.strip() else set()
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return {text for item in items for text in texts_in(item)}
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if "holds texts" in case.get("error", "")], ids=str)
+def test_both_ways_of_an_unmapped_text_keep_it(case: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(case["data"].encode())
+    (said,) = messages_of(path, {})
+    as_input, in_meta = LINE.findall(said)
+    records = [json.loads(line) for line in case["data"].splitlines()]
+    for line, column in ((as_input, "input"), (in_meta, "meta")):
+        for record, row in zip(records, rows_of(path, **tomllib.loads(line)), strict=True):
+            held = " ".join(row[name] or "" for name in ("instruction", "input", "output", "meta"))
+            assert all(json.dumps(text, ensure_ascii=False)[1:-1] in held or text in held for text in texts_in(record))
+            assert row[column], line
+
+
+# --- inspect runs what it shows --------------------------------------------------------------------------------------
+
+
+def looked_at(path: Path, text: str, **source: Any) -> Any:
+    path.write_text(text, "utf-8")
+    return inspect(path, Source(name="s", files=("*",), **source), check=validate).streams[0]
+
+
+def test_inspect_does_not_say_that_a_shape_fits_what_it_rejects(tmp_path: Path) -> None:
+    text = '{"question": "하나 더하기 하나는?", "answer": 2}\n{"question": "참인가?", "answer": true}\n'
+    stream = looked_at(tmp_path / "a.jsonl", text)
+    assert (stream.kept, stream.rejected) == (0, {"not-text": 2})
+    assert [candidate.share for candidate in stream.candidates] == [0.0]
+    assert stream.toml == ()
+    shown = describe(inspect(tmp_path / "a.jsonl", Source(name="s", files=("*",)), check=validate))
+    assert "100.0% fit" not in shown
+    assert "gives     0 rows, and 2 rejected: nothing is kept" in shown
+    kept = [
+        looked_at(tmp_path / "a.jsonl", text, **tomllib.loads(line)).kept
+        for line in LINE.findall(stream.details["not-text"])
+    ]
+    assert kept == [1, 2]  # numbers alone, and truth values as well
+
+
+def test_inspect_counts_the_rejects_of_the_contract(tmp_path: Path) -> None:
+    text = '{"instruction": "달은?", "output": "위성"}\n{"instruction": "해는?", "output": " "}\n'
+    stream = looked_at(tmp_path / "a.jsonl", text)
+    assert (stream.kept, stream.rejected) == (1, {"output-blank": 1})
+    assert [(candidate.records, candidate.share) for candidate in stream.candidates] == [(1, 0.5)]
+    assert stream.examples[1].after[0]["reason"] == "output-blank"
+
+
+@pytest.mark.parametrize("shape", [None, Columns(instruction="q", output="a"), Conversation(turns="messages")])
+def test_inspect_and_ingest_agree(shape: Any, tmp_path: Path) -> None:
+    """For every case file: what inspect keeps and rejects is what ingest keeps and rejects."""
+    for number, case in enumerate(CASES):
+        path = tmp_path / f"{number}"
+        path.write_bytes(case["data"].encode())
+        options = {**options_of(case), **({"shape": shape} if shape else {})}
+        try:
+            rows = rows_of(path, **options)
+        except IngestError:
+            continue
+        streams = inspect(path, Source(name="s", files=("*",), **options)).streams
+        rejected = [row["reject_reason"] for row in rows if row["reject_reason"]]
+        found = {reason: sum(stream.rejected.get(reason, 0) for stream in streams) for reason in set(rejected)}
+        # A file that is cut off has one more row, at its end.
+        assert abs(sum(stream.kept for stream in streams) - (len(rows) - len(rejected))) == 0, case["case"]
+        assert sum(found.values()) >= len(rejected) - 1, case["case"]
+
+
+def test_inspect_groups_turns_as_ingest_does(tmp_path: Path) -> None:
+    lines = "".join(
+        f"D{number // 2},{number},{'고객' if number % 2 == 0 else '상담사'},말 {number}\n" for number in range(40)
+    )
+    stream = looked_at(tmp_path / "a.csv", "대화ID,순번,발화자,발화\n" + lines)
+    assert (stream.records, stream.kept, stream.rejected) == (20, 20, {})
+    (line,) = stream.toml
+    assert len(rows_of(tmp_path / "a.csv", **tomllib.loads(line))) == 20
