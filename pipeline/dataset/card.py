@@ -286,8 +286,9 @@ def _forms(manifest: Manifest) -> str:
     ]
     lines = [f"{trainer}:\n\n```{language}\n{text}```\n" for trainer, language, text in trainer_lines(manifest)]
     return (
-        "## For other trainers · 다른 학습 도구\n\nThe texts without ids, in the forms that trainers read. A row that "
-        "a form has no place for is in the other formats. 학습 도구가 그대로 읽는 형식의 텍스트이며 토큰 ID는 없습니다. "
+        "## For other trainers · 다른 학습 도구\n\nThe texts without ids, in the forms that trainers read. A row "
+        "that a form has no place for is in the other formats. "
+        "학습 도구가 그대로 읽는 형식의 텍스트이며 토큰 ID는 없습니다. "
         "어떤 형식에 담을 수 없는 행은 다른 형식에 들어 있습니다.\n\n"
         + "\n".join([table(["form", "rows", "left out", "why"], rows), *lines])
     )
