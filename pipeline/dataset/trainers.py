@@ -27,7 +27,7 @@ TRL_TRAINERS: dict[TextForm, str] = {
 
 
 class Lines(NamedTuple):
-    """Lines for a trainer. `language`: of the lines."""
+    """Lines for a trainer. `trainer`: with the form that it reads. `language`: of the lines."""
 
     trainer: str
     language: str
@@ -70,7 +70,7 @@ def _trl(manifest: Manifest, form: TextForm) -> Lines:
     splits = _splits(manifest, form)
     evaluated = ', eval_dataset=dataset["validation"]' if "validation" in splits else ""
     return Lines(
-        "TRL, unsloth",
+        f"TRL, unsloth: {form}",
         "python",
         f"from datasets import load_dataset\nfrom trl import {TRL_TRAINERS[form]}\n\n"
         f'dataset = load_dataset("{manifest.dataset.name}", "{form_folder(form)}")  # this folder, or its Hub id\n'
@@ -83,7 +83,7 @@ def _llama_factory(manifest: Manifest, form: TextForm) -> Lines:
         f"eval_dataset: {_name(manifest, form, 'validation')}\n" if "validation" in _splits(manifest, form) else ""
     )
     return Lines(
-        "LLaMA-Factory",
+        f"LLaMA-Factory: {form}",
         "yaml",
         f"dataset_dir: {manifest.dataset.name}  # this folder, with its dataset_info.json\n"
         f"dataset: {_name(manifest, form, 'train')}\n{evaluated}",
@@ -100,12 +100,12 @@ def _axolotl(manifest: Manifest) -> Lines:
         for split in _splits(manifest, "messages")
         if split in keys
     ]
-    return Lines("axolotl", "yaml", "".join(parts))
+    return Lines("axolotl: messages", "yaml", "".join(parts))
 
 
 def _torchtune(manifest: Manifest) -> Lines:
     return Lines(
-        "torchtune",
+        "torchtune: messages",
         "yaml",
         "dataset:\n  _component_: torchtune.datasets.chat_dataset\n  source: parquet\n"
         f"  data_files: {manifest.dataset.name}/{form_file('messages', 'train', 'parquet')}\n  split: train\n"
@@ -115,7 +115,7 @@ def _torchtune(manifest: Manifest) -> Lines:
 
 def _openai(manifest: Manifest) -> Lines:
     return Lines(
-        "OpenAI",
+        "OpenAI: openai",
         "python",
         "from openai import OpenAI\n\n"
         f'with open("{manifest.dataset.name}/{form_file("openai", "train", "jsonl")}", "rb") as file:\n'
