@@ -55,6 +55,8 @@ from pipeline.training import (  # noqa: E402
     PaddingCollator,
     PaddingFreeCollator,
     TokenizerMismatchError,
+    TooLongForModelError,
+    check_length,
     check_packing,
     check_tokenizer,
     load,
@@ -85,6 +87,9 @@ import pipeline.run.chain, pipeline.cli, pipeline.hub, pipeline.tokenizers.load
 assert "torch" not in sys.modules
 import pipeline.training
 assert "torch" in sys.modules
+assert "transformers.trainer" not in sys.modules  # it takes seconds to import
+from pipeline.training import LengthGroupedTrainer
+assert "transformers.trainer" in sys.modules
 """
     in_a_new_process(script)
 
@@ -281,7 +286,7 @@ def test_models_that_cannot_take_packed_rows() -> None:
 # Datasets.
 
 
-def finish(folder: Path, layout: str = "pair", count: int = 40, **options: Any) -> Path:
+def finish(folder: Path, layout: str = "pair", count: int = 40, max_length: int = 512, **options: Any) -> Path:
     """Sums of many lengths as a finished dataset in processed/."""
     records = [
         {
@@ -295,8 +300,12 @@ def finish(folder: Path, layout: str = "pair", count: int = 40, **options: Any) 
         for number in range(count)
     ]
     tokenizer = load_tokenizer(["embedded"]).tokenizer
-    table = tokenize(validate(table_of(records)), tokenizer, TokenizeOptions(layout=layout))  # type: ignore[arg-type]
-    table = dedupe(table)
+    table = tokenize(
+        validate(table_of(records)),
+        tokenizer,
+    chosen_layout = TokenizeOptions.model_validate({"layout": layout, "max_length": max_length})
+    table = dedupe(tokenize(validate(table_of(records)), tokenizer, chosen_layout))
+    )
     chosen = ExportOptions(validation=0.2, **options)
     made_of = about(options={"tokenize": {"layout": layout}})
     export([table.append_column("split", split(table, chosen))], folder, chosen, made_of)
@@ -334,6 +343,32 @@ assert [row["input_ids"].tolist() for row in one] == [row["input_ids"].tolist() 
 assert other.info.config_name == "pair"
 """
     in_a_new_process(script, HF_HOME=str(tmp_path / "home"), HF_HUB_OFFLINE="1")
+
+
+@pytest.mark.parametrize("formats", [("arrow",), ("parquet",), ("parquet", "messages", "alpaca")])
+@pytest.mark.parametrize("layout", ["pair", "prompt"])
+def test_a_stream_gives_the_rows_of_the_dataset(tmp_path: Path, layout: str, formats: tuple[str, ...]) -> None:
+    """Text forms in the folder are configs of their own, and not taken for the layout."""
+    folder = finish(tmp_path / "d", layout, formats=formats)
+    script = f"""
+from pipeline.training import load
+rows, stream = load({str(folder)!r}), load({str(folder)!r}, streaming=True)
+plain = lambda row: {{name: value.tolist() if hasattr(value, "tolist") else value for name, value in row.items()}}
+assert [plain(row) for row in stream] == [plain(row) for row in rows]
+"""
+    in_a_new_process(script, HF_HOME=str(tmp_path / "home"), HF_HUB_OFFLINE="1")
+
+
+def test_a_row_that_is_too_long_for_the_model(tmp_path: Path) -> None:
+    dataset = load(finish(tmp_path / "d"))
+    longest = max(len(row["input_ids"]) for row in dataset)
+    small = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1}
+    fits = BertModel(BertConfig(**small, vocab_size=9, max_position_embeddings=longest))
+    check_length(dataset, fits)
+    short = BertModel(BertConfig(**small, vocab_size=9, max_position_embeddings=longest - 1))
+    with pytest.raises(TooLongForModelError, match=rf"has {longest} tokens, and BertModel has {longest - 1} positions"):
+        check_length(dataset, short)
+    check_length(load(finish(tmp_path / "remedy", max_length=longest - 1)), short)
 
 
 def in_a_new_process(script: str, **environment: str) -> None:
