@@ -392,6 +392,7 @@ def merge(cards: Mapping[str, str]) -> str:
     for header in headers:
         for key, value in header.items():
             merged[key] = _both(key, merged[key], value) if key in merged else value
+    _refuse_two_of_a_name(merged)
     names = ", ".join(f"`{config}`" for config in sorted(cards))
     intro = (
         f"One dataset in {len(cards)} layouts for training. Each layout is a config: {names}. "
@@ -399,6 +400,16 @@ def merge(cards: Mapping[str, str]) -> str:
         '`load_dataset("…", "config")`로 하나를 골라 읽습니다.\n'
     )
     return "\n".join([f"---\n{_yaml(merged)}---\n", intro, *bodies])
+
+
+def _refuse_two_of_a_name(header: Mapping[str, Any]) -> None:
+    """A text form is one config of the repository, whichever layout it came with: then its splits are the same."""
+    names = [entry["config_name"] for entry in header.get("configs", [])]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise CardError(
+            f"two layouts have the text form {', '.join(twice)}, and not with the same splits: leave it out of formats "
+            "in one of them, build that again and push it"
+        )
 
 
 def _header_and_body(config: str, text: str) -> tuple[dict[str, Any], str]:

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from datasets import load_dataset
 
 from pipeline.cli import main
+from pipeline.dataset.card import CardError, merge
 from pipeline.dataset.form_files import BATCH_ROWS
 from pipeline.dataset.layout import form_file, form_folder, in_repository, kind_of
 from pipeline.dataset.text_forms import TEXT_FORMS, FormError
@@ -150,6 +151,16 @@ def test_the_files_keep_their_path_in_a_repository(built: tuple[Path, Manifest])
         assert form_file(form, "train", "jsonl") in published
     assert {"messages/train.parquet", "prompt/README.md", "dataset_info.json"} <= published
     assert kind_of("messages/notes.txt") is kind_of("other/train.parquet") is None
+
+
+def test_two_layouts_share_a_form_with_the_same_splits(built: tuple[Path, Manifest], tmp_path: Path) -> None:
+    build(tmp_path / "x", ("messages",), validation=0.4)
+    one, other = ((folder / "README.md").read_text() for folder in (built[0], tmp_path / "x" / "mine"))
+    joined = merge({"prompt": one, "pair": one.replace("config_name: prompt", "config_name: pair")})
+    assert joined.count("config_name: messages\n") == 1
+    assert "messages/validation.parquet" in other
+    with pytest.raises(CardError, match="two layouts have the text form messages, and not with the same splits"):
+        merge({"prompt": one, "pair": other.replace("config_name: prompt", "config_name: pair")})
 
 
 @pytest.mark.parametrize("kind", ["jsonl", "parquet"])

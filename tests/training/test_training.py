@@ -300,12 +300,8 @@ def finish(folder: Path, layout: str = "pair", count: int = 40, max_length: int 
         for number in range(count)
     ]
     tokenizer = load_tokenizer(["embedded"]).tokenizer
-    table = tokenize(
-        validate(table_of(records)),
-        tokenizer,
     chosen_layout = TokenizeOptions.model_validate({"layout": layout, "max_length": max_length})
     table = dedupe(tokenize(validate(table_of(records)), tokenizer, chosen_layout))
-    )
     chosen = ExportOptions(validation=0.2, **options)
     made_of = about(options={"tokenize": {"layout": layout}})
     export([table.append_column("split", split(table, chosen))], folder, chosen, made_of)
@@ -385,10 +381,11 @@ def test_a_repository_of_two_layouts(tmp_path: Path, monkeypatch: pytest.MonkeyP
     from pipeline.hub import push
     from schemas.push import PushOptions
 
+    forms = ("arrow", "parquet", "messages")
     with hub_server.running() as hub:
         hub_server.lead_here(monkeypatch, hub, tmp_path / "home")
         for layout in ("pair", "fields"):
-            push(finish(tmp_path / layout, layout), "tester/d", PushOptions(allow_embedded=True))
+            push(finish(tmp_path / layout, layout, formats=forms), "tester/d", PushOptions(allow_embedded=True))
         close_session()
         script = f"""
 from pipeline.training import load, manifest_of
@@ -399,10 +396,14 @@ for layout in ("pair", "fields"):
     for one, other in zip(here, there, strict=True):
         assert {{k: v.tolist() for k, v in one.items()}} == {{k: v.tolist() for k, v in other.items()}}
     assert len(load("tester/d", "validation", layout)) == len(load({str(tmp_path)!r} + "/pair", "validation"))
+from datasets import load_dataset
+texts = load_dataset("tester/d", "messages")
+assert {{name: len(rows) for name, rows in texts.items()}} == manifest_of("tester/d", "pair").forms["messages"].rows
+assert texts["train"][0]["messages"][0]["role"] == "user"
 try:
     load("tester/d")
 except ValueError as error:
-    assert "['fields', 'pair']" in str(error), error
+    assert "['fields', 'messages', 'pair']" in str(error), error
 else:
     raise AssertionError("a layout was taken unasked")
 """
