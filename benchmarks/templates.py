@@ -218,8 +218,10 @@ def verdict(mine: Any, theirs: dict[str, Any], trained: Any = None) -> str:
     again = f", {again}" if again in ("=", "given") else ""
     if isinstance(mine, str):
         return "refused" + again
-    if len(mine) > 1 or mine[0]["ids"] != theirs["ids"]:
+    if len(mine) > 1:
         return f"{len(mine)} sequences" + again
+    if mine[0]["ids"] != theirs["ids"]:
+        return "other ids" + again
     pairs = list(zip(mine[0]["mask"], theirs["mask"], strict=True))
     if all(one == other for one, other in pairs):
         return "="
@@ -256,7 +258,7 @@ def table(folder: Path) -> list[str]:
             if isinstance(mine[name], str):
                 reason = mine[name].replace(place.name, "this tokenizer").replace("\n", " ")
                 reasons.setdefault(reason, []).append(f"{place.name} ({name})")
-    return [*lines, "", *(f"- {reason}: {', '.join(names)}" for reason, names in reasons.items())]
+    return [*lines, "", *(f"- {reason.removesuffix('.')}: {', '.join(names)}" for reason, names in reasons.items())]
 
 
 TEXT = """# Chat templates: what layout causal learns, and what TRL learns
@@ -279,6 +281,9 @@ is the beginning of its conversation (elsewhere TRL warns, and masks as many ids
 - **2 sequences** the model's template writes the first answer otherwise in the middle than at the end (without its
   thought): that answer is learned in a sequence of its own, as it is at generation. TRL learns it without its thought,
   or writes, with a training template, what the model's own template never writes.
+- **other ids** one sequence on both sides. The model's template writes an empty thought before the last answer alone;
+  TRL's training template writes one before every answer. We write what the model's template writes, and flag the row
+  (`other-prompt`).
 - **other** the mask differs in another way: see below.
 - **ours only** TRL cannot mask it: it has no training template for this one, or its template fails.
 - **refused** the template loses the tools, the calls or the thought of the row. TRL trains on what is left; we reject

@@ -44,6 +44,7 @@ class KoInstructError(Exception):
       * Fault
       * FetchError
       * FileFault
+        * UnclearLearn
       * FormError (ValueError)
       * GateError (ValueError)
       * GeneratorError (RuntimeError)
@@ -65,6 +66,7 @@ class KoInstructError(Exception):
       * TableError (ValueError)
       * TokenizerMismatchError (ValueError)
       * TooLongError (ValueError)
+      * TooLongForModelError (ValueError)
       * UnknownTokensError (ValueError)
       * VocabularyError (ValueError)
       * WriteError (OSError)

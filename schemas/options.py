@@ -99,13 +99,42 @@ class NormalizeOptions(Options):
     """Default fixes not to run."""
 
 
+class Benchmark(Options):
+    """Files of one evaluation set. Its rows need no answer."""
+
+    name: Name = "benchmark"
+    """Name of the evaluation set, as the evidence of a row shows it; "benchmark": the names of the files."""
+    files: tuple[BelowRaw, ...]
+    """Globs of its files, relative to raw/."""
+    prompt: tuple[str, ...] = ()
+    """Fields that make the question, joined. Without them the files are read like those of a source, and the
+    instruction and input of a row are the question.
+    """
+    more: tuple[str, ...] = ()
+    """Fields to add where the question is too short to be found alone: choices, a passage."""
+    license: str = "unknown"
+    """Licence of the evaluation set."""
+    url: str = ""
+    """Where it comes from."""
+    revision: str = ""
+    """Commit on the Hub from which the files were downloaded; "" if not from the Hub."""
+
+
+def as_benchmark(value: object) -> object:
+    """Take a glob as the benchmark of its files."""
+    return {"files": (value,)} if isinstance(value, str) else value
+
+
+OneBenchmark = Annotated[Benchmark, BeforeValidator(as_benchmark, json_schema_input_type=str | Benchmark)]
+
+
 class ScreenOptions(Options):
     """What is looked for (`pipeline.stages.screen.FINDINGS`). A finding adds a flag, unless it is listed here."""
 
     off: tuple[str, ...] = ()
     """Findings not to look for."""
     reject: tuple[str, ...] = ()
-    """Findings that reject the row."""
+    """Findings that reject the row, and flags of ingest, such as open-thought."""
     mask: tuple[str, ...] = ()
     """Kinds of personal data (pii-…, secret) to replace with a fixed placeholder, such as <전화번호>."""
     disguised: bool = False
@@ -115,8 +144,10 @@ class ScreenOptions(Options):
     """Smallest share of Hangul among the letters of a row. Code and quotations are not counted."""
     identify: bool = False
     """Use lingua to name the language of Latin, Cyrillic, Arabic or Chinese text (extra `language`)."""
-    benchmarks: tuple[BelowRaw, ...] = ()
-    """Evaluation sets to keep out of the data: globs below raw/, such as "evaluation/*.jsonl"."""
+    benchmarks: tuple[OneBenchmark, ...] = ()
+    """Evaluation sets to keep out of the data: globs below raw/, such as "evaluation/*.jsonl", or tables
+    [[screen.benchmarks]]. `ko-instruct fetch --benchmark korean` writes these tables for known sets.
+    """
     overlap: float = Field(default=0.6, gt=0, le=1)
     """A row is contaminated if one of its texts holds at least this share of the n-grams of a benchmark's prompt."""
 

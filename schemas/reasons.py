@@ -3,7 +3,8 @@
 `docs/reference.md` lists them, and a test fails if a stage writes a name that is not here.
 """
 
-#: Stage → reason → meaning. `screen` can reject for each of its findings (FINDINGS) that `[screen] reject` lists.
+#: Stage → reason → meaning. `screen` can reject for each of its findings (FINDINGS) and each flag of `ingest`
+#: that `[screen] reject` lists.
 REASONS: dict[str, dict[str, str]] = {
     "ingest": {
         "ambiguous-shape": "several shapes fit the record: name one in the source",
@@ -18,7 +19,9 @@ REASONS: dict[str, dict[str, str]] = {
         "lone-surrogate": "a text has half of a Unicode surrogate pair: it was cut inside a character",
         "misplaced-context": "a conversation ends with an input that belongs to no question",
         "missing-field": "a field that the template of the source needs is missing or null",
+        "mixed-learn": "of two messages of one role that follow one another, one is not to be learned",
         "no-answer": "the record has a question, but no answer to it",
+        "no-better": "the record does not say which of its two answers is the better one",
         "no-delimiters": "a transcript has no question and answer between known delimiters",
         "no-group": "a record that is one turn does not say to which conversation it belongs",
         "no-prompt": "a preference record has no prompt",
@@ -40,7 +43,6 @@ REASONS: dict[str, dict[str, str]] = {
         "too-many-speakers": "more than two people speak, and the shape gives the roles in the order of speaking",
         "turns-out-of-order": "the field that counts the turns of a conversation goes back",
         "unclear-label": "the label does not say whether the answer is a good one",
-        "unclear-learn": "a field such as `weight` is neither 1 nor 0: it does not say whether the answer is learned",
         "undecodable": "the record has bytes that are not text in the encoding of the file",
         "unequal-lists": "the lists of questions and answers have different lengths",
         "unknown-label": "the template of the source has no wording for the value of a label",
@@ -82,6 +84,7 @@ REASONS: dict[str, dict[str, str]] = {
         "not-a-pair": "layout preference: the record has no rejected answer",
         "not-literal": "the chat template of the tokenizer changes the text of this row",
         "nothing-to-learn": "no token of the row would be learned",
+        "open-thought": "the chat template writes an empty thought before a thought without an end",
         "same-answers": "layouts preference, unpaired: the chosen and the rejected answer are the same",
         "too-long": "the row does not fit into `max_length`, and `truncation` does not allow to cut it",
     },
@@ -132,12 +135,17 @@ FINDINGS: dict[str, str] = {
 
 #: Stage → flag → meaning. A flag marks a row and does not reject it. `screen` writes its FINDINGS.
 FLAGS: dict[str, dict[str, str]] = {
-    "ingest": {"open-thought": "the answer begins with a thought that has no end: it stays in the answer"},
+    "ingest": {
+        "open-thought": "the answer begins with a thought that has no end: it stays in the answer",
+        "call-unread": "an answer is written as a call in brackets, and no tool of this name is known: it stays a text",
+        "tools-unread": "the record declares tools in a form that is not read: they stay in `meta`",
+    },
     "tokenize": {
         "unk": "a part of the text became [UNK]",
-        "other-prompt": "an answer follows another prompt than the chat template gives at generation",
+        "other-prompt": "an answer follows another prompt than the chat template gives at generation, or lacks the "
+        "empty thought that it has there",
         "rejected-left-out": "the layout learns from the better answer of a pair alone",
-        "context-left-out": "the layout has no place for the system prompt or the history of this row",
+        "context-left-out": "the layout has no place for the system prompt, tools, thoughts, calls or other messages",
     },
     "dedupe": {
         "exact": 'same prompt and output as another row (`exact = "flag"`)',
@@ -156,6 +164,10 @@ FIXES: dict[str, dict[str, str]] = {
         "system-as-assistant": "no assistant speaks, and `system` answers the user: it became the assistant",
         "system-in-user": "a system prompt in the middle of a conversation was joined to the user's message there",
         "excel-escapes": "a character that Excel wrote as _x000D_ or the like is that character",
+        "flat-tools": "the definition of a tool was put into the object of a function",
+        "results-in-order": "the results of tools were put in the order of the calls that they answer",
+        "struct-nulls": "keys of calls and tools without a value, which the structs of a table add, were left out",
+        "words-after-call": "words behind a call were put before it",
         "nan-to-null": "NaN in the record became null",
         "thought": "a thought at the beginning of an answer was moved to `reasoning`",
         "no-input": 'an input that only says that there is none became ""',

@@ -13,15 +13,23 @@ Role = Literal["system", "user", "assistant", "context", "tool", "call"]
 
 
 #: Fields of a message that say whether an answer is to be learned.
-LEARN = ("weight", "train", "training", "trainable", "loss_weight", "loss")
-#: The same of a record. (There, `loss` and `training` are measures and notes more often.)
-RECORD_LEARN = ("learn", "weight", "train", "trainable", "loss_weight")
+#: (Of a record, `loss` and `training` are measures and notes more often.)
+RECORD_LEARN = (
+    *("learn", "weight", "train", "trainable", "loss_weight", "do_train", "train_on_turn", "loss_mask"),
+    *("mask", "masked", "ignore", "ignored", "do_not_train"),
+)
+LEARN = (*RECORD_LEARN, "training", "loss")
+#: Of these the fields in which a yes means that the answer is not learned.
+NOT_LEARNED = {"mask", "masked", "ignore", "ignored", "do_not_train"}
 #: Fields that hold the thought that leads to an answer.
-REASONING = ("reasoning_content", "reasoning", "thinking", "thought", "thoughts")
+REASONING = ("reasoning_content", "reasoning", "reasoning_details", "thinking", "thought", "thoughts", "cot")
 
 
 #: One field, several that are joined, each under its name, or none. A list in a field becomes a numbered list.
 Fields = str | tuple[str, ...] | None
+
+#: Where weights between 0 and 1 are given: the least weight of an answer that is learned.
+LearnFrom = float | None
 
 
 class Mapping(BaseModel):
@@ -50,6 +58,7 @@ class Columns(Mapping):
     label: str | None = None
     #: Fields that say whether the answer is learned (1, true) or not (0, false).
     learn: tuple[str, ...] = RECORD_LEARN
+    learn_from: LearnFrom = None
 
 
 class Conversation(Mapping):
@@ -76,8 +85,11 @@ class Conversation(Mapping):
     speakers: Literal["named", "in-order"] = "named"
     #: A field of a turn that counts the turns: a conversation in which it goes back is rejected.
     order: str | None = None
+    #: Fields of a turn that hold the thought that leads to its answer.
+    reasoning: tuple[str, ...] = REASONING
     #: Fields of a turn, or of the record, that say whether an answer is learned (1, true) or not (0, false).
     learn: tuple[str, ...] = LEARN
+    learn_from: LearnFrom = None
     #: Whether the answer is a good one: a field beside the turns.
     label: str | None = None
 
@@ -97,6 +109,7 @@ class Exchanges(Mapping):
     input: Fields = None
     tools: str | None = "tools"
     learn: tuple[str, ...] = RECORD_LEARN
+    learn_from: LearnFrom = None
     label: str | None = None
 
 
@@ -114,6 +127,9 @@ class TurnRecords(Mapping):
     roles: dict[str, Role] = {}
     #: As in the shape `conversation`.
     speakers: Literal["named", "in-order"] = "named"
+    reasoning: tuple[str, ...] = REASONING
+    learn: tuple[str, ...] = LEARN
+    learn_from: LearnFrom = None
 
 
 class TurnFields(Mapping):
@@ -136,6 +152,9 @@ class Tree(Mapping):
     #: first; the others go to meta.
     paths: Literal["all", "best"] = "all"
     rank: str = "rank"
+    reasoning: tuple[str, ...] = REASONING
+    learn: tuple[str, ...] = LEARN
+    learn_from: LearnFrom = None
     roles: dict[str, Role] = {}
 
 
@@ -149,6 +168,7 @@ class Delimited(Mapping):
     input: Fields = None
     tools: str | None = "tools"
     learn: tuple[str, ...] = RECORD_LEARN
+    learn_from: LearnFrom = None
     label: str | None = None
     #: Role names of this set that are not among the known ones.
     roles: dict[str, Role] = {}
@@ -174,8 +194,20 @@ class Preference(Mapping):
     input: Fields = None
     system: str | None = None
     tools: str | None = "tools"
+    #: Whether the chosen answer is a good one: a field beside the pair.
+    label: str | None = None
     #: Fields that say whether the chosen answer is learned (1, true) or not (0, false).
     learn: tuple[str, ...] = RECORD_LEARN
+    learn_from: LearnFrom = None
+
+
+class Choice(Mapping):
+    """Two answers to a prompt, and a field with the number of the better one, 0 or 1: the other is `rejected`."""
+
+    kind: Literal["choice"] = "choice"
+    prompt: str = "prompt"
+    answers: tuple[str, str] = ("response_0", "response_1")
+    better: str = "better_response_id"
 
 
 class Completions(Mapping):
@@ -191,6 +223,7 @@ class Completions(Mapping):
     score: str = "overall_score"
     system: str | None = None
     learn: tuple[str, ...] = RECORD_LEARN
+    learn_from: LearnFrom = None
 
 
 class Exported(Mapping):
@@ -234,7 +267,12 @@ class Questions(Mapping):
     """Questions without answers: an evaluation set. Nothing can be learned from it, so every record is rejected."""
 
     kind: Literal["questions"] = "questions"
+    #: A list of questions: the first one is the prompt.
     questions: str = "turns"
+    #: In place of `questions`: fields whose texts are the prompt.
+    prompt: tuple[str, ...] = ()
+    #: Fields beside the prompt: choices, a passage.
+    more: tuple[str, ...] = ()
 
 
 class Template(Mapping):
@@ -261,6 +299,7 @@ Shape = Annotated[
     | Tree
     | Delimited
     | Preference
+    | Choice
     | Completions
     | Exported
     | Instances

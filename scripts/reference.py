@@ -24,10 +24,11 @@ from pipeline.cli import main
 from pipeline.commands.shared import GATE
 from pipeline.commands.signals import STOPPING
 from pipeline.dataset.packing import PACKED
+from pipeline.hub.benchmarks import known_benchmarks
 from pipeline.stages.normalize import FIXES
 from pipeline.stages.tokenize import LAYOUTS
 from schemas import columns, reasons
-from schemas.options import Dataset, Gate, Source, SourceGate, StageOptions
+from schemas.options import Benchmark, Dataset, Gate, Source, SourceGate, StageOptions
 from schemas.push import PushOptions
 from schemas.self_instruct import SelfInstructOptions
 from schemas.shapes import Shape
@@ -61,6 +62,7 @@ def reference() -> str:
     parts = [
         *stages(),
         *sources(),
+        *evaluation_sets(),
         *shapes(),
         *fixes(),
         *names_of_rows(),
@@ -101,11 +103,37 @@ def sources() -> Iterator[str]:
         "[[source]], one for each source": Source,
         "[gate]": Gate,
         "[source.gate], below a [[source]]": SourceGate,
+        "[[screen.benchmarks]], one for each evaluation set": Benchmark,
     }
     for heading, model in headings.items():
         yield f"### {heading}"
         yield prose(model)
         yield from options_table(model)
+
+
+def evaluation_sets() -> Iterator[str]:
+    yield "## Evaluation sets"
+    yield (
+        "`ko-instruct fetch --benchmark NAME` downloads one of them into raw/ and declares it in the config, so that "
+        "`screen` finds its questions in the data; `ko-instruct fetch --benchmark korean` does so for all. "
+        "schemas/benchmarks.toml has their files. inferred: not seen in a card, a loader or an evaluation harness."
+    )
+    yield table(
+        ("name", "Hub id", "config", "split", "question", "added to a short question", "licence", "inferred"),
+        (
+            (
+                code(known.name),
+                code(known.id) + " (gated)" * known.gated,
+                part.config,
+                part.split,
+                *(", ".join(map(code, fields)) for fields in (part.prompt, part.more)),
+                known.license,
+                ", ".join(part.inferred),
+            )
+            for known in known_benchmarks()
+            for part in known.part
+        ),
+    )
 
 
 def other_options() -> Iterator[str]:
@@ -344,6 +372,8 @@ def kind_of_value(kind: Any) -> str:
         words = " or ".join(dict.fromkeys(kind_of_value(part) for part in parts if part is not NoneType))
     elif kind is SourceGate:
         words = "section"
+    elif kind is Benchmark:
+        words = "text or section"
     elif isinstance(kind, type) and issubclass(kind, BaseModel):
         words = "[shape](#shapes-of-source-records)"
     else:

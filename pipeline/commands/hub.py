@@ -1,6 +1,10 @@
 """The commands for the Hugging Face Hub: fetch a dataset, publish one."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -9,26 +13,39 @@ from pipeline.commands.shared import DATASET, Command, config_option
 from pipeline.io.terminal_text import visible
 from schemas.push import PushOptions
 
+if TYPE_CHECKING:
+    from schemas.benchmark import KnownBenchmark
+
 
 @click.command(cls=Command)
 @click.argument("name")
-@click.option("--revision", default="main", show_default=True, help="Branch, tag or commit; pinned to its commit.")
-@click.option("--benchmark", is_flag=True, help="An evaluation set to keep out of your data: it becomes no source.")
+@click.option(
+    "--revision", help="Branch, tag or commit; pinned to its commit. Without it: main, or what is known of a benchmark."
+)
+@click.option(
+    "--benchmark",
+    is_flag=True,
+    help="An evaluation set to keep out of your data. NAME is also korean (all known sets) or a set such as KMMLU.",
+)
 @config_option
-def fetch(name: str, revision: str, benchmark: bool, config_path: Path) -> None:
+def fetch(name: str, revision: str | None, benchmark: bool, config_path: Path) -> None:
     """Download the dataset NAME (owner/name) from the Hugging Face Hub into raw/, and declare it in the config.
 
     \b
     Examples: ko-instruct fetch beomi/KoAlpaca-v1.1a
-              ko-instruct fetch HAERAE-HUB/KMMLU --benchmark
+              ko-instruct fetch --benchmark korean
+              ko-instruct fetch --benchmark KMMLU
     """
-    from pipeline.hub import declare
+    from pipeline.hub import benchmarks_named, declare
     from pipeline.hub import fetch as download
     from pipeline.run.config import load_config
 
+    if benchmark and (known := benchmarks_named(name)):
+        fetch_known(known, revision, config_path)
+        return
     config = load_config(config_path)
     raw = config_path.parent / "raw"
-    fetched = download(name, raw, revision)
+    fetched = download(name, raw, revision or "main")
     click.echo(f"{len(fetched.files)} files in {raw / fetched.folder}, at {fetched.revision}")
     if fetched.trap:
         click.echo(f"note: {fetched.trap}")
@@ -41,6 +58,34 @@ def fetch(name: str, revision: str, benchmark: bool, config_path: Path) -> None:
     else:
         click.echo(f"{config_path} declares {fetched.source_name!r} already and is not changed. Now it would be:")
     click.echo(visible(fetched.toml()))
+
+
+def fetch_known(benchmarks: Sequence[KnownBenchmark], revision: str | None, config_path: Path) -> None:
+    """Download evaluation sets and declare each in the config. Those that cannot be downloaded are named at the end."""
+    from pipeline.hub import FetchError, check_room, declare_benchmarks, fetch_benchmark
+    from pipeline.run.config import load_config
+
+    if revision and len(benchmarks) > 1:
+        raise click.UsageError("--revision is for one evaluation set: name it in place of korean")
+    missing = []
+    for benchmark in benchmarks:
+        config = load_config(config_path)
+        check_room(config, config_path)
+        try:
+            found = fetch_benchmark(benchmark, config_path.parent / "raw", revision)
+        except FetchError as error:
+            missing.append(benchmark.name)
+            click.echo(visible(f"{benchmark.name}: {error}"), err=True)
+            continue
+        new = declare_benchmarks(found, config, config_path)
+        for part in found:
+            done = "declared" if part in new else "declared already, and not changed"
+            files = "1 file" if len(part.files) == 1 else f"{len(part.files)} files"
+            click.echo(visible(f"{part.name}: {files} at {part.revision}, {done} in {config_path}"))
+    if "contaminated" not in load_config(config_path).screen.reject:
+        click.echo('their questions are flagged in your data; [screen] reject = ["contaminated"] leaves the rows out')
+    if missing:
+        raise FetchError(f"not downloaded: {', '.join(missing)}. The lines above say why.")
 
 
 @click.command(cls=Command)

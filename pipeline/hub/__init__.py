@@ -1,7 +1,20 @@
 """The Hugging Face Hub: `push` publishes a finished dataset, `fetch` downloads one into raw/."""
 
+from pipeline.hub.benchmarks import benchmarks_named, check_room, declare_benchmarks, fetch_benchmark
 from pipeline.hub.download import Fetched, declare, fetch
 from pipeline.hub.errors import FetchError, PushError, Reason
 from pipeline.hub.publish import push
 
-__all__ = ["FetchError", "Fetched", "PushError", "Reason", "declare", "fetch", "push"]
+__all__ = [
+    "FetchError",
+    "Fetched",
+    "PushError",
+    "Reason",
+    "benchmarks_named",
+    "check_room",
+    "declare",
+    "declare_benchmarks",
+    "fetch",
+    "fetch_benchmark",
+    "push",
+]

@@ -74,20 +74,25 @@ def fetch(name: str, raw: Path, revision: str = "main") -> Fetched:
     `name`: a Hub id, of a recipe or of any dataset (then every data file is downloaded). The revision is pinned to its
     commit. Raises FetchError where the Hub cannot be reached, and for a dataset that is gated, unknown, or empty.
     """
-    from huggingface_hub.errors import (  # type: ignore[attr-defined]
-        HFValidationError,
-        HTTPError,  # of the HTTP library that the client uses
-    )
-
     recipe = recipes().get(name, Recipe(id=name, files=DATA_FILES))
     if not recipe.files:
         raise FetchError(
             f"{name} is a template for files that you have. It names no files on the Hub: put yours in raw/"
         )
+    return fetch_files(recipe, raw, revision)
+
+
+def fetch_files(recipe: Recipe, raw: Path, revision: str) -> Fetched:
+    """Download the files of a recipe to raw/<owner>/<name>. Raises FetchError where that is not possible."""
+    from huggingface_hub.errors import (  # type: ignore[attr-defined]
+        HFValidationError,
+        HTTPError,  # of the HTTP library that the client uses
+    )
+
     try:
         return download(recipe, raw, revision)
     except (HTTPError, HFValidationError, UnicodeEncodeError, OSError) as error:
-        message = explain(error, name, raw, revision)
+        message = explain(error, recipe.id, raw, revision)
     # Outside of the handler, so that nothing is chained to it: an error of the client holds a request, with the token.
     raise FetchError(message)
 

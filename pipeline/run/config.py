@@ -43,18 +43,22 @@ def line_of(location: Location, text: str) -> int | None:
 
     >>> line_of(("source", 1, "files"), '[[source]]\\nname = "a"\\n[[source]]\\nfiles = 1')
     4
+    >>> line_of(("screen", "benchmarks", 1, "files"), '[[screen.benchmarks]]\\n[[screen.benchmarks]]\\nfiles = 2')
+    3
     >>> line_of(("tokenize", "layout"), "[tokenize]")
     1
     """
     names = [step for step in location if isinstance(step, str)]
-    wanted = next((step for step in location if isinstance(step, int)), 0)
+    # The first number in a location is the place in an array of tables, such as [[source]].
+    array, wanted = next(((location[:at], step) for at, step in enumerate(location) if isinstance(step, int)), ((), 0))
     section, count, found = "", -1, None
     for number, line in enumerate(text.splitlines(), 1):
         if header := re.match(r"\s*\[\[?\s*([^\]\s]+)\s*\]", line):
             section = header[1]
-            count += section == names[0] and "[[" in line
+            count += "[[" in line and section == ".".join(names[: len(array)])
         inside = section.split(".")
-        if inside != names[: len(inside)] or ("source" in inside and count != wanted):
+        in_array = bool(array) and inside[: len(array)] == list(array)
+        if inside != names[: len(inside)] or (in_array and count != wanted):
             continue
         if header and found is None:
             found = number

@@ -10,7 +10,8 @@ from pathlib import Path
 from pipeline.io import stage_files
 from pipeline.io.saved_dataset import is_saved_dataset
 from pipeline.run.config import ConfigError, load_config
-from schemas.options import Config, Dataset, Source, glob_of
+from schemas.options import Benchmark, Config, Dataset, Source, glob_of
+from schemas.shapes import Questions
 
 #: Endings of a file name that do not belong to a source's name.
 EXTENSIONS = re.compile(r"(\.(jsonl?|csv|tsv|txt|parquet|arrow|xlsx|zip|gz|zst|bz2|xz))+$", re.IGNORECASE)
@@ -131,7 +132,13 @@ def _as_name(text: str) -> str:
 
 def find_benchmarks(config: Config, raw: Path) -> tuple[Unit, ...]:
     """The files of the evaluation sets that `screen` looks for."""
-    return find_units([Source(name="benchmarks", files=config.screen.benchmarks)], raw)
+    return find_units([source_of(benchmark) for benchmark in config.screen.benchmarks], raw)
+
+
+def source_of(benchmark: Benchmark) -> Source:
+    """An evaluation set as a source of prompts."""
+    shape = Questions(prompt=benchmark.prompt, more=benchmark.more) if benchmark.prompt else None
+    return Source(name=benchmark.name, files=benchmark.files, shape=shape)
 
 
 def find_existing(config: Config, root: Path, folder: Path) -> tuple[Unit, ...]:

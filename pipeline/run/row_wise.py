@@ -6,6 +6,7 @@ A stage is imported when it is first needed: a step under Make is a process of i
 from __future__ import annotations
 
 import contextlib
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +27,8 @@ from pipeline.run.tokenizer import find_tokenizer
 from pipeline.tokenizers.load import open_tokenizer
 from schemas.columns import FINGERPRINT, INGESTED
 from schemas.manifest import RawFile
+from schemas.options import Benchmark
+from schemas.shapes import Questions
 
 if TYPE_CHECKING:
     from pipeline.run.plan import Plan, Unit
@@ -149,8 +152,25 @@ def load_benchmarks(plan: Plan) -> Benchmarks | None:
     """The evaluation sets that the config names, ready for `screen`; their rows need no answer."""
     from pipeline.stages.screen import benchmarks_of
 
-    tables = {}
+    tables: dict[str, list[pa.Table]] = {}
     for unit in plan.benchmarks:
-        found = read_unit(unit, plan.config.ingest)
-        tables[unit.origin] = pa.concat_tables([INGESTED.empty_table(), *found])
-    return benchmarks_of(tables) if tables else None
+        named = unit.source.name != Benchmark.model_fields["name"].default
+        tables.setdefault(unit.source.name if named else unit.origin, []).append(read_benchmark(unit, plan))
+    return benchmarks_of({name: pa.concat_tables(parts) for name, parts in tables.items()}) if tables else None
+
+
+def read_benchmark(unit: Unit, plan: Plan) -> pa.Table:
+    """The rows of a file of an evaluation set. Raises IngestError where none of them has the prompt."""
+    from pipeline.stages.ingest import IngestError
+    from pipeline.stages.screen import telling
+
+    rows = pa.concat_tables([INGESTED.empty_table(), *read_unit(unit, plan.config.ingest)])
+    if not isinstance(unit.source.shape, Questions):
+        return rows
+    if len(rows) and rows["instruction"].null_count == len(rows):
+        fields = ", ".join(json.loads(rows["raw"][0].as_py()))
+        raise IngestError(
+            f"{unit.path}: {rows['reject_detail'][0]}. Its first record has {fields}. Name the fields of the question "
+            f"in the prompt of the [[screen.benchmarks]] {unit.source.name!r}."
+        )
+    return telling(rows)

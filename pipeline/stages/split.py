@@ -29,7 +29,8 @@ def split(table: pa.Table, options: ExportOptions = ExportOptions()) -> pa.Array
     has `published_split`, the cluster of a row that is published as validation or test is on that side, whatever its
     key. The table must then hold all rows, too.
 
-    Raises OptionError where nothing is left to train on, TableError without `cluster_key`.
+    Raises OptionError where nothing is left to train on, TableError without `cluster_key` and for a published split of
+    another name.
     """
     validation, test = options.validation, options.test
     if validation + test >= 1:
@@ -94,7 +95,11 @@ def as_published(
     >>> as_published(np.zeros(4, np.int8), key, pa.chunked_array([["test", None, None, "train"]])).tolist()
     [2, 2, 0, 0]
     """
-    of_row = pc.fill_null(pc.index_in(published, pa.array(SPLITS)), 0).to_numpy()
+    numbers = pc.index_in(published, pa.array(SPLITS))
+    unknown = pc.unique(published.filter(pc.and_(pc.is_valid(published), pc.is_null(numbers)))).to_pylist()
+    if unknown:
+        raise TableError(f"published_split holds {unknown[0]!r}: put train, validation, test or null there")
+    of_row = pc.fill_null(numbers, 0).to_numpy()
     if not of_row.any():
         return side
     clusters, cluster = np.unique(key, return_inverse=True)

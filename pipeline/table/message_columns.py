@@ -5,6 +5,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.table.call_columns import as_calls
 from schemas.columns import MESSAGE
 from schemas.errors import KoInstructError
 
@@ -75,16 +76,34 @@ def _from_parts(messages: pa.StructArray, name: str) -> pa.StructArray:
     """Messages with every field of MESSAGE."""
     given = {field.name: _text(messages, field.name, name) for field in messages.type if field.name != "learn"}
     if "learn" in [field.name for field in messages.type]:
-        given["learn"] = pc.struct_field(messages, "learn").cast(pa.bool_())
+        given["learn"] = as_truth(pc.struct_field(messages, "learn"), f"The field learn in the column {name}")
     if "tool_calls" in given:
         calling = pc.is_valid(given["tool_calls"])
         given["content"] = pc.if_else(calling, pc.fill_null(given["content"], ""), given["content"])
     return _struct(given, len(messages), pc.is_null(messages) if messages.null_count else None)
 
 
-def _text(structs: pa.StructArray, field: str, name: str) -> pa.StringArray:
+def as_truth(values: pa.Array | pa.ChunkedArray, where: str) -> pa.Array | pa.ChunkedArray:
+    """Booleans from 1 and 0, or from their names. Raises ColumnTypeError for another value: a weight of 0.5 is neither.
+
+    `where`: the column or the field, for the message of the error.
+    """
+    numbers = pa.types.is_integer(values.type) or pa.types.is_floating(values.type)
+    allowed = pc.is_in(values, pa.array([0, 1, None], values.type)) if numbers else None
     try:
-        return pc.struct_field(structs, field).cast(pa.string())
+        if allowed is None or pc.all(allowed).as_py() in (True, None):
+            return values.cast(pa.bool_())
+        found = f"holds {values.filter(pc.invert(allowed))[0].as_py()!r}"
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        found = f"has the type {values.type}"
+    raise ColumnTypeError(f"{where} {found}. Its values are true (1), false (0) or null: choose one for each answer.")
+
+
+def _text(structs: pa.StructArray, field: str, name: str) -> pa.StringArray:
+    values = pc.struct_field(structs, field)
+    try:
+        calls = as_calls(values) if field == "tool_calls" else None
+        return values.cast(pa.string()) if calls is None else calls
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         found = structs.type.field(field).type
         raise ColumnTypeError(

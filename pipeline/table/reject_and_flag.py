@@ -8,8 +8,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.table.call_columns import are_as_text, as_calls
 from pipeline.table.given_table import given_table
-from pipeline.table.message_columns import ColumnTypeError, as_messages
+from pipeline.table.message_columns import ColumnTypeError, as_messages, as_truth
 from schemas.columns import EMPTY_LISTS, INGESTED, MARKS, MESSAGES
 
 
@@ -18,13 +19,14 @@ def complete(table: pa.Table, schema: pa.Schema = INGESTED) -> pa.Table:
 
     So a stage takes a bare table of instruction, input and output, as in `datasets.map`. A null `input` becomes "",
     as does a null output or content beside calls of tools. History in the old form, a list of {user, assistant},
-    becomes messages. Raises ColumnTypeError for a column that holds something else, and what `given_table` raises.
+    becomes messages; calls of tools that are lists, or have arguments as text, become JSON with arguments as objects.
+    Raises ColumnTypeError for a column that holds something else, and what `given_table` raises.
     """
     table = given_table(table)
     for field in schema:
         if field.name not in table.column_names:
             table = table.append_column(field, _nothing(field, len(table)))
-        elif table.field(field.name).type != field.type:
+        elif table.field(field.name).type != field.type or _has_other_calls(table[field.name], field.name):
             at = table.column_names.index(field.name)
             table = table.set_column(at, field, _cast(table[field.name], field))
     if table["input"].null_count:
@@ -35,9 +37,20 @@ def complete(table: pa.Table, schema: pa.Schema = INGESTED) -> pa.Table:
     return table
 
 
+def _has_other_calls(column: pa.ChunkedArray, name: str) -> bool:
+    """Whether a column of the right type holds calls whose arguments are text."""
+    if name in MESSAGES:
+        return are_as_text(pc.struct_field(pc.list_flatten(column), "tool_calls"))
+    return name == "tool_calls" and are_as_text(column)
+
+
 def _cast(column: pa.ChunkedArray, field: pa.Field) -> pa.ChunkedArray:
     if field.name in MESSAGES:
         return as_messages(column, field.name)
+    if field.type == pa.bool_():
+        return as_truth(column, f"The column {field.name}")
+    if field.name == "tool_calls" and (calls := as_calls(column.combine_chunks())) is not None:
+        return pa.chunked_array([calls])
     try:
         return column.cast(field.type)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:

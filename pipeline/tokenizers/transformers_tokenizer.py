@@ -82,8 +82,10 @@ class TransformersTokenizer:
             )
         except (TemplateError, ValueError, TypeError, KeyError, AttributeError) as error:
             roles = " → ".join(message["role"] for message in messages)
+            found = str(error) if str(error).endswith((".", "!")) else f"{error}."
             raise ChatTemplateError(
-                f"the chat template of {self.name} cannot write a conversation {roles}: {error}"
+                f"the chat template of {self.name} cannot write a conversation {roles}: {found} "
+                "Give the tokenizer another template (chat_template.jinja in its folder)."
             ) from error
         return text
 

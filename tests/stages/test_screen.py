@@ -107,6 +107,15 @@ def test_reject_by_option() -> None:
     row = one({"instruction": "물음", "output": "N/A"}, reject=("no-answer",))
     assert (row["reject_stage"], row["reject_reason"]) == ("screen", "no-answer")
     assert "N/A" in row["reject_detail"]
+
+
+def test_reject_by_a_flag_of_ingest() -> None:
+    columns = {"instruction": ["물음"] * 3, "output": ["<think>\n음", "답", "N/A"]}
+    table = pa.table(columns | {"flags": pa.array([["open-thought"], [], None], pa.list_(pa.string()))})
+    assert screen(table)["reject_reason"].to_pylist() == [None] * 3
+    rows = screen(table, ScreenOptions(reject=("open-thought", "no-answer"))).to_pylist()
+    assert [row["reject_reason"] for row in rows] == ["open-thought", None, "no-answer"]
+    assert rows[0]["reject_detail"].startswith("the answer begins with a thought that has no end")
     assert one({"instruction": "물음", "output": "N/A"}, off=("no-answer",))["flags"] == []
 
 
@@ -334,6 +343,16 @@ HOSTILE += [
     "'",
     "A1",
     "1.1.1.",
+    "첫째, ",
+    "가며 나",
+    "[여기",
+    "가 수 있는 ",
+    "2020년 이후 ",
+    "입력]\n",
+    "니다. 가나다라마바사아자다. ",
+    "{a_",
+    "Ab cd é ",
+    "- ",
 ]
 
 

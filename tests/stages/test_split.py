@@ -123,5 +123,17 @@ def test_what_is_published_as_test_does_not_train() -> None:
     assert split(table, ExportOptions(validation=0)).to_pylist() == ["test", "test", "validation", "train"]
 
 
+def test_an_unknown_published_split_is_an_error() -> None:
+    table = pa.table(
+        {
+            "cluster_key": pa.array([1, 2], pa.uint64()),
+            "reject_stage": pa.nulls(2, pa.string()),
+            "published_split": ["train", "holdout"],
+        }
+    )
+    with pytest.raises(ValueError, match="published_split holds 'holdout'"):
+        split(table)
+
+
 def hash_of(number: int) -> int:
     return xxhash.xxh3_64_intdigest(str(number).encode())

@@ -69,6 +69,36 @@ TOOLS = (
     "{{ '<|im_end|>\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}"
     "{% if enable_thinking is defined and not enable_thinking %}{{ '<think>\n\n</think>\n\n' }}{% endif %}{% endif %}"
 )
+#: Qwen 3 as it is: the last answer has an empty thought where it has none.
+EMPTY_THOUGHT = TOOLS.replace(
+    "{{ message.content }}",
+    "{% if loop.last and message.role == 'assistant' and not message.reasoning_content %}"
+    "{{ '<think>\n\n</think>\n\n' }}{% endif %}{{ message.content }}",
+)
+#: gpt-oss: one call of a message is written.
+ONE_CALL = TOOLS.replace("message.tool_calls or []", "(message.tool_calls or [])[:1]")
+#: Gemma 4: what is said before a call is written behind it.
+CALL_FIRST = TOOLS.replace("{{ message.content }}", "").replace(
+    "{{ '<|im_end|>\n' }}{% endfor %}{% if add", "{{ message.content + '<|im_end|>\n' }}{% endfor %}{% if add"
+)
+#: The same with the thought.
+THOUGHT_LAST = CALL_FIRST.replace(
+    "{{ message.content + '<|im_end|>\n' }}",
+    "{% if message.thinking %}{{ '<think>\n' + message.thinking + '\n</think>\n\n' }}{% endif %}"
+    "{{ message.content + '<|im_end|>\n' }}",
+).replace("reasoning_content", "no_field")
+#: Calls and results are written in one turn, and then what was said before the call.
+RESULT_FIRST = CALL_FIRST.replace(
+    "{{ message.content + '<|im_end|>\n' }}",
+    "{% if message.tool_calls and not loop.last %}{{ loop.nextitem.content }}{% endif %}"
+    "{% if message.role != 'tool' %}{{ message.content + '<|im_end|>\n' }}{% endif %}",
+)
+#: A template that reads {type, function} alone.
+READS_FUNCTION = TOOLS.replace("{{ tool | tojson + '\n' }}", "{{ tool.function.name + '\n' }}")
+#: A template that passes over other tools.
+SKIPS_TOOLS = TOOLS.replace(
+    "{{ tool | tojson + '\n' }}", "{% if tool.function is defined %}{{ tool.function.name + '\n' }}{% endif %}"
+)
 #: Two special tokens end an answer, with white space between them.
 TWO_ENDS = CHATML.replace("'<|im_end|>\n'", "'<|im_end|>\n' + ('<|endoftext|>' if message.role == 'assistant' else '')")
 #: GLM: nothing ends an answer but the beginning of the next message.
@@ -84,10 +114,11 @@ CHANNEL = (
 )
 #: Llama 3.1: results of tools are written as JSON; Mistral: a call has its id; DeepSeek: arguments are text.
 JSON_RESULTS = (
-    "{% for message in messages %}{{ '<|im_start|>' + message.role + '\n' }}{% for call in message.tool_calls or [] %}"
+    "{% for message in messages %}{{ '<|im_start|>' + message.role + '\n' }}"
+    "{{ message.content | tojson if message.role == 'tool' else message.content }}"
+    "{% for call in message.tool_calls or [] %}"
     "{{ '<call>' + call.id + call.function.name + call.function.arguments + '</call>' }}{% endfor %}"
-    "{{ message.content | tojson if message.role == 'tool' else message.content }}{{ '<|im_end|>\n' }}{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+    "{{ '<|im_end|>\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
 #: Models that see images: contents are lists of parts.
 PARTS = (

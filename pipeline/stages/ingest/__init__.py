@@ -10,8 +10,9 @@ from pipeline.io.arrow_files import BATCH_ROWS
 from pipeline.io.workers import ordered
 from pipeline.stages.ingest import framing
 from pipeline.stages.ingest.columnar import plain_rows, plain_table
+from pipeline.stages.ingest.detect import shapes_of
 from pipeline.stages.ingest.detected import Detected, may_hold_transcript
-from pipeline.stages.ingest.exported import found_anew, is_exported
+from pipeline.stages.ingest.exported import found_anew, is_exported, once
 from pipeline.stages.ingest.framing import Entry, Lines
 from pipeline.stages.ingest.grouped import grouped
 from pipeline.stages.ingest.inspection import describe, inspect
@@ -82,7 +83,10 @@ def _tables(reading: Reading, origin: str, source: Source, left_out: set[str]) -
         try:
             detected = Detected([entry.value for entry in sample])
         except Fault as fault:
-            raise IngestError(f"{place}: {fault.detail}") from None
+            # A record that is ambiguous is one of many: the message says which.
+            at_fault = (entry.place for entry in sample if _is_ambiguous(entry.value))
+            where = next(at_fault, "") if fault.reason == "ambiguous-shape" else ""
+            raise IngestError(f"{place}{where}: {fault.detail}") from None
         choose = detected.of
         if detected.grouped:
             found = entries if lines is None else itertools.chain.from_iterable(map(framing.json_lines, lines))
@@ -94,6 +98,10 @@ def _tables(reading: Reading, origin: str, source: Source, left_out: set[str]) -
         yield from _by_record(entries, choose, place, source, left_out)
     if reading.blocks and reading.blocks.fault:
         yield table([rejected(Entry(":end", None, b""), reading.blocks.fault)], place, source.name)
+
+
+def _is_ambiguous(record: object) -> bool:
+    return isinstance(record, dict) and len(shapes_of(record)) > 1
 
 
 def _until(lines: Iterator[Lines], sample: list[Entry]) -> Iterator[Lines]:
@@ -112,7 +120,7 @@ def _constant(shape: Shape) -> Choose:
 def _by_record(
     entries: Iterator[Entry], choose: Choose, place: str, source: Source, left_out: set[str]
 ) -> Iterator[pa.Table]:
-    rows = itertools.chain.from_iterable(_rows(entry, choose, left_out) for entry in entries)
+    rows = itertools.chain.from_iterable(_rows(entry, choose, left_out) for entry in once(entries))
     while batch := list(itertools.islice(rows, BATCH_ROWS)):
         yield table(batch, place, source.name)
 

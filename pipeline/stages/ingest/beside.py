@@ -1,33 +1,79 @@
 """What a record says beside its texts: a thought, tools and calls, whether the answer is good, whether to learn it."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from pipeline.stages.ingest.fields import Record, at, kind, without, yes_or_no
-from pipeline.stages.ingest.parsing import Fault
-from pipeline.table.thoughts import CLOSING, OPENING, split_thought
+from pipeline.stages.ingest.fields import Record, at, kind, number_of, without, yes_or_no
+from pipeline.stages.ingest.parsing import Fault, FileFault, dumps
+from pipeline.table.thoughts import marks_of, split_thought
+from schemas.shapes import LEARN, NOT_LEARNED
 
 #: Words for a good and for a worse answer, beside true and false.
 GOOD, WORSE = ("chosen", "good", "desirable"), ("rejected", "bad", "undesirable")
 
 
-def take_learn(others: Record, names: Sequence[str]) -> tuple[bool | None, Record]:
+class Marks(NamedTuple):
+    """The fields that may say whether an answer is learned, and the least weight of an answer that is."""
+
+    names: Sequence[str] = LEARN
+    least: float | None = None
+
+
+class UnclearLearn(FileFault):
+    """A field does not say whether an answer is learned. `shapes` adds the lines of toml that decide it."""
+
+    def __init__(self, what: str, name: str, value: Any) -> None:
+        super().__init__(f"`{name}` of {what} is {dumps(value)}: an answer is learned (1) or not (0)")
+        self.name = name
+        self.weight = number_of(value)
+
+
+def take_learn(others: Record, marks: Marks, what: str = "the record") -> tuple[bool | None, Record]:
     """Whether the answer is learned, by the first of these fields that says so, and the record without it.
 
-    Raises Fault: unclear-learn.
+    Raises UnclearLearn.
     """
-    for name in names:
+    for name in marks.names:
         value = others.get(name)
         if value is None or value == "":
             continue
-        learn = yes_or_no(value)
+        learn = good_or_bad(value) if name == "label" else yes_or_no(value)
+        weight = number_of(value)
+        if name in NOT_LEARNED:
+            if learn is None:
+                continue  # a mask of another kind
+            learn = not learn
+        elif marks.least is not None and weight is not None:
+            learn = weight >= marks.least
         if learn is None:
-            detail = f"`{name}` is {kind(value)}, but an answer is learned (1) or not (0)"
-            raise Fault(
-                "unclear-learn", f"{detail}: where the field means something else, put `learn = []` into the shape"
-            )
+            raise UnclearLearn(what, name, value)
         return learn, without(others, [name])
     return None, others
+
+
+def take_turn_label(rest: Record, marks: Marks, what: str) -> tuple[bool | None, Record]:
+    """Whether an answer is learned, by the word or the truth value in `label` of its message.
+
+    Other labels, such as those of emotions, are no such mark. Raises UnclearLearn for 0 and 1, which may be either.
+    """
+    value = rest.get("label")
+    if not marks.names or value is None:
+        return None, rest
+    if isinstance(value, bool) or (isinstance(value, str) and good_or_bad(value) is not None):
+        return good_or_bad(value), without(rest, ["label"])
+    if yes_or_no(value) is not None:
+        raise UnclearLearn(what, "label", value)
+    return None, rest
+
+
+def good_or_bad(value: Any) -> bool | None:
+    """Whether a label says that an answer is good; None where it says neither.
+
+    >>> good_or_bad("Chosen"), good_or_bad(0), good_or_bad("기쁨")
+    (True, False, None)
+    """
+    word = value.strip().casefold() if isinstance(value, str) else value
+    return True if word in GOOD else False if word in WORSE else yes_or_no(value)
 
 
 def take_label(others: Record, path: str | None) -> tuple[bool | None, Record]:
@@ -38,8 +84,7 @@ def take_label(others: Record, path: str | None) -> tuple[bool | None, Record]:
     value = at(others, path)
     if value is None or value == "":
         return None, without(others, [path])
-    word = value.strip().casefold() if isinstance(value, str) else value
-    label = True if word in GOOD else False if word in WORSE else yes_or_no(value)
+    label = good_or_bad(value)
     if label is None:
         detail = (
             f"`{path}` is {_shown(value)}, which does not say whether the answer is a good one (true) or not (false)"
@@ -62,14 +107,38 @@ def take_thought(
     """
     reasoning = None
     for name in names:
-        value = others.get(name)
-        if isinstance(value, str) and value.strip() and reasoning in (None, value):
-            reasoning = value
-            others = without(others, [name])
-    thought = split_thought(output) if output else None
-    if thought is None or (reasoning is not None and reasoning.strip() != thought.reasoning.strip()):
+        thought, left = thought_of(others.get(name))
+        if thought is not None and thought.strip() and reasoning in (None, thought):
+            reasoning = thought
+            others = {**others, name: left} if left else without(others, [name])
+    found = split_thought(output) if output else None
+    if found is None or (reasoning is not None and reasoning.strip() != found.reasoning.strip()):
         return reasoning, output, others, ()
-    marks = [thought.opening, thought.closing]
-    if marks != [OPENING, CLOSING]:
+    if marks := marks_of(found):
         others = {**others, "thought_marks": marks}
-    return thought.reasoning, thought.answer, others, ("thought",)
+    return found.reasoning, found.answer, others, ("thought",)
+
+
+#: The keys of a thought's text in an object.
+THOUGHT_KEYS = ("text", "content", "summary", "thinking", "reasoning", "thought")
+
+
+def thought_of(value: Any) -> tuple[str | None, Any]:
+    """The thought in a field and what is left of the field: a text, the text of an object, or a list of these.
+
+    >>> thought_of(["하나", "둘"]), thought_of({"content": "셋", "tokens": 1})
+    (('하나\\n둘', None), ('셋', {'tokens': 1}))
+    >>> thought_of([{"type": "reasoning.text", "text": "넷"}])
+    ('넷', [{'type': 'reasoning.text'}])
+    """
+    if isinstance(value, str):
+        return value, None
+    if isinstance(value, dict):
+        key = next((key for key in THOUGHT_KEYS if isinstance(value.get(key), str)), None)
+        return (value[key], without(value, [key])) if key else (None, value)
+    if not isinstance(value, list):
+        return None, value
+    found = [thought_of(item) for item in value]
+    texts = [text for text, _ in found if text is not None]
+    left = [rest for _, rest in found]
+    return "\n".join(texts) if texts else None, left if any(left) else None

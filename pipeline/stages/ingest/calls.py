@@ -3,11 +3,13 @@
 import ast
 import itertools
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipeline.stages.ingest.parsing import Fault, dumps, parse
 
 Call = dict[str, Any]
+
+REMEDY = ": fix this record in the source file"
 
 #: Calls written into an answer: Hermes and Qwen (one or several), Glaive, Mistral, Llama 3.1's code token.
 TAGGED = re.compile(r"\s*<tool_call>\s*(.*?)\s*</tool_call>\s*", re.DOTALL)
@@ -15,6 +17,10 @@ GLAIVE = re.compile(r"\s*<functioncall>\s*(.*?)\s*(?:<\|endoftext\|>\s*)?$", re.
 LISTED = re.compile(r"\s*\[TOOL_CALLS\]\s*(\[.*\])\s*$", re.DOTALL)
 #: A result as Hermes writes it.
 RESULT = re.compile(r"\s*<tool_response>\s*(.*?)\s*</tool_response>\s*", re.DOTALL)
+#: A call on lines of its own, with words behind it; what begins a call and is none.
+OWN_LINES = re.compile(r"^[ \t]*<tool_call>.*?</tool_call>[ \t]*$", re.DOTALL | re.MULTILINE)
+BROKEN = re.compile(r"^[ \t]*(?:<tool_call>|<functioncall>|\[TOOL_CALLS\])\s*(?=[{\[<])", re.MULTILINE)
+MARKS = ("<tool_call>", "<functioncall>", "[TOOL_CALLS]")
 #: The name of a call in brackets; it may have spaces.
 NAMED = re.compile(r"\s*([^\s()\[\],=\"'][^()\[\],=\"']*?)\s*\(")
 #: How many closing brackets are tried as the end of a call's arguments.
@@ -60,6 +66,50 @@ def call_of(value: Any) -> Call | None:
     return {"id": value["id"], **written} if isinstance(value.get("id"), str) else written
 
 
+def is_empty(value: Any) -> bool:
+    """Whether the field of a message's calls holds none, as on every message of a table or of an interface."""
+    return value in (None, "", [], {}, "[]", "null")
+
+
+def no_calls(written: Any, where: str) -> Fault:
+    """The fault of a field, or of an answer, that must hold calls."""
+    detail = f"{where} holds no calls of tools with a name and arguments"
+    try:
+        for text in _texts_of(written):
+            parse(text.encode(errors="surrogatepass"))
+    except Fault as fault:
+        detail = f"{where} holds a call that cannot be read ({fault.detail.removesuffix(REMEDY)})"
+    return Fault("not-a-call", detail + REMEDY)
+
+
+def repairs_in(written: Any) -> tuple[str, ...]:
+    """The repairs that reading calls took: those of JSON in JSON, too.
+
+    >>> repairs_in({"name": "area", "arguments": '{"r": NaN}'}), repairs_in('{"name": "area", "arguments": {}}')
+    (('nan-to-null',), ())
+    """
+    return tuple(dict.fromkeys(fix for text in _texts_of(written) for fix in repairs_in_json(text)))
+
+
+def repairs_in_json(text: str) -> tuple[str, ...]:
+    """The repairs that reading a JSON text took; none for a Python literal, which has no NaN."""
+    try:
+        return parse(text.encode(errors="surrogatepass")).fixes if "NaN" in text else ()
+    except Fault:
+        return ()
+
+
+def _texts_of(written: Any) -> list[str]:
+    """The texts in which calls, or their arguments, are written."""
+    calls = json_value(written) if isinstance(written, str) else written
+    texts = [written] if isinstance(written, str) else []
+    for call in calls if isinstance(calls, list) else [calls]:
+        inner = call.get("function", call) if isinstance(call, dict) else None
+        if isinstance(inner, dict):
+            texts += [inner[key] for key in ARGUMENTS if isinstance(inner.get(key), str) and inner[key].strip()]
+    return texts
+
+
 def is_whole(value: Any) -> bool:
     """Whether the calls that `calls_of` reads from a value hold all that the value says.
 
@@ -80,11 +130,21 @@ def is_whole(value: Any) -> bool:
     return True
 
 
-def calls_in(text: str, bare: bool = False) -> tuple[str, list[Call], Any] | None:
-    r"""The words before the calls that end an answer, these calls, and the value in which they were written; None for
-    a text without calls at its end.
+class Written(NamedTuple):
+    """Calls in a text: the words around them, the calls, the value in which they were written, and the repairs."""
+
+    text: str
+    calls: list[Call]
+    source: Any
+    fixes: tuple[str, ...] = ()
+
+
+def calls_in(text: str, bare: bool = False) -> Written | None:
+    r"""The calls in an answer; None for a text without calls. Words behind them come behind the words before them
+    (words-after-call).
 
     `bare`: calls may have no mark, as where the record declares tools or a result follows.
+    Raises Fault (not-a-call) for a mark of a call, at the beginning of a line, with something else behind it.
 
     >>> calls_in('확인할게요.\n<tool_call>\n{"name": "weather", "arguments": {"city": "부산"}}\n</tool_call>')[:2]
     ('확인할게요.', [{'type': 'function', 'function': {'name': 'weather', 'arguments': {'city': '부산'}}}])
@@ -95,16 +155,24 @@ def calls_in(text: str, bare: bool = False) -> tuple[str, list[Call], Any] | Non
     >>> calls_in("[표1(가)]", bare=True) is None and calls_in('[weather(city="부산")]') is None
     True
     """
-    if "<tool_call>" in text:
-        return _tagged(text)
+    if not any(mark in text for mark in MARKS):
+        calls = bracketed(text) if bare else None
+        return Written("", calls, calls) if calls else None
     found = GLAIVE.search(text) if "<functioncall>" in text else LISTED.search(text) if "[TOOL_CALLS]" in text else None
-    if found:
-        value = json_value(found[1])
-        value = _glaive(found[1]) if value is None else value
-        calls = calls_of(value)
-        return (text[: found.start()], calls, value) if calls else None
-    calls = _bracketed(text) if bare else None
-    return ("", calls, calls) if calls else None
+    written = _tagged(text) if "<tool_call>" in text else _at_end(text, found) if found else None
+    broken = BROKEN.search(text) if written is None else None
+    if broken and text.count("```", 0, broken.start()) % 2 == 0:
+        first = TAGGED.search(text, broken.start()) or found
+        raise no_calls(first[1] if first else text[broken.end() :], "the answer")
+    return written
+
+
+def _at_end(text: str, found: re.Match[str]) -> Written | None:
+    value = json_value(found[1])
+    repairs = repairs_in(found[1])
+    value = _glaive(found[1]) if value is None else value
+    calls = calls_of(value)
+    return Written(text[: found.start()], calls, value, repairs or repairs_in(value)) if calls else None
 
 
 def results_in(text: str) -> list[str]:
@@ -122,27 +190,48 @@ def is_result(text: str) -> bool:
 
 
 def json_value(text: str) -> Any:
-    """The value of a JSON text, numbers as they are spelled, or of a Python literal; None where it is neither."""
+    """The value of a JSON text, numbers as they are spelled, or of a Python literal; None where it is neither, or has
+    a key twice with different values.
+    """
     try:
         return parse(text.encode(errors="surrogatepass")).value
-    except Fault:
-        pass
+    except Fault as fault:
+        if fault.reason == "duplicate-key":
+            return None
     try:
-        value = ast.literal_eval(text.strip())
+        tree = ast.parse(text.strip(), mode="eval")
+        value = None if any(map(_repeats_key, ast.walk(tree))) else ast.literal_eval(tree)
     except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
         return None
     return value if isinstance(value, dict | list) else None
 
 
-def _tagged(text: str) -> tuple[str, list[Call], Any] | None:
+def _repeats_key(node: ast.AST) -> bool:
+    """Whether a dict of Python source has a key twice."""
+    keys = [key.value for key in node.keys if isinstance(key, ast.Constant)] if isinstance(node, ast.Dict) else []
+    return len(set(keys)) < len(keys)
+
+
+def _tagged(text: str) -> Written | None:
     first = TAGGED.search(text)
-    if first is None or TAGGED.sub("", text[first.start() :]).strip():
+    if first is None:
         return None
-    values = [json_value(written) for written in TAGGED.findall(text)]
+    before, behind = text[: first.start()], TAGGED.sub("\n", text[first.start() :]).strip()
+    if behind and not OWN_LINES.search(text):
+        return None
+    if "<tool_response>" in behind:
+        detail = "the answer holds the result of a tool behind the call: make it a message of the role tool"
+        raise Fault("not-a-call", f"{detail}, and what follows it an answer")
+    found = TAGGED.findall(text)
+    values = [json_value(written) for written in found]
     read = [calls_of(value) for value in values]
+    if not all(read):
+        return None
     calls = [call for calls in read for call in calls or ()]
     flat = [call for value in values for call in (value if isinstance(value, list) else [value])]
-    return (text[: first.start()], calls, flat) if all(read) else None
+    words = "\n".join(words for words in (before, behind) if words)
+    repairs = [fix for written in found for fix in repairs_in(written)]
+    return Written(words, calls, flat, (*dict.fromkeys(repairs), *(["words-after-call"] if behind else [])))
 
 
 def _glaive(text: str) -> Any:
@@ -150,9 +239,9 @@ def _glaive(text: str) -> Any:
     return json_value(re.sub(r"""(["']arguments["']\s*:\s*)'(.*)'(\s*\})""", r"\1\2\3", text, flags=re.DOTALL))
 
 
-def _bracketed(text: str) -> list[Call] | None:
+def bracketed(text: str) -> list[Call] | None:
     """Calls written as Python writes them, as in ToolACE: [name(key=value, …), …]. None where it is anything else."""
-    if not (text.strip().startswith("[") and text.strip().endswith(")]")):
+    if not text.rstrip().endswith(")]") or not text.lstrip().startswith("["):
         return None
     calls: list[Call] = []
     rest = text.strip()[1:-1]

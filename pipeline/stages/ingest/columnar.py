@@ -13,10 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.io.json_lines import json_objects
+from pipeline.stages.ingest import calls
 from pipeline.stages.ingest.framing import Lines, count_byte
 from pipeline.stages.ingest.published_splits import FIELD as SPLIT
 from pipeline.stages.ingest.rows import NO_INPUT
-from pipeline.table.thoughts import OPENS_THOUGHT
+from pipeline.table import thoughts
 from schemas.columns import INGESTED
 from schemas.shapes import Columns
 
@@ -116,7 +117,7 @@ def plain_rows(lines: Lines, table: pa.Table, shape: Columns, origin: str, sourc
         return None
     nothing = pa.nulls(count, pa.string())
     output = columns.get(shape.output or "", nothing)
-    if pc.any(pc.match_substring_regex(output, OPENS_THOUGHT)).as_py():
+    if any(pc.any(pc.match_substring_regex(output, pattern)).as_py() for pattern in THOUGHT_OR_CALL):
         return None
     given = columns.get(shape.input or "", pa.repeat("", count))
     none = pc.match_substring_regex(given, NO_INPUT)
@@ -137,6 +138,10 @@ def plain_rows(lines: Lines, table: pa.Table, shape: Columns, origin: str, sourc
     }
     found["steps"] = found["history"]
     return pa.table([found.get(field.name, pa.nulls(count, field.type)) for field in INGESTED], schema=INGESTED)
+
+
+#: Finds every answer that may hold a thought or calls.
+THOUGHT_OR_CALL = (*thoughts.finds((*thoughts.MARKS, *calls.MARKS)), r"\)\]\s*$")
 
 
 def _lists(kind: pa.ListType, rows: np.ndarray, name: str | None = None) -> pa.ListArray:

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.stages.ingest.beside import take_label, take_learn, take_thought
-from pipeline.stages.ingest.calls import calls_of, is_whole
+from pipeline.stages.ingest.beside import Marks, take_label, take_learn, take_thought
+from pipeline.stages.ingest.calls import calls_in, calls_of, is_empty, is_whole, no_calls, repairs_in
 from pipeline.stages.ingest.conversations import earlier_turns, row_of_talk, system_at, tools_at
 from pipeline.stages.ingest.fields import Record, at, kind, text_at, without
 from pipeline.stages.ingest.framing import Entry
@@ -15,7 +15,7 @@ from pipeline.stages.ingest.rows import Row, rejected, row
 from pipeline.stages.ingest.toml_line import toml
 from pipeline.stages.ingest.turns import Turn, talk_of
 from pipeline.table.messages import Message
-from schemas.shapes import Columns, Template
+from schemas.shapes import LEARN, Columns, Template
 
 
 def columns(entry: Entry, shape: Columns) -> list[Row]:
@@ -26,7 +26,7 @@ def columns(entry: Entry, shape: Columns) -> list[Row]:
     texts, fixes, fault = _texts(record, shape)
     if fault:
         return [rejected(entry, fault, **{**texts, "input": texts.get("input") or ""})]
-    said, others = _beside(record, shape)
+    said, others, repairs = _beside(record, shape)
     others = without(others, _paths(shape))
     history: list[Message] = []
     if shape.history:
@@ -39,6 +39,10 @@ def columns(entry: Entry, shape: Columns) -> list[Row]:
         if any(earlier.rests):
             others[shape.history] = earlier.rests[:-1]
     reasoning, output, others, thought = take_thought(texts["output"], others, shape.reasoning)
+    if output and said["tool_calls"] is None and (read := calls_in(output, said["tools"] is not None)):
+        output, said["tool_calls"], repairs = read.text, dumps(read.calls), (*repairs, *read.fixes)
+        if not is_whole(read.source):
+            others = {**others, "tool_calls": read.source}
     given = row(
         entry,
         others,
@@ -47,7 +51,7 @@ def columns(entry: Entry, shape: Columns) -> list[Row]:
         "" if output is None and said["tool_calls"] else output,
         system=texts["system"],
         history=history,
-        fixes=(*fixes, *thought),
+        fixes=(*fixes, *thought, *repairs),
     )
     return [given._replace(reasoning=reasoning, **said)]
 
@@ -78,38 +82,40 @@ def _is_spoken(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(turn, dict) for turn in value)
 
 
-def _beside(record: Record, shape: Columns) -> tuple[dict[str, Any], Record]:
-    """What a record says in fields beside its texts, by column, and the record without these fields.
+def _beside(record: Record, shape: Columns) -> tuple[dict[str, Any], Record, tuple[str, ...]]:
+    """What a record says in fields beside its texts, by column, the record without these fields, and the repairs.
 
-    Raises Fault: unclear-learn, unclear-label, not-a-call.
+    Raises Fault: unclear-label, not-a-call; UnclearLearn.
     """
-    learn, others = take_learn(record, shape.learn)
+    learn, others = take_learn(record, Marks(shape.learn, shape.learn_from))
     label, others = take_label(others, shape.label)
     tools, calls = tools_at(record, shape.tools), at(record, shape.tool_calls)
-    if tools is not None:
+    if tools.text is not None:
         others = without(others, [shape.tools])
     written = None
-    if calls not in (None, "", [], "[]"):
+    if not is_empty(calls):
         read = calls_of(calls)
         if read is None:
-            detail = f"`{shape.tool_calls}` holds no calls of tools with a name and arguments"
-            raise Fault("not-a-call", f"{detail}: fix this record in the source file")
+            raise no_calls(calls, f"`{shape.tool_calls}`")
         written = dumps(read)
         others = without(others, [shape.tool_calls]) if is_whole(calls) else others
-    return {"tools": tools, "tool_calls": written, "label": label, "learn": learn}, others
+    repairs = repairs_in(calls) if written else ()
+    said = {"tools": tools.text, "tool_calls": written, "label": label, "learn": learn, "flags": tools.flags}
+    return said, others, (*tools.fixes, *repairs)
 
 
 def _spoken(entry: Entry, shape: Columns) -> Row:
     """The row of a record whose prompt or answer is a list of messages (TRL)."""
     record = entry.value
-    said, others = _beside(record, shape)
+    said, others, repairs = _beside(record, shape)
     others = without(others, _paths(shape))
     turns = earlier_turns(record, shape.history, shape.roles) if shape.history else []
-    turns += prompt_turns(at(record, shape.instruction), shape.instruction)
+    marks = Marks(LEARN if shape.learn else (), shape.learn_from)
+    turns += prompt_turns(at(record, shape.instruction), shape.instruction, marks)
     given, fixes = given_at(record, shape.input)
     if given:
         turns.append(Turn("context", given))
-    turns += turns_in_field(at(record, shape.output), "assistant", shape.output)
+    turns += turns_in_field(at(record, shape.output), "assistant", shape.output, marks)
     reasoning, _, others, _ = take_thought(None, others, shape.reasoning)
     spoken = row_of_talk(
         entry,
@@ -119,7 +125,7 @@ def _spoken(entry: Entry, shape: Columns) -> Row:
         system=system_at(record, shape.system),
         tools=said["tools"],
     )
-    spoken = spoken._replace(fixes=(*spoken.fixes, *fixes))
+    spoken = spoken._replace(fixes=(*spoken.fixes, *fixes, *repairs))
     said = {name: value for name, value in said.items() if value is not None}
     return spoken._replace(**said) if reasoning is None else spoken._replace(**said, reasoning=reasoning)
 
@@ -127,6 +133,11 @@ def _spoken(entry: Entry, shape: Columns) -> Row:
 def _numbers_are_not_text(fault: Fault, record: Record, shape: Columns) -> Fault:
     """The same fault; of a number or a truth value in the place of an answer, with the shape that reads it."""
     value = at(record, shape.output)
+    if isinstance(value, list) and value and all(isinstance(text, str) for text in value):
+        first = shape.model_copy(update={"output": f"{shape.output}.0"})
+        return Fault(
+            "not-text", f"`{shape.output}` is {kind(value)}, not text: to take the first one use `{toml(first)}`"
+        )
     if fault.reason != "not-text" or isinstance(value, str | list | dict | None):
         return fault
     given = [path for path in paths_of(shape.input) if at(record, path) is not None]

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from pipeline.stages.ingest.beside import take_label, take_learn
-from pipeline.stages.ingest.calls import json_value
-from pipeline.stages.ingest.fields import Record, at, kind, list_at, text_at, without
+from pipeline.stages.ingest.beside import Marks, take_label, take_learn
+from pipeline.stages.ingest.calls import json_value, repairs_in_json
+from pipeline.stages.ingest.fields import Record, at, kind, list_at, text_at, texts_at, without
 from pipeline.stages.ingest.framing import Entry
 from pipeline.stages.ingest.given import given_at, paths_of
 from pipeline.stages.ingest.grouped import TURNS, text_field
@@ -14,10 +14,9 @@ from pipeline.stages.ingest.parsing import Fault, dumps
 from pipeline.stages.ingest.rows import Row, numbered, rejected, row
 from pipeline.stages.ingest.speakers import SPOKEN, in_order, must_go_on, speaker_of, unknown_role
 from pipeline.stages.ingest.transcripts import STYLES, declared_style, turns_of
-from pipeline.stages.ingest.turn_objects import content_of, turn_of
+from pipeline.stages.ingest.turn_objects import Keys, content_of, turn_of
 from pipeline.stages.ingest.turns import Turn, talk_of
 from schemas.shapes import (
-    LEARN,
     RECORD_LEARN,
     Conversation,
     Delimited,
@@ -92,10 +91,9 @@ def _turns(found: Sequence[Any], shape: Conversation) -> list[Turn]:
     if shape.speakers == "in-order":
         names = (speaker_of(turn, shape.role) for turn in found)
         roles = {**in_order(name for name in names if name not in roles), **roles}
+    keys = Keys(shape.role, shape.text, shape.reasoning, Marks(shape.learn, shape.learn_from))
     try:
-        return [
-            turn_of(turn, number, shape.role, shape.text, roles, shape.learn) for number, turn in enumerate(found, 1)
-        ]
+        return [turn_of(turn, number, keys, roles) for number, turn in enumerate(found, 1)]
     except Fault as fault:
         named = [speaker_of(turn, shape.role) for turn in found]
         if fault.reason == "unknown-role" and None not in named:
@@ -120,7 +118,15 @@ def turn_records(entry: Entry, shape: TurnRecords) -> list[Row]:
     if not isinstance(at(entry.value, TURNS), list):
         raise Fault("no-turns", f"the record holds no turns of one `{shape.group}`")
     talk = Conversation(
-        turns=TURNS, role=shape.role, text=text_field(shape), roles=shape.roles, speakers=shape.speakers, tools=None
+        turns=TURNS,
+        role=shape.role,
+        text=text_field(shape),
+        roles=shape.roles,
+        speakers=shape.speakers,
+        tools=None,
+        reasoning=shape.reasoning,
+        learn=shape.learn,
+        learn_from=shape.learn_from,
     )
     return conversation(entry, talk)
 
@@ -183,9 +189,9 @@ def earlier_turns(record: Record, path: str, roles: Mapping[str, Role]) -> list[
     for number, item in enumerate(turns_at(record, path), 1):
         keys = item.keys() if isinstance(item, dict) else ()
         if "role" in keys:
-            turns.append(turn_of(item, number, "role", "content", roles, ("learn", *LEARN)))
+            turns.append(turn_of(item, number, Keys("role", "content"), roles))
         elif "from" in keys:
-            turns.append(turn_of(item, number, "from", "value", roles, LEARN))
+            turns.append(turn_of(item, number, Keys("from", "value"), roles))
         else:
             known = EXCHANGES + EXCHANGES_OF_TURNS
             turns += exchange(item, number, *next((pair for pair in known if set(pair) <= set(keys)), ("0", "1")))
@@ -218,6 +224,12 @@ def pairs(entry: Entry, shape: Pairs) -> list[Row]:
 
 def questions(entry: Entry, shape: Questions) -> list[Row]:
     """One rejected row: there is no answer to learn."""
+    if shape.prompt:
+        prompt, more = (texts_at(entry.value, paths) for paths in (shape.prompt, shape.more))
+        if not prompt:
+            raise Fault("missing-field", f"no text in {' or '.join(f'`{path}`' for path in shape.prompt)}")
+        fault = Fault("no-answer", "this is a record of an evaluation set: nothing is learned from it")
+        return [rejected(entry, fault, instruction="\n".join(prompt), input="\n".join(more))]
     asked = list_at(entry.value, shape.questions)
     detail = f"`{shape.questions}` holds {len(asked)} questions and no field answers them: this is an evaluation set"
     return [rejected(entry, Fault("no-answer", detail), instruction=text_at(asked, "0"))]
@@ -231,16 +243,20 @@ def _beside(
     given, fixes = given_at(record, shape.input)
     declared = tools_at(record, shape.tools)
     prompt = system_at(record, shape.system)
-    if declared is None and prompt and (glaive := glaive_tools(prompt)):
-        prompt, declared = glaive
     others = without(record, [path, *paths_of(shape.input), shape.system])
-    others = without(others, [shape.tools if declared or not at(record, shape.tools) else None])
-    learn, others = take_learn(others, [name for name in RECORD_LEARN if name in shape.learn])
+    if not declared.flags:
+        others = without(others, [shape.tools])
+    if declared.text is None and prompt and (glaive := glaive_tools(prompt)):
+        prompt, listed = glaive
+        declared = tools_at({"tools": listed}, "tools")
+    marks = Marks([name for name in RECORD_LEARN if name in shape.learn], shape.learn_from)
+    learn, others = take_learn(others, marks)
     label, others = take_label(others, shape.label)
     if given:
         turns = with_input(turns, given)
-    row = row_of_talk(entry, turns, others, path, system=prompt, tools=declared, place=place)
-    return _learned(row._replace(label=label, fixes=(*row.fixes, *fixes)), learn)
+    row = row_of_talk(entry, turns, others, path, system=prompt, tools=declared.text, place=place)
+    row = row._replace(label=label, fixes=(*row.fixes, *fixes, *declared.fixes), flags=declared.flags)
+    return _learned(row, learn)
 
 
 def with_input(turns: Sequence[Turn], given: str) -> list[Turn]:
@@ -289,14 +305,41 @@ def glaive_tools(prompt: str) -> tuple[str, str] | None:
     return found[1], dumps(tools)
 
 
-def tools_at(record: Record, path: str | None) -> str | None:
-    """The tools that a field declares, as a JSON array; None where it declares none, or is something else."""
-    value = at(record, path)
-    if isinstance(value, str):
-        value = json_value(value)
-    if isinstance(value, dict) and value:
-        value = [value]
-    return dumps(value) if isinstance(value, list) and value else None
+class Tools(NamedTuple):
+    """The tools that a record declares, as a JSON array, with the repairs and the flags of reading them."""
+
+    text: str | None = None
+    fixes: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+
+
+def tools_at(record: Record, path: str | None) -> Tools:
+    """The tools that a field declares: definitions, also without the object of the function around them (flat-tools).
+
+    What is no definition is not read (tools-unread).
+
+    >>> tools_at({"tools": [{"name": "area", "parameters": {}}]}, "tools").text
+    '[{"type":"function","function":{"name":"area","parameters":{}}}]'
+    >>> tools_at({"tools": "area: 넓이를 구한다"}, "tools")
+    Tools(text=None, fixes=(), flags=('tools-unread',))
+    """
+    given = at(record, path)
+    value = json_value(given) if isinstance(given, str) else given
+    listed = [value] if isinstance(value, dict) and value else value
+    if listed in (None, [], {}) and (not isinstance(given, str) or value is not None or not given.strip()):
+        return Tools()
+    tools = [json_value(tool) if isinstance(tool, str) else tool for tool in listed] if isinstance(listed, list) else []
+    if not tools or not all(isinstance(tool, dict) for tool in tools):
+        return Tools(flags=("tools-unread",))
+    repairs = repairs_in_json(given) if isinstance(given, str) else ()
+    flat = any(map(_is_flat, tools))
+    tools = [{"type": "function", "function": tool} if _is_flat(tool) else tool for tool in tools]
+    return Tools(dumps(tools), (*repairs, *(["flat-tools"] if flat else [])))
+
+
+def _is_flat(tool: Record) -> bool:
+    """Whether a definition is the function alone, as xLAM and Glaive write it."""
+    return isinstance(tool.get("name"), str) and not tool.keys() & {"function", "type"}
 
 
 def turns_at(record: Record, path: str) -> list[Any]:

@@ -3,7 +3,8 @@
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from pipeline.stages.ingest.calls import calls_of
+from pipeline.stages.ingest.beside import good_or_bad
+from pipeline.stages.ingest.calls import calls_of, is_empty
 from pipeline.stages.ingest.conversations import EXCHANGES, EXCHANGES_OF_TURNS, tools_at, turns_in
 from pipeline.stages.ingest.exported import is_exported
 from pipeline.stages.ingest.fields import Record, at
@@ -14,6 +15,7 @@ from pipeline.stages.ingest.names import (
     ANSWERS,
     ASKED,
     BESIDE,
+    BETTER,
     CALLED,
     CHOICES,
     CHOSEN,
@@ -39,16 +41,19 @@ from pipeline.stages.ingest.names import (
     TOOLS,
     TRANSCRIPTS,
     TURNS,
+    TWO_ANSWERS,
     named,
     numbered_choices,
 )
-from pipeline.stages.ingest.parsing import Number
+from pipeline.stages.ingest.parsing import FileFault, Number
+from pipeline.stages.ingest.rows import Row
 from pipeline.stages.ingest.shapes import rows_of
 from pipeline.stages.ingest.speakers import speaker_of
 from pipeline.stages.ingest.transcripts import is_transcript
 from pipeline.stages.ingest.turns import known_role
 from schemas.shapes import (
     Articles,
+    Choice,
     Columns,
     Completions,
     Conversation,
@@ -97,6 +102,8 @@ def _columns(record: Record) -> Iterator[Shape]:
         # An object may hold the question and its input: {"input": {"question": "…", "context": "…"}}.
         directives = inputs[:1]
     questions = [key for key in (*directives, *asked) if _may_ask(record, key)]
+    if not answers and questions and _texts(record.get("answers")):
+        yield _columns_of(record, text_path(record, questions[0], INSTRUCTION), "answers.0")  # each of them is right
     if not answers and questions and calls_of(record.get("answers")):
         instruction = text_path(record, questions[0], INSTRUCTION)  # xLAM
         yield _columns_of(record, instruction, None).model_copy(update={"tool_calls": "answers"})
@@ -158,8 +165,8 @@ def one_or_more(paths: Sequence[str]) -> Fields:
 def _labelled(record: Record, shapes: Iterator[Shape]) -> Iterator[Shape]:
     """The shapes, with the field that says whether the answer is a good one.
 
-    A field `label` says that beside a prompt and its completion. A truth value beside another answer may be that or
-    anything else: then there are two shapes.
+    A field `label` says that beside a prompt and its completion. A truth value or such a word beside another answer,
+    and 0 or 1 beside a conversation, may be that or anything else: then there are two shapes.
     """
     tags, labels = named(record, TAGS), named(record, LABELS)
     is_kto = bool(named(record, ("prompt",)) and named(record, ("completion",)))
@@ -169,9 +176,15 @@ def _labelled(record: Record, shapes: Iterator[Shape]) -> Iterator[Shape]:
         elif tags or (labels and is_kto):
             yield shape.model_copy(update={"label": (tags or labels)[0]})
         else:
-            if labels and isinstance(record[labels[0]], bool):
+            if labels and _may_judge(record[labels[0]], not isinstance(shape, Columns)):
                 yield shape.model_copy(update={"label": labels[0]})
             yield shape
+
+
+def _may_judge(value: Any, number: bool = True) -> bool:
+    """Whether a label may say that an answer is good or bad. `number`: also 0 and 1."""
+    is_number = isinstance(value, int | float | Number) and not isinstance(value, bool)
+    return good_or_bad(value) is not None and value not in ("0", "1") and (number or not is_number)
 
 
 def _prompts(record: Record) -> Iterator[Shape]:
@@ -204,7 +217,7 @@ def _beside(record: Record, but: str = "") -> Beside:
 
 def _tools(record: Record) -> str:
     """The field that declares tools; the usual one where none does."""
-    return next((key for key in named(record, TOOLS) if tools_at(record, key)), TOOLS[0])
+    return next((key for key in named(record, TOOLS) if tools_at(record, key).text), TOOLS[0])
 
 
 def _conversations(record: Record, taken: Collection[str | None] = (), prefix: str = "") -> Iterator[Shape]:
@@ -268,7 +281,7 @@ def _turns(path: str, turns: list[Any], is_named: bool) -> Conversation | Exchan
 def role_key(turns: Sequence[Record]) -> str | None:
     """The path of the speaker in every turn: a name or a number, or one in the object of a speaker."""
     for name in named(turns[0], ROLE_KEYS):
-        if all(name in turn for turn in turns):
+        if all(name in turn for turn in turns) and _is_any(name, turns):
             value = turns[0][name]
             inside = [key for key in ("role", "id", "name") if isinstance(value, dict) and key in value]
             return f"{name}.{inside[0]}" if inside else name
@@ -276,11 +289,20 @@ def role_key(turns: Sequence[Record]) -> str | None:
 
 
 def text_key(turns: Sequence[Record]) -> str | None:
-    """The key of the text in every turn that is not only calls."""
+    """The key of the text in every turn that is not only calls. (Fields of calls may be there and hold none.)"""
     for name in dict.fromkeys((*named(turns[0], TEXT_KEYS), *TEXT_KEYS, PARTS)):
-        if all(name in turn or CALLED & turn.keys() for turn in turns):
+        if all(name in turn or _calls(turn) for turn in turns) and _is_any(name, turns):
             return name
     return None
+
+
+def _is_any(name: str, turns: Sequence[Record]) -> bool:
+    """Whether a field holds something in one turn. (The structs of a table hold the keys of all its records.)"""
+    return any(turn.get(name) is not None for turn in turns)
+
+
+def _calls(turn: Record) -> bool:
+    return any(not is_empty(turn.get(name)) for name in CALLED)
 
 
 def _is_one_talk(turns: Sequence[Record]) -> bool:
@@ -290,8 +312,9 @@ def _is_one_talk(turns: Sequence[Record]) -> bool:
 
 
 def _preference(record: Record) -> Iterator[Shape]:
-    others = [key for key in named(record, REJECTED) if isinstance(record[key], str | list | dict)]
-    chosen = named(record, CHOSEN) or named(record, OUTPUT)
+    chosen = named(record, CHOSEN)
+    others = [key for key in named(record, REJECTED) if chosen or isinstance(record[key], str | list | dict)]
+    chosen = chosen or named(record, OUTPUT)
     if not chosen or not others:
         return
     prompts = [*named(record, INSTRUCTION), *(key for key in named(record, TURNS) if _messages(record[key]))]
@@ -303,7 +326,7 @@ def _preference(record: Record) -> Iterator[Shape]:
     if _messages(at(record, "input.messages")):  # OpenAI
         prompt, given = "input.messages", None
         tools = "input.tools"
-    yield Preference(
+    shape = Preference(
         prompt=prompt,
         chosen=chosen[0],
         rejected=others[0],
@@ -312,6 +335,20 @@ def _preference(record: Record) -> Iterator[Shape]:
         system=systems[0] if systems else None,
         tools=tools,
     )
+    labels = [key for key in named(record, LABELS) if _may_judge(record[key])]
+    if labels:
+        yield shape.model_copy(update={"label": labels[0]})
+    yield shape
+
+
+def _choices(record: Record) -> Iterator[Choice]:
+    """Two answers, and fields with the number of the better one: a shape for each of them (PKU-SafeRLHF)."""
+    prompts = named(record, INSTRUCTION)
+    for answers in TWO_ANSWERS if prompts else ():
+        if len(found := named(record, answers)) == 2:
+            yield from (
+                Choice(prompt=prompts[0], answers=(found[0], found[1]), better=key) for key in named(record, BETTER)
+            )
 
 
 def _completions(record: Record) -> Iterator[Shape]:
@@ -375,7 +412,7 @@ def shapes_of(record: Record) -> list[Shape]:
     """
     if is_exported(record):
         return [Exported()]
-    found = [*_preference(record)] or [*_completions(record)]
+    found = [*_preference(record)] or [*_choices(record)] or [*_completions(record)]
     if found:
         return found
     found = [*_lists(record)] or [*_labelled(record, _columns(record))]
@@ -396,13 +433,22 @@ def fields_of(shape: Columns) -> list[str]:
     return [path for path in (shape.instruction, *paths_of(shape.input), shape.output, shape.system) if path]
 
 
+def _rows(record: Record, shape: Shape) -> list[Row] | None:
+    """The rows of a record in a shape; None where a record like this stops its file."""
+    try:
+        return rows_of(Entry("", record, b"{}"), shape)
+    except FileFault:
+        return None
+
+
 def _reads(record: Record, shape: Shape) -> bool:
-    return any(not row.reason for row in rows_of(Entry("", record, b"{}"), shape))
+    rows = _rows(record, shape)
+    return rows is None or any(not row.reason for row in rows)
 
 
 def _last(record: Record, shape: Shape) -> tuple[object, ...]:
-    rows = rows_of(Entry("", record, b"{}"), shape)
-    last = rows[-1]
-    if len(rows) > 1 or last.reason:
+    rows = _rows(record, shape)
+    if rows is None or len(rows) > 1 or rows[-1].reason:
         return (shape,)
+    last = rows[-1]
     return ((last.output or "").strip(), len(last.history), last.label)

@@ -98,8 +98,8 @@ class Detected:
 
 
 def may_hold_transcript(names: Sequence[str]) -> bool:
-    """Whether one of these columns may be a transcript, or turns written into a text, beside the others."""
-    return any(name.casefold() in TRANSCRIPTS + TURNS for name in names)
+    """Whether one of these columns may be a transcript, turns written into a text, or a label, beside the others."""
+    return any(name.casefold() in TRANSCRIPTS + TURNS + LABELS for name in names)
 
 
 #: Options of a shape that name keys inside of its list.

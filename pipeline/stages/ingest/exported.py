@@ -1,6 +1,6 @@
 """Rows that this project wrote (`export`, the output of a stage), read back as they were written."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pipeline.stages.ingest.fields import Record, kind, list_at, text_at, yes_or_no
@@ -29,6 +29,8 @@ FOUND_ANEW = {
     ),
     *("n_tokens", "truncated", "n_unk", "n_learned", "labels", "start_positions", "end_positions"),
 }
+#: Columns that count the sequences of a record from 0.
+SEQUENCES = ("sequence", "window")
 #: The field of `meta` that holds where a row came from.
 OWN = "ko_instruct"
 
@@ -36,6 +38,17 @@ OWN = "ko_instruct"
 def is_exported(record: Record) -> bool:
     """Whether a record is a row that this project wrote."""
     return record.keys() >= MARKED_BY and all(isinstance(record[name], list | None) for name in ("fixes", "flags"))
+
+
+def once(entries: Iterable[Entry]) -> Iterator[Entry]:
+    """The entries without the rows of a dataset that are a further sequence of the record before them."""
+    before = None
+    for entry in entries:
+        record = entry.value
+        origin = record["origin"] if isinstance(record, dict) and is_exported(record) else None
+        if origin is None or origin != before or not any(record.get(name) for name in SEQUENCES):
+            yield entry
+        before = origin
 
 
 def found_anew(record: Record) -> set[str]:
@@ -61,6 +74,7 @@ def exported(entry: Entry, shape: Exported) -> list[Row]:
         entry.place,
         **{name: text_at(record, name) for name in texts},
         input=text_at(record, "input") or "",
+        flags=(),
         history=[message for item in list_at(record, "history") for message in messages_of(item, "history")],
         steps=[message for item in list_at(record, "steps") for message in messages_of(item, "steps")],
         label=_truth(record, "label"),

@@ -1,9 +1,9 @@
 """Values in a record: found by their paths, and named in messages."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from pipeline.stages.ingest.parsing import Fault, Number
+from pipeline.stages.ingest.parsing import Fault, Number, dumps
 
 Record = dict[str, Any]
 
@@ -20,6 +20,21 @@ def yes_or_no(value: Any) -> bool | None:
     """
     word = value.text if isinstance(value, Number) else str(value).strip().casefold()
     return True if word in YES else False if word in NO else None
+
+
+def number_of(value: Any) -> float | None:
+    """A number, also where it is a text; None where it is none.
+
+    >>> number_of("0.5"), number_of(True), number_of("nan")
+    (0.5, None, None)
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | str | Number):
+        return None
+    try:
+        number = float(value.text if isinstance(value, Number) else value)
+    except ValueError:
+        return None
+    return number if number == number else None
 
 
 def not_an_object(value: Any) -> Fault:
@@ -53,6 +68,25 @@ def at(record: Any, path: str | None) -> Any:
         if head.isdigit() and int(head) < len(record):
             return at(record[int(head)], rest) if rest else record[int(head)]
     return None
+
+
+def texts_at(record: Record, paths: Sequence[str]) -> list[str]:
+    """All texts under some paths, in order: a list or an object gives the texts in it, a number its digits.
+
+    >>> texts_at({"question": "수도는?", "choices": ["서울", {"text": "부산"}], "year": None}, ("question", "choices"))
+    ['수도는?', '서울', '부산']
+    """
+    return [text for path in paths for text in _texts_in(at(record, path))]
+
+
+def _texts_in(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for inside in value.values() if isinstance(value, dict) else value:
+            yield from _texts_in(inside)
+    elif value is not None:
+        yield dumps(value)
 
 
 def text_at(record: Any, path: str | None) -> str | None:

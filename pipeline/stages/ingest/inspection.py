@@ -10,10 +10,11 @@ import pyarrow as pa
 from pipeline.io.terminal_text import visible
 from pipeline.stages.ingest.detect import shapes_of
 from pipeline.stages.ingest.detected import Detected
+from pipeline.stages.ingest.exported import once
 from pipeline.stages.ingest.framing import Entry
 from pipeline.stages.ingest.grouped import grouped
 from pipeline.stages.ingest.parsing import Fault, FileFault, dumps
-from pipeline.stages.ingest.published_splits import meaning, published_by
+from pipeline.stages.ingest.published_splits import meaning, must_be_known, published_by
 from pipeline.stages.ingest.rows import Row, table
 from pipeline.stages.ingest.shapes import Choose, rows_of, rows_or_rejects
 from pipeline.stages.ingest.streams import SAMPLE, Reading, declared_shape, entries_of, readings_of
@@ -60,12 +61,14 @@ class Decision(NamedTuple):
 
 
 def _stream(name: str, reading: Reading, source: Source, check: Check) -> Stream:
-    entries = list(_some(entries_of(reading)))
+    entries = list(once(_some(entries_of(reading))))
     decision = _decision(entries, source)
     if decision.turns:
         entries = list(grouped(iter(entries[:SAMPLE]), decision.turns))
     published = published_by(name + reading.place)
     found = [_read(entry, decision.choose, published) for entry in entries]
+    splits = dict.fromkeys(row.published_split for given in found for row in given if row.published_split)
+    must_be_known(splits, source.splits)
     found = _checked(found, check)
     rows = [row for given in found for row in given]
     rejects = [(row.reason, row.detail or "") for row in rows if row.reason]

@@ -25,6 +25,9 @@ OUTPUT = ("output", "response", "answer", "completion", "a", "출력", "응답",
 SYSTEM = ("system", "system_prompt", "systeminstruction", "system_instruction")
 CHOSEN = ("chosen", "preferred_output", "preferred", "chosen_response", "response_chosen")
 REJECTED = ("rejected", "non_preferred_output", "dispreferred", "rejected_response", "response_rejected")
+#: Two answers by number, and the fields that hold the number of the better one.
+TWO_ANSWERS = (("response_0", "response_1"), ("answer_0", "answer_1"), ("output_0", "output_1"))
+BETTER = ("better_response_id", "safer_response_id", "preferred_response_id", "better_id", "preferred_id")
 #: Of completions with scores (UltraFeedback): the text and the score of each.
 COMPLETIONS = ("completions",)
 SCORES = ("overall_score", "score", "fine-grained_score", "rating")
@@ -98,7 +101,7 @@ COUNTERS = (
     *("index", "idx", "순번", "순서", "턴", "턴번호", "발화번호", "발화순번", "문장번호"),
 )
 #: Fields of a message that need no text beside them.
-CALLED = {"tool_calls", "function_call"}
+CALLED = ("tool_calls", "function_call", "function_calls")
 #: Fields that hold the tools that may be called.
 TOOLS = ("tools", "functions", "available_tools")
 #: What an instruction is called above its instances, or in the document around its records.

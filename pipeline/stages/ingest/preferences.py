@@ -3,21 +3,21 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.stages.ingest.beside import take_learn, take_thought
+from pipeline.stages.ingest.beside import Marks, take_label, take_learn, take_thought
 from pipeline.stages.ingest.conversations import row_of_talk, system_at, tools_at, with_input
-from pipeline.stages.ingest.fields import at, kind, list_at, text_at, without
+from pipeline.stages.ingest.fields import at, kind, list_at, number_of, text_at, without
 from pipeline.stages.ingest.framing import Entry
 from pipeline.stages.ingest.given import given_at, paths_of
-from pipeline.stages.ingest.parsing import Fault, Number
+from pipeline.stages.ingest.parsing import Fault
 from pipeline.stages.ingest.rows import Row, row
 from pipeline.stages.ingest.transcripts import turns_of
-from pipeline.stages.ingest.turn_objects import turn_of
+from pipeline.stages.ingest.turn_objects import Keys, turn_of
 from pipeline.stages.ingest.turns import Turn
 from pipeline.table.thoughts import join_thought
-from schemas.shapes import LEARN, Completions, Preference, Role
+from schemas.shapes import LEARN, Choice, Completions, Preference, Role
 
 
-def turns_in_field(value: Any, role: Role, path: str | None) -> list[Turn]:
+def turns_in_field(value: Any, role: Role, path: str | None, marks: Marks = Marks()) -> list[Turn]:
     """The turns in one field: a text of this role, a transcript, a message or a list of messages.
 
     Raises Fault: not-text, and as `turn_of` does.
@@ -31,12 +31,12 @@ def turns_in_field(value: Any, role: Role, path: str | None) -> list[Turn]:
     if not isinstance(turns, list):
         raise Fault("not-text", f"`{path}` is {kind(value)}: neither a text nor turns")
     names = ("role", "content") if turns and isinstance(turns[0], dict) and "role" in turns[0] else ("from", "value")
-    return [turn_of(turn, number, *names, {}, LEARN) for number, turn in enumerate(turns, 1)]
+    return [turn_of(turn, number, Keys(*names, learn=marks), {}) for number, turn in enumerate(turns, 1)]
 
 
-def prompt_turns(value: Any, path: str | None) -> list[Turn]:
+def prompt_turns(value: Any, path: str | None, marks: Marks = Marks()) -> list[Turn]:
     """The turns of a prompt. (A transcript of a prompt may end where the answer begins: `Assistant:`.)"""
-    turns = turns_in_field(value, "user", path)
+    turns = turns_in_field(value, "user", path, marks)
     return turns[:-1] if len(turns) > 1 and turns[-1].role == "assistant" and not turns[-1].text.strip() else turns
 
 
@@ -46,16 +46,18 @@ def preference(entry: Entry, shape: Preference) -> list[Row]:
     Where `chosen` is a whole conversation, the prompt is what comes before its last answer.
     """
     record = entry.value
-    learn, others = take_learn(record, shape.learn)
+    learn, others = take_learn(record, Marks(shape.learn, shape.learn_from))
+    label, others = take_label(others, shape.label)
     others = without(others, [shape.chosen, shape.rejected, *paths_of(shape.input), shape.system])
     tools = tools_at(record, shape.tools)
-    if tools is not None:
+    if tools.text is not None:
         others = without(others, [shape.tools])
-    chosen = turns_in_field(at(record, shape.chosen), "assistant", shape.chosen)
-    worse = turns_in_field(at(record, shape.rejected), "assistant", shape.rejected)
+    marks = Marks(LEARN if shape.learn else (), shape.learn_from)
+    chosen = turns_in_field(at(record, shape.chosen), "assistant", shape.chosen, marks)
+    worse = turns_in_field(at(record, shape.rejected), "assistant", shape.rejected, marks)
     given, fixes = given_at(record, shape.input)
-    prompt = prompt_turns(at(record, shape.prompt), shape.prompt)
-    context = turns_in_field(at(record, shape.context), "user", shape.context) if shape.context else []
+    prompt = prompt_turns(at(record, shape.prompt), shape.prompt, marks)
+    context = turns_in_field(at(record, shape.context), "user", shape.context, marks) if shape.context else []
     before = _before(chosen, [*context, *prompt], given)
     if not _is_whole(chosen):
         others = without(others, [shape.prompt, shape.context])
@@ -69,9 +71,14 @@ def preference(entry: Entry, shape: Preference) -> list[Row]:
     if worse and worse[-1].rest:
         others = {**others, shape.rejected: worse[-1].rest}
     turns = [*before, *chosen[-1:]]
-    row = row_of_talk(entry, turns, others, shape.chosen, system=system_at(record, shape.system), tools=tools)
+    row = row_of_talk(entry, turns, others, shape.chosen, system=system_at(record, shape.system), tools=tools.text)
     learn = row.learn if learn is None else learn
-    return [row._replace(rejected=_text(worse, shape.rejected), learn=learn, fixes=(*row.fixes, *fixes))]
+    worse_text = _text(worse, shape.rejected)
+    return [
+        row._replace(
+            rejected=worse_text, label=label, learn=learn, fixes=(*row.fixes, *fixes, *tools.fixes), flags=tools.flags
+        )
+    ]
 
 
 def _before(answer: Sequence[Turn], prompt: Sequence[Turn], given: str | None) -> list[Turn]:
@@ -112,19 +119,33 @@ def _text(answer: Sequence[Turn], path: str) -> str | None:
     return last.text if last.reasoning is None else join_thought(last.reasoning, last.text)
 
 
+def choice(entry: Entry, shape: Choice) -> list[Row]:
+    """One row: of two answers the better one, and the other as rejected.
+
+    Raises Fault: no-better, and as `preference` does.
+    """
+    number = number_of(at(entry.value, shape.better))
+    if number not in (0, 1):
+        raise Fault("no-better", f"`{shape.better}` is {kind(at(entry.value, shape.better))}: which answer is better?")
+    chosen, rejected = shape.answers if number == 0 else reversed(shape.answers)
+    return preference(entry, Preference(prompt=shape.prompt, chosen=chosen, rejected=rejected))
+
+
 def completions(entry: Entry, shape: Completions) -> list[Row]:
     """One row: the answer with the best score, and as rejected the one with the worst."""
     record = entry.value
     answers = list_at(record, shape.completions)
     scores = [
-        (score, place) for place, answer in enumerate(answers) if (score := _score(at(answer, shape.score))) is not None
+        (score, place)
+        for place, answer in enumerate(answers)
+        if (score := number_of(at(answer, shape.score))) is not None
     ]
     if not scores:
         detail = f"none of the {len(answers)} `{shape.completions}` has a number in `{shape.score}`"
         raise Fault("no-score", f"{detail}: name the field of the score in `score` of the shape")
     best, worst = max(scores, key=lambda of: (of[0], -of[1])), min(scores)
     pair = {best[1], worst[1]} if worst[0] < best[0] else {best[1]}
-    learn, others = take_learn(record, shape.learn)
+    learn, others = take_learn(record, Marks(shape.learn, shape.learn_from))
     left = [without(answer, [shape.text]) if place in pair else answer for place, answer in enumerate(answers)]
     others = {**without(others, [shape.instruction, shape.system]), shape.completions: left}
     reasoning, output, others, fixes = take_thought(text_at(answers[best[1]], shape.text), others, ())
@@ -139,14 +160,3 @@ def completions(entry: Entry, shape: Completions) -> list[Row]:
     )
     worse = text_at(answers[worst[1]], shape.text) if len(pair) == 2 else None
     return [given._replace(reasoning=reasoning, rejected=worse, learn=learn)]
-
-
-def _score(value: Any) -> float | None:
-    """A score as a number, also where it is a text; None where it is none."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str | Number):
-        return None
-    try:
-        score = float(value.text if isinstance(value, Number) else value)
-    except ValueError:
-        return None
-    return score if score == score else None

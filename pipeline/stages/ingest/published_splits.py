@@ -1,14 +1,15 @@
 """The splits in which a source publishes its records: found by names, and put to use as the source's `splits` says."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.stages.ingest.fields import Record
-from pipeline.stages.ingest.parsing import Fault
+from pipeline.stages.ingest.parsing import Fault, FileFault
+from pipeline.stages.ingest.toml_line import key
 from pipeline.table.reject_and_flag import reject, set_column
 
 #: The words by which names of files, folders and splits say what they are.
@@ -18,6 +19,8 @@ WORDS = {
     "test": ("test", "testing"),
 }
 MEANINGS = {word: split for split, words in WORDS.items() for word in words}
+#: What a published split can be here.
+MEANT = {*WORDS, "leave-out"}
 #: The field of a record that may name its split.
 FIELD = "split"
 
@@ -51,9 +54,10 @@ def published_by(path: str) -> str | None:
 
 def take_split(record: Record) -> tuple[str | None, Record]:
     """The split that a record itself names, and the record without that field."""
-    for key, value in record.items():
-        if key.strip().casefold() == FIELD and isinstance(value, str) and meaning(value):
-            return value, {name: item for name, item in record.items() if name != key}
+    for field, value in record.items():
+        if field.strip().casefold() == FIELD and isinstance(value, str) and value.strip():
+            # A name that means no split may be a field of another kind: it stays in the record, too.
+            return value, {name: item for name, item in record.items() if name != field or not meaning(value)}
     return None, record
 
 
@@ -72,12 +76,31 @@ def apply_splits(table: pa.Table, published: str | None, splits: str | Mapping[s
     encoded = names.combine_chunks().dictionary_encode()
     known: list[str] = encoded.dictionary.to_pylist()
     meant = [_meant(name, {} if isinstance(splits, str) else splits) for name in known]
+    must_be_known(known, splits)
     left_out = pa.array([split == "leave-out" for split in meant], pa.bool_()).take(encoded.indices)
     marks = [meaning(name) or name if split == "leave-out" else split for name, split in zip(known, meant, strict=True)]
     faults = [_left_out(name) for name in known]
     reasons, details = (pa.array(texts, pa.string()).take(encoded.indices) for texts in zip(*faults, strict=True))
     table = set_column(table, "published_split", pa.array(marks, pa.string()).take(encoded.indices))
     return reject(table, left_out, "ingest", reasons, details)
+
+
+def must_be_known(names: Iterable[str], splits: str | Mapping[str, str]) -> None:
+    """Hold published splits to those that mean something here. Raises FileFault with the line of toml that helps."""
+    known = {} if isinstance(splits, str) else splits
+    unknown = [name for name in names if splits != "ignore" and _meant(name, known) not in MEANT]
+    if unknown:
+        raise FileFault(_unknown(unknown))
+
+
+def _unknown(names: Sequence[str]) -> str:
+    shown = ", ".join(map(repr, names))
+    line = "splits = { " + ", ".join(f'{key(name)} = "test"' for name in names) + " }"
+    return (
+        f": records are published in the split {shown}, which is neither train, validation nor test: write in the "
+        f"source `{line}`, or for a name another of these or leave-out; "
+        'where the names are not splits `splits = "ignore"`'
+    )
 
 
 def _left_out(name: str) -> tuple[str, str]:

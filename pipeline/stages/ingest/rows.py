@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
+from pipeline.stages.ingest.calls import bracketed
 from pipeline.stages.ingest.fields import Record
 from pipeline.stages.ingest.framing import Entry
 from pipeline.stages.ingest.parsing import Fault, dumps, parse
@@ -54,6 +55,7 @@ class Row(NamedTuple):
     reason: str | None = None
     detail: str | None = None
     fixes: Sequence[str] = ()
+    flags: Sequence[str] = ()
 
 
 def rejected(entry: Entry, fault: Fault, **known: Any) -> Row:
@@ -105,6 +107,15 @@ def row(
     )
 
 
+def _flags(row: Row) -> tuple[str, ...]:
+    """What is in the answers of a row and was not taken out of them."""
+    if row.output is None:
+        return ()
+    answers = [row.output, *(message["content"] for message in row.history if message["role"] == "assistant")]
+    unread = row.tool_calls is None and any(map(bracketed, answers))
+    return (*(["open-thought"] if is_open_thought(row.output) else []), *(["call-unread"] if unread else []))
+
+
 def with_outer(rows: list[Row], outer: Record | None) -> list[Row]:
     """The rows of a record in a document, with the document's other fields in `meta`: a name that a row's `meta` has
     already goes to `document`.
@@ -134,5 +145,5 @@ def table(rows: Sequence[Row], origin: str, source: str) -> pa.Table:
     columns["reject_stage"] = ["ingest" if reason else None for reason in columns["reason"]]
     columns["reject_reason"] = columns["reason"]
     columns["reject_detail"] = columns["detail"]
-    columns["flags"] = [("open-thought",) if is_open_thought(row.output) else () for row in rows]
+    columns["flags"] = [(*row.flags, *_flags(row)) for row in rows]
     return pa.table([pa.array(columns[field.name], field.type) for field in INGESTED], schema=INGESTED)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from pipeline.io.class_labels import ClassName
+from pipeline.stages.ingest.beside import UnclearLearn
 from pipeline.stages.ingest.columns import columns
 from pipeline.stages.ingest.conversations import (
     conversation,
@@ -21,8 +22,9 @@ from pipeline.stages.ingest.framing import Entry
 from pipeline.stages.ingest.given import is_given, spelled, text_of
 from pipeline.stages.ingest.names import CHOICES
 from pipeline.stages.ingest.parsing import Fault, FileFault, dumps
-from pipeline.stages.ingest.preferences import completions, preference
+from pipeline.stages.ingest.preferences import choice, completions, preference
 from pipeline.stages.ingest.rows import Row, numbered, rejected, row, with_outer
+from pipeline.stages.ingest.toml_line import toml
 from pipeline.stages.ingest.trees import tree
 from schemas.shapes import Articles, Instances, Shape, Template
 
@@ -46,11 +48,25 @@ def _rows(entry: Entry, choose: Choose) -> list[Row]:
     try:
         shape = choose(entry.value)
         rows: list[Row] = SHAPES[shape.kind](entry, shape)
+    except UnclearLearn as fault:
+        raise FileFault(f"{entry.place}: {fault}; {_ways_to_learn(fault, shape)}") from None
     except FileFault as fault:
         raise FileFault(f"{entry.place}: {fault}") from None
     except Fault as fault:
         return [rejected(entry, fault)]
     return rows
+
+
+def _ways_to_learn(fault: UnclearLearn, shape: Shape) -> str:
+    """The lines of toml that decide which answers are learned."""
+    none = toml(shape.model_copy(update={"learn": ()}))
+    if fault.name == "label":
+        named = toml(shape.model_copy(update={"learn": (*getattr(shape, "learn", ()), "label")}))
+        return f"where 0 marks an answer that is not learned write in the source `{named}`, for another label `{none}`"
+    if fault.weight is None:
+        return f"where the field means something else, write in the source `{none}`"
+    least = toml(shape.model_copy(update={"learn_from": fault.weight}))
+    return f"to learn answers of this weight and more write in the source `{least}`, to learn all `{none}`"
 
 
 def instances(entry: Entry, shape: Instances) -> list[Row]:
@@ -182,6 +198,7 @@ SHAPES: dict[str, Callable[..., list[Row]]] = {
     "tree": tree,
     "delimited": delimited,
     "preference": preference,
+    "choice": choice,
     "completions": completions,
     "exported": exported,
     "instances": instances,

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from pipeline.io.class_labels import names_beside, with_names
 from pipeline.io.saved_dataset import is_saved_dataset
+from pipeline.stages.ingest.calls import is_empty
 from pipeline.stages.ingest.delimited import (
     Dialect,
     are_known_names,
@@ -23,7 +24,7 @@ from pipeline.stages.ingest.detect import shapes_of
 from pipeline.stages.ingest.detected import conversation_of_people
 from pipeline.stages.ingest.documents import IsRecord, TaskName, documents, is_document, known_task_name
 from pipeline.stages.ingest.encoding import encoding_of, to_utf8
-from pipeline.stages.ingest.fields import Record
+from pipeline.stages.ingest.fields import Record, at
 from pipeline.stages.ingest.framing import KEPT, LINE, Entry, Lines, json_lines, lines_of
 from pipeline.stages.ingest.json_text import before_first_value, is_json_lines
 from pipeline.stages.ingest.json_values import json_values
@@ -166,7 +167,7 @@ def _is_record(record: Record) -> bool:
     if not found and not _holds_records(record) and (people := conversation_of_people(record)):
         found = [people]
     return any(
-        shape.output is not None and _reads(record, shape)
+        (shape.output is not None or not is_empty(at(record, shape.tool_calls))) and _reads(record, shape)
         if isinstance(shape, Columns)
         else "*" not in getattr(shape, "turns", "")
         for shape in found

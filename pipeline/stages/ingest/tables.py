@@ -17,11 +17,15 @@ import pyarrow as pa
 from pipeline.io.arrow_files import BATCH_ROWS
 from pipeline.io.class_labels import names_in_schema, with_names
 from pipeline.stages.ingest.framing import Entry
+from pipeline.stages.ingest.names import CALLED, TOOLS
 from pipeline.stages.ingest.parsing import Fault, Number
 from pipeline.stages.ingest.unpacking import Blocks, Member, damaged
 
 #: Bytes of a table that are Python values at one time.
 AT_ONCE = 1 << 24
+#: Fields whose objects have other keys in each record. The structs of a table hold all keys, and null in place of those
+#: that an object lacks.
+PADDED = {*CALLED, *TOOLS, "arguments", "parameters"}
 #: Control characters that no text holds.
 NOT_TEXT = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
@@ -105,6 +109,9 @@ def _plain(value: Any, name: str, fixes: list[str], left_out: list[str]) -> Any:
         return value if math.isfinite(value) else str(value)
     if isinstance(value, dict):
         # An image or a sound of `datasets`: its path is its reference.
+        if None in value.values() and not PADDED.isdisjoint(name.split(".")):
+            fixes.append("struct-nulls")
+            value = {key: item for key, item in value.items() if item is not None}
         is_file = value.keys() == {"bytes", "path"}
         return {
             str(key): _left_out(item, f"{name}.{key}", left_out)

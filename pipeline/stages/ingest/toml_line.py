@@ -20,10 +20,11 @@ def toml(shape: Shape) -> str:
 
 def _toml(value: Any) -> str:
     if isinstance(value, dict):
-        return f"{{ {', '.join(f'{_key(key)} = {_toml(item)}' for key, item in value.items())} }}"
+        return f"{{ {', '.join(f'{key(name)} = {_toml(item)}' for name, item in value.items())} }}"
     # A JSON string is a TOML string, but for DEL. There is no null: "" means no field.
     return orjson.dumps("" if value is None else value).decode().replace("\x7f", "\\u007f")
 
 
-def _key(key: str) -> str:
-    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _toml(key)
+def key(name: str) -> str:
+    """A key of TOML, in quotes where it needs them."""
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _toml(name)

@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from pipeline.stages.ingest.beside import Marks
 from pipeline.stages.ingest.conversations import row_of_talk
 from pipeline.stages.ingest.fields import Record, at, kind, list_at, without
 from pipeline.stages.ingest.framing import Entry
 from pipeline.stages.ingest.parsing import Fault
 from pipeline.stages.ingest.rows import Row, numbered
-from pipeline.stages.ingest.turn_objects import turn_of
+from pipeline.stages.ingest.turn_objects import Keys, turn_of
 from schemas.shapes import Tree
 
 
@@ -28,10 +29,8 @@ def tree(entry: Entry, shape: Tree) -> list[Row]:
     others = without(entry.value, [shape.root])
     found = []
     for number, way in enumerate(ways, 1):
-        turns = [
-            turn_of(message, place, shape.role, shape.text, shape.roles, ())
-            for place, message in enumerate(way.messages, 1)
-        ]
+        keys = Keys(shape.role, shape.text, shape.reasoning, Marks(shape.learn, shape.learn_from))
+        turns = [turn_of(message, place, keys, shape.roles) for place, message in enumerate(way.messages, 1)]
         taught = [
             turn._replace(learn=False) if known and turn.role == "assistant" else turn
             for turn, known in zip(turns, way.known, strict=True)

@@ -3,17 +3,16 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from pipeline.stages.ingest.calls import Call, calls_of, is_whole
-from pipeline.stages.ingest.fields import Record, at, kind, without, yes_or_no
-from pipeline.stages.ingest.parsing import Fault, FileFault, dumps
+from pipeline.stages.ingest.beside import Marks, take_learn, take_turn_label, thought_of
+from pipeline.stages.ingest.calls import Call, calls_of, is_empty, is_whole, no_calls, repairs_in
+from pipeline.stages.ingest.fields import Record, at, kind, without
+from pipeline.stages.ingest.names import CALLED
+from pipeline.stages.ingest.parsing import Fault, dumps
 from pipeline.stages.ingest.speakers import speaker_of
 from pipeline.stages.ingest.turns import Turn, result_of, role_of
 from pipeline.table.messages import Message
-from schemas.shapes import Role
+from schemas.shapes import REASONING, Role
 
-#: Fields of an assistant's message: its thought, its calls.
-REASONING = ("reasoning_content", "reasoning", "thinking", "thought", "thoughts")
-CALLS = ("tool_calls", "function_call", "function_calls")
 #: Fields of a tool's message.
 CALL_ID, TOOL_NAMES = ("tool_call_id", "call_id"), ("name", "tool_name")
 #: Types of the parts of a content, and the keys that hold their texts.
@@ -21,6 +20,19 @@ TEXT_PARTS = (None, "text", "input_text", "output_text")
 THOUGHT_PARTS = ("thinking", "reasoning", "thought")
 #: Keys of the parts that Gemini calls tools with and gives their results in.
 GEMINI_CALLS, GEMINI_RESULTS = ("functionCall", "function_call"), ("functionResponse", "function_response")
+
+
+#: Channels of harmony: a thought, and what may be a call of a function. `recipient` names the function.
+THOUGHT_CHANNEL, RECIPIENT = "analysis", "functions."
+
+
+class Keys(NamedTuple):
+    """The keys of a message: of its speaker, its text, its thought, and of what says whether it is learned."""
+
+    role: str
+    text: str
+    reasoning: Sequence[str] = REASONING
+    learn: Marks = Marks()
 
 
 class Content(NamedTuple):
@@ -38,11 +50,9 @@ class Content(NamedTuple):
         return cls([*texts], [], [], [], [])
 
 
-def turn_of(value: Any, number: int, role: str, text: str, roles: Mapping[str, Role], learn: Sequence[str]) -> Turn:
-    """The turn in one object. Raises Fault: not-an-object, unknown-role, not-text, not-a-call; FileFault.
-
-    `role`, `text`: the keys of speaker and content. `learn`: the keys that may say whether an answer is learned.
-    """
+def turn_of(value: Any, number: int, keys: Keys, roles: Mapping[str, Role]) -> Turn:
+    """The turn in one object. Raises Fault: not-an-object, unknown-role, not-text, not-a-call; UnclearLearn."""
+    role, text = keys.role, keys.text
     if not isinstance(value, dict):
         raise Fault("not-an-object", f"turn {number} is {kind(value)}, not an object with `{role}` and `{text}`")
     name = value.get(role)
@@ -57,13 +67,16 @@ def turn_of(value: Any, number: int, role: str, text: str, roles: Mapping[str, R
     if speaker == "tool":
         return _tool_turn(value.get(text), rest, text, place)
     if speaker in ("assistant", "call"):
-        calls = _calls(rest, number)
+        calls, fixes = _calls(rest, number)
         content = content_of(value.get(text), place)
         if content is None and calls and value.get(text) is None:
             content = Content.of()
         content = _checked(content, value.get(text), place, "results")
-        taught = learned(rest, learn, number)
-        return _assistant_turn(speaker, calls, content, rest, text)._replace(learn=taught)
+        learn, rest = take_learn(rest, keys.learn, f"turn {number}")
+        if learn is None:
+            learn, rest = take_turn_label(rest, keys.learn, f"turn {number}")
+        turn = _assistant_turn(speaker, calls, content, rest, keys)
+        return _of_channel(turn)._replace(learn=learn, fixes=fixes)
     content = _checked(content_of(value.get(text), place), value.get(text), place, "thoughts", "calls")
     if content.results and speaker != "user":
         raise Fault("not-text", f"{place} holds results, not text")
@@ -80,35 +93,50 @@ def _checked(content: Content | None, value: Any, place: str, *foreign: str) -> 
     return content
 
 
-def _calls(rest: Record, number: int) -> list[Call]:
-    """The calls in the fields of a message, which are taken out of `rest`. Raises Fault: not-a-call."""
-    for key in CALLS:
+def _calls(rest: Record, number: int) -> tuple[list[Call], tuple[str, ...]]:
+    """The calls in the fields of a message, which are taken out of `rest`, and the repairs that reading them took.
+
+    Raises Fault: not-a-call.
+    """
+    for key in CALLED:
         written = rest.get(key)
-        if written in ("", [], {}, "[]"):
+        if is_empty(written):
+            rest.pop(key, None)
+            continue
+        calls = calls_of(written)
+        if calls is None:
+            raise no_calls(written, f"`{key}` of turn {number}")
+        if is_whole(written):
             del rest[key]
-        elif written is not None:
-            calls = calls_of(written)
-            if calls is None:
-                detail = f"`{key}` of turn {number} holds no calls of tools with a name and arguments"
-                raise Fault("not-a-call", f"{detail}: fix this record in the source file")
-            if is_whole(written):
-                del rest[key]
-            return calls
-    return []
+        return calls, repairs_in(written)
+    return [], ()
 
 
-def _assistant_turn(speaker: Role, calls: Sequence[Call], content: Content, rest: Record, text: str) -> Turn:
+def _assistant_turn(speaker: Role, calls: Sequence[Call], content: Content, rest: Record, keys: Keys) -> Turn:
     reasoning = "\n".join(content.thoughts) or None
-    for key in REASONING:
-        if isinstance(rest.get(key), str) and (reasoning is None or rest[key] == reasoning):
-            reasoning = rest.pop(key) or reasoning
+    for key in keys.reasoning:
+        thought, left = thought_of(rest.get(key))
+        if thought is not None and (reasoning is None or thought == reasoning):
+            reasoning = thought or reasoning
+            rest = {**rest, key: left} if left else without(rest, [key])
     return Turn(
         speaker,
         "\n".join(content.texts),
         reasoning,
         [*calls, *content.calls],
-        rest=_with_parts(rest, text, content),
+        rest=_with_parts(rest, keys.text, content),
     )
+
+
+def _of_channel(turn: Turn) -> Turn:
+    """A message of harmony as what its channel says: a thought, a call of a function, or an answer."""
+    channel, recipient = turn.rest.get("channel"), turn.rest.get("recipient")
+    if channel == THOUGHT_CHANNEL and turn.reasoning is None and not turn.calls:
+        return turn._replace(text="", reasoning=turn.text)
+    if isinstance(recipient, str) and recipient.startswith(RECIPIENT) and not turn.calls:
+        calls = calls_of({"name": recipient.removeprefix(RECIPIENT), "arguments": turn.text})
+        return turn._replace(text="", calls=calls) if calls else turn
+    return turn
 
 
 def _tool_turn(value: Any, rest: Record, text: str, place: str) -> Turn:
@@ -130,22 +158,6 @@ def _tool_turn(value: Any, rest: Record, text: str, place: str) -> Turn:
 
 def _with_parts(rest: Record, text: str, content: Content) -> Record:
     return {**rest, text: content.rest} if any(content.rest) else rest
-
-
-def learned(rest: Record, names: Sequence[str], number: int) -> bool | None:
-    """Whether an answer is to be learned, by the first of these fields, which is taken out of `rest`; None: not said.
-
-    Raises FileFault for a value that is neither yes nor no.
-    """
-    for name in names:
-        if name in rest:
-            value = rest.pop(name)
-            learn = yes_or_no(value)
-            if learn is None:
-                detail = f"`{name}` of turn {number} is {dumps(value)}: an answer is learned (1) or not (0)"
-                raise FileFault(f"{detail}; to learn all answers, put `learn = []` into the shape")
-            return learn
-    return None
 
 
 def _is_part(part: Any) -> bool:

@@ -3,11 +3,22 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from pipeline.stages.ingest.calls import Call, calls_in, calls_of, is_result, is_whole, json_value, results_in
+from pipeline.stages.ingest.calls import (
+    Call,
+    Written,
+    bracketed,
+    calls_in,
+    calls_of,
+    is_result,
+    is_whole,
+    json_value,
+    repairs_in,
+    results_in,
+)
 from pipeline.stages.ingest.fields import Record
 from pipeline.stages.ingest.parsing import Fault, dumps
 from pipeline.table.messages import BETWEEN, Message
-from pipeline.table.thoughts import CLOSING, OPENING, split_thought
+from pipeline.table.thoughts import marks_of, split_thought
 from schemas.shapes import Role
 
 #: The roles, by the names that public sets give them (case-folded).
@@ -85,6 +96,8 @@ class Turn(NamedTuple):
     name: str | None = None
     learn: bool | None = None
     rest: Mapping[str, Any] = {}
+    #: Repairs that reading it took.
+    fixes: Sequence[str] = ()
 
 
 class Talk(NamedTuple):
@@ -123,16 +136,19 @@ def talk_of(turns: Sequence[Turn], tools: bool = False) -> Talk:
     that answers becomes the assistant (system-as-assistant); consecutive turns of one role are joined by a line end
     (joined-turns); before answers that come before the first question an empty message of the user is put
     (leading-assistant); a system prompt in the middle is joined to the user's message there (system-in-user), after the
-    last question it goes to the rest; a thought at the beginning of an answer is taken out of it (thought).
-    Raises Fault: no-turns, misplaced-context, no-question, not-a-call, result-without-call, call-without-result.
+    last question it goes to the rest; a thought at the beginning of an answer is taken out of it (thought); results of
+    tools are put in the order of their calls (results-in-order).
+    Raises Fault: no-turns, misplaced-context, no-question, not-a-call, result-without-call, call-without-result,
+    mixed-learn.
     """
     turns, fixes = with_agent(turns)
     talk = _Messages(fixes)
     rests: list[Record] = []
     for number, turn in enumerate(turns, 1):
         follows = number < len(turns) and (turns[number].role == "tool" or _holds_results_only(turns[number]))
-        turn, repairs = understood(turn, number, tools or follows)
-        for fix in repairs:
+        bare = tools or follows or talk.names_calls_of(turn)
+        turn, repairs = understood(turn, number, bare)
+        for fix in (*turn.fixes, *repairs):
             talk.repaired(fix)
         talk.add(turn, number)
         rests.append(dict(turn.rest))
@@ -147,6 +163,7 @@ def talk_of(turns: Sequence[Turn], tools: bool = False) -> Talk:
 
 def _talk(talk: "_Messages", rests: list[Record]) -> Talk:
     """The messages of a conversation as the columns hold them."""
+    talk.order_results()
     asked = max(place for place, message in enumerate(talk.messages) if message["role"] == "user")
     question, after = talk.messages[asked], talk.messages[asked + 1 :]
     answer = _written(after.pop()) if after and after[-1]["role"] == "assistant" else {}
@@ -192,24 +209,25 @@ def understood(turn: Turn, number: int, bare: bool) -> tuple[Turn, tuple[str, ..
         return turn._replace(role="tool"), fixes
     if turn.role not in ("assistant", "call"):
         return turn, fixes
-    thought = split_thought(turn.text) if turn.reasoning is None else None
+    thought = split_thought(turn.text)
+    if thought and turn.reasoning is not None and turn.reasoning.strip() != thought.reasoning.strip():
+        thought = None  # another thought: it stays where it is
     if thought:
-        marks = [thought.opening, thought.closing]
-        rest = turn.rest if marks == [OPENING, CLOSING] else {**turn.rest, "thought_marks": marks}
+        marks = marks_of(thought)
+        rest = {**turn.rest, "thought_marks": marks} if marks else turn.rest
         turn = turn._replace(text=thought.answer, reasoning=thought.reasoning, rest=rest)
         fixes = ("thought",)
     if turn.calls:
         return turn, fixes
     written = calls_of(turn.text) if turn.role == "call" or bare else None
-    found = ("", written, json_value(turn.text)) if written else calls_in(turn.text, bare)
-    if found is None:
+    read = Written("", written, json_value(turn.text), repairs_in(turn.text)) if written else calls_in(turn.text, bare)
+    if read is None:
         if turn.role == "call":
             detail = f"turn {number} is a call of a tool, but its text is not an object with a name and arguments"
             raise Fault("not-a-call", f'{detail}: where it is an answer, name its role "assistant" in `roles`')
         return turn, fixes
-    text, calls, source = found
-    rest = turn.rest if is_whole(source) else {**turn.rest, "tool_calls": source}
-    return turn._replace(text=text, calls=calls, rest=rest), fixes
+    rest = turn.rest if is_whole(read.source) else {**turn.rest, "tool_calls": read.source}
+    return turn._replace(text=read.text, calls=read.calls, rest=rest), (*fixes, *read.fixes)
 
 
 def _holds_results_only(turn: Turn) -> bool:
@@ -231,6 +249,34 @@ class _Messages:
     def repaired(self, name: str) -> None:
         if name not in self.fixes:
             self.fixes.append(name)
+
+    def names_calls_of(self, turn: Turn) -> bool:
+        """Whether the system prompt, or a call before, names every tool that an answer calls in brackets."""
+        calls = bracketed(turn.text) if turn.role == "assistant" and self.messages else None
+        if calls is None:
+            return False
+        called = [call["function"]["name"] for message in self.messages for call in message.get("calls", ())]
+        names = [call["function"]["name"] for call in calls]
+        return all(name in called or any(name in text for text in self.system) for name in names)
+
+    def order_results(self) -> None:
+        """Put the results of tools in the order of the calls that they answer, where each has the id of one."""
+        for place, message in enumerate(self.messages):
+            if len(calls := message.get("calls", ())) < 2:
+                continue
+            ids = [call.get("id") for call in calls]
+            end = next((end for end in range(place + 1, len(self.messages)) if self._role(end) != "tool"), None)
+            results = self.messages[place + 1 : end]
+            answered = [result["tool_call_id"] for result in results]
+            if len(set(ids)) < len(ids) or None in answered or not set(answered) <= set(ids):
+                continue
+            ordered = sorted(results, key=lambda result: ids.index(result["tool_call_id"]))
+            if ordered != results:
+                self.messages[place + 1 : end] = ordered
+                self.repaired("results-in-order")
+
+    def _role(self, place: int) -> str:
+        return str(self.messages[place]["role"])
 
     def add(self, turn: Turn, number: int) -> None:
         if turn.role == "system":
@@ -294,8 +340,10 @@ class _Messages:
         answer["texts"] += [turn.text] if turn.text else []
         answer["thoughts"] += [] if turn.reasoning is None else [turn.reasoning]
         answer["calls"] += turn.calls
-        # An answer is not learned where a part of it is not.
-        answer["learn"] = turn.learn if answer["learn"] is None else answer["learn"] and turn.learn is not False
+        if (answer["learn"] is False) != (turn.learn is False):
+            detail = f"turn {number} and the one before are of one role, and one of them is not to be learned"
+            raise Fault("mixed-learn", f"{detail}: remove one, or put a message of the user between them")
+        answer["learn"] = answer["learn"] if turn.learn is None else turn.learn
 
 
 def result_of(text: str, call_id: str | None = None, name: str | None = None) -> Message:

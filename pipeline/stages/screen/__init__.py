@@ -8,17 +8,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.stages.screen import pii
-from pipeline.stages.screen.contamination import Benchmarks, benchmarks_of, overlaps, questions
+from pipeline.stages.screen.contamination import Benchmarks, benchmarks_of, overlaps, questions, telling
 from pipeline.stages.screen.defects import DEFECTS, Defect
 from pipeline.stages.screen.exchanges import Exchanges, earlier_exchanges, own_exchanges, texts_of
 from pipeline.stages.screen.texts import Texts
-from pipeline.table.map_texts import map_texts, narrowed, suspects
+from pipeline.table.map_texts import map_texts, matches, narrowed, suspects
 from pipeline.table.reject_and_flag import add_names, alive, complete, reject, replace_rows, row_mask, set_column
 from pipeline.table.thoughts import split_thought
 from schemas.columns import MESSAGES, SCREENED, TEXTS
 from schemas.options import OptionError, ScreenOptions
+from schemas.reasons import FLAGS
 
-__all__ = ["FINDINGS", "Benchmarks", "benchmarks_of", "screen"]
+__all__ = ["FINDINGS", "Benchmarks", "benchmarks_of", "screen", "telling"]
 
 SAME_ANSWERS = "same-answers"
 CONTAMINATED = "contaminated"
@@ -37,9 +38,10 @@ Finding = tuple[int, str, str, str]  # row, name, field, detail
 def screen(table: pa.Table, options: ScreenOptions = ScreenOptions(), benchmarks: Benchmarks | None = None) -> pa.Table:
     """The table with what was found in its living rows: names in `flags`, (flag, field, detail) in `evidence`.
 
-    A finding named in `options.reject` rejects its row. Personal data of a kind named in `options.mask` is replaced
-    with a placeholder wherever the row holds it, and "mask" joins the row's `fixes`: in rows that are already rejected
-    too, with their `raw` and `reject_detail`. `benchmarks` (from `benchmarks_of`): evaluation sets to keep out.
+    A finding, or a flag of `ingest`, that `options.reject` lists rejects its row. Personal data of a kind named in
+    `options.mask` is replaced with a placeholder wherever the row holds it, and "mask" joins the row's `fixes`: in rows
+    that are already rejected too, with their `raw` and `reject_detail`. `benchmarks` (from `benchmarks_of`):
+    evaluation sets to keep out.
 
     An answer that is not to be learned (`label` or `learn` is false) may be bad: no defect is looked for in it. The
     words before calls of tools are not an answer. No evidence holds personal data: kinds and counts only. Raises
@@ -57,7 +59,7 @@ def check(options: ScreenOptions) -> None:
     kinds = [kind.name for kind in pii.KINDS]
     for key, listed, known in (
         ("off", options.off, FINDINGS),
-        ("reject", options.reject, FINDINGS),
+        ("reject", options.reject, (*FINDINGS, *FLAGS["ingest"])),
         ("mask", options.mask, kinds),
     ):
         for name in listed:
@@ -66,32 +68,18 @@ def check(options: ScreenOptions) -> None:
 
 
 def screen_batch(table: pa.Table, options: ScreenOptions, benchmarks: Benchmarks | None) -> pa.Table:
-    """One record batch: one scan per column finds the texts that may show a finding, and Python sees only those."""
+    """One record batch: a scan for each finding picks the rows that may show it, and Python sees only those."""
     kinds = [kind for kind in pii.kinds_of(options.disguised) if kind.name not in options.off]
     defects = [defect for defect in DEFECTS if defect.name not in options.off]
-    near = suspects(table, scans(kinds, defects), whole=True)
     table = mask_rejected(table, kinds, options)
-    table, findings = find_personal(table, kinds, near, options)
-    findings += find_defects(own_exchanges(table), defects, near, options)
+    table, findings = find_personal(table, kinds, options)
+    findings += find_defects(own_exchanges(table), defects, options)
     if earlier := earlier_exchanges(table):
-        findings += find_defects(earlier, [defect for defect in defects if not defect.of_the_row], {}, options)
+        findings += find_defects(earlier, [defect for defect in defects if not defect.of_the_row], options)
     findings += find_same_answers(table, options)
     if benchmarks is not None:
         findings += find_overlaps(table, benchmarks, options)
-    return record_findings(table, findings, options.reject)
-
-
-def scans(kinds: Sequence[pii.Kind], defects: Sequence[Defect]) -> dict[str, str]:
-    """Per column one RE2 pattern for all that is looked for in it, so that one scan clears most rows of all of it."""
-    return {
-        field: "|".join(f"(?:{scan})" for scan in found)
-        for field in PERSONAL
-        if (
-            found := dict.fromkeys(
-                [pii.scan_of(kinds)] * bool(kinds) + [d.scan for d in defects if d.field == field and d.scan]
-            )
-        )
-    }
+    return record_findings(reject_flagged(table, options.reject), findings, options.reject)
 
 
 def masked_kinds(kinds: Sequence[pii.Kind], options: ScreenOptions) -> list[pii.Kind]:
@@ -116,9 +104,7 @@ def mask_rejected(table: pa.Table, kinds: Sequence[pii.Kind], options: ScreenOpt
     return add_mask(map_texts(table, rows, mask), touched)
 
 
-def find_personal(
-    table: pa.Table, kinds: Sequence[pii.Kind], near: Mapping[str, pa.Array], options: ScreenOptions
-) -> tuple[pa.Table, list[Finding]]:
+def find_personal(table: pa.Table, kinds: Sequence[pii.Kind], options: ScreenOptions) -> tuple[pa.Table, list[Finding]]:
     """Personal data in every text, and the table with the kinds masked that the options name."""
     if not kinds:
         return table, []
@@ -138,11 +124,7 @@ def find_personal(
         # Found among all kinds, so that switching one mask on does not turn another kind into it.
         return pii.mask_pii(text, kinds, hidden, key)
 
-    scan = pii.scan_of(kinds)
-    rows = {
-        field: narrowed(table[field].chunk(0), places, scan) if field in TEXTS else places
-        for field, places in near.items()
-    }
+    rows = suspects(table, dict.fromkeys(PERSONAL, pii.scan_of(kinds)), whole=True)
     return add_mask(map_texts(table, rows, look), touched), findings
 
 
@@ -163,17 +145,31 @@ def add_mask(table: pa.Table, rows: Sequence[int]) -> pa.Table:
     return set_column(table, "fixes", fixes.combine_chunks())
 
 
-def find_defects(
-    exchanges: Exchanges, defects: Sequence[Defect], near: Mapping[str, pa.Array], options: ScreenOptions
-) -> list[Finding]:
-    """The defects of these exchanges. `near`: of a field the exchanges that any of its scans matches; else all."""
+def near(texts: pa.Array, field: str, defects: Sequence[Defect]) -> Mapping[str, pa.Array]:
+    """Scan → the exchanges whose text in this field matches it.
+
+    One scan for all clears most prompts of them. Of answers half match one or the other, and RE2 is slower on a pattern
+    for all than on each: its states do not fit into its memory. Answers that repeat are scanned once.
+    """
+    scans = dict.fromkeys(defect.scan for defect in defects if defect.field == field and defect.scan)
+    if not scans:
+        return {}
+    if field != "output":
+        rows = pc.indices_nonzero(matches(texts, "|".join(f"(?:{scan})" for scan in scans)))
+        return {scan: narrowed(texts, rows, scan) for scan in scans}
+    distinct = texts.dictionary_encode()
+    found = {scan: pc.match_substring_regex(distinct.dictionary, scan) for scan in scans}
+    return {scan: pc.indices_nonzero(found[scan].take(distinct.indices)) for scan in scans}
+
+
+def find_defects(exchanges: Exchanges, defects: Sequence[Defect], options: ScreenOptions) -> list[Finding]:
+    """The defects of these exchanges."""
     asked: dict[int, list[Defect]] = {}
+    rows = {field: near(exchanges.texts[field], field, defects) for field in {defect.field for defect in defects}}
     for defect in defects:
-        column = exchanges.texts[defect.field]
         numbers = defect.pick(exchanges.texts) if defect.pick else []
         if defect.scan:
-            rows = near[defect.field] if defect.field in near else pa.array(np.arange(len(column)))
-            numbers += narrowed(column, rows, defect.scan).to_pylist()
+            numbers += rows[defect.field][defect.scan].to_pylist()
         may = exchanges.judged if defect.field == "output" else exchanges.living
         for number in numbers:
             if may[number]:
@@ -233,6 +229,17 @@ def find_overlaps(table: pa.Table, benchmarks: Benchmarks, options: ScreenOption
         where = f"{benchmarks.names[seen]}, {benchmarks.origins[seen]}: {share:.0%} of its n-grams"
         findings.append((row, CONTAMINATED, field, where))
     return findings
+
+
+def reject_flagged(table: pa.Table, rejecting: Collection[str]) -> pa.Table:
+    """Rejections for the flags of `ingest` that the options list."""
+    flags = table["flags"].chunk(0)
+    for name, meaning in FLAGS["ingest"].items():
+        if name in rejecting:
+            rows = pc.list_parent_indices(flags).filter(pc.equal(flags.flatten(), name)).to_pylist()
+            remedy = f"Correct the record, or take {name!r} out of screen.reject to keep such rows with a flag."
+            table = reject(table, row_mask(rows, len(table)), "screen", name, f"{meaning}. {remedy}")
+    return table
 
 
 def record_findings(table: pa.Table, findings: list[Finding], rejecting: Collection[str]) -> pa.Table:

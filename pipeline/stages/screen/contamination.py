@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from schemas.columns import MESSAGES
 
@@ -25,11 +26,17 @@ Hashes = npt.NDArray[np.uint64]
 N = 13
 #: Shortest prompt that can be seen, in the same characters.
 FLOOR = 10
+#: A question of this many characters is found by itself. A shorter one needs what is beside it: choices, a passage.
+ENOUGH = 2 * N
 #: An n-gram of more prompts than this is a phrase of the form ("다음 글을 읽고 물음에 답하시오") and shows nothing.
 COMMON = 5
+#: Places in the table of slots for each hash of the benchmarks, and the bits of the number of its places at most.
+ROOM = 16
+MOST_BITS = 26
 
 _BASE = 0x9E3779B97F4A7C15
-_NOISE = re.compile(r"[\W_]+")
+#: What lies between words, and the label of a choice behind it: (A), 1., 가), ②.
+_NOISE = re.compile(r"(?:^|[\W_①-⑮]+)(?:[a-e1-9가-마ㄱ-ㅁ][).:\]](?!\d)[\W_①-⑮]*)*")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,13 +52,15 @@ class Benchmarks:
     prompts: npt.NDArray[np.int64]
     #: Whole short prompts.
     whole: Mapping[str, int]
+    #: Whether a hash with these leading bits is among the hashes: it answers "surely not" for nearly all of a text.
+    slots: npt.NDArray[np.bool_]
 
 
 def canonical(text: str) -> str:
-    """Letters and digits alone, in lower case.
+    """Letters and digits alone, in lower case, without the labels of choices.
 
-    >>> canonical("다음 글을 읽고, 답하시오. (A)")
-    '다음글을읽고답하시오a'
+    >>> canonical("다음 글을 읽고, 답하시오. (A) 1.5배 ② 두 배")
+    '다음글을읽고답하시오15배두배'
     """
     return _NOISE.sub("", text.lower())
 
@@ -88,6 +97,16 @@ def questions(row: Mapping[str, Any]) -> list[tuple[str, str | None]]:
     ]
 
 
+def telling(table: pa.Table) -> pa.Table:
+    """The table without the input of each row whose instruction is long enough to be found by itself.
+
+    So a question is found without its choices, too.
+    """
+    enough = [len(canonical(text or "")) >= ENOUGH for text in table["instruction"].to_pylist()]
+    given = pc.if_else(pa.array(enough, pa.bool_()), "", table["input"])
+    return table.set_column(table.schema.get_field_index("input"), table.schema.field("input"), given)
+
+
 def benchmarks_of(tables: Mapping[str, pa.Table]) -> Benchmarks:
     """Benchmarks from tables as `ingest` gives them, by name. The prompt of a row is its instruction and input.
 
@@ -106,14 +125,38 @@ def benchmarks_of(tables: Mapping[str, pa.Table]) -> Benchmarks:
                     origins.append(row.get("origin") or f"row {number + 1}")
                     texts.append(text)
     hashes, owners = grams(texts)
-    pairs = np.unique(np.stack([hashes, owners.astype(np.uint64)]), axis=1)
-    hashes, owners = pairs[0], pairs[1].astype(np.int64)
-    _, at, counts = np.unique(hashes, return_inverse=True, return_counts=True)
-    telling = counts[at] <= COMMON
-    hashes, owners = hashes[telling], owners[telling]
+    hashes, owners = without_common(*distinct(hashes, owners))
     sizes = np.bincount(owners, minlength=len(texts))
     whole = {text: number for number, text in enumerate(texts) if sizes[number] == 0 and len(text) < N}
-    return Benchmarks(names, origins, sizes, hashes, owners, whole)
+    return Benchmarks(names, origins, sizes, hashes, owners, whole, slots_of(hashes))
+
+
+def distinct(hashes: Hashes, owners: npt.NDArray[np.int64]) -> tuple[Hashes, npt.NDArray[np.int64]]:
+    """The different pairs of hash and owner, sorted."""
+    order = np.lexsort((owners, hashes))
+    hashes, owners = hashes[order], owners[order]
+    new = np.ones(len(hashes), bool)
+    new[1:] = (hashes[1:] != hashes[:-1]) | (owners[1:] != owners[:-1])
+    return hashes[new], owners[new]
+
+
+def without_common(hashes: Hashes, owners: npt.NDArray[np.int64]) -> tuple[Hashes, npt.NDArray[np.int64]]:
+    """The sorted pairs without the hashes of n-grams that more than `COMMON` prompts have."""
+    _, counts = np.unique(hashes, return_counts=True)
+    telling = np.repeat(counts <= COMMON, counts)
+    return hashes[telling], owners[telling]
+
+
+def slots_of(hashes: Hashes) -> npt.NDArray[np.bool_]:
+    """A table of at least `ROOM` places for each hash, true at the places of the hashes."""
+    slots = np.zeros(1 << min(max(len(hashes) * ROOM, 1).bit_length(), MOST_BITS), bool)
+    slots[places_of(hashes, slots)] = True
+    return slots
+
+
+def places_of(hashes: Hashes, slots: npt.NDArray[np.bool_]) -> Hashes:
+    """The place of each hash in the table: its leading bits."""
+    return hashes >> np.uint64(64 - (len(slots).bit_length() - 1))
 
 
 def overlaps(texts: Sequence[str], benchmarks: Benchmarks, least: float) -> list[tuple[int, int, float]]:
@@ -123,12 +166,11 @@ def overlaps(texts: Sequence[str], benchmarks: Benchmarks, least: float) -> list
     hashes, owners = grams(canon)
     if not len(benchmarks.hashes) or not len(hashes):
         return found
-    # A table of bits answers "surely not" for nearly all, far faster than the search.
-    slots = np.zeros(1 << 22, bool)
-    slots[benchmarks.hashes >> np.uint64(42)] = True
-    near = slots[hashes >> np.uint64(42)]
+    near = benchmarks.slots[places_of(hashes, benchmarks.slots)]
     hashes, owners = hashes[near], owners[near]
     left = np.searchsorted(benchmarks.hashes, hashes, "left")
+    known = benchmarks.hashes[np.minimum(left, len(benchmarks.hashes) - 1)] == hashes
+    hashes, owners, left = hashes[known], owners[known], left[known]
     right = np.searchsorted(benchmarks.hashes, hashes, "right")
     lengths = right - left
     places = np.repeat(left - np.cumsum(lengths) + lengths, lengths) + np.arange(lengths.sum())

@@ -9,21 +9,17 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
+from pipeline.stages.screen.disclaimers import SPEAKS_AS_MODEL, disclaimer
 from pipeline.stages.screen.ending import MAY_BE_OPEN, truncated
 from pipeline.stages.screen.foreign import not_korean, untranslated, wrong_language
 from pipeline.stages.screen.language import FOREIGN
+from pipeline.stages.screen.merged import JOINED, MERGED, merged_input, merged_instruction, merged_prompt
 from pipeline.stages.screen.missing import FIELD, PLACE, image_field, missing_image, missing_image_in_input, url_only
 from pipeline.stages.screen.mojibake import SCAN, mojibake
-from pipeline.stages.screen.refusals import disclaimer, no_answer, refusal
+from pipeline.stages.screen.placeholders import PLACEHOLDER, no_answer
+from pipeline.stages.screen.refusals import REFUSES, refusal
 from pipeline.stages.screen.repetition import echo, may_echo, may_loop, repetition
-from pipeline.stages.screen.residue import (
-    ASK,
-    merged_input,
-    merged_instruction,
-    merged_prompt,
-    template_in_prompt,
-    template_residue,
-)
+from pipeline.stages.screen.residue import PARTICLES, PROMPT_MARKS, RESIDUE, template_in_prompt, template_residue
 from pipeline.stages.screen.speech import PLAIN, mixed_speech
 from pipeline.stages.screen.texts import Texts
 from schemas.options import ScreenOptions
@@ -42,35 +38,6 @@ class Defect(NamedTuple):
     of_the_row: bool = False
 
 
-REFUSES = (
-    r"죄송|미안|유감|송구|안타깝|수(?:는|가|도)? ?없|어렵|어려|힘들|곤란|불가|부족|보완|필요합니다"
-    r"|입력해|제공해|알려|거절|거부|벗어|(?i:sorry|cannot"
-    r"|unable|unfortunately|apologies)|[Cc]an['’]t|[Ww]on['’]t|don['’]t|지 (?:못|않)|못 ?[하해합드]"
-)
-SPEAKS_AS_MODEL = (
-    r"AI|지능|언어 ?모델|대화 ?모델|챗봇|GPT|LLM|어시스턴트|[OGA오구]|네이버|카카오|메타|지식|데이터"
-    r"|학습|실시간|최신|사람|인간|개인적인"
-    r"|language model|[Mm]y (?:knowledge|training)"
-)
-_MERGED = (
-    rf"\n\s*{ASK} ?[0-9]{{0,3}} ?[:：.]|\n\s*\n[ \t]*(?:[0-9]{{1,2}}[.)] )?(?:다음|아래|주어진|위|이) "
-    rf"|\n[^\n]{{0,8}}(?:명령|지시|Instruction|질문|과제)"
-)
-_EMPTY = (
-    r"^[^0-9A-Za-z가-힣]*(?i:n/?a|none|null|nil|nan|undefined|empty|blank|no ?(?:output|answer|response"
-    r"|input)|not a[a-z]+|tbd|todo|output|response|answer"
-    r"|[가-힣]{1,4} ?[가-힣]{0,3} ?(?:없음|없습니다|비어 있음|비어 있습니다|예정|생략|중|미정|무응답"
-    r"|공란|공백)|생략|공란|공백|빈 ?칸|무응답|미정"
-    r"|미작성|준비 ?중)[^0-9A-Za-z가-힣]*$"
-    r"|^[^0-9A-Za-z가-힣]+$"
-)
-_PROMPT_MARKS = (
-    r"\{|##|INST\]|<\||SYS>>|</?s>"
-    r"|<(?:bos|eos|pad|unk|sep|cls)>|\[(?:BOS|EOS|PAD|SEP|CLS|UNK|MASK)\]|_of_turn>|\[\|"
-    r"|작업을 설명하는|(?i:describes a task|appropriately completes)"
-)
-_PARTICLES = r"[을를은는이가와과]\([을를은는이가와과]\)|\(으\)로|\(이\)[라나가]|\([은을와과]\)[는를과와]"
-
 #: In this order.
 DEFECTS: tuple[Defect, ...] = (
     Defect("not-korean", "instruction", not_korean, FOREIGN, of_the_row=True),
@@ -78,32 +45,12 @@ DEFECTS: tuple[Defect, ...] = (
     Defect("wrong-language", "output", wrong_language, FOREIGN),
     Defect("refusal", "output", refusal, REFUSES),
     Defect("disclaimer", "output", disclaimer, SPEAKS_AS_MODEL),
-    Defect("no-answer", "output", no_answer, _EMPTY),
-    Defect(
-        "template-residue",
-        "output",
-        template_residue,
-        (
-            rf"{_PARTICLES}|[을은이]/[를는가]|{_PROMPT_MARKS}|%"
-            rf"|\$\{{|object Object|<<|\[\[|[\[<({{〈【][^\]>)}}\n]{{0,40}}"
-            rf"(?:여기|입력|작성|기입|삽입|넣|적|쓰|써|채|붙|추가|nsert|nter|our|rite)"
-            rf"|^\s*\**[A-Za-z가-힣 ]{{2,12}}\**[ ]?[:：]"
-        ),
-    ),
-    Defect("template-residue", "instruction", template_in_prompt, rf"{_PARTICLES}|{_PROMPT_MARKS}"),
-    Defect("merged-instruction", "output", merged_instruction, _MERGED),
-    Defect(
-        "merged-instruction",
-        "instruction",
-        merged_prompt,
-        r"##|\n[^\n]{0,8}(?:명령|지시|Instruction|Human|User|사용자|입력|Input)",
-    ),
-    Defect(
-        "merged-instruction",
-        "input",
-        merged_input,
-        r"##|\n[^\n]{0,8}(?:명령|지시|Instruction|Human|User|사용자|입력|Input)",
-    ),
+    Defect("no-answer", "output", no_answer, PLACEHOLDER),
+    Defect("template-residue", "output", template_residue, RESIDUE),
+    Defect("template-residue", "instruction", template_in_prompt, rf"{PARTICLES}|{PROMPT_MARKS}"),
+    Defect("merged-instruction", "output", merged_instruction, MERGED),
+    Defect("merged-instruction", "instruction", merged_prompt, JOINED),
+    Defect("merged-instruction", "input", merged_input, JOINED),
     Defect("truncated", "output", truncated, rf"```|{MAY_BE_OPEN}"),
     Defect("repetition", "output", repetition, pick=may_loop),
     Defect("url-only", "input", url_only, r"https?://|www\.|[a-z0-9]\.[a-z]{2,7}/"),

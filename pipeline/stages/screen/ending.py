@@ -3,7 +3,8 @@
 import re
 
 from pipeline.stages.screen.requests import asks
-from pipeline.stages.screen.texts import Texts
+from pipeline.stages.screen.speech import levels
+from pipeline.stages.screen.texts import Texts, any_of, unquoted
 from schemas.options import ScreenOptions
 
 #: Words that need something after them: connective endings, particles, adverbs that open a clause.
@@ -23,7 +24,7 @@ _OPEN_END = re.compile(
     r"|[합습입됩]니|[는할될갈을] [수데]|,|같습니다:|다음:|들면:|예:)$"
 )
 #: The last letters of these, and an open quote, number or bracket.
-MAY_BE_OPEN = r"(?:[0-9A-Za-z가-힣,:]|[0-9][.)]|[-*•(\[“‘「『])[\s\pZ\x0b\x1c-\x1f\x{85}]*$"
+MAY_BE_OPEN = r"(?:[0-9A-Za-z가-힣,:]|[0-9][.)]|[-*•(\[“‘「『]|\s[\"'])[\s\pZ\x0b\x1c-\x1f\x{85}]*$|첫째"
 _SENTENCE = re.compile(r"[다요죠까음함됨]\s?[.!?](?=\s|$|[\"”'’)])")
 _ITEM = re.compile(r"[ \t]*(?:[-*+•○●#>|]|\d{1,3}[.)]|[①-⑳]|[가-하][.)])")
 #: A clause: a connective ending or a topic that needs a predicate after it.
@@ -34,6 +35,31 @@ _FINAL = re.compile(
     r"(?:[다요죠까음함됨임봄짐감옴움춤큼]|[가-힣]것|[가-힣]기|[네지군자냐니래라마]"
     r"|[해야줘돼봐둬와어아]|등|끝|이상|예정|필요|가능|불가|때문|완료|중)$"
 )
+#: Verbs without an ending, and -아/-어, which ends a sentence in spoken speech only.
+_STEM = re.compile(r"[가-힣 ](?:되|하|있|없|않|싶|같|받|얻|않고|[아어여와워려져춰겨켜쳐펴혀]|[가-힣]해)$")
+#: Adverbs and conjunctions that end no sentence of their own.
+_ADVERB = any_of(
+    *("스스로", "먼저", "우선", "더욱", "매우", "특히", "가장", "결국", "서로", "바로", "함께", "점점", "직접", "다시"),
+    *(
+        "오히려",
+        "반드시",
+        "주로",
+        "및",
+        "그리고",
+        "또한",
+        "또는",
+        "보다는",
+        "자주",
+        "조금",
+        "조금씩",
+        "천천히",
+        "꾸준히",
+    ),
+    *("충분히", "되도록", "이미", "아직", "계속", "항상", "늘", "따로", "미리", "가능한 한"),
+)
+#: “첫째,”, with the words that open what follows it.
+_FIRST = re.compile(r"(?:\A|(?<=[.!?:\n*])|(?<=[.!?:-] ))첫째(?:,|로,|는)")
+_SECOND = re.compile(r"둘째|두 ?번째|다음으로|다음은|그다음|또한|또,|그리고|마지막|끝으로|[\n ]2[.)]|한편|셋째|나머지")
 
 
 def truncated(texts: Texts, options: ScreenOptions) -> str | None:
@@ -45,8 +71,19 @@ def truncated(texts: Texts, options: ScreenOptions) -> str | None:
     if not text or asks(texts.instruction, "continuation", "copy"):
         return None
     last = text.rpartition("\n")[2]
-    how = marker_alone(text, last) or open_quote(texts, text) or open_sentence(texts, text, last)
+    how = marker_alone(text, last) or open_quote(texts, text) or open_sentence(texts, text, last) or first_alone(text)
     return f"{how}: “{last[-20:].strip()}”" if how else None
+
+
+def first_alone(text: str) -> str | None:
+    """A first reason that is followed by no second one.
+
+    >>> first_alone("이유는 두 가지입니다. 첫째, 값이 쌉니다.")
+    'the answer has a first point and no second one'
+    >>> first_alone("첫째, 값이 쌉니다. 둘째, 맛있습니다.")
+    """
+    match = _FIRST.search(text)
+    return "the answer has a first point and no second one" if match and not _SECOND.search(text, match.end()) else None
 
 
 def marker_alone(text: str, last: str) -> str | None:
@@ -86,20 +123,34 @@ def open_sentence(texts: Texts, text: str, last: str) -> str | None:
     if not sentences:
         return "the answer ends in mid-sentence" if len(last) >= 25 and not item and alone_open(last) else None
     rest = _SENTENCE.split(last)[-1].strip() if not item else last[item.end() :].strip()
-    if item and (
-        len(sentences) < 2 or not _OPEN_END.search(rest[-12:]) or rest[-1:] in ("은", "는", "을", "를") or len(rest) < 4
-    ):
-        return None
+    if item:
+        return "the answer ends in mid-sentence" if len(sentences) > 1 and item_open(rest) else None
     if _OPEN_END.search(rest[-12:]) and (len(rest) < len(last) or len(last) >= 10):
         return "the answer ends in mid-sentence"
-    return "the answer ends in mid-sentence" if cut_word(rest) else None
+    return "the answer ends in mid-sentence" if cut_word(rest) or (len(rest) < len(last) and stem(text, rest)) else None
+
+
+def item_open(rest: str) -> bool:
+    """Whether an item stops early, in a list of full sentences. An item that names a thing ends where it likes."""
+    if len(rest) < 4 or rest[-1] in "은는을를":
+        return False
+    return bool(_OPEN_END.search(rest[-12:]) or (rest.count(" ") > 3 and re.search(rf" {_ADVERB}$", rest)))
 
 
 def alone_open(last: str) -> bool:
     return bool(
         _CLAUSE.search(last)
-        and re.search(r"(?:하고|하며|으며|지만|때문에|므로|면서|거나|그리고|또한|특히|결국|및|,)$", last)
+        and (
+            re.search(rf"(?:하고|하며|으며|지만|때문에|므로|면서|거나|,| {_ADVERB})$", last)
+            or re.search(r"[가-힣](?:며|면|지만|므로|는데)[, ].{6,}[가-힣]{2,}[을를]$", last[-120:])
+        )
     )
+
+
+def stem(text: str, rest: str) -> bool:
+    """A verb without its ending, behind sentences that all end in polite or written speech."""
+    polite, written, spoken = levels(unquoted(text[: len(text) - len(rest)]))
+    return polite + written >= 2 and not spoken and rest.count(" ") >= 2 and bool(_STEM.search(rest))
 
 
 def cut_word(rest: str) -> bool:

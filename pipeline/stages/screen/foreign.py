@@ -27,9 +27,26 @@ def expected_language(texts: Texts) -> str | None:
     if asks(texts.instruction, "translation"):
         return "Korean" if asked_of and share(asked_of, "Hangul") < 0.3 else None
     foreign_text = share(letters(texts.input), "Hangul") < 0.7 and len(texts.input) > 20
-    if foreign_text or asks(texts.instruction, "about-language", "about-names", "code"):
+    if foreign_text or asks(texts.instruction, "about-language"):
+        return None
+    if asks(texts.instruction, "about-names", "code") and not wants_explanation(texts):
         return None
     return "Korean" if share(letters(texts.instruction), "Hangul") > 0.7 else None
+
+
+_EXPLAIN = re.compile(r"설명|알려|어떻게|방법|차이|무엇|뭐|뭔|왜|이유|까닭|원인|순서|장단점|줄거리|의미|언제|누구|소개")
+#: Requests whose answer may hold nothing but names or code, or words as someone wrote them.
+_AS_WRITTEN = re.compile(
+    r"코드|스크립트|쿼리|작성|만들|짜 ?줘|짜 ?주|구현|메시지|주석|출력|명령[어을은]|이름|변수|제목|가사|대사|명언"
+    r"|구절|원문|목록|추천|나열|약자"
+)
+
+
+def wants_explanation(texts: Texts) -> bool:
+    """Whether a question about programs or works wants sentences, and the answer has them."""
+    if _AS_WRITTEN.search(texts.instruction) or not _EXPLAIN.search(texts.instruction):
+        return False
+    return sum(letters(texts.output).values()) >= 40
 
 
 _CODE = re.compile(r"[{};=]|\bdef |\bSELECT\b|^[ \t]*#", re.MULTILINE)
@@ -67,8 +84,6 @@ def foreign_answer(texts: Texts) -> tuple[str, str] | None:
     """The language expected and the one that the whole answer has, where they are not the same."""
     expected, got = expected_language(texts), language_of_answer(texts)
     if expected is None or got is None or expected == got:
-        return None
-    if expected == "Korean" and asks(texts.instruction, "code"):
         return None
     same_script = SCRIPT_OF_LANGUAGE.get(expected) == SCRIPT_OF_LANGUAGE.get(got, got)
     # Short texts in Latin letters have few words by which to tell languages.

@@ -81,7 +81,23 @@ def latin_language(text: str) -> str | None:
     hits = {name: sum(word in known for word in words) for name, known in FUNCTION_WORDS.items()}
     best = max(hits, key=lambda name: hits[name])
     few = len(words) < 4 or hits[best] < 2 or hits[best] * 6 < len(words)
+    if few and is_other_prose(text):
+        return "Latin"
     return None if few or text.istitle() else best
+
+
+def is_other_prose(text: str) -> bool:
+    """Whether it is a sentence in a language whose words are not listed: small words, and letters beyond A to Z.
+
+    >>> is_other_prose("Her gün otuz dakika yürüyün ve şekerli içecekleri bırakın.")
+    True
+    >>> is_other_prose("Café Müller, Château Margaux")
+    False
+    """
+    words = re.findall(r"[^\W\d_]+", text)
+    small = sum(word.islower() for word in words)
+    beyond = sum(not word.isascii() for word in words)
+    return len(words) >= 8 and small * 3 >= len(words) * 2 and beyond >= 2
 
 
 @functools.lru_cache(maxsize=8)  # the finders of a row ask about the same texts

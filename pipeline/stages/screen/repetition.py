@@ -151,6 +151,12 @@ _ORDER = re.compile(
 )
 
 
+#: Parts of a sentence, which are never the whole of it.
+_PART = re.compile(
+    r"(?:주어|동사|목적어|서술어|명사|형용사|부사|조사|낱말|단어|이름|지명|인물|숫자|날짜|장소|핵심어|키워드)[을를만]"
+)
+
+
 def must_change(texts: Texts, exact: bool) -> bool:
     """Whether the request would change its text, so that the same text is no answer to it."""
     instruction = texts.instruction
@@ -164,7 +170,7 @@ def must_change(texts: Texts, exact: bool) -> bool:
     if asks(instruction, "proofreading") and not exact:
         return False  # a full stop more or less is a correction
     if asks(instruction, "selection") and len(texts.input) < 60:
-        return False
+        return exact and bool(_PART.search(instruction)) and bool(re.search(r" .*[다요죠까][.!?]$", texts.input))
     return exact or not asks(instruction, "rewriting")
 
 

@@ -11,9 +11,9 @@ from typing import NamedTuple
 _LANGUAGES = {
     "Korean": r"한국어|한국말|우리말|한글|국문|국어|Korean",
     "English": r"영어|영문|영국식 영어|미국식 영어|English",
-    "Japanese": r"일본어|일어|일본말|일문|Japanese",
+    "Japanese": r"일본어|(?<![가-힣])일어(?![나난날났서섰설선])|일본말|일문|Japanese",
     "Chinese": r"중국어|중국말|중문|간체|번체|한문|한자|Chinese",
-    "French": r"프랑스어|불어|French",
+    "French": r"프랑스어|(?<![가-힣])불어(?![나난날났오온와넣준줬주])|French",
     "Spanish": r"스페인어|에스파냐어|서반아어|Spanish",
     "German": r"독일어|독어|German",
     "Italian": r"이탈리아어|이태리어|Italian",
@@ -23,7 +23,7 @@ _LANGUAGES = {
     "Latin": r"라틴어|라틴 문자|로마자|터키어|튀르키예어|네덜란드어|스웨덴어|폴란드어|체코어|에스페란토",
     "Russian": r"러시아어|노어|우크라이나어|몽골어|불가리아어|Russian",
     "Arabic": r"아랍어|페르시아어|Arabic",
-    "Thai": r"태국어|타이어|Thai",
+    "Thai": r"태국어|Thai",
     "Hindi": r"힌디어|산스크리트어|네팔어|Hindi",
     "Hebrew": r"히브리어|Hebrew",
     "Greek": r"그리스어|희랍어|Greek",
@@ -179,7 +179,9 @@ REQUESTS: tuple[Request, ...] = (
     Request(
         "dialogue",
         (
-            r"대화|대본|희곡|연극|시나리오|상황극|역할극|역할|인터뷰|면접|회화|통화|말풍선|콩트|만담|채팅|대사"
+            r"대화|대본|희곡|연극|시나리오|상황극|역할극|역할 ?놀이|역할(?:을 (?:맡|해)|로서? )|인터뷰|모의 ?면접"
+            r"|면접(?:관|자)|면접 ?(?:상황|장면|질문|문답)|회화|전화 ?통화|통화(?:하는|를 하| 내용| 장면)|말풍선"
+            r"|콩트|만담|채팅|대사"
             r"|주고받|[Dd]ialog|[Cc]onversation"
         ),
         "손님과 점원의 대화를 써 줘.",
@@ -296,7 +298,6 @@ REQUESTS: tuple[Request, ...] = (
 _PATTERNS = {request.name: re.compile(request.words) for request in REQUESTS}
 
 
-@functools.lru_cache(maxsize=4096)  # instructions repeat, and many finders ask about one
 def requests(instruction: str) -> frozenset[str]:
     """The names of all requests in an instruction.
 
@@ -307,7 +308,12 @@ def requests(instruction: str) -> frozenset[str]:
     >>> requests("감기에 좋은 음식은?")
     frozenset()
     """
-    return frozenset(name for name, pattern in _PATTERNS.items() if pattern.search(instruction[:2000]))
+    return frozenset(name for name in _PATTERNS if asks_for(instruction, name))
+
+
+@functools.lru_cache(maxsize=4096)  # instructions repeat, and many finders ask about one
+def asks_for(instruction: str, name: str) -> bool:
+    return bool(_PATTERNS[name].search(instruction[:2000]))
 
 
 def asks(instruction: str, *names: str) -> bool:
@@ -316,4 +322,4 @@ def asks(instruction: str, *names: str) -> bool:
     >>> asks("봄비를 소재로 네 줄짜리 시를 지어 줘.", "verse", "code")
     True
     """
-    return not requests(instruction).isdisjoint(names)
+    return any(asks_for(instruction, name) for name in names)

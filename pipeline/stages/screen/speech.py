@@ -30,6 +30,10 @@ _END = re.compile(r"([.!?…~]+)(?=\s|$)")
 PLAIN = r"(?:[^니시]다|[^니]까|[야어아줘돼둬해봐마사가와져려라지니자데든나네])[.!?…~]"
 
 
+#: A sentence of written speech between two polite ones on a line.
+_AMID = re.compile(r"(?:니다|요|죠)\. [^\n.!?]{8,120}[^니시]다\. [^\n.!?]{8,120}(?:니다|요|죠)\.")
+
+
 def levels(text: str) -> tuple[int, int, int]:
     """How many sentences end in polite, in written plain and in spoken plain speech; a call (모여라!) is no speech.
 
@@ -42,7 +46,7 @@ def levels(text: str) -> tuple[int, int, int]:
         last = sentence[-12:].rstrip()
         if _POLITE.search(last) and not _POLITE_NOUN.search(last):
             polite += 1
-        elif _WRITTEN.search(last):
+        elif _WRITTEN.search(last) or (last[-1:] == "다" and sentence.count(" ") >= 3):
             written += 1
         elif "!" not in end and _SPOKEN.search(last) and not _SPOKEN_NOUN.search(last):
             spoken += 1
@@ -60,6 +64,6 @@ def mixed_speech(texts: Texts, options: ScreenOptions) -> str | None:
     if not polite or not plain or min(polite, plain) * 4 < max(polite, plain):
         return None
     # One sentence of written speech may be a heading or a title; spoken speech beside polite speech is a mix.
-    if min(polite, plain) < 2 and not (spoken and polite >= 2):
+    if min(polite, plain) < 2 and not (spoken and polite >= 2) and not _AMID.search(prose):
         return None
     return f"{polite} sentences in polite speech, {plain} in plain speech"

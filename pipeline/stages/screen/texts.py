@@ -19,6 +19,15 @@ class Texts(NamedTuple):
     meta: str = ""
 
 
+def any_of(*patterns: str) -> str:
+    """One pattern for a table of patterns.
+
+    >>> any_of("가", "나 ?다")
+    '(?:가|나 ?다)'
+    """
+    return f"(?:{'|'.join(patterns)})"
+
+
 def around(match: re.Match[str], width: int = 40) -> str:
     return quoted(match[0], width)
 

@@ -66,8 +66,8 @@ def tokenize(table: pa.Table, tokenizer: Tokenizer, options: TokenizeOptions = T
     All layouts: `n_tokens` int32 (kept, special tokens included), `truncated` int32 (tokens cut; 0 when none),
     `n_unk` int32. With `padding` (pair, fields, classification) every list has max_length ids and a mask beside it.
     Rejections: `too-long` by the truncation policy, and those of the layout. Flags: `unk` (the ids do not hold the
-    whole text), `context-left-out` (the layout has no place for this row's system prompt or history),
-    `rejected-left-out` (it learns from the better answer of a pair alone).
+    whole text), `context-left-out` (the layout has no place for this row's system prompt, tools, thoughts, calls or
+    other messages), `rejected-left-out` (it learns from the better answer of a pair alone).
 
     Raises TooLongError under the truncation policy `error`.
     """
@@ -91,10 +91,11 @@ def tokenize(table: pa.Table, tokenizer: Tokenizer, options: TokenizeOptions = T
 
 
 def _has_context(table: pa.Table) -> pa.ChunkedArray:
-    """Boolean per row: it has what these layouts have no place for: system prompt, tools, thoughts, other messages."""
+    """Boolean per row: it has what these layouts have no place for: system prompt, tools, thoughts, calls, other
+    messages."""
     found = pc.greater(pc.list_value_length(table["history"]), 0)
     found = pc.or_(found, pc.greater(pc.list_value_length(table["steps"]), 0))
-    for name in ("system", "tools", "reasoning"):
+    for name in ("system", "tools", "reasoning", "tool_calls"):
         found = pc.or_(found, pc.is_valid(table[name]))
     return found
 

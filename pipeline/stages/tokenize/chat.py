@@ -27,11 +27,13 @@ from pipeline.stages.tokenize.probe import (
     CALL,
     MARK,
     SYSTEM,
+    TOOL,
     Answer,
     Exchange,
     Prober,
     Setting,
     common,
+    fault,
     marked,
     message_of,
 )
@@ -52,6 +54,12 @@ FOLD = "\n\n"
 
 #: Texts that look like a mark of a chat template, at which some templates take a text apart (RE2 and Python alike).
 LOOKS_LIKE_A_MARK = r"<[/|]?[A-Za-z]|\|>|/(no_?)?think"
+
+#: Of a tool that the chat template cannot write.
+TOOL_FORM = (
+    "a tool of this row is not in the form that the chat template reads. In the source file, write it as "
+    '{"type": "function", "function": {"name": …, "description": …, "parameters": …}}'
+)
 
 #: Forms that are kept for each tokenizer.
 KEPT = 4096
@@ -141,7 +149,7 @@ class Writer:
         """How each answer is written, by the number of its message, from the message `first` on, which begins an
         exchange. Raises ChatTemplateError."""
         if self.tokenizer.chat is None:
-            return dict.fromkeys(conversation.answers, Answer("", "", "", True, True, True, False))
+            return dict.fromkeys(conversation.answers, Answer("", "", "", True, True, True, False, False))
         exchanges = self._exchanges(self.folded(conversation), first)
         return {
             number: exchange.answers[number - start]
@@ -181,18 +189,20 @@ class Writer:
         first = first._replace(content=conversation.system + FOLD + first.content)
         return Conversation("", conversation.tools, (first, *rest))
 
-    def holds_marks(self, conversation: Conversation) -> bool:
-        """Whether what the template writes in a way of its own (tools, calls, some results) holds a special token, or a
-        mark of those that say where texts belong."""
+    def mark_in(self, conversation: Conversation) -> str | None:
+        """A special token, or a mark of those that say where texts belong, in what the template writes in a way of its
+        own: tools, calls, names, some results."""
         exchanges = self._exchanges(self.folded(conversation))
         texts = [orjson.dumps(conversation.tools).decode()]
         for number, message in enumerate(conversation.messages):
             first, exchange = exchanges[number]
+            texts += _names(message).values()
             if message.calls:
                 texts.append(orjson.dumps(message.calls).decode())
             if number - first in exchange.inline:
                 texts.append(message.content)
-        return any(self._specials.search(text) or MARK.search(text) for text in texts)
+        found = (self._specials.search(text) or MARK.search(text) for text in texts)
+        return next((mark[0] for mark in found if mark), None)
 
     def literal(self, conversation: Conversation) -> bool:
         """Whether the template writes this conversation as its form says, and so every text of it as it is."""
@@ -288,8 +298,20 @@ class Writer:
                 written["content"] = written["content"] + message.content + written["content"]
             messages.append(written)
         asked = conversation.messages[-1].role != "assistant"
-        text = self.render(messages, asked, conversation.tools)
-        return self._cut(text, exchanges, system, conversation)
+        return self._cut(self._with_tools(messages, asked, conversation.tools), exchanges, system, conversation)
+
+    def _with_tools(self, messages: Sequence[Mapping[str, Any]], asked: bool, tools: Sequence[Any]) -> str:
+        """What the template makes of messages and tools. Raises ChatTemplateError, too for tools in another form than
+        the probes have, where it leaves one out."""
+        others = [tool for tool in tools if not _in_form(tool)]
+        try:
+            renamed = [tool | {"name": TOOL} if isinstance(tool, dict) else TOOL for tool in others]
+            if not others or self.render(messages, asked, renamed).count(TOOL) >= len(others):
+                return self.render(messages, asked, tools)
+        except ChatTemplateError:
+            if not others:
+                raise
+        raise ChatTemplateError(TOOL_FORM)
 
     def _exchanges(self, conversation: Conversation, first: int = 0) -> list[tuple[int, Exchange]]:
         """For each message the number of the first message of its exchange, and how that exchange is written."""
@@ -320,9 +342,7 @@ class Writer:
             here = text[start:end]
             rest = next((rest for rest in _rests(answer.rest, conversation, number) if here.endswith(rest)), None)
             if rest is None:
-                raise ChatTemplateError(
-                    f"the chat template does not end an answer as in a shorter conversation: {here!r}"
-                )
+                raise fault(f"the chat template does not end an answer as in a shorter conversation: {here!r}")
             begin, stop = start + common(here, answer.prompt, self._specials), end - len(rest)
             place = order[first]
             spans.append(Span(marked.pieces(done, begin), exchange=place))
@@ -437,6 +457,11 @@ def _names(message: Message) -> dict[str, str]:
     """What the result of a tool says of the call that it answers."""
     found = {"tool_call_id": message.tool_call_id, "name": message.name}
     return {field: value for field, value in found.items() if value is not None and message.role == "tool"}
+
+
+def _in_form(tool: Any) -> bool:
+    """Whether a tool has the form that OpenAI gave it, which all templates with tools read."""
+    return isinstance(tool, dict) and isinstance(tool.get("function"), dict)
 
 
 def _with_arguments_as_text(message: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.stages.tokenize.segments import Segment, as_ints, as_lists, count, encode, join, living, total
+from pipeline.stages.tokenize.truncation import refuse_empty
 from pipeline.tokenizers.protocol import Tokenizer
 from schemas.options import TokenizeOptions
 
@@ -14,14 +15,19 @@ PREFIX, TEXT, SUFFIX, PADDING = range(4)
 
 
 def fields(table: pa.Table, tokenizer: Tokenizer, options: TokenizeOptions) -> tuple[pa.Table, dict[str, pa.Array]]:
-    """`instruction_ids`, `input_ids`, `output_ids` list<int32>, each [CLS] field [SEP], cut to max_length."""
+    """`instruction_ids`, `input_ids`, `output_ids` list<int32>, each [CLS] field [SEP], cut to max_length. A row whose
+    output gives no token is rejected (nothing-to-learn)."""
     prefix, suffix = tokenizer.single
     room = options.max_length - len(prefix) - len(suffix)
     rows = living(table)
+    encoded = {name: encode(table[name], rows, tokenizer) for name in FIELDS}
+    empty = encoded["output"][1] == 0
+    table = refuse_empty(table, rows & empty, "the output")
+    rows &= ~empty
     columns: dict[str, pa.Array] = {}
     tokens, learned, cut, unknown = (np.zeros(len(table), np.int64) for _ in range(4))
-    for name in FIELDS:
-        lists, length = encode(table[name], rows, tokenizer)
+    for name, (lists, length) in encoded.items():
+        length = np.where(rows, length, 0)
         keep = np.minimum(length, room)
         segments = [Segment.constant(prefix, rows), Segment.of_lists(lists, keep), Segment.constant(suffix, rows)]
         used = total(segments)

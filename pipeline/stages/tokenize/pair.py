@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.stages.tokenize.segments import Segment, as_ints, as_lists, count, encode, join, living, prompt, total
-from pipeline.stages.tokenize.truncation import both_seen, fit, refuse_long
+from pipeline.stages.tokenize.truncation import both_seen, fit, refuse_empty, refuse_long
 from pipeline.tokenizers.protocol import Tokenizer
 from schemas.options import TokenizeOptions
 
@@ -14,12 +14,14 @@ PREFIX, PROMPT, BETWEEN, OUTPUT, SUFFIX, PADDING = range(6)
 
 def pair(table: pa.Table, tokenizer: Tokenizer, options: TokenizeOptions) -> tuple[pa.Table, dict[str, pa.Array]]:
     """`input_ids` list<int32> = [CLS] instruction ⏎ input [SEP] output [SEP], `token_type_ids` list<int8>: 0 up to the
-    first [SEP], 1 after it."""
+    first [SEP], 1 after it. A row whose output gives no token is rejected (nothing-to-learn)."""
     prefix, between, suffix = tokenizer.pair
     room = options.max_length - len(prefix) - len(between) - len(suffix)
     rows = living(table)
     prompts, n_prompt = encode(prompt(table), rows, tokenizer)
     outputs, n_output = encode(table["output"], rows, tokenizer)
+    table = refuse_empty(table, rows & (n_output == 0), "the output")
+    rows &= n_output > 0
     keep_prompt, keep_output = fit(n_prompt, n_output, room, options.truncation)
     fits = both_seen(n_prompt, n_output, keep_prompt, keep_output)
     long = np.flatnonzero(rows & ~fits)

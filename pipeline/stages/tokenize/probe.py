@@ -4,17 +4,18 @@ A mark is put where a text will be; a template that strips, drops, repeats or re
 So no text of the data is ever searched in what a template wrote.
 """
 
+import itertools
 import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from pipeline.table.thoughts import CLOSING, OPENING
+from pipeline.table.thoughts import CLOSING, EMPTY_THOUGHT, OPENING
 from pipeline.tokenizers.protocol import ChatTemplateError
 
 #: A mark: the number of the message, and "r" where the thought of the message will be.
 MARK = re.compile("⟦([0-9]+)(r?)⟧")
-#: What marks the places of a call of a tool, and of a tool's description.
-CALL, ARGUMENT, TOOL = "⟦call⟧", "⟦argument⟧", "⟦tool⟧"
+#: What marks the places of the name of a call, and of a tool's description. The argument of each call has its own mark.
+CALL, TOOL = "⟦call⟧", "⟦tool⟧"
 #: The id of a call that is not real, as Mistral's templates ask for it.
 AN_ID = "call00000"
 ANY_MARK = re.compile("⟦[0-9a-z]+⟧")
@@ -39,7 +40,12 @@ A_TOOL = {
         "parameters": {"type": "object", "properties": {"a": {"type": "string", "description": ""}}, "required": ["a"]},
     },
 }
-A_CALL = {"id": AN_ID, "type": "function", "function": {"name": CALL, "arguments": {"a": ARGUMENT}}}
+#: What ends the sentence about a template that cannot be used.
+REMEDY = "Give the tokenizer another template (chat_template.jinja in its folder)."
+#: The same, where it cannot write thoughts.
+NO_THOUGHTS = 'Set [tokenize] reasoning = "drop".'
+#: Parts of an answer, in words.
+THOUGHT, TEXT = "the thought of an answer", "the text of an answer"
 
 #: The number of the system prompt, where messages are counted without it.
 SYSTEM = -1
@@ -64,8 +70,9 @@ class Answer(NamedTuple):
     `prompt`: the literal text that a model is given after the message before the answer. `rest`: the literal text of
     the next message, which is not learned. `more`: a special token that ends the answer and that the template writes
     only where the conversation goes on. `eos`: nothing in the template ends it. `alike`: it is written as where it is
-    the last. `prompted`: where it is the last, it comes after what a model is given that is to write it. `lost`: its
-    thought is not written.
+    the last, but for an empty thought. `prompted`: it comes after what a model is given that is to write it, and with
+    the empty thought that it has where it is the last. `lost`: its thought is not written. `empty`: where it is the
+    last, it has an empty thought.
     """
 
     prompt: str
@@ -75,6 +82,7 @@ class Answer(NamedTuple):
     alike: bool
     prompted: bool
     lost: bool
+    empty: bool
 
 
 class Exchange(NamedTuple):
@@ -111,8 +119,25 @@ def marked(number: int, kind: str, thought_field: str | None, text: Callable[[st
         texts["r"] = text(f"⟦{number}r⟧")
     if "alone" in more:
         texts[""] = ""
-    calls = [A_CALL] * int(re.sub("[^0-9]", "", more) or 0)
-    return message_of(role, texts, thought_field, calls)
+    return message_of(role, texts, thought_field, [_call(place) for place in range(_number_of_calls(kind))])
+
+
+def _number_of_calls(kind: str) -> int:
+    return int(re.sub("[^0-9]", "", kind) or 0)
+
+
+def _argument(place: int) -> str:
+    """The mark of the argument of a message's call."""
+    return f"⟦argument{place}⟧"
+
+
+def _call(place: int) -> dict[str, Any]:
+    """A call that is not real."""
+    return {"id": AN_ID, "type": "function", "function": {"name": CALL, "arguments": {"a": _argument(place)}}}
+
+
+def fault(found: str) -> ChatTemplateError:
+    return ChatTemplateError(f"{found}. {REMEDY}")
 
 
 class Prober:
@@ -144,21 +169,20 @@ class Prober:
         messages = [marked(number, kind, self.thought_field) for number, kind in enumerate(kinds)]
         text = self.render(messages, False, tools)
         if setting.tools and TOOL not in text:
-            raise ChatTemplateError("the chat template does not write tools")
+            raise fault("the chat template does not write tools")
         written = [(int(found[1]), found[2]) for found in MARK.finditer(text)]
         once = [(number, "") for number, kind in enumerate(kinds) if not kind.endswith("alone")]
         if sorted(mark for mark in written if not mark[1]) != once or len(set(written)) < len(written):
             roles = " → ".join(kind.partition(" ")[0] for kind in kinds)
-            raise ChatTemplateError(
-                f"the chat template does not write each message of a conversation {roles} once: it wrote {text!r}. "
-                "Give the tokenizer another template (chat_template.jinja in its folder)."
+            raise fault(
+                f"the chat template does not write each message of a conversation {roles} once: it wrote {text!r}"
             )
-        in_text = [number for number, _ in written if kinds[number] != "system"]
-        if in_text != sorted(in_text):
-            roles = " → ".join(kind.partition(" ")[0] for kind in kinds)
-            raise ChatTemplateError(f"the chat template writes the messages {roles} in another order: {text!r}")
+        in_text = [mark for mark in written if kinds[mark[0]] != "system"]
+        for one, other in itertools.pairwise(in_text):
+            if one[0] > other[0]:
+                raise out_of_order(_part(other, kinds), _part(one, kinds))
         answers = {
-            number - start: self._answer(messages, number, tools, text, "thought" in kinds[number])
+            number - start: self._answer(messages, number, tools, text, kinds[number])
             for number in range(start, end)
             if messages[number]["role"] == "assistant"
         }
@@ -173,33 +197,20 @@ class Prober:
             frozenset(number - start for number in inline if start <= number < end),
         )
 
-    def _answer(
-        self, messages: list[dict[str, Any]], number: int, tools: list[Any], text: str, thought: bool
-    ) -> Answer:
+    def _answer(self, messages: list[dict[str, Any]], number: int, tools: list[Any], text: str, kind: str) -> Answer:
         alone = self.render(messages[: number + 1], False, tools)
         here, last = region(text, number), region(alone, number)
-        shown = ANY_MARK.findall(last)
-        if messages[number].get("tool_calls") and CALL not in last:
-            raise ChatTemplateError("the chat template does not write calls of tools")
-        if not shown:
-            raise ChatTemplateError(f"the chat template does not write the answer: {alone!r}")
+        for written in (last, here):
+            must_be_in_order(written, number, kind)
+        anchor = ANY_MARK.findall(last)[-1]
         try:
             asked = self.render(messages[:number], True, tools)
         except ChatTemplateError:
-            asked = alone[: alone.index(last)] + last[: ANY_MARK.search(last).start()]  # type: ignore[union-attr]
-        prompt = asked[_behind(asked, number - 1) :]
-        anchor = shown[-1]
-        if anchor not in here:
-            raise ChatTemplateError(
-                f"the chat template writes an answer at another place where it is the last: {text!r}"
-            )
-        ended = _behind_last(last, anchor)
-        if len(messages) == number + 1:
-            end, rest = ended, ""
-        else:
-            tail = _behind_last(here, anchor)
-            end = tail[: common(tail, ended, self.specials)]
-            rest = tail[len(end) :]
+            asked = alone[: len(alone) - len(last)] + ANY_MARK.split(last, maxsplit=1)[0]
+        (mine, behind), (whole, ended) = (_parted(written, anchor) for written in (here, last))
+        goes_on = len(messages) > number + 1
+        end = behind[: common(behind, ended, self.specials)] if goes_on else ended
+        rest = behind[len(end) :] if goes_on else ""
         more, eos = "", False
         if not self.specials.search(end):
             special = self._first_special(rest or self._goes_on(messages[: number + 1], tools, anchor, len(ended)))
@@ -209,9 +220,11 @@ class Prober:
                 more = special
             else:
                 rest, eos = end + rest, True
-        mine, written = (written[: len(written) - len(_behind_last(written, anchor))] for written in (here, last))
-        lost = thought and f"⟦{number}r⟧" not in last
-        return Answer(prompt, rest, more, eos, mine == written, alone.startswith(asked), lost)
+        thoughtless = EMPTY_THOUGHT.sub("", whole, count=1)
+        prompted = alone.startswith(asked) and mine == whole
+        lost = "thought" in kind and f"⟦{number}r⟧" not in last
+        prompt = asked[_behind(asked, number - 1) :]
+        return Answer(prompt, rest, more, eos, mine in (whole, thoughtless), prompted, lost, thoughtless != whole)
 
     def _goes_on(self, messages: list[dict[str, Any]], tools: list[Any], anchor: str, ended: int) -> str:
         """What is written after the end of the last answer, where the conversation goes on."""
@@ -219,9 +232,9 @@ class Prober:
         follow = [marked(len(messages), role, None), marked(len(messages) + 1, "assistant", None)]
         try:
             text = self.render([*messages, *follow], False, tools)
-            return _behind_last(region(text, len(messages) - 1), anchor)[ended:]
         except ChatTemplateError:
             return ""
+        return _parted(region(text, len(messages) - 1), anchor)[1][ended:]
 
     def _first_special(self, text: str) -> str:
         """The special token with which a text begins, and the space before it."""
@@ -303,8 +316,47 @@ def _behind(text: str, number: int) -> int:
     return text.rindex(mark) + len(mark) if mark in text else 0
 
 
-def _behind_last(text: str, mark: str) -> str:
-    return text[text.rindex(mark) + len(mark) :]
+def _parted(written: str, anchor: str) -> tuple[str, str]:
+    """An answer as it is written up to the end of this mark, its last, and what is behind it."""
+    before, mark, behind = written.rpartition(anchor)
+    if not mark:
+        raise fault("the chat template writes an answer at another place where the conversation goes on")
+    return before + mark, behind
+
+
+def _part(mark: tuple[int, str], kinds: list[str]) -> str:
+    """What belongs at a mark, in words."""
+    number, which = mark
+    role = kinds[number].partition(" ")[0]
+    return THOUGHT if which else {"assistant": TEXT, "tool": "the result of a tool"}.get(role, "a message of the user")
+
+
+def out_of_order(part: str, other: str) -> ChatTemplateError:
+    found = f"the chat template writes {part} behind {other}"
+    return ChatTemplateError(f"{found}. {NO_THOUGHTS}") if part == THOUGHT else fault(found)
+
+
+def must_be_in_order(written: str, number: int, kind: str) -> None:
+    """Hold an answer to the order of its record, which is that in which a model writes it: thought, text, calls.
+
+    Raises ChatTemplateError, too where a call or the whole answer is not written.
+    """
+    calls = [_argument(place) for place in range(_number_of_calls(kind))]
+    count = sum(call in written for call in calls)
+    if count < len(calls):
+        raise fault(
+            f"the chat template writes {count} of the {len(calls)} calls of a message"
+            if count
+            else "the chat template does not write calls of tools"
+        )
+    parts = {f"⟦{number}r⟧": THOUGHT, f"⟦{number}⟧": TEXT, **dict.fromkeys(calls, "its calls")}
+    places = {mark: place for place, mark in enumerate(parts)}
+    shown = [mark for mark in dict.fromkeys(ANY_MARK.findall(written)) if mark in places]
+    if not shown:
+        raise fault(f"the chat template does not write the answer: {written!r}")
+    for one, other in itertools.pairwise(shown):
+        if places[one] > places[other]:
+            raise out_of_order(parts[other], parts[one])
 
 
 def common(text: str, other: str, specials: re.Pattern[str]) -> int:
@@ -320,8 +372,7 @@ def common(text: str, other: str, specials: re.Pattern[str]) -> int:
 
 def _not_literal(kinds: list[str], wanted: str, got: str) -> ChatTemplateError:
     roles = " → ".join(kind.partition(" ")[0] for kind in kinds)
-    return ChatTemplateError(
+    return fault(
         f"the chat template changes the contents of a conversation {roles}, so it is not known "
-        f"which tokens are the answer: {wanted!r} became {got!r}. Give the tokenizer another template "
-        "(chat_template.jinja in its folder)."
+        f"which tokens are the answer: {wanted!r} became {got!r}"
     )

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from pipeline.stages.tokenize.causal import set_rejected
+from pipeline.stages.tokenize.causal import TAKE_OUT, set_rejected
 from pipeline.stages.tokenize.chat import Writer, writer_of
 from pipeline.stages.tokenize.chosen_and_rejected import planned_answers
 from pipeline.stages.tokenize.conversation import Conversation, Message, conversations, matches
@@ -74,7 +74,9 @@ def _unanswered(
     special = matches(writer.special_pattern, [talk for talk in found if talk is not None])
     for row, holds in zip(rows, special, strict=True):
         if holds:
-            failed.setdefault(row, ("not-literal", "a text of this row holds a special token of the tokenizer"))
+            failed.setdefault(
+                row, ("not-literal", f"a text of this row holds a special token of the tokenizer. {TAKE_OUT}")
+            )
     return set_rejected(table, failed), [None if row in failed else talk for row, talk in enumerate(found)]
 
 

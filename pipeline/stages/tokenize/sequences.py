@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from pipeline.stages.tokenize.chat import Gap, Writer, text_of
 from pipeline.stages.tokenize.conversation import Conversation
+from pipeline.stages.tokenize.probe import NO_THOUGHTS, THOUGHT
 from pipeline.stages.tokenize.segments import Ids, Ints, Rows
 from pipeline.stages.tokenize.truncation import both_seen, fit
 from pipeline.tokenizers.protocol import ChatTemplateError, Tokenizer
@@ -59,7 +60,7 @@ class Entry(NamedTuple):
 class Laid(NamedTuple):
     """Sequences as ids: `offsets` (sequences + 1) into `ids` and `learned`. `prompts`: the ids before the last answer.
     `whole`: ids of each sequence before anything was cut. `too_long`: sequences that do not fit, which are empty;
-    for each its prompt's and output's ids and the room for both.
+    for each its prompt's and output's ids, and those of the rest, which cannot be cut.
     """
 
     offsets: Ints
@@ -73,7 +74,9 @@ class Laid(NamedTuple):
 def trainings(row: int, conversation: Conversation, wanted: Sequence[int], writer: Writer) -> list[Training]:
     """The sequences in which these answers (numbers of messages) are learned, in the order of their last answers.
 
-    An answer that the template writes otherwise in the middle than at the end of a conversation ends a sequence.
+    An answer that the template writes otherwise in the middle than at the end of a conversation ends a sequence. Not so
+    where it only lacks the empty thought that it has at the end: there is no thought to lose, and each answer of a long
+    conversation would have all that is before it written again.
     Raises ChatTemplateError, too where the template does not write the thought of one of these answers.
     """
     found: list[Training] = []
@@ -85,9 +88,7 @@ def trainings(row: int, conversation: Conversation, wanted: Sequence[int], write
         answers = writer.answers(ending, first)
         here = [number for number in left if number == left[-1] or (number >= first and answers[number].alike)]
         if any(answers[number].lost for number in here):
-            raise ChatTemplateError(
-                'the chat template does not write the thought of an answer; reasoning = "drop" leaves thoughts out'
-            )
+            raise ChatTemplateError(f"the chat template does not write {THOUGHT}. {NO_THOUGHTS}")
         prompted = all(answers[number].prompted for number in here)
         found.append(Training(row, ending, frozenset(here), prompted))
         left = [number for number in left if number not in found[-1].learned]
@@ -288,7 +289,7 @@ def _cut(
         if (room <= 0).any() or not both_seen(question, output, *keep).all():
             longest = int((question + output - room).argmax())
             for number in unit:
-                too_long[number] = int(question[longest]), int(output[longest]), max(0, int(room[longest]))
+                too_long[number] = int(question[longest]), int(output[longest]), options.max_length - int(room[longest])
                 entries[number] = []
             continue
         keep_question = int(keep[0].min())

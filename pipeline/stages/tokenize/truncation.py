@@ -40,9 +40,7 @@ def fit_alone(length: Ints, room: int, may_cut: bool) -> Ints:
     return np.where(length <= room, length, room if may_cut else 0)
 
 
-def refuse_long(
-    table: pa.Table, rows: Ints, sizes: dict[str, Ints], room: int | Ints, options: TokenizeOptions
-) -> pa.Table:
+def refuse_long(table: pa.Table, rows: Ints, sizes: dict[str, Ints], room: int, options: TokenizeOptions) -> pa.Table:
     """Reject rows that do not fit; raise TooLongError for the first of them under the policy `error`.
 
     `rows`: their numbers. For the message: `sizes`, the tokens of the parts of each of these rows, and `room`, the
@@ -56,12 +54,12 @@ def refuse_long(
     for number, row in enumerate(rows.tolist()):
         parts = " + ".join(f"{name} {size[number]}" for name, size in sizes.items())
         details[row] = (
-            f"{parts} tokens, and max_length {options.max_length} has room for "
-            f"{max(0, np.broadcast_to(room, rows.shape)[number])}; truncation is {options.truncation!r}"
+            f"{parts} tokens, and max_length {options.max_length} has room for {room}; "
+            f"truncation is {options.truncation!r}. Raise max_length"
         )
     if options.truncation == "error":
         first = int(rows.min())
-        raise TooLongError(f"{table['origin'][first].as_py()}: {details[first]}. Raise max_length or choose a policy.")
+        raise TooLongError(f"{table['origin'][first].as_py()}: {details[first]}, or choose another truncation.")
     return reject(table, pa.array(marked), "tokenize", "too-long", pa.array(details, pa.string()))
 
 

@@ -234,10 +234,19 @@ def test_the_remedy_of_an_unknown_weight_works(weight: Any) -> None:
     record = {"messages": [{"role": "user", "content": "?"}, {"role": "assistant", "content": "네.", "weight": weight}]}
     with pytest.raises(FileFault) as fault:
         read(record, MESSAGES)
-    remedy = re.search(r"`(learn = .*?)`", str(fault.value))
-    assert remedy is not None
-    (good,) = read(record, MESSAGES.model_copy(update=tomllib.loads(remedy[1])))
+    shapes = [
+        Source.model_validate({"name": "s", "files": ["*"], **tomllib.loads(line)}).shape
+        for line in re.findall(r"`(shape = .*?)`", str(fault.value))
+    ]
+    assert len(shapes) == (2 if isinstance(weight, int | float) else 1)
+    *least, every = shapes
+    assert every is not None
+    (good,) = read(record, every)
     assert (good.reason, good.learn, json.loads(good.meta or "")["messages"][1]) == (None, None, {"weight": weight})
+    for shape in least:
+        assert shape is not None
+        (good,) = read(record, shape)
+        assert (good.reason, good.learn, good.meta) == (None, True, None)
 
 
 def conversation_of(turns: int) -> Iterator[Turn]:

@@ -58,11 +58,13 @@ def test_the_splits_of_a_saved_dataset_are_marked(tmp_path: Path) -> None:
         for name in ("train", "dev", "ko")
     }
     datasets.DatasetDict(data).save_to_disk(str(tmp_path / "saved"))
-    rows, _ = read(tmp_path / "saved", {})
+    with pytest.raises(IngestError, match=r"in the split 'ko'.*`splits = \{ ko = \"test\" \}`"):
+        read(tmp_path / "saved", {})
+    rows, _ = read(tmp_path / "saved", {}, splits={"ko": "train"})
     assert [(row["instruction"], row["published_split"]) for row in rows] == [
         ("train?", "train"),
         ("dev?", "validation"),
-        ("ko?", "ko"),
+        ("ko?", "train"),
     ]
     rows, _ = read(tmp_path / "saved", {}, splits={"ko": "test", "validation": "leave-out"})
     assert [(row["published_split"], row["reject_reason"]) for row in rows] == [
@@ -131,7 +133,7 @@ own_rows = st.fixed_dictionaries(
         "rejected": st.none() | texts,
         "label": truth,
         "learn": truth,
-        "published_split": st.sampled_from([None, "train", "test", "ko"]),
+        "published_split": st.sampled_from([None, "train", "test", "validation"]),
         "meta": st.none() | st.dictionaries(texts, texts | st.integers(0, 9), max_size=2).map(json.dumps),
         "fixes": st.lists(st.sampled_from(["no-input", "thought"]), max_size=2, unique=True),
         "flags": st.lists(st.just("refusal"), max_size=1),

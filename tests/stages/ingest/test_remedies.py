@@ -15,8 +15,8 @@ from schemas.shapes import Columns, Conversation
 from tests.stages.ingest.test_ingest import CASES, rows_of
 
 #: A line of toml between backticks. Lines that people have to fill in hold "…".
-LINE = re.compile(r"`((?:shape|header|recipe|reader|encoding|numbers|skip) = [^`]*)`")
-START = re.compile(r"`(?:shape|header|recipe|reader|encoding|numbers|skip) = |holds texts|input = ")
+LINE = re.compile(r"`((?:shape|header|recipe|reader|encoding|numbers|skip|splits) = [^`]*)`")
+START = re.compile(r"`(?:shape|header|recipe|reader|encoding|numbers|skip|splits) = |holds texts|input = ")
 
 
 def options_of(case: dict[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.stages.ingest import IngestError, ingest
+from pipeline.stages.ingest import IngestError, ingest, inspect
 from schemas.options import Source
 from schemas.shapes import Template
 from tests.stages.ingest.test_ingest import rows_of
@@ -283,3 +283,42 @@ def test_a_dataset_card_names_the_classes(folder: str, tmp_path: Path) -> None:
     info = {"default": {"features": {"label": {"names": ["부정", "긍정"], "_type": "ClassLabel"}}}}
     (tmp_path / "set/dataset_infos.json").write_text(json.dumps(info), "utf-8")
     assert [row["output"] for row in rows_of(path, shape=ASK)] == ["긍정", "부정", "-1"]
+
+
+def test_nulls_that_pad_the_structs_of_a_table_are_no_arguments(tmp_path: Path) -> None:
+    """The struct of a column has all keys of its records. A null in JSON is one that somebody wrote."""
+
+    def record(name: str, arguments: dict[str, str]) -> dict[str, Any]:
+        call = {"id": "c1", "type": "function", "function": {"name": name, "arguments": arguments}}
+        tool = {"name": name, "parameters": {"properties": {key: {"type": "string"} for key in arguments}}}
+        messages = [{"role": "user", "content": "어때?"}, {"role": "assistant", "content": None, "tool_calls": [call]}]
+        return {"messages": messages, "tools": [tool], "note": {"a": 1, **dict.fromkeys(arguments)}}
+
+    path = tmp_path / "calls.parquet"
+    pq.write_table(pa.Table.from_pylist([record("weather", {"city": "서울"}), record("clock", {"zone": "KST"})]), path)
+    weather, clock = rows_of(path)
+    assert [call["function"]["arguments"] for call in json.loads(weather["tool_calls"])] == [{"city": "서울"}]
+    assert [call["function"]["arguments"] for call in json.loads(clock["tool_calls"])] == [{"zone": "KST"}]
+    assert json.loads(clock["tools"])[0]["function"]["parameters"] == {"properties": {"zone": {"type": "string"}}}
+    assert clock["fixes"] == ["struct-nulls", "flat-tools"]
+    assert json.loads(clock["meta"])["note"] == {"a": 1, "city": None, "zone": None}  # no call, no tool
+    path = tmp_path / "calls.jsonl"
+    call = {"name": "weather", "arguments": {"city": "서울", "zone": None}}
+    path.write_text(json.dumps({"query": "어때?", "answers": [call], "tools": []}) + "\n")
+    assert '"zone":null' in rows_of(path)[0]["tool_calls"]
+
+
+@pytest.mark.parametrize("counter", ["sequence", "window"])
+def test_a_record_that_we_wrote_as_several_sequences_is_read_once(counter: str, tmp_path: Path) -> None:
+    ours = {"source": "s", "input": "", "output": "답", "fixes": [], "flags": []}
+    rows = [
+        {"origin": origin, "instruction": f"물음 {origin}", counter: number, **ours}
+        for origin, count in (("a:1", 3), ("a:2", 1), ("a:3", 2))
+        for number in range(count)
+    ]
+    for name, written in (("all", rows), ("rest", rows[1:])):
+        path = tmp_path / f"{name}.parquet"
+        pq.write_table(pa.Table.from_pylist(written), path)
+        assert [row["instruction"] for row in rows_of(path)] == ["물음 a:1", "물음 a:2", "물음 a:3"]
+        stream = inspect(path, Source(name="s", files=("*",))).streams[0]
+        assert (stream.records, stream.kept) == (3, 3)

@@ -56,7 +56,10 @@ def test_each_request_has_an_example(request_: Request) -> None:
     assert request_.name in requests(request_.example)
 
 
-@pytest.mark.parametrize("name", ["requests", "texts", "language", "speech", "repetition", "refusals", "mojibake"])
+@pytest.mark.parametrize(
+    "name",
+    ["requests", "texts", "language", "speech", "repetition", "disclaimers", "placeholders", "mojibake", "ending"],
+)
 def test_examples_in_docstrings(name: str) -> None:
     module = importlib.import_module(f"pipeline.stages.screen.{name}")
     assert doctest.testmod(module).failed == 0

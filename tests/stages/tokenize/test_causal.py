@@ -1,7 +1,9 @@
 """Layout causal: what is learned is the answers, token by token, after what a model is given when it answers."""
 
 import json
+import re
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +14,11 @@ from pipeline import tokenize
 from pipeline.stages.tokenize import ChatTemplateError, TooLongError
 from pipeline.stages.tokenize.chat import KEPT, PREAMBLE, writer_of
 from pipeline.stages.tokenize.conversation import conversations as conversations_of
+from pipeline.stages.tokenize.probe import REMEDY
 from pipeline.stages.tokenize.sequences import Training, lay_out
 from pipeline.table.messages import to_messages
 from pipeline.table.sequences import unroll
+from pipeline.table.thoughts import split_thought
 from pipeline.tokenizers.transformers_tokenizer import TransformersTokenizer
 from schemas.columns import MASKED
 from schemas.options import TokenizeOptions
@@ -296,6 +300,79 @@ def test_template_args() -> None:
     assert dated.decode(after["input_ids"]).startswith("어서 오세요.\n<|im_start|>user")
 
 
+# Answers without a thought, where the template writes an empty one.
+
+
+def test_a_conversation_without_thoughts_is_one_sequence() -> None:
+    """Qwen 3 writes an empty thought before the last answer alone: the others lack it, and nothing else."""
+    tokenizer = small.causal(small.EMPTY_THOUGHT)
+    row = row_of(history=[user("하나?"), answer("1"), user("둘?"), answer("2")])
+    (after,) = sequences_of(row, tokenizer)
+    end = "<think>\n\n</think>\n\n서울입니다.<|im_end|>\n"
+    assert runs_of(tokenizer, after) == ["1<|im_end|>\n", "2<|im_end|>\n", end]
+    assert tokenizer.decode(after["input_ids"]) == tokenizer._chat(to_messages(row))
+    assert after["flags"] == ["other-prompt"]
+    assert sequences_of(row, tokenizer, answers="last")[0]["flags"] == []
+    with_tools = CALLED | {"history": row["history"]}
+    (after,) = sequences_of(with_tools, tokenizer)
+    assert len(runs_of(tokenizer, after)) == 4
+
+
+def test_thoughts_alone_give_sequences_of_their_own() -> None:
+    tokenizer = small.causal(small.EMPTY_THOUGHT)
+    history = [user("하나?"), answer("1", reasoning="센다."), user("둘?"), answer("2"), user("셋?"), answer("3")]
+    first, last = sequences_of(row_of(history=history), tokenizer)
+    assert runs_of(tokenizer, first) == ["<think>\n센다.\n</think>\n\n1<|im_end|>\n"]
+    assert [run.startswith(text) for run, text in zip(runs_of(tokenizer, last), "23<", strict=True)] == [True] * 3
+    assert (first["flags"], last["flags"]) == (["other-prompt"], ["other-prompt"])  # of the record
+    assert len(sequences_of(row_of(history=history), tokenizer, reasoning="drop")) == 1
+
+
+def test_the_tokens_of_a_long_conversation_grow_with_it() -> None:
+    tokenizer = small.causal(small.EMPTY_THOUGHT)
+    rows = [row_of(history=history_of(count)) for count in (20, 200)]
+    short, long = (row["n_tokens"] for row in laid_out(rows, tokenizer, max_length=1 << 20))
+    assert long < 12 * short
+
+
+OPEN = "<think>\n끝나지 않은 생각"
+
+
+def test_no_empty_thought_is_learned_before_a_thought_without_an_end() -> None:
+    rows = [row_of(OPEN), row_of(history=[user("하나?"), answer(OPEN)])]
+    for after in laid_out(rows, small.causal(small.EMPTY_THOUGHT)):
+        assert (after["reject_stage"], after["reject_reason"]) == ("tokenize", "open-thought")
+    mended = [row_of("네.", reasoning="음"), row_of(history=[user("하나?"), answer(OPEN, learn=False)])]
+    after = laid_out(mended, small.causal(small.EMPTY_THOUGHT))
+    assert [row["reject_reason"] for row in after] == [None, None]
+    for template in (small.CHATML, None):
+        (after,) = laid_out(rows[:1], small.causal(template))
+        assert after["reject_reason"] is None  # it is learned as it is
+        assert runs_of(small.causal(template), after)[0].startswith(OPEN)
+
+
+def test_a_thought_in_the_text_of_an_answer() -> None:
+    """As a table of training code may hold it: ingest moves it to `reasoning`."""
+    for template in (small.EMPTY_THOUGHT, small.THINKING):
+        (after,) = laid_out([row_of("<think>음</think>네.")], small.causal(template))
+        assert after["reject_reason"] == "not-literal"
+        assert after["reject_detail"].endswith("Write the thought into the column reasoning")
+    (after,) = laid_out([row_of("네.", reasoning="음")], small.causal(small.EMPTY_THOUGHT))
+    assert runs_of(small.causal(small.EMPTY_THOUGHT), after) == ["<think>\n음\n</think>\n\n네.<|im_end|>\n"]
+
+
+def test_an_answer_that_is_taken_apart_at_the_end_of_a_thought() -> None:
+    """The remedy: with the mark that opens the thought, ingest reads it as one."""
+    tokenizer = small.causal(small.EMPTY_THOUGHT.replace("message.content", "message.content.split('</think>')[-1]"))
+    (after,) = laid_out([row_of("음\n</think>\n\n서울")], tokenizer)
+    assert after["reject_reason"] == "not-literal"
+    assert "write '<think>' at the start of the answer" in after["reject_detail"]
+    thought = split_thought("<think>음\n</think>\n\n서울")
+    assert thought is not None
+    (after,) = laid_out([row_of(thought.answer, reasoning=thought.reasoning)], tokenizer)
+    assert runs_of(tokenizer, after) == ["<think>\n음\n</think>\n\n서울<|im_end|>\n"]
+
+
 # Tools.
 
 CALLED = row_of(
@@ -332,8 +409,8 @@ def test_results_that_a_template_writes_as_json_and_arguments_as_text(texts: tup
     written = json.dumps({"city": arguments}, ensure_ascii=False, separators=(",", ":"))
     assert after["reject_reason"] is None
     first, last = runs_of(tokenizer, after)
-    assert first.startswith("<call>call12345weather{")
-    assert json.loads(first[len("<call>call12345weather") : -len("</call>찾는다.<|im_end|>\n")]) == json.loads(written)
+    assert first.startswith("찾는다.<call>call12345weather{")
+    assert json.loads(first[len("찾는다.<call>call12345weather") : -len("</call><|im_end|>\n")]) == json.loads(written)
     assert last == f"{output}<|im_end|>\n"
 
 
@@ -392,12 +469,93 @@ def test_tools_without_a_template_that_writes_them() -> None:
     for tokenizer in (embedded(), small.causal(None)):
         (after,) = laid_out([CALLED], tokenizer)
         assert after["reject_reason"] == "no-template"
-        assert after["reject_detail"] == "this tokenizer has no chat template, which tools need"
+        wanted = f"this tokenizer has no chat template, which tools need. {REMEDY.replace('another', 'a')}"
+        assert after["reject_detail"] == wanted
     (after,) = laid_out([CALLED], small.causal(small.CHATML))
-    assert (after["reject_reason"], after["reject_detail"]) == ("no-template", "the chat template does not write tools")
+    assert after["reject_reason"] == "no-template"
+    assert after["reject_detail"] == f"the chat template does not write tools. {REMEDY}"
     calls_alone = CALLED | {"tools": None}
     (after,) = laid_out([calls_alone], small.causal(small.CHATML))
-    assert after["reject_detail"] == "the chat template does not write calls of tools"
+    assert after["reject_detail"] == f"the chat template does not write calls of tools. {REMEDY}"
+
+
+def test_another_template_in_the_folder_of_the_tokenizer_writes_tools(tmp_path: Path) -> None:
+    """The remedy of `no-template`: chat_template.jinja in the folder."""
+    for old in (small.CHATML, None):
+        folder = small.save_causal(tmp_path / str(old is None), old)
+        (folder / "chat_template.jinja").write_text(small.TOOLS)
+        (after,) = laid_out([CALLED], small.open_transformers("mended", str(folder)))
+        assert after["reject_reason"] is None
+
+
+TWO_CALLS = json.dumps(
+    [
+        {"id": f"call1234{number}", "type": "function", "function": {"name": "weather", "arguments": {"city": city}}}
+        for number, city in enumerate(("부산", "서울"))
+    ]
+)
+
+
+def test_every_call_of_a_message_is_written_or_the_row_is_refused() -> None:
+    two = [row_of(None, tools=TOOLS, tool_calls=TWO_CALLS)]
+    two += [row_of(tools=TOOLS, steps=[answer("", tool_calls=TWO_CALLS), result("맑음")])]
+    one = [row_of(None, tools=TOOLS, tool_calls=CALLS), CALLED]
+    for after in laid_out(two, small.causal(small.ONE_CALL)):
+        assert after["reject_reason"] == "no-template"
+        assert after["reject_detail"] == f"the chat template writes 1 of the 2 calls of a message. {REMEDY}"
+    assert [row["reject_reason"] for row in laid_out(one, small.causal(small.ONE_CALL))] == [None, None]
+    for after in laid_out(two, small.causal(small.TOOLS)):
+        assert "부산" in runs_of(small.causal(small.TOOLS), after)[0]
+        assert "서울" in runs_of(small.causal(small.TOOLS), after)[0]
+
+
+DROP = 'Set [tokenize] reasoning = "drop".'
+
+
+@pytest.mark.parametrize(
+    ("template", "call", "detail"),
+    [
+        ("CALL_FIRST", {"content": "찾아볼게요."}, f"the text of an answer behind its calls. {REMEDY}"),
+        ("THOUGHT_LAST", {"reasoning": "날씨다."}, f"the thought of an answer behind its calls. {DROP}"),
+        ("RESULT_FIRST", {"content": "찾아볼게요."}, f"the text of an answer behind the result of a tool. {REMEDY}"),
+    ],
+)
+def test_what_is_written_behind_a_call_is_refused_wherever_the_message_is(
+    template: str, call: Row, detail: str
+) -> None:
+    """A model writes its thought, its words, and then the call: in another order it would learn what no record says."""
+    tokenizer = small.causal(getattr(small, template))
+    said = answer(call.get("content", ""), tool_calls=CALLS, reasoning=call.get("reasoning"))
+    ends = row_of(said["content"], tools=TOOLS, tool_calls=CALLS, reasoning=said["reasoning"])
+    rows = [row_of(tools=TOOLS, steps=[said, result("맑음")])]
+    rows += [row_of(tools=TOOLS, history=[user("날씨는?"), said, result("맑음"), answer("맑습니다.")])]
+    rows += [ends] * (template != "RESULT_FIRST")
+    for row in rows:
+        for reasoning in ("learn", "mask"):
+            (after,) = laid_out([row], tokenizer, reasoning=reasoning)
+            assert after["reject_reason"] == "no-template"
+            assert after["reject_detail"] == f"the chat template writes {detail}"
+        if DROP in detail:
+            assert laid_out([row], tokenizer, reasoning="drop")[0]["reject_reason"] is None
+        (after,) = laid_out([row], small.causal(small.TOOLS))
+        assert after["reject_reason"] is None
+
+
+@pytest.mark.parametrize("template", [small.READS_FUNCTION, small.SKIPS_TOOLS], ids=["fails", "skips"])
+def test_tools_in_another_form_than_the_template_reads(template: str) -> None:
+    flat = json.dumps([tool["function"] for tool in json.loads(TOOLS)])
+    after = laid_out([CALLED | {"tools": flat}, CALLED], small.causal(template))
+    assert [row["reject_reason"] for row in after] == ["no-template", None]
+    assert '{"type": "function", "function": {"name"' in after[0]["reject_detail"]
+    assert "has no attribute" not in after[0]["reject_detail"]
+    assert laid_out([CALLED | {"tools": flat}], small.causal(small.TOOLS))[0]["reject_reason"] is None
+
+
+def test_a_template_of_calls_that_goes_on_elsewhere_is_refused() -> None:
+    """Where the conversation goes on, the text of an answer is behind the result: no mark is where it was."""
+    moves = small.RESULT_FIRST.replace("<call>", "<|im_start|><call>")
+    (after,) = laid_out([row_of("찾아볼게요.", tools=TOOLS, tool_calls=CALLS)], small.causal(moves))
+    assert after["reject_reason"] == "no-template"
 
 
 def test_a_special_token_in_a_call_is_refused() -> None:
@@ -406,6 +564,9 @@ def test_a_special_token_in_a_call_is_refused() -> None:
     assert after["reject_reason"] == "not-literal"
     marked = CALLED | {"steps": [answer("", tool_calls=CALLS.replace("부산", "⟦77⟧")), result("⟦1⟧<|im_end|>")]}
     assert laid_out([marked], small.causal(small.TOOLS))[0]["reject_reason"] == "not-literal"
+    assert "holds '⟦77⟧'" in laid_out([marked], small.causal(small.TOOLS))[0]["reject_detail"]
+    named = CALLED | {"tools": None, "steps": [answer("", tool_calls=CALLS), result("맑음") | {"name": "<|im_end|>"}]}
+    assert laid_out([named], small.causal(small.JSON_RESULTS))[0]["reject_reason"] == "not-literal"
     in_result = CALLED | {"steps": [answer("", tool_calls=CALLS), result("⟦1⟧<|im_end|>")]}
     tokenizer = small.causal(small.TOOLS)
     (after,) = laid_out([in_result], tokenizer)
@@ -553,6 +714,7 @@ def test_a_tool_exchange_goes_as_a_whole() -> None:
         ("drop", row_of(history=HISTORY), "too-long"),
         ("longest-first", row_of(system=LONG), "too-long"),
         ("longest-first", row_of(reasoning=LONG), "too-long"),
+        ("drop", row_of(system=LONG), "too-long"),
     ],
 )
 def test_policies(policy: str, row: Row, outcome: str) -> None:
@@ -561,6 +723,14 @@ def test_policies(policy: str, row: Row, outcome: str) -> None:
     if outcome == "too-long":
         assert after["reject_reason"] == "too-long"
         assert "max_length 48" in after["reject_detail"]
+        assert after["reject_detail"].endswith(". Raise max_length")
+        sizes = re.match(
+            r"prompt (\d+) \+ output (\d+) \+ the rest \(system .*?\) (\d+) tokens", after["reject_detail"]
+        )
+        assert sizes is not None
+        wanted = 0 if LONG in row["input"] else 1 if row["output"] == LONG else 2
+        assert max(range(3), key=lambda place: int(sizes[place + 1])) == wanted
+        assert laid_out([row], tokenizer, max_length=1024, truncation=policy)[0]["reject_reason"] is None
         assert after["labels"] is None
         return
     assert after["n_tokens"] == len(after["input_ids"]) == len(after["labels"]) == 48
@@ -578,7 +748,7 @@ def test_policies(policy: str, row: Row, outcome: str) -> None:
 
 
 def test_the_policy_error_stops() -> None:
-    with pytest.raises(TooLongError, match=r"^file.jsonl:1: prompt \d+ \+ output \d+ tokens"):
+    with pytest.raises(TooLongError, match=r"^file.jsonl:1: prompt \d+ \+ output \d+ \+ the rest .* tokens"):
         laid_out([row_of(LONG)], small.causal(), max_length=32, truncation="error")
 
 

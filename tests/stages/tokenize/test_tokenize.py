@@ -40,6 +40,9 @@ def test_pair_is_what_a_tokenizer_call_gives(rows: list[tuple[str, str, str]], m
         prompt = ids_of(f"{instruction}\n{given_input}" if given_input else instruction)
         answer = ids_of(output)
         cut = 0
+        if not answer:
+            assert (row["reject_reason"], row["input_ids"]) == ("nothing-to-learn", None)
+            continue
         while len(prompt) + len(answer) + 3 > max_length:  # transformers' longest_first, token by token
             (prompt if len(prompt) > len(answer) else answer).pop()
             cut += 1
@@ -54,6 +57,9 @@ def test_pair_is_what_a_tokenizer_call_gives(rows: list[tuple[str, str, str]], m
 def test_fields_are_encoded_apart(rows: list[tuple[str, str, str]]) -> None:
     after = tokenize(table_of(*rows), embedded(), TokenizeOptions(layout="fields", max_length=12)).to_pylist()
     for fields, row in zip(rows, after, strict=True):
+        if not ids_of(fields[2]):
+            assert (row["reject_reason"], row["output_ids"]) == ("nothing-to-learn", None)
+            continue
         wanted = [[CLS, *ids_of(text)[:10], SEP] for text in fields]
         assert [row["instruction_ids"], row["input_ids"], row["output_ids"]] == wanted
         assert row["n_tokens"] == sum(map(len, wanted))
@@ -66,6 +72,9 @@ def test_padding_only_adds_pads(rows: list[tuple[str, str, str]]) -> None:
     bare = tokenize(table, embedded(), TokenizeOptions(max_length=24)).to_pylist()
     full = tokenize(table, embedded(), TokenizeOptions(max_length=24, padding=True)).to_pylist()
     for short, long in zip(bare, full, strict=True):
+        if short["reject_reason"]:
+            assert long["input_ids"] is long["n_tokens"] is None
+            continue
         pads = 24 - short["n_tokens"]
         assert long["input_ids"] == short["input_ids"] + [PAD] * pads
         assert long["token_type_ids"] == short["token_type_ids"] + [0] * pads
@@ -110,9 +119,43 @@ def test_the_policy_error_names_the_row() -> None:
         tokenize(table, embedded(), TokenizeOptions(max_length=32, truncation="error"))
 
 
-def test_context_that_the_layout_leaves_out_is_flagged() -> None:
-    table = table_of(("가", "", "나"), ("가", "", "나")).append_column("system", pa.array([None, "친절하게"]))
-    assert tokenize(table, embedded())["flags"].to_pylist() == [[], ["context-left-out"]]
+CALLS = '[{"type":"function","function":{"name":"weather","arguments":{"city":"부산"}}}]'
+MESSAGES = [{"role": "user", "content": "안녕?"}, {"role": "assistant", "content": ""}]
+
+
+@pytest.mark.parametrize("layout", ["pair", "fields", "seq2seq"])
+@pytest.mark.parametrize(
+    "context",
+    [
+        {"system": "친절하게"},
+        {"tools": "[]"},
+        {"reasoning": "음…"},
+        {"tool_calls": CALLS},
+        {"history": MESSAGES},
+        {"steps": [{"role": "assistant", "content": "", "tool_calls": CALLS}, {"role": "tool", "content": "맑음"}]},
+    ],
+    ids=lambda context: str(*context),
+)
+def test_context_that_the_layout_leaves_out_is_flagged(layout: str, context: dict[str, object]) -> None:
+    options = TokenizeOptions.model_validate({"layout": layout})
+    rows = [{"instruction": "가", "output": "나"}, {"instruction": "가", "output": "나"} | context]
+    flags = [tokenize(pa.Table.from_pylist([row]), embedded(), options)["flags"].to_pylist()[0] for row in rows]
+    assert flags == [[], ["context-left-out"]]
+
+
+@pytest.mark.parametrize("layout", ["pair", "fields", "seq2seq"])
+def test_a_conversation_that_ends_with_a_result_gives_its_earlier_answers(layout: str) -> None:
+    options = TokenizeOptions.model_validate({"layout": layout})
+    called = [{"role": "assistant", "content": "", "tool_calls": CALLS}, {"role": "tool", "content": "맑음"}]
+    row = {"instruction": "부산 날씨는?", "output": None, "steps": called}
+    answered = row | {"history": [{"role": "user", "content": "안녕?"}, {"role": "assistant", "content": "네."}]}
+    rows = [tokenize(pa.Table.from_pylist([each]), embedded(), options).to_pylist()[0] for each in (row, answered)]
+    nothing, one = rows
+    assert (nothing["reject_stage"], nothing["reject_reason"]) == ("tokenize", "nothing-to-learn")
+    assert one["reject_reason"] is None
+    (learned,) = one["sequences"] or [one]
+    ids = learned["labels" if layout == "seq2seq" else "output_ids" if layout == "fields" else "input_ids"]
+    assert ids[-len(ids_of("네.")) - 1 : -1] == ids_of("네.")
 
 
 def test_a_vocabulary_that_knows_nothing_stops_the_run() -> None:

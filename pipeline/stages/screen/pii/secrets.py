@@ -7,7 +7,7 @@ import json
 import re
 import zlib
 
-from pipeline.stages.screen.pii.forms import Form, Kind, Match, compiled
+from pipeline.stages.screen.pii.forms import Form, Kind, Match, before, compiled
 
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 #: What stands for a secret where none is shown.
@@ -16,6 +16,9 @@ _PLACEHOLDER = re.compile(
 )
 #: A token of a maker is random: it does not count.
 _COUNTS = re.compile(r"(?i:1234567|abcdef)")
+
+
+_CALLED = re.compile(r"(?i:토큰|비밀 ?키|접근 ?키|token|key|pat)[은는이가을를:]? ?[\"'`“‘(]?$")
 
 
 def _is_real(value: str, distinct: int) -> bool:
@@ -40,8 +43,10 @@ def crc32_base62(text: str) -> str:
 
 
 def _summed(match: Match) -> bool:
+    """The checksum holds, or a word before says that it is a token."""
     body = match[0].partition("_")[2]
-    return crc32_base62(body[:-6]) == body[-6:]
+    named = _CALLED.search(before(match, 12))
+    return crc32_base62(body[:-6]) == body[-6:] or bool(named and _token(match))
 
 
 def _web_token(match: Match) -> bool:

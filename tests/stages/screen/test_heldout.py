@@ -1,0 +1,56 @@
+"""Cases by someone who had not seen the rules: how many are found, and how many clean ones are flagged.
+
+The levels are those that were reached. A change may raise them; one that lowers them loses something.
+"""
+
+import json
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from pipeline.stages.normalize import normalize
+from pipeline.stages.screen import screen
+from pipeline.stages.screen.pii import find_pii
+from pipeline.stages.validate import validate
+from tests.support.paths import CASES
+
+
+def cases(name: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (CASES / name).read_text("utf-8").splitlines()]
+
+
+def is_found(row: dict[str, Any]) -> bool:
+    """Whether the row is flagged for a defect, or was rejected or repaired before (`</s>` at the end of an answer)."""
+    flagged = [flag for flag in row["flags"] if not flag.startswith("pii") and flag != "secret"]
+    return bool(flagged or row["reject_stage"] or "special-tokens" in row["fixes"])
+
+
+def missed_and_false(name: str) -> tuple[list[str], list[str]]:
+    rows = cases(name)
+    table = pa.table({field: [row[field] for row in rows] for field in ("instruction", "input", "output")})
+    found = list(map(is_found, screen(normalize(validate(table))).to_pylist()))
+    missed = [row["output"] for row, hit in zip(rows, found, strict=True) if row["defect"] and not hit]
+    false = [row["output"] for row, hit in zip(rows, found, strict=True) if not row["defect"] and hit]
+    return missed, false
+
+
+@pytest.mark.parametrize("name", ["screen_defects_heldout.jsonl", "screen_defects_fresh2.jsonl"])
+def test_defects_held_out(name: str) -> None:
+    missed, false = missed_and_false(name)
+    assert not missed
+    assert not false
+
+
+def test_personal_data_held_out() -> None:
+    """A text with a token is in parts, so that no search for leaked tokens stops at it."""
+    missed, wrong = [], []
+    for case in cases("screen_pii_heldout2.jsonl"):
+        text = "".join(case["text"])
+        found = {(start, end, kind.name) for kind, start, end in find_pii(text)}
+        spans = {(start, end, kind) for start, end, kind in case["spans"]}
+        missed += [(kind, text[start:end]) for start, end, kind in spans - found]
+        wrong += [(kind, text[start:end]) for start, end, kind in found - spans]
+    # The number of a company's service desk is no personal data: the other held-out file decides so.
+    assert missed == [("pii-phone", "1588-7243")]
+    assert not wrong
