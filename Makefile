@@ -2,6 +2,7 @@
 #                  LAYOUT=causal for another layout, in processed/<dataset>-causal/; TOKENIZER=folder)
 # make test        run every test that needs no torch
 # make test-train  run the tests that need torch or TRL (installs them)
+# make test-trainers  load the text forms with other trainers and compare what they train (installs TRL apart)
 # make test-kill   kill KILLS=100 runs of each way at random moments; the next run must give the same bytes
 # make test-attack damage ATTACKS=2500 files of each kind; every command must end with a message
 # make fuzz        break files at random for SECONDS=60, in search of one that ingest fails on (installs atheris)
@@ -18,7 +19,7 @@ KO     := $(VENV)/bin/ko-instruct
 CHANGED := $(if $(LAYOUT),--layout $(LAYOUT)) $(if $(TOKENIZER),--tokenizer "$(TOKENIZER)")
 
 # No .DELETE_ON_ERROR: every target appears whole or not at all, and the old one is good until then.
-.PHONY: processed test test-train test-kill test-attack fuzz audit check docs bench clean embedded
+.PHONY: processed test test-train test-trainers test-kill test-attack fuzz audit check docs bench clean embedded
 
 processed: $(VENV)/.installed
 	@$(KO) make-plan --config "$(CONFIG)" $(CHANGED) -- $(MAKE) --no-print-directory dataset
@@ -80,6 +81,16 @@ bench: $(VENV)/.installed-dev
 # The tests that need torch or TRL: the step from processed/ to training.
 test-train: $(VENV)/.installed-train
 	@$(VENV)/bin/python -m pytest -m train
+
+# The text forms in the trainers that read them, in an environment of its own.
+TRAINERS := .venv-trainers
+test-trainers: $(TRAINERS)/.installed
+	@$(TRAINERS)/bin/python -m pytest -m trainers
+
+$(TRAINERS)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -m venv $(TRAINERS)
+	@$(TRAINERS)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,trl]'
+	@touch $@
 
 $(VENV)/.installed-train: $(VENV)/.installed-dev
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[trl]'

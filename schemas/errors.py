@@ -45,6 +45,7 @@ class KoInstructError(Exception):
       * FetchError
       * FileFault
         * UnclearLearn
+      * FormError (ValueError)
       * GateError (ValueError)
       * GeneratorError (RuntimeError)
       * IngestError
@@ -65,6 +66,7 @@ class KoInstructError(Exception):
       * TableError (ValueError)
       * TokenizerMismatchError (ValueError)
       * TooLongError (ValueError)
+      * TooLongForModelError (ValueError)
       * UnknownTokensError (ValueError)
       * VocabularyError (ValueError)
       * WriteError (OSError)

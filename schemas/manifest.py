@@ -3,6 +3,7 @@
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from schemas.options import Dataset, Source, StageOptions
+from schemas.text_forms import TextForm
 from schemas.tokenizer import UsedTokenizer
 
 #: The name of the file in the folder of a dataset.
@@ -86,6 +87,16 @@ class Packing(Section):
     fill: float
 
 
+class FormCounts(Section):
+    """Of a text form: the kept rows that it holds, by split, and those that it cannot hold, by the reason.
+
+    The rows that it leaves out are in the other formats.
+    """
+
+    rows: dict[str, int]
+    left_out: dict[str, int]
+
+
 class Provenance(Section):
     """What a dataset was made of, and how."""
 
@@ -108,6 +119,8 @@ class Manifest(Provenance):
     #: Rows of each split as they are written: a row for each sequence, or packs with packing.
     examples: dict[str, int] = {}
     packing: Packing | None = None
+    #: The text forms that were written.
+    forms: dict[TextForm, FormCounts] = {}
     #: Name and Arrow type of every column of the dataset.
     columns: dict[str, str]
     #: Every file of the folder but this one.

@@ -13,6 +13,7 @@ from schemas.errors import KoInstructError
 from schemas.layouts import Layout
 from schemas.reasons import FINDINGS, FLAGS
 from schemas.shapes import Shape
+from schemas.text_forms import TextForm
 
 Name = Annotated[str, StringConstraints(pattern=r"^[\w가-힣][\w가-힣.-]*$")]
 
@@ -272,8 +273,10 @@ class DedupeOptions(Options):
 class ExportOptions(Options):
     """What is written to processed/<dataset>/."""
 
-    formats: tuple[Literal["arrow", "parquet", "jsonl"], ...] = ("arrow", "parquet")
+    formats: tuple[Literal["arrow", "parquet", "jsonl"] | TextForm, ...] = ("arrow", "parquet")
     """Which formats are written. arrow: for training. parquet: for the Hub. jsonl: the texts without ids, for people.
+    The others are texts for other trainers, one file for each split. messages, prompt-completion, preference and
+    unpaired: TRL. alpaca and sharegpt: LLaMA-Factory. openai: the fine-tuning of OpenAI.
     """
     validation: float = Field(default=0.05, ge=0, lt=1)
     """Share of clusters in the validation split; 0: no such split."""

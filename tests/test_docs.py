@@ -23,7 +23,7 @@ from pipeline.tokenizers.load import load_tokenizer
 from schemas import reasons
 from schemas.columns import MESSAGES
 from schemas.options import Config, DedupeOptions, NormalizeOptions, TokenizeOptions
-from scripts import reference
+from scripts import reference, trainers
 from tests.support import small_tokenizers
 from tests.support.paths import CASES, ROOT
 from tests.support.tables import message, table_of
@@ -40,7 +40,7 @@ DOCUMENTS = [
 #: Paths that a document names though this repository does not hold them: the user's own, or made by a run.
 MADE = re.compile(
     r"^(\.venv|new\.log|processed/|raw/(generated|README)|other\.toml|duplicates\.jsonl|plan\.mk|(clean|dedupe)\.arrow"
-    r"|(raw|a|b|out|valid|normalized|screened|ids|topics)\.(jsonl?|csv|arrow|txt)|rejects\.jsonl|manifest\.json|spiece\.model"
+    r"|(raw|a|b|out|valid|normalized|screened|ids|topics|messages)\.(jsonl?|csv|arrow|txt)|rejects\.jsonl|manifest\.json|spiece\.model"
     r"|jsonl/|pair/|train/|validation/)"
 )
 PATH = re.compile(r"^\.?[A-Za-z_][\w.-]*(/[\w.-]+)*(/|\.(py|md|toml|jsonl?|csv|yaml|yml))$")
@@ -51,6 +51,13 @@ documents = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path
 def test_the_reference_is_current() -> None:
     current = reference.FILE.read_text(encoding="utf-8") == reference.reference()
     assert current, "docs/reference.md is not what the code says: run `make docs` and commit the file"
+
+
+def test_the_lines_for_trainers_are_current() -> None:
+    for file in trainers.FILES:
+        text = file.read_text(encoding="utf-8")
+        assert text == trainers.with_lines(text), f"run `python -m scripts.trainers` and commit {file.name}"
+        assert "SFTTrainer" in text
 
 
 # Names in rows.

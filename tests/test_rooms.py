@@ -2,12 +2,14 @@
 those for a type checker too."""
 
 import ast
+import tomllib
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 
 import pytest
 
 from pipeline.io.source_code import file_of, modules, source_of, targets
+from tests.support.paths import ROOT
 
 #: The rooms from the bottom up: a module imports its own room and lower ones, and never another room of its floor.
 FLOORS = (
@@ -39,6 +41,17 @@ def room(module: str) -> str:
 def test_every_module_has_a_room() -> None:
     """A new package below pipeline/ takes its place in FLOORS."""
     assert [module for module in modules() if room(module) == "pipeline" and module != "pipeline"] == []
+
+
+def test_every_package_is_installed() -> None:
+    """A package that pyproject.toml does not list is missing in a wheel."""
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    found = [
+        path.parent.relative_to(ROOT).as_posix().replace("/", ".")
+        for room in ("ko_instruct", "pipeline", "schemas")
+        for path in (ROOT / room).rglob("__init__.py")
+    ]
+    assert sorted(listed) == sorted(found)
 
 
 def test_schemas_import_nothing_of_the_pipeline() -> None:

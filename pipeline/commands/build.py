@@ -1,7 +1,12 @@
 """The commands that build a dataset: the whole chain, and the two stages that look at all rows."""
 
+from __future__ import annotations
+
+import re
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, get_args
 
 import click
 
@@ -17,6 +22,10 @@ from pipeline.commands.shared import (
     tokenizer_option,
     workers_option,
 )
+from schemas.text_forms import TextForm
+
+if TYPE_CHECKING:
+    from pipeline.run.plan import Plan
 
 
 @click.command(cls=Command)
@@ -114,13 +123,15 @@ def dedupe(
 @click.command(cls=Command)
 @layout_option
 @tokenizer_option
+@click.option("--formats", default="", help="Formats to write beside those of the config, with commas: messages,alpaca")
 @config_option
 @workers_option
-def export(layout: str | None, names: tuple[str, ...], config_path: Path, workers: int) -> None:
+def export(layout: str | None, names: tuple[str, ...], formats: str, config_path: Path, workers: int) -> None:
     """Write processed/<dataset>/ from the stage files that `make processed` keeps, and report on the run.
 
     \b
-    Example: ko-instruct export --config pipeline.toml
+    Examples: ko-instruct export --config pipeline.toml
+              ko-instruct export --formats messages,alpaca
     """
     from pipeline.io import stage_files
     from pipeline.io.arrow_files import open_table
@@ -130,12 +141,30 @@ def export(layout: str | None, names: tuple[str, ...], config_path: Path, worker
     from pipeline.run.summary import report
     from pipeline.run.tokenizer import find_tokenizer
 
-    plan = changed(plan_of_config(config_path, layout), layout, names)
+    plan = with_formats(changed(plan_of_config(config_path, layout), layout, names), formats)
     click.get_current_context().with_resource(locked(plan.stages, "ko-instruct export"))
     require([plan.stages / stage_files.DECISIONS], config_path)
     decisions = open_table(plan.stages / stage_files.DECISIONS)
     manifest = export_units(plan, stage_files.OF_MAKE, decisions, find_tokenizer(plan), workers)
     click.echo("\n" + report(manifest, plan.folder))
+
+
+def with_formats(plan: Plan, formats: str) -> Plan:
+    """The plan with more formats to write. Raises UsageError for a name that is none."""
+    from pydantic import ValidationError
+
+    from schemas.options import ExportOptions
+
+    wanted = [name for name in re.split(r"[,\s]+", formats) if name]
+    export = plan.config.export
+    values = export.model_dump() | {"formats": [*dict.fromkeys([*export.formats, *wanted])]}
+    try:
+        options = ExportOptions.model_validate(values)
+    except ValidationError:
+        known = ["arrow", "parquet", "jsonl", *get_args(TextForm)]
+        wrong = ", ".join(name for name in wanted if name not in known)
+        raise click.UsageError(f"--formats: no format has the name {wrong}; allowed: {', '.join(known)}") from None
+    return replace(plan, config=plan.config.model_copy(update={"export": options}))
 
 
 def require(files: Iterable[Path], config_path: Path) -> None:

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 from pydantic import BaseModel
 
-from pipeline.dataset.layout import data_file
+from pipeline.dataset.layout import data_file, form_file, form_folder
+from pipeline.dataset.trainers import trainer_lines
 from pipeline.io.terminal_text import visible
 from schemas.errors import KoInstructError
 from schemas.manifest import Manifest, config_name
@@ -58,6 +59,7 @@ def card(manifest: Manifest, options: ExportOptions, shape: Shape) -> str:
             _changes(manifest),
             _tokens(manifest),
             _loading(manifest, options),
+            *([_forms(manifest)] if manifest.forms else []),
             _rebuilding(manifest),
         ]
     )
@@ -90,14 +92,30 @@ def _header(manifest: Manifest, options: ExportOptions, shape: Shape) -> str:
         "task_categories": [TASKS.get(config, "text-generation")],
         "tags": ["instruction-tuning", "korean", "ko-instruct"],
     }
+    configs: list[dict[str, Any]] = []
     if "parquet" in options.formats and kept:
         files = [
             {"split": split, "path": data_file("parquet", split, config).format(shard="*")}
             for split in manifest.counts.splits
         ]
-        header["configs"] = [{"config_name": config, "data_files": files}]
+        configs.append({"config_name": config, "data_files": files})
+        header["configs"] = configs
         header["dataset_info"] = [{"config_name": config, **_dataset_info(manifest, shape, config)}]
+    if of_forms := _form_configs(manifest):
+        header["configs"] = [*configs, *of_forms]
     return _yaml(header)
+
+
+def _form_configs(manifest: Manifest) -> list[dict[str, Any]]:
+    """A config for each text form that has Parquet files. They hold the types of their columns."""
+    return [
+        {
+            "config_name": form_folder(form),
+            "data_files": [{"split": split, "path": form_file(form, split, "parquet")} for split in counts.rows],
+        }
+        for form, counts in manifest.forms.items()
+        if counts.rows and form_file(form, "train", "parquet") in manifest.files
+    ]
 
 
 def _yaml(header: Mapping[str, Any]) -> str:
@@ -255,6 +273,27 @@ def _loading(manifest: Manifest, options: ExportOptions) -> str:
     return f"## Use · 사용법\n\n{beside if 'instruction' in manifest.columns else ''}{code}\n\n{columns}"
 
 
+def _forms(manifest: Manifest) -> str:
+    """The text forms: their rows, what they leave out, and the config of the trainers that read them."""
+    rows = [
+        [
+            f"`{form_folder(form)}`",
+            sum(counts.rows.values()),
+            sum(counts.left_out.values()),
+            ", ".join(f"{reason} {count:,}" for reason, count in counts.left_out.items()) or "–",
+        ]
+        for form, counts in manifest.forms.items()
+    ]
+    lines = [f"{trainer}:\n\n```{language}\n{text}```\n" for trainer, language, text in trainer_lines(manifest)]
+    return (
+        "## For other trainers · 다른 학습 도구\n\nThe texts without ids, in the forms that trainers read. A row "
+        "that a form has no place for is in the other formats. "
+        "학습 도구가 그대로 읽는 형식의 텍스트이며 토큰 ID는 없습니다. "
+        "어떤 형식에 담을 수 없는 행은 다른 형식에 들어 있습니다.\n\n"
+        + "\n".join([table(["form", "rows", "left out", "why"], rows), *lines])
+    )
+
+
 def _policy(manifest: Manifest) -> str:
     """What was done about duplicates and personal data: the options in words."""
     dedupe, screen = manifest.options.dedupe, manifest.options.screen
@@ -353,6 +392,7 @@ def merge(cards: Mapping[str, str]) -> str:
     for header in headers:
         for key, value in header.items():
             merged[key] = _both(key, merged[key], value) if key in merged else value
+    _refuse_two_of_a_name(merged)
     names = ", ".join(f"`{config}`" for config in sorted(cards))
     intro = (
         f"One dataset in {len(cards)} layouts for training. Each layout is a config: {names}. "
@@ -360,6 +400,16 @@ def merge(cards: Mapping[str, str]) -> str:
         '`load_dataset("…", "config")`로 하나를 골라 읽습니다.\n'
     )
     return "\n".join([f"---\n{_yaml(merged)}---\n", intro, *bodies])
+
+
+def _refuse_two_of_a_name(header: Mapping[str, Any]) -> None:
+    """A text form is one config of the repository, whichever layout it came with: then its splits are the same."""
+    names = [entry["config_name"] for entry in header.get("configs", [])]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise CardError(
+            f"two layouts have the text form {', '.join(twice)}, and not with the same splits: leave it out of formats "
+            "in one of them, build that again and push it"
+        )
 
 
 def _header_and_body(config: str, text: str) -> tuple[dict[str, Any], str]:

@@ -10,17 +10,19 @@ import shutil
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.dataset.card import Shape, card
-from pipeline.dataset.layout import CARD, INFO, REJECTS, SPLIT_NAMES, STATE, Format, data_file
+from pipeline.dataset.form_files import FormFiles
+from pipeline.dataset.layout import CARD, INFO, LLAMA_FACTORY, REJECTS, SPLIT_NAMES, STATE, Format, data_file
 from pipeline.dataset.manifest_file import write_manifest
 from pipeline.dataset.packing import PACKED, pack_rows
 from pipeline.dataset.shard_writer import Shards, read_arrow
+from pipeline.dataset.trainers import llama_factory_datasets
 from pipeline.io.arrow_files import batched
 from pipeline.io.atomic_files import sync
 from pipeline.io.folders import whole_folder
@@ -31,6 +33,7 @@ from pipeline.table.sequences import unroll
 from schemas.columns import INGESTED, MARKS, STAGES
 from schemas.manifest import Counts, File, Manifest, Packing, Provenance, Rejected, Tokens, config_name
 from schemas.options import ExportOptions
+from schemas.text_forms import TextForm
 from schemas.tokenizer import public_name
 
 #: Of packed data: the rows to pack, by split, in a folder that is removed when they are packed.
@@ -58,7 +61,8 @@ def export(tables: Iterable[pa.Table], folder: Path, options: ExportOptions, abo
     `tables`: all rows of all sources in order, deduplicated, with the column `split`, which is null in rejected rows
     (`pipeline.stages.split`). `about`: what they were made of, for the manifest.
     Written: `<split>/*.arrow` (for `datasets.load_from_disk`), `<config_name>/*.parquet` (for `load_dataset`),
-    `jsonl/*.jsonl` (texts without ids), `rejects.jsonl`, `README.md`, `manifest.json` (`pipeline.dataset.layout`).
+    `jsonl/*.jsonl` (texts without ids), the text forms, `rejects.jsonl`, `README.md`, `manifest.json`
+    (`pipeline.dataset.layout`).
 
     Raises ValueError if the rows do not add up: each row that came in must have been kept or rejected.
     """
@@ -71,13 +75,16 @@ def _fill(fresh: Path, tables: Iterable[pa.Table], options: ExportOptions, about
     config = config_name(about.options)
     counting = RowCounts()
     splits = {split: Shards(fresh, _row_files(split, options, config), options.shard_rows) for split in SPLITS}
-    written = _write_rows(fresh, tables, splits, counting)
+    forms = {form: FormFiles(fresh, form) for form in text_forms(options)}
+    written = _write_rows(fresh, tables, splits, forms, counting)
     counts, tokens = counting.counts(), counting.tokens()
     packing = None
     if options.packing:
         capacity = about.options.tokenize.max_length
         written = _write_packs(fresh, written, options, config, capacity)
         packing = _packing(written.splits, capacity, tokens.total)
+    for files in forms.values():
+        written.files.update(files.finish())
     if "arrow" in options.formats:
         _describe_splits(fresh, list(written.splits), written.files)
     manifest = Manifest(
@@ -86,6 +93,7 @@ def _fill(fresh: Path, tables: Iterable[pa.Table], options: ExportOptions, about
         tokens=tokens,
         examples={name: shards.rows for name, shards in written.splits.items()},
         packing=packing,
+        forms={form: files.counts() for form, files in forms.items()},
         columns={field.name: str(field.type) for field in written.schema},
         files=written.files,
     )
@@ -93,21 +101,41 @@ def _fill(fresh: Path, tables: Iterable[pa.Table], options: ExportOptions, about
         written.schema if written.splits else pa.schema([]),
         {name: shards.bytes for name, shards in written.splits.items()},
     )
+    if datasets := llama_factory_datasets(manifest):
+        (fresh / LLAMA_FACTORY).write_bytes(orjson.dumps(datasets, option=orjson.OPT_INDENT_2))
     (fresh / CARD).write_text(card(manifest, options, shape), encoding="utf-8")
     manifest.files = describe_folder(fresh, written.files)
     write_manifest(fresh, manifest)
     return manifest
 
 
+def row_formats(options: ExportOptions) -> list[Format]:
+    """The formats that hold rows with their ids, and `jsonl`."""
+    formats: tuple[Format, ...] = get_args(Format)
+    return [kind for kind in formats if kind in options.formats]
+
+
+def text_forms(options: ExportOptions) -> list[TextForm]:
+    """The formats that are texts for other trainers."""
+    forms: tuple[TextForm, ...] = get_args(TextForm)
+    return [form for form in forms if form in options.formats]
+
+
 def _row_files(split: str, options: ExportOptions, config: str) -> dict[Format, str]:
     """The files of a split's rows by format. Rows to pack go to a folder of their own, and only their texts stay."""
     if not options.packing:
-        return {kind: data_file(kind, split, config) for kind in options.formats}
-    texts: dict[Format, str] = {kind: data_file(kind, split, config) for kind in options.formats if kind == "jsonl"}
+        return {kind: data_file(kind, split, config) for kind in row_formats(options)}
+    texts: dict[Format, str] = {k: data_file(k, split, config) for k in row_formats(options) if k == "jsonl"}
     return {"arrow": f"{ROWS_TO_PACK.format(split=split)}/data-{{shard}}.arrow", **texts}
 
 
-def _write_rows(fresh: Path, tables: Iterable[pa.Table], splits: dict[str, Shards], counting: "RowCounts") -> Written:
+def _write_rows(
+    fresh: Path,
+    tables: Iterable[pa.Table],
+    splits: dict[str, Shards],
+    forms: dict[TextForm, FormFiles],
+    counting: "RowCounts",
+) -> Written:
     """Write the kept rows to the files of their splits, the rejected ones to rejects.jsonl, and count them all."""
     schema = pa.schema([])
     with contextlib.ExitStack() as open_files:
@@ -117,6 +145,8 @@ def _write_rows(fresh: Path, tables: Iterable[pa.Table], splits: dict[str, Shard
             name: open_files.enter_context(batched(open_files.enter_context(shards).write))
             for name, shards in splits.items()
         }
+        for files in forms.values():
+            open_files.enter_context(contextlib.closing(files))
         for table in tables:
             rejected = table.select([name for name in OF_REJECTS if name in table.column_names])
             reject(rejected.filter(pc.is_valid(table["reject_stage"])))
@@ -124,7 +154,10 @@ def _write_rows(fresh: Path, tables: Iterable[pa.Table], splits: dict[str, Shard
             kept = table.drop_columns([name for name in NOT_KEPT if name in table.column_names])
             schema = unroll(kept.slice(0, 0)).schema
             for name in SPLITS:
-                sequences = unroll(kept.filter(pc.equal(table["split"], name)))
+                records = kept.filter(pc.equal(table["split"], name))
+                for files in forms.values():
+                    files.write(name, records)
+                sequences = unroll(records)
                 counting.add_sequences(sequences.select(COUNTED_OF_SEQUENCES))
                 write[name](sequences)
     splits = {name: shards for name, shards in splits.items() if shards.rows}
@@ -135,7 +168,7 @@ def _write_packs(fresh: Path, rows: Written, options: ExportOptions, config: str
     """Write packs of `capacity` tokens in place of the rows, which are removed; JSON Lines stay as they are."""
     splits = {}
     for split in rows.splits:
-        files: dict[Format, str] = {k: data_file(k, split, config) for k in options.formats if k != "jsonl"}
+        files: dict[Format, str] = {k: data_file(k, split, config) for k in row_formats(options) if k != "jsonl"}
         splits[split] = Shards(fresh, files, options.shard_rows)
         _pack(fresh / ROWS_TO_PACK.format(split=split), splits[split], capacity)
     stay = {name: file for name, file in rows.files.items() if (fresh / name).exists()}

@@ -8,21 +8,27 @@
         jsonl/train-00000-of-00002.jsonl     JSON Lines: the texts
         train/data-00000-of-00002.arrow      Arrow, with the files that `load_from_disk` reads beside them:
         train/state.json, train/dataset_info.json, dataset_dict.json
+        messages/train.parquet               a text form, in a folder of its name (`form_folder`),
+        messages/train/messages.jsonl        and as JSON Lines, alone in a folder: a file for each split
+        dataset_info.json                    the text forms that LLaMA-Factory reads, in its own words
 
 In a repository on the Hub all files of a config are below the folder of its name. The Parquet files have that folder in
-their name already: `inside_config`.
+their name already: `inside_config`. The files of text forms have the same path there as here: `in_repository`.
 """
 
 import re
-from typing import Literal
+from typing import Literal, get_args
 
 from pipeline.io.saved_dataset import INFO, SPLIT_NAMES, STATE
+from schemas.layouts import Layout
 from schemas.manifest import MANIFEST
+from schemas.text_forms import TextForm
 
 __all__ = [
     "CARD",
     "DATA_FILES",
     "INFO",
+    "LLAMA_FACTORY",
     "MANIFEST",
     "REJECTS",
     "SPLIT_NAMES",
@@ -30,7 +36,10 @@ __all__ = [
     "Format",
     "Kind",
     "data_file",
+    "form_file",
+    "form_folder",
     "format_and_split",
+    "in_repository",
     "inside_config",
     "kind_of",
     "shard_number",
@@ -38,9 +47,11 @@ __all__ = [
 
 CARD = "README.md"
 REJECTS = "rejects.jsonl"
+#: What LLaMA-Factory looks for in its `dataset_dir`.
+LLAMA_FACTORY = "dataset_info.json"
 
 Format = Literal["parquet", "arrow", "jsonl"]
-Kind = Literal["parquet", "arrow", "jsonl", "rejects", "card", "manifest"]
+Kind = Literal["parquet", "arrow", "jsonl", "forms", "rejects", "card", "manifest"]
 
 #: The data files of a split below the folder of the config. {shard}: `shard_number`.
 DATA_FILES: dict[Format, str] = {
@@ -48,12 +59,29 @@ DATA_FILES: dict[Format, str] = {
     "arrow": "{split}/data-{shard}.arrow",
     "jsonl": "jsonl/{split}-{shard}.jsonl",
 }
+#: The file of a text form's split. JSON Lines are alone in their folder, so that a folder given whole is one split.
+FORM_FILES: dict[Format, str] = {"parquet": "{folder}/{split}.parquet", "jsonl": "{folder}/{split}/{form}.jsonl"}
 DATA_PATTERNS: dict[Format, re.Pattern[str]] = {
     kind: re.compile(re.escape(name).replace(r"\{split\}", r"(\w+)").replace(r"\{shard\}", r"[^/]+"))
     for kind, name in DATA_FILES.items()
 }
+
+
+def form_folder(form: TextForm) -> str:
+    """The folder of a text form, and its name in `load_dataset(repository, name)`.
+
+    It is the name of the form. A layout of the same name has that folder already: then `-text` is added.
+
+    >>> form_folder("messages"), form_folder("preference")
+    ('messages', 'preference-text')
+    """
+    return f"{form}-text" if form in get_args(Layout) else form
+
+
+_FOLDERS = "|".join(map(form_folder, get_args(TextForm)))
 OTHER_FILES: dict[Kind, re.Pattern[str]] = {
     "arrow": re.compile(rf"{re.escape(SPLIT_NAMES)}|\w+/({re.escape(STATE)}|{re.escape(INFO)})"),
+    "forms": re.compile(rf"({_FOLDERS})/\w+(\.parquet|/[\w-]+\.jsonl)|{re.escape(LLAMA_FACTORY)}"),
     "rejects": re.compile(re.escape(REJECTS)),
     "card": re.compile(re.escape(CARD)),
     "manifest": re.compile(re.escape(MANIFEST)),
@@ -73,6 +101,21 @@ def data_file(kind: Format, split: str, config: str) -> str:
     """
     name = DATA_FILES[kind].format(split=split, shard="{shard}")
     return f"{config}/{name}" if kind == "parquet" else name
+
+
+def form_file(form: TextForm, split: str, kind: Format) -> str:
+    """The name of a split's file of a text form in an exported folder.
+
+    >>> form_file("messages", "train", "parquet"), form_file("messages", "train", "jsonl")
+    ('messages/train.parquet', 'messages/train/messages.jsonl')
+    """
+    return FORM_FILES[kind].format(folder=form_folder(form), split=split, form=form)
+
+
+def in_repository(name: str, config: str) -> str:
+    """The path in a repository of a file of an exported folder."""
+    inside = inside_config(name, config)
+    return name if kind_of(inside) == "forms" else f"{config}/{inside}"
 
 
 def inside_config(name: str, config: str) -> str:

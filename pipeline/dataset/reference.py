@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.dataset.layout import REJECTS
+from pipeline.dataset.layout import kind_of
 from pipeline.io.arrow_files import validated
 from pipeline.io.row_files import RowsError, naming, read_rows
 from pipeline.stages.dedupe import texts
@@ -44,12 +44,17 @@ def _files(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
     for suffix in SUFFIXES:
-        files = sorted(file for file in path.rglob(f"*{suffix}") if file.name != REJECTS)
+        files = sorted(file for file in path.rglob(f"*{suffix}") if is_of_rows(file.relative_to(path)))
         if files:
             return files
     raise ExistingError(
         f"{path} is not a dataset: name a file of rows, or a folder with .arrow, .parquet or .jsonl files"
     )
+
+
+def is_of_rows(file: Path) -> bool:
+    """Whether a file of an exported folder may hold its rows: rejects and text forms do not."""
+    return kind_of(file.as_posix()) not in ("rejects", "forms")
 
 
 def _tables(file: Path) -> Iterator[pa.Table]:

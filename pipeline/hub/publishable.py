@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.dataset.layout import CARD, MANIFEST, inside_config, kind_of
+from pipeline.dataset.layout import CARD, MANIFEST, in_repository, inside_config, kind_of
 from pipeline.dataset.manifest_file import ManifestError, read_manifest
 from pipeline.hub.errors import PushError
 from pipeline.io.hashed_files import describe_file
@@ -55,18 +55,18 @@ def publication_of(folder: Path, options: PushOptions) -> Publication:
     digests = {path: sha256_of(folder, path) for path in paths}
     warnings += check_unchanged(digests, manifest)
     files = [
-        LocalFile(f"{config}/{inside}", folder / path, (folder / path).stat().st_size, digests[path])
-        for path, inside in paths.items()
+        LocalFile(in_repository(path, config), folder / path, (folder / path).stat().st_size, digests[path])
+        for path in paths
     ]
     return Publication(manifest.dataset.name, config, tuple(files), tuple(warnings))
 
 
 def select(manifest: Manifest, config: str, options: PushOptions) -> dict[str, str]:
-    """The files to publish: card, manifest, Parquet, and what the options add.
+    """The files to publish: card, manifest, Parquet, text forms, and what the options add.
 
     From the path in the exported folder, sorted, to the path below the folder of the config in the repository.
     """
-    wanted = {"card", "manifest", "parquet", *options.also, *(["rejects"] if options.rejects else [])}
+    wanted = {"card", "manifest", "parquet", "forms", *options.also, *(["rejects"] if options.rejects else [])}
     have = {path: inside_config(path, config) for path in sorted({*manifest.files, MANIFEST})}
     kinds = {inside: kind_of(inside) for inside in have.values()}
     for name in ("parquet", *options.also):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.io.terminal_text import visible
-from schemas.manifest import Manifest
+from schemas.manifest import FormCounts, Manifest
 
 
 def report(manifest: Manifest, folder: Path) -> str:
@@ -29,10 +29,18 @@ def report(manifest: Manifest, folder: Path) -> str:
     if len(counts.sources) > 1:
         lists.insert(0, ("sources", counts.sources))
     text += "\n" + "".join(f"\n{name}: {_most(found)}" for name, found in lists if found)
+    text += "".join(f"\n{form}: {_of_form(found)}" for form, found in manifest.forms.items())
     tried = "".join(f"\n  not {name}: {why}" for name, why in manifest.tokenizer.tried)
     if not counts.kept:
         text += "\n\nNo row was kept. rejects.jsonl gives the reason for each row."
     return visible(f"{text}\ntokenizer: {manifest.tokenizer.name}{tried}\nwritten to {folder}")
+
+
+def _of_form(counts: FormCounts) -> str:
+    """The rows of a text form, and those that it leaves out."""
+    rows = f"{sum(counts.rows.values()):,} rows"
+    left_out = sum(counts.left_out.values())
+    return f"{rows}; {left_out:,} rows are left out ({_most(counts.left_out)})" if left_out else rows
 
 
 def _most(counts: Mapping[str, int]) -> str:

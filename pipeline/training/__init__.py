@@ -12,6 +12,8 @@ A collator for each layout, as `data_collator=` of a Trainer or `collate_fn=` of
     preference, unpaired                         TRL's own, by the trainers of pipeline.training.trl_trainers
 """
 
+from typing import TYPE_CHECKING, Any
+
 from schemas.errors import MissingLibraryError
 
 try:
@@ -19,7 +21,13 @@ try:
 except ModuleNotFoundError as error:
     raise MissingLibraryError('pipeline.training needs torch: pip install "ko-instruct[train]"') from error
 
-from pipeline.training.checks import TokenizerMismatchError, check_packing, check_tokenizer
+from pipeline.training.checks import (
+    TokenizerMismatchError,
+    TooLongForModelError,
+    check_length,
+    check_packing,
+    check_tokenizer,
+)
 from pipeline.training.collators import Batch, Collator, FieldsCollator, PaddingCollator, Row, ones, pad
 from pipeline.training.columns import MODEL_COLUMNS
 from pipeline.training.loading import load, manifest_of
@@ -29,7 +37,9 @@ from pipeline.training.packed_collators import (
     PaddingFreeCollator,
     packed_collator,
 )
-from pipeline.training.trainer import LengthGroupedTrainer
+
+if TYPE_CHECKING:
+    from pipeline.training.trainer import LengthGroupedTrainer
 
 __all__ = [
     "MODEL_COLUMNS",
@@ -43,6 +53,8 @@ __all__ = [
     "PaddingFreeCollator",
     "Row",
     "TokenizerMismatchError",
+    "TooLongForModelError",
+    "check_length",
     "check_packing",
     "check_tokenizer",
     "load",
@@ -51,3 +63,16 @@ __all__ = [
     "packed_collator",
     "pad",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """LengthGroupedTrainer, imported when it is asked for: the Trainer of transformers takes seconds to import."""
+    if name != "LengthGroupedTrainer":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from pipeline.training.trainer import LengthGroupedTrainer
+
+    return LengthGroupedTrainer
+
+
+def __dir__() -> list[str]:
+    return __all__

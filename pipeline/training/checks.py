@@ -3,10 +3,12 @@
 from collections import Counter
 from typing import Any
 
+import pyarrow.compute as pc
 import torch
 from datasets import Dataset
 
 from pipeline.training.collators import Collator
+from pipeline.training.columns import TRL_COLUMNS
 from pipeline.training.packed_collators import ContaminationError
 from schemas.columns import TEXTS
 from schemas.errors import KoInstructError
@@ -19,6 +21,40 @@ SAME_CHARACTERS = 0.5
 
 class TokenizerMismatchError(KoInstructError, ValueError):
     """Another tokenizer than the model's made the ids of the dataset."""
+
+
+class TooLongForModelError(KoInstructError, ValueError):
+    """A row has more tokens than the model has positions."""
+
+
+def check_length(dataset: Dataset, model: Any) -> None:
+    """Compare the longest sequence with the positions of the model: a longer one fails late, in an index out of range.
+
+    `dataset`: as `load` gives it. Of packed rows each sequence counts for itself, as its positions begin at 0. A model
+    whose config has no `max_position_embeddings`, as T5's, has no such limit. Raises TooLongForModelError.
+    """
+    limit = getattr(model.config, "max_position_embeddings", None)
+    longest = longest_sequence(dataset)
+    if limit is not None and longest > limit:
+        raise TooLongForModelError(
+            f"The longest sequence has {longest:,} tokens, and {type(model).__name__} has {limit:,} positions. Set "
+            f"max_length = {limit} (or less) under [tokenize] in pipeline.toml and build the dataset again."
+        )
+
+
+def longest_sequence(dataset: Dataset) -> int:
+    """Tokens of the longest sequence that a model reads at once."""
+    rows = dataset.with_format("arrow")
+    names = [name for name in ("seq_lengths", "input_ids", *TRL_COLUMNS) if name in dataset.column_names]
+    longest = 0
+    for batch in rows.select_columns(names).iter(batch_size=10_000):
+        if "seq_lengths" in names:
+            longest = max(longest, pc.max(pc.list_flatten(batch["seq_lengths"])).as_py())
+            continue
+        length = {name: pc.list_value_length(batch[name]).to_numpy() for name in names}
+        prompt = length.pop("prompt_ids", 0)
+        longest = max([longest, *(int((prompt + each).max()) for each in length.values())])
+    return longest
 
 
 def check_packing(model: Any, collator: Collator) -> None:

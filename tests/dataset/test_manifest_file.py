@@ -29,7 +29,7 @@ def test_the_sections_have_the_names_of_pipeline_toml(folder: Path) -> None:
     written = json.loads((folder / "manifest.json").read_text())
     assert list(written) == [
         "dataset", "sources", "tokenizer", "options", "versions", "raw",
-        "counts", "tokens", "examples", "packing", "columns", "files",
+        "counts", "tokens", "examples", "packing", "forms", "columns", "files",
     ]  # fmt: skip
     assert list(written["options"]) == [
         "ingest", "validate", "normalize", "screen", "tokenize", "dedupe", "export",

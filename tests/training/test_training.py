@@ -55,6 +55,8 @@ from pipeline.training import (  # noqa: E402
     PaddingCollator,
     PaddingFreeCollator,
     TokenizerMismatchError,
+    TooLongForModelError,
+    check_length,
     check_packing,
     check_tokenizer,
     load,
@@ -85,6 +87,9 @@ import pipeline.run.chain, pipeline.cli, pipeline.hub, pipeline.tokenizers.load
 assert "torch" not in sys.modules
 import pipeline.training
 assert "torch" in sys.modules
+assert "transformers.trainer" not in sys.modules  # it takes seconds to import
+from pipeline.training import LengthGroupedTrainer
+assert "transformers.trainer" in sys.modules
 """
     in_a_new_process(script)
 
@@ -281,7 +286,7 @@ def test_models_that_cannot_take_packed_rows() -> None:
 # Datasets.
 
 
-def finish(folder: Path, layout: str = "pair", count: int = 40, **options: Any) -> Path:
+def finish(folder: Path, layout: str = "pair", count: int = 40, max_length: int = 512, **options: Any) -> Path:
     """Sums of many lengths as a finished dataset in processed/."""
     records = [
         {
@@ -295,8 +300,8 @@ def finish(folder: Path, layout: str = "pair", count: int = 40, **options: Any) 
         for number in range(count)
     ]
     tokenizer = load_tokenizer(["embedded"]).tokenizer
-    table = tokenize(validate(table_of(records)), tokenizer, TokenizeOptions(layout=layout))  # type: ignore[arg-type]
-    table = dedupe(table)
+    chosen_layout = TokenizeOptions.model_validate({"layout": layout, "max_length": max_length})
+    table = dedupe(tokenize(validate(table_of(records)), tokenizer, chosen_layout))
     chosen = ExportOptions(validation=0.2, **options)
     made_of = about(options={"tokenize": {"layout": layout}})
     export([table.append_column("split", split(table, chosen))], folder, chosen, made_of)
@@ -336,6 +341,32 @@ assert other.info.config_name == "pair"
     in_a_new_process(script, HF_HOME=str(tmp_path / "home"), HF_HUB_OFFLINE="1")
 
 
+@pytest.mark.parametrize("formats", [("arrow",), ("parquet",), ("parquet", "messages", "alpaca")])
+@pytest.mark.parametrize("layout", ["pair", "prompt"])
+def test_a_stream_gives_the_rows_of_the_dataset(tmp_path: Path, layout: str, formats: tuple[str, ...]) -> None:
+    """Text forms in the folder are configs of their own, and not taken for the layout."""
+    folder = finish(tmp_path / "d", layout, formats=formats)
+    script = f"""
+from pipeline.training import load
+rows, stream = load({str(folder)!r}), load({str(folder)!r}, streaming=True)
+plain = lambda row: {{name: value.tolist() if hasattr(value, "tolist") else value for name, value in row.items()}}
+assert [plain(row) for row in stream] == [plain(row) for row in rows]
+"""
+    in_a_new_process(script, HF_HOME=str(tmp_path / "home"), HF_HUB_OFFLINE="1")
+
+
+def test_a_row_that_is_too_long_for_the_model(tmp_path: Path) -> None:
+    dataset = load(finish(tmp_path / "d"))
+    longest = max(len(row["input_ids"]) for row in dataset)
+    small = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1}
+    fits = BertModel(BertConfig(**small, vocab_size=9, max_position_embeddings=longest))
+    check_length(dataset, fits)
+    short = BertModel(BertConfig(**small, vocab_size=9, max_position_embeddings=longest - 1))
+    with pytest.raises(TooLongForModelError, match=rf"has {longest} tokens, and BertModel has {longest - 1} positions"):
+        check_length(dataset, short)
+    check_length(load(finish(tmp_path / "remedy", max_length=longest - 1)), short)
+
+
 def in_a_new_process(script: str, **environment: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", script], env=os.environ | environment, capture_output=True, text=True, check=False
@@ -350,10 +381,11 @@ def test_a_repository_of_two_layouts(tmp_path: Path, monkeypatch: pytest.MonkeyP
     from pipeline.hub import push
     from schemas.push import PushOptions
 
+    forms = ("arrow", "parquet", "messages")
     with hub_server.running() as hub:
         hub_server.lead_here(monkeypatch, hub, tmp_path / "home")
         for layout in ("pair", "fields"):
-            push(finish(tmp_path / layout, layout), "tester/d", PushOptions(allow_embedded=True))
+            push(finish(tmp_path / layout, layout, formats=forms), "tester/d", PushOptions(allow_embedded=True))
         close_session()
         script = f"""
 from pipeline.training import load, manifest_of
@@ -364,10 +396,14 @@ for layout in ("pair", "fields"):
     for one, other in zip(here, there, strict=True):
         assert {{k: v.tolist() for k, v in one.items()}} == {{k: v.tolist() for k, v in other.items()}}
     assert len(load("tester/d", "validation", layout)) == len(load({str(tmp_path)!r} + "/pair", "validation"))
+from datasets import load_dataset
+texts = load_dataset("tester/d", "messages")
+assert {{name: len(rows) for name, rows in texts.items()}} == manifest_of("tester/d", "pair").forms["messages"].rows
+assert texts["train"][0]["messages"][0]["role"] == "user"
 try:
     load("tester/d")
 except ValueError as error:
-    assert "['fields', 'pair']" in str(error), error
+    assert "['fields', 'messages', 'pair']" in str(error), error
 else:
     raise AssertionError("a layout was taken unasked")
 """

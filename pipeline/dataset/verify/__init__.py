@@ -12,6 +12,7 @@ from pipeline.dataset.manifest_file import ManifestError, read_manifest
 from pipeline.dataset.reader import data_files
 from pipeline.dataset.verify.check import UNREADABLE, Check
 from pipeline.dataset.verify.files import check_columns, check_files
+from pipeline.dataset.verify.forms import check_forms
 from pipeline.dataset.verify.ids import check_ids, find_tokenizer
 from pipeline.dataset.verify.rows import check_counts, check_rows
 from pipeline.dataset.verify.splits import check_clusters, check_records
@@ -38,6 +39,7 @@ def verify(folder: Path, tokenizers: Sequence[str] = ()) -> Iterator[Check]:
         "counts": lambda: check_counts(files, manifest),
         "records": lambda: check_records(files, manifest),
         "clusters": lambda: check_clusters(files, manifest),
+        **({"forms": lambda: check_forms(folder, manifest)} if manifest.forms else {}),
         "tokenizer": lambda: found,
         "ids": lambda: check_ids(files, manifest, tokenizer),
     }

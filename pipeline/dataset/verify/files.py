@@ -40,7 +40,7 @@ def _absent_kinds(manifest: Manifest, here: Mapping[str, Path]) -> dict[Kind, se
     listed: dict[Kind | None, set[str]] = {}
     for name in manifest.files:
         listed.setdefault(kind_of(inside_config(name, config)), set()).add(name)
-    optional: tuple[Kind, ...] = ("jsonl", "arrow", "rejects") if "parquet" in listed else ("rejects",)
+    optional: tuple[Kind, ...] = ("jsonl", "arrow", "forms", "rejects") if "parquet" in listed else ("rejects",)
     return {kind: listed[kind] for kind in optional if kind in listed and not listed[kind] & here.keys()}
 
 

@@ -1,0 +1,123 @@
+"""What other trainers need to read the text forms of a dataset: their config, made from its manifest."""
+
+from typing import Any, NamedTuple
+
+from pipeline.dataset.layout import form_file, form_folder
+from schemas.manifest import Manifest
+from schemas.text_forms import TextForm
+
+#: The columns of a form in LLaMA-Factory's words. Its own names of tags are those of sharegpt.
+LLAMA_FACTORY_COLUMNS: dict[TextForm, dict[str, str]] = {
+    "alpaca": {
+        "prompt": "instruction",
+        "query": "input",
+        "response": "output",
+        "system": "system",
+        "history": "history",
+    },
+    "sharegpt": {"messages": "conversations", "system": "system", "tools": "tools"},
+}
+#: The trainers of TRL by the form that they read.
+TRL_TRAINERS: dict[TextForm, str] = {
+    "messages": "SFTTrainer",
+    "prompt-completion": "SFTTrainer",
+    "preference": "DPOTrainer",
+    "unpaired": "KTOTrainer",
+}
+
+
+class Lines(NamedTuple):
+    """Lines for a trainer. `trainer`: with the form that it reads. `language`: of the lines."""
+
+    trainer: str
+    language: str
+    text: str
+
+
+def llama_factory_datasets(manifest: Manifest) -> dict[str, Any]:
+    """dataset_info.json of LLaMA-Factory: each split is a dataset of its own, and is read from Parquet."""
+    return {
+        _name(manifest, form, split): {
+            "file_name": form_file(form, split, "parquet"),
+            "formatting": form,
+            "columns": columns,
+        }
+        for form, columns in LLAMA_FACTORY_COLUMNS.items()
+        for split in _splits(manifest, form)
+    }
+
+
+def trainer_lines(manifest: Manifest) -> list[Lines]:
+    """The lines for each trainer that reads one of the forms that were written."""
+    found = [_trl(manifest, form) for form in TRL_TRAINERS if _splits(manifest, form)]
+    found += [_llama_factory(manifest, form) for form in LLAMA_FACTORY_COLUMNS if _splits(manifest, form)]
+    if _splits(manifest, "messages"):
+        found += [_axolotl(manifest), _torchtune(manifest)]
+    if _splits(manifest, "openai"):
+        found.append(_openai(manifest))
+    return found
+
+
+def _splits(manifest: Manifest, form: TextForm) -> list[str]:
+    return list(manifest.forms[form].rows) if form in manifest.forms else []
+
+
+def _name(manifest: Manifest, form: TextForm, split: str) -> str:
+    return f"{manifest.dataset.name}-{form}-{split}"
+
+
+def _trl(manifest: Manifest, form: TextForm) -> Lines:
+    splits = _splits(manifest, form)
+    evaluated = ', eval_dataset=dataset["validation"]' if "validation" in splits else ""
+    return Lines(
+        f"TRL, unsloth: {form}",
+        "python",
+        f"from datasets import load_dataset\nfrom trl import {TRL_TRAINERS[form]}\n\n"
+        f'dataset = load_dataset("{manifest.dataset.name}", "{form_folder(form)}")  # this folder, or its Hub id\n'
+        f'trainer = {TRL_TRAINERS[form]}(model, train_dataset=dataset["train"]{evaluated})\n',
+    )
+
+
+def _llama_factory(manifest: Manifest, form: TextForm) -> Lines:
+    evaluated = (
+        f"eval_dataset: {_name(manifest, form, 'validation')}\n" if "validation" in _splits(manifest, form) else ""
+    )
+    return Lines(
+        f"LLaMA-Factory: {form}",
+        "yaml",
+        f"dataset_dir: {manifest.dataset.name}  # this folder, with its dataset_info.json\n"
+        f"dataset: {_name(manifest, form, 'train')}\n{evaluated}",
+    )
+
+
+def _axolotl(manifest: Manifest) -> Lines:
+    keys = {"train": "datasets", "validation": "test_datasets"}
+    parts = [
+        f"{keys[split]}:\n"
+        f"  - path: {manifest.dataset.name}/{form_file('messages', split, 'parquet')}\n"
+        "    ds_type: parquet\n    split: train  # of the file\n"
+        "    type: chat_template\n    field_messages: messages\n"
+        for split in _splits(manifest, "messages")
+        if split in keys
+    ]
+    return Lines("axolotl: messages", "yaml", "".join(parts))
+
+
+def _torchtune(manifest: Manifest) -> Lines:
+    return Lines(
+        "torchtune: messages",
+        "yaml",
+        "dataset:\n  _component_: torchtune.datasets.chat_dataset\n  source: parquet\n"
+        f"  data_files: {manifest.dataset.name}/{form_file('messages', 'train', 'parquet')}\n  split: train\n"
+        "  conversation_column: messages\n  conversation_style: openai\n  train_on_input: false\n",
+    )
+
+
+def _openai(manifest: Manifest) -> Lines:
+    return Lines(
+        "OpenAI: openai",
+        "python",
+        "from openai import OpenAI\n\n"
+        f'with open("{manifest.dataset.name}/{form_file("openai", "train", "jsonl")}", "rb") as file:\n'
+        '    OpenAI().files.create(file=file, purpose="fine-tune")\n',
+    )
