@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.io import source_code
 from pipeline.io.source_code import Import, closure, code_of, libraries_of, modules, read_source, source_of, targets
+from schemas.errors import MissingLibraryError
 from tests.support.paths import ROOT
 
 
@@ -65,7 +66,11 @@ def test_no_module_gives_names_on_demand_that_its_types_do_not_show() -> None:
     for name in modules():
         if source_of(name).lazy:
             shown = {each.name for each in source_of(name).imports if each.typing}
-            module = __import__(name, fromlist=["__all__"])
+            try:
+                module = __import__(name, fromlist=["__all__"])
+            except MissingLibraryError:
+                assert name == "pipeline.training"  # needs torch
+                continue
             assert [each for each in module.__all__ if each not in vars(module) and each not in shown] == []
 
 
@@ -90,6 +95,7 @@ def test_data_files_belong_to_the_code_that_names_them() -> None:
     assert [name for name in data if name not in named] == [
         "ko_instruct/py.typed",
         "pipeline/py.typed",
+        "schemas/benchmarks.toml",  # `fetch` alone reads it
         "schemas/py.typed",
     ]
 

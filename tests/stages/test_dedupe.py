@@ -398,3 +398,14 @@ def test_the_report_shows_clusters_with_texts_and_the_least_similar_rejections()
     )
     assert "0.60  100.0%" in report.explain(options)
     assert "       1  ending: 알려 주세요 → 알려줘" in report.kinds(decisions)
+
+
+def test_a_message_that_is_null_in_a_history() -> None:
+    """A fault that the laws found: such a row is rejected by validate, but a table need not have passed it."""
+    message = {"role": "user", "content": "질문"}
+    answer = {"role": "assistant", "content": "답"}
+    rows = [
+        {"instruction": "가", "output": "나", "history": [None]},
+        {"instruction": "다", "output": "라", "history": [message, None, answer]},
+    ]
+    assert dedupe(pa.Table.from_pylist(rows))["reject_stage"].null_count == 2

@@ -69,6 +69,8 @@ def _beginnings(job: Job, rows: Ints, known: Hashes) -> tuple[list[dict[str, Any
         asked = None
         for at, message in enumerate(history or ()):
             may_be_known = next(may_end)
+            if message is None:
+                continue
             if message["role"] == "user":
                 asked = at
             elif message["role"] == "assistant" and asked is not None and (may_be_known or message["reasoning"]):
