@@ -64,7 +64,7 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	@touch $@
 
 test: $(VENV)/.installed-dev
-	@$(VENV)/bin/python -m pytest -n auto --dist worksteal
+	@$(VENV)/bin/python -m pytest -n auto --dist worksteal -m "not train and not trainers"
 
 # Train the embedded vocabulary again, after a change of raw/sample.
 embedded: $(VENV)/.installed
