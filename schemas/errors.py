@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, get_args
 
 if TYPE_CHECKING:
@@ -125,6 +124,8 @@ def _sentence(fault: Any, model: type[BaseModel] | None) -> str:
         return "missing, and has no default"
     if kind == "extra_forbidden":
         allowed = list(_names(model, fault["loc"][:-1]))
+        from difflib import get_close_matches
+
         near = get_close_matches(str(fault["loc"][-1]), allowed, 1)
         listed = f"; allowed: {', '.join(allowed)}" if allowed else ""
         return f"unknown name{listed}" + (f". Did you mean {near[0]}?" if near else "")

@@ -223,3 +223,14 @@ def seconds(unit: str, length: int) -> float:
 def test_the_work_grows_with_the_text_and_no_faster(unit: str) -> None:
     """Four times the text takes about four times as long; quadratic work would take sixteen times."""
     assert seconds(unit, 160_000) < 9 * seconds(unit, 40_000) + 0.02
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "연락처: ", "전화번호 ", "국민은행 계좌 ", "주민등록번호 ", "사업자등록번호: ", "운전면허 ", "카드 ", "tel="],
+)
+def test_a_bare_number_of_fewer_than_nine_digits_is_of_no_kind(name: str) -> None:
+    """What lets `NUMBER_SCAN` pass over ids."""
+    for digits in range(1, 9):
+        for number in ("0212345678"[:digits], "1588724300"[:digits], "9001011234"[:digits], "1234567890"[:digits]):
+            assert find_pii(name + number) == []

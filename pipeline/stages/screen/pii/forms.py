@@ -33,7 +33,8 @@ def compiled(pattern: str) -> re.Pattern[str]:
 
 
 #: Every text in which two groups of digits may be one number, as RE2 reads it before `folded`. Here and in all scans
-#: there are few counts and no rare signs: Arrow compiles the pattern for every batch.
+#: there are few counts and no rare signs: Arrow compiles the pattern for every batch. No kind is a bare number of
+#: fewer than nine digits; the ids in `meta` often are.
 NUMBER_SCAN = r"[0-9]{9}|[0-9](?:[-./_·) ‐-―－] ?){1,2}[0-9]{3}|[0-9][-‐-―－][0-9]{2}|[０-９]{2}"
 
 #: Dashes, dots and spaces of every kind, and full-width signs, each with the plain sign that it stands for.
