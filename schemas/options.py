@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from schemas.errors import KoInstructError
+from schemas.formats import Format
 from schemas.layouts import Layout
 from schemas.reasons import FINDINGS, FLAGS
 from schemas.shapes import Shape
@@ -273,7 +274,7 @@ class DedupeOptions(Options):
 class ExportOptions(Options):
     """What is written to processed/<dataset>/."""
 
-    formats: tuple[Literal["arrow", "parquet", "jsonl"] | TextForm, ...] = ("arrow", "parquet")
+    formats: tuple[Format | TextForm, ...] = ("arrow", "parquet")
     """Which formats are written. arrow: for training. parquet: for the Hub. jsonl: the texts without ids, for people.
     The others are texts for other trainers, one file for each split. messages, prompt-completion, preference and
     unpaired: TRL. alpaca and sharegpt: LLaMA-Factory. openai: the fine-tuning of OpenAI.

@@ -22,6 +22,7 @@ from pipeline.commands.shared import (
     tokenizer_option,
     workers_option,
 )
+from schemas.formats import Format
 from schemas.text_forms import TextForm
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ def with_formats(plan: Plan, formats: str) -> Plan:
     try:
         options = ExportOptions.model_validate(values)
     except ValidationError:
-        known = ["arrow", "parquet", "jsonl", *get_args(TextForm)]
+        known = [*get_args(Format), *get_args(TextForm)]
         wrong = ", ".join(name for name in wanted if name not in known)
         raise click.UsageError(f"--formats: no format has the name {wrong}; allowed: {', '.join(known)}") from None
     return replace(plan, config=plan.config.model_copy(update={"export": options}))

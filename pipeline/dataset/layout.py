@@ -20,6 +20,7 @@ import re
 from typing import Literal, get_args
 
 from pipeline.io.saved_dataset import INFO, SPLIT_NAMES, STATE
+from schemas.formats import Format
 from schemas.layouts import Layout
 from schemas.manifest import MANIFEST
 from schemas.text_forms import TextForm
@@ -50,8 +51,7 @@ REJECTS = "rejects.jsonl"
 #: What LLaMA-Factory looks for in its `dataset_dir`.
 LLAMA_FACTORY = "dataset_info.json"
 
-Format = Literal["parquet", "arrow", "jsonl"]
-Kind = Literal["parquet", "arrow", "jsonl", "forms", "rejects", "card", "manifest"]
+Kind = Format | Literal["forms", "rejects", "card", "manifest"]
 
 #: The data files of a split below the folder of the config. {shard}: `shard_number`.
 DATA_FILES: dict[Format, str] = {

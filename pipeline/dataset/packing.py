@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.stages.tokenize.truncation import TooLongError
+from pipeline.table.take_rows import take_rows
 from schemas.columns import MASKED
 
 Ints = npt.NDArray[np.int64]
@@ -110,11 +111,8 @@ def pack_rows(batches: Sequence[pa.RecordBatch], capacity: int) -> Iterator[pa.T
     """
     if not batches:
         return
-    batches = [batch.select(["input_ids", "labels", "origin"]) for batch in batches]
-    lengths = np.concatenate([pc.list_value_length(batch["input_ids"]).to_numpy() for batch in batches]).astype(
-        np.int64
-    )
-    bounds = np.cumsum([0, *(batch.num_rows for batch in batches)])
+    table = pa.Table.from_batches(batches).select(["input_ids", "labels", "origin"])
+    lengths = pc.list_value_length(table["input_ids"]).to_numpy().astype(np.int64)
     pack = best_fit_decreasing(lengths, capacity)
     rows = np.argsort(pack, kind="stable")  # pack by pack
     ends = np.cumsum(np.bincount(pack))  # of each pack, in `rows`
@@ -122,26 +120,12 @@ def pack_rows(batches: Sequence[pa.RecordBatch], capacity: int) -> Iterator[pa.T
     for start in range(0, len(ends), at_a_time):
         some = ends[start : start + at_a_time]
         before = int(ends[start - 1]) if start else 0
-        yield _laid_end_to_end(_take(batches, bounds, rows[before : some[-1]]), np.concatenate([[0], some - before]))
+        yield _laid_end_to_end(table, rows[before : some[-1]], np.concatenate([[0], some - before]))
 
 
-def _take(batches: Sequence[pa.RecordBatch], bounds: Ints, rows: Ints) -> pa.Table:
-    """These rows of all batches, in their order; `bounds`: the number of each batch's first row, and of all rows."""
-    ordered = np.argsort(rows, kind="stable")
-    cuts = np.searchsorted(rows[ordered], bounds)
-    parts = [
-        batch.take(pa.array(rows[ordered[start:end]] - first))
-        for batch, first, start, end in zip(batches, bounds, cuts, cuts[1:], strict=False)
-        if start < end
-    ]
-    back = np.empty(len(rows), np.int64)
-    back[ordered] = np.arange(len(rows))
-    return pa.Table.from_batches(parts).combine_chunks().take(pa.array(back)).combine_chunks()
-
-
-def _laid_end_to_end(rows: pa.Table, sequences: Ints) -> pa.Table:
-    """`sequences`: where each pack begins among the rows, and where the last ends."""
-    ids, labels = rows["input_ids"].chunk(0), rows["labels"].chunk(0)
+def _laid_end_to_end(table: pa.Table, rows: Ints, sequences: Ints) -> pa.Table:
+    """`sequences`: where each pack begins among these rows of the table, and where the last ends."""
+    ids, labels, origins = (take_rows(table[name], rows) for name in ("input_ids", "labels", "origin"))
     starts = ids.offsets.to_numpy().astype(np.int64)
     lengths = np.diff(starts)
     tokens = starts[sequences]
@@ -153,7 +137,7 @@ def _laid_end_to_end(rows: pa.Table, sequences: Ints) -> pa.Table:
         "labels": (tokens, pa.array(masked)),
         "position_ids": (tokens, pa.array(positions, pa.int32())),
         "seq_lengths": (sequences, pa.array(lengths, pa.int32())),
-        "origins": (sequences, rows["origin"].chunk(0)),
+        "origins": (sequences, origins),
     }
     lists = {name: pa.ListArray.from_arrays(pa.array(at, pa.int32()), of) for name, (at, of) in values.items()}
     return pa.table(lists | {"n_tokens": pa.array(np.diff(tokens), pa.int32())}, schema=PACKED)

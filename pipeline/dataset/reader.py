@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import orjson
 import pyarrow as pa
@@ -31,7 +31,7 @@ def data_files(folder: Path, names: Iterable[str] | None = None) -> list[DataFil
     """The data files among these names (None: among all files here), by format, and in the order of their rows."""
     found = ((name, format_and_split(name)) for name in sorted(files_below(folder) if names is None else names))
     files = [DataFile(*known, name, folder / name) for name, known in found if known]
-    return sorted(files, key=lambda file: ("parquet", "arrow", "jsonl").index(file.format))
+    return sorted(files, key=lambda file: get_args(Format).index(file.format))
 
 
 def table_files(files: Iterable[DataFile]) -> list[DataFile]:

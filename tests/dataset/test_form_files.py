@@ -235,4 +235,4 @@ def test_export_adds_formats_from_stage_files(tmp_path: Path, monkeypatch: pytes
     assert after == sorted([*before, "alpaca", "messages", "dataset_info.json"])
     assert not [check for check in verify(tmp_path / "processed" / "mine") if check.faults]
     wrong = command("export", "--formats", "mesages", exit_code=2)
-    assert "no format has the name mesages; allowed: arrow, parquet, jsonl, messages, " in " ".join(wrong.split())
+    assert "no format has the name mesages; allowed: parquet, arrow, jsonl, messages, " in " ".join(wrong.split())

@@ -6,7 +6,6 @@ Docstrings write dtype and shape as `uint64[n, 2]`: n rows of two numbers. Texts
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 Bools = npt.NDArray[np.bool_]
 Bytes = npt.NDArray[np.uint8]
@@ -38,22 +37,3 @@ def ranges(starts: Ints, sizes: Ints) -> Ints:
     ends = np.cumsum(sizes)
     numbers: Ints = np.arange(int(ends[-1]) if len(ends) else 0) + np.repeat(starts - (ends - sizes), sizes)
     return numbers
-
-
-def take_rows(column: pa.ChunkedArray, rows: Ints) -> pa.Array:
-    """The values of these rows, read chunk by chunk: Arrow's `take` would first join all chunks of texts in memory."""
-    bounds = np.cumsum([0, *(len(chunk) for chunk in column.chunks)])
-    order = np.argsort(rows, kind="stable")
-    ordered = rows[order]
-    cuts = np.searchsorted(ordered, bounds)
-    parts = [
-        chunk.take(pa.array(ordered[start:end] - bound))
-        for chunk, bound, start, end in zip(column.chunks, bounds, cuts, cuts[1:], strict=False)
-        if end > start
-    ]
-    values = pa.concat_arrays([pa.array([], column.type), *parts])
-    if (order[1:] > order[:-1]).all():
-        return values
-    back = np.empty_like(order)
-    back[order] = np.arange(len(order))
-    return values.take(pa.array(back))

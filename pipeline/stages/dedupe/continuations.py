@@ -7,10 +7,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.stages.dedupe import keys
-from pipeline.stages.dedupe.arrays import Hashes, Ints, take_rows
+from pipeline.stages.dedupe.arrays import Hashes, Ints
 from pipeline.stages.dedupe.fingerprint_columns import read_column
 from pipeline.stages.dedupe.fingerprints import fingerprint
 from pipeline.stages.dedupe.job import Job
+from pipeline.table.take_rows import take_rows
 
 #: Conversations whose messages are held at once.
 _ROWS = 1 << 13

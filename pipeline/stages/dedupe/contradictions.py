@@ -5,9 +5,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.stages.dedupe import keys
-from pipeline.stages.dedupe.arrays import Bools, Hashes, Ints, take_rows
+from pipeline.stages.dedupe.arrays import Bools, Hashes, Ints
 from pipeline.stages.dedupe.groups import Groups, group_rows
 from pipeline.stages.dedupe.job import Job
+from pipeline.table.take_rows import take_rows
 
 
 def contradicted(job: Job, rows: Ints, prompts: Groups, several: Bools) -> Bools:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import orjson
 import pyarrow as pa
 
-from pipeline.stages.dedupe.arrays import Bools, Bytes, Ints, take_rows
+from pipeline.stages.dedupe.arrays import Bools, Bytes, Ints
 from pipeline.stages.dedupe.components import connected_components
 from pipeline.stages.dedupe.continuations import continuations
 from pipeline.stages.dedupe.contradictions import contradicted
@@ -32,6 +32,7 @@ from pipeline.stages.dedupe.similar import (
     similar_rows,
 )
 from pipeline.stages.dedupe.verify import differences_of
+from pipeline.table.take_rows import take_rows
 from schemas.options import DedupeOptions
 
 NO_ROWS = np.empty(0, np.int64)

@@ -9,8 +9,9 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.stages.dedupe.arrays import Ints, take_rows
+from pipeline.stages.dedupe.arrays import Ints
 from pipeline.stages.dedupe.minhash import HASHES, choose_bands
+from pipeline.table.take_rows import take_rows
 from schemas.options import DedupeOptions
 
 SHOWN = ("origin", "instruction", "input", "output")

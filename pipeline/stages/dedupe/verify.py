@@ -10,9 +10,10 @@ import pyarrow as pa
 
 from pipeline.io.workers import ordered
 from pipeline.stages.dedupe import keys
-from pipeline.stages.dedupe.arrays import Bools, Codes, Floats, Hashes, Ints, ranges, take_rows
+from pipeline.stages.dedupe.arrays import Bools, Codes, Floats, Hashes, Ints, ranges
 from pipeline.stages.dedupe.differences import Difference, differences, essence, same
 from pipeline.stages.dedupe.job import Job
+from pipeline.table.take_rows import take_rows
 
 #: A bigram is two code points of 21 bits.
 BIGRAM_BITS = np.uint64(42)
