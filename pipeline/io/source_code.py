@@ -13,7 +13,7 @@ import hashlib
 import importlib.metadata
 import platform
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from importlib.util import resolve_name
 from pathlib import Path
@@ -24,8 +24,8 @@ PACKAGES = ("pipeline", "schemas", "ko_instruct")
 HOME = Path(__file__).resolve().parents[2]
 #: The module that, with all that it imports, makes a dataset: named here, never imported.
 CHAIN = "pipeline.run.chain"
-#: Conditions that hold for a type checker and never in a run.
-TYPING = ("TYPE_CHECKING", "typing.TYPE_CHECKING")
+#: Functions that import the module that they are given the name of.
+CALLED = ("import_module", "__import__")
 
 
 class Import(NamedTuple):
@@ -37,15 +37,14 @@ class Import(NamedTuple):
 
 
 class Source(NamedTuple):
-    """What a source file holds: its imports, the parts of the paths that are written in it, and whether the module has
-    a `__getattr__`, which gives its names on demand."""
+    """What a source file holds: its imports, and whether the module has a `__getattr__`, which gives its names on
+    demand."""
 
     imports: tuple[Import, ...]
-    strings: frozenset[str]
     lazy: bool
 
 
-def read_source(code: str | bytes, package: str = "") -> Source:
+def read_source(code: str, package: str = "") -> Source:
     """Read a source file. `package`: the package of the module, which a relative import begins at.
 
     >>> read_source("from a.b import (\\n    c,\\n    d,\\n)").imports
@@ -54,27 +53,33 @@ def read_source(code: str | bytes, package: str = "") -> Source:
     (Import(module='a.c', name='d', typing=False),)
     """
     tree = ast.parse(code)
-    nodes = list(ast.walk(tree))
-    for_types = {
-        id(inner)
-        for node in nodes
-        if isinstance(node, ast.If) and ast.unparse(node.test) in TYPING
-        for statement in node.body
-        for inner in ast.walk(statement)
-    }
+    nodes: list[tuple[ast.AST, bool]] = [*_statements(tree.body)]
+    if any(name in code for name in CALLED):  # to visit every expression takes long
+        nodes += [(node, False) for node in ast.walk(tree) if isinstance(node, ast.Call)]
     imports = [
-        Import(resolve_name(module, package), name, id(node) in for_types)
-        for node in nodes
+        Import(resolve_name(module, package), name, typing)
+        for node, typing in nodes
         for module, name in _imported(node)
     ]
-    strings = {
-        part
-        for node in nodes
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-        for part in node.value.split("/")
-    }
     lazy = any(isinstance(node, ast.FunctionDef) and node.name == "__getattr__" for node in tree.body)
-    return Source(tuple(imports), frozenset(strings), lazy)
+    return Source(tuple(imports), lazy)
+
+
+def _statements(body: Sequence[ast.AST], typing: bool = False) -> Iterator[tuple[ast.AST, bool]]:
+    """Each statement, those inside others too, and whether it is for a type checker alone."""
+    for node in body:
+        yield node, typing
+        for name in ("body", "handlers", "cases", "orelse", "finalbody"):
+            if isinstance(inner := getattr(node, name, None), list):
+                yield from _statements(inner, typing or (name == "body" and _is_for_types(node)))
+
+
+def _is_for_types(node: ast.AST) -> bool:
+    """Whether a statement is `if TYPE_CHECKING`, whose condition holds for a type checker and never in a run."""
+    match node:
+        case ast.If(test=ast.Name("TYPE_CHECKING") | ast.Attribute(ast.Name("typing"), "TYPE_CHECKING")):
+            return True
+    return False
 
 
 def _imported(node: ast.AST) -> Iterator[tuple[str, str]]:
@@ -111,7 +116,14 @@ def source_of(module: str) -> Source:
     if file is None:
         raise ModuleNotFoundError(f"{HOME} has no module {module}")
     package = module if file.name == "__init__.py" else module.rpartition(".")[0]
-    return read_source(file.read_bytes(), package)
+    return read_source(file.read_text(encoding="utf-8"), package)
+
+
+@cache
+def strings_of(file: Path) -> frozenset[str]:
+    """The parts of the paths that may be written in a source file: every string in it, cut at each /."""
+    texts = (node.value for node in ast.walk(ast.parse(file.read_bytes())) if isinstance(node, ast.Constant))
+    return frozenset(part for text in texts if isinstance(text, str) for part in text.split("/"))
 
 
 def modules() -> list[str]:
@@ -168,7 +180,7 @@ def code_of(modules: Iterable[str]) -> dict[str, str]:
     """sha256 of the files of these modules, and of the data files that they name, by their place in the project."""
     chosen = sorted(modules)
     files = {file for module in chosen if (file := file_of(module))}
-    named = frozenset[str]().union(*(source_of(module).strings for module in chosen))
+    named = set[str]().union(*(strings_of(file) for file in files))
     files |= {file for file in _files() if file.suffix != ".py" and named & _names_of_data(file)}
     return {file.relative_to(HOME).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(files)}
 
