@@ -213,7 +213,7 @@ def test_what_a_killed_make_left_running_holds_the_lock(
     assert "was stopped, but a stage that it began still runs" in said
     (project.folder / "go").touch()
     another.communicate()
-    project.finish(project.command("run"))
+    project.run()
 
 
 def test_a_lock_is_free_when_its_holder_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
