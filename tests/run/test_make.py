@@ -1,5 +1,6 @@
 """The Make graph on a small project: what is redone when something changes, and that the bytes are always the same."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -12,8 +13,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from click.testing import CliRunner, Result
 from datasets import load_from_disk
 
+from pipeline.cli import main
 from pipeline.run.plan import plan_of_config
 from pipeline.run.stamps import write_plan
 from schemas.columns import MASKED
@@ -105,6 +108,12 @@ def run_make(project: Path, *arguments: str, **environment: str) -> str:
     return done.stderr
 
 
+def run_here(project: Path, *arguments: str) -> Result:
+    """`ko-instruct` in this process, which takes a fraction of the time of a new one."""
+    with contextlib.chdir(project):
+        return CliRunner().invoke(main, arguments)
+
+
 def redone(stderr: str) -> list[str]:
     """The stages that ran: `stage` for a stage over all, `stage file` for one of a file."""
     names = [line.split(":")[0].split() for line in stderr.splitlines()]
@@ -158,8 +167,8 @@ def test_a_change_of_dedupe_or_of_an_existing_dataset_redoes_dedupe_and_export(
     decided = project / "processed" / ".stages" / "small" / "dedupe.arrow"
     before = decided.read_bytes()
     (project / "more.jsonl").write_text(ROW.format("배"))
-    command = [project / "venv" / "bin" / "ko-instruct", "dedupe", "--against", "more.jsonl", "--explain"]
-    tried = subprocess.run(command, cwd=project, capture_output=True, text=True, check=True)
+    tried = run_here(project, "dedupe", "--against", "more.jsonl", "--explain")
+    assert tried.exit_code == 0, tried.output
     assert "duplicates rejected: 2 exact" in tried.stdout
     assert '"duplicate_of":"more.jsonl#0"' in decided.with_name("duplicates-against.jsonl").read_text()
     assert decided.read_bytes() == before
@@ -203,7 +212,7 @@ def test_make_side_by_side_and_run_give_the_same_bytes_whatever_the_hash_seed(
     shutil.rmtree(project / "processed")
     make("-j2", PYTHONHASHSEED="2")
     assert digest(folder) == built.files
-    for workers, seed in (("1", "2"), ("2", "3"), ("4", "1")):
+    for workers, seed in (("1", "2"), ("4", "3")):
         shutil.rmtree(project / "processed")
         command = [project / "venv" / "bin" / "ko-instruct", "run", "--workers", workers]
         environment = os.environ | {"PYTHONHASHSEED": seed}
@@ -235,8 +244,8 @@ def test_another_layout_is_built_beside_that_of_the_config(project: Path, make: 
     assert tokenizer_and_layout(folder) == ("내 토크나이저", "causal")
     by_make = digest(folder)
 
-    command = [project / "venv" / "bin" / "ko-instruct", "run", "--layout", "causal", "--tokenizer", "내 토크나이저"]
-    subprocess.run(command, cwd=project, check=True, capture_output=True)
+    ran = run_here(project, "run", "--layout", "causal", "--tokenizer", "내 토크나이저")
+    assert ran.exit_code == 0, ran.output
     assert digest(folder) == by_make
 
     assert redone(make()) == []
@@ -276,11 +285,6 @@ def test_a_layout_that_does_not_go_with_the_config(project: Path) -> None:
     ):
         if arguments:
             (project / "pipeline.toml").write_text(CONFIG)
-        done = subprocess.run(
-            [project / "venv" / "bin" / "ko-instruct", "make-plan", *arguments, "true"],
-            cwd=project,
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 1
+        done = run_here(project, "make-plan", *arguments, "true")
+        assert done.exit_code == 1
         assert says in done.stderr
