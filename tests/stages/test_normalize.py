@@ -109,7 +109,6 @@ def test_history_in_the_old_form() -> None:
 
 
 @given(tables)
-@settings(max_examples=150)
 def test_a_row_with_messages_is_fixed_as_its_texts_are(table: pa.Table) -> None:
     """Each text of a row is what `apply_fixes` makes of it, wherever the row holds it, and `fixes` names the fixes."""
     for before, after in zip(table.to_pylist(), normalize(table).to_pylist(), strict=True):
@@ -394,14 +393,14 @@ HOSTILE += [
 
 @pytest.mark.parametrize("piece", HOSTILE, ids=repr)
 def test_the_work_is_linear(piece: str) -> None:
-    """Lines of 0.5 MB. The bound is CPU time, far above what a linear pattern takes and far below a quadratic one."""
-    text = piece * (500_000 // len(piece)) + "x"
+    """Lines of 0.25 MB. The bound is CPU time, far above what a linear pattern takes and far below a quadratic one."""
+    text = piece * (250_000 // len(piece)) + "x"
     start = time.process_time()
     find_spans(text)
     for fix in LIGHT:
         pc.match_substring_regex(pa.array([text]), fix.scan)
         fix.fix(text)
-    assert time.process_time() - start < 7.5
+    assert time.process_time() - start < 1.9
 
 
 def seconds(unit: str, length: int) -> float:

@@ -56,7 +56,7 @@ MOON = [("달은?", "위성, 둥글다"), ("해는?", "항성")]
         ',질문,답변\n0,달은?,"위성, 둥글다"\n1,해는?,항성\n',
     ],
 )
-@pytest.mark.parametrize("times", [1, 3000])
+@pytest.mark.parametrize("times", [1, 1500])
 @pytest.mark.parametrize("encoding", ["utf-8", "cp949", "utf-16"])
 def test_dialects(text: str, times: int, encoding: str, tmp_path: Path) -> None:
     if text.startswith("\ufeff") and encoding != "utf-8":
