@@ -119,13 +119,6 @@ def source_of(module: str) -> Source:
     return read_source(file.read_text(encoding="utf-8"), package)
 
 
-@cache
-def strings_of(file: Path) -> frozenset[str]:
-    """The parts of the paths that may be written in a source file: every string in it, cut at each /."""
-    texts = (node.value for node in ast.walk(ast.parse(file.read_bytes())) if isinstance(node, ast.Constant))
-    return frozenset(part for text in texts if isinstance(text, str) for part in text.split("/"))
-
-
 def modules() -> list[str]:
     """Every module of this project."""
     return sorted(
@@ -180,9 +173,21 @@ def code_of(modules: Iterable[str]) -> dict[str, str]:
     """sha256 of the files of these modules, and of the data files that they name, by their place in the project."""
     chosen = sorted(modules)
     files = {file for module in chosen if (file := file_of(module))}
-    named = set[str]().union(*(strings_of(file) for file in files))
-    files |= {file for file in _files() if file.suffix != ".py" and named & _names_of_data(file)}
+    data = {file: _names_of_data(file) for file in _files() if file.suffix != ".py"}
+    names = frozenset[str]().union(*data.values())
+    named = set[str]().union(*(_named_in(file, names) for file in files))
+    files |= {file for file in data if named & data[file]}
     return {file.relative_to(HOME).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(files)}
+
+
+@cache
+def _named_in(file: Path, names: frozenset[str]) -> frozenset[str]:
+    """Which of these names are in a string of a source file, alone or as a part of a path."""
+    code = file.read_text(encoding="utf-8")
+    if not any(name in code for name in names):
+        return frozenset()
+    texts = (node.value for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Constant))
+    return names.intersection(part for text in texts if isinstance(text, str) for part in text.split("/"))
 
 
 def _names_of_data(file: Path) -> set[str]:
