@@ -63,8 +63,9 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
+# Compiled code is kept, whatever the environment says: tests start many processes of ko-instruct.
 test: $(VENV)/.installed-dev
-	@$(VENV)/bin/python -m pytest -n auto --dist worksteal -m "not train and not trainers"
+	@PYTHONDONTWRITEBYTECODE= $(VENV)/bin/python -m pytest -n auto --dist worksteal -m "not train and not trainers"
 
 # Train the embedded vocabulary again, after a change of raw/sample.
 embedded: $(VENV)/.installed

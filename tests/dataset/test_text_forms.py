@@ -82,7 +82,7 @@ generated = st.fixed_dictionaries(
 
 
 @pytest.mark.parametrize("form", TEXT_FORMS)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(row=generated)
 def test_a_generated_row_is_read_back_or_refused(form: TextForm, row: dict[str, Any], tmp_path: Path) -> None:
     row = row | OF_FORM.get(form, {})
