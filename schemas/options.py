@@ -21,7 +21,10 @@ Name = Annotated[str, StringConstraints(pattern=r"^[\w가-힣][\w가-힣.-]*$")]
 
 def below_raw(pattern: str) -> str:
     if re.match(r"[/\\~]|[A-Za-z]:", pattern) or ".." in re.split(r"[/\\]", pattern):
-        raise ValueError("a glob is relative to raw/ and does not leave it")
+        named = (
+            f'; for a file of this name in raw/, write "{glob_of(pattern)}"' if re.match(r"~[^/\\]*$", pattern) else ""
+        )
+        raise ValueError(f"a glob is relative to raw/ and does not leave it{named}")
     return pattern
 
 

@@ -2,6 +2,7 @@
 
 import ast
 import builtins
+import fnmatch
 import re
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.io.atomic_files import WriteError
 from schemas.errors import KoInstructError, problems
-from schemas.options import Config
+from schemas.options import Config, Source
 from tests.support.paths import ROOT
 
 
@@ -126,3 +127,12 @@ def test_a_fault_of_the_config_says_what_is_found_and_what_is_allowed() -> None:
         "tokenize.layout: found \"qa \"; allowed: 'pair', 'fields', 'classification', 'qa', 'seq2seq', "
         "'causal', 'preference', 'unpaired' or 'prompt'",
     ]
+
+
+def test_a_file_whose_name_begins_with_a_tilde_is_named_as_a_glob() -> None:
+    with pytest.raises(ValidationError, match=r'write "(\[~\]메모 \(1\).csv)"') as caught:
+        Source(name="x", files=("~메모 (1).csv",))
+    (named,) = re.findall(r'write "(.+?)"', str(caught.value))
+    assert fnmatch.fnmatchcase("~메모 (1).csv", Source(name="x", files=(named,)).files[0])
+    with pytest.raises(ValidationError, match=r"does not leave it \["):
+        Source(name="x", files=("~/메모.csv",))

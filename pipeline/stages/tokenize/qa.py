@@ -56,16 +56,8 @@ def qa(table: pa.Table, tokenizer: Tokenizer, options: TokenizeOptions) -> tuple
     rows &= held
     windows = windows.of(rows)
 
-    row, everywhere = windows.row, np.ones(len(windows.row), bool)
-    asked = Segment.of_lists(questions, n_question)
-    at = contexts.offsets.to_numpy()[:-1].astype(np.int64)[row] + windows.skipped
-    segments = [
-        Segment.constant(prefix, everywhere),
-        Segment(asked.ids, asked.starts[row], asked.lengths[row]),
-        Segment.constant(between, everywhere),
-        Segment(contexts.values.to_numpy(), at, windows.length),
-        Segment.constant(suffix, everywhere),
-    ]
+    row = windows.row
+    segments = _segments(windows, Segment.of_lists(questions, n_question), contexts, tokenizer)
     before = len(prefix) + n_question[row] + len(between) - windows.skipped  # tokens before the context's token 0
     answer = begin[row] + before, end[row] + before
     places = _context_only(starts, segments), _context_only(ends, segments)
@@ -97,6 +89,20 @@ def _windows(rows: Rows, n_context: Ints, room: Ints, stride: int, begin: Ints, 
     skipped = number * step[row]
     holds = (begin[row] >= skipped) & (begin[row] <= end[row]) & (end[row] < skipped + room[row])
     return Windows(row, number, skipped, np.minimum(room[row], n_context[row] - skipped), holds)
+
+
+def _segments(windows: Windows, asked: Segment, contexts: pa.ListArray, tokenizer: Tokenizer) -> list[Segment]:
+    """The segments of the windows. `asked`: the question of each row of the table; `contexts`: all of its context."""
+    prefix, between, suffix = tokenizer.pair
+    row, everywhere = windows.row, np.ones(len(windows.row), bool)
+    at = contexts.offsets.to_numpy()[:-1].astype(np.int64)[row] + windows.skipped
+    return [
+        Segment.constant(prefix, everywhere),
+        Segment(asked.ids, asked.starts[row], asked.lengths[row]),
+        Segment.constant(between, everywhere),
+        Segment(contexts.values.to_numpy(), at, windows.length),
+        Segment.constant(suffix, everywhere),
+    ]
 
 
 def _columns(

@@ -15,8 +15,8 @@ from pipeline.stages.tokenize.chosen_and_rejected import (
     with_rejected,
 )
 from pipeline.stages.tokenize.conversation import Conversation, conversations, matches
-from pipeline.stages.tokenize.segments import count
-from pipeline.stages.tokenize.sequences import lay_out
+from pipeline.stages.tokenize.segments import Ints, count
+from pipeline.stages.tokenize.sequences import Laid, lay_out
 from pipeline.table.reject_and_flag import reject
 from pipeline.tokenizers.protocol import Tokenizer
 from schemas.options import TokenizeOptions
@@ -55,12 +55,20 @@ def unpaired(table: pa.Table, tokenizer: Tokenizer, options: TokenizeOptions) ->
     table = flag_other_prompts(table, items)
 
     rows = np.array([item.row for item in items], np.int64)
+    fields = _fields(laid, rows, table["label"], tokenizer)
+    columns = in_rows(table, rows, pa.StructArray.from_arrays(list(fields.values()), list(fields)))
+    del columns["label"]  # a row of one sequence has it already
+    return table, columns
+
+
+def _fields(laid: Laid, rows: Ints, labels: pa.ChunkedArray, tokenizer: Tokenizer) -> dict[str, pa.Array]:
+    """The columns of the sequences. `rows`: the row of each; `labels`: those of all rows of the table."""
     begins, (starts, ends) = laid.offsets[:-1], learned_ends(laid)
     prompts, completions = lists_of(laid.ids, begins, starts), lists_of(laid.ids, starts, ends)
     is_rejected = np.append(False, rows[1:] == rows[:-1]) if len(rows) else np.zeros(0, bool)
-    label = pc.fill_null(table["label"].combine_chunks().take(pa.array(rows)), True)
+    label = pc.fill_null(labels.combine_chunks().take(pa.array(rows)), True)
     unknown = [count(ids.values.to_numpy(), ids.offsets.to_numpy(), tokenizer.unk_id) for ids in (prompts, completions)]
-    fields = {
+    return {
         "prompt_ids": prompts,
         "completion_ids": completions,
         "label": pc.and_(label, pa.array(~is_rejected)),
@@ -69,6 +77,3 @@ def unpaired(table: pa.Table, tokenizer: Tokenizer, options: TokenizeOptions) ->
         "n_unk": pa.array(sum(unknown), pa.int32()),
         "n_learned": pa.array(ends - starts, pa.int32()),
     }
-    columns = in_rows(table, rows, pa.StructArray.from_arrays(list(fields.values()), list(fields)))
-    del columns["label"]  # a row of one sequence has it already
-    return table, columns
