@@ -1,7 +1,7 @@
 """What all tests share: a deterministic hypothesis, and where the real data lies (never in this repository).
 
-The 30 examples are the same in each run: to look for new ones is the task of HYPOTHESIS_PROFILE=nightly, with other
-examples in each run, and 1,000 where a test sets no number.
+The 30 examples of a property are the same in each run. HYPOTHESIS_PROFILE=nightly looks for new ones: other
+examples in each run, and 1,000 where a test sets no number. The hosted workflow nightly.yml does that.
 """
 
 import os

@@ -175,7 +175,10 @@ def another(project: Project) -> Iterator["subprocess.Popen[str]"]:
 
 
 def failing(project: Project, command: list[str], code: int) -> str:
-    process = project.start(command)
+    return failed(project.start(command), code)
+
+
+def failed(process: "subprocess.Popen[str]", code: int) -> str:
     _, err = process.communicate()
     assert process.returncode == code, err
     assert "Traceback" not in err
@@ -186,8 +189,9 @@ def test_what_would_disturb_a_run_is_refused_and_the_run_goes_on(
     project: Project, another: "subprocess.Popen[str]"
 ) -> None:
     clean = ["make", "clean", "VENV=venv"]
-    for command, code in ((project.command("make"), 2), (project.command("run"), 1), (clean, 2)):
-        said = failing(project, command, code)
+    commands = ((project.command("make"), 2), (project.command("run"), 1), (clean, 2))
+    for process, code in [(project.start(command), code) for command, code in commands]:  # each waits 2 s for the lock
+        said = failed(process, code)
         named = r"another run works on processed/.stages/small: make processed, process (\d+), since 20\d\d-"
         found = re.search(named, said)
         assert found, said
