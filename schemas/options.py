@@ -81,7 +81,7 @@ class IngestOptions(Options):
     def name_what_moved(cls, data: Any) -> Any:
         if isinstance(data, dict) and "turns" in data:
             raise ValueError(
-                'turns is no option of ingest any more: a conversation is one row. Say [tokenize] answers = "last" for '
+                'ingest has no option turns any more: a conversation is one row. Write [tokenize] answers = "last" for '
                 'the last answer alone, "all" for every answer'
             )
         return data

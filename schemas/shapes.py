@@ -133,7 +133,7 @@ class TurnRecords(Mapping):
 
 
 class TurnFields(Mapping):
-    """Each turn is a field of its own: the user's first, then the assistant's, and so on. Empty fields are no turns."""
+    """Each turn is a field of its own: the user's first, then the assistant's, and so on. Empty fields give no turn."""
 
     kind: Literal["turn-fields"] = "turn-fields"
     turns: tuple[str, ...]

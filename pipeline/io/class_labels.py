@@ -1,4 +1,4 @@
-"""ClassLabel features of `datasets`: a number in the file stands for a name that the schema lists."""
+"""ClassLabel features of `datasets`: a file has a number in the place of each name that the schema lists."""
 
 import json
 from collections.abc import Mapping
@@ -7,9 +7,11 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
+from pipeline.io.saved_dataset import INFO
+
 
 class ClassName(str):
-    """The name of a class, which stands in the file as its number."""
+    """The name of a class, in whose place the file has a number."""
 
     number: int
 
@@ -54,11 +56,11 @@ def names_in(feature: Any) -> Any:
 
 def names_beside(path: Path) -> Any:
     """The names of the classes by the dataset card (README.md) or the dataset_info(s).json in a file's folder, or in
-    the one above it (data/train.parquet); None where they tell none.
+    the one above it (data/train.parquet); None where they have none.
     """
     folders = [path.parent] if path.parent.name == "raw" else [path.parent, path.parent.parent]
     for folder in folders:
-        for name in ("README.md", "dataset_infos.json", "dataset_info.json"):
+        for name in ("README.md", "dataset_infos.json", INFO):
             if names := _names_of_card(folder / name, path):
                 return names
     return None

@@ -158,7 +158,7 @@ class Writer:
         }
 
     def prompt(self, conversation: Conversation) -> str:
-        """What a model is given to write the next message, as text. The last message is no answer.
+        """What a model is given to write the next message, as text. The last message is not an answer.
 
         Without what the tokenizer itself puts before a text. Raises ChatTemplateError.
         """

@@ -22,8 +22,8 @@ def classification(
     """`input_ids` list<int32> = [CLS] text [SEP], `token_type_ids` list<int8> (all 0), `labels` int32: the place of the
     row's output among `options.labels`.
 
-    The text is the prompt, or the input alone (`options.text`). A row whose output is no declared label is rejected
-    (label-unknown), and one whose text gives no token (nothing-to-learn).
+    The text is the prompt, or the input alone (`options.text`). Rejected: a row whose output is not a
+    declared label (label-unknown), and one whose text gives no token (nothing-to-learn).
     """
     prefix, suffix = tokenizer.single
     room = options.max_length - len(prefix) - len(suffix)
