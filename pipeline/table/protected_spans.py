@@ -82,29 +82,37 @@ class _Ends:
 
     def of(self, start: re.Match[str], kind: str) -> int:
         """The end of the span that starts so, -1 where it has none."""
-        text, opener = self.text, start[kind]
-        if kind == "span":
-            return start.end()
-        if kind == "document":
-            return len(text)
-        if kind == "fence":
-            # A fence that is not closed is code to the end: the answer was cut off.
-            if opener[0] == "`":
-                return _fence_end(text, start.end(), len(opener))
-            close = text.find("\n~~~", start.end())
-            return len(text) if close < 0 else close + 4
-        if kind == "math":
-            close = -1 if opener in self.never else text.find(_CLOSE[opener], start.end())
-            if close < 0:
-                self.never.add(opener)
-            return close + 2 if close >= 0 else -1
+        at, opener = start.end(), start[kind]
+        match kind:
+            case "span":
+                return at
+            case "document":
+                return len(self.text)
+            case "fence":
+                return _fence_end(self.text, at, len(opener)) if opener[0] == "`" else _tildes_end(self.text, at)
+            case "math":
+                return self._math_end(opener, at)
         if kind not in self.pairs:
-            self.pairs[kind] = _matching(_NESTED[kind], text)
+            self.pairs[kind] = _matching(_NESTED[kind], self.text)
         return self.pairs[kind].get(start.start(kind), -1)
+
+    def _math_end(self, opener: str, at: int) -> int:
+        close = -1 if opener in self.never else self.text.find(_CLOSE[opener], at)
+        if close < 0:
+            self.never.add(opener)
+            return -1
+        return close + 2
+
+
+def _tildes_end(text: str, at: int) -> int:
+    """The end of a fence of tildes. One that is not closed is code to the end: the answer was cut off."""
+    close = text.find("\n~~~", at)
+    return len(text) if close < 0 else close + 4
 
 
 def _fence_end(text: str, at: int, length: int) -> int:
-    r"""The end of a fence of this number of backticks, whose code begins at `at`: a fence in it ends before it does.
+    r"""The end of a fence of this number of backticks, whose code begins at `at`: a fence in it ends before it does. One that
+    is not closed is code to the end.
 
     >>> _fence_end("````md\n```py\nx\n```\n````\n끝", 4, 4), _fence_end("```md\n```py\nx\n```\n```\n끝", 3, 3)
     (23, 21)
