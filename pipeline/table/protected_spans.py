@@ -111,8 +111,9 @@ def _tildes_end(text: str, at: int) -> int:
 
 
 def _fence_end(text: str, at: int, length: int) -> int:
-    r"""The end of a fence of this number of backticks, whose code begins at `at`: a fence in it ends before it does. One that
-    is not closed is code to the end.
+    r"""The end of a fence of this number of backticks, whose code begins at `at`: a fence in it ends before it does.
+
+    One that is not closed is code to the end.
 
     >>> _fence_end("````md\n```py\nx\n```\n````\n끝", 4, 4), _fence_end("```md\n```py\nx\n```\n```\n끝", 3, 3)
     (23, 21)
