@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from pipeline.cli import main
 from pipeline.commands.signals import Stopped, stopping
-from pipeline.io.stage_files import LOCK, OF_RUN, TOKENIZER
+from pipeline.io.stage_files import LOCK, OF_RUN, RAW, TOKENIZER
 from tests.support import hub_server
 from tests.support.paths import ROOT
 
@@ -74,7 +74,7 @@ def test_a_run_that_is_stopped(project: Path, number: signal.Signals, after: str
     """While rows are worked on, while duplicates are decided, while the dataset is written."""
     processed = project / "processed"
     stop(start(["run"], project), number, lambda: any(processed.glob(after)))
-    assert {path.name for path in processed.rglob("*") if path.is_file()} <= {LOCK, TOKENIZER}
+    assert {path.name for path in processed.rglob("*") if path.is_file()} <= {LOCK, RAW, TOKENIZER}
 
 
 @pytest.mark.parametrize(
