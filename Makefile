@@ -4,7 +4,7 @@
 # make test-train  run the tests that need torch or TRL (installs them)
 # make test-trainers  load the text forms with other trainers and compare what they train (installs TRL apart)
 # make test-kill   kill KILLS=100 runs of each way at random moments; the next run must give the same bytes
-# make test-attack damage ATTACKS=2500 files of each kind; every command must end with a message
+# make test-attack damage ATTACKS=2500 files of each kind, and try the laws on RANDOM_ROWS=40000 rows (see below)
 # make fuzz        break files at random for SECONDS=60, in search of one that ingest fails on (installs atheris)
 # make audit       list the licences of the dependencies, and their known weaknesses (installs pip-audit; online)
 # make docs        write docs/reference.md from the code
@@ -106,11 +106,14 @@ ROWS  ?= 5000
 test-kill: $(VENV)/.installed-dev
 	@KILLS=$(KILLS) SEED=$(SEED) ROWS=$(ROWS) $(VENV)/bin/python -m tests.kills
 
-# Damaged Arrow, Parquet and dataset files through every command: ATTACKS files of each kind, from SEED.
+# Damaged Arrow, Parquet and dataset files through every command: ATTACKS files of each kind, from SEED. As many texts
+# of repeated units for each fix, finder and kind; the laws on RANDOM_ROWS rows; a run with few files and little memory.
 ATTACKS ?= 2500
+RANDOM_ROWS ?= 40000
 SEED ?= 0
 test-attack: $(VENV)/.installed-dev
-	@ATTACKS=$(ATTACKS) SEED=$(SEED) $(VENV)/bin/python -m pytest -q -n auto tests/commands/test_damaged_files.py
+	@ATTACKS=$(ATTACKS) RANDOM_ROWS=$(RANDOM_ROWS) SEED=$(SEED) $(VENV)/bin/python -m pytest -q -n auto tests/commands/test_damaged_files.py \
+		tests/commands/test_environments.py tests/test_linear_time.py tests/test_laws_on_random_rows.py
 
 # The search for files that break ingest, which needs atheris.
 SECONDS ?= 60

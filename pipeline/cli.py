@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -75,6 +77,19 @@ PRIVATE = Family("", "make", {"make-plan": "", "make-rows": "", "make-forget": "
 MODULES = {command: family.module for family in (*FAMILIES, PRIVATE) for command in family.commands}
 
 
+def open_closed_streams() -> None:
+    """Let nothing stand where stdin, stdout or stderr is closed: the next file would take its number, and its lines."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            opened = os.open(os.devnull, os.O_RDWR)
+            if opened != number:
+                os.dup2(opened, number)
+                os.close(opened)
+            setattr(sys, name, os.fdopen(number, mode, closefd=False))
+
+
 class Commands(click.Group):
     """Imports a command's module when the command is asked for: the command line starts fast.
 
@@ -97,6 +112,7 @@ class Commands(click.Group):
                 formatter.write_dl(list(family.commands.items()))
 
     def invoke(self, ctx: click.Context) -> Any:
+        open_closed_streams()
         try:
             with stopping():
                 return super().invoke(ctx)
@@ -108,6 +124,10 @@ class Commands(click.Group):
             raise Failure(str(error), GATE) from error
         except KoInstructError as error:
             raise Failure(str(error)) from error
+        except MemoryError as error:
+            raise Failure(
+                "not enough memory. No file is half written: close other programs, or use a machine with more memory."
+            ) from error
         except OSError as error:
             named = error.filename is not None and error.strerror is not None
             raise Failure(f"{error.filename}: {error.strerror}" if named else str(error)) from error

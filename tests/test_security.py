@@ -8,11 +8,13 @@ import re
 import subprocess
 import sys
 import traceback
+import tracemalloc
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from click.testing import CliRunner, Result
@@ -24,7 +26,7 @@ from pipeline.hub import FetchError, fetch
 from pipeline.run.chain import run
 from pipeline.run.config import ConfigError, load_config
 from pipeline.run.plan import plan_of_config, plan_of_files
-from pipeline.stages.ingest import ingest, unpacking
+from pipeline.stages.ingest import ingest, json_text, json_values, unpacking
 from pipeline.tokenizers.load import resolve
 from pipeline.tokenizers.protocol import LoadError
 from schemas.options import Config, Source
@@ -197,6 +199,7 @@ def test_memory_does_not_grow_with_what_a_bomb_unpacks_to(packing: str, tmp_path
     code = f"""
 import resource
 import pyarrow as pa
+import pyarrow.parquet as pq
 from pathlib import Path
 from pipeline.stages.ingest import ingest
 from schemas.options import IngestOptions, Source
@@ -220,6 +223,40 @@ def write_packed(path: Path, packing: str, piece: bytes, times: int) -> None:
     with pa.CompressedOutputStream(str(path), {"gz": "gzip", "zst": "zstd"}[packing]) as sink:
         for _ in range(times):
             sink.write(piece)
+
+
+def test_a_parquet_file_that_is_a_size_bomb_is_not_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.parquet"
+    table = pa.table({"instruction": ["a" * (1 << 24)], "output": ["b"]})
+    pq.write_table(table, path, compression="zstd", use_dictionary=False, write_statistics=False)
+    (row,) = pa.concat_tables(ingest(path, "bomb.parquet", Source(name="a", files=("*",)))).to_pylist()
+    assert row["reject_reason"] == "size-bomb"
+
+
+def test_many_small_bombs_in_an_archive_share_its_limit(tmp_path: Path) -> None:
+    path = tmp_path / "bombs.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(50):
+            archive.writestr(f"{number}.jsonl", b"\n" * (1 << 20))
+    read = 0
+    for member in unpacking.members(path):
+        blocks = unpacking.Blocks(member, 1 << 16)
+        read += sum(map(len, blocks))
+        assert blocks.fault
+        assert blocks.fault.reason == "size-bomb"
+    assert read < unpacking.may_unpack_to(path.stat().st_size) + 50 * unpacking.PIECE
+
+
+@pytest.mark.parametrize(
+    "pattern", [json_text.BLANK, json_text.COMMENTS, json_text.TOKEN, json_text.WORDS, json_values.FIRST_KEY]
+)
+def test_long_blanks_and_texts_take_no_memory(pattern: re.Pattern[bytes]) -> None:
+    """A pattern that can go back holds a hundred bytes for each repetition of a group."""
+    for text in (b" " * (1 << 22), b'{"' + rb"\\" * (1 << 21) + b'"', b'"' + rb"\\" * (1 << 21) + b'"'):
+        tracemalloc.start()
+        pattern.match(text)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+        tracemalloc.stop()
 
 
 # --- nothing steers a terminal or a page ---

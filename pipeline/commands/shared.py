@@ -82,8 +82,27 @@ class Command(click.Command):
     """A command that works on Arrow tables."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        check_address_space()
         do_without_pandas()
         return super().invoke(ctx)
+
+
+#: Bytes of address space (`ulimit -v`) with which Arrow's allocator and threads work. With less they wait for ever.
+ADDRESS_SPACE = 1 << 31
+
+
+def check_address_space() -> None:
+    """Raises Failure where `ulimit -v` leaves too little to work with."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit != resource.RLIM_INFINITY and limit < ADDRESS_SPACE:
+        raise Failure(
+            f"this process may use {limit >> 10:,} KiB of address space, and Arrow needs {ADDRESS_SPACE >> 10:,}: "
+            f"allow it with `ulimit -v {ADDRESS_SPACE >> 10}`, or limit the memory with a container"
+        )
 
 
 def do_without_pandas() -> None:

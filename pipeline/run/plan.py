@@ -178,8 +178,9 @@ def find_units(sources: Sequence[Source], raw: Path) -> tuple[Unit, ...]:
 
 def _refuse_links_out(path: Path, raw: Path) -> None:
     """A link in raw/, which may come from anyone, must not bring other files of this machine into a dataset."""
-    for part in (path, *path.rglob("*")):
-        if not part.resolve().is_relative_to(raw.resolve()):
+    inside = os.path.join(os.path.realpath(raw), "")
+    for part in (path, *(path.rglob("*") if path.is_dir() else ())):
+        if not os.path.realpath(part).startswith(inside):
             raise ConfigError(
                 f"{part} is a link that leads out of {raw}, to {part.resolve()}. Copy the file to {raw}, "
                 "or name it in the command: ko-instruct run FILE --out FOLDER"

@@ -124,8 +124,9 @@ def _makefile(plan: Plan) -> list[str]:
 
 def _forget_old_units(plan: Plan) -> None:
     """Remove the stage files of raw files that are gone or claimed by another source now."""
+    keys = {unit.key for unit in plan.units}
     for marker in plan.stages.glob(f"*/*/{stage_files.SOURCE}"):
-        if marker.parent.relative_to(plan.stages).as_posix() not in {unit.key for unit in plan.units}:
+        if marker.parent.relative_to(plan.stages).as_posix() not in keys:
             shutil.rmtree(marker.parent)
 
 

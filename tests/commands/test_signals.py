@@ -2,17 +2,20 @@
 
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from subprocess import PIPE, Popen
 
 import pytest
 from click.testing import CliRunner
 
 from pipeline.cli import main
-from pipeline.commands.signals import STOPPING, Stopped, stopping
+from pipeline.commands.signals import Stopped, stopping
+from pipeline.io.stage_files import LOCK, OF_RUN, RAW, TOKENIZER
+from tests.support import hub_server
 from tests.support.paths import ROOT
 
 CONFIG = """
@@ -21,6 +24,7 @@ name = "mine"
 [[source]]
 name = "a"
 files = ["a.jsonl"]
+license = "cc0-1.0"
 [tokenize]
 tokenizer = ["embedded"]
 """
@@ -37,22 +41,56 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("number", STOPPING, ids=lambda number: number.name)
-def test_a_run_that_is_stopped(project: Path, number: signal.Signals) -> None:
-    command = [sys.executable, "-c", "from pipeline.cli import main; main()", "run"]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen(command, cwd=project, env=environment, stderr=subprocess.PIPE, text=True)
-    rows = project / "processed" / ".stages" / "mine" / "a" / "a.jsonl"
-    while process.poll() is None and not rows.exists():
-        time.sleep(0.01)
+def start(arguments: Sequence[str], folder: Path, environment: Mapping[str, str] = os.environ) -> "Popen[str]":
+    command = [sys.executable, "-c", "from pipeline.cli import main; main()", *arguments]
+    return Popen(command, cwd=folder, env={**environment, "PYTHONPATH": str(ROOT)}, stderr=PIPE, text=True)
+
+
+def stop(process: "Popen[str]", number: signal.Signals, when: Callable[[], bool]) -> str:
+    """Send the signal at this moment: the process ends soon, with one line. The line."""
+    while process.poll() is None and not when():
+        time.sleep(0.005)
     process.send_signal(number)
     asked = time.monotonic()
     _, shown = process.communicate()
     assert process.returncode == 128 + number, shown
     assert time.monotonic() - asked < 10  # 2 s are promised; a busy machine takes longer
-    assert shown.splitlines()[-1].startswith(f"ko-instruct: stopped by {number.name}. No file is half written")
     assert "Traceback" not in shown
-    assert not (project / "processed" / "mine").exists()
+    line = shown.splitlines()[-1]
+    assert line.startswith(f"ko-instruct: stopped by {number.name}. No file is half written")
+    return line
+
+
+@pytest.mark.parametrize(
+    ("number", "after"),
+    [
+        (signal.SIGINT, ".stages/mine/a/a.jsonl"),
+        (signal.SIGTERM, f".stages/mine/a/a.jsonl/{OF_RUN.fingerprints}"),
+        (signal.SIGHUP, ".stages/mine.export"),
+    ],
+    ids=["rows", "decisions", "export"],
+)
+def test_a_run_that_is_stopped(project: Path, number: signal.Signals, after: str) -> None:
+    """While rows are worked on, while duplicates are decided, while the dataset is written."""
+    processed = project / "processed"
+    stop(start(["run"], project), number, lambda: any(processed.glob(after)))
+    assert {path.name for path in processed.rglob("*") if path.is_file()} <= {LOCK, RAW, TOKENIZER}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["fetch", "tester/set"], ["push", "processed/mine", "tester/set", "--allow-embedded"]],
+    ids=["fetch", "push"],
+)
+def test_a_command_that_waits_for_the_hub_is_stopped(project: Path, arguments: list[str]) -> None:
+    (project / "raw" / "a.jsonl").write_text('{"instruction": "예?", "output": "네."}\n')
+    assert CliRunner().invoke(main, ["run", "--config", str(project / "pipeline.toml")]).exit_code == 0
+    with hub_server.running({"datasets/tester/set/a.jsonl": b"{}"}) as hub:
+        for method in ("GET", "HEAD", "POST", "PUT"):
+            hub.hang(method, "", times=9)
+        process = start(arguments, project, os.environ | hub_server.environment(hub, project / "home"))
+        stop(process, signal.SIGTERM, lambda: bool(hub.requests))
+    assert (project / "processed" / "mine" / "manifest.json").exists()
 
 
 def test_a_second_signal_is_not_caught() -> None:

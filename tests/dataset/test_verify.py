@@ -212,6 +212,29 @@ def lose_all_data(folder: Path) -> None:
     (folder / "dataset_dict.json").unlink()
 
 
+def add_a_shard(folder: Path) -> None:
+    shutil.copy(folder / VALIDATION, folder / TRAIN.replace("00000-of", "00001-of"))
+
+
+def add_a_split(folder: Path) -> None:
+    shutil.copytree(folder / "validation", folder / "test")
+
+
+def swap_shards(folder: Path) -> None:
+    (folder / TRAIN).rename(folder / "x")
+    (folder / VALIDATION).rename(folder / TRAIN)
+    (folder / "x").rename(folder / VALIDATION)
+
+
+def name_another_split(folder: Path) -> None:
+    (folder / "dataset_dict.json").write_text('{"splits": ["train", "validation", "test"]}')
+
+
+def swap_the_files_in_the_manifest(folder: Path) -> None:
+    swap_shards(folder)
+    describe_again(folder)
+
+
 def drop_a_row(folder: Path) -> None:
     rewrite(folder, TRAIN, lambda table: table.slice(1))
 
@@ -307,6 +330,11 @@ DAMAGES: list[tuple[Callable[[Path], None], str, str]] = [
     (cut, "files", "train/data-00000-of-00001.arrow has"),
     (lose, "files", "jsonl/validation-00000-of-00001.jsonl is missing"),
     (lose_all_data, "files", f"{TRAIN} is missing"),
+    (add_a_shard, "files", "pair/train-00001-of-00001.parquet would be read with the dataset"),
+    (add_a_split, "files", "test/data-00000-of-00001.arrow would be read with the dataset"),
+    (swap_shards, "files", f"{TRAIN} has"),
+    (swap_the_files_in_the_manifest, "rows", "train has"),
+    (name_another_split, "files", "dataset_dict.json has"),
     (drop_a_row, "rows", "rows in parquet, and the manifest counts"),
     (drop_a_row, "counts", "kept: "),
     (double_a_row, "rows", "1 origins appear more than once among the rows of parquet"),

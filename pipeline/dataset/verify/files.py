@@ -3,6 +3,7 @@
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from pipeline.dataset.layout import CARD, MANIFEST, Kind, inside_config, kind_of
@@ -28,10 +29,20 @@ def check_files(folder: Path, manifest: Manifest) -> tuple[Check, set[str]]:
     if CARD in faults and CARD in here:
         del faults[CARD]
         notes.append(f"{CARD} was edited after it was generated")
-    others = sorted(here.keys() - manifest.files.keys() - {MANIFEST})
-    notes += [f"{name} is not a file of this dataset" for name in others if not name.startswith(".")]
     size = sum(file.bytes for file in expected.values())
-    return Check("files", f"{len(expected)} files, {size:,} bytes", [*faults.values()], notes), set(faults)
+    strays, others = _other_files(here.keys() - manifest.files.keys() - {MANIFEST}, config_name(manifest.options))
+    found = [
+        *faults.values(),
+        *(f"{name} would be read with the dataset, and is not in its manifest" for name in strays),
+    ]
+    notes += [f"{name} is not a file of this dataset" for name in others if not name.startswith(".")]
+    return Check("files", f"{len(expected)} files, {size:,} bytes", found, notes), set(faults)
+
+
+def _other_files(names: AbstractSet[str], config: str) -> tuple[list[str], list[str]]:
+    """Of files that are not in the manifest: those that have the name of a file of data, and all others."""
+    strays = sorted(name for name in names if kind_of(inside_config(name, config)) is not None)
+    return strays, sorted(names - set(strays))
 
 
 def _absent_kinds(manifest: Manifest, here: Mapping[str, Path]) -> dict[Kind, set[str]]:

@@ -5,12 +5,12 @@ import re
 from pipeline.stages.ingest.parsing import Fault, parse
 
 #: What decides where a JSON value ends: whole strings (skipped), brackets, commas, and a quote that nothing closes.
-TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{},"]', re.DOTALL)
+TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*+"|[\[\]{},"]', re.DOTALL)
 #: Every token of JSON: strings (which hold no line end), signs, other words, and a quote that nothing closes.
-WORDS = re.compile(rb'"[^"\\\n]*(?:\\[^\n][^"\\\n]*)*"|[\[\]{},:]|[^\s\[\]{},:"]+|"')
-BLANK = re.compile(rb"(?:[ \t\r\n]|\xef\xbb\xbf)*")
+WORDS = re.compile(rb'"[^"\\\n]*(?:\\[^\n][^"\\\n]*)*+"|[\[\]{},:]|[^\s\[\]{},:"]+|"')
+BLANK = re.compile(rb"(?:[ \t\r\n]|\xef\xbb\xbf)*+")
 #: Comments before the first value: lines that begin with // or #, and /* … */.
-COMMENTS = re.compile(rb"(?:[ \t\r\n]|\xef\xbb\xbf|//[^\n]*(?:\n|\Z)|#[^\n]*(?:\n|\Z)|/\*(?s:.*?)\*/)*")
+COMMENTS = re.compile(rb"(?:[ \t\r\n]|\xef\xbb\xbf|//[^\n]*(?:\n|\Z)|#[^\n]*(?:\n|\Z)|/\*(?s:.*?)\*/)*+")
 #: What comments may stand before: an object, or a list of objects or lists.
 RECORDS = re.compile(rb'\{\s*["}]|\[\s*[\[{]')
 #: Lines behind a fault among which a whole record shows that lines are records.

@@ -9,8 +9,8 @@ from pipeline.stages.ingest.json_text import BLANK, end_of_value
 from pipeline.stages.ingest.parsing import Fault
 
 WORD = re.compile(rb"[^ \t\r\n]+")
-FIRST_KEY = re.compile(rb'\{[ \t\r\n]*"(?:[^"\\]|\\.)*"')
-LIST_OF_OBJECTS = re.compile(rb"\[(?:[ \t\r\n])*(.)?", re.DOTALL)
+FIRST_KEY = re.compile(rb'\{[ \t\r\n]*"(?:[^"\\]|\\.)*+"')
+LIST_OF_OBJECTS = re.compile(rb"\[[ \t\r\n]*(.)?", re.DOTALL)
 NEXT_OBJECT = re.compile(rb",[ \t\r\n]*\{")
 #: Bytes behind a comma in which the next object must begin.
 AHEAD = 1 << 10
@@ -151,7 +151,7 @@ def value_at(text: Text, limit: int, place: str, nested: bool) -> Entry:
     if entry.fault:
         key = FIRST_KEY.match(data, start)
         if key:
-            again = re.compile(rb"\}[ \t\r\n]*,?[ \t\r\n]*(?=" + re.escape(key.group()) + rb")").search(data, start)
+            again = re.compile(rb"\}[ \t\r\n]*+,?[ \t\r\n]*+(?=" + re.escape(key.group()) + rb")").search(data, start)
             if again and again.start() + 1 < end:
                 end = again.start() + 1
                 entry = entry_of(place, data[start:end], text.line)

@@ -19,7 +19,7 @@ from pipeline.io.class_labels import names_in_schema, with_names
 from pipeline.stages.ingest.framing import Entry
 from pipeline.stages.ingest.names import CALLED, TOOLS
 from pipeline.stages.ingest.parsing import Fault, Number
-from pipeline.stages.ingest.unpacking import Blocks, Member, damaged
+from pipeline.stages.ingest.unpacking import Blocks, Member, damaged, may_unpack_to, size_bomb
 
 #: Bytes of a table that are Python values at one time.
 AT_ONCE = 1 << 24
@@ -46,7 +46,10 @@ def batches(member: Member, kind: str) -> Iterator[pa.RecordBatch]:
         from pyarrow import parquet
 
         with parquet.ParquetFile(source, buffer_size=1 << 20) as file:
-            groups = (file.metadata.row_group(number) for number in range(file.num_row_groups))
+            groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
+            packed, size = member.size if member.path else source.size, sum(group.total_byte_size for group in groups)
+            if size > may_unpack_to(packed):
+                raise size_bomb(packed, may_unpack_to(packed))
             widest = max((group.total_byte_size // max(group.num_rows, 1) for group in groups), default=0)
             yield from file.iter_batches(max(1, min(BATCH_ROWS, 2 * AT_ONCE // max(widest, 1))))
         return

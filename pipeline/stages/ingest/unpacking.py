@@ -20,8 +20,10 @@ from pipeline.stages.ingest.parts import wrong_parts
 from schemas.errors import KoInstructError
 
 BLOCK = 1 << 22
-#: A packed file may unpack to BOMB_BYTES, or to BOMB_RATIO times its size, whichever is more.
-BOMB_BYTES, BOMB_RATIO = 1 << 30, 200
+#: Bytes that are unpacked at a time.
+PIECE = 1 << 17
+#: A packed file may unpack to BOMB_BYTES, or to BOMB_RATIO times its size, whichever is more (`may_unpack_to`).
+BOMB_BYTES, BOMB_RATIO = 1 << 23, 200
 
 
 class IngestError(KoInstructError):
@@ -35,6 +37,7 @@ class Member(NamedTuple):
     open: Callable[[], contextlib.AbstractContextManager[IO[bytes]]]
     size: int  # packed
     path: Path | None = None  # of a file that is not packed: it can be mapped
+    limit: int | None = None  # bytes that a packed file may unpack to
 
 
 ZIP = b"PK\x03\x04"
@@ -60,6 +63,11 @@ def unpacked(packed: IO[bytes]) -> Iterator[IO[bytes]]:
         yield stream
 
 
+def may_unpack_to(size: int) -> int:
+    """The bytes that a packed file of this size may unpack to."""
+    return max(BOMB_BYTES, BOMB_RATIO * size)
+
+
 def members(path: Path) -> Iterator[Member]:
     """The file, or the members of a .zip in their order (none is written to disk). Raises IngestError."""
     try:
@@ -68,7 +76,8 @@ def members(path: Path) -> Iterator[Member]:
             size = path.stat().st_size
             if head[:4] != ZIP or is_workbook(path):
                 packed = any(head.startswith(magic) for magic in MAGIC)
-                yield Member("", lambda: unpacked(path.open("rb", buffering=0)), size, None if packed else path)
+                plain, limit = (None, may_unpack_to(size)) if packed else (path, None)
+                yield Member("", lambda: unpacked(path.open("rb", buffering=0)), size, plain, limit)
                 return
     except OSError as error:
         raise IngestError(f"{path}: {error.strerror or error}: check that it exists and may be read") from error
@@ -76,6 +85,7 @@ def members(path: Path) -> Iterator[Member]:
         raise IngestError(f"{path}: {remedy}")
     with zipfile.ZipFile(path) as archive:
         times: Counter[str] = Counter()
+        packed_size = sum(info.compress_size for info in archive.infolist())
         for info in archive.infolist():
             name = _name(info)
             parts = [part for part in name.split("/") if part not in (".", "..")]
@@ -83,7 +93,9 @@ def members(path: Path) -> Iterator[Member]:
             if not name.endswith("/") and not hidden:
                 times[name] += 1
                 again = f"~{times[name]}" if times[name] > 1 else ""
-                yield Member(f"!{name}{again}", _opener(archive, info), info.compress_size)
+                # The members share the limit of the archive by their packed sizes.
+                share = may_unpack_to(packed_size) * info.compress_size // max(packed_size, 1)
+                yield Member(f"!{name}{again}", _opener(archive, info), info.compress_size, limit=share)
 
 
 def _name(info: zipfile.ZipInfo) -> str:
@@ -129,7 +141,6 @@ class Blocks:
 
     def __iter__(self) -> Generator[bytes, None, None]:
         read = 0
-        limit = max(BOMB_BYTES, BOMB_RATIO * self.member.size)
         try:
             with self.member.open() as stream:
                 while block := self._block(stream):
@@ -137,7 +148,7 @@ class Blocks:
                     read += len(block)
                     if self.fault:
                         return
-                    if self.member.path is None and read > limit:
+                    if self.member.limit is not None and read > self.member.limit:
                         self.fault = size_bomb(self.member.size, read)
                         return
         except DAMAGED as error:
@@ -150,7 +161,7 @@ class Blocks:
         pieces: list[bytes] = []
         size = 0
         try:
-            while size < self.size and (piece := stream.read1(1 << 17)):  # type: ignore[attr-defined]
+            while size < self.size and (piece := stream.read1(PIECE)):  # type: ignore[attr-defined]
                 pieces.append(piece)
                 size += len(piece)
         except DAMAGED as error:

@@ -27,7 +27,7 @@ def workbook(path: Path, source: Source) -> Iterator[Entry]:
     """The rows of every sheet of an Excel workbook below its header row. Raises Fault, IngestError."""
     with zipfile.ZipFile(path) as archive:
         size = sum(part.file_size for part in archive.infolist())
-    if size > max(unpacking.BOMB_BYTES, unpacking.BOMB_RATIO * path.stat().st_size):
+    if size > unpacking.may_unpack_to(path.stat().st_size):
         raise unpacking.size_bomb(path.stat().st_size, size)
     try:
         import openpyxl

@@ -20,9 +20,9 @@ _AS_CP949 = re.compile(_CP949_RUN)
 #: CP949 writes a syllable as a lead byte B0-C8 and a trail byte A1-FE. Two syllables of three different characters or
 #: more are certain ("½½½½" is not Korean); beside them, so are a single syllable and the signs of KS X 1001 (lead A1).
 _CP949_WORD = re.compile(
-    r"(?<![\x80-\xff])(?:\xa1[\xa1-\xfe])*((?:[\xb0-\xc8][\xa1-\xfe]){2,})(?:\xa1[\xa1-\xfe])*(?![\x80-\xff])"
+    r"(?<![\x80-\xff])(?:\xa1[\xa1-\xfe])*+((?:[\xb0-\xc8][\xa1-\xfe]){2,}+)(?:\xa1[\xa1-\xfe])*+(?![\x80-\xff])"
 )
-_CP949_WORDS = re.compile(r"(?:[\xa1\xb0-\xc8][\xa1-\xfe])+")
+_CP949_WORDS = re.compile(r"(?:[\xa1\xb0-\xc8][\xa1-\xfe])++")
 #: What may come out of UTF-8, and single signs that are right as they are.
 _DECODED = re.compile("[가-힣ㄱ-ㅣ“”‘’–—…•·°²³½×、。「」『』〈〉《》]+")
 _SIGN = re.compile("[°±²³µ·½¼¾×÷–—…•‘’“”€™]")

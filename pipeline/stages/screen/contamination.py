@@ -36,7 +36,7 @@ MOST_BITS = 26
 
 _BASE = 0x9E3779B97F4A7C15
 #: What lies between words, and the label of a choice behind it: (A), 1., 가), ②.
-_NOISE = re.compile(r"(?:^|[\W_①-⑮]+)(?:[a-e1-9가-마ㄱ-ㅁ][).:\]](?!\d)[\W_①-⑮]*)*")
+_NOISE = re.compile(r"(?:^|[\W_①-⑮]+)(?:[a-e1-9가-마ㄱ-ㅁ][).:\]](?!\d)[\W_①-⑮]*)*+")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,9 +7,9 @@ from pipeline.stages.screen.texts import Texts, around
 from schemas.options import ScreenOptions
 
 _ONLY_URL = re.compile(
-    r"\s*(?:[\w가-힣 ]{0,16}[:：\-]?\s*)?(?:[\[(<][\w가-힣 ]{0,20})?(?:\]\()?[\[(<]?"
+    r"(?:[\w가-힣 ]{0,16}[:：\-]?\s{0,4})?(?:[\[(<][\w가-힣 ]{0,20})?(?:\]\()?[\[(<]?"
     r"(?:(?:https?://|www\.)\S+|[A-Za-z0-9][\w-]*(?:\.[\w-]+)*\.(?:com|net|org|kr|io|example|jp|cn|us"
-    r"|uk|be|tv|me|info)/\S+)[\])>.]?\s*"
+    r"|uk|be|tv|me|info)/\S+)[\])>.]?"
 )
 
 
@@ -21,7 +21,9 @@ def url_only(texts: Texts, options: ScreenOptions) -> str | None:
     if asks(texts.instruction, "about-links") and not _OF_THE_PAGE.search(texts.instruction):
         return None
     text = texts.input or texts.instruction
-    return "the input is a link and nothing else: its content is not here" if _ONLY_URL.fullmatch(text) else None
+    return (
+        "the input is a link and nothing else: its content is not here" if _ONLY_URL.fullmatch(text.strip()) else None
+    )
 
 
 _PICTURE = (

@@ -1,0 +1,85 @@
+"""Each fix, finder and kind of personal data takes time as its text grows, whatever the text repeats.
+
+The ratio of two times decides, not a limit of one. `make test` draws a few texts for each of them, `make test-attack`
+thousands (ATTACKS=…, SEED=…).
+"""
+
+import os
+import random
+import time
+from collections.abc import Callable
+
+import pyarrow as pa
+import pytest
+
+from pipeline.stages.normalize.fixes import FIXES, apply_fixes
+from pipeline.stages.screen.defects import DEFECTS, Defect
+from pipeline.stages.screen.pii import Kind, find_pii, kinds_of
+from pipeline.stages.screen.texts import Texts
+from pipeline.table.protected_spans import find_spans
+from schemas.options import ScreenOptions
+from tests.support.adversarial import PARTS, adversarial
+
+ATTACKS = int(os.environ.get("ATTACKS", "10"))
+SEED = int(os.environ.get("SEED", "0"))
+SHORT, LONG = 2_000, 16_000
+#: Eight times the text: eight times the time if it is linear, 64 times if it is quadratic.
+ALLOWED = 30
+#: Seconds of a processor below which no ratio is looked at.
+NOTHING = 0.05
+
+
+def finding(defect: Defect) -> Callable[[str], object]:
+    """The defect looked for in a text, in its field and in all three."""
+
+    def find(text: str) -> None:
+        for texts in (Texts("물음", "", "답")._replace(**{defect.field: text}), Texts(text, text, text)):
+            if defect.pick:
+                defect.pick({name: pa.array([value]) for name, value in texts._asdict().items()})
+            defect.find(texts, ScreenOptions())
+
+    return find
+
+
+def searching(kind: Kind) -> Callable[[str], object]:
+    return lambda text: find_pii(text, [kind])
+
+
+NEED_A_LIBRARY = ("hanja", "hanja-gloss", "spacing")
+WORK: dict[str, Callable[[str], object]] = {
+    "protected spans": find_spans,
+    "all fixes": lambda text: apply_fixes(text, [fix for fix in FIXES if fix.default]),
+    **{f"fix {fix.name}": fix.fix for fix in FIXES if fix.name not in NEED_A_LIBRARY},
+    **{f"defect {defect.name} of {defect.field}": finding(defect) for defect in DEFECTS},
+    **{f"kind {kind.name}": searching(kind) for kind in kinds_of(disguised=True)},
+}
+
+
+def seconds(work: Callable[[str], object], parts: tuple[str, str, str], length: int) -> float:
+    """The least of three times, in seconds of a processor: of one time only where it is next to nothing."""
+    text = adversarial(parts, length)
+    best = float("inf")
+    for _ in range(3):
+        start = time.process_time()
+        work(text)
+        best = min(best, time.process_time() - start)
+        if best < NOTHING:
+            break
+    return best
+
+
+@pytest.mark.parametrize("name", WORK)
+def test_time_is_linear(name: str) -> None:
+    for parts in random.Random(f"{SEED} {name}").sample(PARTS, min(ATTACKS, len(PARTS))):
+        assert seconds(WORK[name], parts, SHORT) < 1, parts
+        if (long := seconds(WORK[name], parts, LONG)) > NOTHING:
+            assert long < ALLOWED * max(seconds(WORK[name], parts, SHORT), NOTHING / ALLOWED), parts
+
+
+def test_quadratic_time_is_noticed() -> None:
+    def work(text: str) -> None:
+        for _ in range(len(text) ** 2 // 40):
+            pass
+
+    parts = ("", "가", "x")
+    assert seconds(work, parts, LONG) > ALLOWED * seconds(work, parts, SHORT)
