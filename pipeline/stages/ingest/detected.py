@@ -62,8 +62,9 @@ class Detected:
         self.shapes = [self._plain(shape) for shapes in found for shape in shapes]
         if records and not self.shapes:
             raise _unknown(records[0])
+        by_line = {toml(shape): shape for shape in reversed(self.shapes)}
         votes = Counter(map(toml, self.shapes))
-        self.neighbour = max(self.shapes, key=lambda shape: votes[toml(shape)]) if votes else None
+        self.neighbour = by_line[max(votes, key=lambda line: votes[line])] if votes else None
         _must_map_texts(
             [(record, self._plain(shapes[0])) for record, shapes in zip(records, found, strict=True) if shapes]
         )

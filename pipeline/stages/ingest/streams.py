@@ -25,7 +25,7 @@ from pipeline.stages.ingest.detected import conversation_of_people
 from pipeline.stages.ingest.documents import IsRecord, TaskName, documents, is_document, known_task_name
 from pipeline.stages.ingest.encoding import encoding_of, to_utf8
 from pipeline.stages.ingest.fields import Record, at
-from pipeline.stages.ingest.framing import KEPT, LINE, Entry, Lines, json_lines, lines_of
+from pipeline.stages.ingest.framing import KEPT, LINE, Entry, Records, entries_in, lines_of
 from pipeline.stages.ingest.json_text import before_first_value, is_json_lines
 from pipeline.stages.ingest.json_values import json_values
 from pipeline.stages.ingest.parsing import BOM, Fault, FileFault, Number, dumps, parse
@@ -51,7 +51,7 @@ class Reading(NamedTuple):
     reader: str
     entries: Iterator[Entry]
     blocks: Blocks | None = None
-    lines: Iterator[Lines] | None = None  # JSON Lines, by the block: in place of entries
+    lines: Iterator[Records] | None = None  # by the block: in place of entries
 
 
 def readings_of(path: Path, source: Source, options: IngestOptions) -> Iterator[Reading]:
@@ -269,7 +269,7 @@ def entries_of(reading: Reading) -> Iterator[Entry]:
     """The entries of a reading one by one, whether it comes in lines or not."""
     yield from reading.entries
     for lines in reading.lines or ():
-        yield from json_lines(lines)
+        yield from entries_in(lines)
 
 
 def declared_shape(source: Source) -> Shape | None:
