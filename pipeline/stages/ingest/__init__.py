@@ -13,7 +13,7 @@ from pipeline.stages.ingest.columnar import Plain, in_order, plain_rows
 from pipeline.stages.ingest.detect import shapes_of
 from pipeline.stages.ingest.detected import Detected
 from pipeline.stages.ingest.exported import found_anew, is_exported, once
-from pipeline.stages.ingest.framing import Entry, Lines, Records, entries_in, numbered_entries, split
+from pipeline.stages.ingest.framing import Entry, Lines, Records, Singles, entries_in, numbered_entries, split
 from pipeline.stages.ingest.grouped import grouped
 from pipeline.stages.ingest.inspection import describe, inspect
 from pipeline.stages.ingest.meta import keep_meta
@@ -132,7 +132,7 @@ def _rows(entry: Entry, choose: Choose, left_out: set[str]) -> list[Row]:
 
 def _block(block: Records, choose: Choose, place: str, source: Source, left_out: set[str]) -> list[pa.Table]:
     """The rows of a block: at once those of its plain records, the others by record, all in their order."""
-    if isinstance(block, Lines) and block.fault:
+    if isinstance(block, Singles) or (isinstance(block, Lines) and block.fault):
         return list(_by_record(entries_in(block), choose, place, source, left_out))
     read = plain_rows(block, choose, place, source.name)
     if read is None and len(block.data) > SMALL:

@@ -14,16 +14,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.stages.ingest.fields import Record
-from pipeline.stages.ingest.framing import Elements, Lines, spans
+from pipeline.stages.ingest.framing import Unread, spans
+from pipeline.stages.ingest.json_text import quotes_and_slashes
 from pipeline.stages.ingest.parsing import Fault, Number, parse
 
 #: The keys and places that lead to a value in a record.
 Path = tuple[str | int, ...]
 
-QUOTE, BACKSLASH, SPACE, LINE_FEED = b'"\\ \n'
-#: A number, a truth value or null, and the white space of JSON.
-SCALAR = r"true|false|null|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
-ONLY_SCALAR = f"^(?:{SCALAR})$"
+SPACE, LINE_FEED = b" \n"
+#: A truth value, null or a number (but -0, which the parser reads as 0).
+ONLY_SCALAR = (
+    r"^(?:true|false|null|0|-?[1-9][0-9]*"
+    r"|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+(?:[eE][+-]?[0-9]+)?|[eE][+-]?[0-9]+))$"
+)
 
 
 class Signs(NamedTuple):
@@ -41,7 +44,7 @@ class Signs(NamedTuple):
     slashes: np.ndarray
 
     @classmethod
-    def of(cls, block: Lines | Elements) -> "Signs | None":
+    def of(cls, block: Unread) -> "Signs | None":
         """The signs of a block; None where it is not UTF-8."""
         data = block.data
         whole = pa.BinaryArray.from_buffers(pa.binary(), 1, [None, _ints([0, len(data)]), pa.py_buffer(data)])
@@ -50,8 +53,7 @@ class Signs(NamedTuple):
         except pa.ArrowInvalid:
             return None
         signs = np.frombuffer(data, np.uint8)
-        slashes = np.flatnonzero(signs == BACKSLASH) if b"\\" in data else np.zeros(0, np.int64)
-        quotes = np.flatnonzero(_unescaped_quotes(signs, slashes))
+        quotes, slashes = quotes_and_slashes(data)
         controls = np.flatnonzero(signs < SPACE)
         starts, ends = spans(block, controls[signs[controls] == LINE_FEED])
         # No string is between two records.
@@ -61,18 +63,6 @@ class Signs(NamedTuple):
 
     def text(self, number: int) -> bytes:
         return self.data[self.starts[number] : self.ends[number]]
-
-
-def _unescaped_quotes(signs: np.ndarray, slashes: np.ndarray) -> Any:
-    """For each byte whether it is a quote that no backslash escapes."""
-    quotes = signs == QUOTE
-    if len(slashes):
-        # In a run of backslashes the first, the third and so on escape what follows them.
-        begins = np.concatenate([[True], np.diff(slashes) > 1])
-        place = np.arange(len(slashes)) - np.flatnonzero(begins)[np.cumsum(begins) - 1]
-        escaped = slashes[place % 2 == 0] + 1
-        quotes[escaped[escaped < len(signs)]] = False
-    return quotes
 
 
 def _ints(values: Any) -> pa.Buffer:

@@ -17,7 +17,7 @@ from pipeline.stages.ingest.alike import Alike, Path, Signs, alike
 from pipeline.stages.ingest.alike import template as template_of
 from pipeline.stages.ingest.detected import may_hold_transcript
 from pipeline.stages.ingest.fields import Record
-from pipeline.stages.ingest.framing import Elements, Records
+from pipeline.stages.ingest.framing import Elements, Unread
 from pipeline.stages.ingest.names import is_read
 from pipeline.stages.ingest.parsing import Fault
 from pipeline.stages.ingest.published_splits import FIELD as SPLIT
@@ -43,7 +43,7 @@ class Plain(NamedTuple):
     rows: pa.Table
 
 
-def plain_rows(block: Records, choose: Choose, origin: str, source: str) -> tuple[list[Plain], np.ndarray] | None:
+def plain_rows(block: Unread, choose: Choose, origin: str, source: str) -> tuple[list[Plain], np.ndarray] | None:
     """The rows of the plain records of a block, and which records are left; None where the block is not UTF-8."""
     signs = Signs.of(block)
     if signs is None:
@@ -66,7 +66,7 @@ def plain_rows(block: Records, choose: Choose, origin: str, source: str) -> tupl
 class Given(NamedTuple):
     """What the rows of a block have in common. `marks`: whether a text in it may hold a mark of a thought or a call."""
 
-    block: Records
+    block: Unread
     origin: str
     source: str
     marks: bool
@@ -89,7 +89,7 @@ def _like_the_first(signs: Signs, left: np.ndarray, choose: Choose, given: Given
     if template is None or shape is None:
         return None, left[1:]
     same = alike(signs, left, template, _texts_in(template.record, shape))
-    left = np.delete(left, same.places)
+    left = np.delete(left, same.places) if len(same.places) else left[1:]
     try:
         plain = _talks(same, shape, given) if isinstance(shape, Conversation) else _flat(same, shape, given)
     except ValueError:  # an escape that spells nothing: each record for itself

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pipeline.stages.ingest.columns import labelled
-from pipeline.stages.ingest.detect import given_fields, one_or_more, role_key, shapes_of, text_key
+from pipeline.stages.ingest.detect import given_fields, one_or_more, readings_of, role_key, shapes_of, text_key
 from pipeline.stages.ingest.fields import Record, at
 from pipeline.stages.ingest.given import paths_of
 from pipeline.stages.ingest.names import (
@@ -24,7 +24,7 @@ from pipeline.stages.ingest.names import (
     TURNS,
     named,
 )
-from pipeline.stages.ingest.parsing import Fault
+from pipeline.stages.ingest.parsing import Fault, Number
 from pipeline.stages.ingest.recipes import recipes
 from pipeline.stages.ingest.shapes import FIELD
 from pipeline.stages.ingest.speakers import speaker_of
@@ -32,6 +32,9 @@ from pipeline.stages.ingest.toml_line import toml
 from pipeline.stages.ingest.turns import known_role
 from pipeline.stages.ingest.unmapped import NO_TEXT, is_copy, is_sentence, unmapped_texts
 from schemas.shapes import Columns, Conversation, Preference, Shape, Template, TurnRecords
+
+#: The types of the values of a flat record.
+FLAT = frozenset((str, int, bool, Number, type(None)))
 
 
 class Detected:
@@ -43,7 +46,7 @@ class Detected:
 
     def __init__(self, sample: Sequence[Any]) -> None:
         records = [value for value in sample if isinstance(value, dict)]
-        self.flat: dict[tuple[str, ...], Shape] = {}
+        self.flat: dict[tuple[Any, ...], list[Shape]] = {}
         #: Questions that only repeat the instruction beside them.
         self.copies: frozenset[str] = frozenset()
         #: Where each record is a turn, how they are grouped.
@@ -54,7 +57,7 @@ class Detected:
             self.shapes: list[Shape] = [self.grouped] * len(records)
             self.neighbour: Shape | None = self.grouped
             return
-        found = [shapes_of(record) for record in records]
+        found = [self._shapes(record) for record in records]
         for record, shapes in zip(records, found, strict=True):
             if len(shapes) > 1:
                 raise _ambiguous(record, shapes)
@@ -62,9 +65,9 @@ class Detected:
         self.shapes = [self._plain(shape) for shapes in found for shape in shapes]
         if records and not self.shapes:
             raise _unknown(records[0])
-        by_line = {toml(shape): shape for shape in reversed(self.shapes)}
-        votes = Counter(map(toml, self.shapes))
-        self.neighbour = by_line[max(votes, key=lambda line: votes[line])] if votes else None
+        lines = [toml(shape) for shape in self.shapes]
+        votes = Counter(lines)
+        self.neighbour = self.shapes[lines.index(max(votes, key=lambda line: votes[line]))] if votes else None
         _must_map_texts(
             [(record, self._plain(shapes[0])) for record, shapes in zip(records, found, strict=True) if shapes]
         )
@@ -73,22 +76,27 @@ class Detected:
         """The shape of one record. Raises Fault: unknown-shape, ambiguous-shape."""
         if self.grouped:
             return self.grouped
-        # Of a record of plain texts, its keys alone decide its shape, save for transcripts.
-        keys = tuple(record)
-        flat = all(type(value) is str for value in record.values())
-        if flat and keys in self.flat:
-            return self.flat[keys]
-        shapes = shapes_of(record)
+        shapes = self._shapes(record)
         if len(shapes) > 1:
             raise _ambiguous(record, shapes)
         if shapes:
-            shape = self._plain(shapes[0])
-            if flat and isinstance(shape, Columns) and not may_hold_transcript(keys):
-                self.flat[keys] = shape
-            return shape
+            return self._plain(shapes[0])
         if self.neighbour and any(at(record, path) is not None for path in fields(self.neighbour)):
             return self.neighbour
         raise _unknown(record)
+
+    def _shapes(self, record: Record) -> list[Shape]:
+        """The shapes of a record. Of a flat one its keys and types decide, save for transcripts and labels."""
+        kinds = tuple(map(type, record.values()))
+        if not FLAT.issuperset(kinds) or may_hold_transcript(tuple(record)):
+            return shapes_of(record)
+        key = (*record, *kinds)
+        if key not in self.flat:
+            readings = readings_of(record)
+            if len(readings) != 1:
+                return shapes_of(record)
+            self.flat[key] = readings
+        return self.flat[key]
 
     def _plain(self, shape: Shape) -> Shape:
         """The shape without the questions that only repeat the instruction."""

@@ -102,11 +102,18 @@ class Elements(NamedTuple):
     line: int
 
 
-#: A block of records.
-Records = Lines | Elements
+class Singles(NamedTuple):
+    """Records that were read one by one."""
+
+    entries: tuple[Entry, ...]
 
 
-def spans(block: Records, line_ends: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+#: A block of records; one whose records are not read yet.
+Unread = Lines | Elements
+Records = Unread | Singles
+
+
+def spans(block: Unread, line_ends: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Where the records of a block begin and end. `line_ends`: where its line feeds are, if that is known."""
     if isinstance(block, Elements):
         return block.starts, block.ends
@@ -116,7 +123,7 @@ def spans(block: Records, line_ends: np.ndarray | None = None) -> tuple[np.ndarr
     return np.concatenate([[0], ends[:-1] + 1]), ends
 
 
-def place_of(block: Records, number: int) -> str:
+def place_of(block: Unread, number: int) -> str:
     """How `origin` goes on after the file's name, of record `number` of a block."""
     number += block.first
     return f"[{number}]" if isinstance(block, Elements) else f":{number}"
@@ -124,13 +131,16 @@ def place_of(block: Records, number: int) -> str:
 
 def entries_in(block: Records) -> Iterator[Entry]:
     """One entry for each record of a block that is not blank."""
+    if isinstance(block, Singles):
+        yield from block.entries
+        return
     if isinstance(block, Lines) and block.fault:
         yield Entry(place_of(block, 0), None, block.data, (), block.fault)
         return
     yield from (entry for _, entry in numbered_entries(block))
 
 
-def numbered_entries(block: Records, numbers: np.ndarray | None = None) -> Iterator[tuple[int, Entry]]:
+def numbered_entries(block: Unread, numbers: np.ndarray | None = None) -> Iterator[tuple[int, Entry]]:
     """The records with these numbers that are not blank, None for all: the number in the block, and the entry."""
     if numbers is not None and not len(numbers):
         return
@@ -143,10 +153,10 @@ def numbered_entries(block: Records, numbers: np.ndarray | None = None) -> Itera
             yield number, entry_of(place_of(block, number), text, line)
 
 
-def split(block: Records, parts: int) -> list[Records]:
+def split(block: Unread, parts: int) -> list[Unread]:
     """The same records in at most `parts` blocks of about the same size."""
     starts, ends = spans(block)
-    found: list[Records] = []
+    found: list[Unread] = []
     for some in np.array_split(np.arange(len(starts)), parts):
         if not len(some):
             continue

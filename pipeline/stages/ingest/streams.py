@@ -27,7 +27,7 @@ from pipeline.stages.ingest.encoding import encoding_of, to_utf8
 from pipeline.stages.ingest.fields import Record, at
 from pipeline.stages.ingest.framing import KEPT, LINE, Entry, Records, entries_in, lines_of
 from pipeline.stages.ingest.json_text import before_first_value, is_json_lines
-from pipeline.stages.ingest.json_values import json_values
+from pipeline.stages.ingest.json_values import json_blocks
 from pipeline.stages.ingest.parsing import BOM, Fault, FileFault, Number, dumps, parse
 from pipeline.stages.ingest.recipes import recipe
 from pipeline.stages.ingest.shapes import rows_of
@@ -121,10 +121,11 @@ def _read_text(path: Path, member: Member, encoding: str, source: Source, limit:
         lines = lines_of(_behind(data, before), limit, line)
         return Reading(member.place, encoding, "JSON Lines", iter(()), blocks, lines)
     if reader == "json":
-        entries = json_values(_behind(data, before), limit, line)
-        if start == b"{":
-            look = _behind(to_utf8(Blocks(member), encoding), before)
-            entries = documents(look, _behind(data, before), *_fits(source), limit, line)
+        if start != b"{":
+            found = json_blocks(_behind(data, before), limit, line)
+            return Reading(member.place, encoding, "JSON", iter(()), blocks, found)
+        look = _behind(to_utf8(Blocks(member), encoding), before)
+        entries = documents(look, _behind(data, before), *_fits(source), limit, line)
         return Reading(member.place, encoding, "JSON", entries, blocks)
     return _read_delimited(path, member, encoding, source, limit)
 
