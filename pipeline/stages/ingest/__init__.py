@@ -1,7 +1,7 @@
 """Stage 1: a file of any common form to rows. The one stage that starts from bytes."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from pipeline.io.workers import ordered
 from pipeline.stages.ingest.columnar import Plain, in_order, plain_rows
 from pipeline.stages.ingest.detect import shapes_of
 from pipeline.stages.ingest.detected import Detected
+from pipeline.stages.ingest.documents import holds_records, unfolded
 from pipeline.stages.ingest.exported import found_anew, is_exported, once
 from pipeline.stages.ingest.framing import Entry, Lines, Records, Singles, entries_in, numbered_entries, split
 from pipeline.stages.ingest.grouped import grouped
@@ -21,7 +22,7 @@ from pipeline.stages.ingest.parsing import Fault, FileFault
 from pipeline.stages.ingest.published_splits import apply_splits, published_by
 from pipeline.stages.ingest.rows import Row, rejected, table
 from pipeline.stages.ingest.shapes import Choose, rows_or_rejects
-from pipeline.stages.ingest.streams import SAMPLE, Reading, declared_shape, entries_of, readings_of
+from pipeline.stages.ingest.streams import SAMPLE, Reading, declared_shape, entries_of, fits, readings_of
 from pipeline.stages.ingest.unpacking import IngestError
 from schemas.options import IngestOptions, Source
 from schemas.shapes import Shape, TurnRecords
@@ -78,6 +79,11 @@ def _tables(reading: Reading, origin: str, source: Source, left_out: set[str]) -
         else:
             sample = list(itertools.islice(entries, SAMPLE))
             entries = itertools.chain(sample, entries)
+        if _are_pages(sample, source):
+            found = itertools.chain(entries, itertools.chain.from_iterable(map(entries_in, lines or ())))
+            entries = itertools.chain.from_iterable(unfolded(entry, *fits(source)) for entry in found)
+            sample, lines = list(itertools.islice(entries, SAMPLE)), None
+            entries = itertools.chain(sample, entries)
         try:
             detected = Detected([entry.value for entry in sample])
         except Fault as fault:
@@ -96,6 +102,12 @@ def _tables(reading: Reading, origin: str, source: Source, left_out: set[str]) -
         yield from _by_record(entries, choose, place, source, left_out)
     if reading.blocks and reading.blocks.fault:
         yield table([rejected(Entry(":end", None, b""), reading.blocks.fault)], place, source.name)
+
+
+def _are_pages(sample: Sequence[Entry], source: Source) -> bool:
+    """Whether each record of a file is a document that holds records."""
+    values = [entry.value for entry in sample if isinstance(entry.value, dict)]
+    return bool(values) and all(holds_records(value, fits(source)[0]) for value in values)
 
 
 def _is_ambiguous(record: object) -> bool:

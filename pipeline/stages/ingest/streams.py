@@ -125,7 +125,7 @@ def _read_text(path: Path, member: Member, encoding: str, source: Source, limit:
             found = json_blocks(_behind(data, before), limit, line)
             return Reading(member.place, encoding, "JSON", iter(()), blocks, found)
         look = _behind(to_utf8(Blocks(member), encoding), before)
-        entries = documents(look, _behind(data, before), *_fits(source), limit, line)
+        entries = documents(look, _behind(data, before), *fits(source), limit, line)
         return Reading(member.place, encoding, "JSON", entries, blocks)
     return _read_delimited(path, member, encoding, source, limit)
 
@@ -150,10 +150,10 @@ def _json_reader(text: bytes, source: Source) -> str:
         only = parse(line).value
     except Fault:
         return "json"
-    return "json" if is_document(only, _fits(source)[0]) else "jsonl"
+    return "json" if is_document(only, fits(source)[0]) else "jsonl"
 
 
-def _fits(source: Source) -> tuple[IsRecord, TaskName]:
+def fits(source: Source) -> tuple[IsRecord, TaskName]:
     """Whether an object is a record of a source, and how its records call a text of the document around them."""
     shape = declared_shape(source)
     if shape is None:
