@@ -12,7 +12,6 @@ from pipeline.io.workers import ordered
 from pipeline.stages.ingest.columnar import Plain, in_order, plain_rows
 from pipeline.stages.ingest.detect import shapes_of
 from pipeline.stages.ingest.detected import Detected
-from pipeline.stages.ingest.documents import holds_records, unfolded
 from pipeline.stages.ingest.exported import found_anew, is_exported, once
 from pipeline.stages.ingest.framing import Entry, Lines, Records, Singles, entries_in, numbered_entries, split
 from pipeline.stages.ingest.grouped import grouped
@@ -22,7 +21,7 @@ from pipeline.stages.ingest.parsing import Fault, FileFault
 from pipeline.stages.ingest.published_splits import apply_splits, published_by
 from pipeline.stages.ingest.rows import Row, rejected, table
 from pipeline.stages.ingest.shapes import Choose, rows_or_rejects
-from pipeline.stages.ingest.streams import SAMPLE, Reading, declared_shape, entries_of, fits, readings_of
+from pipeline.stages.ingest.streams import SAMPLE, Reading, are_pages, declared_shape, entries_of, in_pages, readings_of
 from pipeline.stages.ingest.unpacking import IngestError
 from schemas.options import IngestOptions, Source
 from schemas.shapes import Shape, TurnRecords
@@ -72,29 +71,14 @@ def _tables(reading: Reading, origin: str, source: Source, left_out: set[str]) -
     elif shape is not None:
         choose = _constant(shape)
     else:
-        sample: list[Entry] = []
-        if lines is not None:
-            some = list(_until(lines, sample))
-            lines = itertools.chain(some, lines)
-        else:
-            sample = list(itertools.islice(entries, SAMPLE))
-            entries = itertools.chain(sample, entries)
-        if _are_pages(sample, source):
-            found = itertools.chain(entries, itertools.chain.from_iterable(map(entries_in, lines or ())))
-            entries = itertools.chain.from_iterable(unfolded(entry, *fits(source)) for entry in found)
-            sample, lines = list(itertools.islice(entries, SAMPLE)), None
-            entries = itertools.chain(sample, entries)
-        try:
-            detected = Detected([entry.value for entry in sample])
-        except Fault as fault:
-            # A record that is ambiguous is one of many: the message says which.
-            at_fault = (entry.place for entry in sample if _is_ambiguous(entry.value))
-            where = next(at_fault, "") if fault.reason == "ambiguous-shape" else ""
-            raise IngestError(f"{place}{where}: {fault.detail}") from None
+        sample, entries, lines = _peek(entries, lines)
+        if are_pages(sample, source):
+            entries = in_pages(_one_by_one(entries, lines), source)
+            sample, entries, lines = _peek(entries, None)
+        detected = _detected(sample, place)
         choose = detected.of
         if detected.grouped:
-            found = entries if lines is None else itertools.chain.from_iterable(map(entries_in, lines))
-            entries, lines = grouped(found, detected.grouped), None
+            entries, lines = grouped(_one_by_one(entries, lines), detected.grouped), None
     if lines is not None:
         for tables in ordered(lambda some: _block(some, choose, place, source, left_out), lines, WORKERS):
             yield from tables
@@ -104,23 +88,38 @@ def _tables(reading: Reading, origin: str, source: Source, left_out: set[str]) -
         yield table([rejected(Entry(":end", None, b""), reading.blocks.fault)], place, source.name)
 
 
-def _are_pages(sample: Sequence[Entry], source: Source) -> bool:
-    """Whether each record of a file is a document that holds records."""
-    values = [entry.value for entry in sample if isinstance(entry.value, dict)]
-    return bool(values) and all(holds_records(value, fits(source)[0]) for value in values)
+def _peek(
+    entries: Iterator[Entry], lines: Iterator[Records] | None
+) -> tuple[list[Entry], Iterator[Entry], Iterator[Records] | None]:
+    """The first SAMPLE records, and all of them, in blocks where they come in blocks."""
+    if lines is None:
+        sample = list(itertools.islice(entries, SAMPLE))
+        return sample, itertools.chain(sample, entries), None
+    sample, blocks = [], []
+    for block in lines:
+        blocks.append(block)
+        sample.extend(itertools.islice(entries_in(block), SAMPLE - len(sample)))
+        if len(sample) == SAMPLE:
+            break
+    return sample, entries, itertools.chain(blocks, lines)
+
+
+def _one_by_one(entries: Iterator[Entry], lines: Iterator[Records] | None) -> Iterator[Entry]:
+    return entries if lines is None else itertools.chain.from_iterable(map(entries_in, lines))
+
+
+def _detected(sample: Sequence[Entry], place: str) -> Detected:
+    try:
+        return Detected([entry.value for entry in sample])
+    except Fault as fault:
+        # A record that is ambiguous is one of many: the message says which.
+        at_fault = (entry.place for entry in sample if _is_ambiguous(entry.value))
+        where = next(at_fault, "") if fault.reason == "ambiguous-shape" else ""
+        raise IngestError(f"{place}{where}: {fault.detail}") from None
 
 
 def _is_ambiguous(record: object) -> bool:
     return isinstance(record, dict) and len(shapes_of(record)) > 1
-
-
-def _until(lines: Iterator[Records], sample: list[Entry]) -> Iterator[Records]:
-    """Blocks of lines until SAMPLE records are found in them, which are put into `sample`."""
-    for some in lines:
-        yield some
-        sample.extend(itertools.islice(entries_in(some), SAMPLE - len(sample)))
-        if len(sample) == SAMPLE:
-            return
 
 
 def _constant(shape: Shape) -> Choose:

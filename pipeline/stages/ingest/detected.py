@@ -1,6 +1,7 @@
 """The shape of a file's records, from a sample of them: one for each record, and a fault where people must choose."""
 
 import itertools
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -27,11 +28,11 @@ from pipeline.stages.ingest.names import (
 from pipeline.stages.ingest.parsing import Fault, Number
 from pipeline.stages.ingest.recipes import recipes
 from pipeline.stages.ingest.shapes import FIELD
-from pipeline.stages.ingest.speakers import speaker_of
+from pipeline.stages.ingest.speakers import SPOKEN, speaker_of
 from pipeline.stages.ingest.toml_line import toml
 from pipeline.stages.ingest.turns import known_role
 from pipeline.stages.ingest.unmapped import NO_TEXT, is_copy, is_sentence, unmapped_texts
-from schemas.shapes import Columns, Conversation, Preference, Shape, Template, TurnRecords
+from schemas.shapes import Columns, Conversation, Delimited, Preference, Shape, Template, TurnFields, TurnRecords
 
 #: The types of the values of a flat record.
 FLAT = frozenset((str, int, bool, Number, type(None)))
@@ -222,14 +223,44 @@ def _ways(record: Record) -> Iterator[str]:
         yield toml(likely)
     yield from _headers(record)
     for name, recipe in recipes().items():
-        if isinstance(recipe.shape, Template) and _has_all(record, recipe.shape):
+        if recipe.shape and _has_all(record, recipe.shape):
             yield f'recipe = "{name}"'
+    yield from map(toml, _inner_columns(record))
+    yield from map(toml, _marked(record))
     asked, answers = named(record, INSTRUCTION), named(record, (*OUTPUT, *LABELS))
+    texts = [key for key in _texts(record) if key not in asked]
+    if not answers and not likely and len(texts) > 1:
+        answers = texts[-1:]  # a text and what is made of it: a summary, a translation
     if answers and not likely:
         taken = (*asked[:1], answers[0])
-        given = [path for path in dict.fromkeys((*given_fields(record), *_texts(record))) if path not in taken]
+        given = [path for path in dict.fromkeys((*given_fields(record), *texts)) if path not in taken]
         template = labelled(asked[0] if asked else "…", given, answers[0])
         yield toml(template if asked else template.model_copy(update={"instruction": "…"}))
+
+
+def _inner_columns(record: Record) -> Iterator[Columns]:
+    """The columns of an object in the record."""
+    for key, value in record.items():
+        shapes = shapes_of(value) if isinstance(value, dict) else []
+        if len(shapes) == 1 and isinstance(shape := shapes[0], Columns) and shape.output:
+            inside = [f"{key}.{path}" for path in paths_of(shape.input)]
+            names = {
+                name: f"{key}.{path}" for name, path in (("instruction", shape.instruction), ("output", shape.output))
+            }
+            system = f"{key}.{shape.system}" if shape.system else None
+            yield shape.model_copy(update={**names, "input": one_or_more(inside), "system": system})
+
+
+#: A word before a colon at the beginning of a line.
+SPEAKS = re.compile(r"^([^\s:：][^:：\n]{0,19})[:：](?=[ \t]*\S)", re.MULTILINE)
+
+
+def _marked(record: Record) -> Iterator[Delimited]:
+    """A text in which two names take turns, each before a colon."""
+    for key, value in record.items():
+        names = list(dict.fromkeys(SPEAKS.findall(value))) if isinstance(value, str) else []
+        if len(names) == 2 and SPEAKS.match(value):
+            yield Delimited(text=key, marks={f"{name}:": role for name, role in zip(names, SPOKEN, strict=True)})
 
 
 def _texts(record: Record) -> list[str]:
@@ -269,7 +300,10 @@ def _likely_conversation(record: Record) -> Conversation | None:
     if people := conversation_of_people(record):
         return people
     for path, turns in _lists_in(record, ""):
+        if shapes_of(turns[0]):
+            continue  # records, and no turns
         texts = [name for name in turns[0] if all(isinstance(turn.get(name), str) for turn in turns)]
+        texts = [name for name in texts if name.strip().casefold() not in ORIGIN]
         texts.sort(key=lambda name: sum(len(turn[name]) for turn in turns))
         speakers = [name for name in texts[:-1] if len({turn[name] for turn in turns}) == 2]
         if len(turns) > 1 and speakers:
@@ -288,9 +322,17 @@ def _lists_in(value: Any, path: str) -> Iterator[tuple[str, list[Record]]]:
             yield from _lists_in(value[0], f"{path}.*")
 
 
-def _has_all(record: Record, shape: Template) -> bool:
-    """Whether a template's fields are all there."""
-    asked = FIELD.findall(shape.instruction + shape.input + shape.output)
+def _has_all(record: Record, shape: Shape) -> bool:
+    """Whether all the fields of a template, or of turns in fields or in records of their own, are there."""
+    asked: Sequence[str]
+    if isinstance(shape, Template):
+        asked = FIELD.findall(shape.instruction + shape.input + shape.output)
+    elif isinstance(shape, TurnFields):
+        asked = shape.turns
+    elif isinstance(shape, TurnRecords):
+        asked = [shape.group, shape.role, *([shape.text] if isinstance(shape.text, str) else shape.text)]
+    else:
+        return False
     return all(at(record, path) is not None for path in asked)
 
 

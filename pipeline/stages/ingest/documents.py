@@ -8,7 +8,7 @@ is such an object (pages of a server), the records in it are read as well.
 
 import itertools
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from pipeline.stages.ingest.fields import Record
@@ -167,8 +167,8 @@ def parts_of(text: Text, limit: int) -> Iterator[Part]:
         raise _broken(text)
 
 
-def _fields(text: Text, limit: int, above: Path) -> Iterator[Part]:
-    """The fields of the object that begins at `text.at`, up to its end."""
+def _fields(text: Text, limit: int, above: Path) -> Generator[Part, None, bool]:
+    """The fields of the object that begins at `text.at`, up to its end. Returns whether the text goes on to there."""
     text.skip(text.at + 1)
     wanted = False
     while (sign := text.sign()) != BRACE + 2 or wanted:
@@ -179,31 +179,32 @@ def _fields(text: Text, limit: int, above: Path) -> Iterator[Part]:
             raise _broken(text)
         text.skip(text.at + 1)
         path = (*above, name.value)
-        sign, entry = text.sign(), None
+        sign, is_whole = text.sign(), True
         if sign is None:
             raise _broken(text)
         if text.is_list_of_objects():
             text.skip(text.at + 1)
             numbers = itertools.count()
             for entry in elements(text, limit, lambda: f"[{next(numbers)}]"):  # noqa: B023
+                is_whole = bool(entry.raw)  # else the end of the list is missing, and this says it
                 yield Part(path, entry, True)
         elif sign == BRACE and len(path) < DEPTH and _seems_to_hold_objects(text):
-            yield from _fields(text, limit, path)
+            is_whole = yield from _fields(text, limit, path)
         else:
-            entry = value_at(text, limit, "", nested=True)
-            yield Part(path, entry, False)
+            yield Part(path, value_at(text, limit, "", nested=True), False)
         sign = text.sign()
         wanted = sign == COMMA
         if wanted:
             text.skip(text.at + 1)
         elif sign is None:
-            if entry and entry.raw:  # else the end of the list is missing, which its last element says
+            if is_whole:
                 what = "the file ends before its object is closed: is it cut off?"
                 yield Part(None, invalid(text, ":end", b"", what), False)
-            return
+            return False
         elif sign != BRACE + 2:
             raise _broken(text)
     text.skip(text.at + 1)
+    return True
 
 
 def _seems_to_hold_objects(text: Text) -> bool:

@@ -2,7 +2,7 @@
 
 import contextlib
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,7 +22,15 @@ from pipeline.stages.ingest.delimited import (
 )
 from pipeline.stages.ingest.detect import shapes_of
 from pipeline.stages.ingest.detected import conversation_of_people
-from pipeline.stages.ingest.documents import IsRecord, TaskName, documents, is_document, known_task_name
+from pipeline.stages.ingest.documents import (
+    IsRecord,
+    TaskName,
+    documents,
+    holds_records,
+    is_document,
+    known_task_name,
+    unfolded,
+)
 from pipeline.stages.ingest.encoding import encoding_of, to_utf8
 from pipeline.stages.ingest.fields import Record, at
 from pipeline.stages.ingest.framing import KEPT, LINE, Entry, Records, entries_in, lines_of
@@ -125,7 +133,7 @@ def _read_text(path: Path, member: Member, encoding: str, source: Source, limit:
             found = json_blocks(_behind(data, before), limit, line)
             return Reading(member.place, encoding, "JSON", iter(()), blocks, found)
         look = _behind(to_utf8(Blocks(member), encoding), before)
-        entries = documents(look, _behind(data, before), *fits(source), limit, line)
+        entries = documents(look, _behind(data, before), *_fits(source), limit, line)
         return Reading(member.place, encoding, "JSON", entries, blocks)
     return _read_delimited(path, member, encoding, source, limit)
 
@@ -150,10 +158,10 @@ def _json_reader(text: bytes, source: Source) -> str:
         only = parse(line).value
     except Fault:
         return "json"
-    return "json" if is_document(only, fits(source)[0]) else "jsonl"
+    return "json" if is_document(only, _fits(source)[0]) else "jsonl"
 
 
-def fits(source: Source) -> tuple[IsRecord, TaskName]:
+def _fits(source: Source) -> tuple[IsRecord, TaskName]:
     """Whether an object is a record of a source, and how its records call a text of the document around them."""
     shape = declared_shape(source)
     if shape is None:
@@ -271,6 +279,19 @@ def entries_of(reading: Reading) -> Iterator[Entry]:
     yield from reading.entries
     for lines in reading.lines or ():
         yield from entries_in(lines)
+
+
+def are_pages(sample: Sequence[Entry], source: Source) -> bool:
+    """Whether each record of a file is none, but a document that holds records."""
+    values = [entry.value for entry in sample if isinstance(entry.value, dict)]
+    if not values or declared_shape(source) is not None:
+        return False
+    return all(not shapes_of(value) and holds_records(value, _is_record) for value in values)
+
+
+def in_pages(entries: Iterable[Entry], source: Source) -> Iterator[Entry]:
+    """The records in the documents that the records of a file are."""
+    return itertools.chain.from_iterable(unfolded(entry, *_fits(source)) for entry in entries)
 
 
 def declared_shape(source: Source) -> Shape | None:
