@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pipeline.stages.ingest.columns import labelled
+from pipeline.stages.ingest.conversations import each_record, turns_at
 from pipeline.stages.ingest.detect import given_fields, one_or_more, readings_of, role_key, shapes_of, text_key
 from pipeline.stages.ingest.fields import Record, at
 from pipeline.stages.ingest.given import paths_of
@@ -32,7 +33,17 @@ from pipeline.stages.ingest.speakers import SPOKEN, speaker_of
 from pipeline.stages.ingest.toml_line import toml
 from pipeline.stages.ingest.turns import known_role
 from pipeline.stages.ingest.unmapped import NO_TEXT, is_copy, is_sentence, unmapped_texts
-from schemas.shapes import Columns, Conversation, Delimited, Preference, Shape, Template, TurnFields, TurnRecords
+from schemas.shapes import (
+    Columns,
+    Conversation,
+    Delimited,
+    Instances,
+    Preference,
+    Shape,
+    Template,
+    TurnFields,
+    TurnRecords,
+)
 
 #: The types of the values of a flat record.
 FLAT = frozenset((str, int, bool, Number, type(None)))
@@ -204,7 +215,7 @@ def _groups(records: Sequence[Record], key: str) -> bool:
 def _unknown(record: Record, ways: Sequence[str] = ()) -> Fault:
     """The fault of a record of no known shape. `ways`: the lines of toml that read it."""
     keys = ", ".join(list(record)[:12]) or "none"
-    ways = ways or [*_ways(record)]
+    ways = ways or [*_ways(record)] or [*_made_of_another(record)]
     remedy = " or ".join(f"`{way}`" for way in ways[:3]) or (
         'for columns as `shape = { kind = "columns", instruction = "…", output = "…" }`, for a labelled set as '
         '`shape = { kind = "template", instruction = "…", input = "{…}", output = "{…}" }`'
@@ -219,36 +230,42 @@ def _unknown(record: Record, ways: Sequence[str] = ()) -> Fault:
 def _ways(record: Record) -> Iterator[str]:
     """The lines of toml that read a record of no known shape."""
     likely = _likely_conversation(record)
-    if likely:
+    if likely and _is_of_two(record, likely):
         yield toml(likely)
     yield from _headers(record)
     for name, recipe in recipes().items():
         if recipe.shape and _has_all(record, recipe.shape):
             yield f'recipe = "{name}"'
-    yield from map(toml, _inner_columns(record))
+    yield from map(toml, _inside(record))
     yield from map(toml, _marked(record))
     asked, answers = named(record, INSTRUCTION), named(record, (*OUTPUT, *LABELS))
-    texts = [key for key in _texts(record) if key not in asked]
-    if not answers and not likely and len(texts) > 1:
-        answers = texts[-1:]  # a text and what is made of it: a summary, a translation
     if answers and not likely:
         taken = (*asked[:1], answers[0])
-        given = [path for path in dict.fromkeys((*given_fields(record), *texts)) if path not in taken]
+        given = [path for path in dict.fromkeys((*given_fields(record), *_texts(record))) if path not in taken]
         template = labelled(asked[0] if asked else "…", given, answers[0])
         yield toml(template if asked else template.model_copy(update={"instruction": "…"}))
 
 
-def _inner_columns(record: Record) -> Iterator[Columns]:
-    """The columns of an object in the record."""
+def _made_of_another(record: Record) -> Iterator[str]:
+    """The line of toml that reads a text and what is made of it: a summary, a translation."""
+    texts = _texts(record)
+    if len(texts) == 2 and all(is_sentence(record[name]) for name in texts):
+        yield toml(labelled("", texts[:1], texts[1]).model_copy(update={"instruction": "…"}))
+
+
+def _inside(record: Record) -> Iterator[Shape]:
+    """The shape of an object in the record."""
     for key, value in record.items():
         shapes = shapes_of(value) if isinstance(value, dict) else []
-        if len(shapes) == 1 and isinstance(shape := shapes[0], Columns) and shape.output:
+        shape = shapes[0] if len(shapes) == 1 else None
+        if isinstance(shape, Instances):
+            names = {"instruction": f"{key}.{shape.instruction}", "instances": f"{key}.{shape.instances}"}
+            yield shape.model_copy(update=names)
+        elif isinstance(shape, Columns) and shape.output and isinstance(at(value, shape.instruction), str):
             inside = [f"{key}.{path}" for path in paths_of(shape.input)]
-            names = {
-                name: f"{key}.{path}" for name, path in (("instruction", shape.instruction), ("output", shape.output))
-            }
-            system = f"{key}.{shape.system}" if shape.system else None
-            yield shape.model_copy(update={**names, "input": one_or_more(inside), "system": system})
+            texts = {"instruction": shape.instruction, "output": shape.output, "system": shape.system}
+            paths = {name: f"{key}.{path}" if path else None for name, path in texts.items()}
+            yield shape.model_copy(update={**paths, "input": one_or_more(inside)})
 
 
 #: A word before a colon at the beginning of a line.
@@ -282,6 +299,12 @@ def _headers(record: Record) -> Iterator[str]:
         yield toml(Columns(instruction=longest[0], output=longest[-1], input=None))
     elif len(texts) == len(record) == 2 and any(is_sentence(name) for name in texts):
         yield 'header = ["instruction", "output"]'
+
+
+def _is_of_two(record: Record, talk: Conversation) -> bool:
+    """Whether no more than two people speak in a conversation."""
+    first, path = each_record(record, talk.turns)[0]
+    return len({speaker_of(turn, talk.role) for turn in turns_at(first, path)}) <= 2
 
 
 def conversation_of_people(record: Record) -> Conversation | None:

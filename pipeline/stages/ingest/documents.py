@@ -89,11 +89,13 @@ def documents(
         yield from _records(blocks, document, limit, line)
         return
     for entry in json_values(blocks, limit, line):
-        across = _across(entry.value, is_record) if outline and isinstance(entry.value, dict) else None
+        across = _across_in(entry.value, is_record) if outline and isinstance(entry.value, dict) else None
         if across is None:
             yield entry
-        else:
-            yield from (entry._replace(place=place, value=value, raw=None) for place, value in across)
+            continue
+        records, outer = across
+        for place, value in records:
+            yield entry._replace(place=place, value=value, raw=None, outer=outer or None)
 
 
 def is_document(value: Record, is_record: IsRecord) -> bool:
@@ -102,7 +104,7 @@ def is_document(value: Record, is_record: IsRecord) -> bool:
         return True
     if is_record(value):
         return False
-    return any(True for _ in _lists_in(value)) or _across(value, is_record) is not None
+    return any(True for _ in _lists_in(value)) or _across_in(value, is_record) is not None
 
 
 def holds_records(value: Record, is_record: IsRecord) -> bool:
@@ -223,7 +225,8 @@ def document_of(outline: Outline, is_record: IsRecord, task_name: TaskName) -> D
     """What a document holds; None where it has no list of objects."""
     fields = outline.fields
     first = {path: _at(fields, path)[0] for path in sorted(outline.lists, key=len)}
-    if not first:
+    inside = (_at(fields, path[:depth]) for path in first for depth in range(1, len(path)))
+    if not first or any(map(is_record, inside)):
         return None
     if any(named(record, REJECTED) and named(record, INSTRUCTION) for record in first.values()):
         task_name = _no_instruction(task_name)  # pairs have one prompt, and it is their own
@@ -333,6 +336,16 @@ def _lists_in(value: Record, above: Path = ()) -> Iterator[Path]:
 
 def _objects(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
+
+
+def _across_in(document: Record, is_record: IsRecord) -> tuple[list[tuple[str, Record]], Record] | None:
+    """The records of a table in an orient of pandas, which a document is or holds, and the document's other fields."""
+    if records := _across(document, is_record):
+        return records, {}
+    for key, value in document.items():
+        if isinstance(value, dict) and (records := _across(value, is_record)):
+            return records, {name: item for name, item in document.items() if name != key}
+    return None
 
 
 def _across(document: Record, is_record: IsRecord) -> list[tuple[str, Record]] | None:

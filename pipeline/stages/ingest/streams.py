@@ -282,11 +282,13 @@ def entries_of(reading: Reading) -> Iterator[Entry]:
 
 
 def are_pages(sample: Sequence[Entry], source: Source) -> bool:
-    """Whether each record of a file is none, but a document that holds records."""
+    """Whether each record of a file is none, but a document that holds records; in a last page there may be none."""
     values = [entry.value for entry in sample if isinstance(entry.value, dict)]
-    if not values or declared_shape(source) is not None:
+    if not values or declared_shape(source) is not None or any(map(shapes_of, values)):
         return False
-    return all(not shapes_of(value) and holds_records(value, _is_record) for value in values)
+    full = [value for value in values if holds_records(value, _is_record)]
+    keys = {key for value in full for key in value}
+    return bool(full) and all(value.keys() <= keys for value in values)
 
 
 def in_pages(entries: Iterable[Entry], source: Source) -> Iterator[Entry]:
