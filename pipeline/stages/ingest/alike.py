@@ -140,7 +140,10 @@ def alike(signs: Signs, numbers: np.ndarray, template: Template, vary: Collectio
     template, but for the texts at the paths in `vary`, and for the numbers and truth values that are fields of its own.
     """
     count = int(signs.n_quotes[numbers[0]])
-    quotes = signs.quotes[signs.first_quote[numbers][:, None] + np.arange(count)]
+    if count * len(numbers) == len(signs.quotes):
+        quotes = signs.quotes.reshape(-1, count)
+    else:
+        quotes = signs.quotes[signs.first_quote[numbers][:, None] + np.arange(count)]
     starts, ends = signs.starts[numbers], signs.ends[numbers]
     cuts, columns, scalars = [starts], dict[Path, int](), list[int]()
     for place, (path, is_key) in enumerate(template.strings):
