@@ -21,7 +21,6 @@ from pipeline.stages.ingest.delimited import (
     with_line_feeds,
 )
 from pipeline.stages.ingest.detect import shapes_of
-from pipeline.stages.ingest.detected import conversation_of_people
 from pipeline.stages.ingest.documents import (
     IsRecord,
     TaskName,
@@ -41,6 +40,7 @@ from pipeline.stages.ingest.recipes import recipe
 from pipeline.stages.ingest.shapes import rows_of
 from pipeline.stages.ingest.tables import batches, dataset_folder, guarded, table_entries, table_kind
 from pipeline.stages.ingest.unpacking import ZIP, Blocks, IngestError, Member, is_workbook, members
+from pipeline.stages.ingest.ways import conversation_of_people
 from pipeline.stages.ingest.workbook import workbook
 from schemas.options import IngestOptions, Source
 from schemas.shapes import Columns, Shape
