@@ -49,6 +49,35 @@ def convert(convmerge: str, path: Path) -> None:
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
+def conversations(path: Path, count: int = 10_000) -> None:
+    """JSON Lines of conversations with 1 to 10 questions and their answers."""
+    with path.open("w", encoding="utf-8") as file:
+        for number in range(count):
+            said = [
+                f"{number}번째 대화의 {turn}번째 말입니다. " * (2 + turn % 9) for turn in range(2 + 2 * (number % 10))
+            ]
+            turns = [{"role": ("user", "assistant")[at % 2], "content": text} for at, text in enumerate(said)]
+            file.write(json.dumps({"id": number, "messages": turns}, ensure_ascii=False) + "\n")
+
+
+def array_of(path: Path) -> Path:
+    """The same records as JSON Lines, as an indented array."""
+    records = [json.loads(line) for line in path.open(encoding="utf-8")]
+    array = path.with_suffix(".json")
+    array.write_text(json.dumps(records, ensure_ascii=False, indent=2), "utf-8")
+    return array
+
+
+def beside_read_json(path: Path, read: Path) -> str:
+    """A line of the table: `ingest` of a file beside `read_json` of the same records as JSON Lines."""
+    found = [(seconds(lambda: pyarrow.json.read_json(path)), seconds(lambda: rows_in(read))) for _ in range(ROUNDS)]
+    (wall, used), (own_wall, own_used) = (
+        tuple(map(min, zip(*times, strict=True))) for times in zip(*found, strict=True)
+    )
+    shown = f"{path.stem}, {'an indented array' if read != path else 'JSON Lines'}"
+    return f"| {shown} | {wall:.2f} | {own_wall:.2f} | {used:.2f} | {own_used:.2f} | {own_used / used:.1f} |"
+
+
 def synthetic(path: Path, gigabytes: float) -> int:
     """A JSON Lines file of this size: one line in 20,000 is broken, so that both ways of reading are taken."""
     lines = []
@@ -119,6 +148,16 @@ def main() -> None:
     for name in runs:
         ratios = walls[name] / walls[first], used[name] / used[first]
         print(f"| {name} | {walls[name]:.2f} | {ratios[0]:.2f} | {used[name]:.2f} | {ratios[1]:.2f} |")
+    print("\nOther files, each beside `read_json` of the same records as JSON Lines:\n")
+    print("| file | read_json: wall, s | ingest | processor, s | ingest | ratio |\n|---|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as folder:
+        talks, koalpaca = Path(folder) / "conversations.jsonl", Path(folder) / "koalpaca_v1.0_a.jsonl"
+        conversations(talks)
+        records = json.loads((Path(os.environ["KO_INSTRUCT_DATA"]) / "koalpaca_v1.0_a.json").read_text("utf-8"))
+        koalpaca.write_text("".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records), "utf-8")
+        for file in (talks, koalpaca):
+            print(beside_read_json(file, file))
+            print(beside_read_json(file, array_of(file)))
     if gigabytes:
         print("\nMemory, each file in a process of its own (JSON Lines, one line in 20,000 broken):\n")
         print("| file | rows | s | MB/s | peak memory, MB |\n|---|---|---|---|---|")

@@ -27,7 +27,10 @@ def json_lines(table: pa.Table) -> bytes:
 
 
 def json_objects(table: pa.Table, end: str = "") -> pa.StringArray:
-    """Each row as one compact JSON object with `end` behind it: one string per row. The table has a column."""
+    """Each row as one compact JSON object with `end` behind it: one string per row. The table has a column.
+
+    A column of bytes holds values that are JSON already.
+    """
     parts: list[Any] = []
     for name in table.column_names:
         parts += [("," if parts else "{") + orjson.dumps(name).decode() + ":", _json(table[name].combine_chunks())]
@@ -38,6 +41,8 @@ def _json(column: pa.Array) -> pa.Array:
     """Each value as JSON text."""
     if pa.types.is_string(column.type):
         return pc.fill_null(_strings(column), "null")
+    if pa.types.is_binary(column.type):
+        return pc.fill_null(column.cast(pa.string()), "null")
     if pa.types.is_integer(column.type) or pa.types.is_boolean(column.type):
         return pc.fill_null(column.cast(pa.string()), "null")
     if pa.types.is_list(column.type):

@@ -1,19 +1,19 @@
 """Stage 1: a file of any common form to rows. The one stage that starts from bytes."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
 from pipeline.io.arrow_files import BATCH_ROWS
 from pipeline.io.workers import ordered
-from pipeline.stages.ingest import framing
-from pipeline.stages.ingest.columnar import plain_rows, plain_table
+from pipeline.stages.ingest.columnar import Plain, in_order, plain_rows
 from pipeline.stages.ingest.detect import shapes_of
-from pipeline.stages.ingest.detected import Detected, may_hold_transcript
+from pipeline.stages.ingest.detected import Detected
 from pipeline.stages.ingest.exported import found_anew, is_exported, once
-from pipeline.stages.ingest.framing import Entry, Lines
+from pipeline.stages.ingest.framing import Entry, Lines, Records, Singles, entries_in, numbered_entries, split
 from pipeline.stages.ingest.grouped import grouped
 from pipeline.stages.ingest.inspection import describe, inspect
 from pipeline.stages.ingest.meta import keep_meta
@@ -21,20 +21,18 @@ from pipeline.stages.ingest.parsing import Fault, FileFault
 from pipeline.stages.ingest.published_splits import apply_splits, published_by
 from pipeline.stages.ingest.rows import Row, rejected, table
 from pipeline.stages.ingest.shapes import Choose, rows_or_rejects
-from pipeline.stages.ingest.streams import SAMPLE, Reading, declared_shape, entries_of, readings_of
+from pipeline.stages.ingest.streams import SAMPLE, Reading, are_pages, declared_shape, entries_of, in_pages, readings_of
 from pipeline.stages.ingest.unpacking import IngestError
 from schemas.options import IngestOptions, Source
-from schemas.shapes import Columns, Shape, TurnRecords
+from schemas.shapes import Shape, TurnRecords
 
 __all__ = ["IngestError", "describe", "ingest", "inspect"]
 
 
-#: A block of more than SMALL bytes that is not plain is tried again in PARTS parts.
+#: A block of more than SMALL bytes that is not UTF-8 is tried again in PARTS parts.
 SMALL, PARTS = 1 << 20, 16
 #: Threads that read blocks of JSON Lines.
 WORKERS = 2
-#: A value of each type of a plain block's columns.
-EMPTY = {"string": "", "int64": 0, "bool": False}
 
 
 def ingest(
@@ -73,24 +71,14 @@ def _tables(reading: Reading, origin: str, source: Source, left_out: set[str]) -
     elif shape is not None:
         choose = _constant(shape)
     else:
-        sample: list[Entry] = []
-        if lines is not None:
-            some = list(_until(lines, sample))
-            lines = itertools.chain(some, lines)
-        else:
-            sample = list(itertools.islice(entries, SAMPLE))
-            entries = itertools.chain(sample, entries)
-        try:
-            detected = Detected([entry.value for entry in sample])
-        except Fault as fault:
-            # A record that is ambiguous is one of many: the message says which.
-            at_fault = (entry.place for entry in sample if _is_ambiguous(entry.value))
-            where = next(at_fault, "") if fault.reason == "ambiguous-shape" else ""
-            raise IngestError(f"{place}{where}: {fault.detail}") from None
+        sample, entries, lines = _peek(entries, lines)
+        if are_pages(sample, source):
+            entries = in_pages(_one_by_one(entries, lines), source)
+            sample, entries, lines = _peek(entries, None)
+        detected = _detected(sample, place)
         choose = detected.of
         if detected.grouped:
-            found = entries if lines is None else itertools.chain.from_iterable(map(framing.json_lines, lines))
-            entries, lines = grouped(found, detected.grouped), None
+            entries, lines = grouped(_one_by_one(entries, lines), detected.grouped), None
     if lines is not None:
         for tables in ordered(lambda some: _block(some, choose, place, source, left_out), lines, WORKERS):
             yield from tables
@@ -100,17 +88,38 @@ def _tables(reading: Reading, origin: str, source: Source, left_out: set[str]) -
         yield table([rejected(Entry(":end", None, b""), reading.blocks.fault)], place, source.name)
 
 
+def _peek(
+    entries: Iterator[Entry], lines: Iterator[Records] | None
+) -> tuple[list[Entry], Iterator[Entry], Iterator[Records] | None]:
+    """The first SAMPLE records, and all of them, in blocks where they come in blocks."""
+    if lines is None:
+        sample = list(itertools.islice(entries, SAMPLE))
+        return sample, itertools.chain(sample, entries), None
+    sample, blocks = [], []
+    for block in lines:
+        blocks.append(block)
+        sample.extend(itertools.islice(entries_in(block), SAMPLE - len(sample)))
+        if len(sample) == SAMPLE:
+            break
+    return sample, entries, itertools.chain(blocks, lines)
+
+
+def _one_by_one(entries: Iterator[Entry], lines: Iterator[Records] | None) -> Iterator[Entry]:
+    return entries if lines is None else itertools.chain.from_iterable(map(entries_in, lines))
+
+
+def _detected(sample: Sequence[Entry], place: str) -> Detected:
+    try:
+        return Detected([entry.value for entry in sample])
+    except Fault as fault:
+        # A record that is ambiguous is one of many: the message says which.
+        at_fault = (entry.place for entry in sample if _is_ambiguous(entry.value))
+        where = next(at_fault, "") if fault.reason == "ambiguous-shape" else ""
+        raise IngestError(f"{place}{where}: {fault.detail}") from None
+
+
 def _is_ambiguous(record: object) -> bool:
     return isinstance(record, dict) and len(shapes_of(record)) > 1
-
-
-def _until(lines: Iterator[Lines], sample: list[Entry]) -> Iterator[Lines]:
-    """Blocks of lines until SAMPLE records are found in them, which are put into `sample`."""
-    for some in lines:
-        yield some
-        sample.extend(itertools.islice(framing.json_lines(some), SAMPLE - len(sample)))
-        if len(sample) == SAMPLE:
-            return
 
 
 def _constant(shape: Shape) -> Choose:
@@ -132,20 +141,20 @@ def _rows(entry: Entry, choose: Choose, left_out: set[str]) -> list[Row]:
     return rows_or_rejects(entry, choose)
 
 
-def _block(lines: Lines, choose: Choose, place: str, source: Source, left_out: set[str]) -> list[pa.Table]:
-    """The rows of a block of JSON Lines: at once where it is plain, else part by part, and at last by record."""
-    plain = plain_table(lines)
-    if plain is not None:
-        try:
-            # Flat records of the same keys have the same shape, save for transcripts.
-            shape = choose({field.name: EMPTY[str(field.type)] for field in plain.schema})
-        except Fault:
-            shape = None
-        if isinstance(shape, Columns) and not may_hold_transcript(plain.column_names):
-            found = plain_rows(lines, plain, shape, place, source.name)
-            if found is not None:
-                return [found]
-    parts = framing.split(lines, PARTS) if len(lines.data) > SMALL else []
-    if len(parts) > 1:
-        return [found for part in parts for found in _block(part, choose, place, source, left_out)]
-    return list(_by_record(framing.json_lines(lines), choose, place, source, left_out))
+def _block(block: Records, choose: Choose, place: str, source: Source, left_out: set[str]) -> list[pa.Table]:
+    """The rows of a block: at once those of its plain records, the others by record, all in their order."""
+    if isinstance(block, Singles) or (isinstance(block, Lines) and block.fault):
+        return list(_by_record(entries_in(block), choose, place, source, left_out))
+    read = plain_rows(block, choose, place, source.name)
+    if read is None and len(block.data) > SMALL:
+        return [found for part in split(block, PARTS) for found in _block(part, choose, place, source, left_out)]
+    plain, others = read or ([], None)
+    if not plain:
+        return list(_by_record(entries_in(block), choose, place, source, left_out))
+    single = [
+        (number, row) for number, entry in numbered_entries(block, others) for row in _rows(entry, choose, left_out)
+    ]
+    if single:
+        numbers, rows = zip(*single, strict=True)
+        plain.append(Plain(np.array(numbers), table(rows, place, source.name)))
+    return [in_order(plain)]

@@ -1,151 +1,274 @@
-"""Plain JSON Lines by the block, in Arrow: the same rows as record by record, or none at all.
+"""Plain records by the block, in Arrow: the same rows as record by record.
 
-A block is plain when each of its lines is one flat object, all with the same keys, and the values of a key all texts,
-all integers or all truth values. Arrow's parser reads it. Everything in which that parser and ours could differ is
-looked for first, and sends the block back.
+Plain are flat records (texts, numbers and truth values), and conversations of messages with a role and a text in which
+a user and an assistant take turns. What a text could hold beside itself (a thought, a call, a transcript, a label, a
+split) is looked for first: such records are left to be read one by one.
 """
 
-import re
+from typing import Any, NamedTuple
 
 import numpy as np
-import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.io.json_lines import json_objects
 from pipeline.stages.ingest import calls
-from pipeline.stages.ingest.framing import Lines, count_byte
+from pipeline.stages.ingest.alike import Alike, Path, Signs, alike
+from pipeline.stages.ingest.alike import template as template_of
+from pipeline.stages.ingest.detected import may_hold_transcript
+from pipeline.stages.ingest.fields import Record
+from pipeline.stages.ingest.framing import Elements, Unread
+from pipeline.stages.ingest.names import is_read
+from pipeline.stages.ingest.parsing import Fault
 from pipeline.stages.ingest.published_splits import FIELD as SPLIT
 from pipeline.stages.ingest.rows import NO_INPUT
+from pipeline.stages.ingest.shapes import Choose
+from pipeline.stages.ingest.turns import known_role
 from pipeline.table import thoughts
-from schemas.columns import INGESTED
-from schemas.shapes import Columns
+from schemas.columns import INGESTED, MESSAGE
+from schemas.shapes import Columns, Conversation, Fields
 
-#: What may be a null behind an object on the same line: at the top level it would crash Arrow's parser (26.0).
-NULL_BEHIND = re.compile(rb"\}[ \t\r]*n")
-#: What a key's values may be. (Arrow would not keep the spelling of a float.)
-TYPES = {str: pa.string(), int: pa.int64(), bool: pa.bool_()}
+#: Fewer records than FEW are not worth a template, and of records with the same number of quotes TEMPLATES are tried.
+FEW, TEMPLATES = 8, 4
+#: What may be a thought or calls. The first of these find a mark anywhere, the last one calls in brackets at the end.
+THOUGHT_OR_CALL = (*thoughts.finds((*thoughts.MARKS, *calls.MARKS, "<tool_response>")), r"\)\]\s*$")
+#: The same in JSON, where a sign may be written as \u and its number.
+ANYWHERE = (*THOUGHT_OR_CALL[:-1], r"\)\](?: |\\[tnfr])*\"", r"\\u(?:00[2-7]|25[cC]1)")
 
 
-def plain_table(lines: Lines) -> pa.Table | None:
-    """The fields of a plain block as columns in the order of the keys, None for another block."""
-    data = lines.data if lines.data.endswith(b"\n") else lines.data + b"\n"
-    if lines.fault or not data.startswith(b"{"):
+class Plain(NamedTuple):
+    """Rows of a block. `numbers`: of the records that they are, each one row."""
+
+    numbers: np.ndarray
+    rows: pa.Table
+
+
+def plain_rows(block: Unread, choose: Choose, origin: str, source: str) -> tuple[list[Plain], np.ndarray] | None:
+    """The rows of the plain records of a block, and which records are left; None where the block is not UTF-8."""
+    signs = Signs.of(block)
+    if signs is None:
         return None
-    starts = line_starts(data)
-    count = len(starts) - 1
-    if not _objects_only(data, starts) or (count_byte(data, 0x7D) > count and NULL_BEHIND.search(data)):
+    given = Given(block, origin, source, _may_hold_marks(signs.data))
+    found = []
+    others = np.ones(len(signs.starts), bool)
+    for count in np.flatnonzero(np.bincount(signs.n_quotes)).tolist():
+        left = np.flatnonzero(signs.n_quotes == count)
+        for _ in range(TEMPLATES if count else 0):
+            if len(left) < FEW:
+                break
+            plain, left = _like_the_first(signs, left, choose, given)
+            if plain is not None:
+                found.append(plain)
+                others[plain.numbers] = False
+    return found, np.flatnonzero(others)
+
+
+class Given(NamedTuple):
+    """What the rows of a block have in common. `marks`: whether a text in it may hold a mark of a thought or a call."""
+
+    block: Unread
+    origin: str
+    source: str
+    marks: bool
+
+    def places(self, numbers: np.ndarray) -> pa.StringArray:
+        before, behind = ("[", "]") if isinstance(self.block, Elements) else (":", "")
+        written = pa.array(numbers + self.block.first).cast(pa.string())
+        return pc.binary_join_element_wise(self.origin + before, written, behind, "")
+
+
+def _may_hold_marks(data: bytes) -> bool:
+    text = pa.StringArray.from_buffers(1, pa.py_buffer(np.array([0, len(data)], np.int32)), pa.py_buffer(data))
+    return any(pc.match_substring_regex(text, pattern)[0].as_py() for pattern in ANYWHERE)
+
+
+def _like_the_first(signs: Signs, left: np.ndarray, choose: Choose, given: Given) -> tuple[Plain | None, np.ndarray]:
+    """The rows of the records that are like the first of `left`, where it is plain, and which are left."""
+    template = template_of(signs, int(left[0]))
+    shape = _shape_of(template.record, choose) if template else None
+    if template is None or shape is None:
+        return None, left[1:]
+    same = alike(signs, left, template, _texts_in(template.record, shape))
+    left = np.delete(left, same.places) if len(same.places) else left[1:]
+    try:
+        plain = _talks(same, shape, given) if isinstance(shape, Conversation) else _flat(same, shape, given)
+    except ValueError:  # an escape that spells nothing: each record for itself
+        return None, left
+    return plain, left
+
+
+def _shape_of(record: Record, choose: Choose) -> Columns | Conversation | None:
+    """The shape of a record that is plain; None for another one."""
+    lists = [key for key, value in record.items() if isinstance(value, list | dict)]
+    if any(key.strip().casefold() == SPLIT for key in record):
         return None
     try:
-        record = orjson.loads(data[: starts[1]])
-    except orjson.JSONDecodeError:
+        # Flat records of the same keys have the same shape, save for transcripts.
+        shape = choose(record if lists else {key: _empty(value) for key, value in record.items()})
+    except Fault:
         return None
-    if not record or not all(type(value) in TYPES for value in record.values()):
-        return None
-    schema = pa.schema([pa.field(key, TYPES[type(value)]) for key, value in record.items()])
-    table = _parse(data, schema)
-    if table is None or len(table) != count or any(column.null_count for column in table.columns):
-        return None
-    return table.combine_chunks()
+    if isinstance(shape, Columns) and not lists:
+        return shape if _is_flat(record, shape) else None
+    if isinstance(shape, Conversation) and lists == [shape.turns]:
+        return shape if _is_talk(record, shape) else None
+    return None
 
 
-def line_starts(data: bytes) -> np.ndarray:
-    """Where each line starts, and behind the last one where the data ends (behind a line end)."""
-    return np.concatenate([[0], np.flatnonzero(np.frombuffer(data, np.uint8) == 0x0A) + 1])
+def _empty(value: Any) -> Any:
+    return "" if isinstance(value, str) else value
 
 
-def _objects_only(data: bytes, starts: np.ndarray) -> bool:
-    """Whether each line begins and ends as an object. (A line end inside one would need a value that is not a text.)"""
-    signs = np.frombuffer(data, np.uint8)
-    ends = starts[1:]
-    last = signs[ends - 2]
-    last = np.where(last == 0x0D, signs[ends - 3], last)
-    return bool((signs[starts[:-1]] == 0x7B).all() and (last == 0x7D).all())
-
-
-def _parse(data: bytes, schema: pa.Schema) -> pa.Table | None:
-    from pyarrow import json
-
-    try:
-        table = json.read_json(
-            pa.BufferReader(data),
-            read_options=json.ReadOptions(use_threads=False, block_size=len(data) + 1),
-            parse_options=json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error"),
-        )
-        table.validate(full=True)  # Arrow's parser takes what is not UTF-8
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        return None
-    return table
-
-
-def same_order(lines: Lines, keys: list[str], count: int) -> bool:
-    """Whether every line names these keys in this order. (Arrow's parser loses the order; `meta` keeps the order.)"""
-    if len(keys) < 2:
-        return True
-    data = lines.data if lines.data.endswith(b"\n") else lines.data + b"\n"
-    offsets = line_starts(data).astype(np.int64)
-    text = pa.LargeStringArray.from_buffers(count, pa.py_buffer(offsets), pa.py_buffer(data))
-    before = None
-    for key in keys:
-        sign = orjson.dumps(key).decode()
-        # Once in each line: then it is the key itself and not a text that looks like it.
-        if not pc.all(pc.equal(pc.count_substring(text, sign), 1)).as_py():
-            return False
-        place = pc.find_substring(text, sign)
-        if before is not None and not pc.all(pc.less(before, place)).as_py():
-            return False
-        before = place
-    return True
-
-
-def plain_rows(lines: Lines, table: pa.Table, shape: Columns, origin: str, source: str) -> pa.Table | None:
-    """The rows of a plain block; None where a text is not a string, `meta` could get another order of keys, or a record
-    holds more than texts and meta (a thought, a label, a split and so on).
-    """
-    if isinstance(shape.input, tuple):
-        return None
-    count = len(table)
-    columns = {name: table[name].chunk(0) for name in table.column_names}
-    taken = {path for path in (shape.instruction, shape.input, shape.output, shape.system) if path}
-    others = [name for name in columns if name not in taken]
+def _is_flat(record: Record, shape: Columns) -> bool:
+    """Whether a record of texts, numbers and truth values says nothing beside its texts that is not for `meta`."""
+    if isinstance(shape.input, tuple) or may_hold_transcript(tuple(record)):
+        return False
     beside = {shape.history, shape.tools, shape.tool_calls, shape.label, *shape.reasoning, *shape.learn}
-    if beside & columns.keys() or any(columns[name].type != pa.string() for name in taken & columns.keys()):
-        return None
-    if any(name.strip().casefold() == SPLIT for name in others):
-        return None
-    if not same_order(lines, others, count):
-        return None
-    nothing = pa.nulls(count, pa.string())
-    output = columns.get(shape.output or "", nothing)
-    if any(pc.any(pc.match_substring_regex(output, pattern)).as_py() for pattern in THOUGHT_OR_CALL):
-        return None
-    given = columns.get(shape.input or "", pa.repeat("", count))
-    none = pc.match_substring_regex(given, NO_INPUT)
-    has_none = pc.any(none).as_py()
-    system = columns.get(shape.system or "", nothing)
-    numbers = pa.array(np.arange(lines.first, lines.first + count)).cast(pa.string())
+    return not beside & record.keys() and all(isinstance(record.get(path), str | None) for path in _taken(shape))
+
+
+def _taken(shape: Columns) -> list[str]:
+    fields = (shape.instruction, shape.input, shape.output, shape.system)
+    return [path for path in fields if isinstance(path, str) and path]
+
+
+def _is_talk(record: Record, shape: Conversation) -> bool:
+    """Whether a user and an assistant take turns in a record, from a question to an answer, a system prompt before
+    them, and its other fields are for `meta` alone, whatever they hold.
+    """
+    turns = record[shape.turns]
+    plain = Conversation(turns=shape.turns, role=shape.role, text=shape.text, roles=shape.roles)
+    if not isinstance(turns, list) or shape != plain or any(map(is_read, record.keys() - {shape.turns})):
+        return False
+    keys = {shape.role, shape.text}
+    if not all(isinstance(turn, dict) and turn.keys() == keys for turn in turns):
+        return False
+    if not all(isinstance(text, str) for turn in turns for text in turn.values()):
+        return False
+    roles = [known_role(turn[shape.role], shape.roles) for turn in turns]
+    spoken = roles[1:] if roles[:1] == ["system"] else roles
+    return bool(spoken) and spoken == ["user", "assistant"] * (len(spoken) // 2)
+
+
+def _texts_in(record: Record, shape: Columns | Conversation) -> set[Path]:
+    """The paths of the texts that vary from record to record: all, but for the roles of messages."""
+    paths: set[Path] = {(key,) for key, value in record.items() if isinstance(value, str)}
+    if isinstance(shape, Conversation):
+        paths |= {(shape.turns, place, shape.text) for place in range(len(record[shape.turns]))}
+    return paths
+
+
+def _flat(same: Alike, shape: Columns, given: Given) -> Plain:
+    """The rows of flat records."""
+    count = len(same.numbers)
+    taken = _taken(shape)
+
+    def text(path: Fields) -> pa.Array:
+        key = path if isinstance(path, str) and same.record.get(path) is not None else None
+        return same.texts([(key,)]) if key else pa.nulls(count, pa.string())
+
+    inputs, output = text(shape.input).fill_null(""), text(shape.output)
+    none = pc.match_substring_regex(inputs, NO_INPUT)
+    rows = _rows(
+        given.places(same.numbers),
+        given.source,
+        system=text(shape.system),
+        instruction=text(shape.instruction),
+        input=pc.if_else(none, "", inputs) if none.true_count else inputs,
+        output=output,
+        meta=_meta(same, [key for key in same.record if key not in taken]),
+        fixes=_lists(pa.list_(pa.string()), none.to_numpy(zero_copy_only=False), "no-input"),
+    )
+    return _where(~_marked(output, given), same.numbers, rows)
+
+
+def _meta(same: Alike, keys: list[str]) -> pa.Array:
+    """The fields with these keys as `meta`."""
+    if not keys:
+        return pa.nulls(len(same.numbers), pa.string())
+    return json_objects(pa.table({key: _json(same, key) for key in keys}))
+
+
+def _json(same: Alike, key: str) -> pa.Array:
+    """The values of a field as JSON, in bytes; a column of texts where they have to be spelled anew."""
+    value, path = same.record[key], [(key,)]
+    if value is None:
+        return pa.nulls(len(same.numbers), pa.string())
+    texts = same.texts(path)
+    if not isinstance(value, str):
+        return texts.view(pa.binary())
+    return texts if same.has_escapes(path) else pc.binary_join_element_wise('"', texts, '"', "").view(pa.binary())
+
+
+def _talks(same: Alike, shape: Conversation, given: Given) -> Plain:
+    """The rows of conversations in which a user and an assistant take turns."""
+    turns = same.record[shape.turns]
+    paths: list[Path] = [(shape.turns, place, shape.text) for place in range(len(turns))]
+    has_system = len(turns) % 2
+    count, before = len(same.numbers), len(turns) - 2 - has_system
+    earlier = same.texts(paths[has_system:-2])
+    roles = pa.array(["user", "assistant"]).take(pa.array(np.arange(len(earlier)) % 2))
+    columns = {"role": roles, "content": earlier}
+    messages = pa.StructArray.from_arrays(
+        [columns.get(field.name, pa.nulls(len(earlier), field.type)) for field in MESSAGE], fields=list(MESSAGE)
+    )
+    question, output = same.texts(paths[-2:-1]), same.texts(paths[-1:])
+    rows = _rows(
+        given.places(same.numbers),
+        given.source,
+        system=same.texts(paths[:1]) if has_system else pa.nulls(count, pa.string()),
+        history=_listed(np.full(count, before), messages),
+        instruction=question,
+        output=output,
+        meta=_meta(same, [key for key in same.record if key != shape.turns]),
+    )
+    marked = _marked(earlier, given).reshape(count, before).any(axis=1)
+    return _where(~(marked | _marked(question, given) | _marked(output, given)), same.numbers, rows)
+
+
+def _marked(texts: pa.Array, given: Given) -> np.ndarray:
+    """For each text whether it may hold a thought or calls."""
+    found = np.zeros(len(texts), bool)
+    for pattern in THOUGHT_OR_CALL if given.marks else ():
+        found |= pc.fill_null(pc.match_substring_regex(texts, pattern), False).to_numpy(zero_copy_only=False)
+    return found
+
+
+def _where(keep: np.ndarray, numbers: np.ndarray, rows: pa.Table) -> Plain:
+    return Plain(numbers, rows) if keep.all() else Plain(numbers[keep], rows.filter(pa.array(keep)))
+
+
+def _rows(origin: pa.Array, source: str, **columns: pa.Array) -> pa.Table:
+    """A table of INGESTED with these columns, and nothing in the others."""
+    count = len(origin)
+    nobody = np.zeros(count, bool)
     found = {
-        "origin": pc.binary_join_element_wise(f"{origin}:", numbers, ""),
         "source": pa.repeat(source, count),
-        "system": pc.if_else(pc.equal(system, ""), None, system),
-        "instruction": columns.get(shape.instruction, nothing),
-        "input": pc.if_else(none, "", given) if has_none else given,
-        "output": output,
-        "meta": json_objects(table.select(others)) if others else nothing,
-        "history": _lists(INGESTED.field("history").type, np.zeros(count, bool)),
-        "fixes": _lists(pa.list_(pa.string()), none.to_numpy(zero_copy_only=False), "no-input"),
-        "flags": _lists(pa.list_(pa.string()), np.zeros(count, bool)),
+        "input": pa.repeat("", count),
+        "history": _lists(INGESTED.field("history").type, nobody),
+        "fixes": _lists(pa.list_(pa.string()), nobody),
+        "flags": _lists(pa.list_(pa.string()), nobody),
+        **columns,
     }
-    found["steps"] = found["history"]
+    found["origin"], found["steps"] = origin, _lists(INGESTED.field("steps").type, nobody)
+    if "system" in columns:
+        found["system"] = pc.if_else(pc.equal(columns["system"], ""), None, columns["system"])
     return pa.table([found.get(field.name, pa.nulls(count, field.type)) for field in INGESTED], schema=INGESTED)
-
-
-#: Finds every answer that may hold a thought or calls.
-THOUGHT_OR_CALL = (*thoughts.finds((*thoughts.MARKS, *calls.MARKS)), r"\)\]\s*$")
 
 
 def _lists(kind: pa.ListType, rows: np.ndarray, name: str | None = None) -> pa.ListArray:
     """A list column that holds `name` in the given rows and nothing in the others."""
-    offsets = np.concatenate([[0], np.cumsum(rows)]).astype(np.int32)
-    values = pa.repeat(pa.scalar(name, kind.value_type), int(offsets[-1]))
-    return pa.ListArray.from_arrays(pa.array(offsets), values, type=kind)
+    return _listed(rows, pa.repeat(pa.scalar(name, kind.value_type), int(np.count_nonzero(rows))))
+
+
+def _listed(lengths: np.ndarray, values: pa.Array) -> pa.ListArray:
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), values, type=pa.list_(values.type))
+
+
+def in_order(parts: list[Plain]) -> pa.Table:
+    """The rows of all parts of a block in the order of their records."""
+    numbers = np.concatenate([part.numbers for part in parts])
+    rows = pa.concat_tables([part.rows for part in parts])
+    if (numbers[:-1] <= numbers[1:]).all():
+        return rows
+    return rows.combine_chunks().take(pa.array(np.argsort(numbers, kind="stable")))

@@ -410,6 +410,16 @@ def shapes_of(record: Record) -> list[Shape]:
     Where two shapes give the same answer (a transcript beside the columns that it was made from), the record
     holds one thing twice, and the first shape is taken.
     """
+    found = readings_of(record)
+    if len(found) < 2 or isinstance(found[0], Preference | Choice | Completions):
+        return found
+    # A reading that rejects the record is no choice.
+    found = [shape for shape in found if _reads(record, shape)] or found[:1]
+    return [found[0], *(shape for shape in found[1:] if _last(record, shape) != _last(record, found[0]))]
+
+
+def readings_of(record: Record) -> list[Shape]:
+    """The shapes that a record may have, by its fields: also those that give the same, or reject it."""
     if is_exported(record):
         return [Exported()]
     found = [*_preference(record)] or [*_choices(record)] or [*_completions(record)]
@@ -421,11 +431,7 @@ def shapes_of(record: Record) -> list[Shape]:
     found += _labelled(record, _transcripts(record, bool(found)))
     if not found:
         found += _prompts(record)
-    if len(found) < 2:
-        return found
-    # A reading that rejects the record is no choice.
-    found = [shape for shape in found if _reads(record, shape)] or found[:1]
-    return [found[0], *(shape for shape in found[1:] if _last(record, shape) != _last(record, found[0]))]
+    return found
 
 
 def fields_of(shape: Columns) -> list[str]:

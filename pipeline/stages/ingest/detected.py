@@ -2,11 +2,10 @@
 
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from pipeline.stages.ingest.columns import labelled
-from pipeline.stages.ingest.detect import given_fields, one_or_more, role_key, shapes_of, text_key
+from pipeline.stages.ingest.detect import one_or_more, readings_of, role_key, shapes_of, text_key
 from pipeline.stages.ingest.fields import Record, at
 from pipeline.stages.ingest.given import paths_of
 from pipeline.stages.ingest.names import (
@@ -15,23 +14,27 @@ from pipeline.stages.ingest.names import (
     DIRECTIVES,
     GROUP,
     GROUPS,
-    INSTRUCTION,
     LABELS,
-    NOTES,
-    ORIGIN,
     OUTPUT,
     TRANSCRIPTS,
     TURNS,
     named,
 )
-from pipeline.stages.ingest.parsing import Fault
-from pipeline.stages.ingest.recipes import recipes
-from pipeline.stages.ingest.shapes import FIELD
+from pipeline.stages.ingest.parsing import Fault, Number
 from pipeline.stages.ingest.speakers import speaker_of
 from pipeline.stages.ingest.toml_line import toml
 from pipeline.stages.ingest.turns import known_role
-from pipeline.stages.ingest.unmapped import NO_TEXT, is_copy, is_sentence, unmapped_texts
-from schemas.shapes import Columns, Conversation, Preference, Shape, Template, TurnRecords
+from pipeline.stages.ingest.unmapped import is_copy, unmapped_texts
+from pipeline.stages.ingest.ways import made_of_another, ways
+from schemas.shapes import (
+    Columns,
+    Preference,
+    Shape,
+    TurnRecords,
+)
+
+#: The types of the values of a flat record.
+FLAT = frozenset((str, int, bool, Number, type(None)))
 
 
 class Detected:
@@ -43,7 +46,7 @@ class Detected:
 
     def __init__(self, sample: Sequence[Any]) -> None:
         records = [value for value in sample if isinstance(value, dict)]
-        self.flat: dict[tuple[str, ...], Shape] = {}
+        self.flat: dict[tuple[Any, ...], list[Shape]] = {}
         #: Questions that only repeat the instruction beside them.
         self.copies: frozenset[str] = frozenset()
         #: Where each record is a turn, how they are grouped.
@@ -54,7 +57,7 @@ class Detected:
             self.shapes: list[Shape] = [self.grouped] * len(records)
             self.neighbour: Shape | None = self.grouped
             return
-        found = [shapes_of(record) for record in records]
+        found = [self._shapes(record) for record in records]
         for record, shapes in zip(records, found, strict=True):
             if len(shapes) > 1:
                 raise _ambiguous(record, shapes)
@@ -62,8 +65,9 @@ class Detected:
         self.shapes = [self._plain(shape) for shapes in found for shape in shapes]
         if records and not self.shapes:
             raise _unknown(records[0])
-        votes = Counter(map(toml, self.shapes))
-        self.neighbour = max(self.shapes, key=lambda shape: votes[toml(shape)]) if votes else None
+        lines = [toml(shape) for shape in self.shapes]
+        votes = Counter(lines)
+        self.neighbour = self.shapes[lines.index(max(votes, key=lambda line: votes[line]))] if votes else None
         _must_map_texts(
             [(record, self._plain(shapes[0])) for record, shapes in zip(records, found, strict=True) if shapes]
         )
@@ -72,22 +76,27 @@ class Detected:
         """The shape of one record. Raises Fault: unknown-shape, ambiguous-shape."""
         if self.grouped:
             return self.grouped
-        # Of a record of plain texts, its keys alone decide its shape, save for transcripts.
-        keys = tuple(record)
-        flat = all(type(value) is str for value in record.values())
-        if flat and keys in self.flat:
-            return self.flat[keys]
-        shapes = shapes_of(record)
+        shapes = self._shapes(record)
         if len(shapes) > 1:
             raise _ambiguous(record, shapes)
         if shapes:
-            shape = self._plain(shapes[0])
-            if flat and isinstance(shape, Columns) and not may_hold_transcript(keys):
-                self.flat[keys] = shape
-            return shape
+            return self._plain(shapes[0])
         if self.neighbour and any(at(record, path) is not None for path in fields(self.neighbour)):
             return self.neighbour
         raise _unknown(record)
+
+    def _shapes(self, record: Record) -> list[Shape]:
+        """The shapes of a record. Of a flat one its keys and types decide, save for transcripts and labels."""
+        kinds = tuple(map(type, record.values()))
+        if not FLAT.issuperset(kinds) or may_hold_transcript(tuple(record)):
+            return shapes_of(record)
+        key = (*record, *kinds)
+        if key not in self.flat:
+            readings = readings_of(record)
+            if len(readings) != 1:
+                return shapes_of(record)
+            self.flat[key] = readings
+        return self.flat[key]
 
     def _plain(self, shape: Shape) -> Shape:
         """The shape without the questions that only repeat the instruction."""
@@ -191,11 +200,11 @@ def _groups(records: Sequence[Record], key: str) -> bool:
     return len(set(ids)) > 1 and any(before == now for before, now in itertools.pairwise(ids))
 
 
-def _unknown(record: Record, ways: Sequence[str] = ()) -> Fault:
-    """The fault of a record of no known shape. `ways`: the lines of toml that read it."""
+def _unknown(record: Record, known: Sequence[str] = ()) -> Fault:
+    """The fault of a record of no known shape. `known`: the lines of toml that read it."""
     keys = ", ".join(list(record)[:12]) or "none"
-    ways = ways or [*_ways(record)]
-    remedy = " or ".join(f"`{way}`" for way in ways[:3]) or (
+    lines = known or [*ways(record)] or [*made_of_another(record)]
+    remedy = " or ".join(f"`{way}`" for way in lines[:3]) or (
         'for columns as `shape = { kind = "columns", instruction = "…", output = "…" }`, for a labelled set as '
         '`shape = { kind = "template", instruction = "…", input = "{…}", output = "{…}" }`'
     )
@@ -204,85 +213,6 @@ def _unknown(record: Record, ways: Sequence[str] = ()) -> Fault:
     return Fault(
         "unknown-shape", f"no known shape fits a record with the fields {keys}: name its shape in the source, {remedy}"
     )
-
-
-def _ways(record: Record) -> Iterator[str]:
-    """The lines of toml that read a record of no known shape."""
-    likely = _likely_conversation(record)
-    if likely:
-        yield toml(likely)
-    yield from _headers(record)
-    for name, recipe in recipes().items():
-        if isinstance(recipe.shape, Template) and _has_all(record, recipe.shape):
-            yield f'recipe = "{name}"'
-    asked, answers = named(record, INSTRUCTION), named(record, (*OUTPUT, *LABELS))
-    if answers and not likely:
-        taken = (*asked[:1], answers[0])
-        given = [path for path in dict.fromkeys((*given_fields(record), *_texts(record))) if path not in taken]
-        template = labelled(asked[0] if asked else "…", given, answers[0])
-        yield toml(template if asked else template.model_copy(update={"instruction": "…"}))
-
-
-def _texts(record: Record) -> list[str]:
-    """The fields of a record that hold texts and are no notes about it."""
-    return [
-        key
-        for key, value in record.items()
-        if isinstance(value, str) and key.strip().casefold() not in {*ORIGIN, *NOTES} and not NO_TEXT.fullmatch(value)
-    ]
-
-
-def _headers(record: Record) -> Iterator[str]:
-    """The lines of toml that read a table without a header line, or whose first record was taken for one."""
-    texts = {name: value for name, value in record.items() if isinstance(value, str)}
-    if "column1" in texts:
-        longest = sorted(sorted(texts, key=lambda name: -len(texts[name]))[:2], key=list(texts).index)
-        if any(NO_TEXT.fullmatch(texts[name]) for name in longest):
-            return
-        yield toml(Columns(instruction=longest[0], output=longest[-1], input=None))
-    elif len(texts) == len(record) == 2 and any(is_sentence(name) for name in texts):
-        yield 'header = ["instruction", "output"]'
-
-
-def conversation_of_people(record: Record) -> Conversation | None:
-    """A list of objects that name a speaker and what is said, at any depth; None where no list is one."""
-    for path, turns in _lists_in(record, ""):
-        role, text = role_key(turns), text_key(turns)
-        if len(turns) > 1 and role and text:
-            return Conversation(turns=path, role=role, text=text, speakers="in-order")
-    return None
-
-
-def _likely_conversation(record: Record) -> Conversation | None:
-    """A list of turns under known names, else under names that may mean that: of two people with the shortest texts as
-    their names, and what is said is longest. None where no list is one.
-    """
-    if people := conversation_of_people(record):
-        return people
-    for path, turns in _lists_in(record, ""):
-        texts = [name for name in turns[0] if all(isinstance(turn.get(name), str) for turn in turns)]
-        texts.sort(key=lambda name: sum(len(turn[name]) for turn in turns))
-        speakers = [name for name in texts[:-1] if len({turn[name] for turn in turns}) == 2]
-        if len(turns) > 1 and speakers:
-            return Conversation(turns=path, role=speakers[0], text=texts[-1], speakers="in-order")
-    return None
-
-
-def _lists_in(value: Any, path: str) -> Iterator[tuple[str, list[Record]]]:
-    """The lists of objects in a value with their paths: of lists in lists, those of the first object with a `*`."""
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from _lists_in(item, f"{path}.{key}" if path else key)
-    elif isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
-        yield path, value
-        if path.count("*") == 0:
-            yield from _lists_in(value[0], f"{path}.*")
-
-
-def _has_all(record: Record, shape: Template) -> bool:
-    """Whether a template's fields are all there."""
-    asked = FIELD.findall(shape.instruction + shape.input + shape.output)
-    return all(at(record, path) is not None for path in asked)
 
 
 def _ambiguous(record: Record, shapes: Sequence[Shape]) -> Fault:

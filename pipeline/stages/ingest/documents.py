@@ -1,15 +1,19 @@
 """One JSON object that is not a record but holds records: its lists are streamed, its other fields reach every row.
 
-Known are {"data": [{…}], "version": …}, {"train": [{…}], "test": [{…}]}, {column: [value, …]}, and what pandas writes
-as orient table, split ({"columns", "data"}), columns ({column: {row: value}}) and index ({row: {column: value}}).
+Known are {"data": [{…}], "version": …}, {"train": [{…}], "test": [{…}]}, the same inside of objects, as servers answer
+({"status": …, "response": {"items": [{…}]}}), {column: [value, …]}, and what pandas writes as orient table, split
+({"columns", "data"}), columns ({column: {row: value}}) and index ({row: {column: value}}). Where each record of a file
+is such an object (pages of a server), the records in it are read as well.
 """
 
 import itertools
-from collections.abc import Callable, Collection, Iterable, Iterator
+import re
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from pipeline.stages.ingest.fields import Record
 from pipeline.stages.ingest.framing import Entry
+from pipeline.stages.ingest.json_text import end_of_value
 from pipeline.stages.ingest.json_values import BRACE, COMMA, Text, elements, invalid, json_values, value_at
 from pipeline.stages.ingest.names import CHOICES, CONTEXT, DEFINITIONS, INSTRUCTION, REJECTED, SYSTEM, named
 from pipeline.stages.ingest.parsing import Fault
@@ -33,11 +37,18 @@ TASK = {
 KNOWN = {"instruction": INSTRUCTION, "system": SYSTEM, "input": (*CONTEXT, *CHOICES)}
 
 
+#: The keys that lead to a field of a document, or of an object in it.
+Path = tuple[str, ...]
+#: A list of objects in an object is looked for as deep as this.
+DEPTH = 6
+LIST_OF_OBJECTS = re.compile(rb"\[[ \t\r\n]*\{")
+
+
 class Part(NamedTuple):
     """A field of a document, or one object of a list in it."""
 
     #: None: a fault of the document itself.
-    key: str | None
+    path: Path | None
     entry: Entry
     is_element: bool
 
@@ -47,16 +58,16 @@ class Outline(NamedTuple):
 
     fields: Record
     #: Lists of objects, and those of them that are not held whole.
-    lists: frozenset[str]
-    cut: frozenset[str]
+    lists: frozenset[Path]
+    cut: frozenset[Path]
     #: Other fields that are longer than LONGEST_OUTER.
-    long: frozenset[str]
+    long: frozenset[Path]
 
 
 class Document(NamedTuple):
     """What of a document are records, and what each of them gets from it."""
 
-    lists: tuple[str, ...]
+    lists: tuple[Path, ...]
     #: Texts that are a part of each task, by the name that a record has for them.
     task: Record
     outer: Record
@@ -72,58 +83,94 @@ def documents(
     `line`: the line on which it begins.
     """
     outline = outline_of(look, limit)
-    document = outline and not is_record(outline.fields) and document_of(outline, is_record, task_name)
+    is_own = outline and (_is_index(outline.fields, is_record) or is_record(outline.fields))
+    document = document_of(outline, is_record, task_name) if outline and not is_own else None
     if document:
         yield from _records(blocks, document, limit, line)
         return
     for entry in json_values(blocks, limit, line):
-        across = _across(entry.value, is_record) if outline and isinstance(entry.value, dict) else None
+        across = _across_in(entry.value, is_record) if outline and isinstance(entry.value, dict) else None
         if across is None:
             yield entry
-        else:
-            yield from (entry._replace(place=place, value=value, raw=None) for place, value in across)
+            continue
+        records, outer = across
+        for place, value in records:
+            yield entry._replace(place=place, value=value, raw=None, outer=outer or None)
 
 
 def is_document(value: Record, is_record: IsRecord) -> bool:
     """Whether an object holds records and is none itself."""
+    if _is_index(value, is_record):
+        return True
     if is_record(value):
         return False
-    return any(map(_objects, value.values())) or _across(value, is_record) is not None
+    return any(True for _ in _lists_in(value)) or _across_in(value, is_record) is not None
+
+
+def holds_records(value: Record, is_record: IsRecord) -> bool:
+    """Whether an object is no record, and a list in it begins with one."""
+    lists = [] if is_record(value) else list(_lists_in(value))
+    return any(is_record(_at(value, path)[0]) for path in lists)
+
+
+def _is_index(document: Record, is_record: IsRecord) -> bool:
+    """Whether each field is a record: {"id1": {…}, "id2": {…}}."""
+    values = list(document.values())
+    return len(values) > 1 and all(isinstance(value, dict) for value in values) and all(map(is_record, values[:2]))
 
 
 def outline_of(blocks: Iterable[bytes], limit: int) -> Outline | None:
     """The outline of the one object that a file is; None where it is something else."""
     fields: Record = {}
-    sizes: dict[str, int] = {}
-    lists: set[str] = set()
-    cut: set[str] = set()
+    sizes: dict[Path, int] = {}
+    lists: set[Path] = set()
+    cut: set[Path] = set()
     try:
-        for key, entry, is_element in parts_of(Text(blocks), limit):
-            if key is None:
+        for path, entry, is_element in parts_of(Text(blocks), limit):
+            if path is None:
                 continue
-            if key in fields and not (is_element and key in lists):
+            if path in sizes and not (is_element and path in lists):
                 return None  # a key that comes twice
-            sizes[key] = sizes.get(key, 0) + len(entry.raw or b"")
+            sizes[path] = sizes.get(path, 0) + len(entry.raw or b"")
+            *above, key = path
+            holder = fields
+            for name in above:
+                holder = holder.setdefault(name, {})
             if not is_element:
                 if entry.fault:
                     return None
-                fields[key] = entry.value
+                holder[key] = entry.value
                 continue
-            lists.add(key)
-            objects = fields.setdefault(key, [])
-            if objects and sizes[key] > LOOKED_AT:
-                cut.add(key)
+            lists.add(path)
+            objects = holder.setdefault(key, [])
+            if objects and sizes[path] > LOOKED_AT:
+                cut.add(path)
             elif isinstance(entry.value, dict):
                 objects.append(entry.value)
     except Fault:
         return None
-    long = frozenset(key for key, size in sizes.items() if size > LONGEST_OUTER)
-    return Outline(fields, frozenset(key for key in lists if fields[key]), frozenset(cut), long)
+    long = frozenset(path for path, size in sizes.items() if size > LONGEST_OUTER)
+    return Outline(fields, frozenset(path for path in lists if _at(fields, path)), frozenset(cut), long)
+
+
+def _at(fields: Record, path: Path) -> Any:
+    for key in path:
+        fields = fields[key]
+    return fields
 
 
 def parts_of(text: Text, limit: int) -> Iterator[Part]:
-    """The fields of the object with which a text begins, lists of objects one by one. Raises Fault for another text."""
+    """The fields of the object with which a text begins, lists of objects one by one; of an object that seems to hold
+    such a list, its own fields. Raises Fault for another text.
+    """
     text.sign()
+    yield from _fields(text, limit, ())
+    if text.sign() is not None:
+        raise _broken(text)
+
+
+def _fields(text: Text, limit: int, above: Path) -> Generator[Part, None, bool]:
+    """The fields of the object that begins at `text.at`, up to its end. Returns whether the text goes on to there."""
     text.skip(text.at + 1)
     wanted = False
     while (sign := text.sign()) != BRACE + 2 or wanted:
@@ -133,31 +180,41 @@ def parts_of(text: Text, limit: int) -> Iterator[Part]:
         if text.sign() != 0x3A or not isinstance(name.value, str):
             raise _broken(text)
         text.skip(text.at + 1)
-        if text.sign() is None:
+        path = (*above, name.value)
+        sign, is_whole = text.sign(), True
+        if sign is None:
             raise _broken(text)
-        entry = None
         if text.is_list_of_objects():
             text.skip(text.at + 1)
             numbers = itertools.count()
             for entry in elements(text, limit, lambda: f"[{next(numbers)}]"):  # noqa: B023
-                yield Part(name.value, entry, True)
+                is_whole = bool(entry.raw)  # else the end of the list is missing, and this says it
+                yield Part(path, entry, True)
+        elif sign == BRACE and len(path) < DEPTH and _seems_to_hold_objects(text):
+            is_whole = yield from _fields(text, limit, path)
         else:
-            entry = value_at(text, limit, "", nested=True)
-            yield Part(name.value, entry, False)
+            yield Part(path, value_at(text, limit, "", nested=True), False)
         sign = text.sign()
         wanted = sign == COMMA
         if wanted:
             text.skip(text.at + 1)
         elif sign is None:
-            if entry and entry.raw:  # else the end of the list is missing, which its last element says
+            if is_whole:
                 what = "the file ends before its object is closed: is it cut off?"
                 yield Part(None, invalid(text, ":end", b"", what), False)
-            return
+            return False
         elif sign != BRACE + 2:
             raise _broken(text)
     text.skip(text.at + 1)
-    if text.sign() is not None:
-        raise _broken(text)
+    return True
+
+
+def _seems_to_hold_objects(text: Text) -> bool:
+    """Whether a list of objects begins near in the object that begins at `text.at`, or behind it."""
+    while text.more and len(text.data) - text.at < LOOKED_AT:
+        text.grow()
+    end = end_of_value(text.data, text.at) or text.at + LOOKED_AT
+    return LIST_OF_OBJECTS.search(text.data, text.at, min(end, text.at + LOOKED_AT)) is not None
 
 
 def _broken(text: Text) -> Fault:
@@ -167,38 +224,52 @@ def _broken(text: Text) -> Fault:
 def document_of(outline: Outline, is_record: IsRecord, task_name: TaskName) -> Document | None:
     """What a document holds; None where it has no list of objects."""
     fields = outline.fields
-    first = {key: fields[key][0] for key in fields if key in outline.lists}
-    if not first:
+    first = {path: _at(fields, path)[0] for path in sorted(outline.lists, key=len)}
+    inside = (_at(fields, path[:depth]) for path in first for depth in range(1, len(path)))
+    if not first or any(map(is_record, inside)):
         return None
     if any(named(record, REJECTED) and named(record, INSTRUCTION) for record in first.values()):
         task_name = _no_instruction(task_name)  # pairs have one prompt, and it is their own
-    task, _ = _split(fields, first, task_name)
+    task, _ = _split(outline, tuple(first), task_name)
     if not any(is_record({**record, **task}) for record in first.values()):
         task = {}
-    lists = tuple(key for key, record in first.items() if meaning(key) or is_record({**record, **task}))
-    asked = (key for key, record in first.items() if key in lists or named(record, INSTRUCTION))
-    lists = tuple(asked) or tuple(first)
-    task, outer = _split(fields, lists, task_name if task else lambda key: None)
-    left_out = tuple(key for key in outer if key in outline.cut or key in outline.long)
-    return Document(lists, task, {key: value for key, value in outer.items() if key not in left_out}, left_out)
+    lists = tuple(path for path, record in first.items() if _published(path) or is_record({**record, **task}))
+    nearest = [path for path in first if len(path) == len(next(iter(first)))]
+    asked = (path for path in lists or nearest if path in lists or named(first[path], INSTRUCTION))
+    lists = tuple(asked) or tuple(nearest)
+    task, outer = _split(outline, lists, task_name if task else lambda key: None)
+    left_out = tuple(".".join(path) for path in outline.long | outline.cut if path not in lists)
+    return Document(lists, task, outer, tuple(sorted(left_out)))
+
+
+def _published(path: Path) -> str | None:
+    """The key on the way to a list that names a split."""
+    return next((key for key in reversed(path) if meaning(key)), None)
 
 
 def _no_instruction(task_name: TaskName) -> TaskName:
     return lambda key: None if key.strip().casefold() in TASK["instruction"] else task_name(key)
 
 
-def _split(fields: Record, lists: Collection[str], task_name: TaskName) -> tuple[Record, Record]:
-    """The texts of a document that are a part of each task, and its other fields."""
+def _split(outline: Outline, lists: Collection[Path], task_name: TaskName, above: Path = ()) -> tuple[Record, Record]:
+    """The texts of a document that are a part of each task, of all the objects on the way to the lists; and its other
+    fields, without those that are too long.
+    """
     task: Record = {}
     outer: Record = {}
-    for key, value in fields.items():
+    for key, value in _at(outline.fields, above).items():
+        path = (*above, key)
         name, text = task_name(key), _joined(value)
-        if key in lists or value in (None, "", [], {}):
+        if path in lists or value in (None, "", [], {}):
             continue
-        if name is None or text is None or name in task:
-            outer[key] = value
-        else:
+        if any(some[: len(path)] == path for some in lists):
+            inside, others = _split(outline, lists, task_name, path)
+            task = {**inside, **task}
+            outer |= {key: others} if others else {}
+        elif name is not None and text is not None and name not in task:
             task[name] = text
+        elif path not in outline.cut and path not in outline.long:
+            outer[key] = value
     return task, outer
 
 
@@ -221,26 +292,60 @@ def _records(blocks: Iterable[bytes], document: Document, limit: int, line: int)
     split, outer = take_split(document.outer)
     several = len(document.lists) > 1
     text = Text(blocks, line)
-    for key, entry, is_element in parts_of(text, limit):
-        if key is None:
+    for path, entry, is_element in parts_of(text, limit):
+        if path is None:
             yield entry
-        if not is_element or key not in document.lists:
+        if path is None or not is_element or path not in document.lists:
             continue
-        value, others = entry.value, outer
-        if isinstance(value, dict):
-            others = {**outer, **{name: item for name, item in document.task.items() if name in value}}
-            value = {**value, **{name: item for name, item in document.task.items() if name not in value}}
-        yield entry._replace(
-            place=f".{key}{entry.place}" if several else entry.place,
-            value=value,
-            split=key if meaning(key) else split,
-            outer=others or None,
-            left_out=document.left_out,
+        place = f".{'.'.join(path)}{entry.place}" if several else entry.place
+        yield _with_document(entry._replace(place=place), path, entry.value, document, split, outer)
+
+
+def _with_document(entry: Entry, path: Path, value: Any, document: Document, split: str | None, outer: Record) -> Entry:
+    """The entry of a record in a document, with what the document says of it."""
+    if isinstance(value, dict):
+        outer = {**outer, **{name: item for name, item in document.task.items() if name in value}}
+        value = {**value, **{name: item for name, item in document.task.items() if name not in value}}
+    return entry._replace(value=value, split=_published(path) or split, outer=outer or None, left_out=document.left_out)
+
+
+def unfolded(entry: Entry, is_record: IsRecord, task_name: TaskName) -> Iterator[Entry]:
+    """The records in the lists of an entry that is a document; another entry as it is."""
+    lists = frozenset(_lists_in(entry.value)) if isinstance(entry.value, dict) else frozenset()
+    none = frozenset[Path]()
+    document = document_of(Outline(entry.value, lists, none, none), is_record, task_name) if lists else None
+    if document is None:
+        yield entry
+        return
+    split, outer = take_split(document.outer)
+    records = [(path, record) for path in document.lists for record in _at(entry.value, path)]
+    for number, (path, record) in enumerate(records, 1):
+        yield _with_document(
+            entry._replace(place=f"{entry.place}/{number}", raw=None), path, record, document, split, outer
         )
+
+
+def _lists_in(value: Record, above: Path = ()) -> Iterator[Path]:
+    """The paths of the lists of objects in an object."""
+    for key, item in value.items():
+        if _objects(item):
+            yield (*above, key)
+        elif isinstance(item, dict) and len(above) + 1 < DEPTH:
+            yield from _lists_in(item, (*above, key))
 
 
 def _objects(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
+
+
+def _across_in(document: Record, is_record: IsRecord) -> tuple[list[tuple[str, Record]], Record] | None:
+    """The records of a table in an orient of pandas, which a document is or holds, and the document's other fields."""
+    if records := _across(document, is_record):
+        return records, {}
+    for key, value in document.items():
+        if isinstance(value, dict) and (records := _across(value, is_record)):
+            return records, {name: item for name, item in document.items() if name != key}
+    return None
 
 
 def _across(document: Record, is_record: IsRecord) -> list[tuple[str, Record]] | None:
@@ -249,6 +354,8 @@ def _across(document: Record, is_record: IsRecord) -> list[tuple[str, Record]] |
     if isinstance(names, list) and isinstance(data, list) and all(isinstance(row, list) for row in data):
         return _numbered(dict(zip(map(str, names), row, strict=False)) for row in data)
     values = list(document.values())
+    if _is_index(document, is_record):
+        return _numbered(values)
     if values and all(isinstance(value, dict) for value in values):
         keys = dict.fromkeys(key for value in values for key in value)
         across = [{name: column.get(key) for name, column in document.items()} for key in keys]

@@ -1,6 +1,8 @@
 """The encoding of a text file, and its text as UTF-8."""
 
 import codecs
+import io
+import itertools
 from collections.abc import Iterable, Iterator
 
 BOMS = {
@@ -41,7 +43,7 @@ def encoding_of(blocks: Iterable[bytes]) -> str:
 
 
 def _utf8_or_cp949(sample: bytes) -> str:
-    lines = [line for line in sample.split(b"\n") if not line.isascii()][:LINES]
+    lines = list(itertools.islice((line for line in io.BytesIO(sample) if not line.isascii()), LINES))
     valid = {name: sum(_decodes(line, name) for line in lines) for name in ("utf-8", "cp949")}
     return "cp949" if valid["cp949"] > valid["utf-8"] else "utf-8"
 

@@ -73,18 +73,6 @@ def lines_of(blocks: Iterable[bytes], limit: int = MAX_RECORD, first: int = 1) -
         yield Lines(first, held)
 
 
-def split(lines: Lines, parts: int) -> list[Lines]:
-    """The same lines in at most `parts` pieces of about the same size."""
-    found: list[Lines] = []
-    first, start, step = lines.first, 0, len(lines.data) // parts + 1
-    while start < len(lines.data):
-        end = lines.data.find(b"\n", start + step) + 1 or len(lines.data)
-        piece = lines.data[start:end]
-        found.append(Lines(first, piece, lines.fault))
-        first, start = first + piece.count(b"\n"), end
-    return found
-
-
 def count_byte(data: bytes, byte: int) -> int:
     """How often a byte occurs (numpy counts five times as fast as bytes.count, and lets go of the GIL)."""
     return int(np.count_nonzero(np.frombuffer(data, np.uint8) == byte))
@@ -104,12 +92,80 @@ def too_long(size: int) -> Fault:
     return Fault("too-long", f"{size} bytes without an end: `raw` holds the first {KEPT}; is this one record?")
 
 
-def json_lines(lines: Lines) -> Iterator[Entry]:
-    """One entry per line that is not blank."""
-    if lines.fault:
-        yield Entry(f":{lines.first}", None, lines.data, (), lines.fault)
+class Elements(NamedTuple):
+    """Elements of an array, each whole: `starts` and `ends` in `data`. `line`: the one on which the data begins."""
+
+    first: int
+    data: bytes
+    starts: np.ndarray
+    ends: np.ndarray
+    line: int
+
+
+class Singles(NamedTuple):
+    """Records that were read one by one."""
+
+    entries: tuple[Entry, ...]
+
+
+#: A block of records; one whose records are not read yet.
+Unread = Lines | Elements
+Records = Unread | Singles
+
+
+def spans(block: Unread, line_ends: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Where the records of a block begin and end. `line_ends`: where its line feeds are, if that is known."""
+    if isinstance(block, Elements):
+        return block.starts, block.ends
+    ends = np.flatnonzero(np.frombuffer(block.data, np.uint8) == 0x0A) if line_ends is None else line_ends
+    if not block.data.endswith(b"\n"):
+        ends = np.append(ends, len(block.data))
+    return np.concatenate([[0], ends[:-1] + 1]), ends
+
+
+def place_of(block: Unread, number: int) -> str:
+    """How `origin` goes on after the file's name, of record `number` of a block."""
+    number += block.first
+    return f"[{number}]" if isinstance(block, Elements) else f":{number}"
+
+
+def entries_in(block: Records) -> Iterator[Entry]:
+    """One entry for each record of a block that is not blank."""
+    if isinstance(block, Singles):
+        yield from block.entries
         return
-    for number, line in enumerate(lines.data.split(b"\n"), lines.first):
-        text = line.strip(b" \t\r")
+    if isinstance(block, Lines) and block.fault:
+        yield Entry(place_of(block, 0), None, block.data, (), block.fault)
+        return
+    yield from (entry for _, entry in numbered_entries(block))
+
+
+def numbered_entries(block: Unread, numbers: np.ndarray | None = None) -> Iterator[tuple[int, Entry]]:
+    """The records with these numbers that are not blank, None for all: the number in the block, and the entry."""
+    if numbers is not None and not len(numbers):
+        return
+    starts, ends = (places.tolist() for places in spans(block))
+    line, counted = block.line if isinstance(block, Elements) else block.first, 0
+    for number in range(len(starts)) if numbers is None else numbers.tolist():
+        line, counted = line + block.data.count(b"\n", counted, starts[number]), starts[number]
+        text = block.data[starts[number] : ends[number]].strip(b" \t\r")
         if text and text != BOM:
-            yield entry_of(f":{number}", text, number)
+            yield number, entry_of(place_of(block, number), text, line)
+
+
+def split(block: Unread, parts: int) -> list[Unread]:
+    """The same records in at most `parts` blocks of about the same size."""
+    starts, ends = spans(block)
+    found: list[Unread] = []
+    for some in np.array_split(np.arange(len(starts)), parts):
+        if not len(some):
+            continue
+        first, last = int(some[0]), int(some[-1])
+        begin, end = int(starts[first]), int(ends[last])
+        data = block.data[begin:end]
+        if isinstance(block, Lines):
+            found.append(Lines(block.first + first, data))
+        else:
+            line = block.line + block.data.count(b"\n", 0, begin)
+            found.append(Elements(block.first + first, data, starts[some] - begin, ends[some] - begin, line))
+    return found

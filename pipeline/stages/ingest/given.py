@@ -8,6 +8,9 @@ from pipeline.stages.ingest.parsing import Fault, Number
 from pipeline.stages.ingest.rows import MEANS_NO_INPUT
 from schemas.shapes import Fields
 
+#: The keys of a text beside its label.
+TEXT_NAMES = {"text", "content", "value", "내용", "텍스트", "문장"}
+
 
 def paths_of(fields: Fields) -> tuple[str, ...]:
     """The fields that are named, whether one, several or none."""
@@ -71,7 +74,7 @@ def _lines(value: Any) -> list[str] | None:
             return None
         return _lines([dict(zip(value, items, strict=True)) for items in zip(*lists, strict=True)])
     if isinstance(value, list) and value and all(map(_is_labelled, value)):
-        return [". ".join(spelled(item[key]) for key in sorted(item, key=lambda key: key == "text")) for item in value]
+        return [". ".join(spelled(item[key]) for key in sorted(item, key=TEXT_NAMES.__contains__)) for item in value]
     if not isinstance(value, list | dict) or not all(map(_is_scalar, _items(value))):
         return None
     named = value.items() if isinstance(value, dict) else enumerate(value, 1)
@@ -88,7 +91,7 @@ def _is_scalar(value: Any) -> bool:
 
 def _is_labelled(item: Any) -> bool:
     """Whether an item is a text beside its label or its title, and no message of a speaker."""
-    if not isinstance(item, dict) or "text" not in item or SPEAKER & item.keys():
+    if not isinstance(item, dict) or len(TEXT_NAMES & item.keys()) != 1 or SPEAKER & item.keys():
         return False
     return all(_is_scalar(value) and value is not None for value in item.values())
 

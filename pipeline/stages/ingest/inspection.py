@@ -17,7 +17,7 @@ from pipeline.stages.ingest.parsing import Fault, FileFault, dumps
 from pipeline.stages.ingest.published_splits import meaning, must_be_known, published_by
 from pipeline.stages.ingest.rows import Row, table
 from pipeline.stages.ingest.shapes import Choose, rows_of, rows_or_rejects
-from pipeline.stages.ingest.streams import SAMPLE, Reading, declared_shape, entries_of, readings_of
+from pipeline.stages.ingest.streams import SAMPLE, Reading, are_pages, declared_shape, entries_of, in_pages, readings_of
 from pipeline.stages.ingest.toml_line import toml
 from pipeline.stages.ingest.unpacking import IngestError, escaped
 from schemas.inspection import Candidate, Inspection, Sample, Stream
@@ -62,6 +62,8 @@ class Decision(NamedTuple):
 
 def _stream(name: str, reading: Reading, source: Source, check: Check) -> Stream:
     entries = list(once(_some(entries_of(reading))))
+    if are_pages(entries[:SAMPLE], source):
+        entries = list(in_pages(entries, source))
     decision = _decision(entries, source)
     if decision.turns:
         entries = list(grouped(iter(entries[:SAMPLE]), decision.turns))

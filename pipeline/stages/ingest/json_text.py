@@ -2,8 +2,11 @@
 
 import re
 
+import numpy as np
+
 from pipeline.stages.ingest.parsing import Fault, parse
 
+QUOTE, BACKSLASH, OPEN, CLOSE, LOWER = b'"\\{} '
 #: What decides where a JSON value ends: whole strings (skipped), brackets, commas, and a quote that nothing closes.
 TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*+"|[\[\]{},"]', re.DOTALL)
 #: Every token of JSON: strings (which hold no line end), signs, other words, and a quote that nothing closes.
@@ -109,3 +112,36 @@ def _broken_at(head: bytes) -> int | None:
         if not closers:
             return None
     return None
+
+
+def quotes_and_slashes(data: bytes) -> tuple[np.ndarray, np.ndarray]:
+    """Where the quotes are that open or close a string, and where the backslashes are."""
+    signs = np.frombuffer(data, np.uint8)
+    quotes = signs == QUOTE
+    if b"\\" not in data:
+        return np.flatnonzero(quotes), np.zeros(0, np.int64)
+    slashes = np.flatnonzero(signs == BACKSLASH)
+    # In a run of backslashes the first, the third and so on escape what follows them.
+    begins = np.concatenate([[True], np.diff(slashes) > 1])
+    place = np.arange(len(slashes)) - np.flatnonzero(begins)[np.cumsum(begins) - 1]
+    escaped = slashes[place % 2 == 0] + 1
+    quotes[escaped[escaped < len(signs)]] = False
+    return np.flatnonzero(quotes), slashes
+
+
+def whole_values(data: bytes) -> tuple[np.ndarray, np.ndarray]:
+    """Where the objects and lists begin and end that are whole in a text, up to a bracket that nothing opened.
+
+    >>> [places.tolist() for places in whole_values(b', {"a": [1]}, {"b": "}"}, {"c')]
+    [[2, 14], [12, 24]]
+    """
+    signs = np.frombuffer(data, np.uint8) | LOWER  # of [ and ] the same as of { and }
+    places = np.flatnonzero((signs == OPEN) | (signs == CLOSE))
+    places = places[np.searchsorted(quotes_and_slashes(data)[0], places) % 2 == 0]
+    steps = np.where(signs[places] == OPEN, 1, -1)
+    depth = np.cumsum(steps)
+    last = np.flatnonzero(depth < 0)
+    if len(last):
+        places, steps, depth = places[: last[0]], steps[: last[0]], depth[: last[0]]
+    ends = places[(steps < 0) & (depth == 0)] + 1
+    return places[(steps > 0) & (depth == 1)][: len(ends)], ends

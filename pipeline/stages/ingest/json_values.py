@@ -4,8 +4,11 @@ import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator
 
-from pipeline.stages.ingest.framing import KEPT, MAX_RECORD, Entry, entry_of, too_long
-from pipeline.stages.ingest.json_text import BLANK, end_of_value
+import numpy as np
+import orjson
+
+from pipeline.stages.ingest.framing import KEPT, MAX_RECORD, Elements, Entry, Records, Singles, entry_of, too_long
+from pipeline.stages.ingest.json_text import BLANK, end_of_value, whole_values
 from pipeline.stages.ingest.parsing import Fault
 
 WORD = re.compile(rb"[^ \t\r\n]+")
@@ -14,6 +17,10 @@ LIST_OF_OBJECTS = re.compile(rb"\[[ \t\r\n]*(.)?", re.DOTALL)
 NEXT_OBJECT = re.compile(rb",[ \t\r\n]*\{")
 #: Bytes behind a comma in which the next object must begin.
 AHEAD = 1 << 10
+#: Bytes in which objects are looked for that come at once; fewer objects than FEW are not worth it.
+RUN, FEW = 1 << 22, 8
+#: Records that were read one by one, in a block.
+SINGLES = 1000
 OPEN, CLOSE, COMMA, BRACE = b"[],{"
 
 
@@ -24,12 +31,15 @@ class Text:
         self.source = iter(blocks)
         self.data = b""
         self.at = 0
+        #: Bytes that are not held any more.
+        self.before = 0
         self.line = line
         self.more = True
 
     def grow(self) -> None:
         """Take at least as much again as is there, if there may be more."""
         held = [self.data[self.at :]]
+        self.before += self.at
         wanted, got = len(held[0]), 0
         self.more = False
         for block in self.source:
@@ -45,6 +55,7 @@ class Text:
         self.line += self.data.count(b"\n", self.at, end)
         self.at = end
         if end > 1 << 20:
+            self.before += end
             self.data, self.at = self.data[end:], 0
 
     def sign(self) -> int | None:
@@ -78,17 +89,61 @@ class Text:
 
 
 def json_values(blocks: Iterable[bytes], limit: int = MAX_RECORD, line: int = 1) -> Iterator[Entry]:
+    """The elements of a JSON array, or values one after another, one by one (see `json_blocks`)."""
+    numbers = itertools.count()
+    return _values(Text(blocks, line), limit, lambda: f"[{next(numbers)}]")
+
+
+def json_blocks(blocks: Iterable[bytes], limit: int = MAX_RECORD, line: int = 1) -> Iterator[Records]:
     """The elements of a JSON array, or values one after another, however they are laid out over lines.
 
     A record's end is found by its brackets, so that a fault inside it stays its own. Where brackets or quotes
     themselves are broken, reading goes on at the next object that begins as this one did. `line`: the first line.
+    Objects that are right as they are come many at once.
     """
     text = Text(blocks, line)
-    numbers = itertools.count()
+    count = tried = 0
+    held: list[Entry] = []
+    for entry in _values(text, limit, lambda: f"[{count}]"):  # noqa: B023
+        held.append(entry)
+        count += 1
+        if isinstance(entry.value, dict) and text.before + text.at >= tried:
+            run = _objects_behind(text, limit, count)
+            tried = text.before + text.at + (0 if run else RUN)
+            if run:
+                yield Singles(tuple(held))
+                yield run
+                held, count = [], count + len(run.starts)
+        if len(held) == SINGLES:
+            yield Singles(tuple(held))
+            held = []
+    if held:
+        yield Singles(tuple(held))
 
-    def place() -> str:
-        return f"[{next(numbers)}]"
 
+def _objects_behind(text: Text, limit: int, number: int) -> Elements | None:
+    """The objects behind the comma at `text.at`, as many as are held, if JSON's own parser reads them as they are cut.
+
+    `number`: of the first of them.
+    """
+    while text.more and len(text.data) - text.at < RUN:
+        text.grow()
+    data = text.data[text.at : text.at + RUN]
+    starts, ends = whole_values(data) if NEXT_OBJECT.match(data) else (np.zeros(0), np.zeros(0))
+    if len(starts) < FEW or (ends - starts).max() > limit:
+        return None
+    whole = data[starts[0] : ends[-1]]
+    try:
+        is_right = len(orjson.loads(b"[" + whole + b"]")) == len(starts)
+    except orjson.JSONDecodeError:
+        return None
+    line = text.line + data.count(b"\n", 0, starts[0])
+    text.skip(text.at + int(ends[-1]) if is_right else text.at)
+    return Elements(number, whole, starts - starts[0], ends - starts[0], line) if is_right else None
+
+
+def _values(text: Text, limit: int, place: Callable[[], str]) -> Iterator[Entry]:
+    """The values in a text. `place`: of the next one."""
     after_object = False
     while (sign := text.sign()) is not None:
         if sign == COMMA and after_object and _goes_on(text):

@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 
 from pipeline.stages.ingest.fields import Record
+from schemas.shapes import LEARN, REASONING
 
 #: What is to be done, and what is asked. Where a record has one of each, the question is what the instruction is about.
 DIRECTIVES = ("instruction", "지시문", "지시", "명령어", "prompt")
@@ -110,6 +111,21 @@ QUESTIONS = ("questions", "instructions", "prompts", "turns")
 ANSWERS = ("answers", "outputs", "responses")
 #: Fields that may hold a transcript beside other columns.
 TRANSCRIPTS = ("text", "conversation", "dialogue", "transcript", "chat")
+
+
+#: Names of fields beside turns that say more than a note about the record.
+READ = {
+    *(*INSTRUCTION, *CONTEXT, *CHOICES, *OUTPUT, *SYSTEM, *CHOSEN, *REJECTED, *BETTER, *COMPLETIONS, *TAGS, *LABELS),
+    *(*BESIDE, *TURNS, *TOOLS, *DEFINITIONS, *QUESTIONS, *ANSWERS, *TRANSCRIPTS, *LEARN, *REASONING, "split"),
+    *(name for names in TWO_ANSWERS for name in names),
+    *(letter.casefold() for letter in LETTERS),
+}
+
+
+def is_read(name: str) -> bool:
+    """Whether a field of this name beside turns is read as more than a note about the record."""
+    plain = name.strip().casefold()
+    return plain in READ or NUMBERED_CHOICE.fullmatch(plain) is not None
 
 
 def named(record: Record, names: Sequence[str]) -> list[str]:

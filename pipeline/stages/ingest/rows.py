@@ -116,6 +116,22 @@ def _flags(row: Row) -> tuple[str, ...]:
     return (*(["open-thought"] if is_open_thought(row.output) else []), *(["call-unread"] if unread else []))
 
 
+def around(outer: Record, inner: Record) -> tuple[Record, Record]:
+    """The fields of what is around a record, and in `document` those whose names the record has itself.
+
+    >>> around({"id": 1, "title": "강"}, {"id": 2})
+    ({'title': '강'}, {'document': {'id': 1}})
+    """
+    name = "document"
+    while name in inner:
+        name += "_"
+    free = {key: value for key, value in outer.items() if key not in inner}
+    taken = {key: value for key, value in outer.items() if key in inner}
+    if taken and name in free:
+        taken[name] = free.pop(name)
+    return free, {name: taken} if taken else {}
+
+
 def with_outer(rows: list[Row], outer: Record | None) -> list[Row]:
     """The rows of a record in a document, with the document's other fields in `meta`: a name that a row's `meta` has
     already goes to `document`.
@@ -125,9 +141,8 @@ def with_outer(rows: list[Row], outer: Record | None) -> list[Row]:
     found = []
     for given in rows:
         meta = parse(given.meta.encode()).value if given.meta else {}
-        free = {key: value for key, value in outer.items() if key not in meta}
-        taken = {key: value for key, value in outer.items() if key in meta}
-        found.append(given._replace(meta=dumps({**meta, **free, **({"document": taken} if taken else {})})))
+        free, taken = around(outer, meta)
+        found.append(given._replace(meta=dumps({**meta, **free, **taken})))
     return found
 
 

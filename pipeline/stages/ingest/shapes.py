@@ -23,7 +23,7 @@ from pipeline.stages.ingest.given import is_given, spelled, text_of
 from pipeline.stages.ingest.names import CHOICES
 from pipeline.stages.ingest.parsing import Fault, FileFault, dumps
 from pipeline.stages.ingest.preferences import choice, completions, preference
-from pipeline.stages.ingest.rows import Row, numbered, rejected, row, with_outer
+from pipeline.stages.ingest.rows import Row, around, numbered, rejected, row, with_outer
 from pipeline.stages.ingest.toml_line import toml
 from pipeline.stages.ingest.trees import tree
 from schemas.shapes import Articles, Instances, Shape, Template
@@ -81,7 +81,7 @@ def instances(entry: Entry, shape: Instances) -> list[Row]:
     return [
         row(
             entry,
-            {**rest, **without(task, ["input", path])} if isinstance(task, dict) else rest,
+            _in(rest, without(task, ["input", path])) if isinstance(task, dict) else rest,
             instruction,
             text_at(task, "input"),
             text_at(task, path),
@@ -91,6 +91,12 @@ def instances(entry: Entry, shape: Instances) -> list[Row]:
         # Of several answers that are right (Super-NaturalInstructions) the first one; all of them stay in `meta`.
         for path in ["output.0" if isinstance(at(task, "output"), list) else "output"]
     ]
+
+
+def _in(outer: Record, inner: Record) -> Record:
+    """The fields of a record in another one, behind those of the other."""
+    free, taken = around(outer, inner)
+    return {**free, **inner, **taken}
 
 
 #: The text that questions are about, and the paths of an answer to one, as SQuAD, KorQuAD and AI-Hub name them.
@@ -104,26 +110,28 @@ ANSWERS = (
 def articles(entry: Entry, shape: Articles) -> list[Row]:
     record = entry.value
     found = []
-    paragraphs = list_at(record, shape.paragraphs) if at(record, shape.paragraphs) is not None else [record]
-    for paragraph in paragraphs:
+    is_article = at(record, shape.paragraphs) is not None
+    outer = without(record, [shape.paragraphs]) if is_article else {}
+    for paragraph in list_at(record, shape.paragraphs) if is_article else [record]:
         named_so = next((name for name in CONTEXTS if at(paragraph, name) is not None), CONTEXTS[0])
         context = text_at(paragraph, named_so)
+        rest = _in(outer, without(paragraph, [named_so, "qas"])) if isinstance(paragraph, dict) else outer
         for question in list_at(paragraph, "qas"):
             texts = (at(question, path) for path in ANSWERS)
-            found.append((question, context, next((text for text in texts if text and isinstance(text, str)), None)))
+            answer = next((text for text in texts if text and isinstance(text, str)), None)
+            found.append((question, context, answer, rest))
     if not found:
         raise Fault("no-turns", f"`{shape.paragraphs}` hold no question (`qas`)")
-    rest = without(record, [shape.paragraphs, *CONTEXTS, "qas"])
     return [
         row(
             entry,
-            {**rest, **without(question, ["question"])},
+            _in(rest, without(question, ["question"])) if isinstance(question, dict) else rest,
             text_at(question, "question"),
             context,
             answer,
             place=numbered(number, len(found)),
         )
-        for number, (question, context, answer) in enumerate(found, 1)
+        for number, (question, context, answer, rest) in enumerate(found, 1)
     ]
 
 

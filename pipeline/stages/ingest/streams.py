@@ -2,7 +2,7 @@
 
 import contextlib
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,18 +21,26 @@ from pipeline.stages.ingest.delimited import (
     with_line_feeds,
 )
 from pipeline.stages.ingest.detect import shapes_of
-from pipeline.stages.ingest.detected import conversation_of_people
-from pipeline.stages.ingest.documents import IsRecord, TaskName, documents, is_document, known_task_name
+from pipeline.stages.ingest.documents import (
+    IsRecord,
+    TaskName,
+    documents,
+    holds_records,
+    is_document,
+    known_task_name,
+    unfolded,
+)
 from pipeline.stages.ingest.encoding import encoding_of, to_utf8
 from pipeline.stages.ingest.fields import Record, at
-from pipeline.stages.ingest.framing import KEPT, LINE, Entry, Lines, json_lines, lines_of
+from pipeline.stages.ingest.framing import KEPT, LINE, Entry, Records, entries_in, lines_of
 from pipeline.stages.ingest.json_text import before_first_value, is_json_lines
-from pipeline.stages.ingest.json_values import json_values
+from pipeline.stages.ingest.json_values import json_blocks
 from pipeline.stages.ingest.parsing import BOM, Fault, FileFault, Number, dumps, parse
 from pipeline.stages.ingest.recipes import recipe
 from pipeline.stages.ingest.shapes import rows_of
 from pipeline.stages.ingest.tables import batches, dataset_folder, guarded, table_entries, table_kind
 from pipeline.stages.ingest.unpacking import ZIP, Blocks, IngestError, Member, is_workbook, members
+from pipeline.stages.ingest.ways import conversation_of_people
 from pipeline.stages.ingest.workbook import workbook
 from schemas.options import IngestOptions, Source
 from schemas.shapes import Columns, Shape
@@ -51,7 +59,7 @@ class Reading(NamedTuple):
     reader: str
     entries: Iterator[Entry]
     blocks: Blocks | None = None
-    lines: Iterator[Lines] | None = None  # JSON Lines, by the block: in place of entries
+    lines: Iterator[Records] | None = None  # by the block: in place of entries
 
 
 def readings_of(path: Path, source: Source, options: IngestOptions) -> Iterator[Reading]:
@@ -121,10 +129,11 @@ def _read_text(path: Path, member: Member, encoding: str, source: Source, limit:
         lines = lines_of(_behind(data, before), limit, line)
         return Reading(member.place, encoding, "JSON Lines", iter(()), blocks, lines)
     if reader == "json":
-        entries = json_values(_behind(data, before), limit, line)
-        if start == b"{":
-            look = _behind(to_utf8(Blocks(member), encoding), before)
-            entries = documents(look, _behind(data, before), *_fits(source), limit, line)
+        if start != b"{":
+            found = json_blocks(_behind(data, before), limit, line)
+            return Reading(member.place, encoding, "JSON", iter(()), blocks, found)
+        look = _behind(to_utf8(Blocks(member), encoding), before)
+        entries = documents(look, _behind(data, before), *_fits(source), limit, line)
         return Reading(member.place, encoding, "JSON", entries, blocks)
     return _read_delimited(path, member, encoding, source, limit)
 
@@ -269,7 +278,22 @@ def entries_of(reading: Reading) -> Iterator[Entry]:
     """The entries of a reading one by one, whether it comes in lines or not."""
     yield from reading.entries
     for lines in reading.lines or ():
-        yield from json_lines(lines)
+        yield from entries_in(lines)
+
+
+def are_pages(sample: Sequence[Entry], source: Source) -> bool:
+    """Whether each record of a file is none, but a document that holds records; in a last page there may be none."""
+    values = [entry.value for entry in sample if isinstance(entry.value, dict)]
+    if not values or declared_shape(source) is not None or any(map(shapes_of, values)):
+        return False
+    full = [value for value in values if holds_records(value, _is_record)]
+    keys = {key for value in full for key in value}
+    return bool(full) and all(value.keys() <= keys for value in values)
+
+
+def in_pages(entries: Iterable[Entry], source: Source) -> Iterator[Entry]:
+    """The records in the documents that the records of a file are."""
+    return itertools.chain.from_iterable(unfolded(entry, *_fits(source)) for entry in entries)
 
 
 def declared_shape(source: Source) -> Shape | None:

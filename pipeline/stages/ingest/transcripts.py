@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from pipeline.stages.ingest.turns import ROLES, SPEAKERS, Turn, role_of
+from pipeline.stages.ingest.turns import ROLES, SPEAKERS, THOUGHT_CHANNEL, Turn, role_of
 from schemas.shapes import Role
 
 #: Delimiter words (case-folded) and the role of the text after them, where `turns.ROLES` does not have them.
@@ -53,7 +53,9 @@ ALONE = (*HEADINGS, "system", "human", "user", "assistant", "시스템", "사용
 
 
 class Style(NamedTuple):
-    """A way to delimit turns. Group 1 of `mark` is the name of a role, known or not."""
+    """A way to delimit turns. Group 1 of `mark` is the name of a role, known or not; group 2, if there is one, the
+    channel of harmony on which it speaks.
+    """
 
     name: str
     mark: re.Pattern[str]
@@ -94,6 +96,11 @@ STYLES = (
         "Command R",
         re.compile(r"<\|START_OF_TURN_TOKEN\|><\|(\w+)_TOKEN\|>"),
         ("<BOS_TOKEN>", "<|END_OF_TURN_TOKEN|>"),
+    ),
+    Style(
+        "harmony",
+        re.compile(r"<\|start\|>([^<]+)(?:<\|channel\|>(\w+))?<\|message\|>"),
+        ("<|end|>", "<|return|>"),
     ),
     Style(
         "DeepSeek", re.compile(r"<｜(User|Assistant)｜>"), ("<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>"), True
@@ -196,6 +203,9 @@ def _cut(text: str, style: Style, marks: list[re.Match[str]], before: str, roles
     for number, (mark, end) in enumerate(zip(marks, ends, strict=True), 1):
         role = _role(mark[1], roles) or role_of(mark[1], number, roles)
         content = _trim(text[mark.end() : end], style.edges)
+        if mark.re.groups > 1 and mark[2] == THOUGHT_CHANNEL and content:
+            turns.append(Turn(role, reasoning=content))
+            continue
         if mark[1] == "sys" and asked:
             role = "context"
         asked = asked or role == "user"

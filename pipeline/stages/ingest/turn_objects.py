@@ -9,7 +9,7 @@ from pipeline.stages.ingest.fields import Record, at, kind, without
 from pipeline.stages.ingest.names import CALLED
 from pipeline.stages.ingest.parsing import Fault, dumps
 from pipeline.stages.ingest.speakers import speaker_of
-from pipeline.stages.ingest.turns import Turn, result_of, role_of
+from pipeline.stages.ingest.turns import THOUGHT_CHANNEL, Turn, result_of, role_of
 from pipeline.table.messages import Message
 from schemas.shapes import REASONING, Role
 
@@ -22,8 +22,8 @@ THOUGHT_PARTS = ("thinking", "reasoning", "thought")
 GEMINI_CALLS, GEMINI_RESULTS = ("functionCall", "function_call"), ("functionResponse", "function_response")
 
 
-#: Channels of harmony: a thought, and what may be a call of a function. `recipient` names the function.
-THOUGHT_CHANNEL, RECIPIENT = "analysis", "functions."
+#: In harmony the recipient of a call names the function.
+RECIPIENT = "functions."
 
 
 class Keys(NamedTuple):

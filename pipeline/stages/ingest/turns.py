@@ -73,6 +73,8 @@ SPEAKERS: dict[Role, tuple[str, ...]] = {
 ROLES: dict[str, Role] = {name: role for role, names in SPEAKERS.items() for name in names}
 
 
+#: The channel of harmony on which an assistant thinks.
+THOUGHT_CHANNEL = "analysis"
 #: The repair of `with_agent`.
 AGENT = "system-as-assistant"
 #: Where the role of an unknown name is declared.

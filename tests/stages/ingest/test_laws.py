@@ -6,6 +6,7 @@ import json
 import os
 import tomllib
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +16,17 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipeline.stages.ingest import IngestError, describe, ingest, inspect
+from pipeline.stages.ingest import IngestError, columnar, describe, ingest, inspect
 from pipeline.stages.ingest import _block as block_of
-from pipeline.stages.ingest.columnar import plain_rows, plain_table
-from pipeline.stages.ingest.framing import Lines, json_lines, lines_of
-from pipeline.stages.ingest.json_values import json_values
+from pipeline.stages.ingest import json_values as json_values_module
+from pipeline.stages.ingest.columnar import plain_rows
+from pipeline.stages.ingest.framing import Lines, entries_in, lines_of
+from pipeline.stages.ingest.json_values import json_blocks, json_values
 from pipeline.stages.ingest.rows import table
 from pipeline.stages.ingest.shapes import rows_of as rows_of_entry
 from pipeline.stages.ingest.toml_line import toml
 from schemas.options import Source
-from schemas.shapes import Columns, Conversation, Delimited, Exchanges, Pairs, Template, Tree
+from schemas.shapes import Columns, Conversation, Delimited, Exchanges, Pairs, Shape, Template, Tree
 from tests.stages.ingest.test_ingest import rows_of
 
 DATA = Path(os.environ.get("KO_INSTRUCT_DATA", "nowhere"))
@@ -45,12 +47,27 @@ records = st.dictionaries(names, values | text, max_size=5)
 # --- the block path and the record path ------------------------------------------------------------------------------
 
 
-def both(data: bytes, first: int = 1) -> tuple[pa.Table | None, pa.Table]:
+@pytest.fixture(autouse=True, scope="module")
+def few_are_enough() -> Iterator[None]:
+    """A single record is read as a block is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(columnar, "FEW", 1)
+        patch.setattr(json_values_module, "FEW", 1)
+        yield
+
+
+def both(data: bytes, first: int = 1, shape: Shape = Columns(system="system")) -> tuple[pa.Table, pa.Table]:
+    """The rows of a block, and the rows of its records one by one."""
     lines = Lines(first, data)
-    plain = plain_table(lines)
-    quick = plain_rows(lines, plain, Columns(system="system"), "file", "source") if plain is not None else None
-    rows = [row for entry in json_lines(lines) for row in rows_of_entry(entry, Columns(system="system"))]
-    return quick, table(rows, "file", "source")
+    quick = block_of(lines, lambda record: shape, "file", SOURCE, set())
+    rows = [row for entry in entries_in(lines) for row in rows_of_entry(entry, shape)]
+    return pa.concat_tables(quick) if quick else table([], "file", "source"), table(rows, "file", "source")
+
+
+def is_plain(data: bytes, shape: Shape = Columns(system="system")) -> bool:
+    """Whether all records of a block are read at once."""
+    read = plain_rows(Lines(1, data), lambda record: shape, "file", "source")
+    return read is not None and not len(read[1])
 
 
 @given(
@@ -66,16 +83,16 @@ def both(data: bytes, first: int = 1) -> tuple[pa.Table | None, pa.Table]:
 def test_a_plain_block_gives_the_rows_of_its_records(rows: list[Any], ascii_only: bool, end: str, last: bool) -> None:
     data = end.join(json.dumps(row, ensure_ascii=ascii_only) for row in rows) + (end if last else "")
     quick, careful = both(data.encode(), 7)
-    assert quick is None or quick.equals(careful)
+    assert quick.equals(careful)
 
 
 def test_the_block_path_is_taken() -> None:
     line = b'{"instruction": "a", "input": "nan", "output": "b", "system": "", "id": "1\\"", "n": "2"}\n'
-    number = line.replace(b'"2"', b"-20").replace(b'"1\\""', b"true")
+    number = line.replace(b'"2"', b"-20.50").replace(b'"1\\""', b"true")
     for data in (number * 2, line * 3, line[:-1], line.replace(b"\n", b"\r\n") * 2):
         quick, careful = both(data)
-        assert quick is not None
         assert quick.equals(careful)
+        assert is_plain(data)
 
 
 GOOD = b'{"instruction": "a", "input": "", "output": "b", "id": "1", "n": "2"}'
@@ -115,14 +132,73 @@ NUMBERED = GOOD.replace(b'"2"', b"2")
 @settings(max_examples=300)
 def test_an_odd_block_gives_the_rows_of_its_records(lines: list[bytes]) -> None:
     quick, careful = both(b"\n".join(lines) + b"\n")
-    assert quick is None or quick.equals(careful)
+    assert quick.equals(careful)
 
 
 @given(st.binary(max_size=6), st.integers(0, len(GOOD)), st.integers(0, 3))
 @settings(max_examples=300)
 def test_a_damaged_block_gives_the_rows_of_its_records(damage: bytes, at: int, cut: int) -> None:
     quick, careful = both(GOOD + b"\n" + GOOD[:at] + damage + GOOD[at + cut :] + b"\n" + GOOD + b"\n")
-    assert quick is None or quick.equals(careful)
+    assert quick.equals(careful)
+
+
+MARKED = st.sampled_from(["<think>음…</think>네.", "[f(x=1)]", "<tool_call>\n{}", "<tool_response>1</tool_response>"])
+turns = st.fixed_dictionaries(
+    {"role": st.sampled_from(["user", "assistant"]), "content": text | MARKED}, optional={"weight": st.just(0)}
+)
+talks = st.tuples(
+    st.sampled_from([[], [{"role": "system", "content": "짧게."}], [{"role": "system", "content": ""}]]),
+    st.lists(st.tuples(text, text | MARKED), min_size=1, max_size=3).map(
+        lambda pairs: [
+            {"role": role, "content": said}
+            for pair in pairs
+            for role, said in zip(("user", "assistant"), pair, strict=True)
+        ]
+    )
+    | st.lists(turns, max_size=4),
+).map(lambda parts: [*parts[0], *parts[1]])
+conversations = st.fixed_dictionaries(
+    {"id": text, "messages": talks},
+    optional={
+        "n": st.integers() | st.floats(allow_nan=False) | st.none(),
+        "system": text,
+        "label": text,
+        "tools": text,
+    },
+)
+
+
+@given(st.lists(conversations, min_size=1, max_size=5), st.booleans())
+@settings(max_examples=300)
+def test_a_block_of_conversations_gives_the_rows_of_its_records(found: list[Any], ascii_only: bool) -> None:
+    data = "\n".join(json.dumps(record, ensure_ascii=ascii_only) for record in found).encode()
+    quick, careful = both(data, 3, Conversation(turns="messages", role="role", text="content"))
+    assert quick.equals(careful)
+
+
+def test_plain_conversations_are_read_at_once() -> None:
+    talk = [{"role": "user", "content": "안녕?"}, {"role": "assistant", "content": '"네"\n그래요.'}]
+    lines = [{"id": 1, "messages": [{"role": "system", "content": "짧게."}, *talk * count]} for count in (1, 2, 1)]
+    data = "\n".join(map(json.dumps, lines)).encode()
+    assert is_plain(data, Conversation(turns="messages", role="role", text="content"))
+    thought = data.replace(b"\\uadf8", b"<think>", 1).replace(b"\\ub798", b"</think>", 1)
+    assert not is_plain(thought, Conversation(turns="messages", role="role", text="content"))
+
+
+@given(
+    st.lists(st.dictionaries(names, values, max_size=3) | scalars, max_size=6),
+    st.sampled_from([None, 1]),
+    st.integers(0, 200),
+    st.sampled_from([b"", b"", b'"', b"{", b"}", b"]", b",", b"\\", b"\xff", b"\n"]),
+)
+@settings(max_examples=300)
+def test_an_array_in_blocks_gives_the_same_records(
+    found: list[Any], indent: int | None, at: int, damage: bytes
+) -> None:
+    array = json.dumps(found, indent=indent).encode()
+    array = array[:at] + damage + array[at:]
+    blocks = [entry for block in json_blocks([array]) for entry in entries_in(block)]
+    assert repr(blocks) == repr(list(json_values([array])))
 
 
 # --- one answer, however it is read ----------------------------------------------------------------------------------
@@ -138,8 +214,8 @@ def test_block_size_does_not_show(found: list[Any], size: int, indent: int | Non
     array = json.dumps(found, ensure_ascii=False, indent=indent).encode()
     assert list(json_values(pieces(array, size))) == list(json_values([array]))
     lines = b"".join(json.dumps(record).encode() + b"\n" for record in found)
-    by_piece = [entry for some in lines_of(pieces(lines, size)) for entry in json_lines(some)]
-    assert by_piece == [entry for some in lines_of([lines]) for entry in json_lines(some)]
+    by_piece = [entry for some in lines_of(pieces(lines, size)) for entry in entries_in(some)]
+    assert by_piece == [entry for some in lines_of([lines]) for entry in entries_in(some)]
     assert len(by_piece) == len(found) == len(list(json_values([array])))
 
 
