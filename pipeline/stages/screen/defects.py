@@ -12,8 +12,8 @@ import pyarrow as pa
 from pipeline.stages.screen.disclaimers import SPEAKS_AS_MODEL, disclaimer
 from pipeline.stages.screen.ending import MAY_BE_OPEN, truncated
 from pipeline.stages.screen.foreign import not_korean, untranslated, wrong_language
-from pipeline.stages.screen.language import FOREIGN
-from pipeline.stages.screen.merged import JOINED, MERGED, merged_input, merged_instruction, merged_prompt
+from pipeline.stages.screen.language import FOREIGN, NO_HANGUL
+from pipeline.stages.screen.merged import JOINED, MERGED, may_ask_again, merged_input, merged_instruction, merged_prompt
 from pipeline.stages.screen.missing import FIELD, PLACE, image_field, missing_image, missing_image_in_input, url_only
 from pipeline.stages.screen.mojibake import SCAN, mojibake
 from pipeline.stages.screen.placeholders import PLACEHOLDER, no_answer
@@ -41,14 +41,14 @@ class Defect(NamedTuple):
 #: In this order.
 DEFECTS: tuple[Defect, ...] = (
     Defect("not-korean", "instruction", not_korean, FOREIGN, of_the_row=True),
-    Defect("untranslated", "output", untranslated, rf"{FOREIGN}|[a-z]{{3}}[가-힣]"),
-    Defect("wrong-language", "output", wrong_language, FOREIGN),
+    Defect("untranslated", "output", untranslated, rf"{FOREIGN}|[a-z]{{3}}[가-힣]|[a-z]{{4}},? [a-z]{{4}}|{NO_HANGUL}"),
+    Defect("wrong-language", "output", wrong_language, rf"{FOREIGN}|{NO_HANGUL}"),
     Defect("refusal", "output", refusal, REFUSES),
     Defect("disclaimer", "output", disclaimer, SPEAKS_AS_MODEL),
     Defect("no-answer", "output", no_answer, PLACEHOLDER),
     Defect("template-residue", "output", template_residue, RESIDUE),
     Defect("template-residue", "instruction", template_in_prompt, rf"{PARTICLES}|{PROMPT_MARKS}"),
-    Defect("merged-instruction", "output", merged_instruction, MERGED),
+    Defect("merged-instruction", "output", merged_instruction, MERGED, pick=may_ask_again),
     Defect("merged-instruction", "instruction", merged_prompt, JOINED),
     Defect("merged-instruction", "input", merged_input, JOINED),
     Defect("truncated", "output", truncated, rf"```|{MAY_BE_OPEN}"),

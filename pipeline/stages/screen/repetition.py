@@ -1,5 +1,6 @@
 """Answers that run in a loop, and answers that only give back what was asked."""
 
+import collections
 import re
 from collections.abc import Mapping
 
@@ -71,7 +72,9 @@ def loop(text: str) -> str | None:
             end += 1
         unit = text[start : start + period]
         times = (end - start) // period
-        if times >= 4 and end - start >= 30 and is_words(unit):
+        # Four times on end, or three times and no more: the whole text.
+        whole = times == 3 and " " in unit and (end - start) * 8 >= len(text) * 7
+        if (times >= 4 or whole) and end - start >= 30 and is_words(unit):
             return f"“{' '.join(unit[:30].split())}” {times} times on end"
     return None
 
@@ -84,13 +87,17 @@ _WORD_RUN = re.compile(r"(?<!\S)([가-힣]{2,12})(?:\s+\1){4,}(?!\S)")
 _BETWEEN = re.compile(r"(?<=[.!?])\s+|\n\s*")
 
 
+#: Words that join a sentence to the one before it, and say nothing of their own.
+_JOINING = re.compile(r"(?:그래서|왜냐하면|그리고|또한|또|따라서|하지만|그러나|즉|결국|그러므로|게다가|그런데|다시 말해|이처럼|이와 같이),? ")
+
+
 def same_units(text: str) -> str | None:
     """Sentences, lines or items of a list that come again in the same order, three times or more.
 
     >>> same_units("물이 좋습니다. 물이 좋습니다. 물이 좋습니다.")
     '“물이 좋습니다.” 3 times on end'
     """
-    units = [unit for unit in (part.strip(" -*•·\t") for part in _BETWEEN.split(text)) if unit]
+    units = [_JOINING.sub("", unit) for part in _BETWEEN.split(text) if (unit := part.strip(" -*•·\t"))]
     if "\n" not in text and len(units) <= 2:
         units = [part.strip(" .") for part in text.split(",")]
     if match := _WORD_RUN.search(text):
@@ -103,11 +110,31 @@ def same_units(text: str) -> str | None:
             size = len(unit)
             if run >= 2 * period and is_words(unit) and size >= (5 if period > 1 else 7):
                 return f"{quoted(unit, 30)} {run // period + 1} times on end"
-    return None
+    return most_of_all(units)
+
+
+def most_of_all(units: list[str]) -> str | None:
+    """A sentence or line that comes three times and is half of the text, whatever is between.
+
+    >>> most_of_all(["물은 몸에 아주 좋습니다.", "차도 좋습니다.", "물은 몸에 아주 좋습니다.", "네.", "물은 몸에 아주 좋습니다."])
+    '“물은 몸에 아주 좋습니다.” 3 times'
+    """
+    if len(units) < 5:
+        return None
+    unit, times = max(collections.Counter(units).items(), key=lambda item: item[1] * len(item[0]))
+    half = times * len(unit) * 2 >= sum(map(len, units))
+    return f"{quoted(unit, 30)} {times} times" if times >= 3 and half and len(unit) >= 10 and is_words(unit) else None
 
 
 # Echo
 
+#: What stands before a text that is given back with its name: 질문: …, 입력: …
+LABEL = r"^\s*(?:질문|물음|문제|지시문?|명령어?|입력|본문|원문|답변?|[QA]|Input|Question|Answer) ?[:：.] ?"
+#: An answer that promises an answer, and ends there: … 알려 드리겠습니다.
+_PROMISE = re.compile(
+    r"[^\n.!?]{4,60}(?:알려|설명|소개|말씀|정리|작성|추천|안내|제안|공유|답변?|서술|요약|보여|만들어|써)[가-힣]{0,3} ?"
+    r"(?:드리겠습니다|드릴게요|하겠습니다|할게요?|드리도록 하겠습니다|보겠습니다|볼게요?|줄게요?)[.!~]?"
+)
 _ENDS = " \t\n\r.!?。…\"'“”‘’"
 
 
@@ -115,11 +142,16 @@ def bare(text: str) -> str:
     return text.strip(_ENDS)
 
 
+#: Requests for words to someone, which may promise.
+_SPOKEN_TO = ("letter", "dialogue", "story", "title", "rewriting", "translation", "continuation", "about-speech")
+
+
 def may_echo(texts: Mapping[str, pa.Array]) -> list[int]:
     """Answers that begin as the instruction or the input does, and are about as long as it, or as it three times."""
     answers, rows = texts["output"], set[int]()
+    both = pc.binary_join_element_wise(texts["instruction"], texts["input"], "\n")
     size = pc.binary_length(answers)
-    for asked in (texts["instruction"], texts["input"]):
+    for asked in (texts["instruction"], texts["input"], both):
         length = pc.binary_length(asked)
         fits = pc.and_(pc.greater_equal(pc.add(size, 16), length), pc.less(size, pc.add(pc.multiply(length, 3), 20)))
         near = pc.indices_nonzero(fits)
@@ -129,13 +161,19 @@ def may_echo(texts: Mapping[str, pa.Array]) -> list[int]:
 
 
 def head(texts: pa.Array) -> pa.Array:
-    return pc.utf8_slice_codeunits(pc.utf8_ltrim(pc.utf8_slice_codeunits(texts, 0, 8), " \n\t\"'“‘"), 0, 2)
+    opening = pc.replace_substring_regex(pc.utf8_slice_codeunits(texts, 0, 14), LABEL, "")
+    return pc.utf8_slice_codeunits(pc.utf8_ltrim(opening, " \n\t\"'“‘"), 0, 2)
 
 
 def echo(texts: Texts, options: ScreenOptions) -> str | None:
-    answer = bare(texts.output)
+    output = re.sub(LABEL, "", texts.output)
+    answer = bare(output)
+    if _PROMISE.fullmatch(texts.output.strip()) and shares_words(texts) and not asks(texts.instruction, *_SPOKEN_TO):
+        return f"the answer promises an answer and gives none: {quoted(texts.output, 60)}"
+    if texts.input and answer.split() == bare(f"{texts.instruction}\n{texts.input}").split():
+        return "the answer is the instruction and the input"
     for name, asked in (("instruction", texts.instruction), ("input", texts.input)):
-        exact = bool(asked) and texts.output == asked
+        exact = bool(asked) and output == asked
         again = bare(asked)
         if not exact and (len(again) < 6 or set(map(bare, answer.split(again))) != {""}):
             continue
@@ -171,7 +209,18 @@ def must_change(texts: Texts, exact: bool) -> bool:
         return False  # a full stop more or less is a correction
     if asks(instruction, "selection") and len(texts.input) < 60:
         return exact and bool(_PART.search(instruction)) and bool(re.search(r" .*[다요죠까][.!?]$", texts.input))
-    return exact or not asks(instruction, "rewriting")
+    return exact or not asks(instruction, "rewriting") or only_ends(texts.input, texts.output)
+
+
+def only_ends(before: str, after: str) -> bool:
+    """Whether a full stop or a quotation mark is all that differs: no new question or call."""
+    return {*after} - {*before} <= set(" \t\n.\"'“”‘’") and len(after) <= len(before) + 2
+
+
+def shares_words(texts: Texts) -> bool:
+    """Whether most words of the answer, but for the last two, are those of the instruction."""
+    words = texts.output.split()[:-2]
+    return bool(words) and sum(word in texts.instruction for word in words) * 3 >= len(words) * 2
 
 
 def in_order(parts: list[str], down: bool) -> bool:
