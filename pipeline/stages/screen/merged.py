@@ -124,7 +124,8 @@ def asked_again(texts: Texts) -> bool:
 def may_ask_again(texts: Mapping[str, pa.Array]) -> list[int]:
     """Rows whose answer has the first words of the instruction at the start of a line, behind some answer."""
     answers = texts["output"]
-    rows = pc.indices_nonzero(pc.match_substring(answers, "\n"))
+    longer = pc.greater(pc.binary_length(answers), pc.add(pc.binary_length(texts["instruction"]), 4))
+    rows = pc.indices_nonzero(longer)
     pairs = zip(rows.to_pylist(), answers.take(rows).to_pylist(), texts["instruction"].take(rows).to_pylist(), strict=True)
     return [row for row, answer, asked in pairs if asked and "\n" + asked.strip()[:24] in answer]
 

@@ -45,6 +45,8 @@ _CONTENT = re.compile(
 _MAY_BE_NONE = re.compile(
     r"있(?:나|는지|습니까|어|을까|는가|다면|으면|니)|유무|여부|없(?:으면|다면|을)|틀린|오류|잘못|찾|골라|고르|추출|뽑|[몇]|아는"
 )
+#: A question with a word for what is asked: a lone question mark is no answer to it.
+_ASKS = re.compile(r"무엇|무슨|어떤|어떻게|왜|누구|언제|어디|얼마|설명|나열|소개|쓰[세시]|써 ?[주줘]")
 _SIGNS = re.compile(r"초성|자음|모음|자모|낱자|감탄|웃음|채팅|물음표|이모티콘|기호|부호|문자|점|모스|표시|줄표|하이픈|밑줄|말줄임|연산|더하기|빼기|침묵|패턴|그려")
 #: Every placeholder has a match of this RE2 pattern.
 _FRAME = "[^0-9A-Za-z가-힣]*"
@@ -75,7 +77,7 @@ def no_answer(texts: Texts, options: ScreenOptions) -> str | None:
         return None
     word = re.sub(r"\W", "", texts.output)
     if not word:
-        right = bool(_SIGNS.search(texts.instruction))
+        right = bool(_SIGNS.search(texts.instruction)) or (texts.output.strip() in ("?", "？") and not _ASKS.search(texts.instruction))
     elif re.fullmatch("[A-Za-z]+", word):  # None, null: a word of a language or of a program
         right = asks(texts.instruction, "code", "translation", "about-language", "as-it-may-be")
     else:

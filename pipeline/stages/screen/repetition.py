@@ -22,7 +22,7 @@ def anchors(text: str) -> list[int]:
     places = []
     for place in (len(text), len(text) * 3 // 4, len(text) // 2, len(text) // 4):
         anchor = text[max(0, place - 8) : place]
-        if len(anchor) == 8 and (text.count(anchor) >= 4 or anchor[0] * 8 == anchor):
+        if len(anchor) == 8 and (text.count(anchor) >= 3 or anchor[0] * 8 == anchor):
             places.append(place)
     return places
 
@@ -149,11 +149,11 @@ _SPOKEN_TO = ("letter", "dialogue", "story", "title", "rewriting", "translation"
 def may_echo(texts: Mapping[str, pa.Array]) -> list[int]:
     """Answers that begin as the instruction or the input does, and are about as long as it, or as it three times."""
     answers, rows = texts["output"], set[int]()
-    both = pc.binary_join_element_wise(texts["instruction"], texts["input"], "\n")
     size = pc.binary_length(answers)
-    for asked in (texts["instruction"], texts["input"], both):
-        length = pc.binary_length(asked)
-        fits = pc.and_(pc.greater_equal(pc.add(size, 16), length), pc.less(size, pc.add(pc.multiply(length, 3), 20)))
+    lengths = [pc.fill_null(pc.binary_length(texts[name]), 0) for name in ("instruction", "input")]
+    ends = pc.add(lengths[0], lengths[1])
+    for asked, length, longest in ((texts["instruction"], lengths[0], ends), (texts["input"], lengths[1], lengths[1])):
+        fits = pc.and_(pc.greater_equal(pc.add(size, 16), length), pc.less(size, pc.add(pc.multiply(longest, 3), 20)))
         near = pc.indices_nonzero(fits)
         same = pc.equal(head(answers.take(near)), head(asked.take(near)))
         rows |= set(near.filter(pc.fill_null(same, False)).to_pylist())
@@ -209,7 +209,11 @@ def must_change(texts: Texts, exact: bool) -> bool:
         return False  # a full stop more or less is a correction
     if asks(instruction, "selection") and len(texts.input) < 60:
         return exact and bool(_PART.search(instruction)) and bool(re.search(r" .*[다요죠까][.!?]$", texts.input))
-    return exact or not asks(instruction, "rewriting") or only_ends(texts.input, texts.output)
+    return exact or not asks(instruction, "rewriting") or (bool(_INTO.search(instruction)) and only_ends(texts.input, texts.output))
+
+
+#: What the text is to become: 의문문으로 바꾸어라, 부드럽게 고쳐 쓰세요.
+_INTO = re.compile(r"(?:으?로|게|체) ?(?:바꾸|바꿔|고치|고쳐|다듬|변환|전환|수정|다시|표현)")
 
 
 def only_ends(before: str, after: str) -> bool:

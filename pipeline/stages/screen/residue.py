@@ -30,7 +30,7 @@ _SLOT = re.compile(
         r"(?<![\d\w%])%(?:s|d|\(\w{1,20}\)s)(?![\w%])",
         r"\[object Object\]",
         # [제품명]은 [주요 기능]을 갖춘, [이름]님께
-        r"\[[가-힣]{1,8}(?: [가-힣]{1,6})?\](?:은|는|이|가|을|를|의|에|에서|와|과|로|으로|께서|님|씨)(?![가-힣\w]{3})[^\n]*?",
+        r"\[[가-힣]{1,8}(?: [가-힣]{1,6})?\](?:은|는|이|가|을|를|의|에|에서|와|과|로|으로|께서)(?![가-힣\w]{3})",
         # OOO님, ○○○ 고객님
         r"(?<![A-Za-z가-힣○])(?:O{2,4}|○{2,4}|◯{2,4}|X{2,4}|_{3,})(?= ?(?:고객|회원|선생|대리|과장|부장|팀장)? ?(?:님|씨(?![가-힣])|귀하))",
     )
@@ -117,7 +117,9 @@ def template_residue(texts: Texts, options: ScreenOptions) -> str | None:
         return None
     if _PRINTF.search(prose) and asks(texts.instruction, "code"):
         return None
-    return unfilled("answer", prose)
+    found = unfilled("answer", prose)
+    given = found and "“[" in found and "[" in texts.input  # slots of the text that is to be worked on
+    return None if given else found
 
 
 def about_marks(texts: Texts) -> bool:
