@@ -5,6 +5,7 @@ A text is a column (TEXTS), the content, the reasoning or the name of a message 
 (DATA, and the calls of a message).
 """
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -26,6 +27,8 @@ DATA = ("tools", "tool_calls", "meta", "raw")
 PROSE = ("content", "reasoning")
 CALLS, NAME = "tool_calls", "name"
 
+#: So few distinct texts are scanned once for all batches.
+FEW = 8
 #: No row at all.
 NONE = pa.array([], pa.uint64())
 
@@ -37,10 +40,22 @@ def matches(texts: pa.Array, pattern: str) -> pa.Array:
     head = texts[:128]
     if len(head.unique()) * 2 <= len(head):
         encoded = texts.dictionary_encode()
-        found = pc.match_substring_regex(encoded.dictionary, pattern).take(encoded.indices)
+        found = distinct_matches(encoded.dictionary, pattern).take(encoded.indices)
     else:
         found = pc.match_substring_regex(texts, pattern)
     return pc.fill_null(found, False) if found.null_count else found
+
+
+def distinct_matches(texts: pa.Array, pattern: str) -> pa.Array:
+    """The same for distinct texts. A few of them, such as labels, come again in each batch, and are known."""
+    if len(texts) > FEW:
+        return pc.match_substring_regex(texts, pattern)
+    return pa.array(_matches_of_few(pattern, tuple(texts.to_pylist())), pa.bool_())
+
+
+@functools.lru_cache(maxsize=512)
+def _matches_of_few(pattern: str, texts: tuple[str, ...]) -> list[bool]:
+    return pc.match_substring_regex(pa.array(texts, pa.string()), pattern).to_pylist()
 
 
 def data_matches(texts: pa.Array, pattern: str) -> pa.Array:

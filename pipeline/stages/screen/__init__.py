@@ -12,7 +12,7 @@ from pipeline.stages.screen.contamination import Benchmarks, benchmarks_of, over
 from pipeline.stages.screen.defects import DEFECTS, Defect
 from pipeline.stages.screen.exchanges import Exchanges, earlier_exchanges, own_exchanges, texts_of
 from pipeline.stages.screen.texts import Texts
-from pipeline.table.map_texts import map_texts, matches, narrowed, suspects
+from pipeline.table.map_texts import distinct_matches, map_texts, matches, narrowed, suspects
 from pipeline.table.reject_and_flag import add_names, alive, complete, reject, replace_rows, row_mask, set_column
 from pipeline.table.thoughts import split_thought
 from schemas.columns import MESSAGES, SCREENED, TEXTS
@@ -158,7 +158,7 @@ def near(texts: pa.Array, field: str, defects: Sequence[Defect]) -> Mapping[str,
         rows = pc.indices_nonzero(matches(texts, "|".join(f"(?:{scan})" for scan in scans)))
         return {scan: narrowed(texts, rows, scan) for scan in scans}
     distinct = texts.dictionary_encode()
-    found = {scan: pc.match_substring_regex(distinct.dictionary, scan) for scan in scans}
+    found = {scan: distinct_matches(distinct.dictionary, scan) for scan in scans}
     return {scan: pc.indices_nonzero(found[scan].take(distinct.indices)) for scan in scans}
 
 

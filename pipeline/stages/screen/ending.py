@@ -91,7 +91,9 @@ def open_form(texts: Texts, text: str) -> str | None:
         return "the answer ends in an open emphasis"
     if asks(texts.instruction, "code") and text.count("{") > text.count("}") and re.search(r"[;{=]\s*$|;\n", text):
         return "the answer ends in an open block of code"
-    if last.endswith((":", "：")) and re.search(r"(?:습니다|다음과 같(?:다|아요|이)|예를 들어|[가-힣] ?예시?|방법|순서|단계|이유) ?[:：]$", last):
+    if last.endswith((":", "：")) and re.search(
+        r"(?:습니다|다음과 같(?:다|아요|이)|예를 들어|[가-힣] ?예시?|방법|순서|단계|이유) ?[:：]$", last
+    ):
         return "the answer ends where a list begins"
     return None
 
@@ -176,7 +178,9 @@ def joins(last: str) -> bool:
     >>> joins("저녁: 두부와"), joins("- 사과")
     (True, False)
     """
-    return bool(re.search(r"[가-힣](?:와|과|을|를|및|에게|에서|으로부터|까지의|에 대한)$", last)) and not _NOUN_END.search(last)
+    return bool(
+        re.search(r"[가-힣](?:와|과|을|를|및|에게|에서|으로부터|까지의|에 대한)$", last)
+    ) and not _NOUN_END.search(last)
 
 
 def alone_open(last: str) -> bool:

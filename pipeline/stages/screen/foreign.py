@@ -98,7 +98,9 @@ def language_of_answer(texts: Texts) -> str | None:
 #: Two words in small letters, one behind the other: fossil fuels.
 _SMALL_WORDS = re.compile(r"(?<![^\s(\"'“‘])[a-z]{3,} [a-z]{2,}(?![^\s,.;:!?)\"'”’])|[A-Z][a-z]+ [a-z]{3,} [a-z]{3,}")
 #: What the answer to a question about these may be in every language.
-_TERMS = re.compile(r"이름|용어|곡|노래|가수|그룹|기호|명칭|학명|단위|팀|뭐라고|부르|확장자|동사|명사|형용사|부사|단어|웹|약자")
+_TERMS = re.compile(
+    r"이름|용어|곡|노래|가수|그룹|기호|명칭|학명|단위|팀|뭐라고|부르|확장자|동사|명사|형용사|부사|단어|웹|약자"
+)
 
 
 def few_words(texts: Texts) -> bool:

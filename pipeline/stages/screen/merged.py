@@ -126,7 +126,9 @@ def may_ask_again(texts: Mapping[str, pa.Array]) -> list[int]:
     answers = texts["output"]
     longer = pc.greater(pc.binary_length(answers), pc.add(pc.binary_length(texts["instruction"]), 4))
     rows = pc.indices_nonzero(longer)
-    pairs = zip(rows.to_pylist(), answers.take(rows).to_pylist(), texts["instruction"].take(rows).to_pylist(), strict=True)
+    pairs = zip(
+        rows.to_pylist(), answers.take(rows).to_pylist(), texts["instruction"].take(rows).to_pylist(), strict=True
+    )
     return [row for row, answer, asked in pairs if asked and "\n" + asked.strip()[:24] in answer]
 
 

@@ -47,21 +47,90 @@ _MAY_BE_NONE = re.compile(
 )
 #: A question with a word for what is asked: a lone question mark is no answer to it.
 _ASKS = re.compile(r"무엇|무슨|어떤|어떻게|왜|누구|언제|어디|얼마|설명|나열|소개|쓰[세시]|써 ?[주줘]")
-_SIGNS = re.compile(r"초성|자음|모음|자모|낱자|감탄|웃음|채팅|물음표|이모티콘|기호|부호|문자|점|모스|표시|줄표|하이픈|밑줄|말줄임|연산|더하기|빼기|침묵|패턴|그려")
+_SIGNS = re.compile(
+    r"초성|자음|모음|자모|낱자|감탄|웃음|채팅|물음표|이모티콘|기호|부호|문자|점|모스|표시|줄표|하이픈|밑줄|말줄임|연산|더하기|빼기|침묵|패턴|그려"
+)
 #: Every placeholder has a match of this RE2 pattern.
 _FRAME = "[^0-9A-Za-z가-힣]*"
 _CLOSES = any_of(
-    *("없음", "습니다", "입니다", "합니다", "있음", "예정", "생략", "중", "미정", "작성", "입력", "추가", "기입", "기재", "업데이트"),
-    *("보완", "제공", "준비", "생성", "채울", "필요", "필요함", "요망", "대기", "바람", "하세요", "주세요", "할게요", "[가해아어]요"),
+    *(
+        "없음",
+        "습니다",
+        "입니다",
+        "합니다",
+        "있음",
+        "예정",
+        "생략",
+        "중",
+        "미정",
+        "작성",
+        "입력",
+        "추가",
+        "기입",
+        "기재",
+        "업데이트",
+    ),
+    *(
+        "보완",
+        "제공",
+        "준비",
+        "생성",
+        "채울",
+        "필요",
+        "필요함",
+        "요망",
+        "대기",
+        "바람",
+        "하세요",
+        "주세요",
+        "할게요",
+        "[가해아어]요",
+    ),
     *("공지", "공개", "수정", "확인", "누락", "미제공", "미입력", "답변", "응답", "텍스트", "데이터", "문장", "몰라"),
 )
 _ENGLISH = any_of(
-    *("n/?a", "none", "null", "nil", "nan", "undefined", "empty", "blank", "no ?(?:output|answer|response|input|data|result|content)s?"),
-    *("not [a-z]+", "tbd", "tba", "output", "response", "answer", "your answer", "text", "string", "placeholder", "dummy"),
+    *(
+        "n/?a",
+        "none",
+        "null",
+        "nil",
+        "nan",
+        "undefined",
+        "empty",
+        "blank",
+        "no ?(?:output|answer|response|input|data|result|content)s?",
+    ),
+    *(
+        "not [a-z]+",
+        "tbd",
+        "tba",
+        "output",
+        "response",
+        "answer",
+        "your answer",
+        "text",
+        "string",
+        "placeholder",
+        "dummy",
+    ),
     *("tests? ?[0-9]*", "sample", "lorem ipsum[^가-힣]*", "asdf+", "qwer(?:ty)?"),
 )
 _WHOLE = any_of(
-    *("생략", "공란", "공백", "빈 ?칸", "무응답", "미정", "미작성", "미입력", "미제공", "준비 ?중", "없음", "없습니다", "없어요"),
+    *(
+        "생략",
+        "공란",
+        "공백",
+        "빈 ?칸",
+        "무응답",
+        "미정",
+        "미작성",
+        "미입력",
+        "미제공",
+        "준비 ?중",
+        "없음",
+        "없습니다",
+        "없어요",
+    ),
     *("모름", "모릅니다", "정답", "본문", "내용", "출력", "예시", "샘플", "임시", "테스트", "가짜", "더미"),
 )
 PLACEHOLDER = any_of(
@@ -77,7 +146,9 @@ def no_answer(texts: Texts, options: ScreenOptions) -> str | None:
         return None
     word = re.sub(r"\W", "", texts.output)
     if not word:
-        right = bool(_SIGNS.search(texts.instruction)) or (texts.output.strip() in ("?", "？") and not _ASKS.search(texts.instruction))
+        right = bool(_SIGNS.search(texts.instruction)) or (
+            texts.output.strip() in ("?", "？") and not _ASKS.search(texts.instruction)
+        )
     elif re.fullmatch("[A-Za-z]+", word):  # None, null: a word of a language or of a program
         right = asks(texts.instruction, "code", "translation", "about-language", "as-it-may-be")
     else:

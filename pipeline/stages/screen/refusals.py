@@ -84,7 +84,23 @@ _APOLOGY = re.compile(
 #: A negative, and behind it the offer to ask for something else: 그건 어려워요. 다른 질문이 있으시면 …
 _SOMETHING_ELSE = re.compile(
     any_of(
-        *("없", "않", "못", "벗어", "어렵", "어려", "곤란", "불가", "아닙", "아니", "죄송", "미안", "모르", "삼가", "힘들"),
+        *(
+            "없",
+            "않",
+            "못",
+            "벗어",
+            "어렵",
+            "어려",
+            "곤란",
+            "불가",
+            "아닙",
+            "아니",
+            "죄송",
+            "미안",
+            "모르",
+            "삼가",
+            "힘들",
+        ),
     )
     + r"[^\n]{0,60}[.!?~] ?(?:[^\n.!?]{0,16} )?(?:다른|그 밖의|또 다른) "
     + any_of("질문", "주제", "요청", "도움", "것", "걸", "작업", "이야기", "내용", "궁금", "부분", "일", "문의")
@@ -105,7 +121,25 @@ _BLUNT = re.compile(
 _GIVE_ME = re.compile(
     r"\A(?:[^\n.!?]{0,60}[.!?]\s+)?(?:[^\n.!?]{0,40} )?"
     + any_of(
-        *("문장", "글", "텍스트", "내용", "본문", "기사", "자료", "정보", "파일", "링크", "이미지", "질문", "데이터", "코드", "문단", "지문", "대화"),
+        *(
+            "문장",
+            "글",
+            "텍스트",
+            "내용",
+            "본문",
+            "기사",
+            "자료",
+            "정보",
+            "파일",
+            "링크",
+            "이미지",
+            "질문",
+            "데이터",
+            "코드",
+            "문단",
+            "지문",
+            "대화",
+        ),
         *("원문", "단어", "표", "사진", "맥락", "주제", "목록", "요청", "말씀", "문서", "예문", "문맥"),
     )
     + r"[을를도]? ?(?:다시 |먼저 |직접 |함께 |더 |좀 |구체적으로 |자세히 |한번 ){0,2}"
@@ -187,6 +221,8 @@ def short_refusal(texts: Texts, opening: str, may_be_an_answer: bool) -> bool:
         return False
     if _BLUNT.fullmatch(texts.output):
         return not asks(texts.instruction, "short", "selection", "labels", "as-it-may-be")
-    if asks(texts.instruction, "letter", "title", "questions", "rewriting") or re.search("편집|다시", texts.instruction):
+    if asks(texts.instruction, "letter", "title", "questions", "rewriting") or re.search(
+        "편집|다시", texts.instruction
+    ):
         return False
     return bool(_SOMETHING_ELSE.search(opening) or _GIVE_ME.search(texts.output))

@@ -88,7 +88,9 @@ _BETWEEN = re.compile(r"(?<=[.!?])\s+|\n\s*")
 
 
 #: Words that join a sentence to the one before it, and say nothing of their own.
-_JOINING = re.compile(r"(?:그래서|왜냐하면|그리고|또한|또|따라서|하지만|그러나|즉|결국|그러므로|게다가|그런데|다시 말해|이처럼|이와 같이),? ")
+_JOINING = re.compile(
+    r"(?:그래서|왜냐하면|그리고|또한|또|따라서|하지만|그러나|즉|결국|그러므로|게다가|그런데|다시 말해|이처럼|이와 같이),? "
+)
 
 
 def same_units(text: str) -> str | None:
@@ -147,22 +149,36 @@ _SPOKEN_TO = ("letter", "dialogue", "story", "title", "rewriting", "translation"
 
 
 def may_echo(texts: Mapping[str, pa.Array]) -> list[int]:
-    """Answers that begin as the instruction or the input does, and are about as long as it, or as it three times."""
-    answers, rows = texts["output"], set[int]()
-    size = pc.binary_length(answers)
-    lengths = [pc.fill_null(pc.binary_length(texts[name]), 0) for name in ("instruction", "input")]
-    ends = pc.add(lengths[0], lengths[1])
-    for asked, length, longest in ((texts["instruction"], lengths[0], ends), (texts["input"], lengths[1], lengths[1])):
+    """Answers that begin as the instruction or the input does, and are about as long as it, or as it three times.
+
+    An answer of one or two syllables is an echo only letter for letter.
+    """
+    answers, asked, given = (texts[name] for name in ("output", "instruction", "input"))
+    size, of_asked, of_given = (pc.fill_null(pc.binary_length(part), 0) for part in (answers, asked, given))
+    rows = set[int]()
+    for part, length, longest in ((asked, of_asked, pc.add(of_asked, of_given)), (given, of_given, of_given)):
+        same_size = pc.indices_nonzero(pc.equal(size, length))
+        rows |= set(same_size.filter(alike(answers, part, same_size)).to_pylist())
         fits = pc.and_(pc.greater_equal(pc.add(size, 16), length), pc.less(size, pc.add(pc.multiply(longest, 3), 20)))
-        near = pc.indices_nonzero(fits)
-        same = pc.equal(head(answers.take(near)), head(asked.take(near)))
-        rows |= set(near.filter(pc.fill_null(same, False)).to_pylist())
+        near = pc.indices_nonzero(pc.and_(fits, pc.greater(size, 8)))
+        rows |= set(near.filter(alike(head_of_answers(answers.take(near)), head(part.take(near)))).to_pylist())
     return sorted(rows)
 
 
+def alike(some: pa.Array, others: pa.Array, rows: pa.Array | None = None) -> pa.BooleanArray:
+    pairs = (some, others) if rows is None else (some.take(rows), others.take(rows))
+    return pc.fill_null(pc.equal(*pairs), False)
+
+
 def head(texts: pa.Array) -> pa.Array:
-    opening = pc.replace_substring_regex(pc.utf8_slice_codeunits(texts, 0, 14), LABEL, "")
-    return pc.utf8_slice_codeunits(pc.utf8_ltrim(opening, " \n\t\"'“‘"), 0, 2)
+    return pc.utf8_slice_codeunits(pc.utf8_ltrim(pc.utf8_slice_codeunits(texts, 0, 14), " \n\t\"'“‘"), 0, 2)
+
+
+def head_of_answers(answers: pa.Array) -> pa.Array:
+    """The first letters behind a label such as 입력:. Answers repeat."""
+    distinct = answers.dictionary_encode()
+    opening = pc.replace_substring_regex(pc.utf8_slice_codeunits(distinct.dictionary, 0, 14), LABEL, "")
+    return head(opening).take(distinct.indices)
 
 
 def echo(texts: Texts, options: ScreenOptions) -> str | None:
@@ -209,7 +225,11 @@ def must_change(texts: Texts, exact: bool) -> bool:
         return False  # a full stop more or less is a correction
     if asks(instruction, "selection") and len(texts.input) < 60:
         return exact and bool(_PART.search(instruction)) and bool(re.search(r" .*[다요죠까][.!?]$", texts.input))
-    return exact or not asks(instruction, "rewriting") or (bool(_INTO.search(instruction)) and only_ends(texts.input, texts.output))
+    return (
+        exact
+        or not asks(instruction, "rewriting")
+        or (bool(_INTO.search(instruction)) and only_ends(texts.input, texts.output))
+    )
 
 
 #: What the text is to become: 의문문으로 바꾸어라, 부드럽게 고쳐 쓰세요.
