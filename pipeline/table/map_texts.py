@@ -55,7 +55,7 @@ def distinct_matches(texts: pa.Array, pattern: str) -> pa.Array:
 
 @functools.lru_cache(maxsize=512)
 def _matches_of_few(pattern: str, texts: tuple[str, ...]) -> list[bool]:
-    return pc.match_substring_regex(pa.array(texts, pa.string()), pattern).to_pylist()
+    return list(pc.match_substring_regex(pa.array(texts, pa.string()), pattern).to_pylist())
 
 
 def data_matches(texts: pa.Array, pattern: str) -> pa.Array:

@@ -58,7 +58,8 @@ DEFECTS: tuple[Defect, ...] = (
         "missing-image",
         "instruction",
         missing_image,
-        rf"이미지|사진|그림|도표|그래프|차트|스크린|캡처|삽화|포스터|지도|도형|도면|일러스트|만화|악보|엑스레이|{PLACE}",
+        rf"이미지|사진|그림|도표|그래프|차트|스크린|캡처|삽화|포스터|지도|도형|도면|일러스트|만화|악보"
+        rf"|엑스레이|{PLACE}",
     ),
     Defect("missing-image", "input", missing_image_in_input, PLACE),
     Defect("missing-image", "meta", image_field, FIELD),

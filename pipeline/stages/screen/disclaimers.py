@@ -37,7 +37,8 @@ SPEECHES = {
         r"(?:으로서|로서|이므로|므로|이기 |이라서|라서|이며|이지만|이라 |일 뿐)"
     ),
     "what it is: 저는 감정이 없는 프로그램이라": (
-        r"(?<![가-힣])(?:저는|나는|전|난) [^\n.!?]{0,25}(?:프로그램|기계|컴퓨터|소프트웨어|알고리즘|시스템|로봇|가상 ?비서)"
+        r"(?<![가-힣])(?:저는|나는|전|난) [^\n.!?]{0,25}(?:프로그램|기계|컴퓨터|소프트웨어|알고리즘|시스템"
+        r"|로봇|가상 ?비서)"
         r"(?:으로서|로서|이므로|이기 |이라|라서|이며|이지만|지만|일 뿐|에 불과|입니다만)"
     ),
     "what it is not": r"(?:저는|저|제가) (?:실제 )?(?:사람|인간)이 아니(?:라|므로|기|어서|고)",
@@ -52,7 +53,8 @@ SPEECHES = {
         r"(?:기준|따르면|기반|바탕|범위|한에서|한해|한도|상으로|까지)"
     ),
     "what came after it": (
-        r"(?:\d{4} ?년(?: ?\d{1,2} ?월)?|그|이) ?(?:이후|뒤)[^\n.!?]{0,20}(?:정보|데이터|소식|사건|내용|일)[가-힣]{0,2} "
+        r"(?:\d{4} ?년(?: ?\d{1,2} ?월)?|그|이) ?(?:이후|뒤)[^\n.!?]{0,20}(?:정보|데이터|소식|사건|내용"
+        r"|일)[가-힣]{0,2} "
         r"[^\n.!?]{0,20}(?:알지 못|모르|모릅|알 수 없|없습니다|없어|반영되지|학습하지)"
     ),
     "when it was trained": (
@@ -74,10 +76,12 @@ SPEECHES = {
     ),
     "ChatGPT, in the third person": r"\bChatGPT(?:는|로서|이므로)[^\n.]{0,40}수 없",
     "as an AI": r"(?i:\bas an? (?:\w+ ){0,2}(?:ai|language model|artificial intelligence|llm|chatbot)\b)",
-    "I am an AI": r"(?i:\bi(?:['’]m| am) (?:just |only |merely )?an? (?:\w+ ){0,2}(?:ai|language model|artificial intelligence|chatbot)\b)",
+    "I am an AI": r"(?i:\bi(?:['’]m| am) (?:just |only |merely )?an? (?:\w+ ){0,2}(?:ai|language model"
+    r"|artificial intelligence|chatbot)\b)",
     "my knowledge": r"(?i:\bmy (?:knowledge|training)(?: data)? (?:cutoff|only|cuts|goes|ends|is limited|was last))",
     "I have no feelings": (
-        r"(?i:\bi (?:do not|don['’]t|cannot|can['’]t) (?:actually |really )?(?:have|possess|experience|access) (?:any )?"
+        r"(?i:\bi (?:do not|don['’]t|cannot|can['’]t) (?:actually |really )?(?:have|possess|experience"
+        r"|access) (?:any )?"
         r"(?:personal|feelings|emotions|opinions|real[- ]time|a (?:physical )?body|consciousness))"
     ),
 }
@@ -120,17 +124,8 @@ def speaks_as_itself(instruction: str) -> bool:
 
 _ITSELF = re.compile(
     any_of(
-        *(
-            "소개하는",
-            "소개해",
-            "소개문",
-            "인사말",
-            "누구(?:니|세요|냐|신|야|예요|인)",
-            "이름이",
-            "정체",
-            "역할",
-            "주인공",
-        ),
+        *("소개하는", "소개해", "소개문", "인사말", "누구(?:니|세요|냐|신|야|예요|인)", "이름이", "정체", "역할"),
+        "주인공",
         r"(?:로봇|챗봇|인공지능|AI|비서|어시스턴트)(?:이|가|의|인) (?:말|자신|되어|쓴|화자|입장|관점)",
         r"(?:인 척|처럼 말|되었다고|라고 (?:가정|상상|생각))",
         # A question about itself; but one that a person would answer with a taste or a feeling wants such an answer.

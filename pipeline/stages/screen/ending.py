@@ -40,21 +40,8 @@ _STEM = re.compile(r"[가-힣 ](?:되|하|있|없|않|싶|같|받|얻|않고|[�
 #: Adverbs and conjunctions that end no sentence of their own.
 _ADVERB = any_of(
     *("스스로", "먼저", "우선", "더욱", "매우", "특히", "가장", "결국", "서로", "바로", "함께", "점점", "직접", "다시"),
-    *(
-        "오히려",
-        "반드시",
-        "주로",
-        "및",
-        "그리고",
-        "또한",
-        "또는",
-        "보다는",
-        "자주",
-        "조금",
-        "조금씩",
-        "천천히",
-        "꾸준히",
-    ),
+    *("오히려", "반드시", "주로", "및", "그리고", "또한", "또는", "보다는", "자주", "조금", "조금씩", "천천히"),
+    "꾸준히",
     *("충분히", "되도록", "이미", "아직", "계속", "항상", "늘", "따로", "미리", "가능한 한"),
 )
 #: “첫째,”, with the words that open what follows it.
@@ -126,8 +113,8 @@ def open_quote(texts: Texts, text: str) -> str | None:
     if not _SENTENCE.search(text):
         line = text.rpartition("\n")[2]
         at = line.rfind("(") if "\n" in text and text.count("(") > text.count(")") else -1
-        opened = at >= 0 and bool(re.search(r"\([가-힣]{2,} [^()]*[가-힣]$", line[at:]))
-        return "the answer ends in an open bracket" if opened else None
+        in_words = at >= 0 and re.search(r"\([가-힣]{2,} [^()]*[가-힣]$", line[at:])
+        return "the answer ends in an open bracket" if in_words else None
     for opened, closed in ("“”", "‘’", "「」", "『』"):
         at = tail.rfind(opened)
         if at >= 0 and closed not in tail[at:] and text[-1] not in ".!?…":
@@ -168,7 +155,8 @@ def item_open(rest: str) -> bool:
 
 #: Nouns that end as a particle does: 사과, 결과, 기와.
 _NOUN_END = re.compile(
-    r"(?:[사결효학치초통교내외안성경전부산제문이공법상예시약과모]과|[기조다]와|마을|가을|노을|겨를|고을|개울|저울|[소취목고부]를)$"
+    r"(?:[사결효학치초통교내외안성경전부산제문이공법상예시약과모]과|[기조다]와|마을|가을|노을|겨를|고을|개울"
+    r"|저울|[소취목고부]를)$"
 )
 
 

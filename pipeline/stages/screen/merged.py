@@ -110,7 +110,7 @@ def merged_instruction(texts: Texts, options: ScreenOptions) -> str | None:
 def asked_again(texts: Texts) -> bool:
     """Whether the instruction comes again in the answer, on a line of its own behind some answer, with more behind it.
 
-    >>> asked_again(Texts("문장을 높임말로 바꾸어라.", "", "식사하셨습니까?\\n\\n문장을 높임말로 바꾸어라.\\n어디 가니?"))
+    >>> asked_again(Texts("높임말로 바꾸어라.", "", "식사하셨습니까?\\n\\n높임말로 바꾸어라.\\n어디 가니?"))
     True
     """
     asked = texts.instruction.strip()

@@ -89,7 +89,8 @@ _BETWEEN = re.compile(r"(?<=[.!?])\s+|\n\s*")
 
 #: Words that join a sentence to the one before it, and say nothing of their own.
 _JOINING = re.compile(
-    r"(?:그래서|왜냐하면|그리고|또한|또|따라서|하지만|그러나|즉|결국|그러므로|게다가|그런데|다시 말해|이처럼|이와 같이),? "
+    r"(?:그래서|왜냐하면|그리고|또한|또|따라서|하지만|그러나|즉|결국|그러므로|게다가|그런데|다시 말해|이처럼"
+    r"|이와 같이),? "
 )
 
 
@@ -118,8 +119,8 @@ def same_units(text: str) -> str | None:
 def most_of_all(units: list[str]) -> str | None:
     """A sentence or line that comes three times and is half of the text, whatever is between.
 
-    >>> most_of_all(["물은 몸에 아주 좋습니다.", "차도 좋습니다.", "물은 몸에 아주 좋습니다.", "네.", "물은 몸에 아주 좋습니다."])
-    '“물은 몸에 아주 좋습니다.” 3 times'
+    >>> most_of_all(["물은 몸에 좋습니다.", "차도 그래요.", "물은 몸에 좋습니다.", "네.", "물은 몸에 좋습니다."])
+    '“물은 몸에 좋습니다.” 3 times'
     """
     if len(units) < 5:
         return None

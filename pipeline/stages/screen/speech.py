@@ -14,7 +14,7 @@ _POLITE_NOUN = re.compile(r"(?:필|중|수|주|동|소|긴|개|강)요$")
 #: Written plain speech: 간다, 좋다, 크다.
 _WRITTEN = re.compile(rf"[{_STEMS}많같않좋이크맞르쁘프]다$")
 #: Spoken plain speech, in endings that few nouns have.
-#: Stems with a final consonant that hardly any noun in -어 or -아 has (언어, 국어, 상어): ㄲ ㄵ ㄶ ㄷ ㄹ ㄺ to ㅀ ㅂ ㅄ ㅅ ㅈ ㅊ ㅌ ㅍ ㅎ.
+#: Stems with a final consonant that hardly any noun in -어 or -아 has (언어, 국어, 상어): not ㄱ ㄴ ㅁ ㅇ.
 _VERB_STEMS = "".join(
     chr(code)
     for code in range(0xAC00, 0xD7A4)
