@@ -25,7 +25,7 @@ _OPEN_END = re.compile(
 )
 #: The last letters of these, and an open quote, number or bracket.
 MAY_BE_OPEN = r"(?:[0-9A-Za-z가-힣,:]|[0-9][.)]|[-*•(\[“‘「『{=|]|\s[\"'])[\s\pZ\x0b\x1c-\x1f\x{85}]*$|첫째|^\s*[{\[]"
-_SENTENCE = re.compile(r"[다요죠까음함됨]\s?[.!?](?=\s|$|[\"”'’)])")
+_SENTENCE = re.compile(r"[다요죠까음함됨야어아지해돼줘봐라네]\s?[.!?](?=\s|$|[\"”'’)])")
 _ITEM = re.compile(r"[ \t]*(?:[-*+•○●#>|]|\d{1,3}[.)]|[①-⑳]|[가-하][.)])")
 #: A clause: a connective ending or a topic that needs a predicate after it.
 _CLAUSE = re.compile(

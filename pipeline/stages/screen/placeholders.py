@@ -6,9 +6,11 @@ from pipeline.stages.screen.requests import asks
 from pipeline.stages.screen.texts import Texts, any_of
 from schemas.options import ScreenOptions
 
-_ANSWER = r"(?:출력|답변|응답|내용|대답|답|결과|본문|글)"
+_ANSWER = r"(?:출력|답변|답안|응답|내용|대답|답|결과|본문|글)"
 _LATER = r"(?:작성|입력|추가|기입|기재|업데이트|보완|채울|제공|준비|생성|공지|공개|수정|확인)"
-_NOUN = r"(?:해당(?: ?사항)?|입력|출력|답변|응답|내용|대답|결과|답|데이터|정보|자료|기록|본문|텍스트|검색 ?결과|항목)"
+_NOUN = (
+    r"(?:해당(?: ?사항)?|입력|출력|답변|답안|응답|내용|대답|결과|답|데이터|정보|자료|기록|본문|텍스트|검색 ?결과|항목)"
+)
 _SAMPLE = r"(?:예시|샘플|임시|테스트|가짜|더미)"
 _WAITS = r"(?:예정|필요|요망|대기|대기 ?중|중|바람|하세요|해 ?주세요|하겠습니다|합니다|할게요)"
 #: Words that are put in the place of an answer, by what they say.
@@ -24,6 +26,7 @@ _STANDS_FOR = {
     "what is to be written": rf"(?:[가-힣]{{1,4}} )?{_ANSWER}[은는이가을를]? ?{_LATER}(?: ?{_WAITS})?(?:입니다)?",
     "that it is needed": rf"(?:[가-힣]{{1,4}} )?{_ANSWER}[은는이가을를]? ?(?:필요|대기 ?중|준비 ?중)(?:합니다"
     rf"|해요|함|입니다)?",
+    "that it waits": rf"{_ANSWER} ?{_WAITS}(?:입니다)?",
     "that it is written now": rf"{_LATER} ?(?:예정|중|필요|요망)(?:입니다)?",
     "a sample": rf"{_SAMPLE} ?(?:{_ANSWER}|텍스트|데이터|문장)?(?:입니다)?|(?i:tests?(?: ?\d+)?|sample"
     rf"|lorem ipsum[^가-힣]*|asdf+|qwer(?:ty)?)",

@@ -96,6 +96,16 @@ _SOMETHING_ELSE = re.compile(
     + r"[^\n]{0,60}[.!?~] ?(?:[^\n.!?]{0,16} )?(?:다른|그 밖의|또 다른) "
     + any_of("질문", "주제", "요청", "도움", "것", "걸", "작업", "이야기", "내용", "궁금", "부분", "일", "문의")
 )
+#: A short answer that only says that it has no answer, and sends the user to someone else or speaks of itself.
+_NO_HELP = re.compile(
+    r"\A[^\n.!?]{0,40}?"
+    r"(?:답변|답해|답을|답이|대답|추천|말씀|안내|도움|도와|설명|조언|제공|알려|정보|상담|검색|판단|의견|언급)"
+    r"[^\n.!?]{0,24}?(?:없|어렵|힘들|곤란|조심스럽|못|않|부족|불가)[가-힣 ]{0,4}(?:니다|네요|어요|에요|군요|는데요)[.!]"
+)
+_OF_ITSELF = re.compile(r"(?:^|\s)(?:제가|저는|저에게|저로서|저희|제게|지금은|현재는?|아직은?) ")
+_SENDS_AWAY = re.compile(
+    r"(?:문의|시도|상의|상담|확인|질문|이용|검색)(?:을|를)? ?(?:해|하여|하)? ?(?:보세요|주세요|보시|주시|주십|시기|시는|세요)"
+)
 #: A short answer in casual speech, or of one clause: 난 그런 거 못 해. 몰라. 그건 좀 곤란해.
 _BLUNT = re.compile(
     r"\W*(?:(?:미안(?:해|하지만|한데)?|글쎄|음+|흠+|아쉽지만|안타깝지만|죄송(?:해요|하지만|한데요?)?)\W+)*"
@@ -151,7 +161,7 @@ _VOICED = ("dialogue", "story", "letter")
 REFUSES = (
     r"죄송|미안|유감|송구|안타깝|수(?:는|가|도)? ?없|어렵|어려|힘들|곤란|불가|부족|보완|필요합니다|입력해|제공해"
     r"|알려|거절|거부|벗어"
-    r"|싫|(?:문제|질문|일|것|주제|범위)[가이]? 아[니닙]|밖|(?:보내|첨부|공유|붙여 ?넣|올려|적어|말씀|명시|제시"
+    r"|싫|조심스럽|없네|[저제]에?게 없|않[는습네아]|(?:문제|질문|일|것|주제|범위)[가이]? 아[니닙]|밖|(?:보내|첨부|공유|붙여 ?넣|올려|적어|말씀|명시|제시"
     r"|질문)[해하]? ?(?:주|줘|바)"
     r"|삼가|사양|못 ?[하해합드도알말]|지 (?:못|않)|(?:있는|아는) [가-힣]+ ?(?:없|아니|아닙|아녜)|능력[이 ]"
     r"|(?i:sorry|cannot|unable|unfortunately|apologies|regrettably|afraid|not al?[bl])|[Cc]an['’]?t|[Ww]on['’]?t|do ?n"
@@ -197,8 +207,9 @@ def short_refusal(texts: Texts, opening: str, may_be_an_answer: bool) -> bool:
         return False
     if _BLUNT.fullmatch(texts.output):
         return not asks(texts.instruction, "short", "selection", "labels", "as-it-may-be")
-    if asks(texts.instruction, "letter", "title", "questions", "rewriting") or re.search(
+    if asks(texts.instruction, "letter", "title", "questions", "rewriting", "translation") or re.search(
         "편집|다시", texts.instruction
     ):
         return False
-    return bool(_SOMETHING_ELSE.search(opening) or _GIVE_ME.search(texts.output))
+    no_help = _NO_HELP.search(opening) and (_OF_ITSELF.search(opening[:60]) or _SENDS_AWAY.search(opening[-60:]))
+    return bool(no_help or _SOMETHING_ELSE.search(opening) or _GIVE_ME.search(texts.output))

@@ -72,8 +72,8 @@ def loop(text: str) -> str | None:
             end += 1
         unit = text[start : start + period]
         times = (end - start) // period
-        # Four times on end, or three times and no more: the whole text.
-        whole = times == 3 and " " in unit and (end - start) * 8 >= len(text) * 7
+        # Four times on end, or three and a half of most of the text.
+        whole = times == 3 and " " in unit and (end - start) * 2 >= period * 7 and (end - start) * 5 >= len(text) * 3
         if (times >= 4 or whole) and end - start >= 30 and is_words(unit):
             return f"“{' '.join(unit[:30].split())}” {times} times on end"
     return None
@@ -84,6 +84,7 @@ def is_words(unit: str) -> bool:
 
 
 _WORD_RUN = re.compile(r"(?<!\S)([가-힣]{2,12})(?:\s+\1){4,}(?!\S)")
+_SYLLABLE_RUN = re.compile(r"(([가-힣])(?!\2)[가-힣]{1,5}?)\1{7,}")
 _BETWEEN = re.compile(r"(?<=[.!?])\s+|\n\s*")
 
 
@@ -103,8 +104,8 @@ def same_units(text: str) -> str | None:
     units = [_JOINING.sub("", unit) for part in _BETWEEN.split(text) if (unit := part.strip(" -*•·\t"))]
     if "\n" not in text and len(units) <= 2:
         units = [part.strip(" .") for part in text.split(",")]
-    if match := _WORD_RUN.search(text):
-        return f"{quoted(match[1], 30)} {len(match[0].split())} times on end"
+    if match := _WORD_RUN.search(text) or _SYLLABLE_RUN.search(text):
+        return f"{quoted(match[1], 30)} {match[0].count(match[1])} times on end"
     for period in range(1, 5):
         run = 0
         for number in range(period, len(units)):
@@ -138,7 +139,7 @@ _PROMISE = re.compile(
     r"[^\n.!?]{4,60}(?:알려|설명|소개|말씀|정리|작성|추천|안내|제안|공유|답변?|서술|요약|보여|만들어|써)[가-힣]{0,3} ?"
     r"(?:드리겠습니다|드릴게요|하겠습니다|할게요?|드리도록 하겠습니다|보겠습니다|볼게요?|줄게요?)[.!~]?"
 )
-_ENDS = " \t\n\r.!?。…\"'“”‘’"
+_ENDS = " \t\n\r.!?。…\"'“”‘’*#`[](){}<>_~"
 
 
 def bare(text: str) -> str:
@@ -172,7 +173,7 @@ def alike(some: pa.Array, others: pa.Array, rows: pa.Array | None = None) -> pa.
 
 
 def head(texts: pa.Array) -> pa.Array:
-    return pc.utf8_slice_codeunits(pc.utf8_ltrim(pc.utf8_slice_codeunits(texts, 0, 14), " \n\t\"'“‘"), 0, 2)
+    return pc.utf8_slice_codeunits(pc.utf8_ltrim(pc.utf8_slice_codeunits(texts, 0, 14), " \n\t\"'“‘*#`[(<_"), 0, 2)
 
 
 def head_of_answers(answers: pa.Array) -> pa.Array:
@@ -192,7 +193,7 @@ def echo(texts: Texts, options: ScreenOptions) -> str | None:
     for name, asked in (("instruction", texts.instruction), ("input", texts.input)):
         exact = bool(asked) and output == asked
         again = bare(asked)
-        if not exact and (len(again) < 6 or set(map(bare, answer.split(again))) != {""}):
+        if not exact and (not answer or len(again) < 6 or set(map(bare, answer.split(again))) != {""}):
             continue
         if (name == "input" and not must_change(texts, exact)) or (asks(texts.instruction, "copy") and not exact):
             continue
@@ -244,8 +245,8 @@ def only_ends(before: str, after: str) -> bool:
 
 def shares_words(texts: Texts) -> bool:
     """Whether most words of the answer, but for the last two, are those of the instruction."""
-    words = texts.output.split()[:-2]
-    return bool(words) and sum(word in texts.instruction for word in words) * 3 >= len(words) * 2
+    words = [word for word in texts.output.split()[:-1] if not re.match("대해|대하여|관해|관하여|관련|다음", word)]
+    return bool(words) and sum(word[:2] in texts.instruction for word in words) * 3 >= len(words) * 2
 
 
 def in_order(parts: list[str], down: bool) -> bool:
