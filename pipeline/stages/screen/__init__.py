@@ -100,8 +100,14 @@ def mask_rejected(table: pa.Table, kinds: Sequence[pii.Kind], options: ScreenOpt
             touched.append(row)
         return new
 
-    rows = suspects(table, dict.fromkeys(OF_REJECTED, pii.scan_of(kinds)), rejected, whole=True)
-    return add_mask(map_texts(table, rows, mask), touched)
+    def mask_number(number: str, row: int, field: str) -> str:
+        spelled = pii.spelled(number, kinds, key_of(field))
+        new = mask(spelled, row, field) if spelled else number
+        return number if new == spelled else new
+
+    scan = dict.fromkeys(OF_REJECTED, pii.scan_of(kinds))
+    rows = suspects(table, scan, rejected, whole=True, numbers=pii.NAMED_NUMBER)
+    return add_mask(map_texts(table, rows, mask, mask_number), touched)
 
 
 def find_personal(table: pa.Table, kinds: Sequence[pii.Kind], options: ScreenOptions) -> tuple[pa.Table, list[Finding]]:
@@ -124,8 +130,13 @@ def find_personal(table: pa.Table, kinds: Sequence[pii.Kind], options: ScreenOpt
         # Found among all kinds, so that switching one mask on does not turn another kind into it.
         return pii.mask_pii(text, kinds, hidden, key)
 
-    rows = suspects(table, dict.fromkeys(PERSONAL, pii.scan_of(kinds)), whole=True)
-    return add_mask(map_texts(table, rows, look), touched), findings
+    def look_at_number(number: str, row: int, field: str) -> str:
+        spelled = pii.spelled(number, kinds, key_of(field))
+        new = look(spelled, row, field) if spelled else number
+        return number if new == spelled else new
+
+    rows = suspects(table, dict.fromkeys(PERSONAL, pii.scan_of(kinds)), whole=True, numbers=pii.NAMED_NUMBER)
+    return add_mask(map_texts(table, rows, look, look_at_number), touched), findings
 
 
 def key_of(field: str) -> str:

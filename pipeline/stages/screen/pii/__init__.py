@@ -20,7 +20,7 @@ from pipeline.stages.screen.pii.registrations import KINDS as PERSON_KINDS
 from pipeline.stages.screen.pii.secrets import SECRET
 from pipeline.table.protected_spans import MARK
 
-__all__ = ["KINDS", "SCAN", "Kind", "find_pii", "kinds_of", "mask_pii", "scan_of"]
+__all__ = ["KINDS", "NAMED_NUMBER", "SCAN", "Kind", "find_pii", "kinds_of", "mask_pii", "scan_of", "spelled"]
 
 _EMAIL = Kind("pii-email", "<이메일>", (network.EMAIL,))
 
@@ -58,6 +58,26 @@ def scan_of(kinds: Sequence[Kind]) -> str:
 
 
 SCAN = scan_of(KINDS)
+
+#: Names of JSON fields whose number is that of a person or a company; a number under any other name is left alone.
+_PERSONAL_NAME = (
+    r"(?i:phone|tel|mobile|cell|fax|hp|rrn|jumin|ssn|resident|account|acct|card|biz|business|corp|licen"
+    r"|주민|전화|휴대|핸드폰|연락|팩스|계좌|카드|사업자|법인|면허|외국인)"
+)
+#: An RE2 pattern of JSON with such a number.
+NAMED_NUMBER = rf'{_PERSONAL_NAME}[^"]*": ?\[?[0-9, ]*[0-9]{{9}}'
+
+
+def spelled(number: str, kinds: Sequence[Kind], label: str) -> str:
+    """A number of JSON as people write it, where it is personal data: JSON drops the zero at its beginning.
+
+    >>> spelled("1027384756", KINDS, "phone"), spelled("1027384756", KINDS, "id")
+    ('01027384756', '')
+    """
+    if not re.search(_PERSONAL_NAME, label):
+        return ""
+    return next((text for text in (number, f"0{number}", f"+{number}") if find_pii(text, kinds, label)), "")
+
 
 _URL = re.compile(r"((?:https?|ftp)://[^\s<>\"/?#]*+)([^\s<>\"]*+)")
 #: A value in the query of a link whose name says that it is personal.
