@@ -131,6 +131,8 @@ OneBenchmark = Annotated[Benchmark, BeforeValidator(as_benchmark, json_schema_in
 class ScreenOptions(Options):
     """What is looked for (`pipeline.stages.screen.FINDINGS`). A finding adds a flag, unless it is listed here."""
 
+    on: tuple[str, ...] = ()
+    """Findings to look for in addition to the default ones: disfluent, person-name (extra `kiwi`)."""
     off: tuple[str, ...] = ()
     """Findings not to look for."""
     reject: tuple[str, ...] = ()

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from pipeline.stages.screen.disclaimers import SPEAKS_AS_MODEL, disclaimer
 from pipeline.stages.screen.ending import MAY_BE_OPEN, truncated
+from pipeline.stages.screen.fluency import WORDS, disfluent
 from pipeline.stages.screen.foreign import not_korean, untranslated, wrong_language
 from pipeline.stages.screen.language import FOREIGN, NO_HANGUL
 from pipeline.stages.screen.merged import JOINED, MERGED, may_ask_again, merged_input, merged_instruction, merged_prompt
@@ -36,6 +37,8 @@ class Defect(NamedTuple):
     pick: Callable[[Mapping[str, pa.Array]], list[int]] | None = None
     #: It is a defect of the row as a whole, and not looked for in earlier exchanges.
     of_the_row: bool = False
+    #: It is looked for only where `[screen] on` names it.
+    on_demand: bool = False
 
 
 #: In this order.
@@ -66,4 +69,5 @@ DEFECTS: tuple[Defect, ...] = (
     Defect("mojibake", "output", mojibake, SCAN),
     Defect("mixed-speech", "output", mixed_speech, PLAIN),
     Defect("echo", "output", echo, pick=may_echo),
+    Defect("disfluent", "output", disfluent, WORDS, on_demand=True),
 )

@@ -8,11 +8,12 @@ go nowhere but into the mask: findings are kinds and counts.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from pipeline.stages.screen.pii import network, phones
 from pipeline.stages.screen.pii.addresses import ADDRESS
 from pipeline.stages.screen.pii.forms import Form, Kind, Match, folded, shows_form
+from pipeline.stages.screen.pii.names import PERSON_NAME
 from pipeline.stages.screen.pii.payments import ACCOUNT, CARD
 from pipeline.stages.screen.pii.plates import PLATE
 from pipeline.stages.screen.pii.registrations import COMPANY_KINDS
@@ -20,7 +21,18 @@ from pipeline.stages.screen.pii.registrations import KINDS as PERSON_KINDS
 from pipeline.stages.screen.pii.secrets import SECRET
 from pipeline.table.protected_spans import MARK
 
-__all__ = ["KINDS", "NAMED_NUMBER", "SCAN", "Kind", "find_pii", "kinds_of", "mask_pii", "scan_of", "spelled"]
+__all__ = [
+    "KINDS",
+    "NAMED_NUMBER",
+    "ON_DEMAND",
+    "SCAN",
+    "Kind",
+    "find_pii",
+    "kinds_of",
+    "mask_pii",
+    "scan_of",
+    "spelled",
+]
 
 _EMAIL = Kind("pii-email", "<이메일>", (network.EMAIL,))
 
@@ -43,12 +55,17 @@ KINDS: tuple[Kind, ...] = (
 _DISGUISED: dict[str, Form] = {"pii-email": network.DISGUISED, "pii-phone": phones.DISGUISED}
 
 
-def kinds_of(disguised: bool) -> tuple[Kind, ...]:
-    """Every kind, on demand with its disguised forms."""
+#: Kinds that are looked for only where the options ask for them.
+ON_DEMAND: tuple[Kind, ...] = (PERSON_NAME,)
+
+
+def kinds_of(disguised: bool, on: Collection[str] = ()) -> tuple[Kind, ...]:
+    """Every kind, on demand with its disguised forms, and the kinds on demand that `on` names."""
+    kinds = (*KINDS, *(kind for kind in ON_DEMAND if kind.name in on))
     if not disguised:
-        return KINDS
+        return kinds
     return tuple(
-        kind._replace(forms=(*kind.forms, _DISGUISED[kind.name])) if kind.name in _DISGUISED else kind for kind in KINDS
+        kind._replace(forms=(*kind.forms, _DISGUISED[kind.name])) if kind.name in _DISGUISED else kind for kind in kinds
     )
 
 
