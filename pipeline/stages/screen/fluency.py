@@ -8,10 +8,11 @@ from pipeline.stages.screen.texts import Texts, prose_of, quoted
 from schemas.options import ScreenOptions
 
 #: A text of sentences loses at least so much likelihood where its words change places. benchmarks/korean_text.md
-MARGIN = 0.5
+MARGIN = 0.2
 #: Every text that is looked at has a match of this RE2 pattern: eight words with Hangul on a line.
 WORDS = r"(?:[^\s]*[가-힣][^\s]* ){7}"
-_SENTENCE_END = re.compile(r"[다요죠까]\W*$")
+#: An ending of a sentence, wherever its word is.
+_PREDICATE = re.compile(r"[다요죠까][.!?]?(?:\s|$)")
 _NO_PROSE = re.compile(r"[:<>{}|]|\d[.)] ")
 
 
@@ -40,7 +41,7 @@ def is_prose(line: str) -> bool:
         and line.count(",") * 6 <= len(words)
         and len(re.findall("[가-힣]", line)) * 10 >= len(line) * 6
         and not _NO_PROSE.search(line)
-        and _SENTENCE_END.search(line) is not None
+        and _PREDICATE.search(line) is not None
     )
 
 

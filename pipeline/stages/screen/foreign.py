@@ -109,7 +109,7 @@ def few_words(texts: Texts) -> bool:
     Names and terms are written with capitals, or have a line for themselves.
     """
     asked = texts.instruction + texts.input
-    if re.search("[A-Za-z]{2}", asked) or _TERMS.search(asked) or "<" in texts.output:
+    if re.search("[A-Za-z]{2}", asked) or _TERMS.search(asked) or re.search(r"[<@]| dot ", texts.output):
         return False
     lines = [line for line in texts.output.splitlines() if line.strip()]
     return (

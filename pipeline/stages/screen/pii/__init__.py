@@ -78,11 +78,12 @@ SCAN = scan_of(KINDS)
 
 #: Names of JSON fields whose number is that of a person or a company; a number under any other name is left alone.
 _PERSONAL_NAME = (
-    r"(?i:phone|tel|mobile|cell|fax|hp|rrn|jumin|ssn|resident|account|acct|card|biz|business|corp|licen"
-    r"|주민|전화|휴대|핸드폰|연락|팩스|계좌|카드|사업자|법인|면허|외국인)"
+    r"(?i:(?:phone|tel|telephone|mobile|cell|fax|hp|rrn|jumin|ssn|resident|account|acct|card|biz|business|corp|corporate"
+    r"|licen[cs]e|주민|휴대 ?(?:폰|전화)|전화|핸드폰|연락처|팩스|계좌|카드|사업자|법인|면허|외국인)"
+    r"(?:[ _-]?(?:no|nr|num|number|reg|registration|등록|번호))*[ _-]?[0-9]?)"
 )
 #: An RE2 pattern of JSON with such a number.
-NAMED_NUMBER = rf'{_PERSONAL_NAME}[^"]*": ?\[?[0-9, ]*[0-9]{{9}}'
+NAMED_NUMBER = rf'{_PERSONAL_NAME}": ?\[?[0-9, ]*[0-9]{{9}}'
 
 
 def spelled(number: str, kinds: Sequence[Kind], label: str) -> str:
@@ -91,7 +92,7 @@ def spelled(number: str, kinds: Sequence[Kind], label: str) -> str:
     >>> spelled("1027384756", KINDS, "phone"), spelled("1027384756", KINDS, "id")
     ('01027384756', '')
     """
-    if not re.search(_PERSONAL_NAME, label):
+    if not re.search(f"{_PERSONAL_NAME}$", label):
         return ""
     return next((text for text in (number, f"0{number}", f"+{number}") if find_pii(text, kinds, label)), "")
 
