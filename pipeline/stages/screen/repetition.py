@@ -4,6 +4,8 @@ import collections
 import re
 from collections.abc import Mapping
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -156,20 +158,31 @@ def may_echo(texts: Mapping[str, pa.Array]) -> list[int]:
     An answer of one or two syllables is an echo only letter for letter.
     """
     answers, asked, given = (texts[name] for name in ("output", "instruction", "input"))
-    size, of_asked, of_given = (pc.fill_null(pc.binary_length(part), 0) for part in (answers, asked, given))
+    size, of_asked, of_given = (lengths(part) for part in (answers, asked, given))
     rows = set[int]()
-    for part, length, longest in ((asked, of_asked, pc.add(of_asked, of_given)), (given, of_given, of_given)):
-        same_size = pc.indices_nonzero(pc.equal(size, length))
-        rows |= set(same_size.filter(alike(answers, part, same_size)).to_pylist())
-        fits = pc.and_(pc.greater_equal(pc.add(size, 16), length), pc.less(size, pc.add(pc.multiply(longest, 3), 20)))
-        near = pc.indices_nonzero(pc.and_(fits, pc.greater(size, 8)))
-        rows |= set(near.filter(alike(head_of_answers(answers.take(near)), head(part.take(near)))).to_pylist())
+    for part, length, longest in ((asked, of_asked, of_asked + of_given), (given, of_given, of_given)):
+        short = np.flatnonzero((size == length) & (size <= 8))
+        near = np.flatnonzero((size > 8) & (size + 16 >= length) & (size < longest * 3 + 20))
+        rows |= alike(answers, part, short)
+        if len(near):
+            places = pa.array(near)
+            same = pc.equal(head_of_answers(answers.take(places)), head(part.take(places)))
+            rows |= set(places.filter(pc.fill_null(same, False)).to_pylist())
     return sorted(rows)
 
 
-def alike(some: pa.Array, others: pa.Array, rows: pa.Array | None = None) -> pa.BooleanArray:
-    pairs = (some, others) if rows is None else (some.take(rows), others.take(rows))
-    return pc.fill_null(pc.equal(*pairs), False)
+def lengths(texts: pa.Array) -> npt.NDArray[np.int64]:
+    """Bytes of each text, int64[texts]; 0 for null."""
+    return np.asarray(pc.fill_null(pc.binary_length(texts), 0)).astype(np.int64)
+
+
+def alike(some: pa.Array, others: pa.Array, rows: npt.NDArray[np.intp]) -> set[int]:
+    """Those of the rows whose texts are equal."""
+    if not len(rows):
+        return set()
+    places = pa.array(rows)
+    same = pc.fill_null(pc.equal(some.take(places), others.take(places)), False)
+    return set(places.filter(same).to_pylist())
 
 
 def head(texts: pa.Array) -> pa.Array:
