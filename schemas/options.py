@@ -138,7 +138,7 @@ class ScreenOptions(Options):
     reject: tuple[str, ...] = ()
     """Findings that reject the row, and flags of ingest, such as open-thought."""
     mask: tuple[str, ...] = ()
-    """Kinds of personal data (pii-…, secret) to replace with a fixed placeholder, such as <전화번호>."""
+    """Kinds of personal data (pii-…, secret, person-name) to replace with a fixed placeholder, such as <전화번호>."""
     disguised: bool = False
     """Look for disguised phone numbers and e-mail addresses, too: 공일공 일이삼사 오육칠팔, hong 골뱅이 naver 닷 com.
     """

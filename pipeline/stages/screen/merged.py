@@ -39,32 +39,37 @@ _IMPERATIVE = any_of(
     "주세요",
     *("알려 ?줘", "써 ?줘", r"[인은는]가요\?", r"나요\?", r"까요\?", r"무엇입니까\?"),
 )
+_NUMBERED = r"(?:\d{1,2}[.)] )?"
+_POINTS_AT = r"(?:다음|아래|주어진|위의?|이) "
+_ORDER = r"(?:명령어?|명령문|지시(?:문|사항)?|Instruction|새 ?(?:질문|지시)|다음 ?(?:질문|지시|과제|문제))"
 #: One more instruction under a number or a header, with nothing that says it is an answer.
 _NEXT = re.compile(
     any_of(
-        rf"\n[ \t]{{0,9}}\n[ \t]{{0,9}}(?:\d{{1,2}}[.)] )?(?:다음|아래|주어진|위의?|이) "
-        rf"[^\n]{{2,60}}{_IMPERATIVE}[.?]?[ \t]*(?:\n|$)",
-        rf"\n[ \t]*{_BEFORE}(?:명령어?|명령문|지시(?:문|사항)?|Instruction|새 ?(?:질문|지시)|다음 ?(?:질문|지시"
-        rf"|과제|문제))"
-        rf" ?\d{{0,2}} ?{_BEHIND} ?\d{{0,2}} ?[:：\n]",
+        rf"\n[ \t]{{0,9}}\n[ \t]{{0,9}}{_NUMBERED}{_POINTS_AT}[^\n]{{2,60}}{_IMPERATIVE}[.?]?[ \t]*(?:\n|$)",
+        rf"\n[ \t]*{_BEFORE}{_ORDER} ?\d{{0,2}} ?{_BEHIND} ?\d{{0,2}} ?[:：\n]",
     )
 )
 #: A question on a line of its own, and the mark of its answer on the next: 2) 공기 청정기는 어떻게 닦나요?\n답:
 _ASKED = re.compile(rf"\n[^\n]{{4,90}}[?？][ \t]*\n[ \t]*\n?[ \t]*{_ANSWER}{_SIGN}")
-#: What joins two prompts in the instruction or the input.
-_JOINED = re.compile(
-    any_of(
-        r"#{2,4} ?(?:지시(?:문|사항)?|명령어?|명령문|질문|입력|출력|응답|Instruction|Input|Response"
-        r"|Output)\b ?\d{0,2}[:：]?",
-        r"^[ \t]*#{2,6}[ \t]*\n{1,3}\d{1,2}[.)]",
-        r"\n[ \t]*(?:\d{1,2}[.)] ?)?(?:\[|【)?(?:지시(?:문|사항)?|명령어?|명령문|Instruction)(?:\]"
-        r"|】)? ?\d{0,2} ?[:：]",
-        r"\n[ \t]*(?:Human|User|사용자) ?[:：][^\n]*\n{1,3}[ \t]{0,9}(?:Assistant|AI|챗봇|어시스턴트) ?[:：]",
-        r"\n[ \t]*(?:\d{1,2}[.)] ?)?(?:입력|Input) ?[:：][^\n]*\n(?:[^\n]*\n){0,3}?[ \t]*(?:출력|Output) ?[:：] ?\S"
-        r"[^\n]*\n{1,3}[^\n]*(?:지시|명령|입력|Instruction|Input|#{2,})",
+_KOREAN_ORDER = r"지시(?:문|사항)?|명령어?|명령문"
+_LINE = r"\n[ \t]*"
+_ITEM = r"(?:\d{1,2}[.)] ?)?"
+#: What joins two prompts in the instruction or the input, by what it looks like.
+JOINTS = {
+    "### 지시:": (
+        rf"#{{2,4}} ?(?:{_KOREAN_ORDER}|질문|입력|출력|응답|Instruction|Input|Response|Output)\b ?\d{{0,2}}[:：]?"
     ),
-    re.MULTILINE,
-)
+    "###, and a number": r"^[ \t]*#{2,6}[ \t]*\n{1,3}\d{1,2}[.)]",
+    "3. 지시:": rf"{_LINE}{_ITEM}(?:\[|【)?(?:{_KOREAN_ORDER}|Instruction)(?:\]|】)? ?\d{{0,2}} ?[:：]",
+    "User: … Assistant:": (
+        rf"{_LINE}(?:Human|User|사용자) ?[:：][^\n]*\n{{1,3}}[ \t]{{0,9}}(?:Assistant|AI|챗봇|어시스턴트) ?[:：]"
+    ),
+    "입력: … 출력: …, and one more": (
+        rf"{_LINE}{_ITEM}(?:입력|Input) ?[:：][^\n]*\n(?:[^\n]*\n){{0,3}}?[ \t]*(?:출력|Output) ?[:：] ?\S"
+        r"[^\n]*\n{1,3}[^\n]*(?:지시|명령|입력|Instruction|Input|#{2,})"
+    ),
+}
+_JOINED = re.compile(any_of(*JOINTS.values()), re.MULTILINE)
 #: Requests of which exchanges are the answer.
 _ABOUT_EXCHANGES = re.compile(
     any_of(
