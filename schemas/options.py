@@ -135,12 +135,14 @@ OneBenchmark = Annotated[Benchmark, BeforeValidator(as_benchmark, json_schema_in
 class ScreenOptions(Options):
     """What is looked for (`pipeline.stages.screen.FINDINGS`). A finding adds a flag, unless it is listed here."""
 
+    on: tuple[str, ...] = ()
+    """Findings to look for in addition to the default ones: disfluent, person-name (extra `kiwi`)."""
     off: tuple[str, ...] = ()
     """Findings not to look for."""
     reject: tuple[str, ...] = ()
     """Findings that reject the row, and flags of ingest, such as open-thought."""
     mask: tuple[str, ...] = ()
-    """Kinds of personal data (pii-…, secret) to replace with a fixed placeholder, such as <전화번호>."""
+    """Kinds of personal data (pii-…, secret, person-name) to replace with a fixed placeholder, such as <전화번호>."""
     disguised: bool = False
     """Look for disguised phone numbers and e-mail addresses, too: 공일공 일이삼사 오육칠팔, hong 골뱅이 naver 닷 com.
     """

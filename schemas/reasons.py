@@ -114,6 +114,7 @@ FINDINGS: dict[str, str] = {
     "pii-ip": "IP address",
     "pii-address": "Korean postal address",
     "pii-kakao-id": "name of an account of KakaoTalk",
+    "person-name": "name of a person, beside a title or a label (only with `[screen] on`)",
     "not-korean": "less than `min_hangul` of the letters of the row are Hangul",
     "untranslated": "foreign text is left in a Korean answer, or the text is not translated",
     "wrong-language": "the answer is in another language than the instruction asks for",
@@ -129,6 +130,7 @@ FINDINGS: dict[str, str] = {
     "mojibake": "the text was decoded wrongly: replacement characters (U+FFFD), C1 controls, letters of a wrong codec",
     "mixed-speech": "the answer mixes polite and plain speech",
     "echo": "the answer is the instruction or the input, but for its ends",
+    "disfluent": "the words of a line are in no order (only with `[screen] on`)",
     "same-answers": "the rejected answer is the output, letter for letter",
     "contaminated": "the row overlaps with an evaluation set of `[screen] benchmarks`",
 }

@@ -1,4 +1,7 @@
-"""The strings inside a JSON text, met one by one in place: the rest of the text stays as it is, byte for byte."""
+"""The strings inside a JSON text, and on demand its long numbers: met one by one in place, the rest stays as it is.
+
+What does not change keeps its spelling, byte for byte.
+"""
 
 import dataclasses
 import json
@@ -8,7 +11,8 @@ from collections.abc import Callable, Iterator
 #: `change(text, path)` gives the text that takes its place. `path`: url, function.arguments.cities[2].
 ChangeString = Callable[[str, str], str]
 
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"|[{}\[\],:]')
+#: A number of nine digits or more is no count, and may be the number of a person.
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"|[{}\[\],:]|(?<![\d.eE+-])\d{9,19}(?![\d.eE])')
 #: A key that a path shows: not one that may be personal data (a number, an address of mail).
 _PLAIN_KEY = re.compile(r"[^\d@:\s\ud800-\udfff]{1,40}\d{0,2}")
 #: What a text that is not JSON may hold of JSON.
@@ -17,17 +21,20 @@ _ESCAPE = re.compile(r"\\u[0-9a-fA-F]{4}|\\[nrtbf\"/\\]")
 ESCAPED = r"\\u"
 
 
-def map_strings(text: str, change: ChangeString) -> str:
+def map_strings(text: str, change: ChangeString, change_number: ChangeString | None = None) -> str:
     r"""The JSON text with what `change` makes of its strings, keys and values at any depth. A text that is not JSON is
     one string, with the path "".
 
     What `change` leaves alone is not written anew: numbers, spaces and escapes stay as they are spelled. Where two
-    keys of an object would become one, the second gets a number at its end.
+    keys of an object would become one, the second gets a number at its end. `change_number`: does the same for whole
+    numbers of nine digits or more; one that changes becomes a string.
 
     >>> map_strings('{"tel": ["\\n1", 1.50], "a": "1"}', lambda text, path: text.replace("1", f"<{path}>"))
     '{"tel": ["\\n<tel[0]>", 1.50], "a": "<a>"}'
     >>> map_strings('{"1": 0, "2": 0}', lambda text, path: "x")
     '{"x": 0, "x 2": 0}'
+    >>> map_strings('{"tel": 1023456789}', lambda text, path: text, lambda number, path: f"<{path}>")
+    '{"tel": "<tel>"}'
     """
     try:
         json.loads(text)
@@ -35,8 +42,12 @@ def map_strings(text: str, change: ChangeString) -> str:
         return _map_broken(text, change)
     pieces, at = [], 0
     for token, opened, is_key in _strings(text):
-        old = json.loads(token[0])
-        new = change(old, _written(opened[:-1] if is_key else opened))
+        is_number = token[0][0] != '"'
+        if is_number and change_number is None:
+            continue
+        old = token[0] if is_number else json.loads(token[0])
+        alter = change_number if is_number and change_number else change
+        new = alter(old, _written(opened[:-1] if is_key else opened))
         if is_key:
             opened[-1].place = old
             new = _another(new, opened[-1].keys)
@@ -58,7 +69,7 @@ class _Opened:
 
 
 def _strings(text: str) -> Iterator[tuple[re.Match[str], list[_Opened], bool]]:
-    """Every string of a JSON text, what is open around it from the outside in, and whether it is a key."""
+    """Every string and long number of a JSON text, what is open around it from the outside in, whether it is a key."""
     opened: list[_Opened] = []
     is_key = False
     for token in _TOKEN.finditer(text):

@@ -5,13 +5,14 @@ A text is a column (TEXTS), the content, the reasoning or the name of a message 
 (DATA, and the calls of a message).
 """
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.table.json_strings import ESCAPED, map_strings
+from pipeline.table.json_strings import ESCAPED, ChangeString, map_strings
 from pipeline.table.message_columns import lengths_of, listed, with_field
 from pipeline.table.reject_and_flag import alive, replace_rows, set_column
 from schemas.columns import MESSAGES
@@ -26,6 +27,8 @@ DATA = ("tools", "tool_calls", "meta", "raw")
 PROSE = ("content", "reasoning")
 CALLS, NAME = "tool_calls", "name"
 
+#: So few distinct texts are scanned once for all batches.
+FEW = 8
 #: No row at all.
 NONE = pa.array([], pa.uint64())
 
@@ -37,48 +40,73 @@ def matches(texts: pa.Array, pattern: str) -> pa.Array:
     head = texts[:128]
     if len(head.unique()) * 2 <= len(head):
         encoded = texts.dictionary_encode()
-        found = pc.match_substring_regex(encoded.dictionary, pattern).take(encoded.indices)
+        found = distinct_matches(encoded.dictionary, pattern).take(encoded.indices)
     else:
         found = pc.match_substring_regex(texts, pattern)
     return pc.fill_null(found, False) if found.null_count else found
 
 
-def data_matches(texts: pa.Array, pattern: str) -> pa.Array:
-    """Boolean per JSON text: a string in it may match the RE2 pattern. Numbers of an object are left out."""
+def distinct_matches(texts: pa.Array, pattern: str) -> pa.Array:
+    """The same for distinct texts. A few of them, such as labels, come again in each batch, and are known."""
+    if len(texts) > FEW:
+        return pc.match_substring_regex(texts, pattern)
+    return pa.array(_matches_of_few(pattern, tuple(texts.to_pylist())), pa.bool_())
+
+
+@functools.lru_cache(maxsize=512)
+def _matches_of_few(pattern: str, texts: tuple[str, ...]) -> list[bool]:
+    return list(pc.match_substring_regex(pa.array(texts, pa.string()), pattern).to_pylist())
+
+
+def data_matches(texts: pa.Array, pattern: str, numbers: str | None = None) -> pa.Array:
+    """Boolean per JSON text: a string in it may match the RE2 pattern. Numbers of an object are left out, but for
+    those with which the text matches `numbers`.
+    """
     found = matches(texts, f"(?:{pattern})|{ESCAPED}")
     places = pc.indices_nonzero(found)
     if not len(places):
         return found
-    without = pc.replace_substring_regex(texts.take(places), r'([^\\]": ?)-?[0-9.]+([,}])', r"\1\2")
+    dense = texts.take(places)
+    without = pc.replace_substring_regex(dense, r'([^\\]": ?)-?[0-9.]+([,}])', r"\1\2")
     sure = np.zeros(len(texts), bool)
-    sure[places.to_numpy()] = matches(without, f"(?:{pattern})|{ESCAPED}").to_numpy(zero_copy_only=False)
+    hit = matches(without, f"(?:{pattern})|{ESCAPED}")
+    if numbers is not None:
+        hit = pc.or_(hit, matches(dense, numbers))
+    sure[places.to_numpy()] = hit.to_numpy(zero_copy_only=False)
     return pa.array(sure)
 
 
 def suspects(
-    table: pa.Table, patterns: Mapping[str, str], rows: pa.Array | None = None, whole: bool = False
+    table: pa.Table,
+    patterns: Mapping[str, str],
+    rows: pa.Array | None = None,
+    whole: bool = False,
+    numbers: str | None = None,
 ) -> dict[str, pa.Array]:
     """Per column the rows with a text that may match its RE2 pattern, in order. `table`: one record batch.
 
     Of a column of messages it is the numbers of the messages, counted through all lists, for each of their fields:
     history.content, history.reasoning. `rows`: boolean per row, those that are looked at; else the living ones.
-    `whole`: of messages all texts, not the prose alone.
+    `whole`: of messages all texts, not the prose alone. `numbers`: an RE2 pattern of JSON with a number to look at.
     """
     asked = alive(table).chunk(0) if rows is None else rows
     found = {}
     for column, pattern in patterns.items():
         values = table[column].chunk(0)
         if column not in MESSAGES:
-            scan = data_matches if column in DATA else matches
-            nothing = values.null_count == len(values)
-            found[column] = NONE if nothing else pc.indices_nonzero(pc.and_(scan(values, pattern), asked))
+            if values.null_count == len(values):
+                found[column] = NONE
+                continue
+            hit = data_matches(values, pattern, numbers) if column in DATA else matches(values, pattern)
+            found[column] = pc.indices_nonzero(pc.and_(hit, asked))
             continue
         messages = values.flatten()
         if not len(messages):
             continue
         of_asked = asked.take(pc.list_parent_indices(values))
         for field in (*PROSE, NAME, CALLS) if whole else PROSE:
-            hit = (data_matches if field == CALLS else matches)(pc.struct_field(messages, field), pattern)
+            texts = pc.struct_field(messages, field)
+            hit = data_matches(texts, pattern, numbers) if field == CALLS else matches(texts, pattern)
             found[f"{column}.{field}"] = pc.indices_nonzero(pc.and_(hit, of_asked))
     return found
 
@@ -88,20 +116,23 @@ def narrowed(texts: pa.Array, rows: pa.Array, pattern: str) -> pa.Array:
     return rows.filter(matches(texts.take(rows), pattern)) if len(rows) else rows
 
 
-def map_texts(table: pa.Table, places: Mapping[str, pa.Array], change: Change) -> pa.Table:
+def map_texts(
+    table: pa.Table, places: Mapping[str, pa.Array], change: Change, change_number: Change | None = None
+) -> pa.Table:
     """The table with what `change` makes of the texts in these places, which `suspects` finds. `table`: one record
-    batch. Of JSON the strings are changed: it stays JSON.
+    batch. Of JSON the strings are changed, and its long numbers by `change_number`: it stays JSON.
     """
+    data = functools.partial(_map_data, change=change, change_number=change_number)
     for name, numbers in places.items():
         if not len(numbers):
             continue
         column, _, field = name.partition(".")
         values = table[column].chunk(0)
         if field:
-            values = _map_messages(values, numbers, column, field, change)
+            values = _map_messages(values, numbers, column, field, data if field == CALLS else change)
         else:
             fields = [(row, column) for row in numbers.to_pylist()]
-            values = _map(values, numbers, fields, change, data=column in DATA)
+            values = _map(values, numbers, fields, data if column in DATA else change)
         if values is not None:
             table = set_column(table, column, values)
     return table
@@ -116,24 +147,19 @@ def _map_messages(
     rows = pc.list_parent_indices(lists).to_numpy()[at]
     spots = at - (np.cumsum(lengths) - lengths)[rows]
     fields = [(row, f"{column}[{spot}].{field}") for row, spot in zip(rows.tolist(), spots.tolist(), strict=True)]
-    values = _map(pc.struct_field(messages, field), numbers, fields, change, data=field == CALLS)
+    values = _map(pc.struct_field(messages, field), numbers, fields, change)
     return None if values is None else listed(with_field(messages, field, values), lengths, lists)
 
 
-def _map(
-    texts: pa.Array, numbers: pa.Array, fields: Sequence[tuple[int, str]], change: Change, data: bool
-) -> pa.Array | None:
+def _map(texts: pa.Array, numbers: pa.Array, fields: Sequence[tuple[int, str]], change: Change) -> pa.Array | None:
     """The array with its texts of these numbers changed, each with its row and field; None where nothing changes."""
     old = texts.take(numbers).to_pylist()
-    new = [
-        _map_data(text, row, field, change) if data else change(text, row, field)
-        for text, (row, field) in zip(old, fields, strict=True)
-    ]
+    new = [change(text, row, field) for text, (row, field) in zip(old, fields, strict=True)]
     return None if new == old else replace_rows(texts, numbers.to_numpy().astype(np.int64), new)
 
 
-def _map_data(text: str, row: int, field: str, change: Change) -> str:
-    def change_string(string: str, path: str) -> str:
-        return change(string, row, field + ("." * (bool(path) and path[0] != "[")) + path)
+def _map_data(text: str, row: int, field: str, change: Change, change_number: Change | None) -> str:
+    def placed(change: Change) -> ChangeString:
+        return lambda string, path: change(string, row, field + ("." * (bool(path) and path[0] != "[")) + path)
 
-    return map_strings(text, change_string)
+    return map_strings(text, placed(change), change_number and placed(change_number))

@@ -64,15 +64,18 @@ def config(project: Path, section: str, text: str = CONFIG) -> None:
         ('[normalize]\non = ["hanja"]', "漢字를 읽어 주세요", "hanja", "pip install --no-deps hanja"),
         ('[normalize]\non = ["hanja-gloss"]', "漢字를 읽어 주세요", "hanja", "pip install --no-deps hanja"),
         ("[screen]\nidentify = true", "What is this about?", "lingua", "pip install 'ko-instruct[language]'"),
+        ('[screen]\non = ["disfluent"]', "가나다라", "kiwipiepy", "pip install 'ko-instruct[kiwi]'"),
+        ('[screen]\non = ["person-name"]', "가나다라", "kiwipiepy", "pip install 'ko-instruct[kiwi]'"),
     ],
 )
 def test_a_missing_library_is_named_with_the_command_that_installs_it(
     section: str, text: str, library: str, remedy: str, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from pipeline.stages.normalize import words
-    from pipeline.stages.screen import language
+    from pipeline.stages.screen import analyser, language
 
     words._kiwi.cache_clear()
+    analyser.kiwi.cache_clear()
     language._detector.cache_clear()
     monkeypatch.setitem(sys.modules, library, None)
     config(project, section)

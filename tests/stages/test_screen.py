@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.stages.screen import FINDINGS, benchmarks_of, screen
+from pipeline.stages.screen import FINDINGS, ON_DEMAND, benchmarks_of, screen
 from pipeline.stages.screen.contamination import N, grams
 from pipeline.stages.screen.defects import DEFECTS
 from pipeline.stages.screen.pii import KINDS, SCAN, find_pii, mask_pii
@@ -85,7 +85,8 @@ def test_contamination(case: dict[str, Any]) -> None:
 def test_every_finding_has_a_case() -> None:
     shown = {flag for case in DEFECT_CASES if "known_failure" not in case for flag in case["expect"]}
     shown |= {flag for case in PII_CASES if "known_failure" not in case for flag in case["expect"]}
-    assert {*shown, "contaminated", "same-answers"} == set(FINDINGS)
+    # Those on demand are in tests/stages/screen/test_on_demand.py.
+    assert {*shown, "contaminated", "same-answers", *ON_DEMAND} == set(FINDINGS)
 
 
 def test_masks_replace_and_evidence_holds_no_value() -> None:
@@ -120,9 +121,15 @@ def test_reject_by_a_flag_of_ingest() -> None:
 
 
 def test_an_option_that_names_no_finding_is_an_error() -> None:
-    for options in ({"off": ("refusals",)}, {"reject": ("refusals",)}, {"mask": ("refusal",)}):
+    for options in ({"off": ("refusals",)}, {"reject": ("refusals",)}, {"mask": ("refusal",)}, {"on": ("refusal",)}):
         with pytest.raises(ValueError, match="refusal"):
             one({"instruction": "물음", "output": "답"}, **options)
+
+
+@pytest.mark.parametrize("key", ["mask", "reject"])
+def test_a_finding_on_demand_is_not_masked_or_rejected_without_being_looked_for(key: str) -> None:
+    with pytest.raises(ValueError, match=r"Add it to screen\.on, too\."):
+        one({"instruction": "물음", "output": "답"}, **{key: ("person-name",)})
 
 
 PHONE, EMAIL = "010-2345-6789", "hong@naver.com"
@@ -202,6 +209,24 @@ def test_rejected_rows_are_masked_too(raw: str, masked: str) -> None:
     assert PHONE not in json.dumps(after.to_pylist(), ensure_ascii=False)
     assert after["fixes"][0].as_py() == ["mask"]
     assert not after["flags"][0].as_py()
+
+
+@pytest.mark.parametrize(
+    ("meta", "masked"),
+    [
+        ('{"phone": 1023456789, "id": 1023456789}', '{"phone": "<전화번호>", "id": 1023456789}'),
+        ('{"tel": 821023456789}', '{"tel": "<전화번호>"}'),
+        ('{"a": {"accountNo": [1002738291045]}}', '{"a": {"accountNo": ["<계좌번호>"]}}'),
+        ('{"사업자번호": 2148173659, "n": 1.50}', '{"사업자번호": "<사업자등록번호>", "n": 1.50}'),
+        ('{"phone": 1.5e9, "mobile_views": 102738475612}', '{"phone": 1.5e9, "mobile_views": 102738475612}'),
+    ],
+)
+def test_numbers_of_json_are_masked_where_their_name_is_personal(meta: str, masked: str) -> None:
+    """JSON drops the zero at the beginning of a phone number."""
+    options = ScreenOptions(mask=tuple(kind.name for kind in KINDS))
+    assert screen(full({"meta": meta}), options)["meta"][0].as_py() == masked
+    rejected = full({"raw": meta, "reject": "invalid-json", "reject_detail": "cut"})
+    assert screen(rejected, options)["raw"][0].as_py() == masked
 
 
 def test_numbers_and_ids_are_not_personal_data() -> None:

@@ -8,11 +8,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.stages.screen import pii
+from pipeline.stages.screen.analyser import kiwi
 from pipeline.stages.screen.contamination import Benchmarks, benchmarks_of, overlaps, questions, telling
 from pipeline.stages.screen.defects import DEFECTS, Defect
 from pipeline.stages.screen.exchanges import Exchanges, earlier_exchanges, own_exchanges, texts_of
 from pipeline.stages.screen.texts import Texts
-from pipeline.table.map_texts import map_texts, matches, narrowed, suspects
+from pipeline.table.map_texts import distinct_matches, map_texts, matches, narrowed, suspects
 from pipeline.table.reject_and_flag import add_names, alive, complete, reject, replace_rows, row_mask, set_column
 from pipeline.table.thoughts import split_thought
 from schemas.columns import MESSAGES, SCREENED, TEXTS
@@ -25,7 +26,10 @@ SAME_ANSWERS = "same-answers"
 CONTAMINATED = "contaminated"
 #: Every finding by name: the flags that this stage writes, and the reasons for which it can reject.
 DEFECT_NAMES = tuple(dict.fromkeys(defect.name for defect in DEFECTS))
-FINDINGS = (*(kind.name for kind in pii.KINDS), *DEFECT_NAMES, SAME_ANSWERS, CONTAMINATED)
+FINDINGS = (*(kind.name for kind in (*pii.KINDS, *pii.ON_DEMAND)), *DEFECT_NAMES, SAME_ANSWERS, CONTAMINATED)
+
+#: Those that `[screen] on` switches on: they need the analyser.
+ON_DEMAND = (*(kind.name for kind in pii.ON_DEMAND), *(defect.name for defect in DEFECTS if defect.on_demand))
 
 #: Columns in which personal data is looked for: in all that a row holds, in JSON as well.
 PERSONAL = (*TEXTS, *MESSAGES, "tools", "tool_calls", "meta")
@@ -56,8 +60,9 @@ def screen(table: pa.Table, options: ScreenOptions = ScreenOptions(), benchmarks
 
 
 def check(options: ScreenOptions) -> None:
-    kinds = [kind.name for kind in pii.KINDS]
+    kinds = [kind.name for kind in (*pii.KINDS, *pii.ON_DEMAND)]
     for key, listed, known in (
+        ("on", options.on, ON_DEMAND),
         ("off", options.off, FINDINGS),
         ("reject", options.reject, (*FINDINGS, *FLAGS["ingest"])),
         ("mask", options.mask, kinds),
@@ -65,12 +70,22 @@ def check(options: ScreenOptions) -> None:
         for name in listed:
             if name not in known:
                 raise OptionError(f"screen.{key} lists {name!r}, which is unknown. Known are: {', '.join(known)}.")
+            if key in ("reject", "mask") and name in ON_DEMAND and name not in options.on:
+                raise OptionError(
+                    f"screen.{key} lists {name!r}, which is not looked for by default. Add it to screen.on, too."
+                )
+    if options.on:
+        kiwi()  # Missing, it is named before the first row, whatever the rows hold.
 
 
 def screen_batch(table: pa.Table, options: ScreenOptions, benchmarks: Benchmarks | None) -> pa.Table:
     """One record batch: a scan for each finding picks the rows that may show it, and Python sees only those."""
-    kinds = [kind for kind in pii.kinds_of(options.disguised) if kind.name not in options.off]
-    defects = [defect for defect in DEFECTS if defect.name not in options.off]
+    kinds = [kind for kind in pii.kinds_of(options.disguised, options.on) if kind.name not in options.off]
+    defects = [
+        defect
+        for defect in DEFECTS
+        if defect.name not in options.off and (not defect.on_demand or defect.name in options.on)
+    ]
     table = mask_rejected(table, kinds, options)
     table, findings = find_personal(table, kinds, options)
     findings += find_defects(own_exchanges(table), defects, options)
@@ -100,8 +115,14 @@ def mask_rejected(table: pa.Table, kinds: Sequence[pii.Kind], options: ScreenOpt
             touched.append(row)
         return new
 
-    rows = suspects(table, dict.fromkeys(OF_REJECTED, pii.scan_of(kinds)), rejected, whole=True)
-    return add_mask(map_texts(table, rows, mask), touched)
+    def mask_number(number: str, row: int, field: str) -> str:
+        spelled = pii.spelled(number, kinds, key_of(field))
+        new = mask(spelled, row, field) if spelled else number
+        return number if new == spelled else new
+
+    scan = dict.fromkeys(OF_REJECTED, pii.scan_of(kinds))
+    rows = suspects(table, scan, rejected, whole=True, numbers=pii.NAMED_NUMBER)
+    return add_mask(map_texts(table, rows, mask, mask_number), touched)
 
 
 def find_personal(table: pa.Table, kinds: Sequence[pii.Kind], options: ScreenOptions) -> tuple[pa.Table, list[Finding]]:
@@ -124,8 +145,13 @@ def find_personal(table: pa.Table, kinds: Sequence[pii.Kind], options: ScreenOpt
         # Found among all kinds, so that switching one mask on does not turn another kind into it.
         return pii.mask_pii(text, kinds, hidden, key)
 
-    rows = suspects(table, dict.fromkeys(PERSONAL, pii.scan_of(kinds)), whole=True)
-    return add_mask(map_texts(table, rows, look), touched), findings
+    def look_at_number(number: str, row: int, field: str) -> str:
+        spelled = pii.spelled(number, kinds, key_of(field))
+        new = look(spelled, row, field) if spelled else number
+        return number if new == spelled else new
+
+    rows = suspects(table, dict.fromkeys(PERSONAL, pii.scan_of(kinds)), whole=True, numbers=pii.NAMED_NUMBER)
+    return add_mask(map_texts(table, rows, look, look_at_number), touched), findings
 
 
 def key_of(field: str) -> str:
@@ -158,7 +184,7 @@ def near(texts: pa.Array, field: str, defects: Sequence[Defect]) -> Mapping[str,
         rows = pc.indices_nonzero(matches(texts, "|".join(f"(?:{scan})" for scan in scans)))
         return {scan: narrowed(texts, rows, scan) for scan in scans}
     distinct = texts.dictionary_encode()
-    found = {scan: pc.match_substring_regex(distinct.dictionary, scan) for scan in scans}
+    found = {scan: distinct_matches(distinct.dictionary, scan) for scan in scans}
     return {scan: pc.indices_nonzero(found[scan].take(distinct.indices)) for scan in scans}
 
 

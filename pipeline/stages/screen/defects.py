@@ -11,9 +11,10 @@ import pyarrow as pa
 
 from pipeline.stages.screen.disclaimers import SPEAKS_AS_MODEL, disclaimer
 from pipeline.stages.screen.ending import MAY_BE_OPEN, truncated
+from pipeline.stages.screen.fluency import WORDS, disfluent
 from pipeline.stages.screen.foreign import not_korean, untranslated, wrong_language
-from pipeline.stages.screen.language import FOREIGN
-from pipeline.stages.screen.merged import JOINED, MERGED, merged_input, merged_instruction, merged_prompt
+from pipeline.stages.screen.language import FOREIGN, NO_HANGUL
+from pipeline.stages.screen.merged import JOINED, MERGED, may_ask_again, merged_input, merged_instruction, merged_prompt
 from pipeline.stages.screen.missing import FIELD, PLACE, image_field, missing_image, missing_image_in_input, url_only
 from pipeline.stages.screen.mojibake import SCAN, mojibake
 from pipeline.stages.screen.placeholders import PLACEHOLDER, no_answer
@@ -36,19 +37,21 @@ class Defect(NamedTuple):
     pick: Callable[[Mapping[str, pa.Array]], list[int]] | None = None
     #: It is a defect of the row as a whole, and not looked for in earlier exchanges.
     of_the_row: bool = False
+    #: It is looked for only where `[screen] on` names it.
+    on_demand: bool = False
 
 
 #: In this order.
 DEFECTS: tuple[Defect, ...] = (
     Defect("not-korean", "instruction", not_korean, FOREIGN, of_the_row=True),
-    Defect("untranslated", "output", untranslated, rf"{FOREIGN}|[a-z]{{3}}[가-힣]"),
-    Defect("wrong-language", "output", wrong_language, FOREIGN),
+    Defect("untranslated", "output", untranslated, rf"{FOREIGN}|[a-z]{{3}}[가-힣]|[a-z]{{4}},? [a-z]{{4}}|{NO_HANGUL}"),
+    Defect("wrong-language", "output", wrong_language, rf"{FOREIGN}|{NO_HANGUL}"),
     Defect("refusal", "output", refusal, REFUSES),
     Defect("disclaimer", "output", disclaimer, SPEAKS_AS_MODEL),
     Defect("no-answer", "output", no_answer, PLACEHOLDER),
     Defect("template-residue", "output", template_residue, RESIDUE),
     Defect("template-residue", "instruction", template_in_prompt, rf"{PARTICLES}|{PROMPT_MARKS}"),
-    Defect("merged-instruction", "output", merged_instruction, MERGED),
+    Defect("merged-instruction", "output", merged_instruction, MERGED, pick=may_ask_again),
     Defect("merged-instruction", "instruction", merged_prompt, JOINED),
     Defect("merged-instruction", "input", merged_input, JOINED),
     Defect("truncated", "output", truncated, rf"```|{MAY_BE_OPEN}"),
@@ -58,11 +61,13 @@ DEFECTS: tuple[Defect, ...] = (
         "missing-image",
         "instruction",
         missing_image,
-        rf"이미지|사진|그림|도표|그래프|차트|스크린|캡처|삽화|포스터|지도|도형|도면|일러스트|만화|악보|엑스레이|{PLACE}",
+        rf"이미지|사진|그림|도표|그래프|차트|스크린|캡처|삽화|포스터|지도|도형|도면|일러스트|만화|악보"
+        rf"|엑스레이|{PLACE}",
     ),
     Defect("missing-image", "input", missing_image_in_input, PLACE),
     Defect("missing-image", "meta", image_field, FIELD),
     Defect("mojibake", "output", mojibake, SCAN),
     Defect("mixed-speech", "output", mixed_speech, PLAIN),
     Defect("echo", "output", echo, pick=may_echo),
+    Defect("disfluent", "output", disfluent, WORDS, on_demand=True),
 )

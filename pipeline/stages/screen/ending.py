@@ -24,8 +24,8 @@ _OPEN_END = re.compile(
     r"|[합습입됩]니|[는할될갈을] [수데]|,|같습니다:|다음:|들면:|예:)$"
 )
 #: The last letters of these, and an open quote, number or bracket.
-MAY_BE_OPEN = r"(?:[0-9A-Za-z가-힣,:]|[0-9][.)]|[-*•(\[“‘「『]|\s[\"'])[\s\pZ\x0b\x1c-\x1f\x{85}]*$|첫째"
-_SENTENCE = re.compile(r"[다요죠까음함됨]\s?[.!?](?=\s|$|[\"”'’)])")
+MAY_BE_OPEN = r"(?:[0-9A-Za-z가-힣,:]|[0-9][.)]|[-*•(\[“‘「『{=|]|\s[\"'])[\s\pZ\x0b\x1c-\x1f\x{85}]*$|첫째|^\s*[{\[]"
+_SENTENCE = re.compile(r"[다요죠까음함됨야어아지해돼줘봐라네]\s?[.!?](?=\s|$|[\"”'’)])")
 _ITEM = re.compile(r"[ \t]*(?:[-*+•○●#>|]|\d{1,3}[.)]|[①-⑳]|[가-하][.)])")
 #: A clause: a connective ending or a topic that needs a predicate after it.
 _CLAUSE = re.compile(
@@ -40,21 +40,8 @@ _STEM = re.compile(r"[가-힣 ](?:되|하|있|없|않|싶|같|받|얻|않고|[�
 #: Adverbs and conjunctions that end no sentence of their own.
 _ADVERB = any_of(
     *("스스로", "먼저", "우선", "더욱", "매우", "특히", "가장", "결국", "서로", "바로", "함께", "점점", "직접", "다시"),
-    *(
-        "오히려",
-        "반드시",
-        "주로",
-        "및",
-        "그리고",
-        "또한",
-        "또는",
-        "보다는",
-        "자주",
-        "조금",
-        "조금씩",
-        "천천히",
-        "꾸준히",
-    ),
+    *("오히려", "반드시", "주로", "및", "그리고", "또한", "또는", "보다는", "자주", "조금", "조금씩", "천천히"),
+    "꾸준히",
     *("충분히", "되도록", "이미", "아직", "계속", "항상", "늘", "따로", "미리", "가능한 한"),
 )
 #: “첫째,”, with the words that open what follows it.
@@ -70,9 +57,32 @@ def truncated(texts: Texts, options: ScreenOptions) -> str | None:
         return "the answer is JSON whose brackets are not closed"
     if not text or asks(texts.instruction, "continuation", "copy"):
         return None
+    if how := open_form(texts, text):
+        return f"{how}: “{text[-20:].strip()}”"
     last = text.rpartition("\n")[2]
     how = marker_alone(text, last) or open_quote(texts, text) or open_sentence(texts, text, last) or first_alone(text)
     return f"{how}: “{last[-20:].strip()}”" if how else None
+
+
+def open_form(texts: Texts, text: str) -> str | None:
+    """A table, an emphasis, a block of code or an announcement that is opened and never closed.
+
+    >>> open_form(Texts("표로 정리해 줘.", "", ""), "| 월 | 걷기 |\\n| 화 | 뛰기 |\\n| 수")
+    'the last row of the table is not closed'
+    """
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    before, last = lines[:-1], lines[-1]
+    if last.startswith("|") and len(before) >= 2 and before[-1].startswith("|") and before[-1].endswith("|"):
+        return None if last.endswith("|") else "the last row of the table is not closed"
+    if text.count("**") % 2 and last.count("**") % 2 and re.search(r"\*\*[가-힣A-Za-z][^*]*$", last):
+        return "the answer ends in an open emphasis"
+    if asks(texts.instruction, "code") and text.count("{") > text.count("}") and re.search(r"[;{=]\s*$|;\n", text):
+        return "the answer ends in an open block of code"
+    if last.endswith((":", "：")) and re.search(
+        r"(?:습니다|다음과 같(?:다|아요|이)|예를 들어|[가-힣] ?예시?|방법|순서|단계|이유) ?[:：]$", last
+    ):
+        return "the answer ends where a list begins"
+    return None
 
 
 def first_alone(text: str) -> str | None:
@@ -97,9 +107,14 @@ def marker_alone(text: str, last: str) -> str | None:
 
 def open_quote(texts: Texts, text: str) -> str | None:
     """A quotation or a bracket that is opened in the last words and never closed."""
-    if asks(texts.instruction, "code", "verse", "short") or not _SENTENCE.search(text):
+    if asks(texts.instruction, "code", "verse", "short"):
         return None
     tail = text[-60:]
+    if not _SENTENCE.search(text):
+        line = text.rpartition("\n")[2]
+        at = line.rfind("(") if "\n" in text and text.count("(") > text.count(")") else -1
+        in_words = at >= 0 and re.search(r"\([가-힣]{2,} [^()]*[가-힣]$", line[at:])
+        return "the answer ends in an open bracket" if in_words else None
     for opened, closed in ("“”", "‘’", "「」", "『』"):
         at = tail.rfind(opened)
         if at >= 0 and closed not in tail[at:] and text[-1] not in ".!?…":
@@ -108,7 +123,7 @@ def open_quote(texts: Texts, text: str) -> str | None:
     odd = text.count('"') % 2 and not re.search(r'\d"', text)
     if odd and at >= 0 and (at == 0 or tail[at - 1] in " \n(") and text[-1] not in ".!?…":
         return "the answer ends in an open quotation"
-    at = tail.rfind("(")
+    at = tail.rfind("(") if text.count("(") > text.count(")") else -1
     if at >= 0 and ")" not in tail[at:] and re.match(r"\([가-힣]", tail[at:]) and text[-1] not in ".!?…":
         return "the answer ends in an open bracket"
     return None
@@ -121,7 +136,8 @@ def open_sentence(texts: Texts, text: str, last: str) -> str | None:
     item = _ITEM.match(last)
     sentences = _SENTENCE.findall(text[: len(text) - len(last)] if item else text)
     if not sentences:
-        return "the answer ends in mid-sentence" if len(last) >= 25 and not item and alone_open(last) else None
+        opened = (len(last) >= 25 and not item and alone_open(last)) or ("\n" in text and joins(last))
+        return "the answer ends in mid-sentence" if opened else None
     rest = _SENTENCE.split(last)[-1].strip() if not item else last[item.end() :].strip()
     if item:
         return "the answer ends in mid-sentence" if len(sentences) > 1 and item_open(rest) else None
@@ -135,6 +151,24 @@ def item_open(rest: str) -> bool:
     if len(rest) < 4 or rest[-1] in "은는을를":
         return False
     return bool(_OPEN_END.search(rest[-12:]) or (rest.count(" ") > 3 and re.search(rf" {_ADVERB}$", rest)))
+
+
+#: Nouns that end as a particle does: 사과, 결과, 기와.
+_NOUN_END = re.compile(
+    r"(?:[사결효학치초통교내외안성경전부산제문이공법상예시약과모]과|[기조다]와|마을|가을|노을|겨를|고을|개울"
+    r"|저울|[소취목고부]를)$"
+)
+
+
+def joins(last: str) -> bool:
+    """Whether a line of a list ends in a particle that joins its noun to another word.
+
+    >>> joins("저녁: 두부와"), joins("- 사과")
+    (True, False)
+    """
+    return bool(
+        re.search(r"[가-힣](?:와|과|을|를|및|에게|에서|으로부터|까지의|에 대한)$", last)
+    ) and not _NOUN_END.search(last)
 
 
 def alone_open(last: str) -> bool:

@@ -29,9 +29,21 @@ def expected_language(texts: Texts) -> str | None:
     foreign_text = share(letters(texts.input), "Hangul") < 0.7 and len(texts.input) > 20
     if foreign_text or asks(texts.instruction, "about-language"):
         return None
-    if asks(texts.instruction, "about-names", "code") and not wants_explanation(texts):
+    if names_or_code(texts) and not wants_explanation(texts):
         return None
     return "Korean" if share(letters(texts.instruction), "Hangul") > 0.7 else None
+
+
+_TITLE_OF_A_TEXT = re.compile(r"제목[을를]? ?(?:하나 ?)?(?:붙|짓|지어|지으|달|정하|정해|만들|써|쓰|적|뽑)")
+
+
+def names_or_code(texts: Texts) -> bool:
+    """Whether the answer may hold nothing but names, or code, which is in Latin letters."""
+    if asks(texts.instruction, "code"):
+        answer = letters(texts.output)
+        return not answer or main_script(answer) == "Latin"
+    of_the_input = bool(_TITLE_OF_A_TEXT.search(texts.instruction)) and share(letters(texts.input), "Hangul") > 0.7
+    return asks(texts.instruction, "about-names") and not of_the_input
 
 
 _EXPLAIN = re.compile(r"설명|알려|어떻게|방법|차이|무엇|뭐|뭔|왜|이유|까닭|원인|순서|장단점|줄거리|의미|언제|누구|소개")
@@ -72,12 +84,47 @@ def language_of_answer(texts: Texts) -> str | None:
     if counts.get("Kana", 0) >= 3 and share(counts, "Kana") > 0.1:
         return "Japanese"
     if script == "Latin":
-        return None if _CODE.search(texts.output) else latin_language(prose_of(texts.output))
+        if _CODE.search(texts.output):
+            return None
+        return latin_language(prose_of(texts.output)) or ("English" if few_words(texts) else None)
     if script == "Han":
-        return "Chinese" if counts["Han"] >= 4 and _CHINESE.search(texts.output) else None
+        sentence = counts["Han"] >= 4 and _CHINESE.search(texts.output)
+        return "Chinese" if sentence or only_han(texts) else None
     if script in ("Hangul", "Greek") or counts[script] < 8:
         return None
     return script
+
+
+#: Two words in small letters, one behind the other: fossil fuels.
+_SMALL_WORDS = re.compile(r"(?<![^\s(\"'“‘])[a-z]{3,} [a-z]{2,}(?![^\s,.;:!?)\"'”’])|[A-Z][a-z]+ [a-z]{3,} [a-z]{3,}")
+#: What the answer to a question about these may be in every language.
+_TERMS = re.compile(
+    r"이름|용어|곡|노래|가수|그룹|기호|명칭|학명|단위|팀|뭐라고|부르|확장자|동사|명사|형용사|부사|단어|웹|약자"
+)
+
+
+def few_words(texts: Texts) -> bool:
+    """Whether the answer is a few common words of Latin letters, to a question that has none of these letters.
+
+    Names and terms are written with capitals, or have a line for themselves.
+    """
+    asked = texts.instruction + texts.input
+    if re.search("[A-Za-z]{2}", asked) or _TERMS.search(asked) or re.search(r"[<@]| dot ", texts.output):
+        return False
+    lines = [line for line in texts.output.splitlines() if line.strip()]
+    return (
+        not re.search("[가-힣]", texts.output)
+        and bool(_SMALL_WORDS.search(texts.output))
+        and len(re.findall("[A-Za-z]{2,}", texts.output)) >= (4 if len(lines) > 1 else 3)
+    )
+
+
+def only_han(texts: Texts) -> bool:
+    """Whether the answer is in Han alone, to a question that neither has Han nor asks for it."""
+    asked = texts.instruction + texts.input
+    if re.search("[\u4e00-\u9fff]|한자|한문|중국|일본|대만|사자|고사|성어|서예|붓글씨|천자|부수|획", asked):
+        return False
+    return not re.search("[가-힣A-Za-z]", texts.output) and len(re.findall("[\u4e00-\u9fff]", texts.output)) >= 2
 
 
 def foreign_answer(texts: Texts) -> tuple[str, str] | None:
@@ -145,7 +192,7 @@ def left_sentence(texts: Texts) -> str | None:
     )
 
 
-_WORD = re.compile(r"(?<![A-Za-z.\-/_@#])[a-z]{4,}(?![A-Za-z.\-/_(])")
+_WORD = re.compile(r"(?<![A-Za-z.\-/_@#])[a-z]{4,}(?![A-Za-z\-/_(]|\.[A-Za-z])")
 
 
 def left_words(texts: Texts) -> str | None:

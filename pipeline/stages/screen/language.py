@@ -31,9 +31,11 @@ for _number, _blocks in enumerate(SCRIPTS.values(), 1):
 
 #: A text in another language has a stretch of its letters: four words of Latin, four letters of others.
 FOREIGN = (
-    r"(?:[A-Za-z]+[ ,.'-]+){3}[A-Za-z]"
+    r"(?:[A-Za-z\x{00C0}-\x{024F}\x{1E00}-\x{1EFF}]+[ ,.'-]+){3}[A-Za-z\x{00C0}-\x{024F}]"
     r"|[\x{0370}-\x{06FF}\x{0900}-\x{0E7F}\x{3041}-\x{30FF}\x{3400}-\x{9FFF}]{4}"
 )
+#: A whole text without Hangul, of words in small letters or of Han.
+NO_HANGUL = r"^[^가-힣]*(?:[a-z]{3}[ ,.:;\n]+[^가-힣]*[a-z]{3}|[\x{4E00}-\x{9FFF}]{2})[^가-힣]*$"
 
 _QUOTED = re.compile(r"\"[^\"\n]*\"|“[^“”\n]*”|‘[^‘’\n]*’|「[^「」\n]*」|『[^『』\n]*』|《[^《》\n]*》")
 
@@ -52,11 +54,18 @@ SCRIPT_OF_LANGUAGE = {
 FUNCTION_WORDS = {
     name: frozenset(words.split())
     for name, words in {
-        "English": "the a an is are was were be been to of and in on for with that this these it its you your i we "
-        "they he "
-        "she my our their his her not have has had can will would from by as at do does but or if so tha"
-        "n when which who how "
-        "like very much me him us them what all some any no about into more just there up out only",
+        "English": "the a an this that these those each every either neither both all some any no none few many much "
+        "most more less several such same other another own enough "
+        "i you he she it we they me him her us them my your his its our their mine yours who whom whose which what "
+        "someone anyone everyone something anything everything nothing "
+        "is are was were be been being am do does did have has had having can could will would shall should may might "
+        "must not don't doesn't isn't aren't can't won't "
+        "of in on at to for from by with about into onto over under between among through during before after above "
+        "below against without within toward towards upon across along around behind beyond near off out up down "
+        "per since until like "
+        "and or but nor so yet because although though while when whenever where wherever if unless whether as than "
+        "that then there here also very just only too even still again always never often usually sometimes however "
+        "therefore how why well",
         "French": (
             "le la les un une des du de et est sont dans pour avec que qui ne pas je vous nous il elle ce cette sur au"
         ),

@@ -1,9 +1,13 @@
 """A second exchange inside a text that should hold one: in the answer, the instruction or the input."""
 
 import re
+from collections.abc import Mapping
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.stages.screen.requests import asks
-from pipeline.stages.screen.texts import Texts, any_of, around
+from pipeline.stages.screen.texts import Texts, any_of, around, quoted
 from schemas.options import ScreenOptions
 
 #: What opens a question and what opens its answer, at the start of a line: “### 지시:”, “[질문]”, “2. 입력:”, “질:”.
@@ -21,6 +25,7 @@ ASK = f"{_BEFORE}{_ASK_WORDS} ?[0-9]{{0,3}} ?{_BEHIND}"
 _ANSWER = f"{_BEFORE}{_ANSWER_WORDS} ?[0-9]{{0,3}} ?{_BEHIND}"
 #: A colon or a full stop behind the word, or the bracket that closes it.
 _SIGN = r"(?: ?[:：.]|(?<=[\]】>]))"
+_SIGN_SCAN = " ?[:：.]?"
 _MERGED = re.compile(
     rf"^[ \t]*{ASK}{_SIGN}[^\n]*\n(?:[^\n]*\n){{0,30}}?[ \t]*{_ANSWER}{_SIGN}",
     re.MULTILINE,
@@ -34,30 +39,37 @@ _IMPERATIVE = any_of(
     "주세요",
     *("알려 ?줘", "써 ?줘", r"[인은는]가요\?", r"나요\?", r"까요\?", r"무엇입니까\?"),
 )
+_NUMBERED = r"(?:\d{1,2}[.)] )?"
+_POINTS_AT = r"(?:다음|아래|주어진|위의?|이) "
+_ORDER = r"(?:명령어?|명령문|지시(?:문|사항)?|Instruction|새 ?(?:질문|지시)|다음 ?(?:질문|지시|과제|문제))"
 #: One more instruction under a number or a header, with nothing that says it is an answer.
 _NEXT = re.compile(
     any_of(
-        rf"\n[ \t]{{0,9}}\n[ \t]{{0,9}}(?:\d{{1,2}}[.)] )?(?:다음|아래|주어진|위의?|이) "
-        rf"[^\n]{{2,60}}{_IMPERATIVE}[.?]?[ \t]*(?:\n|$)",
-        rf"\n[ \t]*{_BEFORE}(?:명령어?|명령문|지시(?:문|사항)?|Instruction|새 ?(?:질문|지시)|다음 ?(?:질문|지시"
-        rf"|과제|문제))"
-        rf" ?\d{{0,2}} ?{_BEHIND} ?\d{{0,2}} ?[:：\n]",
+        rf"\n[ \t]{{0,9}}\n[ \t]{{0,9}}{_NUMBERED}{_POINTS_AT}[^\n]{{2,60}}{_IMPERATIVE}[.?]?[ \t]*(?:\n|$)",
+        rf"\n[ \t]*{_BEFORE}{_ORDER} ?\d{{0,2}} ?{_BEHIND} ?\d{{0,2}} ?[:：\n]",
     )
 )
-#: What joins two prompts in the instruction or the input.
-_JOINED = re.compile(
-    any_of(
-        r"#{2,4} ?(?:지시(?:문|사항)?|명령어?|명령문|질문|입력|출력|응답|Instruction|Input|Response"
-        r"|Output)\b ?\d{0,2}[:：]?",
-        r"^[ \t]*#{2,6}[ \t]*\n{1,3}\d{1,2}[.)]",
-        r"\n[ \t]*(?:\d{1,2}[.)] ?)?(?:\[|【)?(?:지시(?:문|사항)?|명령어?|명령문|Instruction)(?:\]"
-        r"|】)? ?\d{0,2} ?[:：]",
-        r"\n[ \t]*(?:Human|User|사용자) ?[:：][^\n]*\n{1,3}[ \t]{0,9}(?:Assistant|AI|챗봇|어시스턴트) ?[:：]",
-        r"\n[ \t]*(?:\d{1,2}[.)] ?)?(?:입력|Input) ?[:：][^\n]*\n(?:[^\n]*\n){0,3}?[ \t]*(?:출력|Output) ?[:：] ?\S"
-        r"[^\n]*\n{1,3}[^\n]*(?:지시|명령|입력|Instruction|Input|#{2,})",
+#: A question on a line of its own, and the mark of its answer on the next: 2) 공기 청정기는 어떻게 닦나요?\n답:
+_ASKED = re.compile(rf"\n[^\n]{{4,90}}[?？][ \t]*\n[ \t]*\n?[ \t]*{_ANSWER}{_SIGN}")
+_KOREAN_ORDER = r"지시(?:문|사항)?|명령어?|명령문"
+_LINE = r"\n[ \t]*"
+_ITEM = r"(?:\d{1,2}[.)] ?)?"
+#: What joins two prompts in the instruction or the input, by what it looks like.
+JOINTS = {
+    "### 지시:": (
+        rf"#{{2,4}} ?(?:{_KOREAN_ORDER}|질문|입력|출력|응답|Instruction|Input|Response|Output)\b ?\d{{0,2}}[:：]?"
     ),
-    re.MULTILINE,
-)
+    "###, and a number": r"^[ \t]*#{2,6}[ \t]*\n{1,3}\d{1,2}[.)]",
+    "3. 지시:": rf"{_LINE}{_ITEM}(?:\[|【)?(?:{_KOREAN_ORDER}|Instruction)(?:\]|】)? ?\d{{0,2}} ?[:：]",
+    "User: … Assistant:": (
+        rf"{_LINE}(?:Human|User|사용자) ?[:：][^\n]*\n{{1,3}}[ \t]{{0,9}}(?:Assistant|AI|챗봇|어시스턴트) ?[:：]"
+    ),
+    "입력: … 출력: …, and one more": (
+        rf"{_LINE}{_ITEM}(?:입력|Input) ?[:：][^\n]*\n(?:[^\n]*\n){{0,3}}?[ \t]*(?:출력|Output) ?[:：] ?\S"
+        r"[^\n]*\n{1,3}[^\n]*(?:지시|명령|입력|Instruction|Input|#{2,})"
+    ),
+}
+_JOINED = re.compile(any_of(*JOINTS.values()), re.MULTILINE)
 #: Requests of which exchanges are the answer.
 _ABOUT_EXCHANGES = re.compile(
     any_of(
@@ -71,7 +83,8 @@ _ABOUT_EXCHANGES = re.compile(
 
 # RE2 patterns: every text with a second exchange has a match.
 MERGED = (
-    rf"\n\s*{ASK.replace('?P<question>', '?:')}(?: ?[:：.]|\n| )|\n\s*\n[ \t]*(?:[0-9]{{1,2}}[.)] )?(?:다음|아래"
+    rf"\?[ \t]*\n\s*{_ANSWER}{_SIGN_SCAN}"
+    rf"|\n\s*{ASK.replace('?P<question>', '?:')}(?: ?[:：.]|\n| )|\n\s*\n[ \t]*(?:[0-9]{{1,2}}[.)] )?(?:다음|아래"
     rf"|주어진|위|이) "
     r"|\n[^\n]?[^\n]?[^\n]?[^\n]?[^\n]?(?:명령|지시|Instruction|질문|과제|다음 ?[지문])"
 )
@@ -88,11 +101,40 @@ def merged_instruction(texts: Texts, options: ScreenOptions) -> str | None:
     match = _MERGED.search(text, start)
     if match and not (match["question"] and asks(texts.instruction, "questions")):
         return f"a second exchange inside the answer: “{' '.join(match[0].split()[:9])}”"
+    if (match := _ASKED.search(text, start)) and not asks(texts.instruction, "questions", "examples", "dialogue"):
+        return f"a second exchange inside the answer: {around(match)}"
+    if asked_again(texts):
+        return f"the instruction is in the answer again: {quoted(texts.instruction)}"
     if (match := _NEXT.search(text, start)) and not asks(
         texts.instruction, "questions", "examples", "dialogue", "list", "template"
     ):
         return f"one more instruction inside the answer: {around(match)}"
     return None
+
+
+def asked_again(texts: Texts) -> bool:
+    """Whether the instruction comes again in the answer, on a line of its own behind some answer, with more behind it.
+
+    >>> asked_again(Texts("높임말로 바꾸어라.", "", "식사하셨습니까?\\n\\n높임말로 바꾸어라.\\n어디 가니?"))
+    True
+    """
+    asked = texts.instruction.strip()
+    at = texts.output.find("\n" + asked) if len(asked) >= 8 and "\n" not in asked else -1
+    if at <= 0 or asks(texts.instruction, "repeating", "copy", "verse"):
+        return False
+    behind = texts.output[at + 1 + len(asked) :]
+    return behind[:1] == "\n" and bool(behind.strip())
+
+
+def may_ask_again(texts: Mapping[str, pa.Array]) -> list[int]:
+    """Rows whose answer has the first words of the instruction at the start of a line, behind some answer."""
+    answers = texts["output"]
+    longer = pc.greater(pc.binary_length(answers), pc.add(pc.binary_length(texts["instruction"]), 4))
+    rows = pc.indices_nonzero(longer)
+    pairs = zip(
+        rows.to_pylist(), answers.take(rows).to_pylist(), texts["instruction"].take(rows).to_pylist(), strict=True
+    )
+    return [row for row, answer, asked in pairs if asked and "\n" + asked.strip()[:24] in answer]
 
 
 def merged_prompt(texts: Texts, options: ScreenOptions) -> str | None:

@@ -39,10 +39,22 @@ _IMAGE = re.compile(
     rf"|(?:^|\s){_PICTURE} ?\d+(?:번)?(?:의|에서|을|를|은|는|에|과)? "
 )
 _IMAGE_MARK = re.compile(
-    r"!\[[^\[\]]*\]\([^()]*\)|<\w+\b[^<>]*>|https?://\S+|[\[(](?:[^\])\n]{0,20}(?:이미지|사진|그림|첨부|그래프|도표|차트"
+    r"!\[[^\[\]]*\]\([^()]*\)|<\w+\b[^<>]*>|https?://\S+|[\[(](?:[^\])\n]{0,20}(?:이미지|사진|그림|첨부|그래프"
+    r"|도표|차트"
     r"|캡처|image)[^\])\n]{0,20})[\])]|\S{1,200}\.(?:png|jpe?g|gif|webp|bmp|pdf)"
 )
 _MADE_OF_TEXT = re.compile(r"텍스트로|글자로|문자로|아스키|(?i:ascii)|이모지로|\S+ 설명(?:을|문)|캡션을 (?:고|다|바)")
+
+
+#: “그림을 보고 이야기를 만드는 수업”: what people do with pictures, and no picture of this row.
+_ACTIVITY = re.compile(
+    r"[^.!?\n]{0,30}[가-힣](?:는|은|을|ㄹ) ?(?:수업|활동|방법|놀이|학습|교육|치료|검사|사람|이유|까닭|직업"
+    r"|능력|게임|책|기술|시간"
+    r"|습관|훈련|과정|시험|대회|문제|것이|것은|것의|일은|일이)"
+)
+
+
+_LOOK_AT = re.compile(rf"[.!?\n ]*{_PICTURE}(?:을|를) ")
 
 
 #: What stands in a prompt for an image: `<image>` and the like, but for the tag or the token that a text speaks of.
@@ -64,6 +76,8 @@ def missing_image(texts: Texts, options: ScreenOptions) -> str | None:
         return f"{place[0]} in the instruction stands for an image, which a text row cannot hold"
     match = _IMAGE.search(texts.instruction)
     if not match or (match[0].endswith("에서 ") and re.search(r"방법|어떻게", texts.instruction)):
+        return None
+    if _LOOK_AT.match(match[0]) and _ACTIVITY.match(texts.instruction[match.end() :]):
         return None
     if _MADE_OF_TEXT.search(texts.instruction[max(0, match.start() - 12) : match.start()]):
         return None

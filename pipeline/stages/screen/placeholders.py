@@ -6,48 +6,84 @@ from pipeline.stages.screen.requests import asks
 from pipeline.stages.screen.texts import Texts, any_of
 from schemas.options import ScreenOptions
 
-_ANSWER = r"(?:출력|답변|응답|내용|대답|답|결과|본문|글)"
-_LATER = r"(?:작성|입력|추가|기입|기재|업데이트|보완|채울|제공|준비|생성)"
+_ANSWER = r"(?:출력|답변|답안|응답|내용|대답|답|결과|본문|글)"
+_LATER = r"(?:작성|입력|추가|기입|기재|업데이트|보완|채울|제공|준비|생성|공지|공개|수정|확인)"
+_NOUN = (
+    r"(?:해당(?: ?사항)?|입력|출력|답변|답안|응답|내용|대답|결과|답|데이터|정보|자료|기록|본문|텍스트|검색 ?결과|항목)"
+)
+_SAMPLE = r"(?:예시|샘플|임시|테스트|가짜|더미)"
+_WAITS = r"(?:예정|필요|요망|대기|대기 ?중|중|바람|하세요|해 ?주세요|하겠습니다|합니다|할게요)"
+#: Words that are put in the place of an answer, by what they say.
+_STANDS_FOR = {
+    "none, of a program": r"(?i:n/?a|none|null|nil|nan|undefined|empty|blank|no ?output|no ?answer|no ?response"
+    r"|not (?:available|applicable|provided|given)|no (?:data|result|content)s?|tbd|todo|tba|<?no ?input>?)",
+    "the name of the field": r"(?i:output|response|answer|your answer|text|string|placeholder|dummy)|(?:답변"
+    r"|응답|정답|본문|내용|출력)",
+    "that there is none": rf"{_NOUN} ?(?:이 |은 |가 |는 )?(?:없음|비어 ?있음|미제공|미입력|누락)",
+    "that there is none, in a sentence": rf"(?:{_ANSWER}|{_NOUN})(?:이|은|가|는)? ?"
+    r"(?:없습니다|없어요|비어 있음|비어 있습니다|생략|찾을 수 없(?:습니다|음))",
+    "later": rf"(?:{_ANSWER}[은는이가을를]? ?)?(?:추후|나중에|곧|차후) ?{_LATER}(?: ?{_WAITS})?(?:입니다)?",
+    "what is to be written": rf"(?:[가-힣]{{1,4}} )?{_ANSWER}[은는이가을를]? ?{_LATER}(?: ?{_WAITS})?(?:입니다)?",
+    "that it is needed": rf"(?:[가-힣]{{1,4}} )?{_ANSWER}[은는이가을를]? ?(?:필요|대기 ?중|준비 ?중)(?:합니다"
+    rf"|해요|함|입니다)?",
+    "that it waits": rf"{_ANSWER} ?{_WAITS}(?:입니다)?",
+    "that it is written now": rf"{_LATER} ?(?:예정|중|필요|요망)(?:입니다)?",
+    "a sample": rf"{_SAMPLE} ?(?:{_ANSWER}|텍스트|데이터|문장)?(?:입니다)?|(?i:tests?(?: ?\d+)?|sample"
+    rf"|lorem ipsum[^가-힣]*|asdf+|qwer(?:ty)?)",
+    "one word": r"미작성|무응답|공란|공백|빈 ?칸|생략|준비 ?중(?:입니다)?|미정|미입력|미제공",
+}
+_SIGNS_ALONE = any_of(r"[.\-_…~*/\\=]{1,12}", r"[?？]+", r"[ㄱ-ㅎㅏ-ㅣ]{3,12}")
 _EMPTY = re.compile(
-    r"\W*"
-    + any_of(
-        r"(?i:n/?a|none|null|nil|nan|undefined|empty|blank|no ?output|no ?answer|no ?response"
-        r"|not (?:available|applicable)|tbd|todo|tba|<?no ?input>?|output|response|answer)",
-        r"(?:해당(?: ?사항)?|입력|출력|답변|응답|내용|대답|결과|답) ?(?:이 |은 )?없음",
-        rf"{_ANSWER}(?:이|은)? ?(?:없습니다|비어 있음|비어 있습니다|생략)",
-        rf"(?:{_ANSWER}[은는이가을를]? ?)?(?:추후|나중에|곧|차후) ?{_LATER}(?: ?(?:예정|바람|요망|필요|하겠습니다"
-        rf"|합니다|할게요))?(?:입니다)?",
-        rf"(?:[가-힣]{{1,4}} )?{_ANSWER}[은는이가을를]? ?{_LATER}(?: ?(?:예정|필요|요망|대기|대기 ?중|중|바람"
-        rf"|하세요|해 ?주세요))?(?:입니다)?",
-        rf"{_LATER} ?(?:예정|중|필요|요망)(?:입니다)?",
-        r"미작성|무응답|공란|공백|빈 ?칸|생략|준비 ?중(?:입니다)?|미정",
+    any_of(
+        rf"\W*{any_of(*_STANDS_FOR.values())}\W*",
+        r"\W*(?i:todo|tbd|fixme)\b\W{1,4}[^\n]{0,40}",  # with a note behind it: TODO: 나중에 쓰기
+        rf"\s*{_SIGNS_ALONE}\s*",
     )
-    + r"\W*"
-    # A word with a note behind it: TODO: 나중에 쓰기.
-    r"|\W*(?i:todo|tbd|fixme)\b\W{1,4}[^\n]{0,40}"
-    # Signs alone.
-    r"|\s*[.\-_…~*/\\=]{1,12}\s*|\s*[?？]{2,}\s*"
 )
 #: That there is none: right where something is looked for, and no text, list or summary.
-_NONE = re.compile(r"\W*(?:없음|없습니다|없어요|모름|모릅니다|해당 ?없음)\W*")
+_NONE = re.compile(
+    r"\W*(?:잘 )?(?:없음|없습니다|없어요|모름|모릅니다|모르겠습니다|모르겠어요|몰라요?|알 수 없(?:음|습니다)"
+    r"|해당 ?없음)\W*"
+)
 _CONTENT = re.compile(
     r"(?:정리|설명|작성|나열|요약|비교|추천|소개|제안|계산|서술|묘사|번역|기술|논|분석)(?:하|해|을|를)"
     r"|(?:써|쓰|지어|지으|만들|적어|적으|알려|옮기|옮겨|바꾸|바꿔|고쳐|고치)"
 )
 _MAY_BE_NONE = re.compile(
-    r"있(?:나|는지|습니까|어|을까|는가|다면|으면|니)|유무|여부|없(?:으면|다면|을)|틀린|오류|잘못|찾|골라|고르|추출|뽑|[몇]|아는"
+    r"있(?:나|는지|습니까|어|을까|는가|다면|으면|니)|유무|여부|없(?:으면|다면|을)|틀린|오류|잘못|찾|골라|고르"
+    r"|추출|뽑|[몇]|아는"
 )
-_SIGNS = re.compile(r"기호|부호|문자|점|모스|표시|줄표|하이픈|밑줄|말줄임|연산|더하기|빼기|침묵|패턴|그려")
+#: A question with a word for what is asked: a lone question mark is no answer to it.
+_ASKS = re.compile(r"무엇|무슨|어떤|어떻게|왜|누구|언제|어디|얼마|설명|나열|소개|쓰[세시]|써 ?[주줘]")
+_SIGNS = re.compile(
+    r"초성|자음|모음|자모|낱자|감탄|웃음|채팅|물음표|이모티콘|기호|부호|문자|점|모스|표시|줄표|하이픈|밑줄"
+    r"|말줄임|연산|더하기|빼기|침묵|패턴|그려"
+)
 #: Every placeholder has a match of this RE2 pattern.
-PLACEHOLDER = (
-    r"^[^0-9A-Za-z가-힣]*(?i:n/?a|none|null|nil|nan|undefined|empty|blank|no ?(?:output|answer|response|input)"
-    r"|not a[a-z]+|tbd|tba|output|response|answer"
-    r"|[가-힣 ]{1,14}(?:없음|습니다|입니다|있음|예정|생략|중|미정|작성|입력|추가|기입|기재|업데이트|보완|제공"
-    r"|준비|생성|채울|필요"
-    r"|요망|대기|바람|하세요|주세요|할게요)|생략|공란|공백|빈 ?칸|무응답|미정|미작성|준비 ?중|없음|없습니다"
-    r"|없어요|모름|모릅니다)"
-    r"[^0-9A-Za-z가-힣]*$"
-    r"|^[^0-9A-Za-z가-힣]*(?i:todo|tbd|fixme)|^[^0-9A-Za-z가-힣]+$"
+_FRAME = "[^0-9A-Za-z가-힣]*"
+_CLOSES = any_of(
+    *("없음", "습니다", "입니다", "합니다", "있음", "예정", "생략", "중", "미정", "작성", "입력", "추가", "기입"),
+    *("기재", "업데이트"),
+    *("보완", "제공", "준비", "생성", "채울", "필요", "필요함", "요망", "대기", "바람", "하세요", "주세요"),
+    *("할게요", "[가해아어]요"),
+    *("공지", "공개", "수정", "확인", "누락", "미제공", "미입력", "답변", "응답", "텍스트", "데이터", "문장", "몰라"),
+)
+_ENGLISH = any_of(
+    *("n/?a", "none", "null", "nil", "nan", "undefined", "empty", "blank"),
+    "no ?(?:output|answer|response|input|data|result|content)s?",
+    *("not [a-z]+", "tbd", "tba", "output", "response", "answer", "your answer", "text", "string", "placeholder"),
+    "dummy",
+    *("tests? ?[0-9]*", "sample", "lorem ipsum[^가-힣]*", "asdf+", "qwer(?:ty)?"),
+)
+_WHOLE = any_of(
+    *("생략", "공란", "공백", "빈 ?칸", "무응답", "미정", "미작성", "미입력", "미제공", "준비 ?중", "없음"),
+    *("없습니다", "없어요"),
+    *("모름", "모릅니다", "정답", "본문", "내용", "출력", "예시", "샘플", "임시", "테스트", "가짜", "더미"),
+)
+PLACEHOLDER = any_of(
+    rf"^{_FRAME}(?:(?i:{_ENGLISH})|[가-힣 ]{{0,14}}{_CLOSES}|{_WHOLE}){_FRAME}$",
+    rf"^{_FRAME}(?i:todo|tbd|fixme)",
+    r"^[^0-9A-Za-z가-힣]+$",
 )
 
 
@@ -57,7 +93,9 @@ def no_answer(texts: Texts, options: ScreenOptions) -> str | None:
         return None
     word = re.sub(r"\W", "", texts.output)
     if not word:
-        right = bool(_SIGNS.search(texts.instruction))
+        right = bool(_SIGNS.search(texts.instruction)) or (
+            texts.output.strip() in ("?", "？") and not _ASKS.search(texts.instruction)
+        )
     elif re.fullmatch("[A-Za-z]+", word):  # None, null: a word of a language or of a program
         right = asks(texts.instruction, "code", "translation", "about-language", "as-it-may-be")
     else:

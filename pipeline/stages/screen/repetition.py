@@ -1,8 +1,11 @@
 """Answers that run in a loop, and answers that only give back what was asked."""
 
+import collections
 import re
 from collections.abc import Mapping
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -21,7 +24,7 @@ def anchors(text: str) -> list[int]:
     places = []
     for place in (len(text), len(text) * 3 // 4, len(text) // 2, len(text) // 4):
         anchor = text[max(0, place - 8) : place]
-        if len(anchor) == 8 and (text.count(anchor) >= 4 or anchor[0] * 8 == anchor):
+        if len(anchor) == 8 and (text.count(anchor) >= 3 or anchor[0] * 8 == anchor):
             places.append(place)
     return places
 
@@ -71,7 +74,9 @@ def loop(text: str) -> str | None:
             end += 1
         unit = text[start : start + period]
         times = (end - start) // period
-        if times >= 4 and end - start >= 30 and is_words(unit):
+        # Four times on end, or three and a half of most of the text.
+        whole = times == 3 and " " in unit and (end - start) * 2 >= period * 7 and (end - start) * 5 >= len(text) * 3
+        if (times >= 4 or whole) and end - start >= 30 and is_words(unit):
             return f"“{' '.join(unit[:30].split())}” {times} times on end"
     return None
 
@@ -81,7 +86,15 @@ def is_words(unit: str) -> bool:
 
 
 _WORD_RUN = re.compile(r"(?<!\S)([가-힣]{2,12})(?:\s+\1){4,}(?!\S)")
+_SYLLABLE_RUN = re.compile(r"(([가-힣])(?!\2)[가-힣]{1,5}?)\1{7,}")
 _BETWEEN = re.compile(r"(?<=[.!?])\s+|\n\s*")
+
+
+#: Words that join a sentence to the one before it, and say nothing of their own.
+_JOINING = re.compile(
+    r"(?:그래서|왜냐하면|그리고|또한|또|따라서|하지만|그러나|즉|결국|그러므로|게다가|그런데|다시 말해|이처럼"
+    r"|이와 같이),? "
+)
 
 
 def same_units(text: str) -> str | None:
@@ -90,11 +103,11 @@ def same_units(text: str) -> str | None:
     >>> same_units("물이 좋습니다. 물이 좋습니다. 물이 좋습니다.")
     '“물이 좋습니다.” 3 times on end'
     """
-    units = [unit for unit in (part.strip(" -*•·\t") for part in _BETWEEN.split(text)) if unit]
+    units = [_JOINING.sub("", unit) for part in _BETWEEN.split(text) if (unit := part.strip(" -*•·\t"))]
     if "\n" not in text and len(units) <= 2:
         units = [part.strip(" .") for part in text.split(",")]
-    if match := _WORD_RUN.search(text):
-        return f"{quoted(match[1], 30)} {len(match[0].split())} times on end"
+    if match := _WORD_RUN.search(text) or _SYLLABLE_RUN.search(text):
+        return f"{quoted(match[1], 30)} {match[0].count(match[1])} times on end"
     for period in range(1, 5):
         run = 0
         for number in range(period, len(units)):
@@ -103,41 +116,97 @@ def same_units(text: str) -> str | None:
             size = len(unit)
             if run >= 2 * period and is_words(unit) and size >= (5 if period > 1 else 7):
                 return f"{quoted(unit, 30)} {run // period + 1} times on end"
-    return None
+    return most_of_all(units)
+
+
+def most_of_all(units: list[str]) -> str | None:
+    """A sentence or line that comes three times and is half of the text, whatever is between.
+
+    >>> most_of_all(["물은 몸에 좋습니다.", "차도 그래요.", "물은 몸에 좋습니다.", "네.", "물은 몸에 좋습니다."])
+    '“물은 몸에 좋습니다.” 3 times'
+    """
+    if len(units) < 5:
+        return None
+    unit, times = max(collections.Counter(units).items(), key=lambda item: item[1] * len(item[0]))
+    half = times * len(unit) * 2 >= sum(map(len, units))
+    return f"{quoted(unit, 30)} {times} times" if times >= 3 and half and len(unit) >= 10 and is_words(unit) else None
 
 
 # Echo
 
-_ENDS = " \t\n\r.!?。…\"'“”‘’"
+#: What stands before a text that is given back with its name: 질문: …, 입력: …
+LABEL = r"^\s*(?:질문|물음|문제|지시문?|명령어?|입력|본문|원문|답변?|[QA]|Input|Question|Answer) ?[:：.] ?"
+#: An answer that promises an answer, and ends there: … 알려 드리겠습니다.
+_PROMISE = re.compile(
+    r"[^\n.!?]{4,60}(?:알려|설명|소개|말씀|정리|작성|추천|안내|제안|공유|답변?|서술|요약|보여|만들어|써)[가-힣]{0,3} ?"
+    r"(?:드리겠습니다|드릴게요|하겠습니다|할게요?|드리도록 하겠습니다|보겠습니다|볼게요?|줄게요?)[.!~]?"
+)
+_ENDS = " \t\n\r.!?。…\"'“”‘’*#`[](){}<>_~"
 
 
 def bare(text: str) -> str:
     return text.strip(_ENDS)
 
 
+#: Requests for words to someone, which may promise.
+_SPOKEN_TO = ("letter", "dialogue", "story", "title", "rewriting", "translation", "continuation", "about-speech")
+
+
 def may_echo(texts: Mapping[str, pa.Array]) -> list[int]:
-    """Answers that begin as the instruction or the input does, and are about as long as it, or as it three times."""
-    answers, rows = texts["output"], set[int]()
-    size = pc.binary_length(answers)
-    for asked in (texts["instruction"], texts["input"]):
-        length = pc.binary_length(asked)
-        fits = pc.and_(pc.greater_equal(pc.add(size, 16), length), pc.less(size, pc.add(pc.multiply(length, 3), 20)))
-        near = pc.indices_nonzero(fits)
-        same = pc.equal(head(answers.take(near)), head(asked.take(near)))
-        rows |= set(near.filter(pc.fill_null(same, False)).to_pylist())
+    """Answers that begin as the instruction or the input does, and are about as long as it, or as it three times.
+
+    An answer of one or two syllables is an echo only letter for letter.
+    """
+    answers, asked, given = (texts[name] for name in ("output", "instruction", "input"))
+    size, of_asked, of_given = (lengths(part) for part in (answers, asked, given))
+    rows = set[int]()
+    for part, length, longest in ((asked, of_asked, of_asked + of_given), (given, of_given, of_given)):
+        short = np.flatnonzero((size == length) & (size <= 8))
+        near = np.flatnonzero((size > 8) & (size + 16 >= length) & (size < longest * 3 + 20))
+        rows |= alike(answers, part, short)
+        if len(near):
+            places = pa.array(near)
+            same = pc.equal(head_of_answers(answers.take(places)), head(part.take(places)))
+            rows |= set(places.filter(pc.fill_null(same, False)).to_pylist())
     return sorted(rows)
 
 
+def lengths(texts: pa.Array) -> npt.NDArray[np.int64]:
+    """Bytes of each text, int64[texts]; 0 for null."""
+    return np.asarray(pc.fill_null(pc.binary_length(texts), 0)).astype(np.int64)
+
+
+def alike(some: pa.Array, others: pa.Array, rows: npt.NDArray[np.intp]) -> set[int]:
+    """Those of the rows whose texts are equal."""
+    if not len(rows):
+        return set()
+    places = pa.array(rows)
+    same = pc.fill_null(pc.equal(some.take(places), others.take(places)), False)
+    return set(places.filter(same).to_pylist())
+
+
 def head(texts: pa.Array) -> pa.Array:
-    return pc.utf8_slice_codeunits(pc.utf8_ltrim(pc.utf8_slice_codeunits(texts, 0, 8), " \n\t\"'“‘"), 0, 2)
+    return pc.utf8_slice_codeunits(pc.utf8_ltrim(pc.utf8_slice_codeunits(texts, 0, 14), " \n\t\"'“‘*#`[(<_"), 0, 2)
+
+
+def head_of_answers(answers: pa.Array) -> pa.Array:
+    """The first letters behind a label such as 입력:. Answers repeat."""
+    distinct = answers.dictionary_encode()
+    opening = pc.replace_substring_regex(pc.utf8_slice_codeunits(distinct.dictionary, 0, 14), LABEL, "")
+    return head(opening).take(distinct.indices)
 
 
 def echo(texts: Texts, options: ScreenOptions) -> str | None:
-    answer = bare(texts.output)
+    output = re.sub(LABEL, "", texts.output)
+    answer = bare(output)
+    if _PROMISE.fullmatch(texts.output.strip()) and shares_words(texts) and not asks(texts.instruction, *_SPOKEN_TO):
+        return f"the answer promises an answer and gives none: {quoted(texts.output, 60)}"
+    if texts.input and answer.split() == bare(f"{texts.instruction}\n{texts.input}").split():
+        return "the answer is the instruction and the input"
     for name, asked in (("instruction", texts.instruction), ("input", texts.input)):
-        exact = bool(asked) and texts.output == asked
+        exact = bool(asked) and output == asked
         again = bare(asked)
-        if not exact and (len(again) < 6 or set(map(bare, answer.split(again))) != {""}):
+        if not exact and (not answer or len(again) < 6 or set(map(bare, answer.split(again))) != {""}):
             continue
         if (name == "input" and not must_change(texts, exact)) or (asks(texts.instruction, "copy") and not exact):
             continue
@@ -171,7 +240,26 @@ def must_change(texts: Texts, exact: bool) -> bool:
         return False  # a full stop more or less is a correction
     if asks(instruction, "selection") and len(texts.input) < 60:
         return exact and bool(_PART.search(instruction)) and bool(re.search(r" .*[다요죠까][.!?]$", texts.input))
-    return exact or not asks(instruction, "rewriting")
+    return (
+        exact
+        or not asks(instruction, "rewriting")
+        or (bool(_INTO.search(instruction)) and only_ends(texts.input, texts.output))
+    )
+
+
+#: What the text is to become: 의문문으로 바꾸어라, 부드럽게 고쳐 쓰세요.
+_INTO = re.compile(r"(?:으?로|게|체) ?(?:바꾸|바꿔|고치|고쳐|다듬|변환|전환|수정|다시|표현)")
+
+
+def only_ends(before: str, after: str) -> bool:
+    """Whether a full stop or a quotation mark is all that differs: no new question or call."""
+    return {*after} - {*before} <= set(" \t\n.\"'“”‘’") and len(after) <= len(before) + 2
+
+
+def shares_words(texts: Texts) -> bool:
+    """Whether most words of the answer, but for the last two, are those of the instruction."""
+    words = [word for word in texts.output.split()[:-1] if not re.match("대해|대하여|관해|관하여|관련|다음", word)]
+    return bool(words) and sum(word[:2] in texts.instruction for word in words) * 3 >= len(words) * 2
 
 
 def in_order(parts: list[str], down: bool) -> bool:

@@ -125,7 +125,7 @@ REQUESTS: tuple[Request, ...] = (
         r"코드|코딩|프로그램|프로그래밍|함수|스크립트|쿼리|명령어|명령은|명령을|알고리즘|정규 ?(?:식|표현)"
         r"|파싱|클래스|변수|배열|태그|마크업|키워드|서식|자료형|수식|방정식"
         r"|화학식|리눅스|파이썬|자바|터미널|엑셀|리스트 컴프|데이터베이스|데이터 ?프레임|깃|도커|선택자"
-        r"|문자열|이스케이프|예약어|상수|포인터"
+        r"|문자열|이스케이프|예약어|상수|포인터|지정자|C ?언어"
         r"|(?i:python|java|html|css|sql|json|xml|yaml|toml|csv|c\+\+|c#|\bc언어|\bc 언어|bash|linux|regex|api"
         r"|latex|git\b|docker|null|none|nan\b|code|function|script|excel|javascript|typescript|rust"
         r"|\bgo 언어|swift|kotlin|php|ruby|jinja|printf|markdown|chatml)",

@@ -29,6 +29,11 @@ _SLOT = re.compile(
         r"(?<![\d%])%[가-힣A-Z_]{2,12}%",
         r"(?<![\d\w%])%(?:s|d|\(\w{1,20}\)s)(?![\w%])",
         r"\[object Object\]",
+        # [제품명]은 [주요 기능]을 갖춘, [이름]님께
+        r"\[[가-힣]{1,8}(?: [가-힣]{1,6})?\](?:은|는|이|가|을|를|의|에|에서|와|과|로|으로|께서)(?![가-힣\w]{3})",
+        # OOO님, ○○○ 고객님
+        r"(?<![A-Za-z가-힣○])(?:O{2,4}|○{2,4}|◯{2,4}|X{2,4}|_{3,})(?= ?(?:고객|회원|선생|대리|과장|부장"
+        r"|팀장)? ?(?:님|씨(?![가-힣])|귀하))",
     )
 )
 _PUT = r"(?:입력|작성|기입|삽입|기재|넣|적|쓰|써|채우|채워|붙여|추가)"
@@ -56,6 +61,8 @@ _HEADER = re.compile(
         rf"^#{{2,4}} ?(?:{_ROLE}\b|{_ROLE_KO} ?[:：])",
         r"\A\s*#{2,4} ?(?:응답|답변|출력|답)\s*\n",
         r"\[/?INST\]|<</?SYS>>",
+        # <답변>, </지시>
+        rf"</?{_ROLE_KO}>",
         r"</?s>(?!\w)|<(?:bos|eos|pad|unk|sep|cls)>|\[(?:BOS|EOS|PAD|SEP|CLS|UNK|MASK)\]",
         r"<\|?(?:im_start|im_end|user|assistant|system|human|bot|start_header_id|end_header_id|eot_id|endoftext"
         r"|begin_of_text|end_of_text|end_of_turn|end|pad|sep|startoftext|eom_id)\|>",
@@ -75,6 +82,10 @@ _SPEAKER = re.compile(
     )
     + r"(?:\*\*)? ?[:：](?:\*\*)?\s*\S"
 )
+#: An answer inside of the tag that a prompt asked for.
+_ROLE_TAGS = "answer|response|output|result|reply|assistant|final_answer|completion|solution|instruction|input|question"
+_TAGGED = re.compile(rf"\A\s*<(?:{_ROLE_TAGS})>", re.IGNORECASE)
+_PRINTF = re.compile(r"%(?:s|d|\(\w{1,20}\)s)")
 _PRINTS = re.compile(r"print\(|printf|return |=>|;$|\\[a-z]+\{|\.format\(", re.MULTILINE)
 
 # RE2 patterns: every text with such a residue has a match.
@@ -86,29 +97,39 @@ PROMPT_MARKS = (
 PARTICLES = r"[을를은는이가와과]\([을를은는이가와과]\)|\(으\)로|\(이\)[라나가]|\([은을와과]\)[는를과와]"
 RESIDUE = (
     rf"{PARTICLES}|[을은이]/[를는가]|{PROMPT_MARKS}|%|object Object|<<|\[\["
+    rf"|</?{_ROLE_KO}>|\A\s*<(?:{_ROLE_TAGS})>|\[[가-힣 ]{{1,15}}\](?:[은는이가을를의에와과로께님씨]|으로)"
+    rf"|[O○◯X_]{{2,4}} ?[가-힣]{{0,2}} ?(?:님|씨|귀하)"
     r"|[\[<({〈【][^\]>)}\n]*(?:여기|입력|작성|기입|삽입|넣|적|쓰|써|채|붙|추가|nsert|nter|our|rite|here)"
     r"|^\s*\**(?:[A-Za-z]+|어시스턴트|인공지능|챗봇|응답|출력|답변|AI ?[가-힣]+|모델 ?[가-힣]+)\**[ ]?[:：]"
 )
 
 
 def template_residue(texts: Texts, options: ScreenOptions) -> str | None:
-    prose = prose_of(texts.output)
+    # A path begins at a slash, which hides the end mark.
+    prose = prose_of(texts.output.replace("[/INST]", "[INST]"))
     if match := _HEADER.search(prose):
         return None if about_marks(texts) else f"the answer holds a part of a prompt: {around(match)}"
+    if (match := _TAGGED.search(texts.output)) and not asks(texts.instruction, "code", "template", "examples"):
+        return f"the answer holds a part of a prompt: {around(match)}"
     if (match := _SPEAKER.search(texts.output)) and not asks(
         texts.instruction, "dialogue", "examples", "code", "questions"
     ):
         return f"the answer begins with the name of its speaker: {around(match)}"
     if asks(texts.instruction, "template") or re.search(r"조사|문법|받침|템플릿|양식|서식|f-?string|변수|빈칸", prose):
         return None
-    return unfilled("answer", prose)
+    if _PRINTF.search(prose) and asks(texts.instruction, "code"):
+        return None
+    found = unfilled("answer", prose)
+    given = found and "“[" in found and "[" in texts.input  # slots of the text that is to be worked on
+    return None if given else found
 
 
 def about_marks(texts: Texts) -> bool:
     """Whether the instruction is about prompts, tokens or formats, whose marks are then its subject."""
     return bool(
         re.search(
-            r"(?i)토큰|프롬프트|템플릿|형식|포맷|chatml|alpaca|llama|특수 ?문자|마크다운|태그|데이터 ?셋",
+            r"(?i)토큰|프롬프트|템플릿|형식|포맷|chatml|alpaca|llama|특수 ?문자|마크다운|태그|데이터 ?셋"
+            r"|지시문|학습용|학습 ?데이터",
             texts.instruction,
         )
     )

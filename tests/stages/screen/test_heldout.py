@@ -23,7 +23,7 @@ def cases(name: str) -> list[dict[str, Any]]:
 def is_found(row: dict[str, Any]) -> bool:
     """Whether the row is flagged for a defect, or was rejected or repaired before (`</s>` at the end of an answer)."""
     flagged = [flag for flag in row["flags"] if not flag.startswith("pii") and flag != "secret"]
-    return bool(flagged or row["reject_stage"] or "special-tokens" in row["fixes"])
+    return bool(flagged or row["reject_stage"] or {"special-tokens", "mojibake"} & set(row["fixes"]))
 
 
 def missed_and_false(name: str) -> tuple[list[str], list[str]]:
@@ -35,22 +35,38 @@ def missed_and_false(name: str) -> tuple[list[str], list[str]]:
     return missed, false
 
 
-@pytest.mark.parametrize("name", ["screen_defects_heldout.jsonl", "screen_defects_fresh2.jsonl"])
+@pytest.mark.parametrize(
+    "name", ["screen_defects_heldout.jsonl", "screen_defects_fresh2.jsonl", "screen_defects_fresh3.jsonl"]
+)
 def test_defects_held_out(name: str) -> None:
     missed, false = missed_and_false(name)
     assert not missed
     assert not false
 
 
-def test_personal_data_held_out() -> None:
+def test_defects_of_the_third_set() -> None:
+    """An answer in plain speech that stops behind 조회해 reads as one that asks to: only its full stop is missing."""
+    missed, false = missed_and_false("screen_defects_heldout3.jsonl")
+    assert [text[-3:] for text in missed] == ["조회해"]
+    assert not false
+
+
+@pytest.mark.parametrize(
+    ("name", "left"),
+    [
+        # The number of a company's service desk is no personal data: the other held-out file decides so.
+        ("screen_pii_heldout2.jsonl", [("pii-phone", "1588-7243")]),
+        ("screen_pii_heldout3.jsonl", []),
+    ],
+)
+def test_personal_data_held_out(name: str, left: list[tuple[str, str]]) -> None:
     """A text with a token is in parts, so that no search for leaked tokens stops at it."""
     missed, wrong = [], []
-    for case in cases("screen_pii_heldout2.jsonl"):
+    for case in cases(name):
         text = "".join(case["text"])
         found = {(start, end, kind.name) for kind, start, end in find_pii(text)}
         spans = {(start, end, kind) for start, end, kind in case["spans"]}
         missed += [(kind, text[start:end]) for start, end, kind in spans - found]
         wrong += [(kind, text[start:end]) for start, end, kind in found - spans]
-    # The number of a company's service desk is no personal data: the other held-out file decides so.
-    assert missed == [("pii-phone", "1588-7243")]
+    assert missed == left
     assert not wrong

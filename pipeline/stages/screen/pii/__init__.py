@@ -8,11 +8,12 @@ go nowhere but into the mask: findings are kinds and counts.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from pipeline.stages.screen.pii import network, phones
 from pipeline.stages.screen.pii.addresses import ADDRESS
 from pipeline.stages.screen.pii.forms import Form, Kind, Match, folded, shows_form
+from pipeline.stages.screen.pii.names import PERSON_NAME
 from pipeline.stages.screen.pii.payments import ACCOUNT, CARD
 from pipeline.stages.screen.pii.plates import PLATE
 from pipeline.stages.screen.pii.registrations import COMPANY_KINDS
@@ -20,7 +21,18 @@ from pipeline.stages.screen.pii.registrations import KINDS as PERSON_KINDS
 from pipeline.stages.screen.pii.secrets import SECRET
 from pipeline.table.protected_spans import MARK
 
-__all__ = ["KINDS", "SCAN", "Kind", "find_pii", "kinds_of", "mask_pii", "scan_of"]
+__all__ = [
+    "KINDS",
+    "NAMED_NUMBER",
+    "ON_DEMAND",
+    "SCAN",
+    "Kind",
+    "find_pii",
+    "kinds_of",
+    "mask_pii",
+    "scan_of",
+    "spelled",
+]
 
 _EMAIL = Kind("pii-email", "<이메일>", (network.EMAIL,))
 
@@ -43,12 +55,17 @@ KINDS: tuple[Kind, ...] = (
 _DISGUISED: dict[str, Form] = {"pii-email": network.DISGUISED, "pii-phone": phones.DISGUISED}
 
 
-def kinds_of(disguised: bool) -> tuple[Kind, ...]:
-    """Every kind, on demand with its disguised forms."""
+#: Kinds that are looked for only where the options ask for them.
+ON_DEMAND: tuple[Kind, ...] = (PERSON_NAME,)
+
+
+def kinds_of(disguised: bool, on: Collection[str] = ()) -> tuple[Kind, ...]:
+    """Every kind, on demand with its disguised forms, and the kinds on demand that `on` names."""
+    kinds = (*KINDS, *(kind for kind in ON_DEMAND if kind.name in on))
     if not disguised:
-        return KINDS
+        return kinds
     return tuple(
-        kind._replace(forms=(*kind.forms, _DISGUISED[kind.name])) if kind.name in _DISGUISED else kind for kind in KINDS
+        kind._replace(forms=(*kind.forms, _DISGUISED[kind.name])) if kind.name in _DISGUISED else kind for kind in kinds
     )
 
 
@@ -58,6 +75,27 @@ def scan_of(kinds: Sequence[Kind]) -> str:
 
 
 SCAN = scan_of(KINDS)
+
+#: Names of JSON fields whose number is that of a person or a company; a number under any other name is left alone.
+_PERSONAL_NAME = (
+    r"(?i:(?:phone|tel|telephone|mobile|cell|fax|hp|rrn|jumin|ssn|resident|account|acct|card|biz|business|corp|corporate"
+    r"|licen[cs]e|주민|휴대 ?(?:폰|전화)|전화|핸드폰|연락처|팩스|계좌|카드|사업자|법인|면허|외국인)"
+    r"(?:[ _-]?(?:no|nr|num|number|reg|registration|등록|번호))*[ _-]?[0-9]?)"
+)
+#: An RE2 pattern of JSON with such a number.
+NAMED_NUMBER = rf'{_PERSONAL_NAME}": ?\[?[0-9, ]*[0-9]{{9}}'
+
+
+def spelled(number: str, kinds: Sequence[Kind], label: str) -> str:
+    """A number of JSON as people write it, where it is personal data: JSON drops the zero at its beginning.
+
+    >>> spelled("1027384756", KINDS, "phone"), spelled("1027384756", KINDS, "id")
+    ('01027384756', '')
+    """
+    if not re.search(f"{_PERSONAL_NAME}$", label):
+        return ""
+    return next((text for text in (number, f"0{number}", f"+{number}") if find_pii(text, kinds, label)), "")
+
 
 _URL = re.compile(r"((?:https?|ftp)://[^\s<>\"/?#]*+)([^\s<>\"]*+)")
 #: A value in the query of a link whose name says that it is personal.
