@@ -3,8 +3,8 @@
     KO_INSTRUCT_DATA=…/data python -m benchmarks.dedupe_semantic > benchmarks/dedupe_semantic.md
 
 Needs the extra `semantic`. KLUE-STS (dev) and KorSTS (a draw of train) have scores from 0 to 5; in paraKQC ten
-sentences in a row are paraphrases of each other, and all other pairs are taken as different. Similarities are those of dedupe:
-whole-number vectors, as in pipeline/stages/dedupe/semantic.py.
+sentences in a row are paraphrases of each other, and all other pairs are taken as different. Similarities are those of
+dedupe: whole-number vectors, as in pipeline/stages/dedupe/semantic.py.
 """
 
 import csv
@@ -130,7 +130,8 @@ def main() -> None:
         "`KO_INSTRUCT_DATA=…/data python -m benchmarks.dedupe_semantic > benchmarks/dedupe_semantic.md`",
         "",
         "The default threshold is 0.97: the first here at which, in each set, at most one flagged pair of eight scores "
-        "below 3. A flag is a hint to look at two rows: sentences that differ in one word can be as close as paraphrases.",
+        "below 3. A flag is a hint to look at two rows: sentences that differ in one word can be as close as "
+        "paraphrases.",
         "",
         *scored("KLUE-STS", klue_sts()),
         *scored("KorSTS", korsts()),

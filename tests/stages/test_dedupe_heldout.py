@@ -1,8 +1,8 @@
 """Pairs by someone who had not read the rules of differences: how many lose a row wrongly, how many are found.
 
 First sight, before any rule was changed for them: 1 of 93 pairs that mean different things lost a row (spacing-task);
-58 of 79 duplicates were found. Missed: 9 of 14 typo, 4 of 18 politeness, 4 of 12 particle, 4 of 4 word-order. The levels
-below are those that are reached now. A change may raise them; one that lowers them loses something.
+58 of 79 duplicates were found. Missed: 9 of 14 typo, 4 of 18 politeness, 4 of 12 particle, 4 of 4 word-order. The
+levels below are those that are reached now. A change may raise them; one that lowers them loses something.
 """
 
 import json
@@ -14,7 +14,7 @@ from tests.stages.test_dedupe import table_of
 from tests.support.paths import CASES
 
 LOST: dict[str, int] = {}
-MISSED = {"typo": 9, "politeness": 4, "particle": 4, "word-order": 4}
+MISSED = {"typo": 8, "politeness": 4, "particle": 4, "word-order": 4}
 
 
 def test_pairs_held_out() -> None:

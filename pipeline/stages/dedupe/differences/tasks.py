@@ -26,7 +26,7 @@ _ABOUT_WORDS = re.compile(r"번역|낱말|단어|어휘|영단어|translat|\bwor
 def is_about_form(instruction: str) -> bool:
     """Whether the instruction is about spacing, spelling, signs, capitals or letters.
 
-    >>> is_about_form("띄어쓰기를 고치세요."), is_about_form("다음 문장은 몇 글자인가요?"), is_about_form("번역하세요.")
+    >>> is_about_form("띄어 쓴 곳을 세세요."), is_about_form("다음 문장은 몇 글자인가요?"), is_about_form("번역하세요.")
     (True, True, False)
     """
     return _ABOUT_FORM.search(instruction) is not None
