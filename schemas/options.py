@@ -267,7 +267,7 @@ class DedupeOptions(Options):
     within: Literal["prompt", "first-turn"] = "prompt"
     """What of a conversation is its prompt. prompt: all that comes before the last answer: system prompt, tools,
     history, instruction, input and tool results. first-turn: the first message of the user alone; all other messages
-    are part of the answer, and system prompt and tools are not compared.
+    are part of the answer, and system prompt and tools are not compared. All texts are then held in memory.
     """
     semantic: bool = False
     """Flag rows semantic-near whose prompts are similar in meaning, by embeddings (extra `semantic`). Such a row is

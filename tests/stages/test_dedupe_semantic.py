@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pipeline.stages.dedupe import apply, decide, dedupe, fingerprint, semantic
 from schemas.options import DedupeOptions
+from schemas.reasons import FLAGS
 from tests.stages.test_dedupe import table_of
 
 FLAG = "semantic-near"
@@ -102,3 +103,7 @@ def test_the_real_model_finds_a_paraphrase() -> None:
     results = [apply(table, decide(fingerprint(table), table, options, workers=workers)) for workers in (1, 2)]
     assert results[0].equals(results[1])
     assert [FLAG in flags for flags in results[0]["flags"].to_pylist()] == [True, True, False]
+
+
+def test_the_flag_is_listed() -> None:
+    assert FLAG in FLAGS["dedupe"]
