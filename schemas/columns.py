@@ -62,7 +62,7 @@ INGESTED = pa.schema(
 SCREENED = pa.schema(
     [
         pa.field(
-            "evidence",  # for each flag of screen the field and what was found there; never personal data
+            "evidence",  # for each flag of screen, and semantic-near: the field and what was found; never personal data
             pa.list_(pa.struct([pa.field(name, pa.string()) for name in ("flag", "field", "detail")])),
         )
     ]

@@ -155,6 +155,7 @@ FLAGS: dict[str, dict[str, str]] = {
         "conflict": "another row has the same prompt and a different output, or gives the same answer another label",
         "near-prompt": "another row has a similar prompt, and the prompt or the output differs in a word",
         "shared-output": "at least `shared_by` different prompts have this output",
+        "semantic-near": "another kept row has a prompt of similar meaning (`semantic = true`); `evidence` names it",
     },
 }
 

@@ -147,7 +147,8 @@ def test_what_dedupe_rejects_and_flags_is_listed() -> None:
             rejected |= {row["reject_reason"] for row in after.to_pylist() if row["reject_stage"] == "dedupe"}
             flagged |= {flag for flags in after["flags"].to_pylist() for flag in flags}
     assert rejected == set(reasons.REASONS["dedupe"])
-    assert flagged == set(reasons.FLAGS["dedupe"])
+    # semantic-near needs a model: tests/stages/test_dedupe_semantic.py
+    assert flagged == set(reasons.FLAGS["dedupe"]) - {"semantic-near"}
 
 
 def test_the_flags_of_tokenize_are_listed() -> None:

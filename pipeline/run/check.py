@@ -54,12 +54,14 @@ def _other_case(source: Source, raw: Path) -> str:
 
 def _of_stages(config: Config) -> Iterator[str]:
     """What the stages do not accept of their options: names of fixes and findings, extras that are not installed."""
+    from pipeline.stages.dedupe import dedupe
     from pipeline.stages.normalize import normalize
     from pipeline.stages.screen import screen
 
     rows = INGESTED.empty_table()
     yield from _of_call(normalize, rows, config.normalize)
     yield from _of_call(screen, rows, config.screen)
+    yield from _of_call(dedupe, rows, config.dedupe)
 
 
 def _of_call(function: Callable[..., object], *arguments: object) -> Iterator[str]:

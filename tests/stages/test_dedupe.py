@@ -56,6 +56,7 @@ OPTIONS = st.builds(
     keeper=st.sampled_from(["first", "longest"]),
     threshold=st.sampled_from([0.5, 0.85, 1.0]),
     numbers=st.booleans(),
+    within=st.sampled_from(["prompt", "first-turn"]),
 )
 
 

@@ -38,4 +38,4 @@ def texts(table: pa.Table, name: str) -> pa.Table:
         numbers = pc.cast(pa.array(range(len(table)), pa.int64()), pa.string())
         named = pc.coalesce(table["origin"], pc.binary_join_element_wise(name, numbers, ""))
         table = set_column(table, "origin", named)
-    return table.select(["origin", "tools", "tool_calls", "label", *MESSAGES, *TEXTS])
+    return table.select(["origin", "tools", "tool_calls", "label", "learn", *MESSAGES, *TEXTS])

@@ -11,15 +11,18 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.stages.dedupe.arrays import Bools, Bytes, Ints
 from pipeline.stages.dedupe.components import connected_components
 from pipeline.stages.dedupe.continuations import continuations
 from pipeline.stages.dedupe.contradictions import contradicted
 from pipeline.stages.dedupe.fingerprint_columns import Fingerprints
+from pipeline.stages.dedupe.first_turns import by_first_turn
 from pipeline.stages.dedupe.groups import Groups
-from pipeline.stages.dedupe.job import CONFLICT, KINDS, NEAR, NEAR_PROMPT, Job, order_of_preference
+from pipeline.stages.dedupe.job import CONFLICT, KINDS, NEAR, NEAR_PROMPT, SEMANTIC_NEAR, Job, order_of_preference
 from pipeline.stages.dedupe.keepers import KEPT, Outcome, choose_flags, choose_keepers, equal_rows
+from pipeline.stages.dedupe.semantic import Near, near_in_meaning
 from pipeline.stages.dedupe.similar import (
     ANSWER,
     COLUMNS,
@@ -50,6 +53,7 @@ DECISION = pa.schema(
             "differences", pa.list_(pa.string())
         ),  # to the row that is kept, of a similar row: "kind: one → other"
         pa.field("cluster_key", pa.uint64()),
+        pa.field("semantic_near", pa.string()),  # the row whose prompt is nearest in meaning, and their similarity
     ]
 )
 
@@ -69,6 +73,8 @@ def decide(
 
     Raises ValueError where the number of fingerprints is not that of the rows.
     """
+    if options.within == "first-turn":
+        table, fingerprints = by_first_turn(table, fingerprints)
     job = Job(fingerprints, table, options, workers)
     rows = order_of_preference(job, against)
     fixed = int((rows < against).sum())
@@ -84,8 +90,12 @@ def decide(
     flags = choose_flags(equal, row_pairs, outcome, options)
     if options.conflict != "keep":
         flags |= contradicted(job, rows, equal.prompts, equal.several).astype(np.uint8) << np.uint8(CONFLICT)
+    near = None
+    if options.semantic:
+        near = near_in_meaning(job, rows, equal.prompts, outcome.reason == KEPT)
+        flags |= (near.row >= 0).astype(np.uint8) << np.uint8(SEMANTIC_NEAR)
     del equal, prompt_pairs, row_pairs
-    return decision_table(job, rows, cluster, outcome, flags)
+    return decision_table(job, rows, cluster, outcome, flags, near)
 
 
 def first_of_cluster(prompts: Groups, similar: Pairs, records: Ints = NO_ROWS, continued: Ints = NO_ROWS) -> Ints:
@@ -103,7 +113,9 @@ def first_of_cluster(prompts: Groups, similar: Pairs, records: Ints = NO_ROWS, c
     return first_rows
 
 
-def decision_table(job: Job, rows: Ints, cluster: Ints, outcome: Outcome, flags: Bytes) -> pa.Table:
+def decision_table(
+    job: Job, rows: Ints, cluster: Ints, outcome: Outcome, flags: Bytes, near: Near | None = None
+) -> pa.Table:
     """The table of DECISION for all rows. `rows`: those that take part; the others have nulls and no flags.
 
     `cluster`: int64[rows], the first row of each row's cluster.
@@ -130,7 +142,13 @@ def decision_table(job: Job, rows: Ints, cluster: Ints, outcome: Outcome, flags:
         "similarity": column(outcome.similarity, dropped & (outcome.reason != CONFLICT)),
         "differences": _differences(job, rows, outcome),
         "cluster_key": column(key, np.ones(len(rows), bool)),
+        "semantic_near": pa.nulls(count, pa.string()),
     }
+    if near is not None:
+        nearest = origins(near.row, near.row >= 0)
+        similarity = [f"{value:.3f}" for value in near.similarity[near.row >= 0].tolist()]
+        texts = pa.array(similarity, pa.string()).take(column(np.cumsum(near.row >= 0) - 1, near.row >= 0))
+        columns["semantic_near"] = pc.binary_join_element_wise("similarity ", texts, " to ", nearest, "")
     table = pa.table([columns[name] for name in DECISION.names], DECISION)
     return table.replace_schema_metadata({"report": orjson.dumps(job.counts)})
 

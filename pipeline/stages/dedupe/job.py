@@ -13,8 +13,8 @@ from schemas.errors import TableError
 from schemas.options import DedupeOptions
 
 #: The kinds of duplicates: the reason of a rejection, or the name of a flag (its bit in a decision's `flags`).
-KINDS = ("exact", "near", "conflict", "near-prompt", "shared-output")
-EXACT, NEAR, CONFLICT, NEAR_PROMPT, SHARED_OUTPUT = range(len(KINDS))
+KINDS = ("exact", "near", "conflict", "near-prompt", "shared-output", "semantic-near")
+EXACT, NEAR, CONFLICT, NEAR_PROMPT, SHARED_OUTPUT, SEMANTIC_NEAR = range(len(KINDS))
 
 
 @dataclass(frozen=True)

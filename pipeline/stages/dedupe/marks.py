@@ -5,9 +5,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.stages.dedupe.fingerprints import STAGE
-from pipeline.stages.dedupe.job import KINDS
+from pipeline.stages.dedupe.job import KINDS, SEMANTIC_NEAR
 from pipeline.table.reject_and_flag import add_names, complete, reject, set_column
-from schemas.columns import DEDUPED, MARKS
+from schemas.columns import DEDUPED, MARKS, SCREENED
 
 
 def apply(table: pa.Table, decisions: pa.Table) -> pa.Table:
@@ -21,6 +21,7 @@ def apply(table: pa.Table, decisions: pa.Table) -> pa.Table:
     flagged = ((kind, flags & np.uint8(1 << number) != 0) for number, kind in enumerate(KINDS))
     names = [(kind, pa.array(rows)) for kind, rows in flagged if rows.any()]
     table = set_column(table, "flags", add_names(_without_ours(table["flags"]), names))
+    table = _with_evidence(table, decisions["semantic_near"])
     for name in DEDUPED.names:
         table = set_column(table, name, decisions[name])
     return reject(table, pc.is_valid(decisions["reason"]), STAGE, decisions["reason"], _details(decisions))
@@ -32,6 +33,22 @@ def _without_ours(flags: pa.ChunkedArray) -> pa.ChunkedArray:
         return flags
     kept = [None if names is None else [name for name in names if name not in KINDS] for names in flags.to_pylist()]
     return pa.chunked_array([kept], flags.type)
+
+
+def _with_evidence(table: pa.Table, details: pa.ChunkedArray) -> pa.Table:
+    """The table with the evidence of `semantic-near`, in the place of that of an earlier dedupe."""
+    field = SCREENED.field("evidence")
+    before = table["evidence"] if "evidence" in table.column_names else pa.nulls(len(table), field.type)
+    flag = KINDS[SEMANTIC_NEAR]
+    ours = pc.is_in(pc.struct_field(pc.list_flatten(before), "flag"), pa.array([flag]))
+    if details.null_count == len(table) and not pc.any(ours).as_py():
+        return table
+    evidence = []
+    for found, detail in zip(before.to_pylist(), details.to_pylist(), strict=True):
+        kept = [entry for entry in found or () if entry["flag"] != flag]
+        new = [{"flag": flag, "field": "instruction", "detail": detail}] if detail else []
+        evidence.append([*kept, *new] if found is not None or new else None)
+    return set_column(table, "evidence", pa.chunked_array([pa.array(evidence, field.type)]))
 
 
 #: For each reason the sentence of `reject_detail`: the text before and after the origin of the row that is kept.

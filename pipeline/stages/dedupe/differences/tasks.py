@@ -6,7 +6,7 @@ from functools import lru_cache
 #: Spacing, spelling, signs, capitals, letters, politeness, style, code as text: what such an instruction names.
 _ABOUT_FORM = re.compile(
     r"""
-      띄어\s?쓰|띄워\s?쓰|붙여\s?쓰|공백|들여\s?쓰|맞춤법|철자|오타|오탈자|오자|탈자|표기|외래어|로마자|받아\s?쓰기
+      띄어\s?[쓰쓴썼쓸씀써]|띄워\s?[쓰쓴썼쓸씀써]|붙여\s?[쓰쓴썼쓸씀써]|공백|들여\s?쓰|맞춤법|철자|오타|오탈자|오자|탈자|표기|외래어|로마자|받아\s?쓰기
     | 문장\s?부호|구두점|쉼표|마침표|물음표|느낌표|따옴표|괄호|이모티콘|이모지
     | 대\s?[·,/]?\s?소문자|대문자|소문자|글자|글짜|음절|자모
     | 초성|중성|종성|(?<!뒷)받침|모음|자음|몇\s?자|문자\s?수|문자열|문자의|자릿수
@@ -26,7 +26,7 @@ _ABOUT_WORDS = re.compile(r"번역|낱말|단어|어휘|영단어|translat|\bwor
 def is_about_form(instruction: str) -> bool:
     """Whether the instruction is about spacing, spelling, signs, capitals or letters.
 
-    >>> is_about_form("띄어쓰기를 고치세요."), is_about_form("다음 문장은 몇 글자인가요?"), is_about_form("번역하세요.")
+    >>> is_about_form("띄어 쓴 곳을 세세요."), is_about_form("다음 문장은 몇 글자인가요?"), is_about_form("번역하세요.")
     (True, True, False)
     """
     return _ABOUT_FORM.search(instruction) is not None
