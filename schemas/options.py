@@ -370,8 +370,9 @@ class Source(Options):
         "as-published"
     )
     """What the splits of the source mean here. as-published: validation and test rows of the source go to the splits
-    of these names, never to train. ignore: they are rows like all others. A table names each one, as in
-    { test = "train", dev = "validation" }; "leave-out" rejects the rows.
+    of these names, never to train, and train rows go to no split that the source publishes itself. ignore: they are
+    rows like all others. A table names each one, as in { test = "train", dev = "validation" }; "leave-out" rejects the
+    rows.
     """
     gate: SourceGate = Field(default=SourceGate(), exclude=True)
     """What must be true of its rows before a dataset is written."""

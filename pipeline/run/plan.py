@@ -1,12 +1,14 @@
 """The plan of a run: which raw files, in which order, and where their stage files and the dataset go."""
 
 import hashlib
+import json
 import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pipeline.dataset.own_files import manifests_of, own_below, place_read_wrongly
 from pipeline.io import stage_files
 from pipeline.io.saved_dataset import is_saved_dataset
 from pipeline.run.config import ConfigError, load_config
@@ -173,7 +175,24 @@ def find_units(sources: Sequence[Source], raw: Path) -> tuple[Unit, ...]:
                 elif claimed[path] != source.name:
                     raise ConfigError(f"{path} belongs to two sources: {claimed[path]!r} and {source.name!r}.")
                 claimed[path] = source.name
+    _refuse_rows_read_twice(units, raw)
     return tuple(units)
+
+
+def _refuse_rows_read_twice(units: Sequence[Unit], raw: Path) -> None:
+    """A dataset that ko-instruct wrote holds its rows several times, beside files that describe them."""
+    folders = {folder for unit in units for folder in unit.path.parents if folder.is_relative_to(raw)}
+    manifests = manifests_of(folders, raw)
+    place = place_read_wrongly((unit.origin for unit in units), manifests)
+    if place is None:
+        return
+    wrong = next(unit for unit in units if (raw / place) in unit.path.parents)
+    globs = next((own.globs for own in own_below(raw / place, raw) if own.files), None)
+    raise ConfigError(
+        f"source {wrong.source.name!r}: {raw / place} is a dataset that ko-instruct wrote, and these files of it hold "
+        + ("the same rows several times, or none. " if globs else "packed rows, without texts. ")
+        + (f"Name one kind: files = {json.dumps(globs, ensure_ascii=False)}" if globs else "Take it out of `files`.")
+    )
 
 
 def _refuse_links_out(path: Path, raw: Path) -> None:

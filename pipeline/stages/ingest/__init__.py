@@ -120,7 +120,7 @@ def _constant(shape: Shape) -> Choose:
 def _by_record(
     entries: Iterator[Entry], choose: Choose, place: str, source: Source, left_out: set[str]
 ) -> Iterator[pa.Table]:
-    rows = itertools.chain.from_iterable(_rows(entry, choose, left_out) for entry in once(entries))
+    rows = itertools.chain.from_iterable(_rows(entry, choose, left_out) for entry in once(entries, published_by(place)))
     while batch := list(itertools.islice(rows, BATCH_ROWS)):
         yield table(batch, place, source.name)
 
