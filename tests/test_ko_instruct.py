@@ -24,6 +24,7 @@ from ko_instruct import (
     export,
     find_personal_data,
     fix_text,
+    ingest,
     load_tokenizer,
     normalize,
     screen,
@@ -182,6 +183,15 @@ def test_a_table_comes_back_from_pandas() -> None:
     table = normalize(pa.table({"instruction": ["수도는?"] * 2, "output": ["서울\u200b입니다.", "서울"]}))
     again = pa.Table.from_pandas(table.to_pandas(), preserve_index=False)
     assert normalize(again).to_pylist() == table.to_pylist()
+
+
+def test_a_path_alone_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"instruction": "수도는?", "output": "서울"}\n' * 2, "utf-8")
+    for given in (path, str(path)):
+        table = pa.concat_tables(ingest(given))
+        assert table["origin"].to_pylist() == ["a.jsonl:1", "a.jsonl:2"]
+        assert tokenize(table, "embedded")["n_tokens"].null_count == 0
 
 
 # One text.

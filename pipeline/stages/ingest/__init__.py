@@ -33,26 +33,32 @@ __all__ = ["IngestError", "describe", "ingest", "inspect"]
 SMALL, PARTS = 1 << 20, 16
 #: Threads that read blocks of JSON Lines.
 WORKERS = 2
+#: A file of which nothing is known.
+ANY = Source(name="file", files=())
 #: A value of each type of a plain block's columns.
 EMPTY = {"string": "", "int64": 0, "bool": False}
 
 
 def ingest(
-    path: Path,
-    origin: str,
-    source: Source,
+    path: Path | str,
+    origin: str | None = None,
+    source: Source = ANY,
     options: IngestOptions = IngestOptions(),
     left_out: set[str] | None = None,
 ) -> Iterator[pa.Table]:
     """The records of a file in their order, as tables with the columns of INGESTED: one for each block that is read.
 
-    `origin`: the file's name below raw/. It begins the `origin` of each row, which goes on with the member of an
-    archive (`!b.jsonl`), then the line (`sample/a.jsonl:17`; of CSV the line on which the record starts) or the index
-    in an array (`sample/b.json[3]`), then the number of the task where a record holds several (`/2`).
+    `pa.concat_tables(ingest("a.csv"))` is one table of all of them.
+    `origin`: the file's name below raw/; without it, its own name. It begins the `origin` of each row, which goes on
+    with the member of an archive (`!b.jsonl`), then the line (`sample/a.jsonl:17`; of CSV the line on which the record
+    starts) or the index in an array (`sample/b.json[3]`), then the number of the task where a record holds several
+    (`/2`).
     `left_out`: takes the names of fields that are in no column and not in `meta`.
     A record that cannot be read or mapped is a rejected row with the record's text in `raw`.
     Raises IngestError where the file itself cannot be read, or fits no shape or several.
     """
+    path = Path(path)
+    origin = path.name if origin is None else origin
     names: set[str] = set() if left_out is None else left_out
     for reading in readings_of(path, source, options):
         published = published_by(origin + reading.place)
