@@ -57,6 +57,11 @@ class Plan:
         """A stage file of a raw file, by its name in `pipeline.io.stage_files`."""
         return self.stages / unit.key / name
 
+    def place_of(self, unit: Unit) -> str:
+        """Which file of how many this is, where there are several."""
+        count = len(self.units)
+        return f"file {self.units.index(unit) + 1:,} of {count:,}" if count > 1 else ""
+
     def stamp(self, name: str) -> Path:
         """What a stage depends on besides its input (`pipeline.run.stamps`), for Make."""
         return self.stages / stage_files.STAMPS / f"{name}.json"

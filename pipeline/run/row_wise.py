@@ -12,14 +12,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import IO, TYPE_CHECKING
 
-import click
 import pyarrow as pa
 
 from pipeline.io import stage_files
 from pipeline.io.arrow_files import read_tables, table_writer
 from pipeline.io.atomic_files import whole, write_if_changed
 from pipeline.io.hashed_files import describe_file
-from pipeline.io.progress import watch
+from pipeline.io.progress import say, watch
 from pipeline.io.terminal_text import visible
 from pipeline.io.workers import Stage, ordered
 from pipeline.run.raw_state import unchanged
@@ -56,7 +55,7 @@ def tokenize_unit(plan: Plan, unit: Unit, cleaned: bool, workers: int) -> None:
         wanted.append(clean)
     with contextlib.ExitStack() as files:
         sinks = [files.enter_context(whole(path)) for path in wanted]
-        pass_over(tables, stages, tokenizer, plan.config.tokenize, unit.origin, workers, sinks)
+        pass_over(tables, stages, tokenizer, plan.config.tokenize, (unit.origin, plan.place_of(unit)), workers, sinks)
 
 
 def cleaning(config: Config, benchmarks: Benchmarks | None) -> Stage:
@@ -78,12 +77,13 @@ def pass_over(
     clean: Stage | None,
     tokenizer: Tokenizer,
     options: TokenizeOptions,
-    origin: str,
+    label: tuple[str, str],
     workers: int,
     sinks: Sequence[IO[bytes]],
 ) -> None:
     """The row-wise stages of a raw file in one pass: clean (None: that is done), tokenize, and fingerprint.
 
+    `label`: the name of the file, and which of how many it is.
     `sinks`: take the rows tokenized, their fingerprints and, where there is a third, the rows as they were before, as
     Arrow IPC. Raises UnknownTokensError where too many tokens are [UNK].
     """
@@ -106,7 +106,8 @@ def pass_over(
                 yield done[0]
 
         rejecting = ROW_WISE if clean else ROW_WISE[-1:]
-        for _ in watch(check_unknown(written(), tokenizer, options), "tokenize", origin, stages=rejecting):
+        checked = check_unknown(written(), tokenizer, options)
+        for _ in watch(checked, "tokenize", label[0], stages=rejecting, place=label[1]):
             pass
 
 
@@ -137,7 +138,7 @@ def note_what_was_heard(origin: str, left_out: Sequence[str], published: Mapping
     if published:
         lines.append(f"published splits: {', '.join(f'{split} ({rows:,} rows)' for split, rows in published.items())}")
     for line in lines:
-        click.echo(visible(f"{'ingest':<11} {origin}: {line}"), err=True)
+        say(visible(f"{'ingest':<11} {origin}: {line}"))
 
 
 def read_unit(unit: Unit, options: IngestOptions) -> Iterator[pa.Table]:
