@@ -29,6 +29,8 @@ class RawFile(File):
     read_as: list[str]
     #: Fields of its records that are in no column, and not in `meta`.
     left_out: list[str] = []
+    #: Why the file was not read, or not to its end; "" where it was.
+    skipped: str = ""
 
 
 class Rejected(Section):

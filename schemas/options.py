@@ -341,6 +341,12 @@ class Source(Options):
     """Name of the source: column `source`, card and manifest hold it."""
     files: tuple[BelowRaw, ...]
     """Globs of its files, relative to raw/."""
+    exclude: tuple[BelowRaw, ...] = ()
+    """Globs of files that are not read, of those that `files` matches."""
+    on_error: Literal["stop", "skip"] = "stop"
+    """What happens where a file cannot be read: the run stops, or goes on with the next file. A file that was skipped
+    is a rejected row (unreadable-file), and the report at the end names it.
+    """
     optional: bool = False
     """Whether a glob may match no file. Otherwise that is an error."""
     license: str = "unknown"

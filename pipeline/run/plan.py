@@ -169,10 +169,9 @@ def find_units(sources: Sequence[Source], raw: Path) -> tuple[Unit, ...]:
     claimed: dict[Path, str] = {}
     units = []
     for source in sources:
+        excluded = {path for pattern in source.exclude for path in _matching(pattern, source, raw)}
         for pattern in source.files:
-            found = sorted(path for path in raw.glob(pattern) if path.is_file() or is_saved_dataset(path))
-            if not found and not source.optional:
-                raise ConfigError(f"source {source.name!r}: no file below {raw} matches {pattern!r}.")
+            found = [path for path in _matching(pattern, source, raw) if path not in excluded]
             for path in found:
                 _refuse_links_out(path, raw)
                 if path not in claimed:
@@ -182,6 +181,14 @@ def find_units(sources: Sequence[Source], raw: Path) -> tuple[Unit, ...]:
                 claimed[path] = source.name
     _refuse_rows_read_twice(units, raw)
     return tuple(units)
+
+
+def _matching(pattern: str, source: Source, raw: Path) -> list[Path]:
+    """The files that match a glob of a source. Raises ConfigError where there are none."""
+    found = sorted(path for path in raw.glob(pattern) if path.is_file() or is_saved_dataset(path))
+    if not found and not source.optional:
+        raise ConfigError(f"source {source.name!r}: no file below {raw} matches {pattern!r}.")
+    return found
 
 
 def _refuse_rows_read_twice(units: Sequence[Unit], raw: Path) -> None:

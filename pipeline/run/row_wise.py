@@ -113,19 +113,25 @@ def pass_over(
 
 def ingest_unit(plan: Plan, unit: Unit) -> Iterator[pa.Table]:
     """The rows of a raw file. What file it was, and how it was read, is written beside them for the manifest."""
-    from pipeline.stages.ingest import ingest
+    from pipeline.stages.ingest import IngestError, ingest
     from pipeline.stages.ingest.streams import readings_of
 
     with unchanged(unit), ThreadPoolExecutor(1) as beside:
         described = beside.submit(describe_file, unit.path)
-        readings = readings_of(unit.path, unit.source, plan.config.ingest)
-        read_as = [", ".join(filter(None, (reading.place, reading.reader, reading.encoding))) for reading in readings]
+        read_as: list[str] = []
+        with contextlib.suppress(IngestError):  # which `ingest` raises again, unless the source skips such a file
+            readings = readings_of(unit.path, unit.source, plan.config.ingest)
+            read_as += [", ".join(filter(None, (each.place, each.reader, each.encoding))) for each in readings]
         left_out: set[str] = set()
+        skipped = ""
         published: Counter[str] = Counter()
         for table in ingest(unit.path, unit.origin, unit.source, plan.config.ingest, left_out):
             published.update(filter(None, table["published_split"].to_pylist()))
+            if len(table) == 1 and table["reject_reason"][0].as_py() == "unreadable-file":
+                skipped = table["reject_detail"][0].as_py()
             yield table
-        about = RawFile(**described.result().model_dump(), read_as=read_as, left_out=sorted(left_out))
+        file = described.result().model_dump()
+        about = RawFile(**file, read_as=read_as, left_out=sorted(left_out), skipped=skipped)
         note_what_was_heard(unit.origin, about.left_out, published)
         write_if_changed(plan.file(unit, stage_files.RAW), about.model_dump_json() + "\n")
 

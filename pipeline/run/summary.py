@@ -31,6 +31,9 @@ def report(manifest: Manifest, folder: Path) -> str:
     text += "\n" + "".join(f"\n{name}: {_most(found)}" for name, found in lists if found)
     text += "".join(f"\n{form}: {_of_form(found)}" for form, found in manifest.forms.items())
     text += "".join(f"\n{note}" for note in _of_layout(manifest))
+    if skipped := [file.skipped for file in manifest.raw.values() if file.skipped]:
+        text += f"\nskipped: {len(skipped):,} of {len(manifest.raw):,} files could not be read"
+        text += "".join(f"\n  {why}" for why in skipped)
     tried = "".join(f"\n  not {name}: {why}" for name, why in manifest.tokenizer.tried)
     if not counts.kept:
         text += "\n\nNo row was kept. rejects.jsonl gives the reason for each row."

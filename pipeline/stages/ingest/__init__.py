@@ -55,11 +55,21 @@ def ingest(
     (`/2`).
     `left_out`: takes the names of fields that are in no column and not in `meta`.
     A record that cannot be read or mapped is a rejected row with the record's text in `raw`.
-    Raises IngestError where the file itself cannot be read, or fits no shape or several.
+    Raises IngestError where the file itself cannot be read, or fits no shape or several. With `on_error` = "skip" in
+    the source, a rejected row takes the place of what cannot be read.
     """
     path = Path(path)
     origin = path.name if origin is None else origin
     names: set[str] = set() if left_out is None else left_out
+    try:
+        yield from _read(path, origin, source, options, names)
+    except IngestError as error:
+        if source.on_error == "stop":
+            raise
+        yield table([rejected(Entry("", None, b""), Fault("unreadable-file", str(error)))], origin, source.name)
+
+
+def _read(path: Path, origin: str, source: Source, options: IngestOptions, names: set[str]) -> Iterator[pa.Table]:
     for reading in readings_of(path, source, options):
         published = published_by(origin + reading.place)
         try:
