@@ -11,6 +11,7 @@ from pathlib import Path
 from pipeline.dataset.own_files import manifests_of, own_below, place_read_wrongly
 from pipeline.io import stage_files
 from pipeline.io.saved_dataset import is_saved_dataset
+from pipeline.io.terminal_text import visible
 from pipeline.run.config import ConfigError, load_config
 from schemas.options import Benchmark, Config, Dataset, Source, glob_of
 from schemas.shapes import Questions
@@ -26,6 +27,17 @@ class Unit:
     source: Source
     path: Path
     origin: str
+
+    def __post_init__(self) -> None:
+        try:
+            self.origin.encode()
+        except UnicodeEncodeError:
+            name = os.fsencode(self.path.name)
+            folder = visible(str(self.path.parent))
+            raise ConfigError(
+                f"In {folder} is a file whose name is not UTF-8; read as CP949 it is "
+                f"{name.decode('cp949', 'replace')}. Give it a name in UTF-8."
+            ) from None
 
     @property
     def key(self) -> str:

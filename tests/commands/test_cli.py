@@ -54,6 +54,15 @@ def test_stages_work_as_a_pipe(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     assert all((row["input_ids"] is None) == (row["reject_stage"] is not None) for row in rows)
 
 
+@pytest.mark.parametrize(
+    ("typed", "says"),
+    [("ingst", "Did you mean 'ingest'?"), ("make-pla", "No such command 'make-pla'.\n"), ("ruun", "mean 'run'?")],
+)
+def test_a_command_that_does_not_exist(typed: str, says: str) -> None:
+    done = call(typed)
+    assert (done.exit_code, says in done.stderr) == (2, True), done.stderr
+
+
 def test_what_comes_out_of_a_pipe_is_built_and_what_it_rejected_stays_rejected(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
