@@ -12,7 +12,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 
+from pipeline.cli import main
 from tests.support.paths import ROOT
 from tests.support.small_tokenizers import TOOLS, save_causal
 
@@ -72,15 +74,22 @@ def test_the_readme_line_by_line(project: Path) -> None:
             assert list((project / "processed" / "sample").glob(name.rstrip("/"))), name
 
 
-def test_ones_own_file(project: Path) -> None:
+def call(*arguments: str) -> Result:
+    """A command in this process, which takes less time."""
+    return CliRunner().invoke(main, arguments, catch_exceptions=False)
+
+
+def test_ones_own_file(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_HUB_CACHE", str(project))
     (project / "raw" / "내 질문.csv").write_bytes(
         "질문,답변\n수도는 어디인가요?,서울입니다.\n바다는?,\n".encode("cp949")
     )
-    assert run("ko-instruct init '내 설정.toml'", project).stdout.endswith("make processed CONFIG='내 설정.toml'\n")
+    assert call("init", "내 설정.toml").stdout.endswith("make processed CONFIG='내 설정.toml'\n")
     config = project / "내 설정.toml"
-    assert run("ko-instruct check --config '내 설정.toml'", project).returncode == 0
-    stopped = run("ko-instruct run --config '내 설정.toml'", project)
-    assert 'add "embedded" to the end of the list' in stopped.stderr
+    assert call("check", "--config", config.name).exit_code == 0
+    assert 'add "embedded" to the end of the list' in call("run", "--config", config.name).stderr
     config.write_text(config.read_text("utf-8").replace('base-v1"]', 'base-v1", "embedded"]'), "utf-8")
     done = run("make processed CONFIG='내 설정.toml'", project)
     assert re.search(r"- validate: output-blank +1\nkept +1\n", done.stdout), done.stderr
@@ -88,17 +97,16 @@ def test_ones_own_file(project: Path) -> None:
 
     manifest = (project / "processed" / "mine" / "manifest.json").read_bytes()
     config.write_text(config.read_text("utf-8").replace("[dedupe]", "[dedup]"), "utf-8")
-    wrong = run("ko-instruct run --config '내 설정.toml'", project)
-    assert wrong.returncode != 0
-    assert re.search(r"내 설정\.toml:\n  line \d+: dedup: unknown name; .* Did you mean dedupe\?", wrong.stderr), (
-        wrong.stderr
-    )
+    wrong = call("run", "--config", config.name)
+    assert wrong.exit_code == 1
+    assert re.search(r"내 설정\.toml:\n  line \d+: dedup: unknown name; .* Did you mean dedupe\?", wrong.stderr)
     assert (project / "processed" / "mine" / "manifest.json").read_bytes() == manifest
 
 
-def test_the_three_records_of_the_readme(project: Path) -> None:
+def test_the_three_records_of_the_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     (block,) = (text for language, text in EVERY_BLOCK if language == "json")
-    save_causal(project / "model", TOOLS)
-    (project / "three.jsonl").write_text(block, "utf-8")
-    done = run("ko-instruct run three.jsonl --out processed/three --tokenizer model --layout causal", project)
+    save_causal(tmp_path / "model", TOOLS)
+    Path("three.jsonl").write_text(block, "utf-8")
+    done = call("run", "three.jsonl", "--out", "processed/three", "--tokenizer", "model", "--layout", "causal")
     assert re.search(r"rows in +3\nkept +3\n", done.stdout), done.stdout + done.stderr
