@@ -134,5 +134,9 @@ def config_name(options: StageOptions) -> str:
 
     It is the layout, and of packed rows `causal-packed`.
     """
-    layout = options.tokenize.layout
-    return f"{layout}-packed" if options.export.packing else layout
+    return config_of(options.tokenize.layout, options.export.packing)
+
+
+def config_of(layout: str, packing: bool) -> str:
+    """The same, of these two options."""
+    return f"{layout}-packed" if packing else layout

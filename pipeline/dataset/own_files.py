@@ -10,14 +10,58 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from pydantic import BaseModel, ValidationError
+
 from pipeline.dataset.layout import MANIFEST, format_and_split, inside_config, kind_of
-from pipeline.dataset.manifest_file import ManifestError, read_manifest
-from schemas.manifest import Manifest, config_name
+from schemas.manifest import config_of
 
 #: Formats that hold the whole record, the best first.
 OF_RECORDS = ("parquet", "arrow", "jsonl")
 #: What holds no record: a card, a manifest, packed rows.
 NO_RECORDS = ""
+
+
+class Tokenize(BaseModel):
+    layout: str
+
+
+class Export(BaseModel):
+    packing: bool = False
+
+
+class Options(BaseModel):
+    tokenize: Tokenize
+    export: Export
+
+
+class Counts(BaseModel):
+    rows_in: int
+    kept: int
+
+
+class Credit(BaseModel):
+    """Of a source: its licence, and whom to credit."""
+
+    name: str
+    license: str = "unknown"
+    attribution: str = ""
+
+
+class Described(BaseModel):
+    """What every version of ko-instruct says in a manifest (`schemas.manifest` has what this version says)."""
+
+    options: Options
+    counts: Counts
+    sources: list[Credit]
+    files: dict[str, object]
+
+    @property
+    def packed(self) -> bool:
+        return self.options.export.packing
+
+    @property
+    def config(self) -> str:
+        return config_of(self.options.tokenize.layout, self.packed)
 
 
 class Part(NamedTuple):
@@ -33,24 +77,20 @@ class OwnFiles(NamedTuple):
     """The files of a folder with a manifest that hold its records, each once; () where none does."""
 
     folder: str
-    manifest: Manifest
+    manifest: Described
     files: tuple[str, ...]
-
-    @property
-    def config(self) -> str:
-        return config_name(self.manifest.options)
 
     @property
     def globs(self) -> list[str]:
         """Globs of the files.
 
-        >>> OwnFiles("own", Manifest.model_construct(), ("own/pair/train-0.parquet", "own/pair/test-0.parquet")).globs
+        >>> OwnFiles("own", Described.model_construct(), ("own/pair/train-0.parquet", "own/pair/test-0.parquet")).globs
         ['own/pair/*.parquet']
         """
         return sorted({f"{PurePosixPath(name).parent}/*{PurePosixPath(name).suffix}" for name in self.files})
 
 
-def own_files(names: Iterable[str], manifests: Mapping[str, Manifest]) -> list[OwnFiles]:
+def own_files(names: Iterable[str], manifests: Mapping[str, Described]) -> list[OwnFiles]:
     """The files with records, of these, for each folder with a manifest; that with the most rows comes first."""
     found: dict[Part, list[str]] = {}
     for name in sorted(names):
@@ -65,7 +105,7 @@ def own_files(names: Iterable[str], manifests: Mapping[str, Manifest]) -> list[O
     return sorted(own, key=lambda one: (not one.files, -one.manifest.counts.kept, one.folder))
 
 
-def place_read_wrongly(names: Iterable[str], manifests: Mapping[str, Manifest]) -> str | None:
+def place_read_wrongly(names: Iterable[str], manifests: Mapping[str, Described]) -> str | None:
     """The folder of a dataset whose records these files do not give, each once; None where there is no such dataset.
 
     They give records twice (two formats, two layouts), or a file without records.
@@ -78,13 +118,13 @@ def place_read_wrongly(names: Iterable[str], manifests: Mapping[str, Manifest]) 
     return next(wrong, None)
 
 
-def place_of(folder: str, manifest: Manifest) -> str:
+def place_of(folder: str, manifest: Described) -> str:
     """The folder of a whole dataset: that of the manifest; where it is of a config in a repository, the one above."""
     path = PurePosixPath(folder)
-    return _name(path.parent) if path.name == config_name(manifest.options) else folder
+    return _name(path.parent) if path.name == manifest.config else folder
 
 
-def part_of(name: str, manifests: Mapping[str, Manifest]) -> Part | None:
+def part_of(name: str, manifests: Mapping[str, Described]) -> Part | None:
     """What a file holds; None where it is not part of such a dataset."""
     path = PurePosixPath(name)
     folder = next((_name(parent) for parent in path.parents if _name(parent) in manifests), None)
@@ -93,9 +133,9 @@ def part_of(name: str, manifests: Mapping[str, Manifest]) -> Part | None:
     manifest = manifests[folder]
     inside = name.removeprefix(f"{folder}/") if folder else name
     if data := format_and_split(inside):
-        packed = manifest.packing and data[0] != "jsonl"
+        packed = manifest.packed and data[0] != "jsonl"
         return Part(folder, NO_RECORDS if packed else data[0])
-    match kind_of(inside_config(inside, config_name(manifest.options))):
+    match kind_of(inside_config(inside, manifest.config)):
         case None:
             return None
         case "forms" if len(PurePosixPath(inside).parts) > 1:
@@ -105,15 +145,16 @@ def part_of(name: str, manifests: Mapping[str, Manifest]) -> Part | None:
     return Part(folder, NO_RECORDS)
 
 
-def manifests_of(folders: Iterable[Path], root: Path) -> dict[str, Manifest]:
-    """The manifests in these folders below `root` that this version of ko-instruct can read."""
+def manifests_of(folders: Iterable[Path], root: Path) -> dict[str, Described]:
+    """The manifests of ko-instruct in these folders below `root`. Others are files like any others."""
     found = {}
     for folder in sorted(folders):
         if (folder / MANIFEST).is_file():
             try:
-                found[_name(PurePosixPath(folder.relative_to(root).as_posix()))] = read_manifest(folder)
-            except ManifestError:
-                continue  # of something else, or of another version: its files are like any others
+                described = Described.model_validate_json((folder / MANIFEST).read_bytes())
+            except ValidationError:
+                continue
+            found[_name(PurePosixPath(folder.relative_to(root).as_posix()))] = described
     return found
 
 

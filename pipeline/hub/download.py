@@ -169,8 +169,8 @@ def of_own(own: OwnFiles, name: str, sha: str, licence: str) -> Fetched:
         folder=name,
         files=own.files,
         recipe="",
-        trap=f"ko-instruct wrote this dataset. Its config {own.config} is taken, with {own.manifest.counts.kept:,} "
-        "records: without their token ids, and each in the split that it has there",
+        trap=f"ko-instruct wrote this dataset. Its config {own.manifest.config} is taken, with "
+        f"{own.manifest.counts.kept:,} records: without their token ids, and each in the split that it has there",
         attribution="; ".join(of_whom),
     )
 

@@ -199,6 +199,7 @@ def test_a_dataset_of_ours_is_fetched_and_built_again(hub: hub_server.Hub, tmp_p
     config = again / "pipeline.toml"
     config.write_text('[dataset]\nname = "mine"\n\n[[source]]\nname = "none"\nfiles = ["x"]\noptional = true\n')
     fetched = fetch(OWN, again / "raw")
+    assert not (again / "raw" / OWN / "pair" / "train-00000-of-00001.parquet").exists()
     assert fetched.files == ("causal/train-00000-of-00001.parquet", "causal/validation-00000-of-00001.parquet")
     assert "Its config causal is taken, with 43 records" in fetched.trap
     assert (fetched.license, fetched.attribution) == ("cc-by-4.0", "처음 만든 이")
@@ -218,6 +219,26 @@ def test_packed_rows_hold_no_texts_and_texts_beside_them_are_taken(hub: hub_serv
     push(folder, OWN, PushOptions(allow_embedded=True, also=("jsonl",)))
     files = fetch(OWN, tmp_path).files
     assert [file.split("/")[1] for file in files] == ["jsonl"] * 2
+
+
+def test_a_dataset_of_another_version_is_one_of_ours(hub: hub_server.Hub, tmp_path: Path) -> None:
+    folder = built(tmp_path / "first")
+    push(folder, OWN, PushOptions(allow_embedded=True))
+    repo = hub.repos[f"datasets/{OWN}"]
+    manifest = json.loads(repo.files["pair/manifest.json"]) | {"later": 1}
+    manifest["options"]["tokenize"]["later"] = 2
+    del manifest["tokens"]
+    blob = hub_server.Blob(json.dumps(manifest).encode(), False)
+    repo.commit("refs/heads/main", repo.head.oid, "later", {**repo.head.files, "pair/manifest.json": blob})
+    assert fetch(OWN, tmp_path).files == ("pair/train-00000-of-00001.parquet", "pair/validation-00000-of-00001.parquet")
+
+
+def test_a_manifest_of_something_else_changes_nothing(hub: hub_server.Hub, tmp_path: Path) -> None:
+    head = hub.repos[f"datasets/{ID}"].head
+    files = {**head.files, "manifest.json": hub_server.Blob(b'{"files": []}', False)}
+    other = hub.repos.setdefault("datasets/a/b", hub_server.Repo(private=False))
+    other.commit("refs/heads/main", None, "first", files)
+    assert fetch("a/b", tmp_path).files == ("kullm-v2.jsonl", "manifest.json")
 
 
 def test_a_dataset_of_ours_in_raw_is_read_once(tmp_path: Path) -> None:
