@@ -205,9 +205,10 @@ def _matching(pattern: str, source: Source, raw: Path) -> list[Path]:
 
 def _refuse_rows_read_twice(units: Sequence[Unit], raw: Path) -> None:
     """A dataset that ko-instruct wrote holds its rows several times, beside files that describe them."""
-    folders = {folder for unit in units for folder in unit.path.parents if folder.is_relative_to(raw)}
+    parents = {unit.path.parent for unit in units}
+    folders = {folder for parent in parents for folder in (parent, *parent.parents) if folder.is_relative_to(raw)}
     manifests = manifests_of(folders, raw)
-    place = place_read_wrongly((unit.origin for unit in units), manifests)
+    place = place_read_wrongly((unit.origin for unit in units), manifests) if manifests else None
     if place is None:
         return
     wrong = next(unit for unit in units if (raw / place) in unit.path.parents)
