@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from pipeline.dataset.own_files import manifests_of, own_below, place_read_wrongly
@@ -72,7 +73,11 @@ class Plan:
     def place_of(self, unit: Unit) -> str:
         """Which file of how many this is, where there are several."""
         count = len(self.units)
-        return f"file {self.units.index(unit) + 1:,} of {count:,}" if count > 1 else ""
+        return f"file {self._numbers[unit.path]:,} of {count:,}" if count > 1 else ""
+
+    @cached_property
+    def _numbers(self) -> dict[Path, int]:
+        return {unit.path: number for number, unit in enumerate(self.units, 1)}
 
     def stamp(self, name: str) -> Path:
         """What a stage depends on besides its input (`pipeline.run.stamps`), for Make."""
