@@ -52,15 +52,23 @@ $(FOLDER)/manifest.json: $(DECISIONS) $(EXPORTING)
 endif
 
 # --- the tools -------------------------------------------------------------------------------------------------------
+COMMA := ,
+# Install with pip and name each package as its turn comes: the first time takes minutes. Errors are on stderr.
+define install
+@{ $(1) -m pip install --disable-pip-version-check --progress-bar off -c constraints.txt -e $(2); echo $$? > $@.status; } \
+	| awk '/^Collecting/ { print "  " $$2; fflush() } /^Installing collected/ { print "  installing them"; fflush() }'; \
+	status=$$(cat $@.status); rm $@.status; exit $$status
+endef
+
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("ko-instruct needs Python 3.11 or later, and $(PYTHON) is %d.%d: make PYTHON=python3.12" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
-	@echo "setting up $(VENV) (once)"
+	@echo "setting up $(VENV) (once; this takes some minutes)"
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	$(call install,$(VENV)/bin/python,.)
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(call install,$(VENV)/bin/python,'.[dev]')
 	@touch $@
 
 # Compiled code is kept, whatever the environment says: tests start many processes of ko-instruct.
@@ -90,11 +98,11 @@ test-trainers: $(TRAINERS)/.installed
 
 $(TRAINERS)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -m venv $(TRAINERS)
-	@$(TRAINERS)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,trl]'
+	$(call install,$(TRAINERS)/bin/python,'.[dev$(COMMA)trl]')
 	@touch $@
 
 $(VENV)/.installed-train: $(VENV)/.installed-dev
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[trl]'
+	$(call install,$(VENV)/bin/python,'.[trl]')
 	@touch $@
 
 # 100 take a quarter of an hour. Another SEED gives other moments; ROWS: rows of a generated file, read beside one of
@@ -122,7 +130,7 @@ fuzz: $(VENV)/.installed-fuzz
 	@$(VENV)/bin/python -m tests.fuzz_ingest -max_total_time=$(SECONDS)
 
 $(VENV)/.installed-fuzz: $(VENV)/.installed-dev
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[excel,fuzz]'
+	$(call install,$(VENV)/bin/python,'.[excel$(COMMA)fuzz]')
 	@touch $@
 
 audit: $(VENV)/.installed-audit
@@ -130,7 +138,7 @@ audit: $(VENV)/.installed-audit
 	@$(VENV)/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip --strict
 
 $(VENV)/.installed-audit: $(VENV)/.installed-dev
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[audit]'
+	$(call install,$(VENV)/bin/python,'.[audit]')
 	@touch $@
 
 check: $(VENV)/.installed-dev

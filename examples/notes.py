@@ -19,16 +19,15 @@ import torch
 from datasets import Dataset
 from transformers import EncoderDecoderModel, Trainer, TrainingArguments, set_seed
 
-from ko_instruct import Source, TokenizeOptions, ingest, load_tokenizer, normalize, tokenize, validate
+from ko_instruct import TokenizeOptions, ingest, normalize, tokenize, validate
 from pipeline.training import FieldsCollator
 from schemas.columns import MASKED
 
 
 def encode(path: Path, model_name: str, max_length: int = 128) -> pa.Table:
     """The rows of a raw file with their three encodings. Rejected rows are printed, and left out."""
-    table = pa.concat_tables(ingest(path, path.name, Source(name="notes", files=(path.name,))))
-    tokenizer = load_tokenizer([model_name]).tokenizer
-    table = tokenize(normalize(validate(table)), tokenizer, TokenizeOptions(layout="fields", max_length=max_length))
+    table = pa.concat_tables(ingest(path))
+    table = tokenize(normalize(validate(table)), model_name, TokenizeOptions(layout="fields", max_length=max_length))
     frame: pd.DataFrame = table.select(["origin", "reject_stage", "reject_detail"]).to_pandas().dropna()
     click.echo(frame.to_string(index=False) if len(frame) else "no row was rejected")
     return table.filter(pc.is_null(table["reject_stage"]))

@@ -27,15 +27,14 @@ FixedText(text='서울입니다.', fixes=('zero-width',))
 >>> find_personal_data("연락처는 010-2345-6789입니다.")
 [PersonalData(kind='pii-phone', start=5, end=18)]
 
-A name is imported when it is used: `load` needs torch, and nothing else here does.
+A name is imported when it is used: `load` needs torch, and nothing else here does. The first one raises ImportError
+where a file of yours is named pipeline or schemas, as our packages are.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ko_instruct.hiding import check
-
-check()
 
 if TYPE_CHECKING:
     from ko_instruct.texts import FixedText, PersonalData, find_personal_data, fix_text
@@ -121,6 +120,7 @@ ELSEWHERE = {
 def __getattr__(name: str) -> Any:
     if name not in __all__ and name not in NOT_STARRED:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    check()
     module = "schemas.options" if name[0].isupper() else f"pipeline.stages.{name}"
     return getattr(import_module(ELSEWHERE.get(name, module)), name)
 

@@ -1,9 +1,10 @@
-"""Another module named `pipeline` or `schemas` hides the package of ko-instruct: say which file does so.
+"""Another module named `pipeline` or `schemas` hides the package of ko-instruct: take ours, or say which file does so.
 
 Such a file is easily there: a pipeline.py beside a notebook. Nothing here imports either package.
 """
 
-from importlib.util import find_spec
+import sys
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 
 PACKAGES = ("pipeline", "schemas")
@@ -12,11 +13,40 @@ HOME = Path(__file__).resolve().parents[1]
 
 
 def check() -> None:
-    """Raises ImportError if Python would import, or has imported, another module by the name of a package of ours."""
+    """Raises ImportError if Python would import, or has imported, another module by the name of a package of ours.
+
+    The program that runs may have such a name itself (`python pipeline.py`): nobody imports it, so ours is taken.
+    """
     for package in PACKAGES:
         found = location(package)
-        if found not in (None, HOME / package):
+        if found == program():
+            take(package)
+        elif found not in (None, HOME / package):
             raise ImportError(f"{found} hides the package {package} of ko-instruct. {remedy(found)}", name=package)
+
+
+def take_all() -> None:
+    """Import our packages, whatever hides them: for the command line, which needs no modules of others."""
+    for package in PACKAGES:
+        take(package)
+
+
+def take(package: str) -> None:
+    """Import this package from its own folder."""
+    if package in sys.modules and location(package) == HOME / package:
+        return
+    folder = HOME / package
+    spec = spec_from_file_location(package, folder / "__init__.py", submodule_search_locations=[str(folder)])
+    assert spec
+    assert spec.loader
+    sys.modules[package] = module_from_spec(spec)
+    spec.loader.exec_module(sys.modules[package])
+
+
+def program() -> Path | None:
+    """The file that Python runs; None where it runs none (a notebook, `python -c`)."""
+    file = getattr(sys.modules["__main__"], "__file__", None)
+    return Path(file).resolve() if file else None
 
 
 def location(name: str) -> Path | None:

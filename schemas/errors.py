@@ -57,6 +57,7 @@ class KoInstructError(Exception):
       * NoOffsetsError (ValueError)
       * NoVocabularyError (FileNotFoundError)
       * NotATableError (TypeError)
+      * NotATokenizerError (TypeError)
       * OptionError (ValueError)
       * PushError
       * RowsError (ValueError)

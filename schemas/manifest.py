@@ -29,6 +29,8 @@ class RawFile(File):
     read_as: list[str]
     #: Fields of its records that are in no column, and not in `meta`.
     left_out: list[str] = []
+    #: Why the file was not read, or not to its end; "" where it was.
+    skipped: str = ""
 
 
 class Rejected(Section):
@@ -132,5 +134,9 @@ def config_name(options: StageOptions) -> str:
 
     It is the layout, and of packed rows `causal-packed`.
     """
-    layout = options.tokenize.layout
-    return f"{layout}-packed" if options.export.packing else layout
+    return config_of(options.tokenize.layout, options.export.packing)
+
+
+def config_of(layout: str, packing: bool) -> str:
+    """The same, of these two options."""
+    return f"{layout}-packed" if packing else layout

@@ -361,6 +361,12 @@ class Source(Options):
     """Name of the source: column `source`, card and manifest hold it."""
     files: tuple[BelowRaw, ...]
     """Globs of its files, relative to raw/."""
+    exclude: tuple[BelowRaw, ...] = ()
+    """Globs of files that are not read, of those that `files` matches."""
+    on_error: Literal["stop", "skip"] = "stop"
+    """What happens where a file cannot be read: the run stops, or goes on with the next file. A file that was skipped
+    is a rejected row (unreadable-file), and the report at the end names it.
+    """
     optional: bool = False
     """Whether a glob may match no file. Otherwise that is an error."""
     license: str = "unknown"
@@ -390,8 +396,9 @@ class Source(Options):
         "as-published"
     )
     """What the splits of the source mean here. as-published: validation and test rows of the source go to the splits
-    of these names, never to train. ignore: they are rows like all others. A table names each one, as in
-    { test = "train", dev = "validation" }; "leave-out" rejects the rows.
+    of these names, never to train, and train rows go to no split that the source publishes itself. ignore: they are
+    rows like all others. A table names each one, as in { test = "train", dev = "validation" }; "leave-out" rejects the
+    rows.
     """
     gate: SourceGate = Field(default=SourceGate(), exclude=True)
     """What must be true of its rows before a dataset is written."""

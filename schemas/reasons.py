@@ -49,6 +49,7 @@ REASONS: dict[str, dict[str, str]] = {
         "unknown-role": "a turn has a role that is not known: declare it in `roles` of the shape",
         "unknown-shape": "no known shape fits the record: declare one in the source",
         "unmapped-text": "a field holds texts of the task, and no column takes them: declare a shape in the source",
+        "unreadable-file": 'the file cannot be read (or not further), and `on_error` of its source is "skip"',
         "wrong-cell-count": "the CSV row has more or fewer cells than the header",
     },
     "validate": {

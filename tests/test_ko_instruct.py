@@ -3,9 +3,11 @@
 import importlib
 import inspect
 import os
+import shutil
 import subprocess
 import sys
 import tomllib
+import venv
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -24,6 +26,7 @@ from ko_instruct import (
     export,
     find_personal_data,
     fix_text,
+    ingest,
     load_tokenizer,
     normalize,
     screen,
@@ -106,33 +109,77 @@ def test_the_package_is_a_command(tmp_path: Path) -> None:
 MESSAGE = "hides the package {package} of ko-instruct. Give it another name, and start Python again."
 
 
-@pytest.mark.parametrize(
-    ("files", "package", "named"),
-    [
-        ({"pipeline.py": "x = 1"}, "pipeline", "pipeline.py"),
-        ({"schemas/__init__.py": ""}, "schemas", "schemas"),
-        ({"schemas.py": "raise SystemExit"}, "schemas", "schemas.py"),
-    ],
-)
-@pytest.mark.parametrize("program", [("-c", "import ko_instruct"), ("-m", "ko_instruct", "--help")])
-def test_a_module_that_hides_a_package_is_named(
-    files: Mapping[str, str], package: str, named: str, program: tuple[str, ...], tmp_path: Path
-) -> None:
+#: Files of a user in the folder of the program. {}: nothing is hidden.
+CLASHES: list[tuple[Mapping[str, str], str, str]] = [
+    ({"pipeline.py": "x = 1"}, "pipeline", "pipeline.py"),
+    ({"pipeline/__init__.py": ""}, "pipeline", "pipeline"),
+    ({"schemas.py": "raise SystemExit"}, "schemas", "schemas.py"),
+    ({"schemas/__init__.py": ""}, "schemas", "schemas"),
+]
+IMPORT = "from ko_instruct import KoInstructError; print(KoInstructError.__name__)"
+
+
+@pytest.fixture(scope="module", params=["editable", "wheel"])
+def installed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of programs of an environment in which ko-instruct is installed, as pip does it."""
+    folder = tmp_path_factory.mktemp(request.param)
+    venv.create(folder, symlinks=True, with_pip=False)
+    (site,) = folder.glob("lib/*/site-packages")
+    paths = [path for path in sys.path if path.endswith("site-packages")]
+    if request.param == "editable":
+        paths.append(str(ROOT))  # setuptools writes this line, too
+    else:
+        for package in ("ko_instruct", "pipeline", "schemas"):
+            shutil.copytree(ROOT / package, site / package, ignore=shutil.ignore_patterns("__pycache__"))
+    (site / "own.pth").write_text("\n".join(paths))
+    script = folder / "bin" / "ko-instruct"
+    script.write_text(f"#!{folder / 'bin' / 'python'}\nfrom ko_instruct.__main__ import main\nmain()\n")
+    script.chmod(0o755)
+    return folder / "bin"
+
+
+def program(*command: Path | str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return subprocess.run(command, cwd=cwd, env=clean | environment, capture_output=True, text=True, check=False)
+
+
+def put(files: Mapping[str, str], folder: Path) -> None:
     for name, text in files.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(text)
-    done = python(*program, cwd=tmp_path)
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
+
+
+@pytest.mark.parametrize(("files", "package", "named"), CLASHES, ids=[named for *_, named in CLASHES])
+def test_files_that_are_named_like_a_package_of_ours(
+    files: Mapping[str, str], package: str, named: str, installed: Path, tmp_path: Path
+) -> None:
+    put(files, tmp_path)
+    done = program(installed / "ko-instruct", "--help", cwd=tmp_path, PYTHONPATH=".")
+    assert done.stdout.startswith("Usage: "), done.stderr
+    done = program(installed / "python", "-c", IMPORT, cwd=tmp_path)
     assert done.returncode == 1
     assert f"{tmp_path / named} {MESSAGE.format(package=package)}" in done.stderr.splitlines()[-1]
     (tmp_path / named).rename(tmp_path / "other")  # the remedy
-    assert python(*program, cwd=tmp_path).returncode == 0
+    assert program(installed / "python", "-c", IMPORT, cwd=tmp_path).stdout == "KoInstructError\n"
+
+
+def test_a_program_that_is_named_like_a_package_of_ours(installed: Path, tmp_path: Path) -> None:
+    put({"pipeline.py": IMPORT}, tmp_path)
+    assert program(installed / "python", "pipeline.py", cwd=tmp_path).stdout == "KoInstructError\n"
+    done = program(installed / "python", "-m", "ko_instruct", "--help", cwd=tmp_path)
+    assert done.stdout.startswith("Usage: "), done.stderr
+
+
+def test_a_folder_of_data_hides_nothing(installed: Path, tmp_path: Path) -> None:
+    put({"schemas/person.json": "{}", "pipeline/notes.txt": ""}, tmp_path)
+    assert program(installed / "python", "-c", IMPORT, cwd=tmp_path, PYTHONPATH=".").stdout == "KoInstructError\n"
 
 
 def test_a_library_that_hides_a_package_is_named(tmp_path: Path) -> None:
     library = tmp_path / "lib" / "site-packages"
     library.mkdir(parents=True)
     (library / "pipeline.py").write_text("")
-    done = python("-c", "import ko_instruct", cwd=tmp_path, PYTHONPATH=os.pathsep.join([str(library), str(ROOT)]))
+    done = python("-c", IMPORT, cwd=tmp_path, PYTHONPATH=os.pathsep.join([str(library), str(ROOT)]))
     message = done.stderr.splitlines()[-1]
     assert f"{library / 'pipeline.py'} hides the package pipeline of ko-instruct." in message
     assert message.endswith("uninstall that one, or install ko-instruct in its own environment.")
@@ -142,7 +189,7 @@ def test_a_module_that_was_imported_before_is_named(tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
     (other / "pipeline.py").write_text("")
-    code = f"import sys; sys.path.insert(0, {str(other)!r}); import pipeline; sys.path.pop(0); import ko_instruct"
+    code = f"import sys; sys.path.insert(0, {str(other)!r}); import pipeline; sys.path.pop(0); {IMPORT}"
     done = python("-c", code, cwd=tmp_path)
     assert f"{other / 'pipeline.py'} {MESSAGE.format(package='pipeline')}" in done.stderr
 
@@ -182,6 +229,15 @@ def test_a_table_comes_back_from_pandas() -> None:
     table = normalize(pa.table({"instruction": ["수도는?"] * 2, "output": ["서울\u200b입니다.", "서울"]}))
     again = pa.Table.from_pandas(table.to_pandas(), preserve_index=False)
     assert normalize(again).to_pylist() == table.to_pylist()
+
+
+def test_a_path_alone_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"instruction": "수도는?", "output": "서울"}\n' * 2, "utf-8")
+    for given in (path, str(path)):
+        table = pa.concat_tables(ingest(given))
+        assert table["origin"].to_pylist() == ["a.jsonl:1", "a.jsonl:2"]
+        assert tokenize(table, "embedded")["n_tokens"].null_count == 0
 
 
 # One text.

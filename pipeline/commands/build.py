@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -63,6 +64,8 @@ def run(
         else plan_of_files(files, out, config_of(config_path), config_path.parent)
     )
     plan = changed(plan, layout, names)
+    if files and config_path.exists():
+        click.echo(f"the options of the stages are those of {config_path}", err=True)
     if against:
         plan = compared_with(plan, against, config_path.parent)
     manifest = chain(plan, workers)
@@ -112,7 +115,8 @@ def dedupe(
 
     plan = plan_of_config(config_path, layout)
     click.get_current_context().with_resource(locked(plan.stages, "ko-instruct dedupe"))
-    require((plan.file(unit, stage_files.OF_MAKE.tokenized) for unit in plan.units), config_path)
+    tokenized = (plan.file(unit, stage_files.OF_MAKE.tokenized) for unit in plan.units)
+    require(tokenized, "dedupe", plan, config_path)
     trial = trial_of(plan, rethreshold, against, config_path.parent)
     found = find_duplicates(trial, workers)
     if explain:
@@ -144,7 +148,7 @@ def export(layout: str | None, names: tuple[str, ...], formats: str, config_path
 
     plan = with_formats(changed(plan_of_config(config_path, layout), layout, names), formats)
     click.get_current_context().with_resource(locked(plan.stages, "ko-instruct export"))
-    require([plan.stages / stage_files.DECISIONS], config_path)
+    require([plan.stages / stage_files.DECISIONS], "export", plan, config_path)
     decisions = open_table(plan.stages / stage_files.DECISIONS)
     manifest = export_units(plan, stage_files.OF_MAKE, decisions, find_tokenizer(plan), workers)
     click.echo("\n" + report(manifest, plan.folder))
@@ -168,8 +172,14 @@ def with_formats(plan: Plan, formats: str) -> Plan:
     return replace(plan, config=plan.config.model_copy(update={"export": options}))
 
 
-def require(files: Iterable[Path], config_path: Path) -> None:
-    """Stage files that Make writes must be there. Raises Failure."""
-    for file in files:
-        if not file.exists():
-            raise Failure(f"{file}: no such file. First run: make processed CONFIG={config_path}")
+def require(files: Iterable[Path], stage: str, plan: Plan, config_path: Path) -> None:
+    """Stage files that Make keeps must be there. Raises Failure."""
+    if all(file.exists() for file in files):
+        return
+    config = "" if config_path == Path("pipeline.toml") else f" CONFIG={shlex.quote(str(config_path))}"
+    layout = plan.folder.name.removeprefix(plan.config.dataset.name).removeprefix("-")
+    raise Failure(
+        f"{stage} goes on from the stage files that `make processed` keeps of {plan.folder}, and they are not all "
+        "there (`ko-instruct run` keeps none: it has written the whole dataset). "
+        f"First run: make processed{config}{f' LAYOUT={layout}' if layout else ''}"
+    )

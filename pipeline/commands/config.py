@@ -1,5 +1,6 @@
 """The commands about pipeline.toml: begin one, check one, and its JSON schema."""
 
+import shlex
 from pathlib import Path
 
 import click
@@ -24,7 +25,7 @@ def init(path: Path, name: str) -> None:
             file.write(text)
     except FileExistsError:
         raise Failure(f"{path} exists. Name another file: ko-instruct init mine.toml") from None
-    config = "" if path.name == "pipeline.toml" else f" CONFIG={path}"
+    config = "" if path.name == "pipeline.toml" else f" CONFIG={shlex.quote(str(path))}"
     click.echo(f"written: {path}\nNext: look at it, then run: make processed{config}")
 
 

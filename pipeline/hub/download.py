@@ -2,10 +2,13 @@
 
 import fnmatch
 import json
-from pathlib import Path
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
 
 from pydantic import BaseModel, ConfigDict
 
+from pipeline.dataset.layout import MANIFEST
+from pipeline.dataset.own_files import OwnFiles, manifests_of, own_files
 from pipeline.hub.errors import FetchError
 from pipeline.stages.ingest.recipes import recipes
 from schemas.options import Config
@@ -31,6 +34,7 @@ class Fetched(BaseModel):
     files: tuple[str, ...]  # below the folder
     recipe: str  # "" where there is none
     trap: str
+    attribution: str = ""
 
     @property
     def source_name(self) -> str:
@@ -48,6 +52,7 @@ class Fetched(BaseModel):
             "files": self.globs,
             "recipe": self.recipe,
             "license": self.license,
+            "attribution": self.attribution,
             "url": f"https://huggingface.co/datasets/{self.id}",
             "revision": self.revision,
         }
@@ -98,24 +103,75 @@ def fetch_files(recipe: Recipe, raw: Path, revision: str) -> Fetched:
 
 
 def download(recipe: Recipe, raw: Path, revision: str) -> Fetched:
-    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub import HfApi
 
     name = recipe.id
     info = HfApi().dataset_info(name, revision=revision)
-    files = tuple(sorted(file.rfilename for file in info.siblings or () if wanted(file.rfilename, recipe.files)))
+    sha = info.sha or revision
+    there = [file.rfilename for file in info.siblings or ()]
+    card = info.card_data.get("license") if info.card_data else None
+    licence = recipe.license if recipe.license != "unknown" else card if isinstance(card, str) else "unknown"
+    if name not in recipes() and (own := own_dataset(name, there, raw, sha)):
+        bring(name, own.files, raw, sha)
+        return of_own(own, name, sha, licence)
+    files = tuple(sorted(file for file in there if wanted(file, recipe.files)))
     if not files:
         raise FetchError(f"{name} has no file that matches {', '.join(recipe.files)}: look at its files on the Hub")
-    names = [escape(file) for file in files]
-    snapshot_download(name, repo_type="dataset", revision=info.sha, allow_patterns=names, local_dir=raw / name)
-    card = info.card_data.get("license") if info.card_data else None
+    bring(name, files, raw, sha)
     return Fetched(
         id=name,
-        revision=info.sha or revision,
-        license=recipe.license if recipe.license != "unknown" else card if isinstance(card, str) else "unknown",
+        revision=sha,
+        license=licence,
         folder=name,
         files=files,
         recipe=name if name in recipes() else "",
         trap=recipe.trap,
+    )
+
+
+def bring(name: str, files: Sequence[str], raw: Path, sha: str) -> None:
+    """Download these files to raw/<owner>/<name>."""
+    from huggingface_hub import snapshot_download
+
+    patterns = [escape(file) for file in files]
+    snapshot_download(name, repo_type="dataset", revision=sha, allow_patterns=patterns, local_dir=raw / name)
+
+
+def own_dataset(name: str, there: Sequence[str], raw: Path, sha: str) -> OwnFiles | None:
+    """The files with the records of a dataset that ko-instruct published; None for any other.
+
+    A repository has a config for each layout, with the same records: the one with the most rows is taken.
+    """
+    described = [file for file in there if PurePosixPath(file).name == MANIFEST]
+    if not described:
+        return None
+    bring(name, described, raw, sha)
+    configs = own_files(there, manifests_of(((raw / name / file).parent for file in described), raw / name))
+    if configs and not configs[0].files:
+        raise FetchError(
+            f"{name} was published by ko-instruct with packed rows alone, which hold no texts. Ask its owner to push "
+            "another layout, or the texts: ko-instruct push FOLDER REPO --also jsonl"
+        )
+    return configs[0] if configs else None
+
+
+def of_own(own: OwnFiles, name: str, sha: str, licence: str) -> Fetched:
+    """A dataset of ko-instruct that was downloaded, with the licence and the attributions of its sources.
+
+    `licence`: of the card, for sources with several.
+    """
+    licences = {source.license for source in own.manifest.sources}
+    of_whom = dict.fromkeys(source.attribution for source in own.manifest.sources if source.attribution)
+    return Fetched(
+        id=name,
+        revision=sha,
+        license=licences.pop() if len(licences) == 1 else licence,
+        folder=name,
+        files=own.files,
+        recipe="",
+        trap=f"ko-instruct wrote this dataset. Its config {own.manifest.config} is taken, with "
+        f"{own.manifest.counts.kept:,} records: without their token ids, and each in the split that it has there",
+        attribution="; ".join(of_whom),
     )
 
 

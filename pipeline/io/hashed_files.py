@@ -37,6 +37,11 @@ def files_of(path: Path) -> list[Path]:
     return sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
 
 
+def size_of(path: Path) -> int:
+    """The bytes of a file, or of all files of a folder."""
+    return sum(file.stat().st_size for file in files_of(path))
+
+
 def describe_file(path: Path) -> File:
     """Size and sha256 of a file; of a folder, the sum and the sha256 over those of its files in order."""
     if path.is_dir():

@@ -1,7 +1,11 @@
-"""What a person sees while tables pass by: a bar on a terminal, one plain line at the end everywhere."""
+"""What a person sees while tables pass by: a bar on a terminal, lines elsewhere, and one line at the end everywhere."""
 
+import os
+import re
 import sys
+import time
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
 
 import click
 import pyarrow as pa
@@ -9,26 +13,78 @@ import pyarrow.compute as pc
 
 from pipeline.io.terminal_text import visible
 
+Item = TypeVar("Item")
+
+#: Seconds between lines where there is no bar.
+BETWEEN_LINES = 30
+COUNTED = "{desc}: {n:,} rows [{elapsed}]{postfix}"
+MEASURED = "{desc}: {percentage:3.0f}%|{bar}| {n:,} of {total:,} {unit} [{elapsed}, {remaining} left]{postfix}"
+
+
+def has_bars() -> bool:
+    """Whether bars can be drawn: on a terminal, and not beside other processes of Make that draw there, too (-j)."""
+    flags = os.environ.get("MAKEFLAGS", "").split(" -- ")[0]  # letters without a dash come first, variables behind --
+    return sys.stderr.isatty() and not re.search(r"^\w*j| -\w*j", flags)
+
+
+def say(line: str) -> None:
+    """Write a line to stderr, above the bars that are there."""
+    from tqdm import tqdm
+
+    if has_bars():
+        tqdm.write(line, file=sys.stderr)
+    else:
+        click.echo(line, err=True)
+
 
 def watch(
-    tables: Iterable[pa.Table], step: str, what: str, total: int | None = None, stages: Sequence[str] = ()
+    tables: Iterable[pa.Table],
+    step: str,
+    what: str,
+    total: int | None = None,
+    stages: Sequence[str] = (),
+    place: str = "",
 ) -> Iterator[pa.Table]:
     """Pass tables through; show on stderr how far they are, and how many rows the stages of this step rejected.
 
     `total`: rows to come, where that is known. `stages`: those of the step, where it is not one stage of that name.
+    `place`: which of several files this is.
     """
     from tqdm import tqdm
 
-    rows = 0
+    rows, shown = 0, time.monotonic()
     rejected = dict.fromkeys(stages or [step], 0)
-    label = visible(f"{step:<11} {what}")
-    with tqdm(total=total, desc=label, unit=" rows", leave=False, disable=not sys.stderr.isatty()) as bar:
+    label, which = visible(f"{step:<11} {what}"), f" ({place})" if place else ""
+    bars = has_bars()
+    form = COUNTED if total is None else MEASURED
+    with tqdm(total=total, desc=label + which, unit="rows", leave=False, disable=not bars, bar_format=form) as bar:
         for table in tables:
             rows += len(table)
             if "reject_stage" in table.column_names:
                 for stage in rejected:
                     rejected[stage] += pc.sum(pc.equal(table["reject_stage"], stage)).as_py() or 0
             bar.update(len(table))
+            if not bars and time.monotonic() - shown > BETWEEN_LINES:
+                shown = time.monotonic()
+                say(f"{label}: {rows:,} rows so far{which}")
             yield table
     found = ", ".join(f"{count:,} by {stage}" for stage, count in rejected.items() if count)
-    click.echo(f"{label}: {rows:,} rows" + (f"; rejected: {found}" if found else ""), err=True)
+    say(f"{label}: {rows:,} rows" + (f"; rejected: {found}" if found else "") + which)
+
+
+def watch_bytes(items: Sequence[tuple[Item, int]]) -> Iterator[Item]:
+    """Pass items through, each with its size in bytes; on a terminal show the share that is done, and the time left."""
+    from tqdm import tqdm
+
+    total = sum(size for _, size in items)
+    with tqdm(
+        total=total,
+        desc=f"{len(items):,} files",
+        unit="bytes",
+        leave=False,
+        disable=not has_bars(),
+        bar_format=MEASURED,
+    ) as bar:
+        for item, size in items:
+            yield item
+            bar.update(size)

@@ -2,7 +2,9 @@
 
 from pipeline.io.atomic_files import naming
 from pipeline.io.folders import clean_up
+from pipeline.io.hashed_files import size_of
 from pipeline.io.lock import locked
+from pipeline.io.progress import watch_bytes
 from pipeline.io.stage_files import OF_RUN
 from pipeline.run.dedupe import dedupe_units
 from pipeline.run.export import export_units
@@ -24,14 +26,15 @@ def _run(plan: Plan, workers: int) -> Manifest:
     found = find_tokenizer(plan)
     tokenizer, stages = open_tokenizer(found), cleaning(plan.config, load_benchmarks(plan))
     try:
-        for unit in plan.units:
+        for unit in watch_bytes([(unit, size_of(unit.path)) for unit in plan.units]):
             # Only this run reads these files, so that they are not flushed to the disk.
             rows, fingerprints = (plan.file(unit, name) for name in OF_RUN)
             rows.parent.mkdir(parents=True, exist_ok=True)
             with naming(rows), rows.open("wb") as rows_sink, fingerprints.open("wb") as fingerprints_sink:
                 sinks = (rows_sink, fingerprints_sink)
                 tables = ingest_unit(plan, unit)
-                pass_over(tables, stages, tokenizer, plan.config.tokenize, unit.origin, workers, sinks)
+                label = (unit.origin, plan.place_of(unit))
+                pass_over(tables, stages, tokenizer, plan.config.tokenize, label, workers, sinks)
         # The decisions alone are kept of it: its mapped files leave memory before others are written.
         decisions = dedupe_units(plan, OF_RUN, plan.config.dedupe, workers).new
         # What Make exported last may be of other options, so that it must export again.

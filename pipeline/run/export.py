@@ -50,7 +50,7 @@ def export_units(plan: Plan, files: RowFiles, decisions: pa.Table, tokenizer: Re
         versions=versions(),
         raw={unit.origin: RawFile.model_validate_json(plan.file(unit, RAW).read_bytes()) for unit in plan.units},
     )
-    tables = watch(ordered(decided, parts(), workers), "dedupe", "all sources", len(decisions))
+    tables = watch(ordered(decided, parts(), workers), "export", str(plan.folder), len(decisions), stages=["dedupe"])
     return export(tables, plan.folder, plan.config.export, about)
 
 

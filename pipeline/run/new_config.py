@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline.dataset.own_files import own_below, place_of
 from pipeline.io.saved_dataset import is_saved_dataset
 from pipeline.run.plan import EXTENSIONS, source_name
 from schemas.options import DedupeOptions, glob_of
@@ -70,7 +71,11 @@ def _sources(raw: Path) -> Iterator[tuple[str, list[str]]]:
     for path in sorted(raw.glob("*")):
         if path.name in SHIPPED or path.name.startswith("."):
             continue
-        if is_saved_dataset(path) or (path.is_file() and EXTENSIONS.search(path.name)):
+        if path.is_dir() and (own := own_below(path, raw)):
+            # Datasets that this project wrote: of the many files of each those that hold its records once.
+            best = {place_of(one.folder, one.manifest): one.globs for one in reversed(own) if one.files}
+            yield from ((source_name(place.replace("/", "--")), best[place]) for place in sorted(best))
+        elif is_saved_dataset(path) or (path.is_file() and EXTENSIONS.search(path.name)):
             yield source_name(path.name), [_glob(path.name)]
         elif path.is_dir():
             found = (EXTENSIONS.search(file.name) for file in path.rglob("*") if file.is_file())

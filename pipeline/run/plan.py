@@ -1,14 +1,18 @@
 """The plan of a run: which raw files, in which order, and where their stage files and the dataset go."""
 
 import hashlib
+import json
 import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
+from pipeline.dataset.own_files import manifests_of, own_below, place_read_wrongly
 from pipeline.io import stage_files
 from pipeline.io.saved_dataset import is_saved_dataset
+from pipeline.io.terminal_text import visible
 from pipeline.run.config import ConfigError, load_config
 from schemas.options import Benchmark, Config, Dataset, Source, glob_of
 from schemas.shapes import Questions
@@ -24,6 +28,17 @@ class Unit:
     source: Source
     path: Path
     origin: str
+
+    def __post_init__(self) -> None:
+        try:
+            self.origin.encode()
+        except UnicodeEncodeError:
+            name = os.fsencode(self.path.name)
+            folder = visible(str(self.path.parent))
+            raise ConfigError(
+                f"In {folder} is a file whose name is not UTF-8; read as CP949 it is "
+                f"{name.decode('cp949', 'replace')}. Give it a name in UTF-8."
+            ) from None
 
     @property
     def key(self) -> str:
@@ -54,6 +69,15 @@ class Plan:
     def file(self, unit: Unit, name: str) -> Path:
         """A stage file of a raw file, by its name in `pipeline.io.stage_files`."""
         return self.stages / unit.key / name
+
+    def place_of(self, unit: Unit) -> str:
+        """Which file of how many this is, where there are several."""
+        count = len(self.units)
+        return f"file {self._numbers[unit.path]:,} of {count:,}" if count > 1 else ""
+
+    @cached_property
+    def _numbers(self) -> dict[Path, int]:
+        return {unit.path: number for number, unit in enumerate(self.units, 1)}
 
     def stamp(self, name: str) -> Path:
         """What a stage depends on besides its input (`pipeline.run.stamps`), for Make."""
@@ -162,10 +186,9 @@ def find_units(sources: Sequence[Source], raw: Path) -> tuple[Unit, ...]:
     claimed: dict[Path, str] = {}
     units = []
     for source in sources:
+        excluded = {path for pattern in source.exclude for path in _matching(pattern, source, raw)}
         for pattern in source.files:
-            found = sorted(path for path in raw.glob(pattern) if path.is_file() or is_saved_dataset(path))
-            if not found and not source.optional:
-                raise ConfigError(f"source {source.name!r}: no file below {raw} matches {pattern!r}.")
+            found = [path for path in _matching(pattern, source, raw) if path not in excluded]
             for path in found:
                 _refuse_links_out(path, raw)
                 if path not in claimed:
@@ -173,7 +196,33 @@ def find_units(sources: Sequence[Source], raw: Path) -> tuple[Unit, ...]:
                 elif claimed[path] != source.name:
                     raise ConfigError(f"{path} belongs to two sources: {claimed[path]!r} and {source.name!r}.")
                 claimed[path] = source.name
+    _refuse_rows_read_twice(units, raw)
     return tuple(units)
+
+
+def _matching(pattern: str, source: Source, raw: Path) -> list[Path]:
+    """The files that match a glob of a source. Raises ConfigError where there are none."""
+    found = sorted(path for path in raw.glob(pattern) if path.is_file() or is_saved_dataset(path))
+    if not found and not source.optional:
+        raise ConfigError(f"source {source.name!r}: no file below {raw} matches {pattern!r}.")
+    return found
+
+
+def _refuse_rows_read_twice(units: Sequence[Unit], raw: Path) -> None:
+    """A dataset that ko-instruct wrote holds its rows several times, beside files that describe them."""
+    parents = {unit.path.parent for unit in units}
+    folders = {folder for parent in parents for folder in (parent, *parent.parents) if folder.is_relative_to(raw)}
+    manifests = manifests_of(folders, raw)
+    place = place_read_wrongly((unit.origin for unit in units), manifests) if manifests else None
+    if place is None:
+        return
+    wrong = next(unit for unit in units if (raw / place) in unit.path.parents)
+    globs = next((own.globs for own in own_below(raw / place, raw) if own.files), None)
+    raise ConfigError(
+        f"source {wrong.source.name!r}: {raw / place} is a dataset that ko-instruct wrote, and these files of it hold "
+        + ("the same rows several times, or none. " if globs else "packed rows, without texts. ")
+        + (f"Name one kind: files = {json.dumps(globs, ensure_ascii=False)}" if globs else "Take it out of `files`.")
+    )
 
 
 def _refuse_links_out(path: Path, raw: Path) -> None:

@@ -12,14 +12,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import IO, TYPE_CHECKING
 
-import click
 import pyarrow as pa
 
 from pipeline.io import stage_files
 from pipeline.io.arrow_files import read_tables, table_writer
 from pipeline.io.atomic_files import whole, write_if_changed
 from pipeline.io.hashed_files import describe_file
-from pipeline.io.progress import watch
+from pipeline.io.progress import say, watch
 from pipeline.io.terminal_text import visible
 from pipeline.io.workers import Stage, ordered
 from pipeline.run.raw_state import unchanged
@@ -56,7 +55,7 @@ def tokenize_unit(plan: Plan, unit: Unit, cleaned: bool, workers: int) -> None:
         wanted.append(clean)
     with contextlib.ExitStack() as files:
         sinks = [files.enter_context(whole(path)) for path in wanted]
-        pass_over(tables, stages, tokenizer, plan.config.tokenize, unit.origin, workers, sinks)
+        pass_over(tables, stages, tokenizer, plan.config.tokenize, (unit.origin, plan.place_of(unit)), workers, sinks)
 
 
 def cleaning(config: Config, benchmarks: Benchmarks | None) -> Stage:
@@ -78,12 +77,13 @@ def pass_over(
     clean: Stage | None,
     tokenizer: Tokenizer,
     options: TokenizeOptions,
-    origin: str,
+    label: tuple[str, str],
     workers: int,
     sinks: Sequence[IO[bytes]],
 ) -> None:
     """The row-wise stages of a raw file in one pass: clean (None: that is done), tokenize, and fingerprint.
 
+    `label`: the name of the file, and which of how many it is.
     `sinks`: take the rows tokenized, their fingerprints and, where there is a third, the rows as they were before, as
     Arrow IPC. Raises UnknownTokensError where too many tokens are [UNK].
     """
@@ -106,25 +106,32 @@ def pass_over(
                 yield done[0]
 
         rejecting = ROW_WISE if clean else ROW_WISE[-1:]
-        for _ in watch(check_unknown(written(), tokenizer, options), "tokenize", origin, stages=rejecting):
+        checked = check_unknown(written(), tokenizer, options)
+        for _ in watch(checked, "tokenize", label[0], stages=rejecting, place=label[1]):
             pass
 
 
 def ingest_unit(plan: Plan, unit: Unit) -> Iterator[pa.Table]:
     """The rows of a raw file. What file it was, and how it was read, is written beside them for the manifest."""
-    from pipeline.stages.ingest import ingest
+    from pipeline.stages.ingest import IngestError, ingest
     from pipeline.stages.ingest.streams import readings_of
 
     with unchanged(unit), ThreadPoolExecutor(1) as beside:
         described = beside.submit(describe_file, unit.path)
-        readings = readings_of(unit.path, unit.source, plan.config.ingest)
-        read_as = [", ".join(filter(None, (reading.place, reading.reader, reading.encoding))) for reading in readings]
+        read_as: list[str] = []
+        with contextlib.suppress(IngestError):  # which `ingest` raises again, unless the source skips such a file
+            readings = readings_of(unit.path, unit.source, plan.config.ingest)
+            read_as += [", ".join(filter(None, (each.place, each.reader, each.encoding))) for each in readings]
         left_out: set[str] = set()
+        skipped = ""
         published: Counter[str] = Counter()
         for table in ingest(unit.path, unit.origin, unit.source, plan.config.ingest, left_out):
             published.update(filter(None, table["published_split"].to_pylist()))
+            if len(table) == 1 and table["reject_reason"][0].as_py() == "unreadable-file":
+                skipped = table["reject_detail"][0].as_py()
             yield table
-        about = RawFile(**described.result().model_dump(), read_as=read_as, left_out=sorted(left_out))
+        file = described.result().model_dump()
+        about = RawFile(**file, read_as=read_as, left_out=sorted(left_out), skipped=skipped)
         note_what_was_heard(unit.origin, about.left_out, published)
         write_if_changed(plan.file(unit, stage_files.RAW), about.model_dump_json() + "\n")
 
@@ -137,7 +144,7 @@ def note_what_was_heard(origin: str, left_out: Sequence[str], published: Mapping
     if published:
         lines.append(f"published splits: {', '.join(f'{split} ({rows:,} rows)' for split, rows in published.items())}")
     for line in lines:
-        click.echo(visible(f"{'ingest':<11} {origin}: {line}"), err=True)
+        say(visible(f"{'ingest':<11} {origin}: {line}"))
 
 
 def read_unit(unit: Unit, options: IngestOptions) -> Iterator[pa.Table]:

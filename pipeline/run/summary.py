@@ -1,6 +1,6 @@
 """What a run did, as the table that ends it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pipeline.io.terminal_text import visible
@@ -30,10 +30,28 @@ def report(manifest: Manifest, folder: Path) -> str:
         lists.insert(0, ("sources", counts.sources))
     text += "\n" + "".join(f"\n{name}: {_most(found)}" for name, found in lists if found)
     text += "".join(f"\n{form}: {_of_form(found)}" for form, found in manifest.forms.items())
+    text += "".join(f"\n{note}" for note in _of_layout(manifest))
+    if skipped := [file.skipped for file in manifest.raw.values() if file.skipped]:
+        text += f"\nskipped: {len(skipped):,} of {len(manifest.raw):,} files could not be read"
+        text += "".join(f"\n  {why}" for why in skipped)
     tried = "".join(f"\n  not {name}: {why}" for name, why in manifest.tokenizer.tried)
     if not counts.kept:
         text += "\n\nNo row was kept. rejects.jsonl gives the reason for each row."
     return visible(f"{text}\ntokenizer: {manifest.tokenizer.name}{tried}\nwritten to {folder}")
+
+
+def _of_layout(manifest: Manifest) -> Iterator[str]:
+    """What the layout leaves out of kept rows, in words."""
+    layout, counts = manifest.options.tokenize.layout, manifest.counts
+    for flag, left_out, other in (
+        ("context-left-out", "the system prompt, the earlier messages, the tools or the thoughts", "causal"),
+        ("rejected-left-out", "the worse answer", "preference"),
+    ):
+        if rows := counts.flags.get(flag):
+            yield (
+                f"layout {layout} leaves out {left_out} of {rows:,} of {counts.kept:,} rows (flag {flag}); "
+                f'layout "{other}" has a place for them'
+            )
 
 
 def _of_form(counts: FormCounts) -> str:

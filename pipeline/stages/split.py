@@ -27,7 +27,8 @@ def split(table: pa.Table, options: ExportOptions = ExportOptions()) -> pa.Array
 
     Where the table has `origin`, the rows of one record (`…/1`, `…/2`) are on one side, with their clusters. Where it
     has `published_split`, the cluster of a row that is published as validation or test is on that side, whatever its
-    key. The table must then hold all rows, too.
+    key; and a row that is published as train stays there, where its `source` has a split of its own in place of the one
+    that the key says. The table must then hold all rows, too.
 
     Raises OptionError where nothing is left to train on, TableError without `cluster_key` and for a published split of
     another name.
@@ -49,7 +50,10 @@ def split(table: pa.Table, options: ExportOptions = ExportOptions()) -> pa.Array
     share = ranks(key, living["source"]) if options.stratify else unit(key)
     side = np.where(share < test, 2, np.where(share < test + validation, 1, 0)).astype(np.int8)
     if "published_split" in table.column_names:
-        side = as_published(side, key, table["published_split"].filter(alive))
+        names = (
+            table["source"] if "source" in table.column_names else pa.chunked_array([pa.nulls(len(table), pa.string())])
+        )
+        side = as_published(side, key, table["published_split"].filter(alive), names.filter(alive))
     rows = alive.to_numpy()
     at = np.zeros(len(table), np.int64)
     at[rows] = np.arange(len(living))
@@ -84,28 +88,35 @@ def by_record(key: npt.NDArray[np.uint64], origin: pa.ChunkedArray) -> npt.NDArr
 
 
 def as_published(
-    side: npt.NDArray[np.int8], key: npt.NDArray[np.uint64], published: pa.ChunkedArray
+    side: npt.NDArray[np.int8], key: npt.NDArray[np.uint64], published: pa.ChunkedArray, source: pa.ChunkedArray
 ) -> npt.NDArray[np.int8]:
-    """The sides of rows, where the whole cluster of a row that is published as validation or test is on that side.
+    """The sides of rows, where the whole cluster of a row that is published as validation or test is on that side, and
+    no row goes from the published train split to a split that its source publishes, too.
 
     `side`: int8[rows], a number of SPLITS; `key`: uint64[rows], the cluster; `published`: the published split. A
     cluster with rows of both is on the side of test.
 
     >>> key = np.array([1, 1, 2, 3], np.uint64)
-    >>> as_published(np.zeros(4, np.int8), key, pa.chunked_array([["test", None, None, "train"]])).tolist()
-    [2, 2, 0, 0]
+    >>> published, source = pa.chunked_array([["test", None, None, "train"]]), pa.chunked_array([["a", "a", "b", "a"]])
+    >>> as_published(np.array([0, 0, 2, 2], np.int8), key, published, source).tolist()
+    [2, 2, 2, 0]
     """
     numbers = pc.index_in(published, pa.array(SPLITS))
     unknown = pc.unique(published.filter(pc.and_(pc.is_valid(published), pc.is_null(numbers)))).to_pylist()
     if unknown:
         raise TableError(f"published_split holds {unknown[0]!r}: put train, validation, test or null there")
-    of_row = pc.fill_null(numbers, 0).to_numpy()
+    of_row = pc.fill_null(numbers, 0).to_numpy().astype(np.int8)
     if not of_row.any():
         return side
+    names = pc.fill_null(source, "").combine_chunks().dictionary_encode().indices.to_numpy()
+    publishes = np.zeros((names.max() + 1, len(SPLITS)), bool)
+    publishes[names, of_row] = True
+    trains = pc.equal(numbers, 0).fill_null(False).to_numpy() & publishes[names, side]
     clusters, cluster = np.unique(key, return_inverse=True)
-    of_cluster = np.zeros(len(clusters), np.int8)
-    np.maximum.at(of_cluster, cluster, of_row.astype(np.int8))
-    return np.where(of_cluster[cluster] > 0, of_cluster[cluster], side)
+    of_cluster, stays = np.zeros(len(clusters), np.int8), np.zeros(len(clusters), bool)
+    np.maximum.at(of_cluster, cluster, of_row)
+    stays[cluster[trains]] = True
+    return np.where(of_cluster[cluster] > 0, of_cluster[cluster], np.where(stays[cluster], 0, side)).astype(np.int8)
 
 
 def unit(key: npt.NDArray[np.uint64]) -> npt.NDArray[np.float64]:

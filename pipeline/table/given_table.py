@@ -12,9 +12,10 @@ PLAIN = ("instruction", "input", "output")
 #: How a value of a class (by its name) becomes a table.
 REMEDIES = {
     "DataFrame": "pa.Table.from_pandas(frame, preserve_index=False)",
-    "Dataset": 'dataset.with_format("arrow").map(stage, batched=True), or stage(dataset.data.table)',
+    "Dataset": 'dataset.with_format("arrow")[:], or dataset.with_format("arrow").map(stage, batched=True)',
     "DatasetDict": 'dataset.with_format("arrow").map(stage, batched=True)',
     "LazyBatch": 'dataset.with_format("arrow").map(stage, batched=True): without with_format, map gives no table',
+    "LazyRow": 'dataset.with_format("arrow").map(stage, batched=True)',
     "dict": 'pa.table(columns); in datasets.map, dataset.with_format("arrow")',
     "list": "pa.Table.from_pylist(rows)",
 }
@@ -27,7 +28,8 @@ class NotATableError(KoInstructError, TypeError):
 def given_table(rows: object) -> pa.Table:
     """The table itself, or the one of a record batch.
 
-    Raises NotATableError for anything else, and TableError for a plain column under a name that is nearly right.
+    Raises NotATableError for anything else, and TableError for a plain column under a name that is nearly right, and
+    without `instruction`.
 
     >>> given_table(pa.table({"ouput": ["나"]}))  # doctest: +ELLIPSIS
     Traceback (most recent call last):
@@ -47,4 +49,8 @@ def given_table(rows: object) -> pa.Table:
             name = unknown[near[0]]
             rename = f'table.rename_columns({{"{name}": "{column}"}})'
             raise TableError(f"There is no column {column}, but {name}. Rename it: {rename}.")
+    if "instruction" not in rows.column_names:
+        columns = ", ".join(rows.column_names) or "none"
+        rename = 'table.rename_columns({"…": "instruction", "…": "output"})'
+        raise TableError(f"There is no column instruction; the columns are: {columns}. Rename yours: {rename}.")
     return rows

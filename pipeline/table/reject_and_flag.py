@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from pipeline.table.call_columns import are_as_text, as_calls
 from pipeline.table.given_table import given_table
 from pipeline.table.message_columns import ColumnTypeError, as_messages, as_truth
-from schemas.columns import EMPTY_LISTS, INGESTED, MARKS, MESSAGES
+from schemas.columns import EMPTY_LISTS, INGESTED, MARKS, MESSAGES, TEXTS
 
 
 def complete(table: pa.Table, schema: pa.Schema = INGESTED) -> pa.Table:
@@ -51,12 +51,24 @@ def _cast(column: pa.ChunkedArray, field: pa.Field) -> pa.ChunkedArray:
         return as_truth(column, f"The column {field.name}")
     if field.name == "tool_calls" and (calls := as_calls(column.combine_chunks())) is not None:
         return pa.chunked_array([calls])
+    if field.name in TEXTS and not _may_be_text(column):
+        columns = f'table.drop_columns("{field.name}").append_column("{field.name}", table["{field.name}"]'
+        raise ColumnTypeError(
+            f"The column {field.name} has the type {column.type}, not string. Where its values are meant as texts, "
+            f'cast them: {columns}.cast("string")).'
+        )
     try:
         return column.cast(field.type)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         given, as_json = column.type, pa.types.is_nested(column.type) and pa.types.is_string(field.type)
         remedy = " Write each value as text: json.dumps(value, ensure_ascii=False)." if as_json else ""
         raise ColumnTypeError(f"The column {field.name} has the type {given}, not {field.type}.{remedy}") from error
+
+
+def _may_be_text(column: pa.ChunkedArray) -> bool:
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    texts = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_nested)
+    return column.null_count == len(column) or any(fits(kind) for fits in texts)
 
 
 def _nothing(field: pa.Field, rows: int) -> pa.Array:

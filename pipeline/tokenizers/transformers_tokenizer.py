@@ -158,7 +158,15 @@ def open_transformers(name: str, path: str) -> TransformersTokenizer:
             f"{name}: this tokenizer needs its own Python code (auto_map in its tokenizer_config.json), and such "
             "programs are never run here. If you trust it, convert it to a tokenizer.json and name that folder."
         ) from error
-    if backend.is_fast:  # a tokenizer.json may ask for these; here the caller does it
+    return wrap(name, backend)
+
+
+def wrap(name: str, backend: Any) -> TransformersTokenizer:
+    """A tokenizer of transformers as one of ours. Its padding and truncation are switched off: the caller does both.
+
+    Raises LoadError where its special tokens cannot be found.
+    """
+    if backend.is_fast:
         backend.backend_tokenizer.no_padding()
         backend.backend_tokenizer.no_truncation()
     ids = backend.encode(PROBE, add_special_tokens=False)

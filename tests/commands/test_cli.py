@@ -54,6 +54,46 @@ def test_stages_work_as_a_pipe(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     assert all((row["input_ids"] is None) == (row["reject_stage"] is not None) for row in rows)
 
 
+@pytest.mark.parametrize(
+    ("typed", "says"),
+    [("ingst", "Did you mean 'ingest'?"), ("make-pla", "No such command 'make-pla'.\n"), ("ruun", "mean 'run'?")],
+)
+def test_a_command_that_does_not_exist(typed: str, says: str) -> None:
+    done = call(typed)
+    assert (done.exit_code, says in done.stderr) == (2, True), done.stderr
+
+
+def test_what_comes_out_of_a_pipe_is_built_and_what_it_rejected_stays_rejected(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ingested = call("ingest", OFFICE)
+    Path("piped.jsonl").write_bytes(call("validate", stdin=ingested.stdout_bytes).stdout_bytes)
+    done = call("run", "piped.jsonl", "--out", "out", "--tokenizer", "embedded")
+    assert re.search(r"rows in +194\n- ingest: rejected-before +3\n- dedupe: exact +1\nkept +190\n", done.stdout)
+    assert "options of the stages" not in done.stderr
+
+
+def test_a_run_of_files_names_the_config_whose_options_it_takes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("pipeline.toml").write_text(
+        '[dataset]\nname = "x"\n[[source]]\nname = "s"\nfiles = ["a"]\n[export]\nformats = ["jsonl"]\n'
+    )
+    turns = [{"role": role, "content": f"{role}의 말"} for role in ("system", "user", "assistant")]
+    Path("a.jsonl").write_text(
+        json.dumps({"messages": turns}) + '\n{"prompt": "가", "chosen": "나", "rejected": "다"}\n'
+    )
+    done = call("run", "a.jsonl", "--out", "out", "--tokenizer", "embedded")
+    assert "the options of the stages are those of pipeline.toml" in done.stderr
+    assert not list(Path("out").rglob("*.parquet"))
+    for left_out in ("the system prompt, the earlier messages, the tools or the thoughts", "the worse answer"):
+        assert f"layout pair leaves out {left_out} of 1 of 2 rows" in done.stdout
+    done = call("run", "a.jsonl", "--out", "out", "--tokenizer", "embedded", "--layout", "causal")
+    assert "context" not in done.stdout
+
+
 def test_a_bare_record_goes_through_a_stage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     row = rows_of(call("normalize", stdin='{"instruction": "한\u1100\u1161", "output": "네\u00a0네", "점수": 3}\n'))[0]

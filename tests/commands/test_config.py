@@ -36,7 +36,7 @@ def test_init_declares_what_is_in_raw_and_the_config_builds(project: Path) -> No
     (project / "raw" / "모음" / "README.md").write_text("읽어 주세요")
     done = call("init", "내 설정.toml", "--name", "내것")
     assert done.exit_code == 0, done.output
-    assert "make processed CONFIG=내 설정.toml" in done.output
+    assert "make processed CONFIG='내 설정.toml'" in done.output
     config = load_config(project / "내 설정.toml")
     assert config.dataset.name == "내것"
     assert [(source.name, source.files) for source in config.source] == [

@@ -40,6 +40,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "numbers.jsonl": '{"instruction": 3, "output": [1]}\n',
         "history.jsonl": '{"instruction": "a", "output": "b", "history": "c"}\n',
         "broken.toml": "[dataset\n",
+        "my config.toml": CONFIG,
     }.items():
         (tmp_path / name).write_text(content)
     (tmp_path / "latin.txt").write_bytes(b"\xe9t\xe9\n")
@@ -111,8 +112,14 @@ def test_a_missing_library_is_named_with_the_command_that_installs_it(
         (["run", "ok.jsonl", "--out", "ok.jsonl/out", "--tokenizer", "embedded"], 1, "ok.jsonl/.stages/out: Not a dir"),
         (["run", "ok.jsonl", "--out", "out", "--against", "text.arrow"], 1, "text.arrow"),
         (["run", "ok.jsonl", "--out", "out", "--against", "numbers.jsonl"], 1, "numbers.jsonl"),
-        (["dedupe"], 1, "First run: make processed CONFIG=pipeline.toml"),
-        (["export"], 1, "First run: make processed CONFIG=pipeline.toml"),
+        (["dedupe"], 1, "dedupe goes on from the stage files that `make processed` keeps of processed/"),
+        (
+            ["export"],
+            1,
+            "(`ko-instruct run` keeps none: it has written the whole dataset). First run: make processed\n",
+        ),
+        (["export", "--layout", "causal"], 1, "First run: make processed LAYOUT=causal\n"),
+        (["export", "--config", "my config.toml"], 1, "First run: make processed CONFIG='my config.toml'\n"),
         (["ingest", "folder"], 1, "folder is a folder"),
         (["ingest", "text.arrow"], 1, "text.arrow: neither JSON nor a table"),
         (["ingest", "ok.jsonl", "ok.jsonl/out.jsonl"], 1, "ok.jsonl: File exists"),

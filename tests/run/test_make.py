@@ -129,13 +129,18 @@ def digest(folder: Path) -> dict[str, str]:
 
 
 def test_only_what_changed_is_redone(project: Path, make: Make, built: Built) -> None:
-    assert redone(built.said) == ["dedupe all sources", "tokenize a (~1200)#$1.jsonl", "tokenize c/c.csv"]
+    assert redone(built.said) == [
+        "dedupe all sources",
+        "export processed/small",
+        "tokenize a (~1200)#$1.jsonl",
+        "tokenize c/c.csv",
+    ]
     assert digest(project / "processed" / "small") == built.files
 
     assert redone(make()) == []
 
     (project / "raw" / "c" / "c.csv").touch()
-    assert redone(make()) == ["dedupe all sources", "tokenize c/c.csv"]
+    assert redone(make()) == ["dedupe all sources", "export processed/small", "tokenize c/c.csv"]
     assert digest(project / "processed" / "small") == built.files
 
 
@@ -156,12 +161,12 @@ def test_a_change_of_dedupe_or_of_an_existing_dataset_redoes_dedupe_and_export(
     old = project / "old.jsonl"
     old.write_text(ROW.format("배"))
     (project / "pipeline.toml").write_text(CONFIG + '[dedupe]\nagainst = ["old.jsonl"]\n')
-    assert redone(make()) == ["dedupe all sources"]
+    assert redone(make()) == ["dedupe all sources", "export processed/small"]
     rejects = project / "processed" / "small" / "rejects.jsonl"
     assert '"duplicate_of":"old.jsonl#0"' in rejects.read_text()
     assert redone(make()) == []
     old.write_text(ROW.format("감"))
-    assert redone(make()) == ["dedupe all sources"]
+    assert redone(make()) == ["dedupe all sources", "export processed/small"]
     assert "old.jsonl#0" not in rejects.read_text()
 
     decided = project / "processed" / ".stages" / "small" / "dedupe.arrow"
@@ -174,7 +179,7 @@ def test_a_change_of_dedupe_or_of_an_existing_dataset_redoes_dedupe_and_export(
     assert decided.read_bytes() == before
 
     (project / "pipeline.toml").write_text(CONFIG)
-    assert redone(make()) == ["dedupe all sources"]
+    assert redone(make()) == ["dedupe all sources", "export processed/small"]
     assert digest(project / "processed" / "small") == built.files
 
 
@@ -227,7 +232,7 @@ def test_what_a_killed_run_leaves_does_no_harm(project: Path, make: Make, built:
     (stages / "c" / "c--c.csv" / ".tokenize.arrow.99999.part").write_bytes(b"half a file")
     (stages / "dedupe.arrow").unlink()
     shutil.rmtree(project / "processed" / "small")
-    assert redone(make()) == ["dedupe all sources", "tokenize c/c.csv"]
+    assert redone(make()) == ["dedupe all sources", "export processed/small", "tokenize c/c.csv"]
     assert digest(project / "processed" / "small") == built.files
 
 
@@ -257,7 +262,12 @@ def test_another_tokenizer_begins_with_the_rows_that_are_clean(project: Path, ma
     times = [path.stat().st_mtime_ns for path in cleaned]
     (project / "pipeline.toml").write_text(CONFIG.replace("[tokenize]", "[tokenize]\nmax_length = 64"))
     said = make()
-    assert redone(said) == ["dedupe all sources", "tokenize a (~1200)#$1.jsonl", "tokenize c/c.csv"]
+    assert redone(said) == [
+        "dedupe all sources",
+        "export processed/small",
+        "tokenize a (~1200)#$1.jsonl",
+        "tokenize c/c.csv",
+    ]
     assert "by validate" not in said
     assert [path.stat().st_mtime_ns for path in cleaned] == times
 
@@ -265,7 +275,12 @@ def test_another_tokenizer_begins_with_the_rows_that_are_clean(project: Path, ma
     cleaned[0].unlink()
     (project / "pipeline.toml").write_text(CONFIG)
     said = make("CONFIG=pipeline.toml")
-    assert redone(said) == ["dedupe all sources", "tokenize a (~1200)#$1.jsonl", "tokenize c/c.csv"]
+    assert redone(said) == [
+        "dedupe all sources",
+        "export processed/small",
+        "tokenize a (~1200)#$1.jsonl",
+        "tokenize c/c.csv",
+    ]
     assert tokenizer_and_layout(project / "processed" / "small") == ("embedded", "pair")
     assert digest(project / "processed" / "small") == built.files
     (project / "내 설정.toml").write_text(CONFIG + '[normalize]\noff = ["nfc"]\n')

@@ -46,11 +46,11 @@ def test_the_composition_is_in_a_stamp_of_its_own_without_the_stages() -> None:
 
 
 def test_all_that_makes_a_dataset_is_in_a_stamp() -> None:
-    """But for the composition of `ko-instruct run`, which redoes everything."""
+    """But for the composition of `ko-instruct run`, which redoes everything, and for what names the raw files."""
     stamped = set[str]().union(*(made["code"] for made in made_of().values()))
     chain = source_code.closure([source_code.CHAIN])
     assert set(source_code.code_of(chain)) - stamped == {
-        *("pipeline/run/chain.py", "pipeline/run/plan.py", "pipeline/run/config.py")
+        *("pipeline/run/chain.py", "pipeline/run/plan.py", "pipeline/run/config.py", "pipeline/dataset/own_files.py")
     }
 
 

@@ -123,6 +123,22 @@ def test_what_is_published_as_test_does_not_train() -> None:
     assert split(table, ExportOptions(validation=0)).to_pylist() == ["test", "test", "validation", "train"]
 
 
+def test_what_is_published_as_train_is_not_split_anew() -> None:
+    rows = 400
+    table = pa.table(
+        {
+            "cluster_key": pa.array([hash_of(number) for number in range(rows)], pa.uint64()),
+            "reject_stage": pa.nulls(rows, pa.string()),
+            "published_split": [*["train"] * 199, "validation", *["train"] * 200],
+            "source": ["가"] * 200 + ["나"] * 200,
+        }
+    )
+    sides = split(table, ExportOptions(validation=0.3, test=0.3)).to_pylist()
+    assert sides[199] == "validation"
+    assert set(sides[:199]) == {"train", "test"}  # 가 publishes a validation split, and no test split
+    assert set(sides[200:]) == {"train", "validation", "test"}  # 나 publishes neither
+
+
 def test_an_unknown_published_split_is_an_error() -> None:
     table = pa.table(
         {

@@ -5,8 +5,9 @@ import pyarrow as pa
 import pytest
 from datasets import Dataset
 
-from pipeline import normalize, validate
+from pipeline import dedupe, normalize, validate
 from pipeline.table.given_table import NotATableError
+from pipeline.table.message_columns import ColumnTypeError
 from schemas.errors import TableError
 
 COLUMNS = {"instruction": ["한국의 수도는?"], "output": ["서울\u200b입니다."]}
@@ -22,7 +23,7 @@ def test_a_table_and_a_batch() -> None:
     ("rows", "made"),
     [
         (pd.DataFrame(COLUMNS), lambda frame: pa.Table.from_pandas(frame, preserve_index=False)),
-        (Dataset.from_dict(COLUMNS), lambda dataset: dataset.data.table),
+        (Dataset.from_dict(COLUMNS), lambda dataset: dataset.with_format("arrow")[:]),
         (COLUMNS, pa.table),
         ([{"instruction": "가", "output": "서울\u200b입니다."}], pa.Table.from_pylist),
     ],
@@ -50,6 +51,34 @@ def test_a_column_that_is_nearly_right(name: str, column: str) -> None:
     with pytest.raises(TableError, match=f"There is no column {column}, but {name}. Rename it: "):
         validate(table)
     assert validate(table.rename_columns({name: column}))["reject_stage"].null_count == 1
+
+
+def test_without_an_instruction() -> None:
+    table = pa.table({"질문": ["가"], "답": ["나"]})
+    with pytest.raises(TableError, match=r"There is no column instruction; the columns are: 질문, 답. Rename yours: "):
+        normalize(table)
+    assert normalize(table.rename_columns({"질문": "instruction", "답": "output"}))["output"].to_pylist() == ["나"]
+
+
+@pytest.mark.parametrize("values", [[1, 2], [1.5, None], [True, False]])
+def test_a_text_column_of_another_type(values: list[object]) -> None:
+    table = pa.table({"instruction": ["가", "나"], "output": values})
+    with pytest.raises(ColumnTypeError, match=r"The column output has the type \w+, not string") as caught:
+        validate(table)
+    remedy = str(caught.value).split("cast them: ")[1].removesuffix(".")
+    cast = eval(remedy, {"table": table})
+    assert validate(cast)["output"].to_pylist() == cast["output"].to_pylist()
+    assert validate(table.set_column(1, "output", pa.nulls(2, pa.float64())))["output"].null_count == 2
+
+
+def test_dedupe_in_map_warns_that_a_batch_is_all_that_it_compares() -> None:
+    dataset = Dataset.from_dict({"instruction": ["가나다"] * 4, "output": ["라마바"] * 4}).with_format("arrow")
+    with pytest.warns(UserWarning, match="a batch at a time") as caught:
+        kept = dataset.map(dedupe, batched=True, batch_size=2).with_format(None)["reject_reason"]
+    assert list(kept) == [None, "exact"] * 2
+    remedy = str(caught[0].message).split("at once: ")[1].removesuffix(".")
+    table = eval(remedy, {"dataset": dataset, "dedupe": dedupe})  # no warning, which would be an error here
+    assert table["reject_reason"].to_pylist() == [None, "exact", "exact", "exact"]
 
 
 def test_other_columns_are_no_matter() -> None:

@@ -33,25 +33,41 @@ __all__ = ["IngestError", "describe", "ingest", "inspect"]
 SMALL, PARTS = 1 << 20, 16
 #: Threads that read blocks of JSON Lines.
 WORKERS = 2
+#: A file of which nothing is known.
+ANY = Source(name="file", files=())
 
 
 def ingest(
-    path: Path,
-    origin: str,
-    source: Source,
+    path: Path | str,
+    origin: str | None = None,
+    source: Source = ANY,
     options: IngestOptions = IngestOptions(),
     left_out: set[str] | None = None,
 ) -> Iterator[pa.Table]:
     """The records of a file in their order, as tables with the columns of INGESTED: one for each block that is read.
 
-    `origin`: the file's name below raw/. It begins the `origin` of each row, which goes on with the member of an
-    archive (`!b.jsonl`), then the line (`sample/a.jsonl:17`; of CSV the line on which the record starts) or the index
-    in an array (`sample/b.json[3]`), then the number of the task where a record holds several (`/2`).
+    `pa.concat_tables(ingest("a.csv"))` is one table of all of them.
+    `origin`: the file's name below raw/; without it, its own name. It begins the `origin` of each row, which goes on
+    with the member of an archive (`!b.jsonl`), then the line (`sample/a.jsonl:17`; of CSV the line on which the record
+    starts) or the index in an array (`sample/b.json[3]`), then the number of the task where a record holds several
+    (`/2`).
     `left_out`: takes the names of fields that are in no column and not in `meta`.
     A record that cannot be read or mapped is a rejected row with the record's text in `raw`.
-    Raises IngestError where the file itself cannot be read, or fits no shape or several.
+    Raises IngestError where the file itself cannot be read, or fits no shape or several. With `on_error` = "skip" in
+    the source, a rejected row takes the place of what cannot be read.
     """
+    path = Path(path)
+    origin = path.name if origin is None else origin
     names: set[str] = set() if left_out is None else left_out
+    try:
+        yield from _read(path, origin, source, options, names)
+    except IngestError as error:
+        if source.on_error == "stop":
+            raise
+        yield table([rejected(Entry("", None, b""), Fault("unreadable-file", str(error)))], origin, source.name)
+
+
+def _read(path: Path, origin: str, source: Source, options: IngestOptions, names: set[str]) -> Iterator[pa.Table]:
     for reading in readings_of(path, source, options):
         published = published_by(origin + reading.place)
         try:
@@ -129,7 +145,7 @@ def _constant(shape: Shape) -> Choose:
 def _by_record(
     entries: Iterator[Entry], choose: Choose, place: str, source: Source, left_out: set[str]
 ) -> Iterator[pa.Table]:
-    rows = itertools.chain.from_iterable(_rows(entry, choose, left_out) for entry in once(entries))
+    rows = itertools.chain.from_iterable(_rows(entry, choose, left_out) for entry in once(entries, published_by(place)))
     while batch := list(itertools.islice(rows, BATCH_ROWS)):
         yield table(batch, place, source.name)
 

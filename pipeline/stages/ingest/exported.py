@@ -6,6 +6,7 @@ from typing import Any
 from pipeline.stages.ingest.fields import Record, kind, list_at, text_at, yes_or_no
 from pipeline.stages.ingest.framing import Entry
 from pipeline.stages.ingest.parsing import Fault, dumps, parse
+from pipeline.stages.ingest.published_splits import meaning
 from pipeline.stages.ingest.rows import Row
 from pipeline.table.messages import Message
 from schemas.columns import DEDUPED, INGESTED, MARKS, MESSAGE, SCREENED
@@ -40,15 +41,21 @@ def is_exported(record: Record) -> bool:
     return record.keys() >= MARKED_BY and all(isinstance(record[name], list | None) for name in ("fixes", "flags"))
 
 
-def once(entries: Iterable[Entry]) -> Iterator[Entry]:
-    """The entries without the rows of a dataset that are a further sequence of the record before them."""
+def once(entries: Iterable[Entry], published: str | None) -> Iterator[Entry]:
+    """The entries without the rows of a dataset that are a further sequence of the record before them.
+
+    `published`: the split that the name of the file says; the rows of a dataset are in it.
+    """
     before = None
     for entry in entries:
         record = entry.value
-        origin = record["origin"] if isinstance(record, dict) and is_exported(record) else None
-        if origin is None or origin != before or not any(record.get(name) for name in SEQUENCES):
+        if not isinstance(record, dict) or not is_exported(record):
+            before = None
             yield entry
-        before = origin
+            continue
+        if record["origin"] != before or not any(record.get(name) for name in SEQUENCES):
+            yield entry._replace(split=entry.split or published)
+        before = record["origin"]
 
 
 def found_anew(record: Record) -> set[str]:
@@ -79,11 +86,25 @@ def exported(entry: Entry, shape: Exported) -> list[Row]:
         steps=[message for item in list_at(record, "steps") for message in messages_of(item, "steps")],
         label=_truth(record, "label"),
         learn=_truth(record, "learn"),
-        published_split=text_at(record, "published_split") or entry.split,
+        published_split=stricter(text_at(record, "published_split"), entry.split),
         meta=dumps(meta_of(record)),
         fixes=(*entry.fixes, *(name for name in record["fixes"] or () if isinstance(name, str))),
     )
     return [row]
+
+
+def stricter(first: str | None, second: str | None) -> str | None:
+    """Of the split in which the source published a row, and that of the file it is in: test before validation before
+    train. (A run puts rows of a source's train split into validation.)
+
+    >>> stricter("train", "dev"), stricter("test", "train"), stricter(None, "train")
+    ('dev', 'test', 'train')
+    """
+    if not first or not second:
+        return first or second
+    order = ("train", "validation", "test")
+    one, other = (meaning(split) for split in (first, second))
+    return second if one in order and other in order[order.index(one) :] else first
 
 
 def messages_of(item: Any, path: str) -> list[Message]:

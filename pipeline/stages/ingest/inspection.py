@@ -61,13 +61,13 @@ class Decision(NamedTuple):
 
 
 def _stream(name: str, reading: Reading, source: Source, check: Check) -> Stream:
-    entries = list(once(_some(entries_of(reading))))
+    published = published_by(name + reading.place)
+    entries = list(once(_some(entries_of(reading)), published))
     if are_pages(entries[:SAMPLE], source):
         entries = list(in_pages(entries, source))
     decision = _decision(entries, source)
     if decision.turns:
         entries = list(grouped(iter(entries[:SAMPLE]), decision.turns))
-    published = published_by(name + reading.place)
     found = [_read(entry, decision.choose, published) for entry in entries]
     splits = dict.fromkeys(row.published_split for given in found for row in given if row.published_split)
     must_be_known(splits, source.splits)

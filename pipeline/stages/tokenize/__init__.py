@@ -22,6 +22,7 @@ from pipeline.stages.tokenize.seq2seq import seq2seq
 from pipeline.stages.tokenize.truncation import TooLongError
 from pipeline.stages.tokenize.unpaired import unpaired
 from pipeline.table.reject_and_flag import add_names, alive, complete, set_column
+from pipeline.tokenizers.given_tokenizer import GivenTokenizer, given_tokenizer
 from pipeline.tokenizers.protocol import ChatTemplateError, NoOffsetsError, Tokenizer
 from schemas.errors import KoInstructError
 from schemas.options import TokenizeOptions
@@ -60,8 +61,11 @@ LAYOUTS: dict[str, Layout] = {
 ONE_ANSWER = ("pair", "fields", "classification", "qa", "seq2seq")
 
 
-def tokenize(table: pa.Table, tokenizer: Tokenizer, options: TokenizeOptions = TokenizeOptions()) -> pa.Table:
+def tokenize(table: pa.Table, tokenizer: GivenTokenizer, options: TokenizeOptions = TokenizeOptions()) -> pa.Table:
     """Add the ids of every living row, as its layout says (`options.layout`); null for rejected rows.
+
+    `tokenizer`: a name or path ("skt/kobert-base-v1", "embedded"), what `load_tokenizer` gives, a KoBERTTokenizer, or a
+    tokenizer of transformers.
 
     All layouts: `n_tokens` int32 (kept, special tokens included), `truncated` int32 (tokens cut; 0 when none),
     `n_unk` int32. With `padding` (pair, fields, classification) every list has max_length ids and a mask beside it.
@@ -72,14 +76,14 @@ def tokenize(table: pa.Table, tokenizer: Tokenizer, options: TokenizeOptions = T
     Raises TooLongError under the truncation policy `error`.
     """
     table = complete(table).combine_chunks()
-    layout = LAYOUTS[options.layout]
+    layout, opened = LAYOUTS[options.layout], given_tokenizer(tokenizer)
     if options.layout in ONE_ANSWER:
         table = reject_unlearnable(table)
         answers = each_answer(table, options)
-        made, columns = layout(answers.table, tokenizer, options)
+        made, columns = layout(answers.table, opened, options)
         table, columns = each_record(table, answers._replace(table=made), columns)
     else:
-        table, columns = layout(table, tokenizer, options)
+        table, columns = layout(table, opened, options)
     for name, values in columns.items():
         table = set_column(table, name, values)
     flags = [("unk", pc.fill_null(pc.greater(table["n_unk"], 0), False))]
