@@ -11,8 +11,10 @@ import pyarrow as pa
 from pipeline.io.workers import ordered
 from pipeline.stages.dedupe import keys
 from pipeline.stages.dedupe.arrays import Bools, Codes, Floats, Hashes, Ints, ranges, take_rows
-from pipeline.stages.dedupe.differences import Difference, differences, essence, same
+from pipeline.stages.dedupe.differences import Difference, differences, essence, is_about_form, same
+from pipeline.stages.dedupe.essentials import may_say_the_same
 from pipeline.stages.dedupe.job import Job
+from pipeline.stages.dedupe.middles import Middles, Prose
 
 #: A bigram is two code points of 21 bits.
 BIGRAM_BITS = np.uint64(42)
@@ -25,6 +27,7 @@ class Similarity(NamedTuple):
 
     stems: Floats  # float64[pairs]: by `keys.stems`, which decides whether their differences are looked at
     letters: Floats  # float64[pairs]: by `keys.letters`
+    may_be_same: Bools  # bool[pairs]: False where a field surely differs in a word (`essentials`)
 
 
 def verify(
@@ -37,23 +40,25 @@ def verify(
     """
     columns = [column for name in fields if not _is_empty(column := job.table[name])]
 
-    def verify_part(part: slice) -> Floats:
-        similarity = np.ones((2, len(first[part])))
+    def verify_part(part: slice) -> Similarity:
+        found = Similarity(*np.ones((2, len(first[part]))), np.ones(len(first[part]), bool))
         places, text_of = np.unique(np.concatenate([first[part], second[part]]), return_inverse=True)
         one, other = np.split(text_of, 2)
         for column in columns:
             texts = _texts(column, rows[places])
             folded = keys.fold_texts(texts)
             letters = keys.letters(*folded)
-            for of_kind, codes in zip(similarity, (keys.stems(*letters), letters), strict=True):
+            for of_kind, codes in zip(found[:2], (keys.stems(*letters), letters), strict=True):
                 np.minimum(of_kind, jaccard(*bigram_sets(*bigrams(*codes)), one, other), out=of_kind)
             if numbers:
                 number_key = keys.number_keys(texts, *folded)
-                similarity[:, number_key[one] != number_key[other]] = 0
-        return similarity
+                found.stems[number_key[one] != number_key[other]] = 0
+            np.logical_and(found.may_be_same, may_say_the_same(*folded, one, other), out=found.may_be_same)
+        return found
 
     parts = [slice(at, at + _PAIRS) for at in range(0, len(first), _PAIRS)]
-    return Similarity(*np.concatenate([np.empty((2, 0)), *ordered(verify_part, parts, job.workers)], axis=1))
+    nothing = Similarity(np.empty(0), np.empty(0), np.empty(0, bool))
+    return Similarity(*map(np.concatenate, zip(nothing, *ordered(verify_part, parts, job.workers), strict=True)))
 
 
 def differ_in_form(job: Job, fields: tuple[str, ...], rows: Ints, first: Ints, second: Ints) -> Bools:
@@ -62,37 +67,61 @@ def differ_in_form(job: Job, fields: tuple[str, ...], rows: Ints, first: Ints, s
     `rows`: int64[n] of the table; `first`, `second`: int64[pairs], places in `rows`.
     """
 
+    decided: dict[int, bool] = {}
+
     def compare_part(part: slice) -> Bools:
         places, text_of = np.unique(np.concatenate([first[part], second[part]]), return_inverse=True)
         one, other = np.split(text_of, 2)
         instructions = _instructions(job, rows[places])
-        instruction = _numbered(instructions)
+        about_form = np.array([is_about_form(instruction) for instruction in instructions])
         found = np.ones(len(one), bool)
         for name in fields:
-            if _is_empty(job.table[name]):
-                continue
-            texts = _texts(job.table[name], rows[places]).to_pylist()
-            text = _numbered([essence(text) or text for text in texts])
-            # Pairs of texts with the same essences, under the same instructions, are decided once.
-            numbers = [np.sort(np.stack([of[one], of[other]]), axis=0) for of in (text, instruction)]
-            keys_of_pairs = np.concatenate(numbers).T
-            pair_of_key, key_of = _first_of_each(keys_of_pairs[found])
-            pairs = np.flatnonzero(found)[pair_of_key]
-            decided = [
-                same(
-                    texts[a],
-                    texts[b],
-                    f"{instructions[a]}\n{instructions[b]}",
-                    name == "instruction",
-                    job.options.numbers,
-                )
-                for a, b in zip(one[pairs].tolist(), other[pairs].tolist(), strict=True)
-            ]
-            found[found] = np.array(decided, bool)[key_of]
+            if not _is_empty(job.table[name]):
+                texts = _texts(job.table[name], rows[places])
+                prose = Prose.of(texts)
+                plain = prose.is_prose & ~about_form
+                simple = found & plain[one] & plain[other]
+                found[simple] = _same_prose(prose, one[simple], other[simple], decided)
+                some = np.flatnonzero(found & ~simple)
+                found[some] = _same_texts(texts, instructions, one[some], other[some], name, job.options.numbers)
         return found
 
     parts = [slice(at, at + _PAIRS) for at in range(0, len(first), _PAIRS)]
     return np.concatenate([np.empty(0, bool), *ordered(compare_part, parts, job.workers)])
+
+
+def _same_prose(prose: Prose, one: Ints, other: Ints, decided: dict[int, bool]) -> Bools:
+    """Whether pairs of texts of prose, int64[pairs] each, differ in form alone: bool[pairs].
+
+    `decided`: what is known of pairs, by their keys; what is found is added.
+    """
+    middles = Middles.of(prose, one, other)
+    key, first_pair, number = np.unique(middles.keys(prose), return_index=True, return_inverse=True)
+    decided[0] = True  # no word differs
+    for known, pair in zip(key.tolist(), first_pair.tolist(), strict=True):
+        if known not in decided:
+            decided[known] = middles.same(prose, pair, int(one[pair]), int(other[pair]))
+    return np.array([decided[known] for known in key.tolist()], bool)[number]
+
+
+def _same_texts(
+    texts: pa.StringArray, instructions: list[str], one: Ints, other: Ints, name: str, numbers: bool
+) -> Bools:
+    """Whether pairs of any texts of the field `name`, int64[pairs] each, differ in form alone: bool[pairs]."""
+    places, text_of = np.unique(np.concatenate([one, other]), return_inverse=True)
+    one, other = np.split(text_of, 2)
+    values = texts.take(pa.array(places)).to_pylist()
+    about = [instructions[place] for place in places.tolist()]
+    # Pairs of texts with the same essences, under the same instructions, are decided once.
+    text, instruction = _numbered([essence(value) or value for value in values]), _numbered(about)
+    pair_of_key, key_of = _first_of_each(
+        np.concatenate([np.sort(np.stack([of[one], of[other]]), axis=0) for of in (text, instruction)]).T
+    )
+    decided = [
+        same(values[a], values[b], f"{about[a]}\n{about[b]}", name == "instruction", numbers)
+        for a, b in zip(one[pair_of_key].tolist(), other[pair_of_key].tolist(), strict=True)
+    ]
+    return np.array(decided, bool)[key_of]
 
 
 def _numbered(values: Sequence[Hashable]) -> Ints:

@@ -124,8 +124,8 @@ def same_essence(one: Text, other: Text, about_words: bool, numbers: bool) -> bo
         return True
     if numbers and _surely_differ(one, other):
         return False
-    if tuple(other) < tuple(one):
-        one, other = other, one
+    # So that the order of two rows changes nothing, and of equal words the rest decides.
+    one, other = sorted((one, other), key=lambda text: ([word.text for word in text], text))
     harmless = _harmless(numbers)
     return all(found.kind in harmless for found in _of_words(one, other, about_words))
 
@@ -282,10 +282,11 @@ def _joined(found: Sequence[Word]) -> str:
 def _another_word(mine: Text, yours: Text) -> Difference:
     """The difference at a place that no rule explains."""
     texts = _joined(mine), _joined(yours)
-    for kind in (SPAN, SIGN, NUMBER):
+    for kind in (SPAN, SIGN):
         if [word.text for word in mine if word.kind == kind] != [word.text for word in yours if word.kind == kind]:
             return Difference(kind, *texts)
-    return Difference(WORD, *texts)
+    others = ([word.text for word in found if word.kind != NUMBER] for found in (mine, yours))
+    return Difference(NUMBER if next(others) == next(others) else WORD, *texts)
 
 
 def _form_of_unit(one: Text, mine: range, other: Text, yours: range, about_words: bool) -> str | None:

@@ -76,8 +76,10 @@ def _vowels_exchanged(word: str) -> list[str]:
 PAIRS |= {wrong: right for right in _VOWELS.split() for wrong in _vowels_exchanged(right)}
 PAIRS |= {"얘시": "예시", "방볍": "방법", "무었": "무엇", "설멍": "설명", "불로그": "블로그", "알고리듬": "알고리즘"}
 PAIRS = {wrong.replace(" ", ""): right for wrong, right in PAIRS.items() if wrong != right}
-#: Past and 있다 with a simple ㅅ, before what a verb goes on with.
-_SS = re.compile("[잇햇겟엇앗갓봣왓됫졋렷쳣셧랏럿낫](?=[어으습는나던다지고네을음기었]|$)")
+#: Past and 있다 with a simple ㅅ.
+PAST = "잇햇겟엇앗갓봣왓됫졋렷쳣셧랏럿낫"
+#: The same before what a verb goes on with.
+_SS = re.compile(rf"[{PAST}](?=[어으습는나던다지고네을음기었]|$)")
 _WRONG = re.compile("|".join(sorted(map(re.escape, PAIRS), key=len, reverse=True)))
 
 
