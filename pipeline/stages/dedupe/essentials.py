@@ -202,6 +202,7 @@ class _Grammar(NamedTuple):
 @cache
 def _grammar() -> _Grammar:
     without_word = [*FILLERS, *endings.AFTER_INFINITIVE, *_of_tables(endings.AFTER_NOUN)]
+    without_word += [particle for role in particles.OPTIONAL for particle in particles.ROLES[role]]  # after marks
     parts = {
         *without_word,
         *_of_tables(endings.AFTER_STEM),

@@ -53,7 +53,7 @@ def verify(
             if numbers:
                 number_key = keys.number_keys(texts, *folded)
                 found.stems[number_key[one] != number_key[other]] = 0
-            np.logical_and(found.may_be_same, may_say_the_same(*folded, one, other), out=found.may_be_same)
+            np.logical_and(found.may_be_same, may_say_the_same(*letters, one, other), out=found.may_be_same)
         return found
 
     parts = [slice(at, at + _PAIRS) for at in range(0, len(first), _PAIRS)]
