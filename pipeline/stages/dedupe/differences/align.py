@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from difflib import SequenceMatcher
-from functools import lru_cache
+from functools import cache
 from typing import NamedTuple
 
 from pipeline.stages.dedupe.differences.words_of_text import Word
@@ -39,6 +39,8 @@ def blocks(one: Sequence[Word], other: Sequence[Word]) -> list[Block]:
     mine, yours = mine[start : len(mine) - end], yours[start : len(yours) - end]
     if min(len(mine), len(yours)) == 0 or len(mine) == len(yours) == 1:
         found = [(0, len(mine), 0, len(yours))] if mine or yours else []
+    elif set(mine).isdisjoint(yours):
+        found = [(0, len(mine), 0, len(yours))]
     else:
         codes = SequenceMatcher(None, mine, yours, autojunk=False).get_opcodes()
         found = [code[1:] for code in codes if code[0] != "equal"]
@@ -76,7 +78,7 @@ def units(
                 return None
         return added
 
-    @lru_cache(None)
+    @cache
     def rest(at: int, other_at: int) -> tuple[tuple[int, int, int, int], ...] | None:
         if at == count and other_at == other_count:
             return ()
