@@ -114,12 +114,11 @@ def essentials_of(codes: Codes, bounds: Ints) -> Essentials:
     )
     for may_be, may_stand_for in ((tables.slips[syllable], _slips()), (_before_vowel(syllable), _irregular())):
         some = np.flatnonzero(may_be)
-        np.bitwise_or.at(has, text[some], may_stand_for[syllable[some]])
+        has |= _union(text[some], may_stand_for[syllable[some]], len(has))
     unsure = _misspelt(syllable, hangul_bounds)
     has[unsure], needs[unsure] = ~np.uint64(0), 0
     rare = np.flatnonzero(essential & tables.rare[syllable] & ~unsure[text])
-    near = np.zeros_like(has)
-    np.bitwise_or.at(near, text, _near()[syllable])
+    near = _union(text, _near()[syllable], len(has))
     near[unsure] = ~np.uint64(0)
     return Essentials(needs, has, near, syllable[rare], np.searchsorted(text[rare], np.arange(len(bounds))))
 
@@ -173,19 +172,25 @@ def _masks(text: Ints, of_class: Ints, needed: Bools, count: int) -> tuple[Hashe
     text = (packed >> np.uint64(17)).view(np.int64)
     is_needed = (packed & np.uint64(1)).astype(bool) & (from_end < _COUNTED)
     is_had = from_start < _COUNTED
-    needs = _united(text[is_needed], _bits()[number[is_needed], from_end[is_needed]], count)
-    return needs, _united(text[is_had], _bits()[number[is_had], from_start[is_had]], count)
+    needs = _union(text[is_needed], _single_bits()[_bits()[number[is_needed], from_end[is_needed]]], count)
+    return needs, _union(text[is_had], _single_bits()[_bits()[number[is_had], from_start[is_had]]], count)
 
 
-def _united(text: Ints, bit: Ints, count: int) -> Hashes:
-    """The bits of each text, uint64[count, _WIDTH], from texts in order and their bits: int64[n] each."""
-    masks = np.zeros((count, _WIDTH), np.uint64)
+def _union(text: Ints, masks: Hashes, count: int) -> Hashes:
+    """The union of the masks of each text, uint64[count, _WIDTH], from texts in order and masks of their parts."""
+    found = np.zeros((count, _WIDTH), np.uint64)
     if len(text):
         starts = np.flatnonzero(np.append(True, text[1:] != text[:-1]))
-        value = np.uint64(1) << (bit & 63).view(np.uint64)
-        for word in range(_WIDTH):
-            of_word = np.where(bit >> 6 == word, value, np.uint64(0))
-            masks[text[starts], word] = np.bitwise_or.reduceat(of_word, starts)
+        found[text[starts]] = np.bitwise_or.reduceat(masks, starts, axis=0)
+    return found
+
+
+@cache
+def _single_bits() -> Hashes:
+    """The mask of each bit: uint64[64 * _WIDTH, _WIDTH]."""
+    bit = np.arange(64 * _WIDTH)
+    masks = np.zeros((len(bit), _WIDTH), np.uint64)
+    masks[bit, bit >> 6] = np.uint64(1) << (bit & 63).view(np.uint64)
     return masks
 
 
