@@ -67,18 +67,13 @@ class Prose(NamedTuple):
         hashed = _sums(codes.astype(np.uint64), start, end - start)
         return cls(text, is_prose.to_numpy(zero_copy_only=False), of_text, start, end, hashed, ends, glued)
 
-    def words(self, start: int, end: int) -> tuple[Word, ...]:
-        """Some words as `differences` compares them."""
-        places = zip(
-            self.start[start:end].tolist(),
-            self.end[start:end].tolist(),
-            self.ends[start:end].tolist(),
-            self.glued[start:end].tolist(),
-            strict=True,
-        )
-        return tuple(
-            Word(HANGUL, self.text[at:to], "" if glued else " ", "~" if ends else "") for at, to, ends, glued in places
-        )
+    def words(self) -> list[Word]:
+        """All words as `differences` compares them."""
+        places = zip(*(column.tolist() for column in (self.start, self.end, self.ends, self.glued)), strict=True)
+        return [
+            Word(HANGUL, self.text[start:end], "" if glued else " ", "~" if ends else "")
+            for start, end, ends, glued in places
+        ]
 
 
 class Middles(NamedTuple):
@@ -113,22 +108,44 @@ class Middles(NamedTuple):
         key[(sizes[0] == 0) & (sizes[1] == 0)] = 0
         return key
 
-    def same(self, prose: Prose, pair: int, first: int, second: int) -> bool:
-        """Whether the texts `first` and `second`, a pair of this number, differ in form alone."""
-        mine, yours = (
-            (Word(START, "", "", "~" if glued else ""), *prose.words(begin, stop))
-            for begin, stop, glued in (
-                self._with_neighbours(prose, int(self.start[pair]), int(self.end[pair]), first),
-                self._with_neighbours(prose, int(self.other_start[pair]), int(self.other_end[pair]), second),
-            )
+    def with_neighbours(self, prose: Prose, first: Ints, second: Ints) -> "Middles":
+        """With the word before and the word after each middle, where there is one."""
+        return Middles(
+            np.maximum(self.start - 1, prose.bounds[first]),
+            np.minimum(self.end + 1, prose.bounds[first + 1]),
+            np.maximum(self.other_start - 1, prose.bounds[second]),
+            np.minimum(self.other_end + 1, prose.bounds[second + 1]),
         )
-        return same_essence(mine, yours, about_words=False, numbers=True)
 
-    @staticmethod
-    def _with_neighbours(prose: Prose, start: int, end: int, text: int) -> tuple[int, int, bool]:
-        begin = max(start - 1, int(prose.bounds[text]))
-        stop = min(end + 1, int(prose.bounds[text + 1]))
-        return begin, stop, begin < stop and bool(prose.glued[begin])
+
+def differ_in_form(prose: Prose, first: Ints, second: Ints, decided: dict[int, bool]) -> Bools:
+    """Whether pairs of texts of prose differ in form alone: bool[pairs].
+
+    `first`, `second`: int64[pairs], their numbers; `decided`: what is known of middles, by their keys. What is found is
+    added.
+
+    >>> prose = Prose.of(pa.array(["정말 재밌어요 ㅋㅋ", "정말 재밌네요.", "정말 재밌어?", "정말 재밌었어요"]))
+    >>> differ_in_form(prose, *np.array([[0, 0], [1, 3]]), {}).tolist()
+    [True, False]
+    """
+    middles = Middles.of(prose, first, second)
+    keys_, pair, number = np.unique(middles.keys(prose), return_index=True, return_inverse=True)
+    decided[0] = True  # no word differs
+    unknown = [key not in decided for key in keys_.tolist()]
+    keys_of, pair = keys_[unknown], pair[unknown]
+    places = middles.with_neighbours(prose, first, second)
+    words = prose.words()
+    for key, *of_pair in zip(keys_of.tolist(), *(column[pair].tolist() for column in places), strict=True):
+        start, end, other_start, other_end = of_pair
+        decided[key] = same_essence(
+            _text(words[start:end]), _text(words[other_start:other_end]), about_words=False, numbers=True
+        )
+    return np.array([decided[key] for key in keys_.tolist()], bool)[number]
+
+
+def _text(words: list[Word]) -> tuple[Word, ...]:
+    """Some words of a text as a text: marks stand before its first word where no space does."""
+    return (Word(START, "", "", "~" if words and not words[0].space else ""), *words)
 
 
 def _run(words: Hashes, at: Ints, other_at: Ints, most: Ints, step: int) -> Ints:

@@ -9,12 +9,12 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.io.workers import ordered
-from pipeline.stages.dedupe import keys
+from pipeline.stages.dedupe import keys, middles
 from pipeline.stages.dedupe.arrays import Bools, Codes, Floats, Hashes, Ints, ranges, take_rows
 from pipeline.stages.dedupe.differences import Difference, differences, essence, is_about_form, same
 from pipeline.stages.dedupe.essentials import may_say_the_same
 from pipeline.stages.dedupe.job import Job
-from pipeline.stages.dedupe.middles import Middles, Prose
+from pipeline.stages.dedupe.middles import Prose
 
 #: A bigram is two code points of 21 bits.
 BIGRAM_BITS = np.uint64(42)
@@ -81,27 +81,15 @@ def differ_in_form(job: Job, fields: tuple[str, ...], rows: Ints, first: Ints, s
                 prose = Prose.of(texts)
                 plain = prose.is_prose & ~about_form
                 simple = found & plain[one] & plain[other]
-                found[simple] = _same_prose(prose, one[simple], other[simple], decided)
+                found[simple] = middles.differ_in_form(prose, one[simple], other[simple], decided)
                 some = np.flatnonzero(found & ~simple)
+                may = may_say_the_same(*keys.fold_texts(texts), one[some], other[some])
+                found[some[~may]], some = False, some[may]
                 found[some] = _same_texts(texts, instructions, one[some], other[some], name, job.options.numbers)
         return found
 
     parts = [slice(at, at + _PAIRS) for at in range(0, len(first), _PAIRS)]
     return np.concatenate([np.empty(0, bool), *ordered(compare_part, parts, job.workers)])
-
-
-def _same_prose(prose: Prose, one: Ints, other: Ints, decided: dict[int, bool]) -> Bools:
-    """Whether pairs of texts of prose, int64[pairs] each, differ in form alone: bool[pairs].
-
-    `decided`: what is known of pairs, by their keys; what is found is added.
-    """
-    middles = Middles.of(prose, one, other)
-    key, first_pair, number = np.unique(middles.keys(prose), return_index=True, return_inverse=True)
-    decided[0] = True  # no word differs
-    for known, pair in zip(key.tolist(), first_pair.tolist(), strict=True):
-        if known not in decided:
-            decided[known] = middles.same(prose, pair, int(one[pair]), int(other[pair]))
-    return np.array([decided[known] for known in key.tolist()], bool)[number]
 
 
 def _same_texts(

@@ -282,6 +282,8 @@ def _joined(found: Sequence[Word]) -> str:
 def _another_word(mine: Text, yours: Text) -> Difference:
     """The difference at a place that no rule explains."""
     texts = _joined(mine), _joined(yours)
+    if all(word.kind == HANGUL for word in (*mine, *yours)):
+        return Difference(WORD, *texts)
     for kind in (SPAN, SIGN):
         if [word.text for word in mine if word.kind == kind] != [word.text for word in yours if word.kind == kind]:
             return Difference(kind, *texts)
@@ -295,6 +297,10 @@ def _form_of_unit(one: Text, mine: range, other: Text, yours: range, about_words
         return _form_of_added(*((one, mine) if mine else (other, yours)))
     first, other_first = one[mine[0]], other[yours[0]]
     both_hangul = first.kind == other_first.kind == HANGUL
+    if both_hangul and len(mine) == len(yours) == 1:
+        return form_of(
+            first.text, other_first.text, _ends_sentence(one, mine[0]) and _ends_sentence(other, yours[0])
+        )
     if both_hangul and len(mine) != len(yours) and not _begin_alike(first.text[0], other_first.text[0]):
         return None
     texts = "".join([one[at].text for at in mine]), "".join([other[at].text for at in yours])
