@@ -4,6 +4,7 @@ Of such texts nothing else decides whether they differ in form alone: "정말 �
 "너무 재밌어요!" and "너무 재밌네요", are the pair 재밌어요, 재밌네요. So each pair of middles is decided once.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -67,13 +68,17 @@ class Prose(NamedTuple):
         hashed = _sums(codes.astype(np.uint64), start, end - start)
         return cls(text, is_prose.to_numpy(zero_copy_only=False), of_text, start, end, hashed, ends, glued)
 
-    def words(self) -> list[Word]:
-        """All words as `differences` compares them."""
-        places = zip(*(column.tolist() for column in (self.start, self.end, self.ends, self.glued)), strict=True)
-        return [
-            Word(HANGUL, self.text[start:end], "" if glued else " ", "~" if ends else "")
-            for start, end, ends, glued in places
-        ]
+    def words(self, starts: Ints, ends: Ints) -> Iterator[tuple[Word, ...]]:
+        """Runs of words as texts that `differences` compares."""
+        text = self.text
+        columns = (self.start.tolist(), self.end.tolist(), self.ends.tolist(), self.glued.tolist())
+        for begin, stop in zip(starts.tolist(), ends.tolist(), strict=True):
+            words = [
+                Word(HANGUL, text[start:end], "" if glued else " ", "~" if ends else "")
+                for start, end, ends, glued in zip(*(column[begin:stop] for column in columns), strict=True)
+            ]
+            # Marks stand before the first word where no space does.
+            yield (Word(START, "", "", "~" if words and not words[0].space else ""), *words)
 
 
 class Middles(NamedTuple):
@@ -133,19 +138,13 @@ def differ_in_form(prose: Prose, first: Ints, second: Ints, decided: dict[int, b
     decided[0] = True  # no word differs
     unknown = [key not in decided for key in keys_.tolist()]
     keys_of, pair = keys_[unknown], pair[unknown]
-    places = middles.with_neighbours(prose, first, second)
-    words = prose.words()
-    for key, *of_pair in zip(keys_of.tolist(), *(column[pair].tolist() for column in places), strict=True):
-        start, end, other_start, other_end = of_pair
-        decided[key] = same_essence(
-            _text(words[start:end]), _text(words[other_start:other_end]), about_words=False, numbers=True
-        )
+    start, end, other_start, other_end = (
+        column[pair] for column in middles.with_neighbours(prose, first, second)
+    )
+    texts = prose.words(start, end), prose.words(other_start, other_end)
+    for key, one, other in zip(keys_of.tolist(), *texts, strict=True):
+        decided[key] = same_essence(one, other, about_words=False, numbers=True)
     return np.array([decided[key] for key in keys_.tolist()], bool)[number]
-
-
-def _text(words: list[Word]) -> tuple[Word, ...]:
-    """Some words of a text as a text: marks stand before its first word where no space does."""
-    return (Word(START, "", "", "~" if words and not words[0].space else ""), *words)
 
 
 def _run(words: Hashes, at: Ints, other_at: Ints, most: Ints, step: int) -> Ints:
