@@ -36,6 +36,8 @@ _SIGNS = "@#$%&*()+/=<>[]{}\\|-_" + "".join(sorted(set(map(chr, range(ord("ㄱ")
 _COUNTED = 3
 #: 64-bit words of a mask, which holds a bit for each class of characters and each of its occurrences.
 _WIDTH = 4
+#: Pairs whose masks are held at once: they stay in the processor's cache.
+_PAIRS = 1 << 14
 
 
 class Essentials(NamedTuple):
@@ -61,8 +63,13 @@ def may_say_the_same(codes: Codes, bounds: Ints, first: Ints, second: Ints) -> B
     [True, False, False]
     """
     found = essentials_of(codes, bounds)
-    lacking = found.needs[first] & ~found.has[second]
-    lacking |= found.needs[second] & ~found.has[first]
+    parts = (slice(at, at + _PAIRS) for at in range(0, len(first), _PAIRS))
+    return np.concatenate([np.empty(0, bool), *(_may_say_the_same(found, first[part], second[part]) for part in parts)])
+
+
+def _may_say_the_same(found: Essentials, first: Ints, second: Ints) -> Bools:
+    lacking = found.needs.take(first, axis=0) & ~found.has.take(second, axis=0)
+    lacking |= found.needs.take(second, axis=0) & ~found.has.take(first, axis=0)
     may: Bools = ~lacking.any(axis=1)
     for one, other in ((first, second), (second, first)):
         open_pairs = np.flatnonzero(may)
@@ -76,13 +83,14 @@ def _has_rare(found: Essentials, one: Ints, other: Ints) -> Bools:
     counts = found.rare_bounds[one + 1] - starts
     pair = np.repeat(np.arange(len(one)), counts)
     syllable = found.rare[ranges(starts, counts)]
-    text = other[pair]
     bit = _bits()[_classes()[_FIRST + syllable], 0]
-    met = _is_set(found.has, text, bit)
+    lacking = np.flatnonzero(~_is_set(found.has, other[pair], bit))
+    pair, syllable = pair[lacking], syllable[lacking]
+    is_near = np.zeros(len(pair), bool)
     for two_jamo in _two_jamo()[syllable].T:
-        met |= _is_set(found.near, text, two_jamo)
+        is_near |= _is_set(found.near, other[pair], two_jamo)
     has = np.ones(len(one), bool)
-    has[pair[~met]] = False
+    has[pair[~is_near]] = False
     return has
 
 

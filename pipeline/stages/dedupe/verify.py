@@ -2,11 +2,13 @@
 differ in form alone.
 """
 
+import itertools
 from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.io.workers import ordered
 from pipeline.stages.dedupe import keys, middles
@@ -18,7 +20,11 @@ from pipeline.stages.dedupe.middles import Prose
 
 #: A bigram is two code points of 21 bits.
 BIGRAM_BITS = np.uint64(42)
-#: Pairs whose texts are held at once: their numbers, beside a bigram, fit into 64 bits.
+#: Bytes of texts that are held at once, and pairs: their numbers, beside a bigram, fit into 64 bits.
+_BYTES, _MOST_PAIRS = 1 << 24, 1 << 18
+#: A message has about as many bytes.
+_MESSAGE = 1 << 9
+#: Pairs whose bigrams are compared at once: they stay in the processor's cache.
 _PAIRS = 1 << 14
 
 
@@ -27,7 +33,7 @@ class Similarity(NamedTuple):
 
     stems: Floats  # float64[pairs]: by `keys.stems`, which decides whether their differences are looked at
     letters: Floats  # float64[pairs]: by `keys.letters`
-    may_be_same: Bools  # bool[pairs]: False where a field surely differs in a word (`essentials`)
+    may_be_same: Bools  # bool[pairs]: False below the threshold, and where a field surely differs in a word
 
 
 def verify(
@@ -49,14 +55,20 @@ def verify(
             folded = keys.fold_texts(texts)
             letters = keys.letters(*folded)
             for of_kind, codes in zip(found[:2], (keys.stems(*letters), letters), strict=True):
-                np.minimum(of_kind, jaccard(*bigram_sets(*bigrams(*codes)), one, other), out=of_kind)
+                sets = bigram_sets(*bigrams(*codes))
+                for at in range(0, len(one), _PAIRS):
+                    few = slice(at, at + _PAIRS)
+                    np.minimum(of_kind[few], jaccard(*sets, one[few], other[few]), out=of_kind[few])
             if numbers:
                 number_key = keys.number_keys(texts, *folded)
                 found.stems[number_key[one] != number_key[other]] = 0
-            np.logical_and(found.may_be_same, may_say_the_same(*letters, one, other), out=found.may_be_same)
+            # Of pairs that are not similar nobody asks whether they are the same.
+            found.may_be_same[found.stems < job.options.threshold] = False
+            asked = np.flatnonzero(found.may_be_same)
+            found.may_be_same[asked] = may_say_the_same(*letters, one[asked], other[asked])
         return found
 
-    parts = [slice(at, at + _PAIRS) for at in range(0, len(first), _PAIRS)]
+    parts = _parts(columns, rows, first, second)
     nothing = Similarity(np.empty(0), np.empty(0), np.empty(0, bool))
     return Similarity(*map(np.concatenate, zip(nothing, *ordered(verify_part, parts, job.workers), strict=True)))
 
@@ -67,6 +79,7 @@ def differ_in_form(job: Job, fields: tuple[str, ...], rows: Ints, first: Ints, s
     `rows`: int64[n] of the table; `first`, `second`: int64[pairs], places in `rows`.
     """
 
+    columns = [column for name in fields if not _is_empty(column := job.table[name])]
     decided: dict[int, bool] = {}
 
     def compare_part(part: slice) -> Bools:
@@ -88,8 +101,23 @@ def differ_in_form(job: Job, fields: tuple[str, ...], rows: Ints, first: Ints, s
                 found[some] = _same_texts(texts, instructions, one[some], other[some], name, job.options.numbers)
         return found
 
-    parts = [slice(at, at + _PAIRS) for at in range(0, len(first), _PAIRS)]
+    parts = _parts(columns, rows, first, second)
     return np.concatenate([np.empty(0, bool), *ordered(compare_part, parts, job.workers)])
+
+
+def _parts(columns: list[pa.ChunkedArray], rows: Ints, first: Ints, second: Ints) -> list[slice]:
+    """Parts of the pairs, so that the texts of each can be held at once. Arguments as those of `verify`."""
+    if not len(first):
+        return []
+    places = np.unique(np.concatenate([first, second]))
+    size = np.zeros(len(rows), np.int64)
+    for column in columns:
+        is_list = pa.types.is_list(column.type)
+        sizes = pc.multiply(pc.list_value_length(column), _MESSAGE) if is_list else pc.binary_length(column)
+        size[places] += take_rows(sizes, rows[places]).fill_null(0).to_numpy()
+    share = 1 / _MOST_PAIRS + (size[first] + size[second]) / _BYTES
+    cuts = np.flatnonzero(np.diff(np.cumsum(share).astype(np.int64))) + 1
+    return [slice(start, end) for start, end in itertools.pairwise([0, *cuts.tolist(), len(first)])]
 
 
 def _same_texts(
