@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from pipeline.io.workers import ordered
 from pipeline.stages.dedupe import keys, middles
 from pipeline.stages.dedupe.arrays import Bools, Codes, Floats, Hashes, Ints, ranges, take_rows
-from pipeline.stages.dedupe.differences import Difference, differences, essence, is_about_form, same
+from pipeline.stages.dedupe.differences import Difference, about_form, differences, essence, same
 from pipeline.stages.dedupe.essentials import may_say_the_same
 from pipeline.stages.dedupe.job import Job
 from pipeline.stages.dedupe.middles import Prose
@@ -86,13 +86,13 @@ def differ_in_form(job: Job, fields: tuple[str, ...], rows: Ints, first: Ints, s
         places, text_of = np.unique(np.concatenate([first[part], second[part]]), return_inverse=True)
         one, other = np.split(text_of, 2)
         instructions = _instructions(job, rows[places])
-        about_form = np.array([is_about_form(instruction) for instruction in instructions])
+        is_about_form = np.array(about_form(pa.array(instructions, pa.string())), bool)
         found = np.ones(len(one), bool)
         for name in fields:
             if not _is_empty(job.table[name]):
                 texts = _texts(job.table[name], rows[places])
                 prose = Prose.of(texts)
-                plain = prose.is_prose & ~about_form
+                plain = prose.is_prose & ~is_about_form
                 simple = found & plain[one] & plain[other]
                 found[simple] = middles.differ_in_form(prose, one[simple], other[simple], decided)
                 some = np.flatnonzero(found & ~simple)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from pipeline.stages.dedupe.differences import align, beginnings, endings, particles, spelling, word_order, words
 from pipeline.stages.dedupe.differences.hangul import decompose
-from pipeline.stages.dedupe.differences.tasks import is_about_form, is_about_words, request_after_task, same_task
+from pipeline.stages.dedupe.differences.tasks import about_form, is_about_form, is_about_words, request_after_task, same_task
 from pipeline.stages.dedupe.differences.words_of_text import (
     HANGUL,
     LATIN,
@@ -23,9 +23,9 @@ from pipeline.stages.dedupe.differences.words_of_text import (
     SPAN,
     WIDTH,
     Word,
+    hidden,
     words_of,
 )
-from pipeline.table.protected_spans import find_spans
 
 #: Differences of form: a reader understands the same.
 FORM = frozenset(
@@ -40,7 +40,7 @@ _OPTIONAL = frozenset(particle for role in particles.OPTIONAL for particle in pa
 
 Text = Sequence[Word]
 
-__all__ = ["FORM", "Difference", "differences", "essence", "is_about_form", "is_about_words", "same"]
+__all__ = ["FORM", "Difference", "about_form", "differences", "essence", "is_about_form", "is_about_words", "same"]
 
 
 class Difference(NamedTuple):
@@ -188,7 +188,7 @@ _WIDE = re.compile(f"[{re.escape(''.join(map(chr, WIDTH)))}]")
 def _prepared(text: str) -> _Prepared:
     plain = unicodedata.normalize("NFC", text).replace("\r\n", "\n").strip()
     wide = sorted(_WIDE.findall(plain))
-    return _Prepared(plain, plain.translate(WIDTH).strip() if wide else plain, wide, bool(find_spans(plain)))
+    return _Prepared(plain, plain.translate(WIDTH).strip() if wide else plain, wide, bool(hidden(plain)[1]))
 
 
 #: Shorter texts are compared whole, so that their words are found once for all their pairs.
