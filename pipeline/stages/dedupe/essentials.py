@@ -70,7 +70,7 @@ def may_say_the_same(codes: Codes, bounds: Ints, first: Ints, second: Ints) -> B
 def _may_say_the_same(found: Essentials, first: Ints, second: Ints) -> Bools:
     lacking = found.needs.take(first, axis=0) & ~found.has.take(second, axis=0)
     lacking |= found.needs.take(second, axis=0) & ~found.has.take(first, axis=0)
-    may: Bools = ~lacking.any(axis=1)
+    may: Bools = (lacking == 0).all(axis=1)
     for one, other in ((first, second), (second, first)):
         open_pairs = np.flatnonzero(may)
         may[open_pairs] = _has_rare(found, one[open_pairs], other[open_pairs])
@@ -161,7 +161,8 @@ def _before_vowel(syllable: Ints) -> Bools:
 def _first_of_runs(essential: Bools, of_class: Ints, text: Ints) -> Bools:
     """bool[syllables]: essential, and not of the class of the one before it: writers repeat letters."""
     same = essential[1:] & essential[:-1] & (of_class[1:] == of_class[:-1]) & (text[1:] == text[:-1])
-    return essential & ~np.append(False, same)[: len(essential)]
+    found: Bools = essential & ~np.append(False, same)[: len(essential)]
+    return found
 
 
 def _masks(text: Ints, of_class: Ints, needed: Bools, count: int) -> tuple[Hashes, Hashes]:
@@ -237,8 +238,8 @@ class _Pairs(NamedTuple):
         number = np.zeros(_SYLLABLES, np.int64)
         number[syllables] = 1 + np.arange(len(syllables))
         table = np.zeros((len(syllables) + 1, len(syllables) + 1), bool)
-        for one, other in pairs:
-            table[number[_number(one)], number[_number(other)]] = True
+        for pair in pairs:
+            table[number[_number(pair[0])], number[_number(pair[1])]] = True
         return cls(number, table)
 
     def stand_in(self, syllable: Ints, bounds: Ints) -> Bools:
@@ -284,7 +285,7 @@ def _grammar() -> _Grammar:
         parts=_Pairs.of(pairs),
         sure=common & common[_with_past()],
         rare=~common & ~_marked(spelling.PAST),
-        slips=_slips().any(axis=1),
+        slips=np.any(_slips(), axis=1),
     )
 
 

@@ -138,9 +138,7 @@ def differ_in_form(prose: Prose, first: Ints, second: Ints, decided: dict[int, b
     decided[0] = True  # no word differs
     unknown = [key not in decided for key in keys_.tolist()]
     keys_of, pair = keys_[unknown], pair[unknown]
-    start, end, other_start, other_end = (
-        column[pair] for column in middles.with_neighbours(prose, first, second)
-    )
+    start, end, other_start, other_end = (column[pair] for column in middles.with_neighbours(prose, first, second))
     texts = prose.words(start, end), prose.words(other_start, other_end)
     for key, one, other in zip(keys_of.tolist(), *texts, strict=True):
         decided[key] = same_essence(one, other, about_words=False, numbers=True)

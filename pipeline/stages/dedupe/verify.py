@@ -47,7 +47,8 @@ def verify(
     columns = [column for name in fields if not _is_empty(column := job.table[name])]
 
     def verify_part(part: slice) -> Similarity:
-        found = Similarity(*np.ones((2, len(first[part]))), np.ones(len(first[part]), bool))
+        stems, of_letters = np.ones((2, len(first[part])))
+        found = Similarity(stems, of_letters, np.ones(len(first[part]), bool))
         places, text_of = np.unique(np.concatenate([first[part], second[part]]), return_inverse=True)
         one, other = np.split(text_of, 2)
         for column in columns:

@@ -13,7 +13,13 @@ from typing import NamedTuple
 
 from pipeline.stages.dedupe.differences import align, beginnings, endings, particles, spelling, word_order, words
 from pipeline.stages.dedupe.differences.hangul import decompose
-from pipeline.stages.dedupe.differences.tasks import about_form, is_about_form, is_about_words, request_after_task, same_task
+from pipeline.stages.dedupe.differences.tasks import (
+    about_form,
+    is_about_form,
+    is_about_words,
+    request_after_task,
+    same_task,
+)
 from pipeline.stages.dedupe.differences.words_of_text import (
     HANGUL,
     LATIN,
@@ -298,9 +304,7 @@ def _form_of_unit(one: Text, mine: range, other: Text, yours: range, about_words
     first, other_first = one[mine[0]], other[yours[0]]
     both_hangul = first.kind == other_first.kind == HANGUL
     if both_hangul and len(mine) == len(yours) == 1:
-        return form_of(
-            first.text, other_first.text, _ends_sentence(one, mine[0]) and _ends_sentence(other, yours[0])
-        )
+        return form_of(first.text, other_first.text, _ends_sentence(one, mine[0]) and _ends_sentence(other, yours[0]))
     if both_hangul and len(mine) != len(yours) and not _begin_alike(first.text[0], other_first.text[0]):
         return None
     texts = "".join([one[at].text for at in mine]), "".join([other[at].text for at in yours])

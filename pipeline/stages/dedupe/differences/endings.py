@@ -238,6 +238,7 @@ TAKES_YO = (
     "든",
 )
 
+
 def _moods_of(tables: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
     """The moods of each ending, from the endings of each mood.
 
