@@ -101,16 +101,15 @@ def test_forms_of_one_verb_may_say_the_same(forms: list[str], data: st.DataObjec
     ("one", "other"),
     [
         ("글을 알려 주세요", "글을 알리세요"),
-        ("글을 써 줘", "글을 쓰세요"),
-        ("뜻을 설명합니다", "뜻을 설명해요"),
-        ("병이 나아요", "병이 낫다"),
-        ("정말 재밋엇다", "정말 재밌었다"),
+        ("정말 맛없엇다", "정말 맛없었다"),
+        ("끈을 잇네요", "끈을 이어요"),
+        ("방법을 고릅니다", "방법을 고르세요"),
         ("글을 만들어 줘", "글을 만듫어 줘"),
         ("오랫만에 봅니다", "오랜만에 봅니다"),
     ],
 )
 def test_what_changes_in_a_stem(one: str, other: str) -> None:
-    """Each of these says the same by another rule of the quick test, and fails without it."""
+    """Each of these says the same, and the quick test needs a rule of its own for it."""
     assert same(one, other)
     assert may_be_same(one, other)
 
