@@ -21,7 +21,7 @@ from pipeline.stages.dedupe.middles import Prose
 #: A bigram is two code points of 21 bits.
 BIGRAM_BITS = np.uint64(42)
 #: Bytes of texts that are held at once, and pairs: their numbers, beside a bigram, fit into 64 bits.
-_BYTES, _MOST_PAIRS = 1 << 24, 1 << 18
+_BYTES, _MOST_PAIRS = 1 << 22, 1 << 18
 #: A message has about as many bytes.
 _MESSAGE = 1 << 9
 #: Pairs whose bigrams are compared at once: they stay in the processor's cache.
