@@ -126,6 +126,12 @@ def test_slips_may_say_the_same(text: str, data: st.DataObject) -> None:
     assert may_be_same(text, slip) or not same(text, slip)
 
 
+def test_a_word_beside_a_number_counts_where_numbers_do_not() -> None:
+    """A fault that the quick test showed: the whole place was a difference of numbers alone."""
+    assert same("사과 3 개", "사과 5 개", numbers=False)
+    assert not same("사과를 3 개", "수박을 5 개", numbers=False)
+
+
 def test_misspellings_may_say_the_same() -> None:
     for wrong, right in spelling.PAIRS.items():
         for word, meant in ((wrong, right), (f"아주 {wrong}", f"아주{right}"), (f"{wrong}은", f"{right}은")):
