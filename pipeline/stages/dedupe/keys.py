@@ -110,6 +110,12 @@ def _codes(characters: Iterable[str]) -> list[int]:
     return list(map(ord, characters))
 
 
+def is_hangul(codes: Codes) -> Bools:
+    """bool[characters]: it is a syllable of Hangul."""
+    found: Bools = codes - np.uint32(0xAC00) < 19 * 21 * 28
+    return found
+
+
 def code_points(texts: pa.StringArray) -> tuple[Codes, Ints]:
     """The code points of all texts, uint32[characters], and the bounds of each text, int64[texts + 1]."""
     bounds = np.zeros(len(texts) + 1, np.int64)

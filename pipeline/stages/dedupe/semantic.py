@@ -13,9 +13,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline.stages.dedupe import keys
-from pipeline.stages.dedupe.arrays import Bools, Ints, take_rows
+from pipeline.stages.dedupe.arrays import Bools, Ints
 from pipeline.stages.dedupe.groups import Groups
 from pipeline.stages.dedupe.job import Job
+from pipeline.table.take_rows import take_rows
 from schemas.errors import MissingLibraryError
 
 #: A vector's components are whole numbers, and its length is about this. No sum in the product of two vectors is then

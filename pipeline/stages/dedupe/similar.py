@@ -63,10 +63,10 @@ class Pairs(NamedTuple):
 
 
 class PromptPairs(NamedTuple):
-    """Pairs of prompts that are similar or say the same."""
+    """Pairs of prompts, or of parts of prompts, that are similar or say the same."""
 
     pairs: Pairs
-    same: Bools  # bool[pairs]: they differ in form alone
+    same: Bools  # bool[pairs]: they differ in form alone; before their words are compared: they may
 
     def same_of(self, first: Ints, second: Ints) -> Bools:
         """Whether two prompts, int64[n] each, are equal or differ in form alone: bool[n]."""
@@ -93,7 +93,7 @@ NO_PAIRS = PromptPairs(Pairs(_NONE, _NONE, np.empty(0)), np.empty(0, bool))
 NO_ROW_PAIRS = RowPairs(_NONE, _NONE, np.empty(0), np.empty(0, np.int8))
 
 
-def similar_parts(job: Job, part: str, rows: Ints, salt: Hashes) -> Pairs:
+def similar_parts(job: Job, part: str, rows: Ints, salt: Hashes) -> PromptPairs:
     """Pairs of places in `rows`, similar in this part of their prompts (CONTEXT or INPUT) and equal in the salt.
 
     `rows`: int64[n] of the table; `salt`: uint64[n].
@@ -102,7 +102,8 @@ def similar_parts(job: Job, part: str, rows: Ints, salt: Hashes) -> Pairs:
     job.counts["compared"] += len(first)
     similarity = verify(job, COLUMNS[part], rows, first, second)
     verified = similarity.stems >= job.options.threshold
-    return Pairs(first[verified], second[verified], np.maximum(similarity.letters[verified], LEAST))
+    pairs = Pairs(first[verified], second[verified], np.maximum(similarity.letters[verified], LEAST))
+    return PromptPairs(pairs, similarity.may_be_same[verified])
 
 
 def similar_prompts(job: Job, rows: Ints) -> PromptPairs:
@@ -110,32 +111,37 @@ def similar_prompts(job: Job, rows: Ints) -> PromptPairs:
 
     `rows`: int64[n] of the table, all of different prompts.
     """
-    pairs = _comparable_prompts(job, rows)
-    same = differ_in_form(job, (*COLUMNS[CONTEXT], *COLUMNS[INPUT]), rows, pairs.first, pairs.second)
+    pairs, same = _comparable_prompts(job, rows)
+    fields = (*COLUMNS[CONTEXT], *COLUMNS[INPUT])
+    same[same] = differ_in_form(job, fields, rows, pairs.first[same], pairs.second[same])
     kept = same | (pairs.similarity >= job.options.prompt_threshold)
     job.counts["verified"] += int(same.sum())
     return PromptPairs(Pairs(pairs.first[kept], pairs.second[kept], pairs.similarity[kept]), same[kept])
 
 
-def _comparable_prompts(job: Job, rows: Ints) -> Pairs:
+def _comparable_prompts(job: Job, rows: Ints) -> PromptPairs:
     """Pairs of places in `rows` with similar stems in every field of their prompts."""
-    contexts, context_pairs = _similar_contexts(job, rows)
+    contexts, of_contexts = _similar_contexts(job, rows)
+    context_pairs = of_contexts.pairs
     component = connected_components(len(contexts.first), context_pairs.first, context_pairs.second)
     # Inputs are compared where their contexts are equal or similar.
-    inputs, input_pairs = _similar_inputs(job, rows, component[contexts.of_row].astype(np.uint64))
+    inputs, of_inputs = _similar_inputs(job, rows, component[contexts.of_row].astype(np.uint64))
+    input_pairs = of_inputs.pairs
     first, second, skipped = pairs_across_groups(
         inputs.of_row, len(inputs.first), input_pairs.first, input_pairs.second
     )
     job.counts["skipped"] += skipped
-    similarity = np.minimum(
-        context_pairs.similarity_of(contexts.of_row[first], contexts.of_row[second]),
-        input_pairs.similarity_of(inputs.of_row[first], inputs.of_row[second]),
+    of_contexts_and_inputs = (
+        (of_contexts, contexts.of_row[first], contexts.of_row[second]),
+        (of_inputs, inputs.of_row[first], inputs.of_row[second]),
     )
+    similarity = np.minimum(*(found.pairs.similarity_of(one, other) for found, one, other in of_contexts_and_inputs))
+    may_be_same = np.logical_and(*(found.same_of(one, other) for found, one, other in of_contexts_and_inputs))
     verified = similarity > 0
-    return Pairs(first[verified], second[verified], similarity[verified])
+    return PromptPairs(Pairs(first[verified], second[verified], similarity[verified]), may_be_same[verified])
 
 
-def _similar_contexts(job: Job, rows: Ints) -> tuple[Groups, Pairs]:
+def _similar_contexts(job: Job, rows: Ints) -> tuple[Groups, PromptPairs]:
     """Groups of rows whose contexts are equal, and pairs of such groups whose contexts are similar."""
     letters, numbers = _part_keys(job, CONTEXT, rows)
     calls = job.column("prompt_calls", rows, np.uint32)[:, 0].astype(np.uint64)
@@ -145,7 +151,7 @@ def _similar_contexts(job: Job, rows: Ints) -> tuple[Groups, Pairs]:
     return contexts, similar_parts(job, CONTEXT, rows[contexts.first], salt)
 
 
-def _similar_inputs(job: Job, rows: Ints, component: Hashes) -> tuple[Groups, Pairs]:
+def _similar_inputs(job: Job, rows: Ints, component: Hashes) -> tuple[Groups, PromptPairs]:
     """Groups of rows equal in their input and its component of contexts, and pairs of such groups with similar inputs.
 
     `component`: uint64[rows].
@@ -156,8 +162,8 @@ def _similar_inputs(job: Job, rows: Ints, component: Hashes) -> tuple[Groups, Pa
     first = inputs.first[filled]
     salt = keys.mix(component[first]) ^ numbers[first]
     del letters, numbers, component
-    pairs = similar_parts(job, INPUT, rows[first], salt)
-    return inputs, Pairs(filled[pairs.first], filled[pairs.second], pairs.similarity)
+    pairs, may_be_same = similar_parts(job, INPUT, rows[first], salt)
+    return inputs, PromptPairs(Pairs(filled[pairs.first], filled[pairs.second], pairs.similarity), may_be_same)
 
 
 def _part_keys(job: Job, part: str, rows: Ints) -> tuple[Hashes, Hashes]:
@@ -206,7 +212,7 @@ def _similarity_of_answers(job: Job, rows: Ints, first: Ints, second: Ints) -> F
     differ = np.flatnonzero((output[first] != output[second]).any(axis=1) & (similarity > 0))
     del output
     of_texts = verify(job, ANSWER, rows, first[differ], second[differ], job.options.numbers)
-    near = of_texts.stems >= job.options.threshold
+    near = (of_texts.stems >= job.options.threshold) & of_texts.may_be_same
     some = differ[near]
     near[near] = differ_in_form(job, ANSWER, rows, first[some], second[some])
     similarity[differ] = np.where(near, np.maximum(of_texts.letters, LEAST), 0)

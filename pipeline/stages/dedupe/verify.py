@@ -2,22 +2,30 @@
 differ in form alone.
 """
 
+import itertools
 from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.io.workers import ordered
-from pipeline.stages.dedupe import keys
+from pipeline.stages.dedupe import keys, middles
 from pipeline.stages.dedupe.arrays import Bools, Codes, Floats, Hashes, Ints, ranges
-from pipeline.stages.dedupe.differences import Difference, differences, essence, same
+from pipeline.stages.dedupe.differences import Difference, about_form, differences, essence, same
+from pipeline.stages.dedupe.essentials import may_say_the_same
 from pipeline.stages.dedupe.job import Job
+from pipeline.stages.dedupe.middles import Prose
 from pipeline.table.take_rows import take_rows
 
 #: A bigram is two code points of 21 bits.
 BIGRAM_BITS = np.uint64(42)
-#: Pairs whose texts are held at once: their numbers, beside a bigram, fit into 64 bits.
+#: Bytes of texts that are held at once, and pairs: their numbers, beside a bigram, fit into 64 bits.
+_BYTES, _MOST_PAIRS = 1 << 22, 1 << 18
+#: A message has about as many bytes.
+_MESSAGE = 1 << 9
+#: Pairs whose bigrams are compared at once: they stay in the processor's cache.
 _PAIRS = 1 << 14
 
 
@@ -26,6 +34,7 @@ class Similarity(NamedTuple):
 
     stems: Floats  # float64[pairs]: by `keys.stems`, which decides whether their differences are looked at
     letters: Floats  # float64[pairs]: by `keys.letters`
+    may_be_same: Bools  # bool[pairs]: False below the threshold, and where a field surely differs in a word
 
 
 def verify(
@@ -38,23 +47,32 @@ def verify(
     """
     columns = [column for name in fields if not _is_empty(column := job.table[name])]
 
-    def verify_part(part: slice) -> Floats:
-        similarity = np.ones((2, len(first[part])))
+    def verify_part(part: slice) -> Similarity:
+        stems, of_letters = np.ones((2, len(first[part])))
+        found = Similarity(stems, of_letters, np.ones(len(first[part]), bool))
         places, text_of = np.unique(np.concatenate([first[part], second[part]]), return_inverse=True)
         one, other = np.split(text_of, 2)
         for column in columns:
             texts = _texts(column, rows[places])
             folded = keys.fold_texts(texts)
             letters = keys.letters(*folded)
-            for of_kind, codes in zip(similarity, (keys.stems(*letters), letters), strict=True):
-                np.minimum(of_kind, jaccard(*bigram_sets(*bigrams(*codes)), one, other), out=of_kind)
+            for of_kind, codes in zip(found[:2], (keys.stems(*letters), letters), strict=True):
+                sets = bigram_sets(*bigrams(*codes))
+                for at in range(0, len(one), _PAIRS):
+                    few = slice(at, at + _PAIRS)
+                    np.minimum(of_kind[few], jaccard(*sets, one[few], other[few]), out=of_kind[few])
             if numbers:
                 number_key = keys.number_keys(texts, *folded)
-                similarity[:, number_key[one] != number_key[other]] = 0
-        return similarity
+                found.stems[number_key[one] != number_key[other]] = 0
+            # Of pairs that are not similar nobody asks whether they are the same.
+            found.may_be_same[found.stems < job.options.threshold] = False
+            asked = np.flatnonzero(found.may_be_same)
+            found.may_be_same[asked] = may_say_the_same(*letters, one[asked], other[asked])
+        return found
 
-    parts = [slice(at, at + _PAIRS) for at in range(0, len(first), _PAIRS)]
-    return Similarity(*np.concatenate([np.empty((2, 0)), *ordered(verify_part, parts, job.workers)], axis=1))
+    parts = _parts(columns, rows, first, second)
+    nothing = Similarity(np.empty(0), np.empty(0), np.empty(0, bool))
+    return Similarity(*map(np.concatenate, zip(nothing, *ordered(verify_part, parts, job.workers), strict=True)))
 
 
 def differ_in_form(job: Job, fields: tuple[str, ...], rows: Ints, first: Ints, second: Ints) -> Bools:
@@ -63,37 +81,65 @@ def differ_in_form(job: Job, fields: tuple[str, ...], rows: Ints, first: Ints, s
     `rows`: int64[n] of the table; `first`, `second`: int64[pairs], places in `rows`.
     """
 
+    columns = [column for name in fields if not _is_empty(column := job.table[name])]
+    decided: dict[int, bool] = {}
+
     def compare_part(part: slice) -> Bools:
         places, text_of = np.unique(np.concatenate([first[part], second[part]]), return_inverse=True)
         one, other = np.split(text_of, 2)
         instructions = _instructions(job, rows[places])
-        instruction = _numbered(instructions)
+        is_about_form = np.array(about_form(pa.array(instructions, pa.string())), bool)
         found = np.ones(len(one), bool)
         for name in fields:
-            if _is_empty(job.table[name]):
-                continue
-            texts = _texts(job.table[name], rows[places]).to_pylist()
-            text = _numbered([essence(text) or text for text in texts])
-            # Pairs of texts with the same essences, under the same instructions, are decided once.
-            numbers = [np.sort(np.stack([of[one], of[other]]), axis=0) for of in (text, instruction)]
-            keys_of_pairs = np.concatenate(numbers).T
-            pair_of_key, key_of = _first_of_each(keys_of_pairs[found])
-            pairs = np.flatnonzero(found)[pair_of_key]
-            decided = [
-                same(
-                    texts[a],
-                    texts[b],
-                    f"{instructions[a]}\n{instructions[b]}",
-                    name == "instruction",
-                    job.options.numbers,
-                )
-                for a, b in zip(one[pairs].tolist(), other[pairs].tolist(), strict=True)
-            ]
-            found[found] = np.array(decided, bool)[key_of]
+            if not _is_empty(job.table[name]):
+                texts = _texts(job.table[name], rows[places])
+                prose = Prose.of(texts)
+                plain = prose.is_prose & ~is_about_form
+                simple = found & plain[one] & plain[other]
+                found[simple] = middles.differ_in_form(prose, one[simple], other[simple], decided)
+                some = np.flatnonzero(found & ~simple)
+                may = may_say_the_same(*keys.fold_texts(texts), one[some], other[some])
+                found[some[~may]], some = False, some[may]
+                found[some] = _same_texts(texts, instructions, one[some], other[some], name, job.options.numbers)
         return found
 
-    parts = [slice(at, at + _PAIRS) for at in range(0, len(first), _PAIRS)]
+    parts = _parts(columns, rows, first, second)
     return np.concatenate([np.empty(0, bool), *ordered(compare_part, parts, job.workers)])
+
+
+def _parts(columns: list[pa.ChunkedArray], rows: Ints, first: Ints, second: Ints) -> list[slice]:
+    """Parts of the pairs, so that the texts of each can be held at once. Arguments as those of `verify`."""
+    if not len(first):
+        return []
+    places = np.unique(np.concatenate([first, second]))
+    size = np.zeros(len(rows), np.int64)
+    for column in columns:
+        is_list = pa.types.is_list(column.type)
+        sizes = pc.multiply(pc.list_value_length(column), _MESSAGE) if is_list else pc.binary_length(column)
+        size[places] += take_rows(sizes, rows[places]).fill_null(0).to_numpy()
+    share = 1 / _MOST_PAIRS + (size[first] + size[second]) / _BYTES
+    cuts = np.flatnonzero(np.diff(np.cumsum(share).astype(np.int64))) + 1
+    return [slice(start, end) for start, end in itertools.pairwise([0, *cuts.tolist(), len(first)])]
+
+
+def _same_texts(
+    texts: pa.StringArray, instructions: list[str], one: Ints, other: Ints, name: str, numbers: bool
+) -> Bools:
+    """Whether pairs of any texts of the field `name`, int64[pairs] each, differ in form alone: bool[pairs]."""
+    places, text_of = np.unique(np.concatenate([one, other]), return_inverse=True)
+    one, other = np.split(text_of, 2)
+    values = texts.take(pa.array(places)).to_pylist()
+    about = [instructions[place] for place in places.tolist()]
+    # Pairs of texts with the same essences, under the same instructions, are decided once.
+    text, instruction = _numbered([essence(value) or value for value in values]), _numbered(about)
+    pair_of_key, key_of = _first_of_each(
+        np.concatenate([np.sort(np.stack([of[one], of[other]]), axis=0) for of in (text, instruction)]).T
+    )
+    decided = [
+        same(values[a], values[b], f"{about[a]}\n{about[b]}", name == "instruction", numbers)
+        for a, b in zip(one[pair_of_key].tolist(), other[pair_of_key].tolist(), strict=True)
+    ]
+    return np.array(decided, bool)[key_of]
 
 
 def _numbered(values: Sequence[Hashable]) -> Ints:

@@ -13,7 +13,13 @@ from typing import NamedTuple
 
 from pipeline.stages.dedupe.differences import align, beginnings, endings, particles, spelling, word_order, words
 from pipeline.stages.dedupe.differences.hangul import decompose
-from pipeline.stages.dedupe.differences.tasks import is_about_form, is_about_words, request_after_task, same_task
+from pipeline.stages.dedupe.differences.tasks import (
+    about_form,
+    is_about_form,
+    is_about_words,
+    request_after_task,
+    same_task,
+)
 from pipeline.stages.dedupe.differences.words_of_text import (
     HANGUL,
     LATIN,
@@ -23,9 +29,9 @@ from pipeline.stages.dedupe.differences.words_of_text import (
     SPAN,
     WIDTH,
     Word,
+    hidden,
     words_of,
 )
-from pipeline.table.protected_spans import find_spans
 
 #: Differences of form: a reader understands the same.
 FORM = frozenset(
@@ -40,7 +46,7 @@ _OPTIONAL = frozenset(particle for role in particles.OPTIONAL for particle in pa
 
 Text = Sequence[Word]
 
-__all__ = ["FORM", "Difference", "differences", "essence", "is_about_form", "is_about_words", "same"]
+__all__ = ["FORM", "Difference", "about_form", "differences", "essence", "is_about_form", "is_about_words", "same"]
 
 
 class Difference(NamedTuple):
@@ -124,8 +130,8 @@ def same_essence(one: Text, other: Text, about_words: bool, numbers: bool) -> bo
         return True
     if numbers and _surely_differ(one, other):
         return False
-    if tuple(other) < tuple(one):
-        one, other = other, one
+    # So that the order of two rows changes nothing, and of equal words the rest decides.
+    one, other = sorted((one, other), key=lambda text: ([word.text for word in text], text))
     harmless = _harmless(numbers)
     return all(found.kind in harmless for found in _of_words(one, other, about_words))
 
@@ -188,7 +194,7 @@ _WIDE = re.compile(f"[{re.escape(''.join(map(chr, WIDTH)))}]")
 def _prepared(text: str) -> _Prepared:
     plain = unicodedata.normalize("NFC", text).replace("\r\n", "\n").strip()
     wide = sorted(_WIDE.findall(plain))
-    return _Prepared(plain, plain.translate(WIDTH).strip() if wide else plain, wide, bool(find_spans(plain)))
+    return _Prepared(plain, plain.translate(WIDTH).strip() if wide else plain, wide, bool(hidden(plain)[1]))
 
 
 #: Shorter texts are compared whole, so that their words are found once for all their pairs.
@@ -282,10 +288,13 @@ def _joined(found: Sequence[Word]) -> str:
 def _another_word(mine: Text, yours: Text) -> Difference:
     """The difference at a place that no rule explains."""
     texts = _joined(mine), _joined(yours)
-    for kind in (SPAN, SIGN, NUMBER):
+    if all(word.kind == HANGUL for word in (*mine, *yours)):
+        return Difference(WORD, *texts)
+    for kind in (SPAN, SIGN):
         if [word.text for word in mine if word.kind == kind] != [word.text for word in yours if word.kind == kind]:
             return Difference(kind, *texts)
-    return Difference(WORD, *texts)
+    others = ([word.text for word in found if word.kind != NUMBER] for found in (mine, yours))
+    return Difference(NUMBER if next(others) == next(others) else WORD, *texts)
 
 
 def _form_of_unit(one: Text, mine: range, other: Text, yours: range, about_words: bool) -> str | None:
@@ -294,6 +303,8 @@ def _form_of_unit(one: Text, mine: range, other: Text, yours: range, about_words
         return _form_of_added(*((one, mine) if mine else (other, yours)))
     first, other_first = one[mine[0]], other[yours[0]]
     both_hangul = first.kind == other_first.kind == HANGUL
+    if both_hangul and len(mine) == len(yours) == 1:
+        return form_of(first.text, other_first.text, _ends_sentence(one, mine[0]) and _ends_sentence(other, yours[0]))
     if both_hangul and len(mine) != len(yours) and not _begin_alike(first.text[0], other_first.text[0]):
         return None
     texts = "".join([one[at].text for at in mine]), "".join([other[at].text for at in yours])

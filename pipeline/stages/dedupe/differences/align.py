@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from difflib import SequenceMatcher
-from functools import lru_cache
 from typing import NamedTuple
 
 from pipeline.stages.dedupe.differences.words_of_text import Word
@@ -39,6 +38,8 @@ def blocks(one: Sequence[Word], other: Sequence[Word]) -> list[Block]:
     mine, yours = mine[start : len(mine) - end], yours[start : len(yours) - end]
     if min(len(mine), len(yours)) == 0 or len(mine) == len(yours) == 1:
         found = [(0, len(mine), 0, len(yours))] if mine or yours else []
+    elif set(mine).isdisjoint(yours):
+        found = [(0, len(mine), 0, len(yours))]
     else:
         codes = SequenceMatcher(None, mine, yours, autojunk=False).get_opcodes()
         found = [code[1:] for code in codes if code[0] != "equal"]
@@ -46,6 +47,8 @@ def blocks(one: Sequence[Word], other: Sequence[Word]) -> list[Block]:
 
 
 Units = list[tuple[int, int, int, int]]
+#: Units, or None: the words cannot be so cut.
+Cut = tuple[tuple[int, int, int, int], ...] | None
 
 
 def units(
@@ -76,15 +79,24 @@ def units(
                 return None
         return added
 
-    @lru_cache(None)
-    def rest(at: int, other_at: int) -> tuple[tuple[int, int, int, int], ...] | None:
-        if at == count and other_at == other_count:
-            return ()
+    known: dict[tuple[int, int], Cut] = {(count, other_count): ()}
+
+    def rest(at: int, other_at: int) -> Cut:
+        """The words from these places on, cut."""
+        if (at, other_at) not in known:
+            known[at, other_at] = cut_of(at, other_at)
+        return known[at, other_at]
+
+    def cut_of(at: int, other_at: int) -> Cut:
         both = at < count and other_at < other_count and may_begin(at, other_at)
-        for size in range(1, 2 * LONGEST + 1 if both else 2):
+        most = min(2 * LONGEST, count - at + other_count - other_at)
+        for size in range(1, most + 1 if both else 2):
             for mine in range(max(0, size - LONGEST), min(size, LONGEST) + 1):
                 end, other_end = at + mine, other_at + size - mine
                 if end > count or other_end > other_count or (size > 1 and mine in (0, size)):
+                    continue
+                # Where one text has no words left, what the other adds is looked at first: that is quicker.
+                if (end == count or other_end == other_count) and rest(end, other_end) is None:
                     continue
                 if not are_alike(at, end, other_at, other_end):
                     continue

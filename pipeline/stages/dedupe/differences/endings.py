@@ -237,6 +237,21 @@ TAKES_YO = (
     "가",
     "든",
 )
+
+
+def _moods_of(tables: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """The moods of each ending, from the endings of each mood.
+
+    >>> _moods_of({"request": ("라", "자"), "question": ("자",)})
+    {'라': ('request',), '자': ('request', 'question')}
+    """
+    endings = dict.fromkeys(ending for some in tables.values() for ending in some)
+    return {ending: tuple(mood for mood, some in tables.items() if ending in some) for ending in endings}
+
+
+_OF_INFINITIVE = frozenset(AFTER_INFINITIVE)
+_OF_STEM, _OF_NOUN = _moods_of(AFTER_STEM), _moods_of(AFTER_NOUN)
+_LONGEST = max(map(len, (*_OF_INFINITIVE, *_OF_STEM, *_OF_NOUN)))
 #: One word, written in two ways.
 SAME_STEM = {"뭐": "무엇", "뭣": "무엇", "무어": "무엇", "거": "것", "누구": "누구", "누": "누구", "건": "것은"}
 #: The signs of politeness or of a request: without one of them, a word that is the stem itself may be another word.
@@ -336,19 +351,14 @@ def readings(word: str) -> frozenset[Reading]:
     True
     """
     found: set[Reading] = set()
-    for ending in AFTER_INFINITIVE:
-        if word.endswith(ending):
-            base = word.removesuffix(ending)
+    for at in range(max(0, len(word) - _LONGEST), len(word) + 1):
+        base, ending = word[:at], word[at:]
+        if ending in _OF_INFINITIVE:
             found |= {(stem, REQUEST) for stem in (stems_of_infinitive(base) if base else [""])}
-    for mood, endings in AFTER_STEM.items():
-        for ending in endings:
-            if word.endswith(ending):
-                stems = _of_stem(word.removesuffix(ending), ending)
-                copula = word.endswith("이" + ending) and _asks_to_agree(word.removesuffix("이" + ending), ending, mood)
-                found |= {(stem, mood) for stem in stems if not copula}
-    for mood, endings in AFTER_NOUN.items():
-        nouns = [(word.removesuffix(ending), ending) for ending in endings if word.endswith(ending)]
-        found |= {(noun, mood) for noun, ending in nouns if not _asks_to_agree(noun, ending, mood)}
+        for mood in _OF_STEM.get(ending, ()):
+            if not (base.endswith("이") and _asks_to_agree(base[:-1], ending, mood)):
+                found |= {(stem, mood) for stem in _of_stem(base, ending)}
+        found |= {(base, mood) for mood in _OF_NOUN.get(ending, ()) if not _asks_to_agree(base, ending, mood)}
     found |= _with_coda(word) | _infinitives(word)
     return frozenset((SAME_STEM.get(stem, stem), mood) for stem, mood in found)
 

@@ -23,6 +23,12 @@ ROLES = {
     "about": ("에대한", "에관한", "에대해", "에관해", "에대하여", "에관하여", "에대해서", "에관해서"),
     "and so on": ("등", "등의"),
 }
+#: For each particle its roles, as (number, role, particle): the numbers are in the order of ROLES.
+_ROLES_OF: dict[str, list[tuple[int, str, str]]] = {}
+for _role, _particles in ROLES.items():
+    for _particle in _particles:
+        _ROLES_OF.setdefault(_particle, []).append((sum(map(len, _ROLES_OF.values())), _role, _particle))
+_LONGEST = max(map(len, _ROLES_OF))
 #: Roles that a writer may exchange: "원인은 무엇인가요", "원인이 무엇인가요".
 ALIKE = ({"topic", "subject"}, {"genitive", "about"})
 OPTIONAL = {"topic", "subject", "object", "genitive"}
@@ -137,13 +143,10 @@ def splits(word: str) -> list[Split]:
     >>> [tuple(split) for split in splits("원인은")]
     [('원인은', '', ''), ('원인', 'topic', '은')]
     """
-    found = [Split(word, "", "")]
-    for role, particles in ROLES.items():
-        for particle in particles:
-            stem = word.removesuffix(particle)
-            if stem != word and stem and _fits(stem, particle):
-                found.append(Split(stem, role, particle))
-    return found
+    ends = [word[at:] for at in range(max(1, len(word) - _LONGEST), len(word))]
+    read = sorted(number_and_role for end in ends for number_and_role in _ROLES_OF.get(end, ()))
+    found = ((word[: len(word) - len(particle)], role, particle) for _, role, particle in read)
+    return [Split(word, "", ""), *(Split(*split) for split in found if _fits(split[0], split[2]))]
 
 
 def _fits(stem: str, particle: str) -> bool:

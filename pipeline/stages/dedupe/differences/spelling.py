@@ -76,8 +76,12 @@ def _vowels_exchanged(word: str) -> list[str]:
 PAIRS |= {wrong: right for right in _VOWELS.split() for wrong in _vowels_exchanged(right)}
 PAIRS |= {"얘시": "예시", "방볍": "방법", "무었": "무엇", "설멍": "설명", "불로그": "블로그", "알고리듬": "알고리즘"}
 PAIRS = {wrong.replace(" ", ""): right for wrong, right in PAIRS.items() if wrong != right}
-#: Past and 있다 with a simple ㅅ, before what a verb goes on with.
-_SS = re.compile("[잇햇겟엇앗갓봣왓됫졋렷쳣셧랏럿낫](?=[어으습는나던다지고네을음기었]|$)")
+#: Past and 있다 with a simple ㅅ.
+PAST = "잇햇겟엇앗갓봣왓됫졋렷쳣셧랏럿낫"
+#: The same before what a verb goes on with.
+_SS = re.compile(rf"[{PAST}](?=[어으습는나던다지고네을음기었]|$)")
+#: How misspellings begin: most words hold none of these, and need no search.
+_BEGINNINGS = frozenset(wrong[:2] for wrong in PAIRS)
 _WRONG = re.compile("|".join(sorted(map(re.escape, PAIRS), key=len, reverse=True)))
 
 
@@ -90,7 +94,8 @@ def corrected(word: str) -> str:
     """
     word = _SS.sub(lambda found: with_coda(found[0], "ㅆ"), word)
     for _ in range(2):
-        word = _WRONG.sub(lambda found: PAIRS[found[0]], word)
+        if any(word[at : at + 2] in _BEGINNINGS or word[at] in _BEGINNINGS for at in range(len(word))):
+            word = _WRONG.sub(lambda found: PAIRS[found[0]], word)
     return word
 
 

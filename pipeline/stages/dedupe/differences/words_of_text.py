@@ -61,32 +61,43 @@ def words_of(text: str) -> tuple[Word, ...]:
     >>> [(word.kind, word.text) for word in words_of("`a b` 5!")[1:]]
     [('span', '`a b`'), ('number', '5'), ('sign', '!')]
     """
-    prose, spans = hide(text)
+    prose, spans = hidden(text)
     rest = iter(spans)
-    found: list[Word] = [Word(START, "", "", "")]
+    kinds, contents, spaces, marks = [START], [""], [""], [""]
     matches = list(_TOKEN.finditer(prose))
     end = 0
     for at, match in enumerate(matches):
         kind = match.lastgroup or SIGN
-        following = matches[at + 1] if at + 1 < len(matches) else None
-        if kind == LAUGHTER or (kind == PUNCTUATION and not _is_sign(found[-1], match, following)):
-            found[-1] = found[-1]._replace(marks=found[-1].marks + match[0])
+        if kind == PUNCTUATION:
+            following = matches[at + 1] if at + 1 < len(matches) else None
+            kind = SIGN if _is_sign(kinds[-1], contents[-1], marks[-1], match, following) else LAUGHTER
+        if kind == LAUGHTER:
+            marks[-1] += match[0]
         else:
-            content = next(rest) if kind == SPAN else match[0]
-            found.append(Word(SIGN if kind == PUNCTUATION else kind, content, prose[end : match.start()], ""))
+            kinds.append(kind)
+            contents.append(next(rest) if kind == SPAN else match[0])
+            spaces.append(prose[end : match.start()])
+            marks.append("")
         end = match.end()
-    return tuple(found)
+    return tuple(map(Word, kinds, contents, spaces, marks))
 
 
-def _is_sign(before: Word, mark: re.Match[str], following: re.Match[str] | None) -> bool:
-    """Whether a mark of punctuation stands between numbers, single letters and signs, and not beside prose."""
+#: As `hide`: the prose of a text and its spans. Twice in a row for most texts.
+hidden = lru_cache(1 << 10)(hide)
+
+
+def _is_sign(kind: str, word: str, marks: str, mark: re.Match[str], following: re.Match[str] | None) -> bool:
+    """Whether a mark of punctuation stands between numbers, single letters and signs, and not beside prose.
+
+    `kind`, `word`, `marks`: of the word before it.
+    """
+    if kind in (HANGUL, START) or LAUGHTER_LETTERS.search(marks):
+        return False
     after = following.lastgroup if following else None
     glued = following is not None and following.start() == mark.end() and after in (LATIN, NUMBER, SIGN)
-    if before.kind in (HANGUL, START) or LAUGHTER_LETTERS.search(before.marks):
+    if following is None and kind in (SPAN, SIGN):
         return False
-    if following is None and before.kind in (SPAN, SIGN):
-        return False
-    if before.kind == LATIN and len(before.text) > 1:
+    if kind == LATIN and len(word) > 1:
         return glued and mark[0] not in "'\""
     if mark[0] in ".,?":
         return glued or after in (NUMBER, SIGN)

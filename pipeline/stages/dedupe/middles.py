@@ -1,0 +1,172 @@
+"""What is left of two short texts of Korean prose without the words that they begin and end with alike.
+
+Of such texts nothing else decides whether they differ in form alone: "정말 재밌어요 ㅋㅋ" and "정말 재밌네요.", like
+"너무 재밌어요!" and "너무 재밌네요", are the pair 재밌어요, 재밌네요. So each pair of middles is decided once.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.stages.dedupe import keys
+from pipeline.stages.dedupe.arrays import Bools, Hashes, Ints, ranges
+from pipeline.stages.dedupe.differences import LONG, same_essence
+from pipeline.stages.dedupe.differences.words_of_text import HANGUL, START, Word
+
+#: Texts of Hangul words, spaces, laughter, and marks that ask nothing: their words are cut without a look at others.
+_PROSE = r"\A[가-힣 .,!~'\"·;:ㅋㅎㅠㅜㅡ♡♥]*\z"
+_SMILE = r"\^+[_\-.]?\^+"
+_ENDS, _GLUED = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
+_NONE = np.uint64(0)
+
+
+class Prose(NamedTuple):
+    """The words of texts of prose, one text after the other."""
+
+    text: str  # all texts
+    is_prose: Bools  # bool[texts]: the others have no words here
+    bounds: Ints  # int64[texts + 1], in words
+    start: Ints  # int64[words], in `text`
+    end: Ints  # int64[words]
+    word: Hashes  # uint64[words]
+    ends: Bools  # bool[words]: it ends a sentence, or may: marks follow, or nothing
+    glued: Bools  # bool[words]: marks stand before it, and no space
+
+    @classmethod
+    def of(cls, texts: pa.StringArray) -> "Prose":
+        """The words of texts, which have no nulls.
+
+        >>> prose = Prose.of(pa.array(["정말 재밌어요!재밌어 ^^", "왜?"]))
+        >>> [prose.text[start:end] for start, end in zip(prose.start, prose.end)], prose.is_prose.tolist()
+        (['정말', '재밌어요', '재밌어'], [True, False])
+        >>> prose.ends.tolist(), prose.glued.tolist()
+        ([False, True, True], [False, False, True])
+        """
+        texts = pc.replace_substring_regex(texts, _SMILE, "ㅎ")
+        is_prose = pc.and_(pc.match_substring_regex(texts, _PROSE), pc.less(pc.utf8_length(texts), LONG))
+        is_code = pc.starts_with(pc.utf8_ltrim_whitespace(texts), "~~~")
+        is_prose = pc.and_not(is_prose, is_code)
+        codes, bounds = keys.code_points(pc.if_else(is_prose, texts, ""))
+        hangul = keys.is_hangul(codes)
+        first, last = (np.zeros(len(codes) + 1, bool) for _ in range(2))
+        first[bounds[:-1]] = last[bounds[1:]] = True
+        start = np.flatnonzero(hangul & (first[:-1] | ~np.append(False, hangul[:-1])[: len(codes)]))
+        end = 1 + np.flatnonzero(hangul & (last[1:] | ~np.append(hangul[1:], False)[: len(codes)]))
+        of_text = np.searchsorted(start, bounds)
+        marks = np.append(0, np.cumsum(~hangul & (codes != ord(" "))))
+        follow = np.append(start[1:], len(codes))[: len(end)]
+        last_words = of_text[1:][of_text[1:] > of_text[:-1]] - 1
+        follow[last_words] = end[last_words]
+        ends = marks[follow] > marks[end]
+        ends[last_words] = True
+        before = np.append(0, codes)[start]
+        glued = ~first[start] & (before != ord(" "))
+        text = codes.tobytes().decode("utf-32-le")
+        hashed = _sums(codes.astype(np.uint64), start, end - start)
+        return cls(text, is_prose.to_numpy(zero_copy_only=False), of_text, start, end, hashed, ends, glued)
+
+    def words(self, starts: Ints, ends: Ints) -> Iterator[tuple[Word, ...]]:
+        """Runs of words as texts that `differences` compares."""
+        text = self.text
+        columns = (self.start.tolist(), self.end.tolist(), self.ends.tolist(), self.glued.tolist())
+        for begin, stop in zip(starts.tolist(), ends.tolist(), strict=True):
+            words = [
+                Word(HANGUL, text[start:end], "" if glued else " ", "~" if ends else "")
+                for start, end, ends, glued in zip(*(column[begin:stop] for column in columns), strict=True)
+            ]
+            # Marks stand before the first word where no space does.
+            yield (Word(START, "", "", "~" if words and not words[0].space else ""), *words)
+
+
+class Middles(NamedTuple):
+    """For each pair of texts where their middles are, in words: int64[pairs] each."""
+
+    start: Ints
+    end: Ints
+    other_start: Ints
+    other_end: Ints
+
+    @classmethod
+    def of(cls, prose: Prose, first: Ints, second: Ints) -> "Middles":
+        """`first`, `second`: int64[pairs], numbers of texts of prose."""
+        start, end = prose.bounds[first], prose.bounds[first + 1]
+        other_start, other_end = prose.bounds[second], prose.bounds[second + 1]
+        most = np.minimum(end - start, other_end - other_start)
+        alike = _run(prose.word, start, other_start, most, 1)
+        start, other_start = start + alike, other_start + alike
+        alike = _run(prose.word, end - 1, other_end - 1, most - alike, -1)
+        return cls(start, end - alike, other_start, other_end - alike)
+
+    def keys(self, prose: Prose) -> Hashes:
+        """uint64[pairs]: equal where the same decides; 0 where the words of both texts are the same."""
+        sizes = self.end - self.start, self.other_end - self.other_start
+        form = keys.mix(prose.word ^ (prose.ends * _ENDS) ^ (prose.glued * _GLUED))
+        sides = [_sums(form, start, size) for start, size in zip((self.start, self.other_start), sizes, strict=True)]
+        key = keys.mix(keys.mix(np.minimum(*sides)) ^ np.maximum(*sides))
+        # Where words may only have another order, the word before them matters, too.
+        bags = [_totals(keys.mix(prose.word), *places) for places in ((self.start, self.end), self[2:])]
+        moved = np.flatnonzero((sizes[0] == sizes[1]) & (bags[0] == bags[1]))
+        key[moved] ^= np.append(prose.word, _NONE)[self.start[moved] - 1]
+        key[(sizes[0] == 0) & (sizes[1] == 0)] = 0
+        return key
+
+    def with_neighbours(self, prose: Prose, first: Ints, second: Ints) -> "Middles":
+        """With the word before and the word after each middle, where there is one."""
+        return Middles(
+            np.maximum(self.start - 1, prose.bounds[first]),
+            np.minimum(self.end + 1, prose.bounds[first + 1]),
+            np.maximum(self.other_start - 1, prose.bounds[second]),
+            np.minimum(self.other_end + 1, prose.bounds[second + 1]),
+        )
+
+
+def differ_in_form(prose: Prose, first: Ints, second: Ints, decided: dict[int, bool]) -> Bools:
+    """Whether pairs of texts of prose differ in form alone: bool[pairs].
+
+    `first`, `second`: int64[pairs], their numbers; `decided`: what is known of middles, by their keys. What is found is
+    added.
+
+    >>> prose = Prose.of(pa.array(["정말 재밌어요 ㅋㅋ", "정말 재밌네요.", "정말 재밌어?", "정말 재밌었어요"]))
+    >>> differ_in_form(prose, *np.array([[0, 0], [1, 3]]), {}).tolist()
+    [True, False]
+    """
+    middles = Middles.of(prose, first, second)
+    keys_, pair, number = np.unique(middles.keys(prose), return_index=True, return_inverse=True)
+    decided[0] = True  # no word differs
+    unknown = [key not in decided for key in keys_.tolist()]
+    keys_of, pair = keys_[unknown], pair[unknown]
+    start, end, other_start, other_end = (column[pair] for column in middles.with_neighbours(prose, first, second))
+    texts = prose.words(start, end), prose.words(other_start, other_end)
+    for key, one, other in zip(keys_of.tolist(), *texts, strict=True):
+        decided[key] = same_essence(one, other, about_words=False, numbers=True)
+    return np.array([decided[key] for key in keys_.tolist()], bool)[number]
+
+
+def _run(words: Hashes, at: Ints, other_at: Ints, most: Ints, step: int) -> Ints:
+    """How many words are the same from two places on, in steps of 1 or -1, at most `most`: int64[pairs]."""
+    count = np.zeros(len(at), np.int64)
+    going = np.flatnonzero(most > 0)
+    while len(going):
+        far = step * count[going]
+        going = going[words[at[going] + far] == words[other_at[going] + far]]
+        count[going] += 1
+        going = going[count[going] < most[going]]
+    return count
+
+
+def _sums(values: Hashes, starts: Ints, sizes: Ints) -> Hashes:
+    """A hash of the values from each start on, in their order: uint64[starts]."""
+    place = ranges(np.zeros_like(starts), sizes).view(np.uint64)
+    hashed = keys.mix(keys.mix(values[ranges(starts, sizes)]) + place * _ENDS)
+    ends = np.cumsum(sizes)
+    return keys.mix(_totals(hashed, ends - sizes, ends) ^ sizes.view(np.uint64))
+
+
+def _totals(values: Hashes, starts: Ints, ends: Ints) -> Hashes:
+    """The sum of the values from each start to its end, uint64[starts], without what does not fit into 64 bits."""
+    totals = np.append(_NONE, np.cumsum(values))
+    found: Hashes = totals[ends] - totals[starts]
+    return found

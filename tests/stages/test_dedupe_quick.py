@@ -1,0 +1,201 @@
+"""What spares most pairs of texts a look at their words changes no decision."""
+
+import gzip
+import itertools
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.stages.dedupe import decide, fingerprint, keys, verify
+from pipeline.stages.dedupe.differences import endings, is_about_form, particles, same, spelling, tasks
+from pipeline.stages.dedupe.essentials import may_say_the_same
+from pipeline.stages.dedupe.middles import Prose, differ_in_form
+from pipeline.table.reject_and_flag import complete, set_column
+from schemas.options import DedupeOptions
+
+#: Forms of one stem, as they stand before endings.
+VERBS = [
+    forms.split("/")
+    for forms in [
+        "설명하/설명해/설명합/설명한/설명할",
+        "알리/알려/알릴/알립",
+        "쓰/써/쓸/씁",
+        "고르/골라/고를",
+        "돕/도와/도우",
+        "낫/나아",
+        "잇/이어",
+        "짓/지어",
+        "걷/걸어",
+        "크/커/큰/클/큽",
+        "되/돼/됩/될",
+        "주/줘/줄/줍",
+        "보/봐/볼/봅",
+        "먹/먹어",
+        "재밌/재밌어",
+        "꼽/꼽아",
+        "무엇/뭐/뭣",
+        "거/것",
+    ]
+]
+STEMS = [stem for forms in VERBS for stem in forms] + ["김치찌개", "최고", "영화", "할리우드", "사과", "꽤", "짱"]
+ENDINGS = sorted(
+    {"", "아", "어", "해", "했다", "었다", "습니다", "봐", "줘", *endings.AFTER_INFINITIVE[:20]}
+    | {ending for some in (*endings.AFTER_STEM.values(), *endings.AFTER_NOUN.values()) for ending in some}
+    | {particle for some in particles.ROLES.values() for particle in some}
+)
+WRONG = sorted(spelling.PAIRS)
+WORD = st.one_of(
+    st.tuples(st.sampled_from(STEMS), st.sampled_from(ENDINGS)).map("".join),
+    st.sampled_from(WRONG),
+    st.sampled_from(sorted(spelling.PAIRS.values())),
+    st.sampled_from(
+        ["좀", "제발", "은", "를", "AI", "ai", "Good", "3", "1,000", "ㅇㅇ", "@", "-_-", "^-^", "(끝)", "`x`"]
+    ),
+    st.text("가각갂나낫나았어엇있잇밌밍랐렷하합해", min_size=1, max_size=4),
+)
+JOINT = st.sampled_from([" ", "", ". ", "!", "? ", "...", " ㅋㅋ ", "~ ", "\n", ", ", "~~~"])
+TEXT = st.lists(st.tuples(WORD, JOINT), max_size=5).map(lambda words: "".join(itertools.chain.from_iterable(words)))
+
+
+@st.composite
+def pairs_of_texts(draw: st.DrawFn) -> tuple[str, str]:
+    """Two texts that are often similar: some words of the second are those of the first."""
+    words = draw(st.lists(st.tuples(WORD, JOINT), max_size=5))
+    other = [
+        (draw(WORD) if draw(st.integers(0, 3)) == 0 else word, draw(JOINT) if draw(st.booleans()) else joint)
+        for word, joint in words
+    ]
+    return tuple("".join(itertools.chain.from_iterable(text)) for text in (words, other))
+
+
+def may_be_same(one: str, other: str) -> bool:
+    folded = keys.fold_texts(pa.array([one, other]))
+    pair = np.array([0]), np.array([1])
+    by_letters = may_say_the_same(*keys.letters(*folded), *pair)
+    return bool(by_letters[0] and may_say_the_same(*folded, *pair)[0])
+
+
+@given(st.one_of(pairs_of_texts(), st.tuples(TEXT, TEXT)), st.booleans())
+@settings(max_examples=600, deadline=None)
+def test_texts_that_say_the_same_may_say_the_same(pair: tuple[str, str], numbers: bool) -> None:
+    assert may_be_same(*pair) or not same(*pair, numbers=numbers)
+
+
+@given(st.sampled_from(VERBS), st.data())
+@settings(max_examples=1000, deadline=None)
+def test_forms_of_one_verb_may_say_the_same(forms: list[str], data: st.DataObject) -> None:
+    pair = [data.draw(st.sampled_from(forms)) + data.draw(st.sampled_from(ENDINGS)) for _ in range(2)]
+    for one, other in (pair, [f"글을 {text}" for text in pair]):
+        assert may_be_same(one, other) or not same(one, other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("글을 알려 주세요", "글을 알리세요"),
+        ("정말 맛없엇다", "정말 맛없었다"),
+        ("줄을 잇네요", "줄을 이어요"),
+        ("방법을 고릅니다", "방법을 고르세요"),
+        ("글을 만들어 줘", "글을 만듫어 줘"),
+        ("오랫만에 봅니다", "오랜만에 봅니다"),
+    ],
+)
+def test_what_changes_in_a_stem(one: str, other: str) -> None:
+    """Each of these says the same, and the quick test needs a rule of its own for it."""
+    assert same(one, other)
+    assert may_be_same(one, other)
+
+
+@given(st.sampled_from(["프로그램을 만들어", "스마트폰 화면", "정말 재밌었어요", "설명을 갔다"]), st.data())
+@settings(max_examples=500, deadline=None)
+def test_slips_may_say_the_same(text: str, data: st.DataObject) -> None:
+    """One syllable of a text with another jamo, as it is typed by mistake."""
+    at = data.draw(st.sampled_from([at for at, syllable in enumerate(text) if syllable != " "]))
+    jamo = list(np.unravel_index(ord(text[at]) - 0xAC00, (19, 21, 28)))
+    place = data.draw(st.integers(0, 2))
+    jamo[place] = data.draw(st.integers(0, (18, 20, 27)[place]))
+    slip = text[:at] + chr(0xAC00 + int(np.ravel_multi_index(jamo, (19, 21, 28)))) + text[at + 1 :]
+    assert may_be_same(text, slip) or not same(text, slip)
+
+
+def test_a_word_beside_a_number_counts_where_numbers_do_not() -> None:
+    """A fault that the quick test showed: the whole place was a difference of numbers alone."""
+    assert same("사과 3 개", "사과 5 개", numbers=False)
+    assert not same("사과를 3 개", "수박을 5 개", numbers=False)
+
+
+def test_misspellings_may_say_the_same() -> None:
+    for wrong, right in spelling.PAIRS.items():
+        for word, meant in ((wrong, right), (f"아주 {wrong}", f"아주{right}"), (f"{wrong}은", f"{right}은")):
+            assert may_be_same(word, meant) or not same(word, meant), (word, meant)
+
+
+@given(st.lists(st.one_of(pairs_of_texts(), st.tuples(TEXT, TEXT)), min_size=1, max_size=6))
+@settings(max_examples=400, deadline=None)
+def test_middles_decide_as_whole_texts_do(pairs: list[tuple[str, str]]) -> None:
+    texts = list(itertools.chain.from_iterable(pairs))
+    prose = Prose.of(pa.array(texts))
+    both = [at for at in range(0, len(texts), 2) if prose.is_prose[at] and prose.is_prose[at + 1]]
+    found = differ_in_form(prose, np.array(both, np.int64), np.array(both, np.int64) + 1, {})
+    assert found.tolist() == [same(texts[at], texts[at + 1]) for at in both]
+
+
+@given(TEXT)
+@settings(max_examples=200, deadline=None)
+def test_the_wider_pattern_finds_all_instructions_about_form(text: str) -> None:
+    for instruction in (text, f"{text} 띄어 쓰기", f"해시 태그 {text}", f"lower-case {text}"):
+        assert tasks.about_form(pa.array([instruction])) == [is_about_form(instruction)]
+
+
+@contextmanager
+def every_pair_word_by_word() -> Iterator[None]:
+    prose_of = Prose.of
+
+    def no_prose(texts: pa.StringArray) -> Prose:
+        found = prose_of(texts)
+        return found._replace(is_prose=np.zeros_like(found.is_prose))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(verify, "may_say_the_same", lambda codes, bounds, first, second: np.ones(len(first), bool))
+        patch.setattr(Prose, "of", no_prose)
+        yield
+
+
+def decided(table: pa.Table, options: DedupeOptions) -> tuple[pa.Table, pa.Table]:
+    """The decisions as they are, and with every pair compared word by word."""
+    table = complete(table)
+    table = set_column(table, "origin", pa.array([f"a:{number}" for number in range(len(table))], pa.string()))
+    fingerprints = fingerprint(table)
+    quick = decide(fingerprints, table, options)
+    with every_pair_word_by_word():
+        return quick, decide(fingerprints, table, options)
+
+
+@given(
+    st.lists(st.tuples(st.one_of(pairs_of_texts(), st.tuples(TEXT, TEXT)), TEXT), min_size=1, max_size=8), st.booleans()
+)
+@settings(max_examples=60, deadline=None)
+def test_decisions_are_those_word_by_word(rows: list[tuple[tuple[str, str], str]], numbers: bool) -> None:
+    texts = [(text, output) for pair, output in rows for text in pair]
+    table = pa.table({"instruction": [one for one, _ in texts], "output": [other for _, other in texts]})
+    quick, slow = decided(table, DedupeOptions(threshold=0.3, recall=0.999, numbers=numbers))
+    assert quick.equals(slow)
+
+
+@pytest.mark.skipif("KO_INSTRUCT_DATA" not in os.environ, reason="KO_INSTRUCT_DATA is not set")
+def test_decisions_on_reviews_are_those_word_by_word() -> None:
+    path = Path(os.environ["KO_INSTRUCT_DATA"]) / "nsmc_instruct.jsonl.gz"
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        rows = [json.loads(line) for line in itertools.islice(lines, 40_000)]
+    table = pa.Table.from_pylist([{name: row[name] for name in ("instruction", "input", "output")} for row in rows])
+    quick, slow = decided(table, DedupeOptions())
+    assert quick.equals(slow)
+    assert quick["reason"].to_pylist().count("near") > 200
