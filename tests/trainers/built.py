@@ -72,7 +72,9 @@ LABELS: Rows = [
 class Built:
     """A dataset of one layout and one text form, and the model that both are for."""
 
-    def __init__(self, folder: Path, rows: Rows, template: str, form: str, **tokenize: Any) -> None:
+    def __init__(
+        self, folder: Path, rows: Rows, template: str, form: str, masks: bool = False, **tokenize: Any
+    ) -> None:
         self.model = save_causal(folder / "model", template)
         (folder / "rows.jsonl").write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
         config = {
@@ -80,7 +82,7 @@ class Built:
             "source": [{"name": "x", "files": ["x"]}],
             "tokenize": {"tokenizer": [str(self.model)], "max_length": 512, **tokenize},
             "dedupe": {"exact": "keep", "near": "keep", "conflict": "keep", "near_prompt": "keep"},
-            "export": {"formats": ["parquet", form], "validation": 0},
+            "export": {"formats": ["parquet", form], "validation": 0, "masks": masks},
         }
         plan = plan_of_files([folder / "rows.jsonl"], folder / "mine", Config.model_validate(config))
         self.manifest = run(plan, workers=1)

@@ -1,8 +1,10 @@
-"""axolotl's own config and dataset code, with the lines of the card: it trains what our layout causal holds, row for row.
+"""axolotl's own config and dataset code, with the lines of the card: it trains what our layout causal holds.
 
 axolotl asks for other versions of our libraries, and has an environment of its own (benchmarks/trainers.md).
 """
 
+import os
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +15,12 @@ from tests.support.small_tokenizers import CHATML, TOOLS
 from tests.trainers.built import CALLS, TALKS, Built, Rows, learned
 
 pytestmark = [pytest.mark.trainers, pytest.mark.filterwarnings("ignore")]  # warnings of other tools are theirs
+os.environ["AXOLOTL_DO_NOT_TRACK"] = "1"  # read when it is imported
 pytest.importorskip("axolotl", reason="axolotl is not installed")
 
 from axolotl.cli.config import load_cfg  # noqa: E402
 from axolotl.common.datasets import load_datasets  # noqa: E402
-from transformers import LlamaConfig  # noqa: E402
+from transformers import AutoTokenizer, LlamaConfig  # noqa: E402
 
 #: What a config has beside the lines of the card.
 SETTINGS = """\
@@ -38,7 +41,6 @@ special_tokens:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("AXOLOTL_DO_NOT_TRACK", "1")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "datasets"))
     monkeypatch.chdir(tmp_path)
@@ -50,18 +52,33 @@ def rows_of(built: Built, form: str, folder: Path) -> Any:
     LlamaConfig(vocab_size=4000).save_pretrained(built.model)
     config = folder / "axolotl.yml"
     config.write_text(SETTINGS.format(model=built.model, folder=folder) + lines)
-    return load_datasets(cfg=load_cfg(config)).train_dataset
+    return load_datasets(cfg=load_cfg(str(config))).train_dataset
+
+
+def by_ids(built: Built) -> dict[tuple[int, ...], list[bool]]:
+    """What is learned of each row: axolotl shuffles the rows."""
+    found = {tuple(row["input_ids"]): learned(row) for row in built.ours()}
+    assert len(found) == len(built.ours())
+    return found
 
 
 @pytest.mark.parametrize(("rows", "template"), [(TALKS, CHATML), (CALLS, TOOLS)], ids=["talks", "calls"])
 def test_messages(rows: Rows, template: str, folder: Path) -> None:
+    """All but the line end behind the end of an answer, which axolotl does not learn."""
     built = Built(folder, rows, template, "messages", layout="causal")
-    theirs = rows_of(built, "messages", folder)
-    same(built, theirs)
-
-
-def same(built: Built, theirs: Any) -> None:
-    ours = {tuple(row["input_ids"]): learned(row) for row in built.ours()}
-    assert len(theirs) == len(ours)  # in another order: it shuffles the rows
+    theirs, ours = rows_of(built, "messages", folder), by_ids(built)
+    tokenizer = AutoTokenizer.from_pretrained(built.model)
+    [line_end] = tokenizer.encode("\n")
+    assert len(theirs) == len(ours)
     for row in theirs:
-        assert learned(row) == ours[tuple(row["input_ids"])]
+        ids = row["input_ids"]
+        behind = [False, *(pair == (tokenizer.eos_token_id, line_end) for pair in pairwise(ids))]
+        wanted = ours[tuple(ids)]
+        assert learned(row) == [one and not line for one, line in zip(wanted, behind, strict=True)]
+        assert sum(wanted) - sum(learned(row)) == 2  # two answers
+
+
+def test_rows_with_ids(folder: Path) -> None:
+    built = Built(folder, TALKS, CHATML, "messages", masks=True, layout="causal")
+    theirs, ours = rows_of(built, "causal", folder), by_ids(built)
+    assert {tuple(row["input_ids"]): learned(row) for row in theirs} == ours
