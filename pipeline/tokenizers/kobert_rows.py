@@ -2,16 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from tokenizers import Encoding
 from transformers.tokenization_utils_base import BatchEncoding, TruncationStrategy
 from transformers.utils.generic import PaddingStrategy
 
 from pipeline.tokenizers.kobert_encodings import Piece, encoding, windows
-
-if TYPE_CHECKING:
-    from pipeline.tokenizers.kobert_hf import KoBERTTokenizer
 
 Pieces = list[Piece]
 #: The fields of an encoding by the names of transformers.
@@ -32,13 +29,14 @@ class Made(NamedTuple):
 
 
 class Rows(Sequence[Encoding]):
-    """The encodings of a call, made when they are asked for. `how`: the options of the call, as `_encode_plus` has
-    them.
+    """The encodings of a call, made when they are asked for.
+
+    `tokenizer`: a KoBERTTokenizer. `how`: the options of the call, as `_encode_plus` has them.
 
     A copy that is pickled is a list of them.
     """
 
-    def __init__(self, tokenizer: "KoBERTTokenizer", text: Any, text_pair: Any, how: Mapping[str, Any]) -> None:
+    def __init__(self, tokenizer: Any, text: Any, text_pair: Any, how: Mapping[str, Any]) -> None:
         self.tokenizer, self.how = tokenizer, dict(how)
         self.is_batch, self.inputs = inputs_of(text, text_pair, bool(how.get("is_split_into_words")))
 
@@ -83,7 +81,8 @@ class Rows(Sequence[Encoding]):
         return BatchEncoding(data, self, tensor_type=how.get("return_tensors"), n_sequences=1)
 
     def _pieces(self, text: Any) -> Pieces:
-        return self.tokenizer.pieces(text, literally=self.how.get("split_special_tokens"))
+        pieces: Pieces = self.tokenizer.pieces(text, literally=self.how.get("split_special_tokens"))
+        return pieces
 
     def _windows(self, first: Pieces, second: Pieces | None = None) -> list[tuple[Pieces, Pieces | None]]:
         """What is encoded of a text or a pair: a part of it, or all its windows."""
