@@ -67,17 +67,17 @@ def _causal(manifest: Manifest) -> list[Lines]:
         return []
     config, splits = config_name(options), list(manifest.examples)
     settings = "max_length=None"
-    about = "every row is as long as the dataset's max_length allows\n"
+    about = "packing=True learns the answers alone from TRL 1.7 on; before that, only with [export] masks = true"
     if options.export.packing:
         settings = "padding_free=True, max_length=None"
-        about = 'load the model with attn_implementation="flash_attention_2": it keeps the sequences of a row apart\n'
+        about = 'keeps the sequences of a row apart, in a model with attn_implementation="flash_attention_2"'
     lines = [
         Lines(
             f"TRL, unsloth: {config}",
             "python",
             "from datasets import load_dataset\nfrom trl import SFTConfig, SFTTrainer\n\n"
             f'dataset = load_dataset("{manifest.dataset.name}", "{config}")  # this folder, or its Hub id\n'
-            f"args = SFTConfig({settings})  # {about}"
+            f"# {about}\nargs = SFTConfig({settings})\n"
             f'trainer = SFTTrainer(model, args=args, train_dataset=dataset["train"]{_evaluated(splits)})\n',
         )
     ]
@@ -128,7 +128,9 @@ def _axolotl(manifest: Manifest) -> Lines:
     }
     more = "    ds_type: parquet\n    type: chat_template\n    field_messages: messages\n"
     return Lines(
-        "axolotl: messages", "yaml", _axolotl_datasets(list(files), lambda split: (files[split], "train"), more)
+        "axolotl: messages",
+        "yaml",
+        _axolotl_datasets(list(files), lambda split: (files[split], "train  # of the file"), more),
     )
 
 
