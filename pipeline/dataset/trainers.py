@@ -26,6 +26,9 @@ TRL_TRAINERS: dict[TextForm, str] = {
     "unpaired": "KTOTrainer",
 }
 
+#: The sizes of a file that OpenAI's fine-tuning takes.
+OPENAI_ROWS, OPENAI_BYTES = 10, 512_000_000
+
 
 class Lines(NamedTuple):
     """Lines for a trainer. `trainer`: with the form or layout that it reads. `language`: of the lines."""
@@ -152,10 +155,17 @@ def _torchtune(manifest: Manifest) -> Lines:
 
 
 def _openai(manifest: Manifest) -> Lines:
+    name, rows = form_file("openai", "train", "jsonl"), manifest.forms["openai"].rows["train"]
+    size = manifest.files[name].bytes if name in manifest.files else 0
+    hints = []
+    if rows < OPENAI_ROWS:
+        hints.append(f"# The service takes no file of fewer than {OPENAI_ROWS} lines, and this one has {rows}.\n")
+    if size > OPENAI_BYTES:
+        hints.append(f"# The service takes no file of more than {OPENAI_BYTES:,} bytes, and this one has {size:,}.\n")
     return Lines(
         "OpenAI: openai",
         "python",
-        "from openai import OpenAI\n\n"
-        f'with open("{manifest.dataset.name}/{form_file("openai", "train", "jsonl")}", "rb") as file:\n'
+        "".join(hints) + "from openai import OpenAI\n\n"
+        f'with open("{manifest.dataset.name}/{name}", "rb") as file:\n'
         '    OpenAI().files.create(file=file, purpose="fine-tune")\n',
     )
