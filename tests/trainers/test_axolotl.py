@@ -12,7 +12,8 @@ import pytest
 
 from pipeline.dataset.trainers import trainer_lines
 from tests.support.small_tokenizers import CHATML, TOOLS
-from tests.trainers.built import CALLS, TALKS, Built, Rows, learned
+from tests.trainers.built import CALLS, TALKS, Built, Rows, learned, same
+from tests.trainers.conftest import Record
 
 pytestmark = [pytest.mark.trainers, pytest.mark.filterwarnings("ignore")]  # warnings of other tools are theirs
 os.environ["AXOLOTL_DO_NOT_TRACK"] = "1"  # read when it is imported
@@ -63,7 +64,7 @@ def by_ids(built: Built) -> dict[tuple[int, ...], list[bool]]:
 
 
 @pytest.mark.parametrize(("rows", "template"), [(TALKS, CHATML), (CALLS, TOOLS)], ids=["talks", "calls"])
-def test_messages(rows: Rows, template: str, folder: Path) -> None:
+def test_messages(rows: Rows, template: str, folder: Path, record: Record) -> None:
     """All but the line end behind the end of an answer, which axolotl does not learn."""
     built = Built(folder, rows, template, "messages", layout="causal")
     theirs, ours = rows_of(built, "messages", folder), by_ids(built)
@@ -76,9 +77,12 @@ def test_messages(rows: Rows, template: str, folder: Path) -> None:
         wanted = ours[tuple(ids)]
         assert learned(row) == [one and not line for one, line in zip(wanted, behind, strict=True)]
         assert sum(wanted) - sum(learned(row)) == 2  # two answers
+    with_ = "conversations" if rows is TALKS else "tools, calls and results"
+    record("axolotl", "axolotl", "messages", with_, "causal", same(rows), "same but for the line end, 40 of 40")
 
 
-def test_rows_with_ids(folder: Path) -> None:
-    built = Built(folder, TALKS, CHATML, "messages", masks=True, layout="causal")
+def test_rows_with_ids(folder: Path, record: Record) -> None:
+    built = Built(folder, TALKS, CHATML, "messages", {"masks": True}, layout="causal")
     theirs, ours = rows_of(built, "causal", folder), by_ids(built)
     assert {tuple(row["input_ids"]): learned(row) for row in theirs} == ours
+    record("axolotl", "axolotl", "causal, masks", "conversations", "causal", same(TALKS), same(TALKS))

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from pipeline.dataset.trainers import trainer_lines
 from tests.support.small_tokenizers import TOOLS
 from tests.trainers.built import CALLS, TALKS, Built, Rows
+from tests.trainers.conftest import Record
 
 pytestmark = pytest.mark.trainers
 pytest.importorskip("openai", reason="the library openai is not installed")
@@ -44,7 +45,7 @@ def assert_allowed(line: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("rows", [TALKS, CALLS, WEIGHED], ids=["talks", "calls", "weights"])
-def test_the_rules(rows: Rows, tmp_path: Path) -> None:
+def test_the_rules(rows: Rows, tmp_path: Path, record: Record) -> None:
     built = Built(tmp_path, rows, TOOLS, "openai", layout="causal")
     path = built.folder / "openai" / "train" / "openai.jsonl"
     lines = [json.loads(line) for line in path.read_bytes().splitlines()]
@@ -54,6 +55,8 @@ def test_the_rules(rows: Rows, tmp_path: Path) -> None:
         assert_allowed(line)
     weights = [message.get("weight") for line in lines for message in line["messages"][-1:]]
     assert weights == [row["messages"][-1].get("weight") for row in rows]
+    with_ = {id(TALKS): "conversations", id(CALLS): "tools, calls and results"}.get(id(rows), "weights")
+    record("openai", "OpenAI: rules, types of its library", "openai", with_, "–", "–", "allowed, 40 of 40")
 
 
 def test_a_file_that_is_too_small_says_so(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import yaml
 from pipeline.dataset.trainers import trainer_lines
 from tests.support.small_tokenizers import CHATML
 from tests.trainers.built import TALKS, Built, learned
+from tests.trainers.conftest import Record
 
 pytestmark = [pytest.mark.trainers, pytest.mark.filterwarnings("ignore")]  # warnings of other tools are theirs
 pytest.importorskip("torchtune", reason="torchtune is not installed", exc_type=ImportError)
@@ -34,7 +35,7 @@ def rows_of(built: Built, tokenizer: Any) -> Any:
     return instantiate(OmegaConf.create(yaml.safe_load(lines)["dataset"]), tokenizer)
 
 
-def test_messages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_messages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record: Record) -> None:
     monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "datasets"))
     monkeypatch.chdir(tmp_path)
     built = Built(tmp_path, TALKS, CHATML, "messages", layout="causal")
@@ -49,6 +50,10 @@ def test_messages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert tokenizer.decode(row["tokens"], skip_special_tokens=False) + "\n" == whole
         labels = [int(label) for label in row["labels"] if label != -100]
         assert tokenizer.decode(labels, skip_special_tokens=False) + "\n" == "".join(answers)
+    trainer = "torchtune chat_dataset, Qwen 2.5"
+    record(
+        "torchtune", trainer, "messages", "conversations", "causal", "same text, 40 of 40", "answers and their headers"
+    )
 
 
 def answers_of(tokenizer: Any, row: dict[str, Any]) -> list[str]:
