@@ -101,7 +101,11 @@ class Built:
 
 
 def learned(row: dict[str, Any]) -> list[bool]:
-    return [label != -100 for label in row["labels"]]
+    """Of each token whether it is learned: by its label, and up to TRL 1.6 by a mask, without which all are."""
+    if "labels" in row:
+        return [label != -100 for label in row["labels"]]
+    mask = row.get("completion_mask") or row.get("assistant_masks")
+    return list(map(bool, mask)) if mask else [True] * len(row["input_ids"])
 
 
 def same(rows: Rows) -> str:
