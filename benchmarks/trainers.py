@@ -46,5 +46,6 @@ def table(rows: list[list[str]]) -> str:
 
 
 if __name__ == "__main__":
-    found = [row for python in sys.argv[1:] for row in rows_of(python)]
+    every = [row for python in sys.argv[1:] for row in rows_of(python)]
+    found = [list(row) for row in dict.fromkeys(map(tuple, every))]  # two environments may have one trainer
     print(f"{BEFORE}\n    python -m benchmarks.trainers .venv-*/bin/python\n\n{table(found)}\n\n{AFTER}", end="")

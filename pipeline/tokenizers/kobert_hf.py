@@ -16,7 +16,7 @@ from transformers.tokenization_utils_sentencepiece import SentencePieceBackend
 
 from pipeline.tokenizers.kobert import SPECIAL_TOKENS, KoBERT, NoVocabularyError, load, prepare
 from pipeline.tokenizers.kobert_encodings import Piece, pieces_of_text, pieces_of_words
-from pipeline.tokenizers.kobert_rows import Rows
+from pipeline.tokenizers.kobert_rows import Rows, are_ids
 from pipeline.tokenizers.load import hub_problem, is_hub_id
 from pipeline.tokenizers.offsets import Token
 
@@ -163,6 +163,8 @@ class KoBERTTokenizer(SentencePieceBackend):
         _refuse_unknown(kwargs)
         if kwargs.pop("return_offsets_mapping", False):
             return Rows(self, text, text_pair, kwargs).with_offsets()
+        if are_ids(text):  # as the base class calls this for each row of a batch
+            return super()._encode_plus(text, text_pair, **kwargs)
         texts, pairs = text, text_pair
         if not kwargs.get("is_split_into_words") and not kwargs.get("split_special_tokens", self.split_special_tokens):
             texts, pairs = self._batch(text), self._batch(text_pair)

@@ -37,8 +37,8 @@ class Rows(Sequence[Encoding]):
     """
 
     def __init__(self, tokenizer: Any, text: Any, text_pair: Any, how: Mapping[str, Any]) -> None:
-        self.tokenizer, self.how = tokenizer, dict(how)
-        self.is_batch, self.inputs = inputs_of(text, text_pair, bool(how.get("is_split_into_words")))
+        self.tokenizer, self.how = tokenizer, how
+        self._given = text, text_pair
 
     def __len__(self) -> int:
         return len(self.made.encodings)
@@ -52,13 +52,17 @@ class Rows(Sequence[Encoding]):
     @cached_property
     def made(self) -> Made:
         made = Made([], [])
-        for number, (first, second) in enumerate(self.inputs):
+        for number, (first, second) in enumerate(self._inputs[1]):
             pieces = (self._pieces(first), self._pieces(second)) if second is not None else (self._pieces(first),)
             for window in self._windows(*pieces):
                 made.encodings.append(self._encoding(*window))
                 made.texts.append(number)
         self._pad(made.encodings)
         return made
+
+    @cached_property
+    def _inputs(self) -> tuple[bool, list[tuple[Any, Any]]]:
+        return inputs_of(*self._given, bool(self.how.get("is_split_into_words")))
 
     def with_offsets(self) -> BatchEncoding:
         """The rows as a fast tokenizer of transformers gives them, with `offset_mapping`."""
@@ -76,7 +80,7 @@ class Rows(Sequence[Encoding]):
             data["length"] = [len(row.ids) for row in self]
         if how.get("return_overflowing_tokens"):
             data["overflow_to_sample_mapping"] = self.made.texts
-        elif not self.is_batch and not how.get("return_tensors"):
+        elif not self._inputs[0] and not how.get("return_tensors"):
             data = {name: values[0] for name, values in data.items()}
         return BatchEncoding(data, self, tensor_type=how.get("return_tensors"), n_sequences=1)
 
@@ -146,7 +150,7 @@ def inputs_of(text: Any, text_pair: Any, in_words: bool) -> tuple[bool, list[tup
     (False, [(['가', '나'], None)])
     """
     listed = isinstance(text, list | tuple)
-    is_batch = listed and (not all(isinstance(one, str) for one in text) if in_words else not _are_ids(text))
+    is_batch = listed and (not all(isinstance(one, str) for one in text) if in_words else not are_ids(text))
     if not is_batch:
         return False, [(text, text_pair)]
     if text_pair is not None:
@@ -157,9 +161,9 @@ def inputs_of(text: Any, text_pair: Any, in_words: bool) -> tuple[bool, list[tup
         return True, list(zip(text, text_pair, strict=True))
     is_pair = tuple if in_words else (list, tuple)
     return True, [
-        tuple(one) if isinstance(one, is_pair) and len(one) == 2 and not _are_ids(one) else (one, None) for one in text
+        tuple(one) if isinstance(one, is_pair) and len(one) == 2 and not are_ids(one) else (one, None) for one in text
     ]
 
 
-def _are_ids(text: Any) -> bool:
+def are_ids(text: Any) -> bool:
     return isinstance(text, list | tuple) and bool(text) and isinstance(text[0], int)

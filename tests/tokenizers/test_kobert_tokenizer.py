@@ -131,6 +131,8 @@ def test_places_of_ids_and_of_added_tokens(tokenizer: Any) -> None:
     ids = tokenizer([tokenizer(LONG)["input_ids"][1:-1]])
     with pytest.raises(ValueError, match="Ids have no places in a text"):
         ids.word_ids()
+    with pytest.raises(ValueError, match="Ids have no places in a text"):
+        tokenizer([4, 5], return_offsets_mapping=True)
     own = KoBERTTokenizer.from_pretrained(str(EMBEDDED))
     own.add_tokens(["<질문>"])
     found = own("<질문> 안녕", return_offsets_mapping=True)
