@@ -82,7 +82,7 @@ class Rows(Sequence[Encoding]):
             data["overflow_to_sample_mapping"] = self.made.texts
         elif not self._inputs[0] and not how.get("return_tensors"):
             data = {name: values[0] for name, values in data.items()}
-        return BatchEncoding(data, self, tensor_type=how.get("return_tensors"), n_sequences=1)
+        return BatchEncoding(data, self, tensor_type=how.get("return_tensors"))
 
     def _pieces(self, text: Any) -> Pieces:
         pieces: Pieces = self.tokenizer.pieces(text, literally=self.how.get("split_special_tokens"))
