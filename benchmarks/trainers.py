@@ -29,11 +29,11 @@ token out. torchtune has no chat templates: its tokenizer of Qwen 2.5 cuts words
 it learns `<|im_start|>assistant` and the line end, too, and writes no line end behind the last answer. Rows with ids
 were compared in the batches: which tokens are learned, and that packed sequences begin at position 0.
 
-TRL 1.16 and 1.6, LLaMA-Factory and torchtune ran with transformers 5.23, datasets 5.2 and torch 2.13; axolotl, and TRL
-1.9, which it brings, with transformers 5.16 and datasets 4.8. LLaMA-Factory asks for torchaudio and for older libraries:
-it ran with `DISABLE_VERSION_CHECK=1` and an empty module `torchaudio`, which texts do not need. Calls of tools in
-`sharegpt` were not compared: its template writes them in words of its own. unsloth, which needs a GPU, was not run, and
-nothing was sent to OpenAI.
+TRL 1.16 and 1.6, LLaMA-Factory and torchtune ran with transformers 5.23, datasets 5.2 and torch 2.13; axolotl, and
+TRL 1.9, which it brings, with transformers 5.16 and datasets 4.8. LLaMA-Factory asks for torchaudio and for older
+libraries: it ran with `DISABLE_VERSION_CHECK=1` and an empty module `torchaudio`, which texts do not need. Calls of
+tools in `sharegpt` were not compared: its template writes them in words of its own. unsloth, which needs a GPU, was not
+run, and nothing was sent to OpenAI.
 """
 
 

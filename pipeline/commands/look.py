@@ -67,14 +67,14 @@ def show(
     Example: ko-instruct show processed/sample --row 3
              ko-instruct show processed/sample --sample 5 --format messages
     """
-    from pipeline.dataset.show import show as shown
+    from pipeline.dataset.show import show_rows
     from pipeline.dataset.shown_rows import Place, rows_of
     from pipeline.dataset.shown_rows import sample as sampled
 
     place = Place(path, split, rejects)
     rows = rows_of(place, sampled(place, sample, seed) if sample else [row])
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    for text in shown(rows, kind or ("messages" if rejects else "tokens"), path, names, colour):
+    for text in show_rows(rows, kind or ("messages" if rejects else "tokens"), path, names, colour):
         click.echo(text, color=colour)
 
 

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from pipeline.dataset.layout import MANIFEST
 from pipeline.dataset.manifest_file import read_manifest
 from pipeline.dataset.show_texts import as_json, as_messages
-from pipeline.dataset.shown_rows import Row, ShowError
+from pipeline.dataset.shown_rows import Place, Row, ShowError, rows_of
 from pipeline.io.stage_files import place_of
 from pipeline.io.terminal_text import visible
 from pipeline.stages.tokenize import Tokenizer
@@ -83,7 +83,7 @@ def sequences_of(row: Row) -> list[Shown]:
     if ids is None:
         marks = [str(row[name]) for name in MARKS.names if row.get(name)]
         why = f": {': '.join(marks)}" if marks else ""
-        raise ShowError(f"this row has no ids{why}")
+        raise ShowError(f"this row has no ids{why}. Show its texts with --format messages.")
     if "start_positions" in row:
         start, end = row["start_positions"], row["end_positions"]
         answer = [TRAINED if end and start <= place <= end else GIVEN for place in range(len(ids))]
@@ -181,7 +181,14 @@ def as_tokens(row: Row, tokenizer: Tokenizer, colour: bool = False) -> str:
     return "\n".join(lines)
 
 
-def show(rows: Sequence[Row], kind: Kind, path: Path, names: Sequence[str] = (), colour: bool = False) -> Iterator[str]:
+def show(path: Path, number: int = 0, split: str = "train", names: Sequence[str] = (), colour: bool = False) -> str:
+    """A row of a dataset, or of a file of rows, as its tokens for the terminal. Raises ShowError."""
+    return as_tokens(rows_of(Place(path, split), [number])[0], tokenizer_of(path, names), colour)
+
+
+def show_rows(
+    rows: Sequence[Row], kind: Kind, path: Path, names: Sequence[str] = (), colour: bool = False
+) -> Iterator[str]:
     """Rows as text for the terminal. `path`: where they are; it names the tokenizer. Raises ShowError."""
     if kind == "tokens":
         for row in rows:
