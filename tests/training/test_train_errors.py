@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from huggingface_hub import HfApi, close_session
+from huggingface_hub import close_session, create_repo, upload_folder
 from huggingface_hub.errors import OfflineModeIsEnabled
 
 from pipeline.kobert import KoBERTTokenizer
@@ -125,9 +125,8 @@ def test_publishing_without_network(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         trained.train()
         trained.save_model(str(tmp_path / "mine"))
         monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
-        api = HfApi(endpoint=hub.endpoint)  # the functions of huggingface_hub keep the endpoint of their first import
-        api.create_repo("tester/mine")
-        api.upload_folder(repo_id="tester/mine", folder_path=tmp_path / "mine")
+        create_repo("tester/mine")
+        upload_folder(repo_id="tester/mine", folder_path=tmp_path / "mine")
         close_session()
     assert "model.safetensors" in hub.repos["tester/mine"].files
     assert all("offline mode is enabled." in document for document in DOCUMENTS)
