@@ -2,7 +2,8 @@
 #                  LAYOUT=causal for another layout, in processed/<dataset>-causal/; TOKENIZER=folder)
 # make test        run every test that needs no torch
 # make test-train  run the tests that need torch or TRL (installs them)
-# make test-trainers  load the text forms with other trainers and compare what they train (installs TRL apart)
+# make test-trainers  load the text forms with TRL and compare what it trains (installs it apart; also with
+#                  test-axolotl, test-torchtune, which take long to install)
 # make test-kill   kill KILLS=100 runs of each way at random moments; the next run must give the same bytes
 # make test-attack damage ATTACKS=2500 files of each kind, and try the laws on RANDOM_ROWS=40000 rows (see below)
 # make fuzz        break files at random for SECONDS=60, in search of one that ingest fails on (installs atheris)
@@ -19,7 +20,7 @@ KO     := $(VENV)/bin/ko-instruct
 CHANGED := $(if $(LAYOUT),--layout $(LAYOUT)) $(if $(TOKENIZER),--tokenizer "$(TOKENIZER)")
 
 # No .DELETE_ON_ERROR: every target appears whole or not at all, and the old one is good until then.
-.PHONY: processed test test-train test-trainers test-kill test-attack fuzz audit check docs bench clean embedded
+.PHONY: processed test test-train test-trainers test-axolotl test-torchtune test-kill test-attack fuzz audit check docs bench clean embedded
 
 processed: $(VENV)/.installed
 	@$(KO) make-plan --config "$(CONFIG)" $(CHANGED) -- $(MAKE) --no-print-directory dataset
@@ -91,14 +92,31 @@ bench: $(VENV)/.installed-dev
 test-train: $(VENV)/.installed-train
 	@$(VENV)/bin/python -m pytest -m train
 
-# The text forms in the trainers that read them, in an environment of its own.
+# The text forms in the trainers that read them, each in an environment of its own: TRL with the versions of
+# constraints.txt, the others with those that they ask for.
 TRAINERS := .venv-trainers
+AXOLOTL := axolotl==0.19.0
+TORCHTUNE := torchtune==0.6.1 torchao==0.14.1 torch==2.13.0
+
 test-trainers: $(TRAINERS)/.installed
 	@$(TRAINERS)/bin/python -m pytest -m trainers
+
+test-axolotl: .venv-axolotl/.installed
+	@.venv-axolotl/bin/python -m pytest -m trainers -p no:anyio -W ignore tests/trainers/test_axolotl.py
+
+test-torchtune: .venv-torchtune/.installed
+	@.venv-torchtune/bin/python -m pytest -m trainers -W ignore tests/trainers/test_torchtune.py
 
 $(TRAINERS)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -m venv $(TRAINERS)
 	$(call install,$(TRAINERS)/bin/python,'.[dev$(COMMA)trl]')
+	@touch $@
+
+.venv-axolotl/.installed: PEER := $(AXOLOTL)
+.venv-torchtune/.installed: PEER := $(TORCHTUNE)
+.venv-axolotl/.installed .venv-torchtune/.installed: pyproject.toml Makefile
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check $(PEER) pytest hypothesis -e .
 	@touch $@
 
 $(VENV)/.installed-train: $(VENV)/.installed-dev

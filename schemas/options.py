@@ -306,6 +306,11 @@ class ExportOptions(Options):
     """Take exactly these shares of every source. More rows may then change their split when a source grows."""
     packing: bool = False
     """For layout causal: put several sequences into one row of at most max_length tokens."""
+    masks: bool = False
+    """For layout causal: write `attention_mask` (1 at each token) and `assistant_masks` (1 at each token that is
+    learned), too. axolotl takes no rows with ids without the first. TRL up to 1.6 packs rows with `packing=True` by the
+    second; without it, it learns all tokens.
+    """
     shard_rows: int = Field(default=500_000, ge=1)
     """Largest number of rows in one file of a format."""
 
@@ -417,13 +422,20 @@ class StageOptions(Options):
 
     @model_validator(mode="after")
     def fit_together(self) -> Self:
-        self.check_packing()
+        self.check_export()
         return self
 
-    def check_packing(self) -> None:
-        if self.export.packing and self.tokenize.layout != "causal":
+    def check_export(self) -> None:
+        """Raise ValueError for options of export that another option makes impossible."""
+        for name in ("packing", "masks"):
+            if getattr(self.export, name) and self.tokenize.layout != "causal":
+                raise ValueError(
+                    f'[export] {name} is for layout "causal", and [tokenize] layout is "{self.tokenize.layout}"'
+                )
+        if self.export.packing and self.export.masks:
             raise ValueError(
-                f'[export] packing is for layout "causal", and [tokenize] layout is "{self.tokenize.layout}"'
+                "[export] masks is for rows that the trainer packs itself, and packing = true packs them here. "
+                "Leave one of the two out"
             )
 
 

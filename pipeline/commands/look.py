@@ -3,6 +3,7 @@
 import os
 import sys
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -35,21 +36,46 @@ def inspect(file: Path, config_path: Path) -> None:
 @click.command(cls=Command)
 @click.argument("path", type=click.Path(path_type=Path, exists=True))
 @click.option("--row", type=click.IntRange(min=0), default=0, show_default=True, help="Number of the row, from 0.")
+@click.option("--sample", type=click.IntRange(min=1), help="Show this number of rows, chosen at random.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Another seed chooses other rows.")
 @click.option("--split", default="train", show_default=True, help="Split of a dataset.")
+@click.option("--rejects", is_flag=True, help="Show the rejected rows of a dataset, with their reasons.")
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["tokens", "messages", "json"]),
+    help="How a row is shown: its tokens, the messages of its conversation, or one line of JSON. Rejected rows have "
+    "no tokens: they are shown as messages, all others as tokens.",
+)
 @tokenizer_option
-def show(path: Path, row: int, split: str, names: tuple[str, ...]) -> None:
-    """Print a row of a dataset, or of a stage's .arrow file, as its tokens.
+def show(
+    path: Path,
+    row: int,
+    sample: int | None,
+    seed: int,
+    split: str,
+    rejects: bool,
+    kind: Literal["tokens", "messages", "json"] | None,
+    names: tuple[str, ...],
+) -> None:
+    """Print rows of a dataset, or of a file of rows (.arrow, .parquet, .jsonl).
 
-    What is trained (in layout qa: the answer) is bright, all else is dim. Without colours, what is trained is in
-    [brackets]. Special tokens and line ends are visible.
+    As tokens, what is trained (in layout qa: the answer) is bright, all else is dim. Without colours, what is trained
+    is in [brackets]. Special tokens and line ends are visible.
 
     \b
     Example: ko-instruct show processed/sample --row 3
+             ko-instruct show processed/sample --sample 5 --format messages
     """
-    from pipeline.dataset.show import show as shown
+    from pipeline.dataset.show import show_rows
+    from pipeline.dataset.shown_rows import Place, rows_of
+    from pipeline.dataset.shown_rows import sample as sampled
 
+    place = Place(path, split, rejects)
+    rows = rows_of(place, sampled(place, sample, seed) if sample else [row])
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    click.echo(shown(path, row, split, names, colour), color=colour)
+    for text in show_rows(rows, kind or ("messages" if rejects else "tokens"), path, names, colour):
+        click.echo(text, color=colour)
 
 
 @click.command(cls=Command)

@@ -59,7 +59,7 @@ def card(manifest: Manifest, options: ExportOptions, shape: Shape) -> str:
             _changes(manifest),
             _tokens(manifest),
             _loading(manifest, options),
-            *([_forms(manifest)] if manifest.forms else []),
+            *([_trainers(manifest)] if trainer_lines(manifest) else []),
             _rebuilding(manifest),
         ]
     )
@@ -273,8 +273,14 @@ def _loading(manifest: Manifest, options: ExportOptions) -> str:
     return f"## Use · 사용법\n\n{beside if 'instruction' in manifest.columns else ''}{code}\n\n{columns}"
 
 
+def _trainers(manifest: Manifest) -> str:
+    """The lines that trainers need to read this dataset; of the text forms their rows, and what they leave out."""
+    lines = [f"{trainer}:\n\n```{language}\n{text}```\n" for trainer, language, text in trainer_lines(manifest)]
+    forms = [_forms(manifest)] if manifest.forms else []
+    return "## For other trainers · 다른 학습 도구\n\n" + "\n".join([*forms, *lines])
+
+
 def _forms(manifest: Manifest) -> str:
-    """The text forms: their rows, what they leave out, and the config of the trainers that read them."""
     rows = [
         [
             f"`{form_folder(form)}`",
@@ -284,13 +290,12 @@ def _forms(manifest: Manifest) -> str:
         ]
         for form, counts in manifest.forms.items()
     ]
-    lines = [f"{trainer}:\n\n```{language}\n{text}```\n" for trainer, language, text in trainer_lines(manifest)]
     return (
-        "## For other trainers · 다른 학습 도구\n\nThe texts without ids, in the forms that trainers read. A row "
+        "The texts without ids, in the forms that trainers read. A row "
         "that a form has no place for is in the other formats. "
         "학습 도구가 그대로 읽는 형식의 텍스트이며 토큰 ID는 없습니다. "
         "어떤 형식에 담을 수 없는 행은 다른 형식에 들어 있습니다.\n\n"
-        + "\n".join([table(["form", "rows", "left out", "why"], rows), *lines])
+        + table(["form", "rows", "left out", "why"], rows)
     )
 
 

@@ -8,7 +8,7 @@ import contextlib
 import hashlib
 import shutil
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
@@ -20,6 +20,7 @@ from pipeline.dataset.card import Shape, card
 from pipeline.dataset.form_files import FormFiles
 from pipeline.dataset.layout import CARD, INFO, LLAMA_FACTORY, REJECTS, SPLIT_NAMES, STATE, Format, data_file
 from pipeline.dataset.manifest_file import write_manifest
+from pipeline.dataset.masks import with_masks
 from pipeline.dataset.packing import PACKED, pack_rows
 from pipeline.dataset.shard_writer import Shards, read_arrow
 from pipeline.dataset.trainers import llama_factory_datasets
@@ -76,7 +77,8 @@ def _fill(fresh: Path, tables: Iterable[pa.Table], options: ExportOptions, about
     counting = RowCounts()
     splits = {split: Shards(fresh, _row_files(split, options, config), options.shard_rows) for split in SPLITS}
     forms = {form: FormFiles(fresh, form) for form in text_forms(options)}
-    written = _write_rows(fresh, tables, splits, forms, counting)
+    rows_of = (lambda records: with_masks(unroll(records))) if options.masks else unroll
+    written = _write_rows(fresh, tables, rows_of, splits, forms, counting)
     counts, tokens = counting.counts(), counting.tokens()
     packing = None
     if options.packing:
@@ -132,11 +134,15 @@ def _row_files(split: str, options: ExportOptions, config: str) -> dict[Format, 
 def _write_rows(
     fresh: Path,
     tables: Iterable[pa.Table],
+    rows_of: Callable[[pa.Table], pa.Table],
     splits: dict[str, Shards],
     forms: dict[TextForm, FormFiles],
     counting: "RowCounts",
 ) -> Written:
-    """Write the kept rows to the files of their splits, the rejected ones to rejects.jsonl, and count them all."""
+    """Write the kept records to the files of their splits, the rejected ones to rejects.jsonl, and count them all.
+
+    `rows_of`: the rows of records, as they are written.
+    """
     schema = pa.schema([])
     with contextlib.ExitStack() as open_files:
         rejects = open_files.enter_context(HashedFile(fresh / REJECTS))
@@ -152,12 +158,12 @@ def _write_rows(
             reject(rejected.filter(pc.is_valid(table["reject_stage"])))
             counting.add(table.select(COUNTED))
             kept = table.drop_columns([name for name in NOT_KEPT if name in table.column_names])
-            schema = unroll(kept.slice(0, 0)).schema
+            schema = rows_of(kept.slice(0, 0)).schema
             for name in SPLITS:
                 records = kept.filter(pc.equal(table["split"], name))
                 for files in forms.values():
                     files.write(name, records)
-                sequences = unroll(records)
+                sequences = rows_of(records)
                 counting.add_sequences(sequences.select(COUNTED_OF_SEQUENCES))
                 write[name](sequences)
     splits = {name: shards for name, shards in splits.items() if shards.rows}

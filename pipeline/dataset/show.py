@@ -1,36 +1,30 @@
-"""show: a row of a dataset as its tokens, with what is trained and what is not. Most mistakes are visible here."""
+"""show: rows of a dataset. As tokens, with what is trained and what is not, most mistakes are visible."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import pyarrow as pa
+from typing import Literal, NamedTuple
 
 from pipeline.dataset.layout import MANIFEST
 from pipeline.dataset.manifest_file import read_manifest
-from pipeline.dataset.reader import data_files, read_batches, table_files
-from pipeline.io.arrow_files import read_tables, validated
-from pipeline.io.row_files import naming
+from pipeline.dataset.show_texts import as_json, as_messages
+from pipeline.dataset.shown_rows import Place, Row, ShowError, rows_of
 from pipeline.io.stage_files import place_of
 from pipeline.io.terminal_text import visible
 from pipeline.stages.tokenize import Tokenizer
 from pipeline.table.sequences import SEQUENCES
 from pipeline.tokenizers.load import open_tokenizer, resolve
 from schemas.columns import MARKS, MASKED
-from schemas.errors import KoInstructError
 from schemas.tokenizer import Resolution, UsedTokenizer
 
+#: How a row is shown.
+Kind = Literal["tokens", "messages", "json"]
 GIVEN, TRAINED = "given", "trained"
 
 #: Tokens before a token that may change how it is written.
 CONTEXT = 8
 #: Characters that cannot be seen.
 VISIBLE = str.maketrans({"\n": "⏎\n", "\r": "␍", "\t": "⇥\t", "\u200b": "␣", "\ufeff": "␣"})
-
-
-class ShowError(KoInstructError, ValueError):
-    """The row cannot be shown. The message says why, and what to do."""
 
 
 class Piece(NamedTuple):
@@ -47,37 +41,6 @@ class Shown(NamedTuple):
     title: str
     ids: list[int]
     kinds: list[str]
-
-
-def row_of(path: Path, number: int, split: str) -> dict[str, Any]:
-    """A row of a dataset (a folder of processed/) or of a stage file (.arrow), by its number from 0.
-
-    Raises ShowError where there is no such row, or nothing to read.
-    """
-    rows = 0
-    for table in _tables(path, split):
-        if number < rows + len(table):
-            with naming(path):
-                row: dict[str, Any] = validated(table).slice(number - rows, 1).to_pylist()[0]
-            return row
-        rows += len(table)
-    place = f"{path}, {split}" if path.is_dir() else str(path)
-    raise ShowError(f"{place}: there is no row {number}. There are {rows:,} rows, and the first one is row 0.")
-
-
-def _tables(path: Path, split: str) -> Iterator[pa.Table]:
-    if path.is_file():
-        with naming(path):
-            yield from read_tables(path)
-        return
-    files = table_files(data_files(path))
-    of_split = [file for file in files if file.split == split]
-    if not of_split:
-        has = ", ".join(sorted({file.split for file in files})) or "none"
-        raise ShowError(f"{path}: there is no split {split!r} with Arrow or Parquet files. Splits here: {has}.")
-    for file in of_split:
-        with naming(file.path):
-            yield from read_batches(file)
 
 
 def tokenizer_of(path: Path, names: Sequence[str] = ()) -> Tokenizer:
@@ -108,7 +71,7 @@ def _used_tokenizer(path: Path) -> UsedTokenizer:
     )
 
 
-def sequences_of(row: dict[str, Any]) -> list[Shown]:
+def sequences_of(row: Row) -> list[Shown]:
     """The sequences of a row, of any layout, with what is trained. Raises ShowError for a row without ids."""
     if row.get(SEQUENCES):
         return [one for sequence in row[SEQUENCES] for one in sequences_of(sequence)]
@@ -120,7 +83,7 @@ def sequences_of(row: dict[str, Any]) -> list[Shown]:
     if ids is None:
         marks = [str(row[name]) for name in MARKS.names if row.get(name)]
         why = f": {': '.join(marks)}" if marks else ""
-        raise ShowError(f"this row has no ids{why}")
+        raise ShowError(f"this row has no ids{why}. Show its texts with --format messages.")
     if "start_positions" in row:
         start, end = row["start_positions"], row["end_positions"]
         answer = [TRAINED if end and start <= place <= end else GIVEN for place in range(len(ids))]
@@ -141,7 +104,7 @@ def _given(title: str, ids: list[int]) -> Shown:
     return Shown(title, ids, [GIVEN] * len(ids))
 
 
-def _answers_to_prompt(row: dict[str, Any]) -> list[Shown]:
+def _answers_to_prompt(row: Row) -> list[Shown]:
     """The prompt with each answer behind it: layouts preference and unpaired. The prompt alone: layout prompt."""
     prompt = row["prompt_ids"]
     titles = {"chosen_ids": "chosen", "rejected_ids": "rejected", "completion_ids": f"label {row.get('label')}"}
@@ -150,7 +113,7 @@ def _answers_to_prompt(row: dict[str, Any]) -> list[Shown]:
     return found or [_given("prompt", prompt)]
 
 
-def _packed(row: dict[str, Any], ids: list[int], kinds: list[str]) -> Iterator[Shown]:
+def _packed(row: Row, ids: list[int], kinds: list[str]) -> Iterator[Shown]:
     start = 0
     for length, origin in zip(row["seq_lengths"], row["origins"], strict=True):
         yield Shown(origin, ids[start : start + length], kinds[start : start + length])
@@ -206,16 +169,31 @@ def in_colour(pieces: Sequence[Piece]) -> str:
     )
 
 
-def show(path: Path, number: int = 0, split: str = "train", names: Sequence[str] = (), colour: bool = False) -> str:
-    """A row as text for the terminal. Raises ShowError."""
-    row = row_of(path, number, split)
-    sequences = sequences_of(row)
-    tokenizer = tokenizer_of(path, names)
+def as_tokens(row: Row, tokenizer: Tokenizer, colour: bool = False) -> str:
+    """The sequences of a row, each with a title. Raises ShowError for a row without ids."""
     lines = []
-    for sequence in sequences:
+    for sequence in sequences_of(row):
         trained = sequence.kinds.count(TRAINED)
         tokens = f"{len(sequence.ids):,} tokens" + (f", {trained:,} of them trained" if trained else "")
         title = visible(", ".join(filter(None, [row.get("origin"), sequence.title, tokens])))
         pieces = list(pieces_of(sequence, tokenizer))
         lines += [f"# {title}", in_colour(pieces) if colour else in_brackets(pieces), ""]
     return "\n".join(lines)
+
+
+def show(path: Path, number: int = 0, split: str = "train", names: Sequence[str] = (), colour: bool = False) -> str:
+    """A row of a dataset, or of a file of rows, as its tokens for the terminal. Raises ShowError."""
+    return as_tokens(rows_of(Place(path, split), [number])[0], tokenizer_of(path, names), colour)
+
+
+def show_rows(
+    rows: Sequence[Row], kind: Kind, path: Path, names: Sequence[str] = (), colour: bool = False
+) -> Iterator[str]:
+    """Rows as text for the terminal. `path`: where they are; it names the tokenizer. Raises ShowError."""
+    if kind == "tokens":
+        for row in rows:
+            sequences_of(row)  # a row without ids is the first thing to say
+        tokenizer = tokenizer_of(path, names)
+        yield from (as_tokens(row, tokenizer, colour) for row in rows)
+    else:
+        yield from map(as_messages if kind == "messages" else as_json, rows)

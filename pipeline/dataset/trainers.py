@@ -1,9 +1,10 @@
-"""What other trainers need to read the text forms of a dataset: their config, made from its manifest."""
+"""What other trainers need to read a dataset, its text forms or its rows of layout causal: made from its manifest."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from pipeline.dataset.layout import form_file, form_folder
-from schemas.manifest import Manifest
+from schemas.manifest import Manifest, config_name
 from schemas.text_forms import TextForm
 
 #: The columns of a form in LLaMA-Factory's words. Its own names of tags are those of sharegpt.
@@ -25,9 +26,12 @@ TRL_TRAINERS: dict[TextForm, str] = {
     "unpaired": "KTOTrainer",
 }
 
+#: The sizes of a file that OpenAI's fine-tuning takes.
+OPENAI_ROWS, OPENAI_BYTES = 10, 512_000_000
+
 
 class Lines(NamedTuple):
-    """Lines for a trainer. `trainer`: with the form that it reads. `language`: of the lines."""
+    """Lines for a trainer. `trainer`: with the form or layout that it reads. `language`: of the lines."""
 
     trainer: str
     language: str
@@ -48,14 +52,46 @@ def llama_factory_datasets(manifest: Manifest) -> dict[str, Any]:
 
 
 def trainer_lines(manifest: Manifest) -> list[Lines]:
-    """The lines for each trainer that reads one of the forms that were written."""
-    found = [_trl(manifest, form) for form in TRL_TRAINERS if _splits(manifest, form)]
+    """The lines for each trainer that reads what was written: the rows of layout causal, and the text forms."""
+    found = _causal(manifest)
+    found += [_trl(manifest, form) for form in TRL_TRAINERS if _splits(manifest, form)]
     found += [_llama_factory(manifest, form) for form in LLAMA_FACTORY_COLUMNS if _splits(manifest, form)]
     if _splits(manifest, "messages"):
         found += [_axolotl(manifest), _torchtune(manifest)]
     if _splits(manifest, "openai"):
         found.append(_openai(manifest))
     return found
+
+
+def _causal(manifest: Manifest) -> list[Lines]:
+    """Layout causal has ids and labels: a trainer takes the rows as they are, and applies no chat template."""
+    options = manifest.options
+    if options.tokenize.layout != "causal" or "parquet" not in options.export.formats or not manifest.examples:
+        return []
+    config, splits = config_name(options), list(manifest.examples)
+    settings = "max_length=None"
+    about = "packing=True learns the answers alone from TRL 1.7 on; before that, only with [export] masks = true"
+    if options.export.packing:
+        settings = "padding_free=True, max_length=None"
+        about = 'keeps the sequences of a row apart, in a model with attn_implementation="flash_attention_2"'
+    lines = [
+        Lines(
+            f"TRL, unsloth: {config}",
+            "python",
+            "from datasets import load_dataset\nfrom trl import SFTConfig, SFTTrainer\n\n"
+            f'dataset = load_dataset("{manifest.dataset.name}", "{config}")  # this folder, or its Hub id\n'
+            f"# {about}\nargs = SFTConfig({settings})\n"
+            f'trainer = SFTTrainer(model, args=args, train_dataset=dataset["train"]{_evaluated(splits)})\n',
+        )
+    ]
+    if options.export.masks:
+        datasets = _axolotl_datasets(splits, lambda split: (f"{manifest.dataset.name}/{config}", split), "    type:\n")
+        lines.append(Lines(f"axolotl: {config}", "yaml", datasets))
+    return lines
+
+
+def _evaluated(splits: list[str]) -> str:
+    return ', eval_dataset=dataset["validation"]' if "validation" in splits else ""
 
 
 def _splits(manifest: Manifest, form: TextForm) -> list[str]:
@@ -67,14 +103,12 @@ def _name(manifest: Manifest, form: TextForm, split: str) -> str:
 
 
 def _trl(manifest: Manifest, form: TextForm) -> Lines:
-    splits = _splits(manifest, form)
-    evaluated = ', eval_dataset=dataset["validation"]' if "validation" in splits else ""
     return Lines(
         f"TRL, unsloth: {form}",
         "python",
         f"from datasets import load_dataset\nfrom trl import {TRL_TRAINERS[form]}\n\n"
         f'dataset = load_dataset("{manifest.dataset.name}", "{form_folder(form)}")  # this folder, or its Hub id\n'
-        f'trainer = {TRL_TRAINERS[form]}(model, train_dataset=dataset["train"]{evaluated})\n',
+        f'trainer = {TRL_TRAINERS[form]}(model, train_dataset=dataset["train"]{_evaluated(_splits(manifest, form))})\n',
     )
 
 
@@ -91,16 +125,23 @@ def _llama_factory(manifest: Manifest, form: TextForm) -> Lines:
 
 
 def _axolotl(manifest: Manifest) -> Lines:
-    keys = {"train": "datasets", "validation": "test_datasets"}
-    parts = [
-        f"{keys[split]}:\n"
-        f"  - path: {manifest.dataset.name}/{form_file('messages', split, 'parquet')}\n"
-        "    ds_type: parquet\n    split: train  # of the file\n"
-        "    type: chat_template\n    field_messages: messages\n"
+    files = {
+        split: f"{manifest.dataset.name}/{form_file('messages', split, 'parquet')}"
         for split in _splits(manifest, "messages")
-        if split in keys
-    ]
-    return Lines("axolotl: messages", "yaml", "".join(parts))
+    }
+    more = "    ds_type: parquet\n    type: chat_template\n    field_messages: messages\n"
+    return Lines(
+        "axolotl: messages",
+        "yaml",
+        _axolotl_datasets(list(files), lambda split: (files[split], "train  # of the file"), more),
+    )
+
+
+def _axolotl_datasets(splits: list[str], where: Callable[[str], tuple[str, str]], more: str) -> str:
+    """axolotl's lists of datasets. `where`: the path of a split, and its name there. `more`: the lines of each."""
+    keys = {"train": "datasets", "validation": "test_datasets"}
+    places = {keys[split]: where(split) for split in splits if split in keys}
+    return "".join(f"{key}:\n  - path: {path}\n    split: {split}\n{more}" for key, (path, split) in places.items())
 
 
 def _torchtune(manifest: Manifest) -> Lines:
@@ -114,10 +155,17 @@ def _torchtune(manifest: Manifest) -> Lines:
 
 
 def _openai(manifest: Manifest) -> Lines:
+    name, rows = form_file("openai", "train", "jsonl"), manifest.forms["openai"].rows["train"]
+    size = manifest.files[name].bytes if name in manifest.files else 0
+    hints = []
+    if rows < OPENAI_ROWS:
+        hints.append(f"# The service takes no file of fewer than {OPENAI_ROWS} lines, and this one has {rows}.\n")
+    if size > OPENAI_BYTES:
+        hints.append(f"# The service takes no file of more than {OPENAI_BYTES:,} bytes, and this one has {size:,}.\n")
     return Lines(
         "OpenAI: openai",
         "python",
-        "from openai import OpenAI\n\n"
-        f'with open("{manifest.dataset.name}/{form_file("openai", "train", "jsonl")}", "rb") as file:\n'
+        "".join(hints) + "from openai import OpenAI\n\n"
+        f'with open("{manifest.dataset.name}/{name}", "rb") as file:\n'
         '    OpenAI().files.create(file=file, purpose="fine-tune")\n',
     )

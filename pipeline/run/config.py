@@ -79,7 +79,7 @@ def with_tokenize(config: Config, layout: str | None, names: Sequence[str]) -> C
     try:
         options = TokenizeOptions.model_validate(config.tokenize.model_dump() | changes)
         changed = config.model_copy(update={"tokenize": options})
-        changed.check_packing()
+        changed.check_export()
         return changed
     except ValueError as error:
         faults = problems(error, TokenizeOptions) if isinstance(error, ValidationError) else [str(error)]

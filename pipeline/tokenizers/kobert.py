@@ -142,17 +142,23 @@ class KoBERT:
         return as_columns(texts, lambda distinct: map(self._tokens, distinct))
 
     def _tokens(self, text: str) -> Iterator[Token]:
-        """SentencePiece says which characters of the prepared text a token stands for, `prepare_aligned` the rest."""
         at = 0
         for number, part in enumerate(_SPECIAL.split(text)):
             if number % 2:
                 yield SPECIAL_TOKENS.index(part), at, at + len(part)
             else:
-                ready, first, behind = prepare_aligned(part)
-                encoded = self.processor.encode(ready, return_type="offset_mapping")
-                for token, (start, end) in zip(encoded["ids"], places(encoded["offsets"], first, behind), strict=True):
-                    yield token, at + start, at + end
+                yield from ((token, at + start, at + end) for token, start, end in self.tokens(part))
             at += len(part)
+
+    def tokens(self, text: str) -> Iterator[Token]:
+        """The tokens of a text with their places; a special token written in it is text like any other.
+
+        SentencePiece says which characters of the prepared text a token stands for, `prepare_aligned` the rest.
+        """
+        ready, first, behind = prepare_aligned(text)
+        encoded = self.processor.encode(ready, return_type="offset_mapping")
+        for token, (start, end) in zip(encoded["ids"], places(encoded["offsets"], first, behind), strict=True):
+            yield token, start, end
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of the ids, special tokens and [UNK] included as written."""

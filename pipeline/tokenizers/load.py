@@ -87,12 +87,12 @@ def _resolve(name: str, online: bool) -> Resolution:
         return _file(name, path, None)
     if path.is_dir():
         return _folder(name, path, None)
-    if not _is_hub_id(name):
+    if not is_hub_id(name):
         raise _Missing("no such file or folder")
     return _from_hub(name, online)
 
 
-def _is_hub_id(name: str) -> bool:
+def is_hub_id(name: str) -> bool:
     """owner/name or name, with nothing that only a path has."""
     return re.fullmatch(r"(\w[\w.-]*/)?\w[\w.-]*", name) is not None and not name.endswith((".model", ".json"))
 
@@ -154,16 +154,30 @@ def _cached(name: str) -> Path | None:
 
 
 def _download(name: str) -> Path:
-    from huggingface_hub import get_hf_file_metadata, hf_hub_url, snapshot_download
-    from huggingface_hub.errors import RemoteEntryNotFoundError
+    from huggingface_hub import snapshot_download
 
+    if problem := hub_problem(name):
+        raise _Missing(problem)
     try:
-        # One quick question first: snapshot_download alone repeats its own for half a minute when nothing answers.
-        with contextlib.suppress(RemoteEntryNotFoundError):
-            get_hf_file_metadata(hf_hub_url(name, SPIECE), timeout=TIMEOUT)
         return Path(snapshot_download(name, allow_patterns=[*VOCABULARY, *SETTINGS], etag_timeout=TIMEOUT))
     except Exception as error:  # any failure of the network is a reason in the message, never a crash of the run
         raise _Missing(_reason(error)) from error
+
+
+def hub_problem(name: str) -> str | None:
+    """Why the Hub does not give this repository, in one line; None where it answers.
+
+    It is one quick question: what downloads files repeats its own for half a minute or more when nothing answers.
+    """
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url
+    from huggingface_hub.errors import RemoteEntryNotFoundError
+
+    try:
+        with contextlib.suppress(RemoteEntryNotFoundError):
+            get_hf_file_metadata(hf_hub_url(name, SPIECE), timeout=TIMEOUT)
+    except Exception as error:  # any failure of the network is a reason, never a crash
+        return _reason(error)
+    return None
 
 
 def _reason(error: Exception) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 from hypothesis import given
@@ -13,13 +14,15 @@ from hypothesis import strategies as st
 
 from pipeline.cli import main
 from pipeline.dataset.show import GIVEN, TRAINED, Shown, in_brackets, in_colour, pieces_of
+from pipeline.dataset.show_texts import as_json, as_messages
+from pipeline.dataset.shown_rows import ShowError
 from pipeline.run.chain import run
 from pipeline.run.plan import plan_of_files
 from pipeline.tokenizers.protocol import Tokenizer
 from schemas.options import Config
 from tests.stages.tokenize.test_tokenize import embedded
 from tests.support import small_tokenizers as small
-from tests.support.tables import texts
+from tests.support.tables import message, texts
 
 ROWS = [
     {"instruction": "한국의 수도는?", "input": "서울은 한국의\n수도이다.", "output": "서울"},
@@ -154,3 +157,68 @@ def test_colours() -> None:
     ids = embedded().encode_with_offsets(pa.array(["서울[SEP]"]))[0].to_pylist()[0]
     text = in_colour(list(pieces_of(Shown("", ids, [GIVEN, TRAINED, TRAINED]), embedded())))
     assert text == "\x1b[2m서\x1b[0m\x1b[32m\x1b[1m\x1b[4m울\x1b[0m\x1b[35m\x1b[1m[SEP]\x1b[0m"
+
+
+def test_messages(tmp_path: Path) -> None:
+    small.save_causal(tmp_path / "tok")
+    folder = built(tmp_path, str(tmp_path / "tok"), {"layout": "causal"})
+    assert shown(folder, "--row", "1", "--format", "messages") == (
+        "# a.jsonl:2\n[user]\n인사해 줘.\n[assistant]\n안녕 🙂\n\n"
+    )
+    assert shown(folder, "--format", "messages").splitlines()[:4] == [
+        "# a.jsonl:1",
+        "[user]",
+        "한국의 수도는?",
+        ROWS[0]["input"].split("\n")[0],
+    ]
+
+
+CALL = [{"id": "1", "type": "function", "function": {"name": "시계", "arguments": {"도시": "서울"}}}]
+
+
+def test_all_that_a_conversation_may_hold() -> None:
+    history = [
+        message("user", content="안녕?"),
+        message("assistant", content="네.", learn=False),
+    ]
+    steps = [message("assistant", tool_calls=json.dumps(CALL)), message("tool", content="3시", name="1")]
+    row = {"system": "짧게.", "tools": "[]", "history": history, "instruction": "몇 시?", "input": "", "steps": steps}
+    row |= {"reasoning": "시계를 본다.", "output": "3시\x1b[2J", "rejected": "몰라요.", "label": None, "origin": "a:1"}
+    text = as_messages(row)
+    assert text.splitlines() == [
+        "# a:1", "[tools]", "[]", "[system]", "짧게.", "[user]", "안녕?", "[assistant, not learned]", "네.", "[user]",
+        "몇 시?", "[assistant]", '{"name":"시계","arguments":{"도시":"서울"}}', "[tool]", "3시", "[assistant]",
+        "(시계를 본다.)", "3시\\x1b[2J", "[assistant, the worse answer]", "몰라요.",
+    ]  # fmt: skip
+    assert json.loads(as_json(row)) == row
+    assert "\x1b" not in as_json(row)
+    with pytest.raises(ShowError, match="this row has no texts"):
+        as_messages({"input_ids": [1]})
+
+
+def test_a_sample_is_the_same_each_time(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps({"instruction": f"질문 {n}", "output": f"답 {n}"}) + "\n" for n in range(50)))
+    lines = shown(path, "--sample", "5", "--format", "json").splitlines()
+    assert lines == shown(path, "--sample", "5", "--format", "json").splitlines()
+    numbers = [int(json.loads(line)["output"].split()[1]) for line in lines]
+    assert len(numbers) == 5
+    assert numbers == sorted(set(numbers))
+    assert lines != shown(path, "--sample", "5", "--seed", "1", "--format", "json").splitlines()
+    assert len(shown(path, "--sample", "99", "--format", "json").splitlines()) == 50
+    table = pa.table({"instruction": ["하나"], "output": ["둘"]})
+    pq.write_table(table, tmp_path / "rows.parquet")
+    assert "[assistant]\n둘" in shown(tmp_path / "rows.parquet", "--format", "messages")
+    pq.write_table(table.slice(0, 0), tmp_path / "none.parquet")
+    assert "there are no rows" in call(tmp_path / "none.parquet", "--sample", "1").stderr
+
+
+def test_rejected_rows(tmp_path: Path) -> None:
+    folder = built(tmp_path, "embedded", {"layout": "qa"})
+    text = shown(folder, "--rejects")
+    assert text.startswith("# a.jsonl:2, rejected by tokenize: ")
+    assert "[assistant]\n안녕 🙂" in text
+    assert json.loads(shown(folder, "--rejects", "--format", "json"))["origin"] == "a.jsonl:2"
+    refused = call(folder, "--rejects", "--format", "tokens")
+    assert "this row has no ids: tokenize" in refused.stderr
+    assert "rejected rows: there is no row 9" in call(folder, "--rejects", "--row", "9").stderr

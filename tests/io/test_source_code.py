@@ -57,8 +57,8 @@ def test_names_on_demand_are_followed_by_name() -> None:
     assert not [name for name in found if "tokenize" in name or "screen" in name]
     everything = closure(targets(Import("pipeline", "", typing=False)))
     assert {"pipeline.stages.normalize", "pipeline.stages.tokenize.qa", "pipeline.dataset.export"} <= everything
-    door = targets(Import("pipeline.kobert", "KoBERTTokenizer", typing=False))
-    assert door == {"pipeline.kobert", "pipeline.tokenizers.kobert_hf"}
+    door = targets(Import("pipeline.training", "LengthGroupedTrainer", typing=False))
+    assert door == {"pipeline.training", "pipeline.training.trainer"}
 
 
 def test_no_module_gives_names_on_demand_that_its_types_do_not_show() -> None:

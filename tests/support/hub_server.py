@@ -612,7 +612,7 @@ def environment(hub: Hub, home: Path) -> dict[str, str]:
 
 def lead_here(monkeypatch: pytest.MonkeyPatch, hub: Hub, home: Path) -> None:
     """The same for this process, whose huggingface_hub may have read its environment already."""
-    from huggingface_hub import close_session, constants
+    from huggingface_hub import close_session, constants, hf_api
 
     close_session()
     for name, value in environment(hub, home).items():
@@ -628,3 +628,7 @@ def lead_here(monkeypatch: pytest.MonkeyPatch, hub: Hub, home: Path) -> None:
         "HF_HUB_OFFLINE": False,
     }.items():
         monkeypatch.setattr(constants, name, value)
+    # The plain functions of huggingface_hub, and transformers, keep the endpoint of their first use.
+    monkeypatch.setattr(hf_api.api, "endpoint", hub.endpoint)
+    if transformers := sys.modules.get("transformers.utils.hub"):
+        monkeypatch.setattr(transformers, "_hf_api", None)

@@ -21,7 +21,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import kobert as door
 from pipeline.kobert import KoBERTTokenizer
 from pipeline.tokenizers import kobert
 from pipeline.tokenizers.kobert import KOBERT, KoBERT, VocabularyError, load, prepare
@@ -257,11 +256,31 @@ def tokenizer() -> Any:
     return KoBERTTokenizer.from_pretrained(str(EMBEDDED))
 
 
-def test_importing_kobert_does_not_import_transformers() -> None:
-    code = "import sys, pipeline.kobert; sys.exit('transformers' in sys.modules or 'sentencepiece' in sys.modules)"
+def test_the_encoder_does_not_import_transformers() -> None:
+    code = (
+        "import sys, pipeline.tokenizers.kobert; sys.exit(bool({'transformers', 'sentencepiece'} & sys.modules.keys()))"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-    with pytest.raises(AttributeError, match="no attribute 'KoBertTokenizer'"):
-        _ = door.KoBertTokenizer
+
+
+@pytest.mark.parametrize("first", ["transformers", "pipeline.kobert"])
+def test_auto_tokenizer_opens_a_saved_folder(first: str, tokenizer: Any, tmp_path: Path) -> None:
+    """Alone, and beside the config of the model that it was saved with."""
+    from transformers import BertConfig
+
+    tokenizer.save_pretrained(tmp_path / "alone")
+    tokenizer.save_pretrained(tmp_path / "model")
+    BertConfig().save_pretrained(tmp_path / "model")
+    code = f"""if True:
+        import sys, {first}, pipeline.kobert
+        from transformers import AutoTokenizer
+        for folder in sys.argv[1:]:
+            tokenizer = AutoTokenizer.from_pretrained(folder)
+            print(type(tokenizer).__name__, tokenizer("안녕하세요")["input_ids"])
+    """
+    folders = [str(tmp_path / name) for name in ("alone", "model")]
+    ran = subprocess.run([sys.executable, "-c", code, *folders], check=False, capture_output=True, text=True)
+    assert ran.stdout.splitlines() == [f"KoBERTTokenizer {tokenizer('안녕하세요')['input_ids']}"] * 2, ran.stderr
 
 
 def test_special_tokens(tokenizer: Any) -> None:

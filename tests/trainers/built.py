@@ -9,6 +9,7 @@ from datasets import load_dataset
 
 from pipeline.run.chain import run
 from pipeline.run.plan import plan_of_files
+from schemas.manifest import config_name
 from schemas.options import Config
 from tests.support.small_tokenizers import save_causal
 
@@ -72,7 +73,9 @@ LABELS: Rows = [
 class Built:
     """A dataset of one layout and one text form, and the model that both are for."""
 
-    def __init__(self, folder: Path, rows: Rows, template: str, form: str, **tokenize: Any) -> None:
+    def __init__(
+        self, folder: Path, rows: Rows, template: str, form: str, export: dict[str, Any] | None = None, **tokenize: Any
+    ) -> None:
         self.model = save_causal(folder / "model", template)
         (folder / "rows.jsonl").write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
         config = {
@@ -80,22 +83,31 @@ class Built:
             "source": [{"name": "x", "files": ["x"]}],
             "tokenize": {"tokenizer": [str(self.model)], "max_length": 512, **tokenize},
             "dedupe": {"exact": "keep", "near": "keep", "conflict": "keep", "near_prompt": "keep"},
-            "export": {"formats": ["parquet", form], "validation": 0},
+            "export": {"formats": ["parquet", form], "validation": 0, **(export or {})},
         }
         plan = plan_of_files([folder / "rows.jsonl"], folder / "mine", Config.model_validate(config))
         self.manifest = run(plan, workers=1)
         assert self.manifest.counts.kept == len(rows)
         assert not self.manifest.forms[form].left_out
-        self.layout = tokenize["layout"]
+        self.config = config_name(self.manifest.options)
         self.folder = plan.folder
 
     def form(self, name: str) -> Any:
         return load_dataset(str(self.folder), name, split="train", cache_dir=str(self.folder.parent / "cache"))
 
     def ours(self) -> Rows:
-        rows: Rows = pq.read_table(next((self.folder / self.layout).glob("train*.parquet"))).to_pylist()
+        rows: Rows = pq.read_table(next((self.folder / self.config).glob("train*.parquet"))).to_pylist()
         return rows
 
 
 def learned(row: dict[str, Any]) -> list[bool]:
-    return [label != -100 for label in row["labels"]]
+    """Of each token whether it is learned: by its label, and up to TRL 1.6 by a mask, without which all are."""
+    if "labels" in row:
+        return [label != -100 for label in row["labels"]]
+    mask = row.get("completion_mask") or row.get("assistant_masks")
+    return list(map(bool, mask)) if mask else [True] * len(row["input_ids"])
+
+
+def same(rows: Rows) -> str:
+    """The cell of a comparison in which all rows were the same."""
+    return f"same, {len(rows)} of {len(rows)}"

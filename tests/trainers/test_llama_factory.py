@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tests.support.small_tokenizers import CHATML
-from tests.trainers.built import TALKS, Built, learned
+from tests.trainers.built import TALKS, Built, learned, same
+from tests.trainers.conftest import Record
 
 pytestmark = [pytest.mark.trainers, pytest.mark.filterwarnings("ignore")]  # warnings of other tools are theirs
 pytest.importorskip("llamafactory", reason="LLaMA-Factory is not installed", exc_type=ImportError)
@@ -30,10 +31,12 @@ def rows_of(built: Built, form: str, folder: Path) -> Any:
 
 
 @pytest.mark.parametrize("form", ["alpaca", "sharegpt"])
-def test_sft(form: str, tmp_path: Path) -> None:
+def test_sft(form: str, tmp_path: Path, record: Record) -> None:
     built = Built(tmp_path, TALKS, CHATML, form, layout="causal")
     theirs = rows_of(built, form, tmp_path)
     assert len(theirs) == len(TALKS)
     for ours, row in zip(built.ours(), theirs, strict=True):
         assert row["input_ids"] == ours["input_ids"]
         assert learned(row) == learned(ours)
+    trainer = "LLaMA-Factory, template chatml"
+    record("llamafactory", trainer, form, "conversations", "causal", same(TALKS), same(TALKS))

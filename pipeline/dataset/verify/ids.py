@@ -6,6 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.dataset.masks import with_masks
 from pipeline.dataset.reader import (
     DataFile,
     read_batches,
@@ -25,7 +26,7 @@ from pipeline.tokenizers.protocol import LoadError
 from pipeline.tokenizers.transformers_tokenizer import TransformersTokenizer
 from schemas.columns import MASKED
 from schemas.manifest import Manifest
-from schemas.options import TokenizeOptions
+from schemas.options import StageOptions
 
 #: Rows of each file that are encoded again.
 SAMPLE = 200
@@ -61,7 +62,7 @@ def check_ids(files: Sequence[DataFile], manifest: Manifest, tokenizer: Tokenize
             notes.add("rows without texts cannot be encoded again")
             continue
         encoded += len(sample)
-        for name, origins in _differences(sample, tokenizer, manifest.options.tokenize):
+        for name, origins in _differences(sample, tokenizer, manifest.options):
             faults.append(
                 f"{file.name}, column {name}: {len(origins)} of {len(sample)} rows differ from what their texts give: "
                 + ", ".join(origins[:NAMED])
@@ -79,10 +80,11 @@ def _values_out_of_range(file: DataFile, size: int) -> Iterator[str]:
             yield f"{file.name}, column {name}: {wrong:,} values are not in {low} to {high - 1}"
 
 
-def _differences(table: pa.Table, tokenizer: Tokenizer, options: TokenizeOptions) -> Iterator[tuple[str, list[str]]]:
+def _differences(table: pa.Table, tokenizer: Tokenizer, options: StageOptions) -> Iterator[tuple[str, list[str]]]:
     """The columns of ids and of their counts that the texts do not give again, and the origins of these rows."""
     made = [field.name for field in table.schema if is_ids(field.type) or pa.types.is_integer(field.type)]
-    fresh = unroll(tokenize(records_of(table).drop_columns(made), tokenizer, options))
+    fresh = unroll(tokenize(records_of(table).drop_columns(made), tokenizer, options.tokenize))
+    fresh = with_masks(fresh) if options.export.masks else fresh
     rows = min(len(table), len(fresh))  # the sequences of the last record may go on behind the sample
     origins = table["origin"].to_pylist()[:rows]
     for name in made:
@@ -95,7 +97,7 @@ def _differences(table: pa.Table, tokenizer: Tokenizer, options: TokenizeOptions
 
 def _range(name: str, size: int) -> tuple[int, int]:
     """The values that a list of integers may hold, by its name: from, and below."""
-    if name.endswith(("type_ids", "mask")):
+    if name.endswith(("type_ids", "mask", "masks")):
         return 0, 2
     if name == "labels":
         return MASKED, size

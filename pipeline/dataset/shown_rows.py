@@ -1,0 +1,89 @@
+"""The rows that `show` prints: by number or at random, of a split, of the rejected rows, or of a file of rows."""
+
+import random
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.dataset.layout import REJECTS
+from pipeline.dataset.reader import data_files, read_batches, table_files
+from pipeline.io.arrow_files import validated
+from pipeline.io.row_files import naming, read_rows
+from schemas.errors import KoInstructError
+
+Row = dict[str, Any]
+
+
+class ShowError(KoInstructError, ValueError):
+    """The row cannot be shown. The message says why, and what to do."""
+
+
+class Place(NamedTuple):
+    """Where rows are: a split of a dataset, its rejected rows, or a file (.arrow, .parquet, .jsonl)."""
+
+    path: Path
+    split: str = "train"
+    rejects: bool = False
+
+    def __str__(self) -> str:
+        if not self.path.is_dir():
+            return str(self.path)
+        return f"{self.path}, {'rejected rows' if self.rejects else self.split}"
+
+
+def rows_of(place: Place, numbers: Sequence[int]) -> list[Row]:
+    """The rows of these numbers, which begin at 0, in ascending order. Raises ShowError where there is no such row."""
+    found: list[Row] = []
+    waiting = sorted(numbers)
+    rows = 0
+    for table in tables_of(place):
+        while waiting and waiting[0] < rows + len(table):
+            with naming(place.path):
+                found += validated(table).slice(waiting.pop(0) - rows, 1).to_pylist()
+        rows += len(table)
+        if not waiting:
+            return found
+    raise ShowError(f"{place}: there is no row {waiting[0]}. There are {rows:,} rows, and the first one is row 0.")
+
+
+def sample(place: Place, size: int, seed: int) -> list[int]:
+    """The numbers of `size` rows at random, ascending; all rows where there are not more. One seed, one sample."""
+    count = sum(len(table) for table in tables_of(place))
+    if not count:
+        raise ShowError(f"{place}: there are no rows.")
+    return sorted(random.Random(seed).sample(range(count), min(size, count)))
+
+
+def tables_of(place: Place) -> Iterator[pa.Table]:
+    """All rows of a place. Raises ShowError where there are none to read."""
+    path = place.path
+    if path.is_file():
+        yield from _tables_of_file(path)
+    elif place.rejects:
+        if not (path / REJECTS).is_file():
+            raise ShowError(f"{path}: there is no {REJECTS}. Name the folder of a dataset that was built here.")
+        yield from read_rows(path / REJECTS)
+    else:
+        yield from _tables_of_split(path, place.split)
+
+
+def _tables_of_file(path: Path) -> Iterator[pa.Table]:
+    if path.suffix != ".parquet":
+        yield from read_rows(path)
+        return
+    with naming(path), pq.ParquetFile(path) as file:
+        yield from (pa.Table.from_batches([batch]) for batch in file.iter_batches())
+
+
+def _tables_of_split(path: Path, split: str) -> Iterator[pa.Table]:
+    files = table_files(data_files(path))
+    of_split = [file for file in files if file.split == split]
+    if not of_split:
+        has = ", ".join(sorted({file.split for file in files})) or "none"
+        raise ShowError(f"{path}: there is no split {split!r} with Arrow or Parquet files. Splits here: {has}.")
+    for file in of_split:
+        with naming(file.path):
+            yield from read_batches(file)
