@@ -74,7 +74,7 @@ def test_an_extra_that_is_installed_later_is_in_the_stamp(plan: Plan, monkeypatc
     installed = source_code._distributions() | {"kiwipiepy": ["pytest"]}
     monkeypatch.setattr(source_code, "_distributions", lambda: installed)
     after = stamps(plan, made_of())
-    assert [name for name in before if before[name] != after[name]] == ["normalize"]
+    assert [name for name in before if before[name] != after[name]] == ["normalize", "screen"]
 
 
 # --- changes of the code, in a copy of the project ---

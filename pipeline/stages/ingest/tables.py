@@ -47,7 +47,7 @@ def batches(member: Member, kind: str) -> Iterator[pa.RecordBatch]:
 
         with parquet.ParquetFile(source, buffer_size=1 << 20) as file:
             groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
-            packed, size = member.size if member.path else source.size, sum(group.total_byte_size for group in groups)
+            packed, size = member.size if member.path else source.size(), sum(group.total_byte_size for group in groups)
             if size > may_unpack_to(packed):
                 raise size_bomb(packed, may_unpack_to(packed))
             widest = max((group.total_byte_size // max(group.num_rows, 1) for group in groups), default=0)
