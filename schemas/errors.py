@@ -36,6 +36,7 @@ class KoInstructError(Exception):
       * ChangedError (RuntimeError)
       * ChatTemplateError (ValueError)
       * ColumnTypeError (TypeError)
+      * ConditionError (ValueError)
       * ConfigError (ValueError)
       * ContaminationError (ValueError)
       * DatasetError (ValueError)

@@ -7,10 +7,21 @@ import codecs
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    model_validator,
+)
 
+from schemas.conditions import Column, Contains, tests_of
 from schemas.errors import KoInstructError
 from schemas.layouts import Layout
+from schemas.parse_condition import parse
 from schemas.reasons import FINDINGS, FLAGS
 from schemas.shapes import Shape
 from schemas.text_forms import TextForm
@@ -323,6 +334,31 @@ class SourceGate(Options):
     """Smallest number of rows of this source that are kept."""
 
 
+def given(options: Options | None) -> dict[str, Any] | None:
+    """The options that were given, without the defaults of others."""
+    return None if options is None else options.model_dump(mode="json", exclude_unset=True)
+
+
+def without_benchmarks(options: ScreenOptions | None) -> ScreenOptions | None:
+    if options is not None and "benchmarks" in options.model_fields_set:
+        raise ValueError("benchmarks are those of all sources: name them in [screen]")
+    return options
+
+
+OwnIngest = Annotated[IngestOptions | None, PlainSerializer(given)]
+OwnNormalize = Annotated[NormalizeOptions | None, PlainSerializer(given)]
+OwnScreen = Annotated[ScreenOptions | None, AfterValidator(without_benchmarks), PlainSerializer(given)]
+
+
+def known_condition(text: str) -> str:
+    if text:
+        parse(text)
+    return text
+
+
+ConditionText = Annotated[str, AfterValidator(known_condition)]
+
+
 class Dataset(Options):
     """What is built: a folder of this name under processed/."""
 
@@ -373,6 +409,18 @@ class Source(Options):
     of these names, never to train. ignore: they are rows like all others. A table names each one, as in
     { test = "train", dev = "validation" }; "leave-out" rejects the rows.
     """
+    keep: ConditionText = ""
+    """A condition on a row, as in 'meta.score >= 4 and not flags has "refusal"'. Rows for which it is false are
+    rejected as not-wanted. "": all rows are wanted.
+    """
+    ingest: OwnIngest = None
+    """Options of [ingest] for this source: those that are named here take the place of the section's."""
+    normalize: OwnNormalize = None
+    """Options of [normalize] for this source, in the same way."""
+    screen: OwnScreen = None
+    """Options of [screen] for this source, in the same way, as in screen = { min_hangul = 0 } for a source of code.
+    Benchmarks are those of [screen].
+    """
     gate: SourceGate = Field(default=SourceGate(), exclude=True)
     """What must be true of its rows before a dataset is written."""
 
@@ -400,12 +448,35 @@ class StageOptions(Options):
             )
 
 
+def _set(options: Options) -> dict[str, Any]:
+    return {name: getattr(options, name) for name in options.model_fields_set}
+
+
 class Config(StageOptions):
     """One pipeline.toml: one dataset, its sources in order of priority, and the options of the stages."""
 
     dataset: Dataset
     source: tuple[Source, ...] = Field(min_length=1)
     gate: Gate = Gate()
+
+    @model_validator(mode="after")
+    def look_for_the_flags_of_conditions(self) -> Self:
+        for source in self.source:
+            tests = tests_of(parse(source.keep)) if source.keep else ()
+            for name in (test.text for test in tests if isinstance(test, Contains) and test.of == Column("flags")):
+                if name in self.of(source).screen.off:
+                    raise ValueError(
+                        f"source {source.name!r}: its condition reads the flag {name}, and screen.off lists it"
+                    )
+        return self
+
+    def of(self, source: Source) -> "Config":
+        """The config with the options that the source overrides."""
+        own = {name: getattr(source, name) for name in ("ingest", "normalize", "screen")}
+        changed = {
+            name: getattr(self, name).model_copy(update=_set(options)) for name, options in own.items() if options
+        }
+        return self.model_copy(update=changed)
 
     @property
     def stages(self) -> StageOptions:

@@ -38,7 +38,7 @@ def ingest(file: Path, out: Path, config_path: Path) -> None:
 
     plan = plan_of(config_path)
     unit = unit_of(plan, file)
-    tables = read_unit(unit, plan.config.ingest if plan else IngestOptions())
+    tables = read_unit(unit, plan.config.of(unit.source).ingest if plan else IngestOptions())
     write_rows(out, watch(tables, "ingest", unit.origin), INGESTED)
 
 

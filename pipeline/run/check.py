@@ -60,6 +60,12 @@ def _of_stages(config: Config) -> Iterator[str]:
     rows = INGESTED.empty_table()
     yield from _of_call(normalize, rows, config.normalize)
     yield from _of_call(screen, rows, config.screen)
+    for source in config.source:
+        own, place = config.of(source), f"source {source.name!r}: "
+        if source.normalize:
+            yield from (place + fault for fault in _of_call(normalize, rows, own.normalize))
+        if source.screen:
+            yield from (place + fault for fault in _of_call(screen, rows, own.screen))
 
 
 def _of_call(function: Callable[..., object], *arguments: object) -> Iterator[str]:

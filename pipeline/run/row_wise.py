@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from pipeline.run.plan import Plan, Unit
     from pipeline.stages.screen import Benchmarks
     from pipeline.tokenizers.protocol import Tokenizer
-    from schemas.options import Config, IngestOptions, TokenizeOptions
+    from schemas.options import Config, IngestOptions, Source
 
 #: The stages of one pass over the rows.
 ROW_WISE = ("ingest", "validate", "normalize", "screen", "tokenize")
@@ -52,33 +52,44 @@ def tokenize_unit(plan: Plan, unit: Unit, cleaned: bool, workers: int) -> None:
     if cleaned and clean.exists():
         tables, stages = read_tables(clean), None
     else:
-        tables, stages = ingest_unit(plan, unit), cleaning(plan.config, load_benchmarks(plan))
+        tables, stages = ingest_unit(plan, unit), cleaning(plan.config, unit.source, load_benchmarks(plan))
         wanted.append(clean)
     with contextlib.ExitStack() as files:
         sinks = [files.enter_context(whole(path)) for path in wanted]
-        pass_over(tables, stages, tokenizer, plan.config.tokenize, unit.origin, workers, sinks)
+        pass_over(plan, unit, tables, stages, tokenizer, workers, sinks)
 
 
-def cleaning(config: Config, benchmarks: Benchmarks | None) -> Stage:
-    """The row-wise stages between ingest and tokenize, in order, as one."""
+def cleaning(config: Config, source: Source, benchmarks: Benchmarks | None) -> Stage:
+    """The row-wise stages between ingest and tokenize for the rows of a source, in order, as one."""
     from pipeline.stages.normalize import normalize
     from pipeline.stages.screen import screen
     from pipeline.stages.validate import validate
 
+    own = config.of(source)
+
     def stages(table: pa.Table) -> pa.Table:
-        table = validate(table, config.validate_)
-        table = normalize(table, config.normalize)
-        return screen(table, config.screen, benchmarks)
+        table = wanted(table, source, "ingest")
+        table = validate(table, own.validate_)
+        table = wanted(normalize(table, own.normalize), source, "normalize")
+        return wanted(screen(table, own.screen, benchmarks), source, "screen")
 
     return stages
 
 
+def wanted(table: pa.Table, source: Source, stage: str) -> pa.Table:
+    """The rows after a stage, held to the condition of their source if this stage is where that is decided."""
+    from pipeline.table.keep import keep, stage_of
+    from schemas.parse_condition import parse
+
+    return keep(table, source.keep) if source.keep and stage_of(parse(source.keep)) == stage else table
+
+
 def pass_over(
+    plan: Plan,
+    unit: Unit,
     tables: Iterable[pa.Table],
     clean: Stage | None,
     tokenizer: Tokenizer,
-    options: TokenizeOptions,
-    origin: str,
     workers: int,
     sinks: Sequence[IO[bytes]],
 ) -> None:
@@ -90,9 +101,11 @@ def pass_over(
     from pipeline.stages.dedupe import fingerprint
     from pipeline.stages.tokenize import check_unknown, tokenize
 
+    options = plan.config.tokenize
+
     def work(table: pa.Table) -> tuple[pa.Table, pa.Table, pa.Table]:
         cleaned = clean(table) if clean else table
-        rows = tokenize(cleaned, tokenizer, options)
+        rows = wanted(tokenize(cleaned, tokenizer, options), unit.source, "tokenize")
         return rows, fingerprint(rows), cleaned
 
     with contextlib.ExitStack() as files:
@@ -106,7 +119,7 @@ def pass_over(
                 yield done[0]
 
         rejecting = ROW_WISE if clean else ROW_WISE[-1:]
-        for _ in watch(check_unknown(written(), tokenizer, options), "tokenize", origin, stages=rejecting):
+        for _ in watch(check_unknown(written(), tokenizer, options), "tokenize", unit.origin, stages=rejecting):
             pass
 
 
@@ -115,13 +128,14 @@ def ingest_unit(plan: Plan, unit: Unit) -> Iterator[pa.Table]:
     from pipeline.stages.ingest import ingest
     from pipeline.stages.ingest.streams import readings_of
 
+    options = plan.config.of(unit.source).ingest
     with unchanged(unit), ThreadPoolExecutor(1) as beside:
         described = beside.submit(describe_file, unit.path)
-        readings = readings_of(unit.path, unit.source, plan.config.ingest)
+        readings = readings_of(unit.path, unit.source, options)
         read_as = [", ".join(filter(None, (reading.place, reading.reader, reading.encoding))) for reading in readings]
         left_out: set[str] = set()
         published: Counter[str] = Counter()
-        for table in ingest(unit.path, unit.origin, unit.source, plan.config.ingest, left_out):
+        for table in ingest(unit.path, unit.origin, unit.source, options, left_out):
             published.update(filter(None, table["published_split"].to_pylist()))
             yield table
         about = RawFile(**described.result().model_dump(), read_as=read_as, left_out=sorted(left_out))

@@ -22,6 +22,7 @@ ROW_WISE = {
     "validate": ("pipeline.stages.validate",),
     "normalize": ("pipeline.stages.normalize",),
     "screen": ("pipeline.stages.screen",),
+    "keep": ("pipeline.table.keep",),
     "tokenize": ("pipeline.stages.tokenize", "pipeline.tokenizers.load"),
     "fingerprint": ("pipeline.stages.dedupe",),
 }
@@ -32,7 +33,7 @@ COMPOSED = ("pipeline.run.row_wise",)
 OVER_ALL = {"dedupe": ("pipeline.run.dedupe",), "export": ("pipeline.run.export",)}
 
 #: Which stamps make Make begin with the raw file, and with which it begins with the rows that are clean already.
-CLEANING = ("ingest", "validate", "normalize", "screen", COMPOSITION)
+CLEANING = ("ingest", "validate", "normalize", "screen", "keep", COMPOSITION)
 TOKENIZING = ("tokenize", "fingerprint")
 
 
