@@ -11,11 +11,13 @@ if TYPE_CHECKING:
     from pipeline.dataset.export import export
     from pipeline.stages.dedupe import dedupe
     from pipeline.stages.ingest import ingest
+    from pipeline.stages.mix import mix
     from pipeline.stages.normalize import normalize
     from pipeline.stages.screen import screen
     from pipeline.stages.split import split
     from pipeline.stages.tokenize import tokenize
     from pipeline.stages.validate import validate
+    from pipeline.table.keep import keep
     from pipeline.table.messages import from_messages, to_messages
     from pipeline.table.sequences import unroll
     from pipeline.tokenizers.load import load_tokenizer
@@ -25,7 +27,9 @@ __all__ = [
     "export",
     "from_messages",
     "ingest",
+    "keep",
     "load_tokenizer",
+    "mix",
     "normalize",
     "screen",
     "split",
@@ -38,6 +42,7 @@ __all__ = [
 #: Functions that are not in the module of their own name below `pipeline.stages`.
 ELSEWHERE = {
     "from_messages": "pipeline.table.messages",
+    "keep": "pipeline.table.keep",
     "load_tokenizer": "pipeline.tokenizers.load",
     "to_messages": "pipeline.table.messages",
     "unroll": "pipeline.table.sequences",

@@ -281,6 +281,51 @@ class DedupeOptions(Options):
     """
 
 
+Measure = Literal["tokens", "learned-tokens", "rows"]
+
+
+class MixOptions(Options):
+    """How much of each source goes into the dataset, of the rows that `dedupe` keeps. A hash of the record decides
+    which rows; the others are rejected as over-share. (`weight`, `max_rows`, `max_tokens`, `repeat` are of a source.)
+    """
+
+    total_tokens: int | None = Field(default=None, ge=1)
+    """Largest number of tokens of the dataset, as `by` counts them. The sources share it by their weights; without
+    weights, each gives the same part of its tokens.
+    """
+    total_rows: int | None = Field(default=None, ge=1)
+    """Largest number of rows of the dataset, shared in the same way."""
+    by: Measure | None = None
+    """What weights are shares of. Default: rows with total_rows, else tokens. Without a total, the sources give as much
+    as the weights allow until the first of them has no more.
+    """
+    seed: int = Field(default=0, ge=0)
+    """Another number chooses other rows."""
+    order: Literal["sources", "shuffled", "short-first"] = "sources"
+    """Order of the rows in each split. sources: as in the sources. shuffled: by a hash. short-first: by tokens."""
+
+    @model_validator(mode="after")
+    def fit_together(self) -> "MixOptions":
+        if self.total_tokens is not None and self.total_rows is not None:
+            raise ValueError("total_tokens and total_rows are two totals: leave one out")
+        total, other = ("total_rows", "rows") if self.total_rows else ("total_tokens", "tokens or learned-tokens")
+        if self.by and ((self.total_rows and self.by != "rows") or (self.total_tokens and self.by == "rows")):
+            raise ValueError(f'{total} goes with by = {other}, and by is "{self.by}"')
+        return self
+
+    @property
+    def total(self) -> int | None:
+        return self.total_rows or self.total_tokens
+
+    @property
+    def measure(self) -> Measure:
+        return self.by or ("rows" if self.total_rows else "tokens")
+
+
+#: The options of a source that decide how much of it the dataset takes.
+MIXED = ("weight", "max_rows", "max_tokens", "repeat")
+
+
 class ExportOptions(Options):
     """What is written to processed/<dataset>/."""
 
@@ -421,6 +466,16 @@ class Source(Options):
     """Options of [screen] for this source, in the same way, as in screen = { min_hangul = 0 } for a source of code.
     Benchmarks are those of [screen].
     """
+    weight: float | None = Field(default=None, gt=0)
+    """Share of the dataset that this source gives, in proportion to the weights of the others ([mix] by)."""
+    max_rows: int | None = Field(default=None, ge=1)
+    """Largest number of its rows in the dataset, repeats included."""
+    max_tokens: int | None = Field(default=None, ge=1)
+    """Largest number of its tokens in the dataset, repeats included."""
+    repeat: float = Field(default=1, ge=1, le=1000)
+    """How often its rows are in the dataset: 2.5 is twice, and half of them a third time. The origin of a repeated row
+    ends in #2, #3. It is in the split of the first.
+    """
     gate: SourceGate = Field(default=SourceGate(), exclude=True)
     """What must be true of its rows before a dataset is written."""
 
@@ -434,6 +489,7 @@ class StageOptions(Options):
     screen: ScreenOptions = ScreenOptions()
     tokenize: TokenizeOptions = TokenizeOptions()
     dedupe: DedupeOptions = DedupeOptions()
+    mix: MixOptions = MixOptions()
     export: ExportOptions = ExportOptions()
 
     @model_validator(mode="after")
@@ -458,6 +514,20 @@ class Config(StageOptions):
     dataset: Dataset
     source: tuple[Source, ...] = Field(min_length=1)
     gate: Gate = Gate()
+
+    @model_validator(mode="after")
+    def check_weights(self) -> Self:
+        without = [source.name for source in self.source if source.weight is None]
+        if without and len(without) < len(self.source):
+            raise ValueError(f"some sources have a weight, and {', '.join(without)} has none: give every source one")
+        return self
+
+    @property
+    def mixed(self) -> bool:
+        """Whether the dataset is a mixture: some option says how much of a source it takes, or in which order."""
+        return self.mix != MixOptions() or any(
+            getattr(source, name) != Source.model_fields[name].default for source in self.source for name in MIXED
+        )
 
     @model_validator(mode="after")
     def look_for_the_flags_of_conditions(self) -> Self:

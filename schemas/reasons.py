@@ -101,6 +101,7 @@ REASONS: dict[str, dict[str, str]] = {
         "conflict": "same prompt as a kept row, but a different output",
         "near-prompt": "similar prompt to a kept row, but the prompt or the output differs in a word",
     },
+    "mix": {"over-share": "its source gives no more rows: `[mix]`, `weight`, `max_rows`, `max_tokens`"},
 }
 
 #: What `screen` looks for: finding → meaning. A finding adds the flag of its name; `[screen] reject` makes it a reason.

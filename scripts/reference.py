@@ -125,9 +125,9 @@ def sources() -> Iterator[str]:
 def of_conditions() -> Iterator[str]:
     yield "## Conditions"
     yield (
-        "`keep` of a `[[source]]` is a condition on a row. A row for which it is false is rejected as `not-wanted`. It "
-        "is decided as soon as all that it reads is known: after `ingest`, after `normalize` where it reads texts, after "
-        "`screen` or `tokenize` where it reads their flags or counts of tokens."
+        "`keep` of a `[[source]]` is a condition on a row. A row for which it is false is rejected as `not-wanted`: as "
+        "soon as all that the condition reads is known, after `ingest`, after `normalize` where it reads texts, "
+        "after `screen` or `tokenize` where it reads their flags or counts of tokens."
     )
     grammar, meaning = (conditions.__doc__ or "").split("\n\n")[1:3]
     yield f"```text\n{inspect.cleandoc(grammar)}\n```"

@@ -13,7 +13,7 @@ from pipeline.dataset.layout import data_file, form_file, form_folder
 from pipeline.dataset.trainers import trainer_lines
 from pipeline.io.terminal_text import visible
 from schemas.errors import KoInstructError
-from schemas.manifest import Manifest, config_name
+from schemas.manifest import Manifest, Mixture, config_name
 from schemas.options import ExportOptions
 
 #: Upper bounds of the Hub's size categories.
@@ -54,6 +54,7 @@ def card(manifest: Manifest, options: ExportOptions, shape: Shape) -> str:
             *([plain(manifest.dataset.description) + "\n"] if manifest.dataset.description else []),
             _summary(manifest),
             _sources(manifest),
+            *([_mixture(manifest.mixture)] if manifest.mixture else []),
             _rejected(manifest),
             _policy(manifest),
             _changes(manifest),
@@ -168,6 +169,26 @@ def _sources(manifest: Manifest) -> str:
         for s in manifest.sources
     ]
     return "## Sources · 출처\n\n" + table(["source", "license", "from", "attribution", "rows kept"], rows)
+
+
+def _mixture(mixture: Mixture) -> str:
+    rows = [
+        [
+            plain(share.source),
+            "–" if share.asked is None else f"{share.asked:.1%}",
+            f"{share.got:.1%}",
+            share.rows,
+            share.repeated,
+            share.tokens,
+        ]
+        for share in mixture.sources
+    ]
+    total = "" if mixture.total is None else f", {mixture.total:,} at most"
+    return (
+        f"## Mixture · 혼합 비율\n\nShares by {mixture.by}{total}. A hash of each record decides which rows of a "
+        "source are here. 출처마다 어떤 행을 넣을지는 레코드의 해시로 정합니다.\n\n"
+        + table(["source", "share asked", "share got", "rows", "of them repeated", "tokens"], rows)
+    )
 
 
 def _rejected(manifest: Manifest) -> str:

@@ -39,12 +39,16 @@ class Tally(NamedTuple):
         return self.rejected.total() / self.rows if self.rows else 0
 
 
-def check_gates(plan: Plan, table: pa.Table, decisions: pa.Table) -> None:
+def check_gates(plan: Plan, table: pa.Table, decisions: pa.Table, copies: pa.Array | None = None) -> None:
     """Raises GateError where the rows of a plan do not pass its gates.
 
-    `table`: all rows as tokenized. `decisions`: of `dedupe`, a row each.
+    `table`: all rows as tokenized. `decisions`: of `dedupe`, a row each. `copies`: of a mixture; 0 where a row is over
+    its share.
     """
-    tallies = {source.name: tally(table, decisions, source.name) for source in plan.config.source}
+    dropped = pc.is_valid(decisions["reason"])
+    if copies is not None:
+        dropped = pc.or_(dropped, pc.fill_null(pc.equal(copies, 0), False))
+    tallies = {source.name: tally(table, dropped, source.name) for source in plan.config.source}
     faults = [*_of_dataset(plan.config, tallies), *_of_labels(plan.config, table)]
     for source in plan.config.source:
         faults += _of_source(plan.config, source, tallies[source.name], table)
@@ -54,13 +58,13 @@ def check_gates(plan: Plan, table: pa.Table, decisions: pa.Table) -> None:
         raise GateError("\n  ".join([f"{left}, because the rows do not pass the gates of the config:", *faults]))
 
 
-def tally(table: pa.Table, decisions: pa.Table, source: str) -> Tally:
-    """Count the rows of a source."""
+def tally(table: pa.Table, dropped: pa.ChunkedArray, source: str) -> Tally:
+    """Count the rows of a source. `dropped`: the row is a duplicate, or over the share of its source."""
     own = pc.equal(table["source"], source)
-    duplicate = pc.is_valid(decisions["reason"]).filter(own)
+    without = dropped.filter(own)
     rows = table.select(["flags", "reject_stage", "reject_reason"]).filter(own)
     rejected = pc.is_valid(rows["reject_stage"])
-    kept = pc.invert(pc.or_(rejected, duplicate))
+    kept = pc.invert(pc.or_(rejected, without))
     names = pc.binary_join_element_wise(rows["reject_stage"], rows["reject_reason"], ": ").filter(rejected)
     reasons = _counts(names)
     not_wanted = Counter({name: count for name, count in reasons.items() if name.endswith(f": {REASON}")})

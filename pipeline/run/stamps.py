@@ -15,6 +15,7 @@ from pipeline.io import source_code, stage_files
 from pipeline.io.atomic_files import write_if_changed
 from pipeline.run.plan import Plan
 from pipeline.run.raw_state import state_of
+from schemas.options import MIXED
 
 #: The stages of the rows of a raw file, each with the modules that make its result, with all that these import.
 ROW_WISE = {
@@ -84,6 +85,8 @@ def stamps(plan: Plan, made: dict[str, Made]) -> dict[str, str]:
         for stage, about in made.items()
     }
     contents["export"]["gates"] = [options["gate"], *(source.gate.model_dump() for source in plan.config.source)]
+    shares = [{name: source.pop(name) for name in MIXED} for source in options["source"]]
+    contents["export"]["mix"] = [options["mix"], shares]
     contents["sources"] = [options["dataset"], options["source"], [unit.key for unit in plan.units]]
     return {name: _json(content) for name, content in contents.items()}
 

@@ -169,6 +169,35 @@ def test_a_change_of_dedupe_or_of_an_existing_dataset_redoes_dedupe_and_export(
     assert digest(project / "processed" / "small") == built.files
 
 
+def test_a_condition_of_a_source_redoes_its_files_and_a_share_redoes_export(
+    project: Path, make: Make, built: Built
+) -> None:
+    config = project / "pipeline.toml"
+    chosen = CONFIG.replace('files = ["c/*.csv"]', 'files = ["c/*.csv"]\nkeep = "len(output) > 100"', 1)
+    config.write_text(chosen + "[gate]\nmin_rows = 0\n")
+    with pytest.raises(AssertionError, match="source 'c': no row fits its condition"):
+        make()
+    config.write_text(chosen.replace("100", "1"))
+    assert redone(make()) == ["dedupe all sources", "tokenize c/c.csv"]
+
+    config.write_text(CONFIG.replace('files = ["c/*.csv"]', 'files = ["c/*.csv"]\nrepeat = 2', 1))
+    make()
+    decided = project / "processed" / ".stages" / "small" / "dedupe.arrow"
+    before = decided.stat().st_mtime_ns
+    config.write_text(CONFIG.replace('files = ["c/*.csv"]', 'files = ["c/*.csv"]\nrepeat = 3', 1))
+    assert redone(make()) == ["dedupe all sources"]
+    assert decided.stat().st_mtime_ns == before
+    rows = (project / "processed" / "small" / "jsonl").glob("*.jsonl")
+    assert '"c/c.csv:2#3"' in "".join(path.read_text() for path in rows)
+    by_make = digest(project / "processed" / "small")
+    subprocess.run([project / "venv" / "bin" / "ko-instruct", "run"], cwd=project, check=True, capture_output=True)
+    assert digest(project / "processed" / "small") == by_make
+
+    config.write_text(CONFIG)
+    make()
+    assert digest(project / "processed" / "small") == built.files
+
+
 def test_files_come_change_and_go(project: Path, make: Make, built: Built) -> None:
     folder = project / "processed" / "small"
     note = folder / "메모.txt"
