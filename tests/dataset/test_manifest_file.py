@@ -32,7 +32,7 @@ def test_the_sections_have_the_names_of_pipeline_toml(folder: Path) -> None:
         "counts", "tokens", "examples", "packing", "forms", "columns", "files",
     ]  # fmt: skip
     assert list(written["options"]) == [
-        "ingest", "validate", "normalize", "screen", "tokenize", "dedupe", "export",
+        "ingest", "validate", "normalize", "screen", "tokenize", "dedupe", "mix", "export",
     ]  # fmt: skip
     assert list(written["tokenizer"]) == ["name", "kind", "revision", "sha256", "tried"]
 
