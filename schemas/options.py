@@ -511,6 +511,10 @@ def _set(options: Options) -> dict[str, Any]:
 class Config(StageOptions):
     """One pipeline.toml: one dataset, its sources in order of priority, and the options of the stages."""
 
+    extends: str = ""
+    """Another config, relative to this one, whose sections hold where this one does not name an option. A list, as that
+    of the sources, is taken whole from one of the two.
+    """
     dataset: Dataset
     source: tuple[Source, ...] = Field(min_length=1)
     gate: Gate = Gate()

@@ -9,6 +9,16 @@ import pyarrow.compute as pc
 
 from pipeline.io.terminal_text import visible
 
+#: In the context of the command line: whether nothing but errors is shown.
+QUIET = "ko_instruct.quiet"
+
+
+def note(line: str) -> None:
+    """Tell something on stderr, unless the command is to be quiet."""
+    context = click.get_current_context(silent=True)
+    if context is None or not context.meta.get(QUIET):
+        click.echo(visible(line), err=True)
+
 
 def watch(
     tables: Iterable[pa.Table], step: str, what: str, total: int | None = None, stages: Sequence[str] = ()
@@ -31,4 +41,4 @@ def watch(
             bar.update(len(table))
             yield table
     found = ", ".join(f"{count:,} by {stage}" for stage, count in rejected.items() if count)
-    click.echo(f"{label}: {rows:,} rows" + (f"; rejected: {found}" if found else ""), err=True)
+    note(f"{label}: {rows:,} rows" + (f"; rejected: {found}" if found else ""))

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from pipeline.run.config import load_config
@@ -12,9 +12,9 @@ from schemas.errors import KoInstructError
 from schemas.options import Config, Source
 
 
-def faults_of(path: Path) -> Iterator[str]:
+def faults_of(path: Path, changes: Sequence[str] = ()) -> Iterator[str]:
     """A sentence for each fault. Raises ConfigError where the file itself is not a config."""
-    config = load_config(path)
+    config = load_config(path, changes)
     root = path.parent
     yield from _of_names(config)
     for source in config.source:

@@ -6,11 +6,10 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-import click
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.io.terminal_text import visible
+from pipeline.io.progress import note
 from pipeline.table.keep import REASON, holds
 from schemas.conditions import Meta, shown, values_of
 from schemas.errors import GateError
@@ -128,8 +127,7 @@ def note_missing_fields(source: Source, table: pa.Table) -> None:
     for field in dict.fromkeys(fields):
         there = parse(f"{shown(field)} != null")
         if len(metas) and not any(pc.any(holds(pa.table(batch), there)).as_py() for batch in metas.to_batches()):
-            line = f"{'keep':<11} {source.name}: no row has {shown(field)}, which the condition of the source reads"
-            click.echo(visible(line), err=True)
+            note(f"{'keep':<11} {source.name}: no row has {shown(field)}, which the condition of the source reads")
 
 
 def _most(rejected: Counter[str]) -> str:

@@ -60,12 +60,13 @@ class Plan:
         return self.stages / stage_files.STAMPS / f"{name}.json"
 
 
-def plan_of_config(path: Path, layout: str | None = None) -> Plan:
+def plan_of_config(path: Path, layout: str | None = None, changes: Sequence[str] = ()) -> Plan:
     """The plan of a pipeline.toml: raw/ and processed/ are beside it.
 
     `layout`: one in place of the config's has a folder of its own, processed/mine-causal beside processed/mine.
+    `changes`: of options, as `load_config` takes them.
     """
-    config = load_config(path)
+    config = load_config(path, changes)
     root = path.parent
     other = f"-{layout}" if layout and layout != config.tokenize.layout else ""
     folder = root / "processed" / (config.dataset.name + other)

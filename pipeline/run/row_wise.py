@@ -12,15 +12,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import IO, TYPE_CHECKING
 
-import click
 import pyarrow as pa
 
 from pipeline.io import stage_files
 from pipeline.io.arrow_files import read_tables, table_writer
 from pipeline.io.atomic_files import whole, write_if_changed
 from pipeline.io.hashed_files import describe_file
-from pipeline.io.progress import watch
-from pipeline.io.terminal_text import visible
+from pipeline.io.progress import note, watch
 from pipeline.io.workers import Stage, ordered
 from pipeline.run.raw_state import unchanged
 from pipeline.run.tokenizer import find_tokenizer
@@ -151,7 +149,7 @@ def note_what_was_heard(origin: str, left_out: Sequence[str], published: Mapping
     if published:
         lines.append(f"published splits: {', '.join(f'{split} ({rows:,} rows)' for split, rows in published.items())}")
     for line in lines:
-        click.echo(visible(f"{'ingest':<11} {origin}: {line}"), err=True)
+        note(f"{'ingest':<11} {origin}: {line}")
 
 
 def read_unit(unit: Unit, options: IngestOptions) -> Iterator[pa.Table]:
