@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pipeline.stages.validate import validate
     from pipeline.table.keep import keep
     from pipeline.table.messages import from_messages, to_messages
+    from pipeline.table.reject_and_flag import reject
     from pipeline.table.sequences import unroll
     from pipeline.tokenizers.load import load_tokenizer
 
@@ -31,6 +32,7 @@ __all__ = [
     "load_tokenizer",
     "mix",
     "normalize",
+    "reject",
     "screen",
     "split",
     "to_messages",
@@ -44,6 +46,7 @@ ELSEWHERE = {
     "from_messages": "pipeline.table.messages",
     "keep": "pipeline.table.keep",
     "load_tokenizer": "pipeline.tokenizers.load",
+    "reject": "pipeline.table.reject_and_flag",
     "to_messages": "pipeline.table.messages",
     "unroll": "pipeline.table.sequences",
     "export": "pipeline.dataset.export",

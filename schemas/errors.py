@@ -63,6 +63,7 @@ class KoInstructError(Exception):
       * RowsError (ValueError)
       * SeedError (ValueError)
       * ShowError (ValueError)
+      * StepError (ValueError)
       * TableError (ValueError)
       * TokenizerMismatchError (ValueError)
       * TooLongError (ValueError)

@@ -480,6 +480,17 @@ class Source(Options):
     """What must be true of its rows before a dataset is written."""
 
 
+class Step(Options):
+    """A step of your own: a function from an Arrow table to an Arrow table with the same rows, which may reject and
+    flag them. Nothing runs that the config does not name. What its file imports is not looked at for changes.
+    """
+
+    after: Literal["ingest", "validate", "normalize", "screen", "tokenize"]
+    """The stage behind which it runs, before a condition that is decided there."""
+    function: Annotated[str, StringConstraints(pattern=r"^[\w-]+:[^\W\d]\w*$")]
+    """File and function: "my_steps:drop_ads" is the function drop_ads of my_steps.py, beside the config."""
+
+
 class StageOptions(Options):
     """The options of every stage."""
 
@@ -518,6 +529,7 @@ class Config(StageOptions):
     dataset: Dataset
     source: tuple[Source, ...] = Field(min_length=1)
     gate: Gate = Gate()
+    step: tuple[Step, ...] = ()
 
     @model_validator(mode="after")
     def check_weights(self) -> Self:

@@ -38,6 +38,7 @@ from schemas.options import (
     Source,
     SourceGate,
     StageOptions,
+    Step,
 )
 from schemas.push import PushOptions
 from schemas.self_instruct import SelfInstructOptions
@@ -113,6 +114,7 @@ def sources() -> Iterator[str]:
         "[dataset]": Dataset,
         "[[source]], one for each source": Source,
         "[gate]": Gate,
+        "[[step]], one for each step of your own": Step,
         "[source.gate], below a [[source]]": SourceGate,
         "[[screen.benchmarks]], one for each evaluation set": Benchmark,
     }

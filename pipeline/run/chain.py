@@ -30,7 +30,7 @@ def _run(plan: Plan, workers: int) -> Manifest:
             rows.parent.mkdir(parents=True, exist_ok=True)
             with naming(rows), rows.open("wb") as rows_sink, fingerprints.open("wb") as fingerprints_sink:
                 sinks = (rows_sink, fingerprints_sink)
-                stages = cleaning(plan.config, unit.source, benchmarks)
+                stages = cleaning(plan, unit.source, benchmarks)
                 pass_over(plan, unit, ingest_unit(plan, unit), stages, tokenizer, workers, sinks)
         # The decisions alone are kept of it: its mapped files leave memory before others are written.
         decisions = dedupe_units(plan, OF_RUN, plan.config.dedupe, workers).new

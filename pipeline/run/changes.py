@@ -105,9 +105,14 @@ def _of_stamp(kept: Path, new: str) -> Iterator[str]:
         other = [name for name in {**before[what], **now[what]} if before[what].get(name) != now[what].get(name)]
         if other:
             yield f"{noun} {', '.join(other[:3])}{' …' if len(other) > 3 else ''} changed"
-    for name in ("files", "gates", "mix"):
+    for name in ("files", "gates", "mix", "steps"):
         if before.get(name) != now.get(name):
-            words = {"files": "a file that it reads", "gates": "a gate", "mix": "[mix] or a share of a source"}
+            words = {
+                "files": "a file that it reads",
+                "gates": "a gate",
+                "mix": "[mix] or a share of a source",
+                "steps": "a [[step]]",
+            }
             yield f"{words[name]} changed"
 
 

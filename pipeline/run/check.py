@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from pipeline.run.config import load_config
-from pipeline.run.plan import Unit, find_benchmarks, find_existing, find_units
+from pipeline.run.plan import Unit, find_benchmarks, find_existing, find_steps, find_units
 from schemas.columns import INGESTED
 from schemas.errors import KoInstructError
 from schemas.options import Config, Source
@@ -22,6 +22,7 @@ def faults_of(path: Path, changes: Sequence[str] = ()) -> Iterator[str]:
     yield from _of_stages(config)
     yield from _of_call(find_benchmarks, config, root / "raw")
     yield from _of_call(find_existing, config, root, Path())
+    yield from _of_call(find_steps, config, root)
 
 
 def _of_names(config: Config) -> Iterator[str]:

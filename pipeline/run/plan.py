@@ -6,11 +6,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from pipeline.io import stage_files
 from pipeline.io.saved_dataset import is_saved_dataset
 from pipeline.run.config import ConfigError, load_config
-from schemas.options import Benchmark, Config, Dataset, Source, glob_of
+from schemas.options import Benchmark, Config, Dataset, Source, Step, glob_of
 from schemas.shapes import Questions
 
 #: Endings of a file name that do not belong to a source's name.
@@ -33,6 +34,21 @@ class Unit:
         return f"{self.source.name}/{safe}"
 
 
+class OwnStep(NamedTuple):
+    """A step of the config, and the file of its function."""
+
+    step: Step
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.step.function.partition(":")[2]
+
+    def state(self) -> list[str]:
+        """What its result depends on: the function and the file that holds it."""
+        return [self.step.function, hashlib.sha256(self.path.read_bytes()).hexdigest()]
+
+
 @dataclass(frozen=True)
 class Plan:
     """A run: its configuration, the raw files in order, the folder it writes and the one for its stage files."""
@@ -45,6 +61,8 @@ class Plan:
     stages: Path
     #: Datasets that exist already, which `dedupe` compares the rows with; the origin is the name in the config.
     existing: tuple[Unit, ...] = ()
+    #: The user's own steps.
+    steps: tuple[OwnStep, ...] = ()
 
     @property
     def tokenizer(self) -> Path:
@@ -78,6 +96,7 @@ def plan_of_config(path: Path, layout: str | None = None, changes: Sequence[str]
         folder,
         stage_files.stages_of(folder),
         find_existing(config, root, folder),
+        find_steps(config, root),
     )
 
 
@@ -98,7 +117,7 @@ def plan_of_files(files: Sequence[Path], out: Path, config: Config, root: Path =
     benchmarks = find_benchmarks(config, root / "raw")
     existing = find_existing(config, root, out)
     changed = config.model_copy(update=about)
-    return Plan(changed, tuple(units), benchmarks, out, stage_files.stages_of(out), existing)
+    return Plan(changed, tuple(units), benchmarks, out, stage_files.stages_of(out), existing, find_steps(config, root))
 
 
 def compared_with(plan: Plan, paths: Sequence[Path], root: Path) -> Plan:
@@ -153,6 +172,17 @@ def find_existing(config: Config, root: Path, folder: Path) -> tuple[Unit, ...]:
                 "and compare it with the old one."
             )
     return tuple(Unit(Source(name="against", files=()), root / name, name) for name in config.dedupe.against)
+
+
+def find_steps(config: Config, root: Path) -> tuple[OwnStep, ...]:
+    """The steps of a config. `root`: its folder. Raises ConfigError where a file is missing."""
+    found = []
+    for step in config.step:
+        path = root / f"{step.function.partition(':')[0]}.py"
+        if not path.is_file():
+            raise ConfigError(f"step {step.function!r}: no file {path}. The file is beside the config.")
+        found.append(OwnStep(step, path))
+    return tuple(found)
 
 
 def find_units(sources: Sequence[Source], raw: Path) -> tuple[Unit, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import IO, TYPE_CHECKING
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pipeline.run.plan import Plan, Unit
     from pipeline.stages.screen import Benchmarks
     from pipeline.tokenizers.protocol import Tokenizer
-    from schemas.options import Config, IngestOptions, Source
+    from schemas.options import IngestOptions, Source
 
 #: The stages of one pass over the rows.
 ROW_WISE = ("ingest", "validate", "normalize", "screen", "tokenize")
@@ -50,36 +50,47 @@ def tokenize_unit(plan: Plan, unit: Unit, cleaned: bool, workers: int) -> None:
     if cleaned and clean.exists():
         tables, stages = read_tables(clean), None
     else:
-        tables, stages = ingest_unit(plan, unit), cleaning(plan.config, unit.source, load_benchmarks(plan))
+        tables, stages = ingest_unit(plan, unit), cleaning(plan, unit.source, load_benchmarks(plan))
         wanted.append(clean)
     with contextlib.ExitStack() as files:
         sinks = [files.enter_context(whole(path)) for path in wanted]
         pass_over(plan, unit, tables, stages, tokenizer, workers, sinks)
 
 
-def cleaning(config: Config, source: Source, benchmarks: Benchmarks | None) -> Stage:
+def cleaning(plan: Plan, source: Source, benchmarks: Benchmarks | None) -> Stage:
     """The row-wise stages between ingest and tokenize for the rows of a source, in order, as one."""
     from pipeline.stages.normalize import normalize
     from pipeline.stages.screen import screen
     from pipeline.stages.validate import validate
 
-    own = config.of(source)
+    own, after = plan.config.of(source), following(plan, source)
 
     def stages(table: pa.Table) -> pa.Table:
-        table = wanted(table, source, "ingest")
-        table = validate(table, own.validate_)
-        table = wanted(normalize(table, own.normalize), source, "normalize")
-        return wanted(screen(table, own.screen, benchmarks), source, "screen")
+        table = after("ingest", table)
+        table = after("validate", validate(table, own.validate_))
+        table = after("normalize", normalize(table, own.normalize))
+        return after("screen", screen(table, own.screen, benchmarks))
 
     return stages
 
 
-def wanted(table: pa.Table, source: Source, stage: str) -> pa.Table:
-    """The rows after a stage, held to the condition of their source if this stage is where that is decided."""
+def following(plan: Plan, source: Source) -> Callable[[str, pa.Table], pa.Table]:
+    """What follows a stage, by its name: the user's own steps, then the condition of the source, if decided there."""
+    from pipeline.run.steps import load_step
     from pipeline.table.keep import keep, stage_of
     from schemas.parse_condition import parse
 
-    return keep(table, source.keep) if source.keep and stage_of(parse(source.keep)) == stage else table
+    steps: dict[str, list[Stage]] = {}
+    for own in plan.steps:
+        steps.setdefault(own.step.after, []).append(load_step(own))
+    decided = stage_of(parse(source.keep)) if source.keep else ""
+
+    def after(stage: str, table: pa.Table) -> pa.Table:
+        for step in steps.get(stage, ()):
+            table = step(table)
+        return keep(table, source.keep) if stage == decided else table
+
+    return after
 
 
 def pass_over(
@@ -99,11 +110,11 @@ def pass_over(
     from pipeline.stages.dedupe import fingerprint
     from pipeline.stages.tokenize import check_unknown, tokenize
 
-    options = plan.config.tokenize
+    options, after = plan.config.tokenize, following(plan, unit.source)
 
     def work(table: pa.Table) -> tuple[pa.Table, pa.Table, pa.Table]:
         cleaned = clean(table) if clean else table
-        rows = wanted(tokenize(cleaned, tokenizer, options), unit.source, "tokenize")
+        rows = after("tokenize", tokenize(cleaned, tokenizer, options))
         return rows, fingerprint(rows), cleaned
 
     with contextlib.ExitStack() as files:
