@@ -123,6 +123,14 @@ class FormCounts(Section):
     left_out: dict[str, int]
 
 
+class UsedStep(Section):
+    """A step of the user that was run. `sha256`: of the file that holds its function."""
+
+    after: str
+    function: str
+    sha256: str
+
+
 class Provenance(Section):
     """What a dataset was made of, and how."""
 
@@ -135,6 +143,8 @@ class Provenance(Section):
     versions: dict[str, str]
     #: The raw files that were read, by their place below raw/.
     raw: dict[str, RawFile]
+    #: The user's own steps.
+    steps: list[UsedStep] = []
     #: Shares of the sources, where the config asks for them.
     mixture: Mixture | None = None
 

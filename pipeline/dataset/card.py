@@ -364,7 +364,20 @@ def _rebuilding(manifest: Manifest) -> str:
         "(with their sha256) into `raw/`, and run it with this `pipeline.toml`. The same input and options give the "
         "same bytes. "
         "`manifest.json`에 적힌 원본 파일을 `raw/`에 두고 아래 `pipeline.toml`로 실행하세요. 같은 입력과 옵션이면 "
-        f"언제나 같은 결과가 나옵니다.\n\n```toml\n{declaration(manifest)}```\n\n```\n{steps}\n```\n"
+        f"언제나 같은 결과가 나옵니다.{_steps(manifest)}\n\n```toml\n{declaration(manifest)}```\n\n```\n{steps}\n```\n"
+    )
+
+
+def _steps(manifest: Manifest) -> str:
+    """The files of the user's own steps, which the dataset does not hold."""
+    if not manifest.steps:
+        return ""
+    files = ", ".join(
+        f"`{step.function.partition(':')[0]}.py` (sha256 `{step.sha256[:16]}…`)" for step in manifest.steps
+    )
+    return (
+        f"\n\nIt was made with steps of its author's own, which are needed, too: {files}. "
+        f"만든 사람이 직접 쓴 단계 파일도 필요합니다: {files}."
     )
 
 
@@ -375,6 +388,7 @@ def declaration(manifest: Manifest) -> str:
         # The kind of a shape is its default, but decides which shape it is.
         shape = {"shape": {"kind": source.shape.kind, **_set(source.shape)}} if source.shape else {}
         sections.append(("[[source]]", _set(source) | shape))
+    sections += [("[[step]]", step.model_dump(include={"after", "function"})) for step in manifest.steps]
     sections += [(f"[{stage}]", options) for stage, options in _set(manifest.options).items() if options]
     return "\n".join(f"{head}\n{_toml(values)}" for head, values in sections)
 

@@ -45,6 +45,7 @@ def export_units(plan: Plan, files: RowFiles, decisions: pa.Table, tokenizer: Re
         options=plan.config.stages,
         versions=versions(),
         raw={unit.origin: RawFile.model_validate_json(plan.file(unit, RAW).read_bytes()) for unit in plan.units},
+        steps=[own.used() for own in plan.steps],
         mixture=mixed.mixture if mixed else None,
     )
     stages = ("dedupe", "mix") if mixed else ("dedupe",)

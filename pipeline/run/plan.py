@@ -11,6 +11,7 @@ from typing import NamedTuple
 from pipeline.io import stage_files
 from pipeline.io.saved_dataset import is_saved_dataset
 from pipeline.run.config import ConfigError, load_config
+from schemas.manifest import UsedStep
 from schemas.options import Benchmark, Config, Dataset, Source, Step, glob_of
 from schemas.shapes import Questions
 
@@ -44,9 +45,9 @@ class OwnStep(NamedTuple):
     def name(self) -> str:
         return self.step.function.partition(":")[2]
 
-    def state(self) -> list[str]:
+    def used(self) -> UsedStep:
         """What its result depends on: the function and the file that holds it."""
-        return [self.step.function, hashlib.sha256(self.path.read_bytes()).hexdigest()]
+        return UsedStep(**self.step.model_dump(), sha256=hashlib.sha256(self.path.read_bytes()).hexdigest())
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,7 @@ def stamps(plan: Plan, made: dict[str, Made]) -> dict[str, str]:
         for stage, about in made.items()
     }
     for own in plan.steps:
-        contents[own.step.after].setdefault("steps", []).append(own.state())
+        contents[own.step.after].setdefault("steps", []).append(own.used().model_dump())
     contents["export"]["gates"] = [options["gate"], *(source.gate.model_dump() for source in plan.config.source)]
     shares = [{name: source.pop(name) for name in MIXED} for source in options["source"]]
     contents["export"]["mix"] = [options["mix"], shares]

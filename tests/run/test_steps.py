@@ -32,6 +32,11 @@ def test_a_step_rejects_rows(project: Path) -> None:
     ]
     assert ("a.jsonl:3", "normalize", "ad", "it praises a flower") in found
     assert "- normalize: ad" in done.stdout
+    manifest = json.loads((project / "processed/mine/manifest.json").read_text())
+    assert [(step["after"], step["function"]) for step in manifest["steps"]] == [("normalize", "my_steps:drop_ads")]
+    card = (project / "processed/mine/README.md").read_text()
+    assert f"`my_steps.py` (sha256 `{manifest['steps'][0]['sha256'][:16]}…`)" in card
+    assert '[[step]]\nafter = "normalize"\nfunction = "my_steps:drop_ads"\n' in card
 
 
 def test_its_source_is_in_the_stamp_of_its_stage(project: Path) -> None:
