@@ -15,9 +15,13 @@ QUIET = "ko_instruct.quiet"
 
 def note(line: str) -> None:
     """Tell something on stderr, unless the command is to be quiet."""
-    context = click.get_current_context(silent=True)
-    if context is None or not context.meta.get(QUIET):
+    if not quiet():
         click.echo(visible(line), err=True)
+
+
+def quiet() -> bool:
+    context = click.get_current_context(silent=True)
+    return context is not None and bool(context.meta.get(QUIET))
 
 
 def watch(
@@ -32,7 +36,7 @@ def watch(
     rows = 0
     rejected = dict.fromkeys(stages or [step], 0)
     label = visible(f"{step:<11} {what}")
-    with tqdm(total=total, desc=label, unit=" rows", leave=False, disable=not sys.stderr.isatty()) as bar:
+    with tqdm(total=total, desc=label, unit=" rows", leave=False, disable=quiet() or not sys.stderr.isatty()) as bar:
         for table in tables:
             rows += len(table)
             if "reject_stage" in table.column_names:

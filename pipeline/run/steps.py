@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -26,12 +26,11 @@ class StepError(KoInstructError, ValueError):
 
 def load_step(own: OwnStep) -> Stage:
     """The function of a step, which holds it to the laws each time. Runs the file of the step. Raises StepError."""
-    spec = importlib.util.spec_from_file_location(f"ko_instruct_step_{own.path.stem}", own.path)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
+    module = ModuleType(own.path.stem)
+    module.__file__ = str(own.path)
     try:
-        spec.loader.exec_module(module)
+        # Not imported: Python would keep its bytecode beside it, and may take an old one for the new file.
+        exec(compile(own.path.read_bytes(), own.path, "exec"), module.__dict__)
     except Exception as error:
         raise StepError(f"{own.path} cannot be run: {type(error).__name__}: {error}") from error
     function = getattr(module, own.name, None)

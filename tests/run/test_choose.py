@@ -162,6 +162,18 @@ def test_options_of_one_source(project: Path) -> None:
     assert 'ingest = {"meta" = "none"}' in card
 
 
+def test_one_stage_on_a_file_has_the_options_of_each_source(project: Path) -> None:
+    write(project, "a.jsonl", QUESTIONS)
+    build(project, {"a": "", "b": "optional = true\nnormalize = { on = ['quotes'] }"})
+    rows = [{"source": name, "instruction": "“가”", "output": "나"} for name in ("b", "a", "c", "b")]
+    (project / "rows.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    assert command("normalize", "rows.jsonl", "out.jsonl").exit_code == 0
+    found = [json.loads(line) for line in (project / "out.jsonl").read_text().splitlines()]
+    assert [(row["source"], row["instruction"]) for row in found] == [
+        ("b", '"가"'), ("a", "“가”"), ("c", "“가”"), ("b", '"가"'),
+    ]  # fmt: skip
+
+
 def test_typos_in_the_options_of_a_source(project: Path) -> None:
     write(project, "a.jsonl", QUESTIONS)
     build(project, {"a": '[source.normalize]\nno = ["nfc"]'})

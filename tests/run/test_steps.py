@@ -39,6 +39,24 @@ def test_a_step_rejects_rows(project: Path) -> None:
     assert '[[step]]\nafter = "normalize"\nfunction = "my_steps:drop_ads"\n' in card
 
 
+def test_a_file_that_was_changed_is_read_again(project: Path) -> None:
+    write(project, "a.jsonl", QUESTIONS)
+    for flower, left in (("진달래", 3), ("개구리", 4)):  # files of one size, within one second
+        (project / "my_steps.py").write_text(GOOD.replace("진달래", flower))
+        assert build(project, {"a": ""}, STEP).exit_code == 0
+        assert len(kept(project)) == left
+    assert not list(project.rglob("*.pyc"))
+
+
+def test_to_look_at_a_config_does_not_run_its_steps(project: Path) -> None:
+    write(project, "a.jsonl", QUESTIONS)
+    (project / "my_steps.py").write_text(GOOD)
+    build(project, {"a": ""}, STEP)
+    (project / "my_steps.py").write_text("1 / 0")
+    assert command("check").exit_code == 0
+    assert command("plan").exit_code == 0
+
+
 def test_its_source_is_in_the_stamp_of_its_stage(project: Path) -> None:
     write(project, "a.jsonl", QUESTIONS)
     (project / "my_steps.py").write_text(GOOD)
