@@ -1,5 +1,6 @@
-# make processed   build processed/<dataset>/ from raw/, redoing only what changed   (CONFIG=other.toml for another;
-#                  LAYOUT=causal for another layout, in processed/<dataset>-causal/; TOKENIZER=folder)
+# make processed   build processed/<dataset>/ from raw/, redoing only what changed   (CONFIG=other.toml for another,
+#                  CONFIG="a.toml b.toml" for several; LAYOUT=causal for another layout, in
+#                  processed/<dataset>-causal/; TOKENIZER=folder; SET="tokenize.max_length=1024 mix.seed=2")
 # make test        run every test that needs no torch
 # make test-train  run the tests that need torch or TRL (installs them)
 # make test-trainers  load the text forms with TRL and compare what it trains (installs it apart; also with
@@ -17,13 +18,17 @@ CONFIG ?= pipeline.toml
 PYTHON ?= python3
 VENV   ?= .venv
 KO     := $(VENV)/bin/ko-instruct
-CHANGED := $(if $(LAYOUT),--layout $(LAYOUT)) $(if $(TOKENIZER),--tokenizer "$(TOKENIZER)")
+SETS   := $(foreach change,$(SET),--set '$(change)')
+CHANGED := $(if $(LAYOUT),--layout $(LAYOUT)) $(if $(TOKENIZER),--tokenizer "$(TOKENIZER)") $(SETS)
 
 # No .DELETE_ON_ERROR: every target appears whole or not at all, and the old one is good until then.
 .PHONY: processed test test-train test-trainers test-axolotl test-torchtune test-kill test-attack fuzz audit check docs bench clean embedded
 
+# CONFIG is one path, which may hold spaces, where there is such a file; else it is a list of paths.
 processed: $(VENV)/.installed
-	@$(KO) make-plan --config "$(CONFIG)" $(CHANGED) -- $(MAKE) --no-print-directory dataset
+	@if test -f "$(CONFIG)"; then set -- "$(CONFIG)"; else set -- $(CONFIG); fi; for config in "$$@"; do \
+		$(KO) make-plan --config "$$config" $(CHANGED) -- $(MAKE) --no-print-directory dataset CONFIG="$$config" || exit; \
+	done
 
 # --- the chain: the rows of each raw file, then dedupe and export over all of them -----------------------------------
 # `make-plan` locks the dataset and becomes the inner Make, so that the stages work under its lock.
@@ -42,7 +47,7 @@ $(STAGES)/%/$(TOKENIZED) $(STAGES)/%/$(FINGERPRINTS): $(STAGES)/%/$(SOURCE) $(CL
 	@$(KO) make-rows $(RAW) $(if $(filter-out $(TOKENIZING),$?),,--cleaned) --config "$(CONFIG)" $(CHANGED)
 
 $(DECISIONS): $(UNITS:%=$(STAGES)/%/$(FINGERPRINTS)) $(UNITS:%=$(STAGES)/%/$(TOKENIZED)) $(DEDUPING)
-	@$(KO) dedupe --config "$(CONFIG)" $(if $(LAYOUT),--layout $(LAYOUT))
+	@$(KO) dedupe --config "$(CONFIG)" $(if $(LAYOUT),--layout $(LAYOUT)) $(SETS)
 
 $(FOLDER)/manifest.json: $(DECISIONS) $(EXPORTING)
 	@$(KO) export --config "$(CONFIG)" $(CHANGED)

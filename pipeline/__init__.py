@@ -11,12 +11,15 @@ if TYPE_CHECKING:
     from pipeline.dataset.export import export
     from pipeline.stages.dedupe import dedupe
     from pipeline.stages.ingest import ingest
+    from pipeline.stages.mix import mix
     from pipeline.stages.normalize import normalize
     from pipeline.stages.screen import screen
     from pipeline.stages.split import split
     from pipeline.stages.tokenize import tokenize
     from pipeline.stages.validate import validate
+    from pipeline.table.keep import keep
     from pipeline.table.messages import from_messages, to_messages
+    from pipeline.table.reject_and_flag import reject
     from pipeline.table.sequences import unroll
     from pipeline.tokenizers.load import load_tokenizer
 
@@ -25,8 +28,11 @@ __all__ = [
     "export",
     "from_messages",
     "ingest",
+    "keep",
     "load_tokenizer",
+    "mix",
     "normalize",
+    "reject",
     "screen",
     "split",
     "to_messages",
@@ -38,7 +44,9 @@ __all__ = [
 #: Functions that are not in the module of their own name below `pipeline.stages`.
 ELSEWHERE = {
     "from_messages": "pipeline.table.messages",
+    "keep": "pipeline.table.keep",
     "load_tokenizer": "pipeline.tokenizers.load",
+    "reject": "pipeline.table.reject_and_flag",
     "to_messages": "pipeline.table.messages",
     "unroll": "pipeline.table.sequences",
     "export": "pipeline.dataset.export",

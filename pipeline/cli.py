@@ -31,6 +31,7 @@ FAMILIES = (
             "run": "Build a dataset in one process, from a config or from files.",
             "dedupe": "Decide which rows of all sources are duplicates.",
             "export": "Write the dataset from the stage files.",
+            "plan": "Show what make processed would do, and why.",
         },
     ),
     Family(

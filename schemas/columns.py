@@ -8,7 +8,7 @@ a pair of a better and a worse answer.
 import pyarrow as pa
 
 #: The stages that may reject a row, in their order.
-STAGES = ("ingest", "validate", "normalize", "screen", "tokenize", "dedupe")
+STAGES = ("ingest", "validate", "normalize", "screen", "tokenize", "dedupe", "mix")
 
 #: One message of a conversation. Its fields are null where there is nothing, but for `role` and `content`.
 MESSAGE = pa.struct(

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from schemas.options import Dataset, Source, StageOptions
+from schemas.options import Dataset, Measure, Source, StageOptions
 from schemas.text_forms import TextForm
 from schemas.tokenizer import UsedTokenizer
 
@@ -43,9 +43,11 @@ class Rejected(Section):
 
 
 class Counts(Section):
-    """The conservation law in numbers: rows_in == kept + the sum of all rejected."""
+    """The conservation law in numbers: rows_in + repeated == kept + the sum of all rejected."""
 
     rows_in: int
+    #: Copies of rows that `repeat` of a source adds. They count as kept rows.
+    repeated: int = 0
     kept: int
     rejected: list[Rejected]
     #: Kept rows of each source, of each split.
@@ -58,7 +60,7 @@ class Counts(Section):
     @model_validator(mode="after")
     def conserve(self) -> "Counts":
         rejected = sum(group.rows for group in self.rejected)
-        if not self.rows_in == self.kept + rejected == sum(self.splits.values()) + rejected:
+        if not self.rows_in + self.repeated == self.kept + rejected == sum(self.splits.values()) + rejected:
             raise ValueError(
                 f"{self.rows_in} rows came in, but {self.kept} were kept ({sum(self.splits.values())} in splits) and "
                 f"{rejected} rejected: rows were lost or made. This is a bug of ko-instruct; please report it."
@@ -89,6 +91,30 @@ class Packing(Section):
     fill: float
 
 
+class Share(Section):
+    """What a source gives to a mixture, repeats included. `asked`, `got`: shares of the whole. `wanted`: what was asked
+    of it in the measure of the mixture; null where all of it was. `available`: what it has, in the same measure.
+    """
+
+    source: str
+    asked: float | None
+    got: float
+    wanted: int | None
+    available: int
+    rows: int
+    repeated: int
+    tokens: int
+    learned_tokens: int
+
+
+class Mixture(Section):
+    """How much of each source is in the dataset. `by`: the measure of the shares."""
+
+    by: Measure
+    total: int | None
+    sources: list[Share]
+
+
 class FormCounts(Section):
     """Of a text form: the kept rows that it holds, by split, and those that it cannot hold, by the reason.
 
@@ -97,6 +123,14 @@ class FormCounts(Section):
 
     rows: dict[str, int]
     left_out: dict[str, int]
+
+
+class UsedStep(Section):
+    """A step of the user that was run. `sha256`: of the file that holds its function."""
+
+    after: str
+    function: str
+    sha256: str
 
 
 class Provenance(Section):
@@ -111,6 +145,10 @@ class Provenance(Section):
     versions: dict[str, str]
     #: The raw files that were read, by their place below raw/.
     raw: dict[str, RawFile]
+    #: The user's own steps.
+    steps: list[UsedStep] = []
+    #: Shares of the sources, where the config asks for them.
+    mixture: Mixture | None = None
 
 
 class Manifest(Provenance):

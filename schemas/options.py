@@ -7,11 +7,22 @@ import codecs
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    model_validator,
+)
 
+from schemas.conditions import Column, Contains, tests_of
 from schemas.errors import KoInstructError
 from schemas.formats import Format
 from schemas.layouts import Layout
+from schemas.parse_condition import parse
 from schemas.reasons import FINDINGS, FLAGS
 from schemas.shapes import Shape
 from schemas.text_forms import TextForm
@@ -290,6 +301,51 @@ class DedupeOptions(Options):
     """
 
 
+Measure = Literal["tokens", "learned-tokens", "rows"]
+
+
+class MixOptions(Options):
+    """How much of each source goes into the dataset, of the rows that `dedupe` keeps. A hash of the record decides
+    which rows; the others are rejected as over-share. (`weight`, `max_rows`, `max_tokens`, `repeat` are of a source.)
+    """
+
+    total_tokens: int | None = Field(default=None, ge=1)
+    """Largest number of tokens of the dataset, as `by` counts them. The sources share it by their weights; without
+    weights, each gives the same part of its tokens.
+    """
+    total_rows: int | None = Field(default=None, ge=1)
+    """Largest number of rows of the dataset, shared in the same way."""
+    by: Measure | None = None
+    """What weights are shares of. Default: rows with total_rows, else tokens. Without a total, the sources give as much
+    as the weights allow until the first of them has no more.
+    """
+    seed: int = Field(default=0, ge=0)
+    """Another number chooses other rows."""
+    order: Literal["sources", "shuffled", "short-first"] = "sources"
+    """Order of the rows in each split. sources: as in the sources. shuffled: by a hash. short-first: by tokens."""
+
+    @model_validator(mode="after")
+    def fit_together(self) -> "MixOptions":
+        if self.total_tokens is not None and self.total_rows is not None:
+            raise ValueError("total_tokens and total_rows are two totals: leave one out")
+        total, other = ("total_rows", "rows") if self.total_rows else ("total_tokens", "tokens or learned-tokens")
+        if self.by and ((self.total_rows and self.by != "rows") or (self.total_tokens and self.by == "rows")):
+            raise ValueError(f'{total} goes with by = {other}, and by is "{self.by}"')
+        return self
+
+    @property
+    def total(self) -> int | None:
+        return self.total_rows or self.total_tokens
+
+    @property
+    def measure(self) -> Measure:
+        return self.by or ("rows" if self.total_rows else "tokens")
+
+
+#: The options of a source that decide how much of it the dataset takes.
+MIXED = ("weight", "max_rows", "max_tokens", "repeat")
+
+
 class ExportOptions(Options):
     """What is written to processed/<dataset>/."""
 
@@ -346,6 +402,31 @@ class SourceGate(Options):
     """As in [gate], for this source; flags that are not named here are as in [gate]."""
     min_rows: int = Field(default=0, ge=0)
     """Smallest number of rows of this source that are kept."""
+
+
+def given(options: Options | None) -> dict[str, Any] | None:
+    """The options that were given, without the defaults of others."""
+    return None if options is None else options.model_dump(mode="json", exclude_unset=True)
+
+
+def without_benchmarks(options: ScreenOptions | None) -> ScreenOptions | None:
+    if options is not None and "benchmarks" in options.model_fields_set:
+        raise ValueError("benchmarks are those of all sources: name them in [screen]")
+    return options
+
+
+OwnIngest = Annotated[IngestOptions | None, PlainSerializer(given)]
+OwnNormalize = Annotated[NormalizeOptions | None, PlainSerializer(given)]
+OwnScreen = Annotated[ScreenOptions | None, AfterValidator(without_benchmarks), PlainSerializer(given)]
+
+
+def known_condition(text: str) -> str:
+    if text:
+        parse(text)
+    return text
+
+
+ConditionText = Annotated[str, AfterValidator(known_condition)]
 
 
 class Dataset(Options):
@@ -405,8 +486,41 @@ class Source(Options):
     rows like all others. A table names each one, as in { test = "train", dev = "validation" }; "leave-out" rejects the
     rows.
     """
+    keep: ConditionText = ""
+    """A condition on a row, as in 'meta.score >= 4 and not flags has "refusal"'. Rows for which it is false are
+    rejected as not-wanted. "": all rows are wanted.
+    """
+    ingest: OwnIngest = None
+    """Options of [ingest] for this source: those that are named here take the place of the section's."""
+    normalize: OwnNormalize = None
+    """Options of [normalize] for this source, in the same way."""
+    screen: OwnScreen = None
+    """Options of [screen] for this source, in the same way, as in screen = { min_hangul = 0 } for a source of code.
+    Benchmarks are those of [screen].
+    """
+    weight: float | None = Field(default=None, gt=0)
+    """Share of the dataset that this source gives, in proportion to the weights of the others ([mix] by)."""
+    max_rows: int | None = Field(default=None, ge=1)
+    """Largest number of its rows in the dataset, repeats included."""
+    max_tokens: int | None = Field(default=None, ge=1)
+    """Largest number of its tokens in the dataset, repeats included."""
+    repeat: float = Field(default=1, ge=1, le=1000)
+    """How often its rows are in the dataset: 2.5 is twice, and half of them a third time. The origin of a repeated row
+    ends in #2, #3. It is in the split of the first.
+    """
     gate: SourceGate = Field(default=SourceGate(), exclude=True)
     """What must be true of its rows before a dataset is written."""
+
+
+class Step(Options):
+    """A step of your own: a function from an Arrow table to an Arrow table with the same rows, which may reject and
+    flag them. Nothing runs that the config does not name. What its file imports is not looked at for changes.
+    """
+
+    after: Literal["ingest", "validate", "normalize", "screen", "tokenize"]
+    """The stage behind which it runs, before a condition that is decided there."""
+    function: Annotated[str, StringConstraints(pattern=r"^[\w-]+:[^\W\d]\w*$")]
+    """File and function: "my_steps:drop_ads" is the function drop_ads of my_steps.py, beside the config."""
 
 
 class StageOptions(Options):
@@ -418,6 +532,7 @@ class StageOptions(Options):
     screen: ScreenOptions = ScreenOptions()
     tokenize: TokenizeOptions = TokenizeOptions()
     dedupe: DedupeOptions = DedupeOptions()
+    mix: MixOptions = MixOptions()
     export: ExportOptions = ExportOptions()
 
     @model_validator(mode="after")
@@ -439,12 +554,54 @@ class StageOptions(Options):
             )
 
 
+def _set(options: Options) -> dict[str, Any]:
+    return {name: getattr(options, name) for name in options.model_fields_set}
+
+
 class Config(StageOptions):
     """One pipeline.toml: one dataset, its sources in order of priority, and the options of the stages."""
 
+    extends: str = ""
+    """Another config, relative to this one, whose sections hold where this one does not name an option. A list, as that
+    of the sources, is taken whole from one of the two.
+    """
     dataset: Dataset
     source: tuple[Source, ...] = Field(min_length=1)
     gate: Gate = Gate()
+    step: tuple[Step, ...] = ()
+
+    @model_validator(mode="after")
+    def check_weights(self) -> Self:
+        without = [source.name for source in self.source if source.weight is None]
+        if without and len(without) < len(self.source):
+            raise ValueError(f"some sources have a weight, and {', '.join(without)} has none: give every source one")
+        return self
+
+    @property
+    def mixed(self) -> bool:
+        """Whether the dataset is a mixture: some option says how much of a source it takes, or in which order."""
+        return self.mix != MixOptions() or any(
+            getattr(source, name) != Source.model_fields[name].default for source in self.source for name in MIXED
+        )
+
+    @model_validator(mode="after")
+    def look_for_the_flags_of_conditions(self) -> Self:
+        for source in self.source:
+            tests = tests_of(parse(source.keep)) if source.keep else ()
+            for name in (test.text for test in tests if isinstance(test, Contains) and test.of == Column("flags")):
+                if name in self.of(source).screen.off:
+                    raise ValueError(
+                        f"source {source.name!r}: its condition reads the flag {name}, and screen.off lists it"
+                    )
+        return self
+
+    def of(self, source: Source) -> "Config":
+        """The config with the options that the source overrides."""
+        own = {name: getattr(source, name) for name in ("ingest", "normalize", "screen")}
+        changed = {
+            name: getattr(self, name).model_copy(update=_set(options)) for name, options in own.items() if options
+        }
+        return self.model_copy(update=changed)
 
     @property
     def stages(self) -> StageOptions:

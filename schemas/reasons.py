@@ -3,6 +3,9 @@
 `docs/reference.md` lists them, and a test fails if a stage writes a name that is not here.
 """
 
+#: The reason that `[[source]] keep` gives, at the stage after which all that the condition reads is known.
+NOT_WANTED = "the row does not fit the condition `keep` of its source"
+
 #: Stage → reason → meaning. `screen` can reject for each of its findings (FINDINGS) and each flag of `ingest`
 #: that `[screen] reject` lists.
 REASONS: dict[str, dict[str, str]] = {
@@ -34,6 +37,7 @@ REASONS: dict[str, dict[str, str]] = {
         "not-an-object": "the record, or a turn in it, is not an object with named fields",
         "not-data": "a member of an archive is neither JSON nor a table",
         "not-text": "a field that must be a text is something else",
+        "not-wanted": NOT_WANTED,
         "parted-conversation": "the turns of a conversation do not follow one another in the file",
         "rejected-before": "a row of rejects.jsonl: an earlier run rejected it",
         "result-without-call": "a conversation has the result of a tool without a call before it",
@@ -76,6 +80,8 @@ REASONS: dict[str, dict[str, str]] = {
         "tool-calls-not-calls": "the calls of tools of the answer are not a JSON array of calls",
         "tools-not-a-list": "the tools are not a JSON array",
     },
+    "normalize": {"not-wanted": NOT_WANTED},
+    "screen": {"not-wanted": NOT_WANTED},
     "tokenize": {
         "answer-not-in-context": "layout qa: the answer is not in the context",
         "bad-answer": "the source says that the answer is a bad one (`label` is false), and the layout would teach it",
@@ -84,6 +90,7 @@ REASONS: dict[str, dict[str, str]] = {
         "no-label": "layout unpaired: the record does not say whether its answer is a good one",
         "not-a-pair": "layout preference: the record has no rejected answer",
         "not-literal": "the chat template of the tokenizer changes the text of this row",
+        "not-wanted": NOT_WANTED,
         "nothing-to-learn": "no token of the row would be learned",
         "open-thought": "the chat template writes an empty thought before a thought without an end",
         "same-answers": "layouts preference, unpaired: the chosen and the rejected answer are the same",
@@ -95,6 +102,7 @@ REASONS: dict[str, dict[str, str]] = {
         "conflict": "same prompt as a kept row, but a different output",
         "near-prompt": "similar prompt to a kept row, but the prompt or the output differs in a word",
     },
+    "mix": {"over-share": "its source gives no more rows: `[mix]`, `weight`, `max_rows`, `max_tokens`"},
 }
 
 #: What `screen` looks for: finding → meaning. A finding adds the flag of its name; `[screen] reject` makes it a reason.

@@ -27,8 +27,19 @@ from pipeline.dataset.packing import PACKED
 from pipeline.hub.benchmarks import known_benchmarks
 from pipeline.stages.normalize import FIXES
 from pipeline.stages.tokenize import LAYOUTS
-from schemas import columns, reasons
-from schemas.options import Benchmark, Dataset, Gate, Source, SourceGate, StageOptions
+from schemas import columns, conditions, reasons
+from schemas.options import (
+    Benchmark,
+    Dataset,
+    Gate,
+    IngestOptions,
+    NormalizeOptions,
+    ScreenOptions,
+    Source,
+    SourceGate,
+    StageOptions,
+    Step,
+)
 from schemas.push import PushOptions
 from schemas.self_instruct import SelfInstructOptions
 from schemas.shapes import Shape
@@ -62,6 +73,7 @@ def reference() -> str:
     parts = [
         *stages(),
         *sources(),
+        *of_conditions(),
         *evaluation_sets(),
         *shapes(),
         *fixes(),
@@ -102,6 +114,7 @@ def sources() -> Iterator[str]:
         "[dataset]": Dataset,
         "[[source]], one for each source": Source,
         "[gate]": Gate,
+        "[[step]], one for each step of your own": Step,
         "[source.gate], below a [[source]]": SourceGate,
         "[[screen.benchmarks]], one for each evaluation set": Benchmark,
     }
@@ -109,6 +122,27 @@ def sources() -> Iterator[str]:
         yield f"### {heading}"
         yield prose(model)
         yield from options_table(model)
+
+
+def of_conditions() -> Iterator[str]:
+    yield "## Conditions"
+    yield (
+        "`keep` of a `[[source]]` is a condition on a row. A row for which it is false is rejected as `not-wanted`: as "
+        "soon as all that the condition reads is known, after `ingest`, after `normalize` where it reads texts, "
+        "after `screen` or `tokenize` where it reads their flags or counts of tokens."
+    )
+    grammar, meaning = (conditions.__doc__ or "").split("\n\n")[1:3]
+    yield f"```text\n{inspect.cleandoc(grammar)}\n```"
+    yield line(meaning)
+    kinds = {"text": "texts", "number": "numbers", "truth": "true, false or null", "messages": "lists of messages"}
+    yield table(
+        ("columns", "kind"),
+        (
+            (", ".join(code(name) for name, kind in conditions.COLUMNS.items() if kind == wanted), words)
+            for wanted, words in (*kinds.items(), ("items", "a list of texts"))
+        ),
+    )
+    yield "`n_turns` is the number of the user's messages. The other columns are [those of the rows](#columns)."
 
 
 def evaluation_sets() -> Iterator[str]:
@@ -370,7 +404,7 @@ def kind_of_value(kind: Any) -> str:
         words = f"table of {kind_of_value(parts[1])}"
     elif origin in (Union, UnionType):
         words = " or ".join(dict.fromkeys(kind_of_value(part) for part in parts if part is not NoneType))
-    elif kind is SourceGate:
+    elif kind in (SourceGate, IngestOptions, NormalizeOptions, ScreenOptions):
         words = "section"
     elif kind is Benchmark:
         words = "text or section"

@@ -53,9 +53,12 @@ tokenizer = ["embedded"]
 MODULES = {"pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib", "subprocess"}
 CALLS = {"eval", "exec", "compile", "system", "popen", "__import__", "load_dataset"}
 #: The one program that is started is Make, by the command for Make. torch's `eval` sets a model to evaluation, and
-#: `load_dataset` is given Parquet files or the id of a repository, whose code no `datasets` of today runs.
+#: `load_dataset` is given Parquet files or the id of a repository, whose code no `datasets` of today runs. A [[step]]
+#: of the config names a file of the user's own code.
 ALLOWED = {
     ("pipeline/commands/make.py", "execvp"),
+    ("pipeline/run/steps.py", "compile"),
+    ("pipeline/run/steps.py", "exec"),
     ("pipeline/self_instruct/local.py", "eval"),
     ("pipeline/training/checks.py", "eval"),
     ("pipeline/training/loading.py", "load_dataset"),

@@ -19,7 +19,11 @@ from pipeline.commands.shared import (
     changed,
     config_of,
     config_option,
+    json_option,
     layout_option,
+    quiet_option,
+    set_option,
+    show_summary,
     tokenizer_option,
     workers_option,
 )
@@ -36,6 +40,9 @@ if TYPE_CHECKING:
 @layout_option
 @tokenizer_option
 @against_option
+@quiet_option
+@json_option
+@set_option
 @config_option
 @workers_option
 def run(
@@ -44,6 +51,8 @@ def run(
     layout: str | None,
     names: tuple[str, ...],
     against: tuple[Path, ...],
+    as_json: bool,
+    changes: tuple[str, ...],
     config_path: Path,
     workers: int,
 ) -> None:
@@ -55,13 +64,12 @@ def run(
     """
     from pipeline.run.chain import run as chain
     from pipeline.run.plan import compared_with, plan_of_config, plan_of_files
-    from pipeline.run.summary import report
 
     check_usage(files, out)
     plan = (
-        plan_of_config(config_path, layout)
+        plan_of_config(config_path, layout, changes)
         if out is None
-        else plan_of_files(files, out, config_of(config_path), config_path.parent)
+        else plan_of_files(files, out, config_of(config_path, changes), config_path.parent)
     )
     plan = changed(plan, layout, names)
     if files and config_path.exists():
@@ -69,7 +77,7 @@ def run(
     if against:
         plan = compared_with(plan, against, config_path.parent)
     manifest = chain(plan, workers)
-    click.echo("\n" + report(manifest, plan.folder))
+    show_summary(manifest, plan.folder, as_json)
 
 
 def check_usage(files: tuple[Path, ...], out: Path | None) -> None:
@@ -89,6 +97,7 @@ def check_usage(files: tuple[Path, ...], out: Path | None) -> None:
 @click.option("--explain", is_flag=True, help="Show the S-curve, the counts and the most doubtful rejections.")
 @against_option
 @layout_option
+@set_option
 @workers_option
 def dedupe(
     config_path: Path,
@@ -96,6 +105,7 @@ def dedupe(
     explain: bool,
     against: tuple[Path, ...],
     layout: str | None,
+    changes: tuple[str, ...],
     workers: int,
 ) -> None:
     """Decide which rows of all sources are duplicates, from the stage files that `make processed` keeps.
@@ -113,7 +123,7 @@ def dedupe(
     from pipeline.run.duplicates import find_duplicates, trial_of
     from pipeline.run.plan import plan_of_config
 
-    plan = plan_of_config(config_path, layout)
+    plan = plan_of_config(config_path, layout, changes)
     click.get_current_context().with_resource(locked(plan.stages, "ko-instruct dedupe"))
     tokenized = (plan.file(unit, stage_files.OF_MAKE.tokenized) for unit in plan.units)
     require(tokenized, "dedupe", plan, config_path)
@@ -129,9 +139,20 @@ def dedupe(
 @layout_option
 @tokenizer_option
 @click.option("--formats", default="", help="Formats to write beside those of the config, with commas: messages,alpaca")
+@quiet_option
+@json_option
+@set_option
 @config_option
 @workers_option
-def export(layout: str | None, names: tuple[str, ...], formats: str, config_path: Path, workers: int) -> None:
+def export(
+    layout: str | None,
+    names: tuple[str, ...],
+    formats: str,
+    as_json: bool,
+    changes: tuple[str, ...],
+    config_path: Path,
+    workers: int,
+) -> None:
     """Write processed/<dataset>/ from the stage files that `make processed` keeps, and report on the run.
 
     \b
@@ -143,15 +164,14 @@ def export(layout: str | None, names: tuple[str, ...], formats: str, config_path
     from pipeline.io.lock import locked
     from pipeline.run.export import export_units
     from pipeline.run.plan import plan_of_config
-    from pipeline.run.summary import report
     from pipeline.run.tokenizer import find_tokenizer
 
-    plan = with_formats(changed(plan_of_config(config_path, layout), layout, names), formats)
+    plan = with_formats(changed(plan_of_config(config_path, layout, changes), layout, names), formats)
     click.get_current_context().with_resource(locked(plan.stages, "ko-instruct export"))
     require([plan.stages / stage_files.DECISIONS], "export", plan, config_path)
     decisions = open_table(plan.stages / stage_files.DECISIONS)
     manifest = export_units(plan, stage_files.OF_MAKE, decisions, find_tokenizer(plan), workers)
-    click.echo("\n" + report(manifest, plan.folder))
+    show_summary(manifest, plan.folder, as_json)
 
 
 def with_formats(plan: Plan, formats: str) -> Plan:
@@ -183,3 +203,28 @@ def require(files: Iterable[Path], stage: str, plan: Plan, config_path: Path) ->
         "there (`ko-instruct run` keeps none: it has written the whole dataset). "
         f"First run: make processed{config}{f' LAYOUT={layout}' if layout else ''}"
     )
+
+
+@click.command(cls=Command)
+@layout_option
+@tokenizer_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for other programs.")
+@set_option
+@config_option
+def plan(
+    layout: str | None, names: tuple[str, ...], as_json: bool, changes: tuple[str, ...], config_path: Path
+) -> None:
+    """Show what `make processed` would do and why, without doing it.
+
+    \b
+    Examples: ko-instruct plan --config pipeline.toml
+              ko-instruct plan --set tokenize.max_length=1024
+    """
+    import json
+
+    from pipeline.run.changes import changes_of
+    from pipeline.run.plan import plan_of_config
+
+    planned = changed(plan_of_config(config_path, layout, changes), layout, names)
+    found = changes_of(planned)
+    click.echo(json.dumps(found.as_json(planned), ensure_ascii=False, indent=1) if as_json else found.report(planned))

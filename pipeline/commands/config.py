@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.commands.shared import Failure, config_option
+from pipeline.commands.shared import Failure, config_option, set_option
 
 
 @click.command()
@@ -30,8 +30,9 @@ def init(path: Path, name: str) -> None:
 
 
 @click.command()
+@set_option
 @config_option
-def check(config_path: Path) -> None:
+def check(config_path: Path, changes: tuple[str, ...]) -> None:
     """Show every fault of a config, before a raw file is read. Exit code 1 if there is one.
 
     \b
@@ -39,7 +40,7 @@ def check(config_path: Path) -> None:
     """
     from pipeline.run.check import faults_of
 
-    faults = list(faults_of(config_path))
+    faults = list(faults_of(config_path, changes))
     if faults:
         raise Failure("\n  ".join([f"{config_path}:", *faults]))
     click.echo(f"{config_path}: no fault found")

@@ -29,7 +29,7 @@ def inspect(file: Path, config_path: Path) -> None:
     plan = plan_of(config_path)
     unit = unit_of(plan, file)
     held_to = plan.config.validate_ if plan else ValidateOptions()
-    options = plan.config.ingest if plan else IngestOptions()
+    options = plan.config.of(unit.source).ingest if plan else IngestOptions()
     click.echo(describe(look(file, unit.source, options, lambda rows: validate(rows, held_to))))
 
 

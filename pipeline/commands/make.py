@@ -11,6 +11,7 @@ from pipeline.commands.shared import (
     changed,
     config_option,
     layout_option,
+    set_option,
     tokenizer_option,
     workers_option,
 )
@@ -20,8 +21,11 @@ from pipeline.commands.shared import (
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 @layout_option
 @tokenizer_option
+@set_option
 @config_option
-def make_plan(command: tuple[str, ...], layout: str | None, names: tuple[str, ...], config_path: Path) -> None:
+def make_plan(
+    command: tuple[str, ...], layout: str | None, names: tuple[str, ...], changes: tuple[str, ...], config_path: Path
+) -> None:
     """Lock the dataset, write the stamps and plan.mk for Make, and become COMMAND PLAN=<path of plan.mk>.
 
     \b
@@ -33,7 +37,7 @@ def make_plan(command: tuple[str, ...], layout: str | None, names: tuple[str, ..
     from pipeline.run.stamps import write_plan
     from pipeline.run.tokenizer import find_tokenizer
 
-    plan = changed(plan_of_config(config_path, layout), layout, names)
+    plan = changed(plan_of_config(config_path, layout, changes), layout, names)
     lock = take(plan.stages, "make processed")
     clean_up(plan.folder, plan.stages)
     makefile = write_plan(plan)
@@ -47,10 +51,17 @@ def make_plan(command: tuple[str, ...], layout: str | None, names: tuple[str, ..
 @click.option("--cleaned", is_flag=True, help="Begin with the rows that an earlier run has cleaned.")
 @layout_option
 @tokenizer_option
+@set_option
 @config_option
 @workers_option
 def make_rows(
-    file: Path, cleaned: bool, layout: str | None, names: tuple[str, ...], config_path: Path, workers: int
+    file: Path,
+    cleaned: bool,
+    layout: str | None,
+    names: tuple[str, ...],
+    changes: tuple[str, ...],
+    config_path: Path,
+    workers: int,
 ) -> None:
     """Take a raw FILE of the config through the row-wise stages, into the stage files that Make keeps.
 
@@ -60,7 +71,7 @@ def make_rows(
     from pipeline.run.plan import plan_of_config, unit_of
     from pipeline.run.row_wise import tokenize_unit
 
-    plan = changed(plan_of_config(config_path, layout), layout, names)
+    plan = changed(plan_of_config(config_path, layout, changes), layout, names)
     unit = unit_of(plan, file)
     if unit not in plan.units:
         raise click.UsageError(f"{file} is not a raw file of {config_path}: add it to a source, or use ko-instruct run")

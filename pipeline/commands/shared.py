@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from pipeline.run.plan import Plan
+    from schemas.manifest import Manifest
     from schemas.options import Config
 
 #: A file of rows: to read, and to write.
@@ -56,6 +58,25 @@ against_option = click.option(
 tokenizer_option = click.option(
     "--tokenizer", "names", multiple=True, help="Hub id, local path or 'embedded'; in order of preference."
 )
+set_option = click.option(
+    "--set",
+    "changes",
+    multiple=True,
+    metavar="SECTION.OPTION=VALUE",
+    help="Another value for an option of the config: tokenize.max_length=1024, or source.NAME.weight=2 for a source.",
+)
+
+
+def _be_quiet(context: click.Context, option: click.Parameter, quiet: bool) -> None:
+    from pipeline.io.progress import QUIET
+
+    context.meta[QUIET] = quiet
+
+
+quiet_option = click.option(
+    "--quiet", is_flag=True, expose_value=False, callback=_be_quiet, help="Show nothing but errors."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON, for other programs.")
 layout_option = click.option(
     "--layout",
     type=click.Choice(get_args(Layout)),
@@ -121,12 +142,25 @@ def do_without_pandas() -> None:
         del sys.modules["pandas"]
 
 
-def config_of(path: Path) -> Config:
+def config_of(path: Path, changes: tuple[str, ...] = ()) -> Config:
     """The config at this path; where there is none, the defaults of every stage."""
     from pipeline.run.config import load_config
     from schemas.options import Config
 
-    return load_config(path) if path.exists() else Config.model_construct()
+    return load_config(path, changes) if path.exists() else Config.model_construct()
+
+
+def show_summary(manifest: Manifest, folder: Path, as_json: bool) -> None:
+    """The table that ends a run, or the same as JSON: what the manifest counts."""
+    from pipeline.io.progress import QUIET
+    from pipeline.run.summary import report
+
+    if as_json:
+        counted = {"dataset", "counts", "tokens", "examples", "packing", "forms", "mixture", "tokenizer"}
+        summary = {"folder": str(folder), **manifest.model_dump(mode="json", include=counted)}
+        click.echo(json.dumps(summary, ensure_ascii=False, indent=1))
+    elif not click.get_current_context().meta.get(QUIET):
+        click.echo("\n" + report(manifest, folder))
 
 
 def plan_of(path: Path) -> Plan | None:

@@ -38,7 +38,7 @@ def ingest(file: Path, out: Path, config_path: Path) -> None:
 
     plan = plan_of(config_path)
     unit = unit_of(plan, file)
-    tables = read_unit(unit, plan.config.ingest if plan else IngestOptions())
+    tables = read_unit(unit, plan.config.of(unit.source).ingest if plan else IngestOptions())
     write_rows(out, watch(tables, "ingest", unit.origin), INGESTED)
 
 
@@ -70,10 +70,11 @@ def normalize(rows: Path, out: Path, config_path: Path, workers: int) -> None:
     \b
     Example: ko-instruct normalize valid.jsonl normalized.jsonl
     """
+    from pipeline.run.each_source import each_source
     from pipeline.stages.normalize import normalize as stage
 
-    options = config_of(config_path).normalize
-    row_wise("normalize", lambda table: stage(table, options), rows, out, workers)
+    work = each_source(config_of(config_path), lambda table, config: stage(table, config.normalize))
+    row_wise("normalize", work, rows, out, workers)
 
 
 @click.command(cls=Command)
@@ -87,13 +88,14 @@ def screen(rows: Path, out: Path, config_path: Path, workers: int) -> None:
     \b
     Example: ko-instruct screen normalized.jsonl screened.jsonl
     """
+    from pipeline.run.each_source import each_source
     from pipeline.run.row_wise import load_benchmarks
     from pipeline.stages.screen import screen as stage
 
-    options = config_of(config_path).screen
     plan = plan_of(config_path)
     benchmarks = load_benchmarks(plan) if plan else None
-    row_wise("screen", lambda table: stage(table, options, benchmarks), rows, out, workers)
+    work = each_source(config_of(config_path), lambda table, config: stage(table, config.screen, benchmarks))
+    row_wise("screen", work, rows, out, workers)
 
 
 @click.command(cls=Command)

@@ -13,7 +13,7 @@ from pipeline.dataset.layout import data_file, form_file, form_folder
 from pipeline.dataset.trainers import trainer_lines
 from pipeline.io.terminal_text import visible
 from schemas.errors import KoInstructError
-from schemas.manifest import Manifest, config_name
+from schemas.manifest import Manifest, Mixture, config_name
 from schemas.options import ExportOptions
 
 #: Upper bounds of the Hub's size categories.
@@ -54,6 +54,7 @@ def card(manifest: Manifest, options: ExportOptions, shape: Shape) -> str:
             *([plain(manifest.dataset.description) + "\n"] if manifest.dataset.description else []),
             _summary(manifest),
             _sources(manifest),
+            *([_mixture(manifest.mixture)] if manifest.mixture else []),
             _rejected(manifest),
             _policy(manifest),
             _changes(manifest),
@@ -168,6 +169,26 @@ def _sources(manifest: Manifest) -> str:
         for s in manifest.sources
     ]
     return "## Sources · 출처\n\n" + table(["source", "license", "from", "attribution", "rows kept"], rows)
+
+
+def _mixture(mixture: Mixture) -> str:
+    rows = [
+        [
+            plain(share.source),
+            "–" if share.asked is None else f"{share.asked:.1%}",
+            f"{share.got:.1%}",
+            share.rows,
+            share.repeated,
+            share.tokens,
+        ]
+        for share in mixture.sources
+    ]
+    total = "" if mixture.total is None else f", {mixture.total:,} at most"
+    return (
+        f"## Mixture · 혼합 비율\n\nShares by {mixture.by}{total}. A hash of each record decides which rows of a "
+        "source are here. 출처마다 어떤 행을 넣을지는 레코드의 해시로 정합니다.\n\n"
+        + table(["source", "share asked", "share got", "rows", "of them repeated", "tokens"], rows)
+    )
 
 
 def _rejected(manifest: Manifest) -> str:
@@ -348,7 +369,20 @@ def _rebuilding(manifest: Manifest) -> str:
         "(with their sha256) into `raw/`, and run it with this `pipeline.toml`. The same input and options give the "
         "same bytes. "
         "`manifest.json`에 적힌 원본 파일을 `raw/`에 두고 아래 `pipeline.toml`로 실행하세요. 같은 입력과 옵션이면 "
-        f"언제나 같은 결과가 나옵니다.\n\n```toml\n{declaration(manifest)}```\n\n```\n{steps}\n```\n"
+        f"언제나 같은 결과가 나옵니다.{_steps(manifest)}\n\n```toml\n{declaration(manifest)}```\n\n```\n{steps}\n```\n"
+    )
+
+
+def _steps(manifest: Manifest) -> str:
+    """The files of the user's own steps, which the dataset does not hold."""
+    if not manifest.steps:
+        return ""
+    files = ", ".join(
+        f"`{step.function.partition(':')[0]}.py` (sha256 `{step.sha256[:16]}…`)" for step in manifest.steps
+    )
+    return (
+        f"\n\nIt was made with steps of its author's own, which are needed, too: {files}. "
+        f"만든 사람이 직접 쓴 단계 파일도 필요합니다: {files}."
     )
 
 
@@ -359,6 +393,7 @@ def declaration(manifest: Manifest) -> str:
         # The kind of a shape is its default, but decides which shape it is.
         shape = {"shape": {"kind": source.shape.kind, **_set(source.shape)}} if source.shape else {}
         sections.append(("[[source]]", _set(source) | shape))
+    sections += [("[[step]]", step.model_dump(include={"after", "function"})) for step in manifest.steps]
     sections += [(f"[{stage}]", options) for stage, options in _set(manifest.options).items() if options]
     return "\n".join(f"{head}\n{_toml(values)}" for head, values in sections)
 

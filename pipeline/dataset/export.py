@@ -29,6 +29,7 @@ from pipeline.io.atomic_files import sync
 from pipeline.io.folders import whole_folder
 from pipeline.io.hashed_files import HashedFile, describe_file
 from pipeline.io.json_lines import json_lines
+from pipeline.stages.mix import COPY
 from pipeline.stages.split import SPLITS
 from pipeline.table.sequences import unroll
 from schemas.columns import INGESTED, MARKS, STAGES
@@ -40,7 +41,7 @@ from schemas.tokenizer import public_name
 #: Of packed data: the rows to pack, by split, in a folder that is removed when they are packed.
 ROWS_TO_PACK = "{split}.rows"
 #: Columns of no use in a kept row: it has no marks and no unread text, and is in the files of its split.
-NOT_KEPT = (*MARKS.names, "raw", "cluster_key", "split")
+NOT_KEPT = (*MARKS.names, "raw", "cluster_key", "split", COPY)
 #: Columns of rejects.jsonl.
 OF_REJECTS = (*INGESTED.names, "duplicate_of")
 #: Columns of records, and of their sequences, that the manifest counts.
@@ -156,7 +157,7 @@ def _write_rows(
         for table in tables:
             rejected = table.select([name for name in OF_REJECTS if name in table.column_names])
             reject(rejected.filter(pc.is_valid(table["reject_stage"])))
-            counting.add(table.select(COUNTED))
+            counting.add(table.select([*COUNTED, *([COPY] if COPY in table.column_names else [])]))
             kept = table.drop_columns([name for name in NOT_KEPT if name in table.column_names])
             schema = rows_of(kept.slice(0, 0)).schema
             for name in SPLITS:
@@ -247,6 +248,7 @@ class RowCounts:
 
     def __init__(self) -> None:
         self.rows_in = 0
+        self.repeated = 0
         self.rejected: Counter[tuple[str, str, str]] = Counter()
         self.sources: Counter[str] = Counter()
         self.splits: Counter[str] = Counter()
@@ -256,8 +258,11 @@ class RowCounts:
         self.longest = 0
 
     def add(self, table: pa.Table) -> None:
-        """Count a table of the columns COUNTED: the kept by their split, the rejected by their mark."""
-        self.rows_in += len(table)
+        """Count a table of the columns COUNTED: the kept by their split, the rejected by their mark. Of a mixture COPY
+        says which rows are repeated."""
+        repeated = pc.sum(pc.greater(table[COPY], 1)).as_py() or 0 if COPY in table.column_names else 0
+        self.rows_in += len(table) - repeated
+        self.repeated += repeated
         kept, rejected = (table.filter(pc.is_valid(table[name])) for name in ("split", "reject_stage"))
         groups = rejected.group_by(["source", "reject_stage", "reject_reason"]).aggregate([([], "count_all")])
         for group in groups.to_pylist():
@@ -281,6 +286,7 @@ class RowCounts:
         rejected = [Rejected(source=s, stage=t, reason=r, rows=n) for (s, t, r), n in groups]
         return Counts(
             rows_in=self.rows_in,
+            repeated=self.repeated,
             kept=sum(self.sources.values()),
             rejected=rejected,
             sources=dict(self.sources),

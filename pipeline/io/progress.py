@@ -15,26 +15,35 @@ from pipeline.io.terminal_text import visible
 
 Item = TypeVar("Item")
 
+#: In the context of the command line: whether nothing but errors is shown.
+QUIET = "ko_instruct.quiet"
 #: Seconds between lines where there is no bar.
 BETWEEN_LINES = 30
 COUNTED = "{desc}: {n:,} rows [{elapsed}]{postfix}"
 MEASURED = "{desc}: {percentage:3.0f}%|{bar}| {n:,} of {total:,} {unit} [{elapsed}, {remaining} left]{postfix}"
 
 
+def quiet() -> bool:
+    context = click.get_current_context(silent=True)
+    return context is not None and bool(context.meta.get(QUIET))
+
+
 def has_bars() -> bool:
     """Whether bars can be drawn: on a terminal, and not beside other processes of Make that draw there, too (-j)."""
     flags = os.environ.get("MAKEFLAGS", "").split(" -- ")[0]  # letters without a dash come first, variables behind --
-    return sys.stderr.isatty() and not re.search(r"^\w*j| -\w*j", flags)
+    return not quiet() and sys.stderr.isatty() and not re.search(r"^\w*j| -\w*j", flags)
 
 
-def say(line: str) -> None:
-    """Write a line to stderr, above the bars that are there."""
+def note(line: str) -> None:
+    """Write a line to stderr, above the bars that are there, unless the command is to be quiet."""
     from tqdm import tqdm
 
+    if quiet():
+        return
     if has_bars():
-        tqdm.write(line, file=sys.stderr)
+        tqdm.write(visible(line), file=sys.stderr)
     else:
-        click.echo(line, err=True)
+        click.echo(visible(line), err=True)
 
 
 def watch(
@@ -66,10 +75,10 @@ def watch(
             bar.update(len(table))
             if not bars and time.monotonic() - shown > BETWEEN_LINES:
                 shown = time.monotonic()
-                say(f"{label}: {rows:,} rows so far{which}")
+                note(f"{label}: {rows:,} rows so far{which}")
             yield table
     found = ", ".join(f"{count:,} by {stage}" for stage, count in rejected.items() if count)
-    say(f"{label}: {rows:,} rows" + (f"; rejected: {found}" if found else "") + which)
+    note(f"{label}: {rows:,} rows" + (f"; rejected: {found}" if found else "") + which)
 
 
 def watch_bytes(items: Sequence[tuple[Item, int]]) -> Iterator[Item]:

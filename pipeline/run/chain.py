@@ -24,7 +24,7 @@ def run(plan: Plan, workers: int) -> Manifest:
 
 def _run(plan: Plan, workers: int) -> Manifest:
     found = find_tokenizer(plan)
-    tokenizer, stages = open_tokenizer(found), cleaning(plan.config, load_benchmarks(plan))
+    tokenizer, benchmarks = open_tokenizer(found), load_benchmarks(plan)
     try:
         for unit in watch_bytes([(unit, size_of(unit.path)) for unit in plan.units]):
             # Only this run reads these files, so that they are not flushed to the disk.
@@ -32,9 +32,8 @@ def _run(plan: Plan, workers: int) -> Manifest:
             rows.parent.mkdir(parents=True, exist_ok=True)
             with naming(rows), rows.open("wb") as rows_sink, fingerprints.open("wb") as fingerprints_sink:
                 sinks = (rows_sink, fingerprints_sink)
-                tables = ingest_unit(plan, unit)
-                label = (unit.origin, plan.place_of(unit))
-                pass_over(tables, stages, tokenizer, plan.config.tokenize, label, workers, sinks)
+                stages = cleaning(plan, unit.source, benchmarks)
+                pass_over(plan, unit, ingest_unit(plan, unit), stages, tokenizer, workers, sinks)
         # The decisions alone are kept of it: its mapped files leave memory before others are written.
         decisions = dedupe_units(plan, OF_RUN, plan.config.dedupe, workers).new
         # What Make exported last may be of other options, so that it must export again.

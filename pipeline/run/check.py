@@ -2,19 +2,19 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from pipeline.run.config import load_config
-from pipeline.run.plan import Unit, find_benchmarks, find_existing, find_units
+from pipeline.run.plan import Unit, find_benchmarks, find_existing, find_steps, find_units
 from schemas.columns import INGESTED
 from schemas.errors import KoInstructError
 from schemas.options import Config, Source
 
 
-def faults_of(path: Path) -> Iterator[str]:
+def faults_of(path: Path, changes: Sequence[str] = ()) -> Iterator[str]:
     """A sentence for each fault. Raises ConfigError where the file itself is not a config."""
-    config = load_config(path)
+    config = load_config(path, changes)
     root = path.parent
     yield from _of_names(config)
     for source in config.source:
@@ -22,6 +22,7 @@ def faults_of(path: Path) -> Iterator[str]:
     yield from _of_stages(config)
     yield from _of_call(find_benchmarks, config, root / "raw")
     yield from _of_call(find_existing, config, root, Path())
+    yield from _of_call(find_steps, config, root)
 
 
 def _of_names(config: Config) -> Iterator[str]:
@@ -62,6 +63,12 @@ def _of_stages(config: Config) -> Iterator[str]:
     yield from _of_call(normalize, rows, config.normalize)
     yield from _of_call(screen, rows, config.screen)
     yield from _of_call(dedupe, rows, config.dedupe)
+    for source in config.source:
+        own, place = config.of(source), f"source {source.name!r}: "
+        if source.normalize:
+            yield from (place + fault for fault in _of_call(normalize, rows, own.normalize))
+        if source.screen:
+            yield from (place + fault for fault in _of_call(screen, rows, own.screen))
 
 
 def _of_call(function: Callable[..., object], *arguments: object) -> Iterator[str]:

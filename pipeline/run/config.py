@@ -1,9 +1,11 @@
-"""pipeline.toml: read, checked, and changed by the command line."""
+"""pipeline.toml: read, with the config that it extends and the changes of the command line, and checked."""
 
+import copy
 import re
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -15,27 +17,133 @@ class ConfigError(KoInstructError, ValueError):
     """pipeline.toml cannot be used: the message says where and why."""
 
 
-def load_config(path: Path) -> Config:
-    """Read a pipeline.toml. Raises ConfigError with file, place, what was found and what is allowed."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        data = tomllib.loads(text)
-    except FileNotFoundError:
-        raise ConfigError(
-            f"{path}: no such file. Name one with --config, or run this beside a pipeline.toml."
-        ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not TOML: {error}") from None
+class Layer(NamedTuple):
+    """One file of a config, or the changes of the command line ("" is the text)."""
+
+    name: str
+    text: str
+    data: dict[str, Any]
+
+
+def load_config(path: Path, changes: Sequence[str] = ()) -> Config:
+    """Read a pipeline.toml, over the one that it extends. Raises ConfigError with file, place, what was found and what
+    is allowed.
+
+    `changes`: as in `--set tokenize.max_length=1024`, over what the files say.
+    """
+    layers = _layers(path)
+    data: dict[str, Any] = {}
+    for layer in reversed(layers):
+        data = merged(data, layer.data)
+    for change in changes:
+        data = with_change(data, change)
     try:
         return Config.model_validate(data)
     except ValidationError as error:
-        faults = problems(error, Config, place=lambda location: _place(location, text))
+        faults = problems(error, Config, place=lambda location: _place(location, layers, changes))
         raise ConfigError("\n  ".join([f"{path}:", *faults])) from None
 
 
-def _place(location: Location, text: str) -> str:
-    line = line_of(location, text)
-    return f"line {line}: {place(location)}" if line else place(location)
+def _layers(path: Path) -> list[Layer]:
+    """The file, the one that it extends, and so on."""
+    layers: list[Layer] = []
+    seen: list[Path] = []
+    while True:
+        if path.resolve() in seen:
+            raise ConfigError(f"{path}: it extends itself. Remove `extends` from one of {', '.join(map(str, seen))}")
+        seen.append(path.resolve())
+        text, data = _read(path, extended=bool(layers))
+        layers.append(Layer(path.name, text, data))
+        extends = data.get("extends", "")
+        if not extends or not isinstance(extends, str):
+            return layers
+        path = path.parent / extends
+
+
+def _read(path: Path, extended: bool) -> tuple[str, dict[str, Any]]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        return text, tomllib.loads(text)
+    except FileNotFoundError:
+        remedy = "Correct `extends`" if extended else "Name one with --config, or run this beside a pipeline.toml"
+        raise ConfigError(f"{path}: no such file. {remedy}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from None
+
+
+def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Sections are joined, and any other value takes the place of the one below it, lists as well.
+
+    >>> merged({"a": {"x": 1, "y": [2]}, "b": 3}, {"a": {"y": [4]}})
+    {'a': {'x': 1, 'y': [4]}, 'b': 3}
+    """
+    both = {
+        name: merged(base[name], value) if isinstance(value, dict) and isinstance(base.get(name), dict) else value
+        for name, value in over.items()
+    }
+    return base | both
+
+
+def with_change(data: dict[str, Any], change: str) -> dict[str, Any]:
+    """The data with one option changed. The value is TOML, or else a text; a source has its name for a place.
+
+    >>> with_change({"tokenize": {"max_length": 512}}, "tokenize.max_length=1024")
+    {'tokenize': {'max_length': 1024}}
+    >>> with_change({"source": [{"name": "a"}]}, "source.a.keep=n_turns > 1")
+    {'source': [{'name': 'a', 'keep': 'n_turns > 1'}]}
+    """
+    key, equals, written = change.partition("=")
+    names = key.strip().split(".")
+    if not equals or not all(names):
+        raise ConfigError(f"--set {change}: write it as SECTION.OPTION=VALUE, as in tokenize.max_length=1024")
+    data = copy.deepcopy(data)
+    if names[0] == "source" and len(names) > 2:
+        sources = {source.get("name"): source for source in data.get("source", [])}
+        # A name may hold dots.
+        found = next((at for at in range(len(names) - 1, 1, -1) if ".".join(names[1:at]) in sources), None)
+        if found is None:
+            raise ConfigError(f"--set {change}: no source has this name; sources are {', '.join(map(str, sources))}")
+        section, names = sources[".".join(names[1:found])], names[found:]
+    else:
+        section = data
+    for name in names[:-1]:
+        section = section.setdefault(name, {})
+        if not isinstance(section, dict):
+            raise ConfigError(f"--set {change}: {name} is not a section")
+    section[names[-1]] = _value(written.strip())
+    return data
+
+
+def _value(written: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {written}")["value"]
+    except tomllib.TOMLDecodeError:
+        return written
+
+
+def _place(location: Location, layers: Sequence[Layer], changes: Sequence[str]) -> str:
+    """A place in a config, with its line, and with its file where that is an extended one."""
+    options = [".".join(step for step in location if isinstance(step, str)) == _key(change) for change in changes]
+    if any(options):
+        return f"--set {changes[options.index(True)]}: {place(location)}"
+    own = layers[0]
+    layer = next((layer for layer in layers if _has(layer.data, location)), own)
+    line = line_of(location, layer.text)
+    file = "" if layer is own else f"{layer.name}, "
+    return f"{file}line {line}: {place(location)}" if line else place(location)
+
+
+def _key(change: str) -> str:
+    return change.partition("=")[0].strip()
+
+
+def _has(data: Any, location: Location) -> bool:
+    for step in location:
+        try:
+            data = data[step]
+        except (KeyError, IndexError, TypeError):
+            return False
+    return True
 
 
 def line_of(location: Location, text: str) -> int | None:

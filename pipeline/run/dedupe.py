@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from pipeline.dataset.reference import read_existing
 from pipeline.io.arrow_files import BATCH_ROWS, open_table, read_column
-from pipeline.io.progress import say
+from pipeline.io.progress import note
 from pipeline.io.stage_files import RowFiles
 from pipeline.io.workers import ordered
 from pipeline.run.raw_state import unchanged
@@ -51,7 +51,7 @@ def dedupe_units(plan: Plan, files: RowFiles, options: DedupeOptions, workers: i
 
         table = rows_of_units(plan, files)
         compared = pa.concat_tables([*existing, table], promote_options="default")
-        say(f"{'dedupe':<11} all sources: {len(compared):,} rows are compared")
+        note(f"{'dedupe':<11} all sources: {len(compared):,} rows are compared")
         return Decided(compared, decide(prints, compared, options, len(known), workers), len(known))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from pipeline.io.stage_files import RAW, RowFiles
 from pipeline.io.workers import ordered
 from pipeline.run.dedupe import rows_of_units
 from pipeline.run.gates import check_gates
+from pipeline.run.mix import Mixed, Part, arranged, mix_units, parts_of, written
 from pipeline.stages.dedupe import apply
 from pipeline.stages.split import split
 from pipeline.table.reject_and_flag import set_column
@@ -29,19 +30,14 @@ if TYPE_CHECKING:
 
 def export_units(plan: Plan, files: RowFiles, decisions: pa.Table, tokenizer: Resolution, workers: int) -> Manifest:
     """Write processed/<dataset>/ from these stage files and the decisions on their rows. Raises GateError."""
-    check_gates(plan, rows_of_units(plan, files), decisions)
-    sides = _sides(plan, files, decisions)
-
-    def parts() -> Iterator[tuple[pa.Table, slice]]:
-        start = 0
-        for table in chain.from_iterable(read_tables(plan.file(unit, files.tokenized)) for unit in plan.units):
-            yield table, slice(start, start + len(table))
-            start += len(table)
-
-    def decided(part: tuple[pa.Table, slice]) -> pa.Table:
-        table, place = part
-        return set_column(apply(table, decisions[place]), "split", sides[place])
-
+    every = rows_of_units(plan, files)
+    mixed = mix_units(plan, every, decisions)
+    check_gates(plan, every, decisions, mixed.copies if mixed else None)
+    sides = _sides(plan, every, decisions, mixed)
+    if mixed:
+        tables = ordered(_of_mixture(mixed, decisions, sides), parts_of(every, arranged(plan, mixed)), workers)
+    else:
+        tables = ordered(_decided(decisions, sides), _parts(plan, files), workers)
     about = Provenance(
         dataset=plan.config.dataset,
         sources=[source for source in plan.config.source if any(unit.source == source for unit in plan.units)],
@@ -49,14 +45,43 @@ def export_units(plan: Plan, files: RowFiles, decisions: pa.Table, tokenizer: Re
         options=plan.config.stages,
         versions=versions(),
         raw={unit.origin: RawFile.model_validate_json(plan.file(unit, RAW).read_bytes()) for unit in plan.units},
+        steps=[own.used() for own in plan.steps],
+        mixture=mixed.mixture if mixed else None,
     )
-    tables = watch(ordered(decided, parts(), workers), "export", str(plan.folder), len(decisions), stages=["dedupe"])
+    stages = ["dedupe", "mix"] if mixed else ["dedupe"]
+    tables = watch(tables, "export", str(plan.folder), len(decisions), stages)
     return export(tables, plan.folder, plan.config.export, about)
 
 
-def _sides(plan: Plan, files: RowFiles, decisions: pa.Table) -> pa.Array:
+def _parts(plan: Plan, files: RowFiles) -> Iterator[tuple[pa.Table, slice]]:
+    """All rows of the plan in their order, and the place of each part of them."""
+    start = 0
+    for table in chain.from_iterable(read_tables(plan.file(unit, files.tokenized)) for unit in plan.units):
+        yield table, slice(start, start + len(table))
+        start += len(table)
+
+
+def _decided(decisions: pa.Table, sides: pa.Array) -> Callable[[tuple[pa.Table, slice]], pa.Table]:
+    def decided(part: tuple[pa.Table, slice]) -> pa.Table:
+        table, place = part
+        return set_column(apply(table, decisions[place]), "split", sides[place])
+
+    return decided
+
+
+def _of_mixture(mixed: Mixed, decisions: pa.Table, sides: pa.Array) -> Callable[[Part], pa.Table]:
+    def decided(part: Part) -> pa.Table:
+        table = apply(part.table, decisions.take(part.rows))
+        return set_column(written(table, mixed.copies.take(part.rows), part.copy), "split", sides.take(part.rows))
+
+    return decided
+
+
+def _sides(plan: Plan, table: pa.Table, decisions: pa.Table, mixed: Mixed | None) -> pa.Array:
     """The split of every row; null for the rejected."""
-    table = rows_of_units(plan, files).select(["origin", "source", "reject_stage", "published_split"])
+    table = table.select(["origin", "source", "reject_stage", "published_split"])
     rejected = pc.if_else(pc.is_valid(decisions["reason"]), "dedupe", table["reject_stage"])
+    if mixed:
+        rejected = pc.if_else(pc.fill_null(pc.equal(mixed.copies, 0), False), "mix", rejected)
     table = set_column(set_column(table, "reject_stage", rejected), "cluster_key", decisions["cluster_key"])
     return split(table, plan.config.export)

@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.io.progress import note
+from pipeline.table.keep import REASON, holds
+from schemas.conditions import Meta, shown, values_of
 from schemas.errors import GateError
+from schemas.parse_condition import parse
 
 if TYPE_CHECKING:
     from pipeline.run.plan import Plan
@@ -20,44 +24,52 @@ NAMED = 3
 
 
 class Tally(NamedTuple):
-    """The rows of a source: how many came in, how many are kept, how many are rejected before `dedupe` by stage and
-    reason, and how many of the kept ones have each flag."""
+    """The rows of a source that are wanted: how many came in, how many are kept, how many are rejected before `dedupe`
+    by stage and reason, and how many of the kept ones have each flag. `not_wanted`: by its condition."""
 
     rows: int
     kept: int
     rejected: Counter[str]
     flags: Counter[str]
+    not_wanted: int
 
     @property
     def rejected_share(self) -> float:
         return self.rejected.total() / self.rows if self.rows else 0
 
 
-def check_gates(plan: Plan, table: pa.Table, decisions: pa.Table) -> None:
+def check_gates(plan: Plan, table: pa.Table, decisions: pa.Table, copies: pa.Array | None = None) -> None:
     """Raises GateError where the rows of a plan do not pass its gates.
 
-    `table`: all rows as tokenized. `decisions`: of `dedupe`, a row each.
+    `table`: all rows as tokenized. `decisions`: of `dedupe`, a row each. `copies`: of a mixture; 0 where a row is over
+    its share.
     """
-    tallies = {source.name: tally(table, decisions, source.name) for source in plan.config.source}
+    dropped = pc.is_valid(decisions["reason"])
+    if copies is not None:
+        dropped = pc.or_(dropped, pc.fill_null(pc.equal(copies, 0), False))
+    tallies = {source.name: tally(table, dropped, source.name) for source in plan.config.source}
     faults = [*_of_dataset(plan.config, tallies), *_of_labels(plan.config, table)]
     for source in plan.config.source:
         faults += _of_source(plan.config, source, tallies[source.name], table)
+        note_missing_fields(source, table)
     if faults:
         left = f"{plan.folder} was not changed" if plan.folder.exists() else f"{plan.folder} was not written"
         raise GateError("\n  ".join([f"{left}, because the rows do not pass the gates of the config:", *faults]))
 
 
-def tally(table: pa.Table, decisions: pa.Table, source: str) -> Tally:
-    """Count the rows of a source."""
+def tally(table: pa.Table, dropped: pa.ChunkedArray, source: str) -> Tally:
+    """Count the rows of a source. `dropped`: the row is a duplicate, or over the share of its source."""
     own = pc.equal(table["source"], source)
-    duplicate = pc.is_valid(decisions["reason"]).filter(own)
+    without = dropped.filter(own)
     rows = table.select(["flags", "reject_stage", "reject_reason"]).filter(own)
     rejected = pc.is_valid(rows["reject_stage"])
-    kept = pc.invert(pc.or_(rejected, duplicate))
+    kept = pc.invert(pc.or_(rejected, without))
     names = pc.binary_join_element_wise(rows["reject_stage"], rows["reject_reason"], ": ").filter(rejected)
-    return Tally(
-        len(rows), pc.sum(kept).as_py() or 0, _counts(names), _counts(pc.list_flatten(rows["flags"].filter(kept)))
-    )
+    reasons = _counts(names)
+    not_wanted = Counter({name: count for name, count in reasons.items() if name.endswith(f": {REASON}")})
+    flags = _counts(pc.list_flatten(rows["flags"].filter(kept)))
+    wanted = len(rows) - not_wanted.total()
+    return Tally(wanted, pc.sum(kept).as_py() or 0, reasons - not_wanted, flags, not_wanted.total())
 
 
 def _counts(values: pa.ChunkedArray) -> Counter[str]:
@@ -95,12 +107,27 @@ def _of_source(config: Config, source: Source, counted: Tally, table: pa.Table) 
             f"{allowed:g}{_most(counted.rejected)}{_examples(table, source, counted)}\n    Correct the source "
             "(ko-instruct inspect FILE shows how a file is read), or allow this: [source.gate] max_rejected = 1"
         )
+    if counted.not_wanted and counted.rejected.total() == counted.rows and allowed < 1:
+        yield (
+            f"{name}: no row fits its condition {source.keep!r}: {counted.not_wanted:,} rows are not wanted. Correct "
+            "the condition, or allow this: [source.gate] max_rejected = 1"
+        )
     for flag, share in (config.gate.max_flagged | source.gate.max_flagged).items():
         if counted.flags[flag] > share * counted.kept:
             yield (
                 f"{name}: {counted.flags[flag]:,} of {counted.kept:,} kept rows have the flag {flag}, and "
                 f"max_flagged.{flag} is {share:g}"
             )
+
+
+def note_missing_fields(source: Source, table: pa.Table) -> None:
+    """Name on stderr the fields of meta that the condition of a source reads, and that none of its rows has."""
+    fields = [value for value in values_of(parse(source.keep)) if isinstance(value, Meta)] if source.keep else []
+    metas = table.select(["meta"]).filter(pc.equal(table["source"], source.name)) if fields else table.slice(0, 0)
+    for field in dict.fromkeys(fields):
+        there = parse(f"{shown(field)} != null")
+        if len(metas) and not any(pc.any(holds(pa.table(batch), there)).as_py() for batch in metas.to_batches()):
+            note(f"{'keep':<11} {source.name}: no row has {shown(field)}, which the condition of the source reads")
 
 
 def _most(rejected: Counter[str]) -> str:

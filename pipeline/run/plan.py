@@ -8,13 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from pipeline.dataset.own_files import manifests_of, own_below, place_read_wrongly
 from pipeline.io import stage_files
 from pipeline.io.saved_dataset import is_saved_dataset
 from pipeline.io.terminal_text import visible
 from pipeline.run.config import ConfigError, load_config
-from schemas.options import Benchmark, Config, Dataset, Source, glob_of
+from schemas.manifest import UsedStep
+from schemas.options import Benchmark, Config, Dataset, Source, Step, glob_of
 from schemas.shapes import Questions
 
 #: Endings of a file name that do not belong to a source's name.
@@ -48,6 +50,21 @@ class Unit:
         return f"{self.source.name}/{safe}"
 
 
+class OwnStep(NamedTuple):
+    """A step of the config, and the file of its function."""
+
+    step: Step
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.step.function.partition(":")[2]
+
+    def used(self) -> UsedStep:
+        """What its result depends on: the function and the file that holds it."""
+        return UsedStep(**self.step.model_dump(), sha256=hashlib.sha256(self.path.read_bytes()).hexdigest())
+
+
 @dataclass(frozen=True)
 class Plan:
     """A run: its configuration, the raw files in order, the folder it writes and the one for its stage files."""
@@ -60,6 +77,8 @@ class Plan:
     stages: Path
     #: Datasets that exist already, which `dedupe` compares the rows with; the origin is the name in the config.
     existing: tuple[Unit, ...] = ()
+    #: The user's own steps.
+    steps: tuple[OwnStep, ...] = ()
 
     @property
     def tokenizer(self) -> Path:
@@ -84,12 +103,13 @@ class Plan:
         return self.stages / stage_files.STAMPS / f"{name}.json"
 
 
-def plan_of_config(path: Path, layout: str | None = None) -> Plan:
+def plan_of_config(path: Path, layout: str | None = None, changes: Sequence[str] = ()) -> Plan:
     """The plan of a pipeline.toml: raw/ and processed/ are beside it.
 
     `layout`: one in place of the config's has a folder of its own, processed/mine-causal beside processed/mine.
+    `changes`: of options, as `load_config` takes them.
     """
-    config = load_config(path)
+    config = load_config(path, changes)
     root = path.parent
     other = f"-{layout}" if layout and layout != config.tokenize.layout else ""
     folder = root / "processed" / (config.dataset.name + other)
@@ -101,6 +121,7 @@ def plan_of_config(path: Path, layout: str | None = None) -> Plan:
         folder,
         stage_files.stages_of(folder),
         find_existing(config, root, folder),
+        find_steps(config, root),
     )
 
 
@@ -121,7 +142,7 @@ def plan_of_files(files: Sequence[Path], out: Path, config: Config, root: Path =
     benchmarks = find_benchmarks(config, root / "raw")
     existing = find_existing(config, root, out)
     changed = config.model_copy(update=about)
-    return Plan(changed, tuple(units), benchmarks, out, stage_files.stages_of(out), existing)
+    return Plan(changed, tuple(units), benchmarks, out, stage_files.stages_of(out), existing, find_steps(config, root))
 
 
 def compared_with(plan: Plan, paths: Sequence[Path], root: Path) -> Plan:
@@ -176,6 +197,17 @@ def find_existing(config: Config, root: Path, folder: Path) -> tuple[Unit, ...]:
                 "and compare it with the old one."
             )
     return tuple(Unit(Source(name="against", files=()), root / name, name) for name in config.dedupe.against)
+
+
+def find_steps(config: Config, root: Path) -> tuple[OwnStep, ...]:
+    """The steps of a config. `root`: its folder. Raises ConfigError where a file is missing."""
+    found = []
+    for step in config.step:
+        path = root / f"{step.function.partition(':')[0]}.py"
+        if not path.is_file():
+            raise ConfigError(f"step {step.function!r}: no file {path}. The file is beside the config.")
+        found.append(OwnStep(step, path))
+    return tuple(found)
 
 
 def find_units(sources: Sequence[Source], raw: Path) -> tuple[Unit, ...]:

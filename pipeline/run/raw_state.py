@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.io.class_labels import names_beside
 from pipeline.io.hashed_files import files_of
 from schemas.errors import KoInstructError
+from schemas.options import MIXED
 
 if TYPE_CHECKING:
     from pipeline.run.plan import Unit
@@ -22,7 +23,7 @@ def state_of(unit: Unit) -> dict[str, Any]:
     """A raw file as it is now. Any change of the file changes its state; so does an older file copied over it."""
     states = [path.stat() for path in files_of(unit.path)]
     times = [[state.st_size, state.st_mtime_ns, state.st_ctime_ns] for state in states]
-    state = {"origin": unit.origin, "source": unit.source.model_dump(mode="json"), "state": times}
+    state = {"origin": unit.origin, "source": unit.source.model_dump(mode="json", exclude=set(MIXED)), "state": times}
     names = names_beside(unit.path)
     return state if names is None else {**state, "class_names": names}
 

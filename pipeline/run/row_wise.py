@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import IO, TYPE_CHECKING
 
@@ -18,8 +18,7 @@ from pipeline.io import stage_files
 from pipeline.io.arrow_files import read_tables, table_writer
 from pipeline.io.atomic_files import whole, write_if_changed
 from pipeline.io.hashed_files import describe_file
-from pipeline.io.progress import say, watch
-from pipeline.io.terminal_text import visible
+from pipeline.io.progress import note, watch
 from pipeline.io.workers import Stage, ordered
 from pipeline.run.raw_state import unchanged
 from pipeline.run.tokenizer import find_tokenizer
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     from pipeline.run.plan import Plan, Unit
     from pipeline.stages.screen import Benchmarks
     from pipeline.tokenizers.protocol import Tokenizer
-    from schemas.options import Config, IngestOptions, TokenizeOptions
+    from schemas.options import IngestOptions, Source
 
 #: The stages of one pass over the rows.
 ROW_WISE = ("ingest", "validate", "normalize", "screen", "tokenize")
@@ -51,33 +50,55 @@ def tokenize_unit(plan: Plan, unit: Unit, cleaned: bool, workers: int) -> None:
     if cleaned and clean.exists():
         tables, stages = read_tables(clean), None
     else:
-        tables, stages = ingest_unit(plan, unit), cleaning(plan.config, load_benchmarks(plan))
+        tables, stages = ingest_unit(plan, unit), cleaning(plan, unit.source, load_benchmarks(plan))
         wanted.append(clean)
     with contextlib.ExitStack() as files:
         sinks = [files.enter_context(whole(path)) for path in wanted]
-        pass_over(tables, stages, tokenizer, plan.config.tokenize, (unit.origin, plan.place_of(unit)), workers, sinks)
+        pass_over(plan, unit, tables, stages, tokenizer, workers, sinks)
 
 
-def cleaning(config: Config, benchmarks: Benchmarks | None) -> Stage:
-    """The row-wise stages between ingest and tokenize, in order, as one."""
+def cleaning(plan: Plan, source: Source, benchmarks: Benchmarks | None) -> Stage:
+    """The row-wise stages between ingest and tokenize for the rows of a source, in order, as one."""
     from pipeline.stages.normalize import normalize
     from pipeline.stages.screen import screen
     from pipeline.stages.validate import validate
 
+    own, after = plan.config.of(source), following(plan, source)
+
     def stages(table: pa.Table) -> pa.Table:
-        table = validate(table, config.validate_)
-        table = normalize(table, config.normalize)
-        return screen(table, config.screen, benchmarks)
+        table = after("ingest", table)
+        table = after("validate", validate(table, own.validate_))
+        table = after("normalize", normalize(table, own.normalize))
+        return after("screen", screen(table, own.screen, benchmarks))
 
     return stages
 
 
+def following(plan: Plan, source: Source) -> Callable[[str, pa.Table], pa.Table]:
+    """What follows a stage, by its name: the user's own steps, then the condition of the source, if decided there."""
+    from pipeline.run.steps import load_step
+    from pipeline.table.keep import keep, stage_of
+    from schemas.parse_condition import parse
+
+    steps: dict[str, list[Stage]] = {}
+    for own in plan.steps:
+        steps.setdefault(own.step.after, []).append(load_step(own))
+    decided = stage_of(parse(source.keep)) if source.keep else ""
+
+    def after(stage: str, table: pa.Table) -> pa.Table:
+        for step in steps.get(stage, ()):
+            table = step(table)
+        return keep(table, source.keep) if stage == decided else table
+
+    return after
+
+
 def pass_over(
+    plan: Plan,
+    unit: Unit,
     tables: Iterable[pa.Table],
     clean: Stage | None,
     tokenizer: Tokenizer,
-    options: TokenizeOptions,
-    label: tuple[str, str],
     workers: int,
     sinks: Sequence[IO[bytes]],
 ) -> None:
@@ -90,9 +111,11 @@ def pass_over(
     from pipeline.stages.dedupe import fingerprint
     from pipeline.stages.tokenize import check_unknown, tokenize
 
+    options, after = plan.config.tokenize, following(plan, unit.source)
+
     def work(table: pa.Table) -> tuple[pa.Table, pa.Table, pa.Table]:
         cleaned = clean(table) if clean else table
-        rows = tokenize(cleaned, tokenizer, options)
+        rows = after("tokenize", tokenize(cleaned, tokenizer, options))
         return rows, fingerprint(rows), cleaned
 
     with contextlib.ExitStack() as files:
@@ -107,7 +130,7 @@ def pass_over(
 
         rejecting = ROW_WISE if clean else ROW_WISE[-1:]
         checked = check_unknown(written(), tokenizer, options)
-        for _ in watch(checked, "tokenize", label[0], stages=rejecting, place=label[1]):
+        for _ in watch(checked, "tokenize", unit.origin, stages=rejecting, place=plan.place_of(unit)):
             pass
 
 
@@ -116,16 +139,17 @@ def ingest_unit(plan: Plan, unit: Unit) -> Iterator[pa.Table]:
     from pipeline.stages.ingest import IngestError, ingest
     from pipeline.stages.ingest.streams import readings_of
 
+    options = plan.config.of(unit.source).ingest
     with unchanged(unit), ThreadPoolExecutor(1) as beside:
         described = beside.submit(describe_file, unit.path)
         read_as: list[str] = []
         with contextlib.suppress(IngestError):  # which `ingest` raises again, unless the source skips such a file
-            readings = readings_of(unit.path, unit.source, plan.config.ingest)
+            readings = readings_of(unit.path, unit.source, options)
             read_as += [", ".join(filter(None, (each.place, each.reader, each.encoding))) for each in readings]
         left_out: set[str] = set()
         skipped = ""
         published: Counter[str] = Counter()
-        for table in ingest(unit.path, unit.origin, unit.source, plan.config.ingest, left_out):
+        for table in ingest(unit.path, unit.origin, unit.source, options, left_out):
             published.update(filter(None, table["published_split"].to_pylist()))
             if len(table) == 1 and table["reject_reason"][0].as_py() == "unreadable-file":
                 skipped = table["reject_detail"][0].as_py()
@@ -144,7 +168,7 @@ def note_what_was_heard(origin: str, left_out: Sequence[str], published: Mapping
     if published:
         lines.append(f"published splits: {', '.join(f'{split} ({rows:,} rows)' for split, rows in published.items())}")
     for line in lines:
-        say(visible(f"{'ingest':<11} {origin}: {line}"))
+        note(f"{'ingest':<11} {origin}: {line}")
 
 
 def read_unit(unit: Unit, options: IngestOptions) -> Iterator[pa.Table]:

@@ -15,6 +15,7 @@ from pipeline.io import source_code, stage_files
 from pipeline.io.atomic_files import write_if_changed
 from pipeline.run.plan import Plan
 from pipeline.run.raw_state import state_of
+from schemas.options import MIXED
 
 #: The stages of the rows of a raw file, each with the modules that make its result, with all that these import.
 ROW_WISE = {
@@ -22,6 +23,7 @@ ROW_WISE = {
     "validate": ("pipeline.stages.validate",),
     "normalize": ("pipeline.stages.normalize",),
     "screen": ("pipeline.stages.screen",),
+    "keep": ("pipeline.table.keep",),
     "tokenize": ("pipeline.stages.tokenize", "pipeline.tokenizers.load"),
     "fingerprint": ("pipeline.stages.dedupe",),
 }
@@ -32,7 +34,7 @@ COMPOSED = ("pipeline.run.row_wise",)
 OVER_ALL = {"dedupe": ("pipeline.run.dedupe",), "export": ("pipeline.run.export",)}
 
 #: Which stamps make Make begin with the raw file, and with which it begins with the rows that are clean already.
-CLEANING = ("ingest", "validate", "normalize", "screen", COMPOSITION)
+CLEANING = ("ingest", "validate", "normalize", "screen", "keep", COMPOSITION)
 TOKENIZING = ("tokenize", "fingerprint")
 
 
@@ -82,7 +84,11 @@ def stamps(plan: Plan, made: dict[str, Made]) -> dict[str, str]:
         }
         for stage, about in made.items()
     }
+    for own in plan.steps:
+        contents[own.step.after].setdefault("steps", []).append(own.used().model_dump())
     contents["export"]["gates"] = [options["gate"], *(source.gate.model_dump() for source in plan.config.source)]
+    shares = [{name: source.pop(name) for name in MIXED} for source in options["source"]]
+    contents["export"]["mix"] = [options["mix"], shares]
     contents["sources"] = [options["dataset"], options["source"], [unit.key for unit in plan.units]]
     return {name: _json(content) for name, content in contents.items()}
 

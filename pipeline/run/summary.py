@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pipeline.io.terminal_text import visible
-from schemas.manifest import FormCounts, Manifest
+from schemas.manifest import FormCounts, Manifest, Mixture, Share
 
 
 def report(manifest: Manifest, folder: Path) -> str:
@@ -17,7 +17,11 @@ def report(manifest: Manifest, folder: Path) -> str:
     for part in counts.rejected:
         name = f"{part.stage}: {part.reason}"
         rejected[name] = rejected.get(name, 0) + part.rows
-    lines = [("rows in", counts.rows_in), *((f"- {name}", rows) for name, rows in rejected.items())]
+    lines = [
+        ("rows in", counts.rows_in),
+        *([("repeated", counts.repeated)] if counts.repeated else []),
+        *((f"- {name}", rows) for name, rows in rejected.items()),
+    ]
     lines += [("kept", counts.kept), *((f"  {name}", rows) for name, rows in counts.splits.items())]
     if tokens.sequences != counts.kept:
         lines.append(("sequences", tokens.sequences))
@@ -35,6 +39,8 @@ def report(manifest: Manifest, folder: Path) -> str:
         text += f"\nskipped: {len(skipped):,} of {len(manifest.raw):,} files could not be read"
         text += "".join(f"\n  {why}" for why in skipped)
     tried = "".join(f"\n  not {name}: {why}" for name, why in manifest.tokenizer.tried)
+    if manifest.mixture:
+        text += "\n\n" + shares(manifest.mixture)
     if not counts.kept:
         text += "\n\nNo row was kept. rejects.jsonl gives the reason for each row."
     return visible(f"{text}\ntokenizer: {manifest.tokenizer.name}{tried}\nwritten to {folder}")
@@ -52,6 +58,29 @@ def _of_layout(manifest: Manifest) -> Iterator[str]:
                 f"layout {layout} leaves out {left_out} of {rows:,} of {counts.kept:,} rows (flag {flag}); "
                 f'layout "{other}" has a place for them'
             )
+
+
+def shares(mixture: Mixture) -> str:
+    """The share of each source as it was asked and as it is, its rows and its tokens."""
+    rows = [("mixture by " + mixture.by, "asked", "got", "rows", "tokens", "")]
+    for one in mixture.sources:
+        asked = "" if one.asked is None else f"{one.asked:.1%}"
+        rows.append((f"  {one.source}", asked, f"{one.got:.1%}", f"{one.rows:,}", f"{one.tokens:,}", _besides(one)))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return "\n".join(
+        f"{row[0]:<{widths[0]}}"
+        + "".join(f"  {cell:>{width}}" for cell, width in zip(row[1:5], widths[1:5], strict=True))
+        + row[5]
+        for row in rows
+    )
+
+
+def _besides(share: Share) -> str:
+    """What is repeated, and what a source lacks of its share."""
+    notes = [f"{share.repeated:,} rows repeated"] if share.repeated else []
+    if share.wanted is not None and share.available < share.wanted:
+        notes.append(f"has {share.available:,} of the {share.wanted:,} that are its share")
+    return f"  ({'; '.join(notes)})" if notes else ""
 
 
 def _of_form(counts: FormCounts) -> str:

@@ -86,8 +86,8 @@ def test_no_memory_is_one_line(project: Path, monkeypatch: pytest.MonkeyPatch) -
     def work(*arguments: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("pipeline.dataset.show.show", work)
-    done = CliRunner().invoke(main, ["show", str(project)])
+    monkeypatch.setattr("pipeline.dataset.verify.verify", work)
+    done = CliRunner().invoke(main, ["verify", str(project)])
     assert done.exit_code == 1
     assert done.stderr.startswith("ko-instruct: not enough memory. No file is half written")
 

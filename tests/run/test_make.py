@@ -183,6 +183,60 @@ def test_a_change_of_dedupe_or_of_an_existing_dataset_redoes_dedupe_and_export(
     assert digest(project / "processed" / "small") == built.files
 
 
+def test_a_condition_of_a_source_redoes_its_files_and_a_share_redoes_export(
+    project: Path, make: Make, built: Built
+) -> None:
+    config = project / "pipeline.toml"
+    chosen = CONFIG.replace('files = ["c/*.csv"]', 'files = ["c/*.csv"]\nkeep = "len(output) > 100"', 1)
+    config.write_text(chosen + "[gate]\nmin_rows = 0\n")
+    with pytest.raises(AssertionError, match="source 'c': no row fits its condition"):
+        make()
+    config.write_text(chosen.replace("100", "1"))
+    assert redone(make()) == ["dedupe all sources", "tokenize c/c.csv"]
+
+    config.write_text(CONFIG.replace('files = ["c/*.csv"]', 'files = ["c/*.csv"]\nrepeat = 2', 1))
+    make()
+    decided = project / "processed" / ".stages" / "small" / "dedupe.arrow"
+    before = decided.stat().st_mtime_ns
+    config.write_text(CONFIG.replace('files = ["c/*.csv"]', 'files = ["c/*.csv"]\nrepeat = 3', 1))
+    assert redone(make()) == ["dedupe all sources"]
+    assert decided.stat().st_mtime_ns == before
+    rows = (project / "processed" / "small" / "jsonl").glob("*.jsonl")
+    assert '"c/c.csv:2#3"' in "".join(path.read_text() for path in rows)
+    by_make = digest(project / "processed" / "small")
+    subprocess.run([project / "venv" / "bin" / "ko-instruct", "run"], cwd=project, check=True, capture_output=True)
+    assert digest(project / "processed" / "small") == by_make
+
+    config.write_text(CONFIG)
+    make()
+    assert digest(project / "processed" / "small") == built.files
+
+
+def test_several_configs_and_a_config_with_spaces_in_its_path(project: Path, make: Make, built: Built) -> None:
+    other = CONFIG.replace('name = "small"', 'name = "other"', 1)
+    (project / "other.toml").write_text('extends = "pipeline.toml"\n[dataset]\nname = "other"\n')
+    (project / "내 설정 둘.toml").write_text(other.replace('"other"', '"spaced"'))
+    make("CONFIG=other.toml pipeline.toml")
+    rows = {name: file for name, file in built.files.items() if name.endswith((".parquet", ".jsonl"))}
+    for name in ("other", "small"):
+        assert rows.items() <= digest(project / "processed" / name).items()
+    assert redone(make("CONFIG=other.toml pipeline.toml")) == []
+    make("CONFIG=내 설정 둘.toml")
+    assert rows.items() <= digest(project / "processed" / "spaced").items()
+    with pytest.raises(AssertionError, match=r"missing\.toml: no such file"):
+        make("CONFIG=pipeline.toml missing.toml")
+
+
+def test_options_of_the_command_line(project: Path, make: Make) -> None:
+    changed = ("SET=tokenize.max_length=16 source.c.repeat=2",)
+    make(*changed)
+    manifest = json.loads((project / "processed" / "small" / "manifest.json").read_text())
+    assert manifest["options"]["tokenize"]["max_length"] == 16
+    assert manifest["counts"]["repeated"] == 1
+    assert redone(make(*changed)) == []
+    assert redone(make()) == ["dedupe all sources", "tokenize a (~1200)#$1.jsonl", "tokenize c/c.csv"]
+
+
 def test_files_come_change_and_go(project: Path, make: Make, built: Built) -> None:
     folder = project / "processed" / "small"
     note = folder / "메모.txt"

@@ -26,7 +26,7 @@ def check_records(files: Sequence[DataFile], manifest: Manifest) -> Check:
         name = "origin" if file.format == "jsonl" else column
         for origins in read_values(file, name):
             texts = origins.flatten() if pa.types.is_list(origins.type) else origins
-            found = hashes_of(pc.replace_substring_regex(texts, r"/\d+$", ""))
+            found = hashes_of(pc.replace_substring_regex(texts, r"(/\d+)?(#\d+)?$", ""))
             seen[file.split] = np.union1d(seen.get(file.split, np.array([], np.uint64)), found)
     faults = [
         f"{len(both):,} records are in {one} and in {other}: build the dataset again"
