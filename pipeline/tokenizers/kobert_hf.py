@@ -19,6 +19,7 @@ from pipeline.tokenizers.kobert_encodings import Piece, pieces_of_text, pieces_o
 from pipeline.tokenizers.kobert_rows import Rows, are_ids
 from pipeline.tokenizers.load import hub_problem, is_hub_id
 from pipeline.tokenizers.offsets import Token
+from schemas.options import OptionError
 
 _UNK, _PAD, _CLS, _SEP, _MASK = SPECIAL_TOKENS
 
@@ -71,7 +72,7 @@ class KoBERTTokenizer(SentencePieceBackend):
             raise NoVocabularyError("no spiece.model found: KoBERTTokenizer needs KoBERT's SentencePiece file.")
         for name, value in FIXED.items():
             if kwargs.get(name, value) != value:
-                raise ValueError(
+                raise OptionError(
                     f"KoBERT was trained with {name}={value}, and other ids do not fit it. Leave out {name}="
                     f"{kwargs[name]}, and change the texts before you give them to the tokenizer."
                 )
@@ -141,7 +142,7 @@ class KoBERTTokenizer(SentencePieceBackend):
             TruncationStrategy.LONGEST_FIRST: len(ids) + len(pair_ids or ()),
         }
         if num_tokens_to_remove > cut.get(strategy, num_tokens_to_remove):
-            raise ValueError(
+            raise OptionError(
                 f"truncation={strategy.value!r} cannot remove {num_tokens_to_remove} tokens: what it cuts has "
                 f"{cut[strategy]}. Set a larger max_length, or another truncation."
             )
@@ -189,7 +190,7 @@ class KoBERTTokenizer(SentencePieceBackend):
             return pieces_of_text(text, self._tokens_of(text, as_text))
         if isinstance(text, list | tuple) and all(isinstance(word, str) for word in text):
             return pieces_of_words(text, lambda word: self._tokens_of(word, as_text))
-        raise ValueError("Ids have no places in a text. Give the tokenizer the text itself.")
+        raise OptionError("Ids have no places in a text. Give the tokenizer the text itself.")
 
     def _tokens_of(self, text: str, literally: bool) -> Iterator[Token]:
         """The tokens of a text with their places. It is split at the tokens that were added to the vocabulary."""

@@ -9,6 +9,7 @@ from transformers.tokenization_utils_base import BatchEncoding, TruncationStrate
 from transformers.utils.generic import PaddingStrategy
 
 from pipeline.tokenizers.kobert_encodings import Piece, encoding, windows
+from schemas.options import OptionError
 
 Pieces = list[Piece]
 #: The fields of an encoding by the names of transformers.
@@ -101,10 +102,10 @@ class Rows(Sequence[Encoding]):
         if not how.get("return_overflowing_tokens"):
             return [(one, two)]
         if strategy == TruncationStrategy.LONGEST_FIRST and second is not None:
-            raise ValueError('Of a pair, name the text that is cut: truncation="only_first" or "only_second".')
+            raise OptionError('Of a pair, name the text that is cut: truncation="only_first" or "only_second".')
         whole, room = (second or [], len(two)) if strategy == TruncationStrategy.ONLY_SECOND else (first, len(one))
         if stride >= room:
-            raise ValueError(f"stride={stride} leaves no room in windows of {room} tokens. Set a smaller stride.")
+            raise OptionError(f"stride={stride} leaves no room in windows of {room} tokens. Set a smaller stride.")
         parts = windows(whole, room, stride, tokenizer.truncation_side == "right")
         return [(first, part) if whole is second else (part, second) for part in parts]
 
@@ -155,7 +156,7 @@ def inputs_of(text: Any, text_pair: Any, in_words: bool) -> tuple[bool, list[tup
         return False, [(text, text_pair)]
     if text_pair is not None:
         if len(text_pair) != len(text):
-            raise ValueError(
+            raise OptionError(
                 f"There are {len(text)} texts and {len(text_pair)} second texts. Give a second one for each."
             )
         return True, list(zip(text, text_pair, strict=True))

@@ -77,7 +77,7 @@ def test_a_run_with_little(place: str, project: Path) -> None:
 
 
 def test_too_little_address_space_is_refused_with_what_is_enough(project: Path) -> None:
-    done = shell(f"ulimit -v {(ADDRESS_SPACE >> 10) - 1}; {COMMAND} verify processed", project)
+    done = shell(f"ulimit -v {(ADDRESS_SPACE >> 10) - 1}; {COMMAND} verify .", project)
     assert done.returncode == 1
     assert f"allow it with `ulimit -v {ADDRESS_SPACE >> 10}`" in done.stderr  # which the test above tries
 

@@ -22,6 +22,7 @@ CONTEXT = Context(main)
 ORDER = (
     "init",
     "check",
+    "plan",
     *("make-plan", "make-rows", "ingest", "validate", "normalize", "screen", "tokenize", "inspect", "run"),
     *("dedupe", "export", "show", "verify", "schema", "fetch", "push", "self-instruct", "make-forget"),
 )

@@ -192,14 +192,14 @@ def test_a_condition_of_a_source_redoes_its_files_and_a_share_redoes_export(
     with pytest.raises(AssertionError, match="source 'c': no row fits its condition"):
         make()
     config.write_text(chosen.replace("100", "1"))
-    assert redone(make()) == ["dedupe all sources", "tokenize c/c.csv"]
+    assert redone(make()) == ["dedupe all sources", "export processed/small", "tokenize c/c.csv"]
 
     config.write_text(CONFIG.replace('files = ["c/*.csv"]', 'files = ["c/*.csv"]\nrepeat = 2', 1))
     make()
     decided = project / "processed" / ".stages" / "small" / "dedupe.arrow"
     before = decided.stat().st_mtime_ns
     config.write_text(CONFIG.replace('files = ["c/*.csv"]', 'files = ["c/*.csv"]\nrepeat = 3', 1))
-    assert redone(make()) == ["dedupe all sources"]
+    assert redone(make()) == ["export processed/small"]
     assert decided.stat().st_mtime_ns == before
     rows = (project / "processed" / "small" / "jsonl").glob("*.jsonl")
     assert '"c/c.csv:2#3"' in "".join(path.read_text() for path in rows)
@@ -234,7 +234,12 @@ def test_options_of_the_command_line(project: Path, make: Make) -> None:
     assert manifest["options"]["tokenize"]["max_length"] == 16
     assert manifest["counts"]["repeated"] == 1
     assert redone(make(*changed)) == []
-    assert redone(make()) == ["dedupe all sources", "tokenize a (~1200)#$1.jsonl", "tokenize c/c.csv"]
+    assert redone(make()) == [
+        "dedupe all sources",
+        "export processed/small",
+        "tokenize a (~1200)#$1.jsonl",
+        "tokenize c/c.csv",
+    ]
 
 
 def test_files_come_change_and_go(project: Path, make: Make, built: Built) -> None:

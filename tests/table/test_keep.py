@@ -28,7 +28,7 @@ def lines(name: str) -> list[dict[str, Any]]:
 
 def table_of(rows: list[Row]) -> pa.Table:
     columns: dict[str, list[Any]] = {
-        name: [row.get(name) for row in rows] for name in {name for row in rows for name in row}
+        name: [row.get(name) for row in rows] for name in {"instruction", *(name for row in rows for name in row)}
     }
     for name, values in columns.items():
         if name == "meta":
