@@ -1,12 +1,10 @@
 """Tables streamed from and to Arrow files, in record batches of one size."""
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline.io.atomic_files import whole
@@ -46,22 +44,6 @@ def read_column(path: Path, name: str) -> Iterator[pa.Array]:
         reader = pa.ipc.open_file(source, options=options)
         for number in range(reader.num_record_batches):
             yield reader.get_batch(number).column(0)
-
-
-def take_rows(batches: Sequence[pa.RecordBatch], rows: npt.NDArray[np.int64]) -> pa.Table:
-    """These rows, in this order, read batch by batch: Arrow's `take` would first join all texts in memory."""
-    bounds = np.cumsum([0, *(len(batch) for batch in batches)])
-    order = np.argsort(rows, kind="stable")
-    ordered = rows[order]
-    cuts = np.searchsorted(ordered, bounds)
-    parts = [
-        batch.take(pa.array(ordered[start:end] - bound))
-        for batch, bound, start, end in zip(batches, bounds, cuts, cuts[1:], strict=False)
-        if end > start
-    ]
-    back = np.empty_like(order)
-    back[order] = np.arange(len(order))
-    return pa.Table.from_batches(parts).combine_chunks().take(pa.array(back))
 
 
 class Batches:

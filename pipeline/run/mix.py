@@ -9,10 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.io.arrow_files import BATCH_ROWS, take_rows
+from pipeline.io.arrow_files import BATCH_ROWS
 from pipeline.stages.mix import Arranged, apply, arrange, mixture, numbered, record_keys, sizes_of
 from pipeline.stages.mix.shares import Sizes
 from pipeline.table.reject_and_flag import set_column
+from pipeline.table.take_rows import take_table_rows
 from schemas.manifest import Mixture
 
 if TYPE_CHECKING:
@@ -57,10 +58,9 @@ class Part(NamedTuple):
 
 def parts_of(table: pa.Table, order: Arranged) -> Iterator[Part]:
     """The rows of a table in an order, some at a time."""
-    batches = table.to_batches()
     for start in range(0, len(order.row), BATCH_ROWS):
         rows, copy = order.row[start : start + BATCH_ROWS], order.copy[start : start + BATCH_ROWS]
-        yield Part(take_rows(batches, rows), pa.array(rows), pa.array(copy, pa.int32()))
+        yield Part(take_table_rows(table, rows), pa.array(rows), pa.array(copy, pa.int32()))
 
 
 def written(table: pa.Table, copies: pa.Array, copy: pa.Array) -> pa.Table:

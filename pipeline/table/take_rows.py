@@ -26,3 +26,8 @@ def take_rows(column: pa.ChunkedArray, rows: npt.NDArray[np.int64]) -> pa.Array:
     back = np.empty_like(order)
     back[order] = np.arange(len(order))
     return values.take(pa.array(back))
+
+
+def take_table_rows(table: pa.Table, rows: npt.NDArray[np.int64]) -> pa.Table:
+    """These rows of a table, in this order, in one chunk."""
+    return pa.Table.from_arrays([take_rows(column, rows) for column in table.columns], schema=table.schema)
