@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from pipeline.run.config import load_config
+from pipeline.run.config import read_config
 from pipeline.run.plan import Unit, find_benchmarks, find_existing, find_steps, find_units
 from schemas.columns import INGESTED
 from schemas.errors import KoInstructError
@@ -13,8 +13,11 @@ from schemas.options import Config, Source
 
 
 def faults_of(path: Path, changes: Sequence[str] = ()) -> Iterator[str]:
-    """A sentence for each fault. Raises ConfigError where the file itself is not a config."""
-    config = load_config(path, changes)
+    """A sentence for each fault. Raises ConfigError where the file is no TOML."""
+    config, faults = read_config(path, changes)
+    yield from faults
+    if config is None:
+        return
     root = path.parent
     yield from _of_names(config)
     for source in config.source:

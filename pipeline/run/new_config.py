@@ -15,7 +15,7 @@ SHIPPED = ("sample", "seeds", "generated")
 
 HEAD = """\
 # A dataset: its sources in order of priority, and the options of the stages.
-# Every option: docs/reference.md. Check this file with `ko-instruct check`.
+# Every option: docs/reference.md. Check this file with `ko-instruct check {path}`.
 
 [dataset]
 name = {name}                   # written to processed/{plain}
@@ -56,11 +56,11 @@ validation = 0.05               # share of the validation split
 """
 
 
-def new_config(raw: Path, name: str) -> str:
-    """The text of a pipeline.toml with a source for each file and folder in `raw`."""
+def new_config(raw: Path, name: str, path: str = "pipeline.toml") -> str:
+    """The text of a config with a source for each file and folder in `raw`. `path`: the config, as a shell reads it."""
     sources = "".join(SOURCE.format(name=_toml(source), files=_toml(files)) for source, files in _sources(raw))
     return (
-        HEAD.format(name=_toml(name), plain=name)
+        HEAD.format(name=_toml(name), plain=name, path=path)
         + (sources or NONE)
         + OPTIONS.format(threshold=DedupeOptions().threshold)
     )
