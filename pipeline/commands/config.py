@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from pipeline.commands.shared import Failure, config_option, set_option
+from pipeline.io.terminal_text import visible
 
 
 @click.command()
@@ -17,7 +18,7 @@ def init(path: Path, name: str) -> None:
     \b
     Example: ko-instruct init mine.toml --name mine
     """
-    from pipeline.run.new_config import new_config
+    from pipeline.run.new_config import TO_DO, new_config
 
     quoted = shlex.quote(str(path))
     text = new_config(path.parent / "raw", name, quoted)
@@ -27,6 +28,9 @@ def init(path: Path, name: str) -> None:
     except FileExistsError:
         raise Failure(f"{path} exists. Name another file: ko-instruct init mine.toml") from None
     config = "" if str(path) == "pipeline.toml" else f" CONFIG={quoted}"
+    for line in text.splitlines():
+        if line.startswith(TO_DO):
+            click.echo(visible(line.removeprefix("# ")))
     click.echo(f"written: {path}\nNext: look at it, run ko-instruct check {quoted}, then run: make processed{config}")
 
 

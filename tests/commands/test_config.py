@@ -173,3 +173,15 @@ def test_the_config_that_init_wrote_can_be_checked_as_it_says(project: Path) -> 
     assert "run ko-instruct check 'my config.toml', then run: make processed" in call("init", "my config.toml").stdout
     assert "`ko-instruct check 'my config.toml'`" in (project / "my config.toml").read_text()
     assert call("check", "my config.toml").stdout == "my config.toml: no fault found\n"
+
+
+def test_init_names_the_files_that_need_a_shape(project: Path) -> None:
+    write(project / "raw" / "a.jsonl")
+    (project / "raw" / "감정.jsonl").write_text('{"text": "좋아요", "label": "긍정"}\n', "utf-8")
+    done = call("init")
+    assert "To do: 감정.jsonl: no known shape fits a record with the fields text, label: name its shape" in done.stdout
+    text = (project / "pipeline.toml").read_text("utf-8")
+    assert text.count("# To do: ") == 1
+    (shape,) = re.findall(r"`(shape = .*?)`", text)
+    (project / "pipeline.toml").write_text(text.replace("# To do", f"{shape}\n#"), "utf-8")
+    assert call("check").exit_code == 0
