@@ -128,10 +128,10 @@ def test_unknown_names_have_a_line_and_a_suggestion(project: Path) -> None:
 
 def test_check_names_faults_of_every_kind_at_once(project: Path) -> None:
     """What is misspelt does not hide what does not exist; in the order of the lines."""
-    write(project / "raw" / "a.jsonl")
+    write(project / "raw" / "대화.jsonl")
     (project / "mine.toml").write_text(
         '[dataset]\nnmae = "x"\n[[source]]\nname = "a"\nfils = ["a.jsonl"]\n[[source]]\nname = "b"\n'
-        'files = ["a.josnl"]\nlicence = "mit"\nencoding = "utf-9"\n[normalize]\noff = ["nfcc"]\n'
+        'files = ["대화.josnl"]\nlicence = "mit"\nencoding = "utf-9"\n[normalize]\noff = ["nfcc"]\n'
         '[screen]\nmask = ["pii-emial"]\n[tokenise]\n[export]\nformats = ["arow"]\n'
     )
     done = call("check", "mine.toml")
@@ -143,7 +143,7 @@ def test_check_names_faults_of_every_kind_at_once(project: Path) -> None:
         'source[1].encoding: found "utf-9"',
         "export.formats[0]: found \"arow\"; allowed: 'parquet', 'arrow'",
         ". Did you mean arrow?",
-        "source 'b': no file below raw matches 'a.josnl'.",
+        "source 'b': no file below raw matches '대화.josnl'. Did you mean 대화.jsonl?",
         "normalize.off lists 'nfcc', which is not a fix",
         ". Did you mean nfc?",
         "screen.mask lists 'pii-emial', which is unknown",
