@@ -26,7 +26,8 @@ CHANGED := $(if $(LAYOUT),--layout $(LAYOUT)) $(if $(TOKENIZER),--tokenizer "$(T
 
 # CONFIG is one path, which may hold spaces, where there is such a file; else it is a list of paths.
 processed: $(VENV)/.installed
-	@if test -f "$(CONFIG)"; then set -- "$(CONFIG)"; else set -- $(CONFIG); fi; for config in "$$@"; do \
+	@trap 'echo "Stopped. What is finished stays: run the same command again to go on." >&2' INT; \
+	if test -f "$(CONFIG)"; then set -- "$(CONFIG)"; else set -- $(CONFIG); fi; for config in "$$@"; do \
 		$(KO) make-plan --config "$$config" $(CHANGED) -- $(MAKE) --no-print-directory dataset CONFIG="$$config" || exit; \
 	done
 
@@ -39,7 +40,7 @@ include $(PLAN)
 
 .PHONY: dataset
 dataset: $(FOLDER)/manifest.json
-	@echo "$(FOLDER) is up to date"
+	@$(if $(WRITTEN),:,echo "$(FOLDER) is up to date")
 
 # The row-wise stages of a raw file are one step: to start a process and to write all rows takes longer than most of
 # them. The step keeps the rows before `tokenize` too, and begins with these when only TOKENIZING has changed.
@@ -50,7 +51,7 @@ $(DECISIONS): $(UNITS:%=$(STAGES)/%/$(FINGERPRINTS)) $(UNITS:%=$(STAGES)/%/$(TOK
 	@$(KO) dedupe --config "$(CONFIG)" $(if $(LAYOUT),--layout $(LAYOUT)) $(SETS)
 
 $(FOLDER)/manifest.json: $(DECISIONS) $(EXPORTING)
-	@$(KO) export --config "$(CONFIG)" $(CHANGED)
+	@$(KO) export --config "$(CONFIG)" $(CHANGED)$(eval WRITTEN := yes)
 
 .SECONDARY:
 # Ctrl-C does not delete the stage files of the run before: what a step writes takes their place only when it is whole.

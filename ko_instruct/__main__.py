@@ -1,6 +1,7 @@
 """The command `ko-instruct`, and `python -m ko_instruct`: the command line, whatever hides its packages."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -10,6 +11,9 @@ __all__ = ["main"]
 
 
 def main() -> None:
+    # Ctrl-C while Python still imports ends the process, and shows no traceback.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     begin_in_utf8()
     take_all()
     from pipeline.cli import main as command_line

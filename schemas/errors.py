@@ -6,7 +6,8 @@ Each class is defined in the module that raises it; here are those that several 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, get_args
 
 if TYPE_CHECKING:
@@ -79,6 +80,15 @@ class MissingLibraryError(KoInstructError, ImportError):
     """A library that an option needs is not installed. The message holds the command that installs it."""
 
 
+def install(extra: str) -> str:
+    """The command that installs an extra, with the versions that it was tested with: no index has this project.
+
+    >>> install("train")
+    "in the folder of ko-instruct, run: pip install -c constraints.txt -e '.[train]'"
+    """
+    return f"in the folder of ko-instruct, run: pip install -c constraints.txt -e '.[{extra}]'"
+
+
 class TableError(KoInstructError, ValueError):
     """A table lacks a column or a row that a function needs."""
 
@@ -127,14 +137,24 @@ def _sentence(fault: Any, model: type[BaseModel] | None) -> str:
         return "missing, and has no default"
     if kind == "extra_forbidden":
         allowed = list(_names(model, fault["loc"][:-1]))
-        from difflib import get_close_matches
-
-        near = get_close_matches(str(fault["loc"][-1]), allowed, 1)
         listed = f"; allowed: {', '.join(allowed)}" if allowed else ""
-        return f"unknown name{listed}" + (f". Did you mean {near[0]}?" if near else "")
+        return f"unknown name{listed}" + did_you_mean(str(fault["loc"][-1]), allowed)
     if kind == "literal_error":
-        return f"found {found}; allowed: {context['expected']}"
+        expected = context["expected"]
+        return f"found {found}; allowed: {expected}" + did_you_mean(fault["input"], re.findall("'([^']*)'", expected))
     return f"found {found}; {message[0].lower()}{message[1:]}" if found else message
+
+
+def did_you_mean(name: object, allowed: Sequence[str]) -> str:
+    """The end of a message about an unknown name: the one that is most alike, if one is.
+
+    >>> did_you_mean("nfcc", ["nfc", "spaces"])
+    '. Did you mean nfc?'
+    """
+    from difflib import get_close_matches
+
+    near = get_close_matches(str(name), allowed, 1)
+    return f". Did you mean {near[0]}?" if near else ""
 
 
 def _shown(value: object) -> str:

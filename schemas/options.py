@@ -349,7 +349,7 @@ MIXED = ("weight", "max_rows", "max_tokens", "repeat")
 class ExportOptions(Options):
     """What is written to processed/<dataset>/."""
 
-    formats: tuple[Format | TextForm, ...] = ("arrow", "parquet")
+    formats: tuple[Literal[Format, TextForm], ...] = ("arrow", "parquet")
     """Which formats are written. arrow: for training. parquet: for the Hub. jsonl: the texts without ids, for people.
     The others are texts for other trainers, one file for each split. messages, prompt-completion, preference and
     unpaired: TRL. alpaca and sharegpt: LLaMA-Factory. openai: the fine-tuning of OpenAI.

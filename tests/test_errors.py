@@ -79,7 +79,8 @@ def test_training_without_torch_names_the_extra() -> None:
     code = "import sys; sys.modules['torch'] = None; import pipeline.training"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stderr.splitlines()[-1].endswith(
-        'MissingLibraryError: pipeline.training needs torch: pip install "ko-instruct[train]"'
+        "MissingLibraryError: pipeline.training needs torch: in the folder of ko-instruct, "
+        "run: pip install -c constraints.txt -e '.[train]'"
     )
 
 
@@ -125,7 +126,7 @@ def test_a_fault_of_the_config_says_what_is_found_and_what_is_allowed() -> None:
     assert sorted(problems(caught.value, Config)) == [
         'source[0].files[0]: found "../a"; a glob is relative to raw/ and does not leave it',
         "tokenize.layout: found \"qa \"; allowed: 'pair', 'fields', 'classification', 'qa', 'seq2seq', "
-        "'causal', 'preference', 'unpaired' or 'prompt'",
+        "'causal', 'preference', 'unpaired' or 'prompt'. Did you mean qa?",
     ]
 
 

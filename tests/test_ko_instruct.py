@@ -89,7 +89,7 @@ def test_an_import_alone_loads_nothing_heavy(tmp_path: Path) -> None:
 
 def test_load_without_torch_names_the_extra(tmp_path: Path) -> None:
     done = python("-c", "import sys; sys.modules['torch'] = None; from ko_instruct import load", cwd=tmp_path)
-    assert done.stderr.splitlines()[-1].endswith('pip install "ko-instruct[train]"')
+    assert done.stderr.splitlines()[-1].endswith("pip install -c constraints.txt -e '.[train]'")
 
 
 def test_the_project_installs_the_package_and_its_command() -> None:

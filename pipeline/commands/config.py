@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from pipeline.commands.shared import Failure, config_option, set_option
+from pipeline.io.terminal_text import visible
 
 
 @click.command()
@@ -17,29 +18,37 @@ def init(path: Path, name: str) -> None:
     \b
     Example: ko-instruct init mine.toml --name mine
     """
-    from pipeline.run.new_config import new_config
+    from pipeline.run.new_config import TO_DO, new_config
 
-    text = new_config(path.parent / "raw", name)
+    quoted = shlex.quote(str(path))
+    text = new_config(path.parent / "raw", name, quoted)
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
         raise Failure(f"{path} exists. Name another file: ko-instruct init mine.toml") from None
-    config = "" if path.name == "pipeline.toml" else f" CONFIG={shlex.quote(str(path))}"
-    click.echo(f"written: {path}\nNext: look at it, then run: make processed{config}")
+    config = "" if str(path) == "pipeline.toml" else f" CONFIG={quoted}"
+    for line in text.splitlines():
+        if line.startswith(TO_DO):
+            click.echo(visible(line.removeprefix("# ")))
+    click.echo(f"written: {path}\nNext: look at it, run ko-instruct check {quoted}, then run: make processed{config}")
 
 
 @click.command()
+@click.argument("config", type=click.Path(path_type=Path, dir_okay=False), required=False)
 @set_option
 @config_option
-def check(config_path: Path, changes: tuple[str, ...]) -> None:
+def check(config: Path | None, config_path: Path, changes: tuple[str, ...]) -> None:
     """Show every fault of a config, before a raw file is read. Exit code 1 if there is one.
 
+    CONFIG is the same as --config CONFIG.
+
     \b
-    Example: ko-instruct check --config pipeline.toml
+    Example: ko-instruct check mine.toml
     """
     from pipeline.run.check import faults_of
 
+    config_path = config or config_path
     faults = list(faults_of(config_path, changes))
     if faults:
         raise Failure("\n  ".join([f"{config_path}:", *faults]))

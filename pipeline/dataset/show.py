@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from pipeline.dataset.layout import MANIFEST
 from pipeline.dataset.manifest_file import read_manifest
-from pipeline.dataset.show_texts import as_json, as_messages
+from pipeline.dataset.show_texts import as_json, as_messages, has_texts
 from pipeline.dataset.shown_rows import Place, Row, ShowError, rows_of
 from pipeline.io.stage_files import place_of
 from pipeline.io.terminal_text import visible
@@ -62,7 +62,11 @@ def tokenizer_of(path: Path, names: Sequence[str] = ()) -> Tokenizer:
 def _used_tokenizer(path: Path) -> UsedTokenizer:
     if (path / MANIFEST).is_file():
         return read_manifest(path).tokenizer
-    for folder in path.absolute().parents:
+    folders = path.absolute().parents
+    for folder in folders[:2]:  # as in processed/mine/pair/train.parquet
+        if (folder / MANIFEST).is_file():
+            return read_manifest(folder).tokenizer
+    for folder in folders:
         if (folder / "tokenizer.json").is_file():
             return Resolution.model_validate_json((folder / "tokenizer.json").read_bytes())
     raise ShowError(
@@ -83,7 +87,8 @@ def sequences_of(row: Row) -> list[Shown]:
     if ids is None:
         marks = [str(row[name]) for name in MARKS.names if row.get(name)]
         why = f": {': '.join(marks)}" if marks else ""
-        raise ShowError(f"this row has no ids{why}. Show its texts with --format messages.")
+        kind = "messages" if has_texts(row) else "json"
+        raise ShowError(f"this row has no ids{why}. Show what it has with --format {kind}.")
     if "start_positions" in row:
         start, end = row["start_positions"], row["end_positions"]
         answer = [TRAINED if end and start <= place <= end else GIVEN for place in range(len(ids))]

@@ -10,10 +10,14 @@ from pipeline.table.messages import THOUGHT, Message, to_messages
 from schemas.columns import MARKS
 
 
+def has_texts(row: Row) -> bool:
+    return row.get("instruction") is not None or row.get("output") is not None
+
+
 def as_messages(row: Row) -> str:
     """Who says what, one message after another: with thoughts, calls and tools, and why the row was rejected."""
-    if row.get("instruction") is None and row.get("output") is None:
-        raise ShowError("this row has no texts, as packed rows have none. Show it with --format tokens or json.")
+    if not has_texts(row):
+        raise ShowError("this row has no texts, as packed rows and unreadable records have none. Try --format json.")
     why = ": ".join(str(row[name]) for name in MARKS.names if row.get(name))
     title = f"# {row.get('origin') or 'row'}" + (f", rejected by {why}" if why else "")
     parts = [title]

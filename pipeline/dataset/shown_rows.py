@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pipeline.dataset.layout import REJECTS
-from pipeline.dataset.reader import data_files, read_batches, table_files
+from pipeline.dataset.reader import DataFile, data_files, read_batches, table_files
 from pipeline.io.arrow_files import validated
 from pipeline.io.row_files import naming, read_rows
 from schemas.errors import KoInstructError
@@ -71,11 +70,19 @@ def tables_of(place: Place) -> Iterator[pa.Table]:
 
 
 def _tables_of_file(path: Path) -> Iterator[pa.Table]:
-    if path.suffix != ".parquet":
+    if path.suffix == ".parquet":
+        with naming(path):
+            yield from read_batches(DataFile("parquet", "", path.name, path))
+    elif path.suffix == ".arrow" and not _begins_with(path, b"ARROW1"):
+        with naming(path):  # a stream, as `datasets` writes it
+            yield from read_batches(DataFile("arrow", "", path.name, path))
+    else:
         yield from read_rows(path)
-        return
-    with naming(path), pq.ParquetFile(path) as file:
-        yield from (pa.Table.from_batches([batch]) for batch in file.iter_batches())
+
+
+def _begins_with(path: Path, magic: bytes) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(magic)) == magic
 
 
 def _tables_of_split(path: Path, split: str) -> Iterator[pa.Table]:

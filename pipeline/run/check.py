@@ -3,9 +3,10 @@
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
-from pipeline.run.config import load_config
+from pipeline.run.config import read_config
 from pipeline.run.plan import Unit, find_benchmarks, find_existing, find_steps, find_units
 from schemas.columns import INGESTED
 from schemas.errors import KoInstructError
@@ -13,8 +14,11 @@ from schemas.options import Config, Source
 
 
 def faults_of(path: Path, changes: Sequence[str] = ()) -> Iterator[str]:
-    """A sentence for each fault. Raises ConfigError where the file itself is not a config."""
-    config = load_config(path, changes)
+    """A sentence for each fault. Raises ConfigError where the file is no TOML."""
+    config, faults = read_config(path, changes)
+    yield from faults
+    if config is None:
+        return
     root = path.parent
     yield from _of_names(config)
     for source in config.source:
@@ -39,18 +43,23 @@ def _of_source(source: Source, raw: Path) -> Iterator[str]:
     try:
         units = find_units([source], raw)
     except KoInstructError as error:
-        yield str(error) + _other_case(source, raw)
+        yield str(error) + _alike(source, raw)
     for unit in units:
         if not os.access(unit.path, os.R_OK):
             yield f"{unit.path}: it cannot be read. Change its permissions: chmod +r {unit.path}"
 
 
-def _other_case(source: Source, raw: Path) -> str:
-    """A hint where a glob matches files only if capital letters do not count."""
+def _alike(source: Source, raw: Path) -> str:
+    """A hint where a glob matches files only if capital letters do not count, or is nearly the name of a file."""
     wanted = [pattern.casefold() for pattern in source.files]
     names = [path.relative_to(raw) for path in sorted(raw.rglob("*")) if path.is_file()]
     alike = [name for name in names if any(Path(str(name).casefold()).match(pattern) for pattern in wanted)]
-    return f" There is {alike[0]}: capital letters count." if alike else ""
+    if alike:
+        return f" There is {alike[0]}: capital letters count."
+    missing = [pattern for pattern in source.files if not any(raw.glob(pattern))]
+    # The ending alone makes short names half alike.
+    near = [name for pattern in missing for name in get_close_matches(pattern, map(str, names), 1, cutoff=0.85)]
+    return f" Did you mean {near[0]}?" if near else ""
 
 
 def _of_stages(config: Config) -> Iterator[str]:

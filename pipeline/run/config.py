@@ -3,7 +3,7 @@
 import copy
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,6 +31,15 @@ def load_config(path: Path, changes: Sequence[str] = ()) -> Config:
 
     `changes`: as in `--set tokenize.max_length=1024`, over what the files say.
     """
+    config, faults = read_config(path, changes)
+    if config is None or faults:
+        raise ConfigError("\n  ".join([f"{path}:", *faults]))
+    return config
+
+
+def read_config(path: Path, changes: Sequence[str] = ()) -> tuple[Config | None, list[str]]:
+    """The config without the options that are at fault, and a sentence for each fault, by line; None: too little is
+    left for a config. Raises ConfigError where the file is no TOML."""
     layers = _layers(path)
     data: dict[str, Any] = {}
     for layer in reversed(layers):
@@ -38,10 +47,50 @@ def load_config(path: Path, changes: Sequence[str] = ()) -> Config:
     for change in changes:
         data = with_change(data, change)
     try:
-        return Config.model_validate(data)
+        return Config.model_validate(data), []
     except ValidationError as error:
         faults = problems(error, Config, place=lambda location: _place(location, layers, changes))
-        raise ConfigError("\n  ".join([f"{path}:", *faults])) from None
+        return _of_the_rest(data, error), sorted(faults, key=_line)
+
+
+def _of_the_rest(data: dict[str, Any], error: ValidationError) -> Config | None:
+    """The config without what is at fault, so that what else is wrong can be told at the same time."""
+    faulty = {_known_part(data, fault["loc"]) for fault in error.errors()}
+    if () in faulty:
+        return None
+    # The innermost first: what is left around them may be right.
+    inner = {place for place in faulty if not any(place == other[: len(place)] for other in faulty - {place})}
+    rest = {"dataset": {"name": "unnamed"}} | _without(data, inner)
+    try:
+        return Config.model_validate(rest)
+    except ValidationError as further:
+        return _of_the_rest(rest, further)
+
+
+def _known_part(data: dict[str, Any], location: Location) -> Location:
+    """As much of a location as there is in the data: of a missing option its section, and no name of a type."""
+    return next(location[:end] for end in range(len(location), -1, -1) if _has(data, location[:end]))
+
+
+def _without(data: Any, places: Collection[Location], place: Location = ()) -> Any:
+    """Nested data without the values at these places.
+
+    >>> _without({"source": [{"name": "a"}, {"name": "b", "fils": []}]}, {("source", 0), ("source", 1, "fils")})
+    {'source': [{'name': 'b'}]}
+    """
+    if isinstance(data, dict):
+        inside = {name: (value, (*place, name)) for name, value in data.items()}
+        return {name: _without(value, places, at) for name, (value, at) in inside.items() if at not in places}
+    if isinstance(data, list):
+        items = [(value, (*place, number)) for number, value in enumerate(data)]
+        return [_without(value, places, at) for value, at in items if at not in places]
+    return data
+
+
+def _line(fault: str) -> int:
+    """The line that a fault begins with, 0 where it has none."""
+    found = re.match(r"line (\d+):", fault)
+    return int(found[1]) if found else 0
 
 
 def _layers(path: Path) -> list[Layer]:

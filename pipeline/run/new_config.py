@@ -2,20 +2,21 @@
 
 import glob
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pipeline.dataset.own_files import own_below, place_of
 from pipeline.io.saved_dataset import is_saved_dataset
 from pipeline.run.plan import EXTENSIONS, source_name
-from schemas.options import DedupeOptions, glob_of
+from schemas.errors import KoInstructError
+from schemas.options import DedupeOptions, Source, glob_of
 
 #: Folders of raw/ that come with this project.
 SHIPPED = ("sample", "seeds", "generated")
 
 HEAD = """\
 # A dataset: its sources in order of priority, and the options of the stages.
-# Every option: docs/reference.md. Check this file with `ko-instruct check`.
+# Every option: docs/reference.md. Check this file with `ko-instruct check {path}`.
 
 [dataset]
 name = {name}                   # written to processed/{plain}
@@ -26,7 +27,10 @@ SOURCE = """
 name = {name}
 files = {files}    # globs below raw/
 license = "unknown"             # SPDX name, as in cc-by-4.0; `push` refuses what must not be redistributed
-"""
+{to_do}"""
+
+#: How a comment begins that names what a person has to decide.
+TO_DO = "# To do: "
 
 NONE = """
 # There is no data file in raw/ yet. Put one there, and name it here.
@@ -56,11 +60,14 @@ validation = 0.05               # share of the validation split
 """
 
 
-def new_config(raw: Path, name: str) -> str:
-    """The text of a pipeline.toml with a source for each file and folder in `raw`."""
-    sources = "".join(SOURCE.format(name=_toml(source), files=_toml(files)) for source, files in _sources(raw))
+def new_config(raw: Path, name: str, path: str = "pipeline.toml") -> str:
+    """The text of a config with a source for each file and folder in `raw`. `path`: the config, as a shell reads it."""
+    sources = "".join(
+        SOURCE.format(name=_toml(source), files=_toml(files), to_do="".join(_to_do(raw, files)))
+        for source, files in _sources(raw)
+    )
     return (
-        HEAD.format(name=_toml(name), plain=name)
+        HEAD.format(name=_toml(name), plain=name, path=path)
         + (sources or NONE)
         + OPTIONS.format(threshold=DedupeOptions().threshold)
     )
@@ -82,6 +89,20 @@ def _sources(raw: Path) -> Iterator[tuple[str, list[str]]]:
             endings = sorted({ending[0] for ending in found if ending})
             if endings:
                 yield source_name(path.name), [f"{_glob(path.name)}/**/*{ending}" for ending in endings]
+
+
+def _to_do(raw: Path, files: Sequence[str]) -> Iterator[str]:
+    """A comment where a file is not read without more in the config: for the first file of each glob."""
+    from pipeline.stages.ingest import inspect
+
+    found = [sorted(path for path in raw.glob(pattern) if path.is_file()) for pattern in files]
+    for path in [paths[0] for paths in found if paths]:
+        try:
+            streams = inspect(path, Source(name="new", files=("*",))).streams
+            faults = [f"{path.name}{stream.place}: {stream.decision}" for stream in streams if not stream.readable]
+        except KoInstructError as error:
+            faults = [str(error)]
+        yield from (f"{TO_DO}{' '.join(fault.split())}\n" for fault in faults)
 
 
 def _glob(name: str) -> str:

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from pipeline.self_instruct.errors import GeneratorError
-from schemas.errors import KoInstructError
+from schemas.errors import KoInstructError, install
 from schemas.self_instruct import Answer, Request, Sampling
 
 #: Times that a request is sent whose answer is broken.
@@ -28,9 +28,8 @@ class Endpoint:
         try:
             from openai import OpenAI
         except ImportError as error:
-            raise GeneratorError(
-                "an endpoint is asked through the openai client: pip install 'ko-instruct[self-instruct]'"
-            ) from error
+            needs = "an endpoint is asked through the openai client"
+            raise GeneratorError(f"{needs}: {install('self-instruct')}") from error
         self.name = model
         self.concurrency = concurrency
         self._key = os.environ.get("OPENAI_API_KEY", "")

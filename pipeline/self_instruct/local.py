@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.self_instruct.errors import GeneratorError
+from schemas.errors import install
 from schemas.self_instruct import Answer, Request, Sampling
 
 
@@ -19,7 +20,7 @@ class LocalModel:
         try:
             import torch
         except ImportError as error:
-            raise GeneratorError("a local model needs torch: pip install 'ko-instruct[train]'") from error
+            raise GeneratorError(f"a local model needs torch: {install('train')}") from error
         from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
 
         self.name = Path(name).resolve().name if Path(name).exists() else name

@@ -18,7 +18,7 @@ import pyarrow as pa
 from pipeline.stages.dedupe import decide, fingerprint, keys, texts
 from pipeline.table.reject_and_flag import complete
 from schemas.columns import FINGERPRINT
-from schemas.errors import MissingLibraryError
+from schemas.errors import MissingLibraryError, install
 
 #: Similarities held at once.
 _BLOCK = 1 << 22
@@ -126,7 +126,7 @@ def similarities(ones: Sequence[str], others: Sequence[str]) -> npt.NDArray[np.f
         from rapidfuzz import process
         from rapidfuzz.distance import Indel
     except ImportError as error:
-        raise NoveltyError("self-instruct compares with rapidfuzz: pip install 'ko-instruct[self-instruct]'") from error
+        raise NoveltyError(f"self-instruct compares with rapidfuzz: {install('self-instruct')}") from error
     return process.cdist(ones, others, scorer=Indel.normalized_similarity, dtype=np.float64, workers=-1)
 
 

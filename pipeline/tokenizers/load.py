@@ -94,7 +94,7 @@ def _resolve(name: str, online: bool) -> Resolution:
 
 def is_hub_id(name: str) -> bool:
     """owner/name or name, with nothing that only a path has."""
-    return re.fullmatch(r"(\w[\w.-]*/)?\w[\w.-]*", name) is not None and not name.endswith((".model", ".json"))
+    return bool(re.fullmatch(r"(\w[\w.-]*/)?\w[\w.-]*", name, re.ASCII)) and not name.endswith((".model", ".json"))
 
 
 def _file(name: str, path: Path, revision: str | None) -> Resolution:

@@ -14,12 +14,12 @@ A collator for each layout, as `data_collator=` of a Trainer or `collate_fn=` of
 
 from typing import TYPE_CHECKING, Any
 
-from schemas.errors import MissingLibraryError
+from schemas.errors import MissingLibraryError, install
 
 try:
     import torch  # noqa: F401
 except ModuleNotFoundError as error:
-    raise MissingLibraryError('pipeline.training needs torch: pip install "ko-instruct[train]"') from error
+    raise MissingLibraryError(f"pipeline.training needs torch: {install('train')}") from error
 
 from pipeline.training.checks import (
     TokenizerMismatchError,

@@ -1,4 +1,4 @@
-"""TRL's trainers of preferences, on rows that have ids. Needs TRL: pip install "ko-instruct[trl]".
+"""TRL's trainers of preferences, on rows that have ids. Needs TRL: the extra `trl`.
 
     from pipeline.training import load
     from pipeline.training.trl_trainers import PreferenceTrainer
@@ -15,12 +15,12 @@ from typing import Any
 
 from datasets import Dataset
 
-from schemas.errors import DatasetError, MissingLibraryError
+from schemas.errors import DatasetError, MissingLibraryError, install
 
 try:
     from trl import DPOTrainer, KTOTrainer
 except ModuleNotFoundError as error:
-    raise MissingLibraryError('this needs TRL: pip install "ko-instruct[trl]"') from error
+    raise MissingLibraryError(f"this needs TRL: {install('trl')}") from error
 
 
 class PreferenceTrainer(DPOTrainer):

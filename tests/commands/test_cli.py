@@ -70,6 +70,7 @@ def test_what_comes_out_of_a_pipe_is_built_and_what_it_rejected_stays_rejected(
     ingested = call("ingest", OFFICE)
     Path("piped.jsonl").write_bytes(call("validate", stdin=ingested.stdout_bytes).stdout_bytes)
     done = call("run", "piped.jsonl", "--out", "out", "--tokenizer", "embedded")
+    assert "left out" not in done.stderr
     assert re.search(r"rows in +194\n- ingest: rejected-before +3\n- dedupe: exact +1\nkept +190\n", done.stdout)
     assert "options of the stages" not in done.stderr
 

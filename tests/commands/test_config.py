@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -125,9 +126,62 @@ def test_unknown_names_have_a_line_and_a_suggestion(project: Path) -> None:
         assert f". Did you mean {near}?\n" in stderr + "\n"
 
 
+def test_check_names_faults_of_every_kind_at_once(project: Path) -> None:
+    """What is misspelt does not hide what does not exist; in the order of the lines."""
+    write(project / "raw" / "대화.jsonl")
+    (project / "mine.toml").write_text(
+        '[dataset]\nnmae = "x"\n[[source]]\nname = "a"\nfils = ["a.jsonl"]\n[[source]]\nname = "b"\n'
+        'files = ["대화.josnl"]\nlicence = "mit"\nencoding = "utf-9"\n[normalize]\noff = ["nfcc"]\n'
+        '[screen]\nmask = ["pii-emial"]\n[tokenise]\n[export]\nformats = ["arow"]\n'
+    )
+    done = call("check", "mine.toml")
+    assert done.exit_code == 1
+    lines = [int(number) for number in re.findall(r"line (\d+): ", done.stderr)]
+    assert lines == sorted(lines) == [1, 2, 3, 5, 9, 10, 15, 17]
+    for fault in (
+        "dataset.nmae: unknown name; allowed: name, title, description. Did you mean name?",
+        'source[1].encoding: found "utf-9"',
+        "export.formats[0]: found \"arow\"; allowed: 'parquet', 'arrow'",
+        ". Did you mean arrow?",
+        "source 'b': no file below raw matches '대화.josnl'. Did you mean 대화.jsonl?",
+        "normalize.off lists 'nfcc', which is not a fix",
+        ". Did you mean nfc?",
+        "screen.mask lists 'pii-emial', which is unknown",
+        ". Did you mean pii-email?",
+    ):
+        assert fault in done.stderr
+    assert "literal[" not in done.stderr
+
+
+def test_what_is_looked_for_anyway_is_not_called_unknown(project: Path) -> None:
+    (project / "pipeline.toml").write_text(
+        '[dataset]\nname = "x"\n[[source]]\nname = "a"\nfiles = ["a"]\n[screen]\non = ["pii-email"]\n'
+    )
+    assert "screen.on lists 'pii-email', which is looked for without it. Remove it" in call("check").stderr
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file")
 def test_a_file_that_cannot_be_read(project: Path) -> None:
     write(project / "raw" / "a.jsonl")
     call("init")
     (project / "raw" / "a.jsonl").chmod(0)
     assert "it cannot be read. Change its permissions: chmod +r raw/a.jsonl" in call("check").stderr
+
+
+def test_the_config_that_init_wrote_can_be_checked_as_it_says(project: Path) -> None:
+    write(project / "raw" / "a.jsonl")
+    assert "run ko-instruct check 'my config.toml', then run: make processed" in call("init", "my config.toml").stdout
+    assert "`ko-instruct check 'my config.toml'`" in (project / "my config.toml").read_text()
+    assert call("check", "my config.toml").stdout == "my config.toml: no fault found\n"
+
+
+def test_init_names_the_files_that_need_a_shape(project: Path) -> None:
+    write(project / "raw" / "a.jsonl")
+    (project / "raw" / "감정.jsonl").write_text('{"text": "좋아요", "label": "긍정"}\n', "utf-8")
+    done = call("init")
+    assert "To do: 감정.jsonl: no known shape fits a record with the fields text, label: name its shape" in done.stdout
+    text = (project / "pipeline.toml").read_text("utf-8")
+    assert text.count("# To do: ") == 1
+    (shape,) = re.findall(r"`(shape = .*?)`", text)
+    (project / "pipeline.toml").write_text(text.replace("# To do", f"{shape}\n#"), "utf-8")
+    assert call("check").exit_code == 0

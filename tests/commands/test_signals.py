@@ -103,6 +103,26 @@ def test_a_second_signal_is_not_caught() -> None:
             assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
 
 
+EARLY = """
+import os, signal, sys
+from ko_instruct.__main__ import main
+
+class Interrupting:
+    def find_spec(self, name, *rest):
+        if name == "pipeline.cli":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupting())
+main()
+"""
+
+
+def test_ctrl_c_before_the_command_begins_shows_no_traceback() -> None:
+    process = Popen([sys.executable, "-c", EARLY], env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=PIPE, text=True)
+    _, shown = process.communicate()
+    assert (process.returncode, shown) == (-signal.SIGINT, "")
+
+
 def test_an_ignored_signal_stays_ignored() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:

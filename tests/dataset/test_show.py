@@ -221,4 +221,24 @@ def test_rejected_rows(tmp_path: Path) -> None:
     assert json.loads(shown(folder, "--rejects", "--format", "json"))["origin"] == "a.jsonl:2"
     refused = call(folder, "--rejects", "--format", "tokens")
     assert "this row has no ids: tokenize" in refused.stderr
+    assert "Show what it has with --format messages" in refused.stderr
     assert "rejected rows: there is no row 9" in call(folder, "--rejects", "--row", "9").stderr
+
+
+def test_a_record_that_could_not_be_read_is_shown_as_json(tmp_path: Path) -> None:
+    """The remedy of each message works."""
+    path = tmp_path / "rejects.jsonl"
+    path.write_text(
+        '{"origin": "a:1", "instruction": null, "output": null, "raw": "{", "reject_reason": "invalid-json"}'
+    )
+    assert "with --format json" in call(path).stderr
+    assert "Try --format json" in call(path, "--format", "messages").stderr
+    assert json.loads(shown(path, "--format", "json"))["raw"] == "{"
+
+
+def test_a_file_of_a_dataset_has_the_tokenizer_of_the_dataset(tmp_path: Path) -> None:
+    folder = built(tmp_path, "embedded", {}, formats=["arrow", "parquet"])
+    whole = shown(folder)
+    for split in ("pair/train-*.parquet", "train/*.arrow"):
+        (file,) = folder.glob(split)
+        assert shown(file) == whole, file

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -353,3 +354,29 @@ def test_a_layout_that_does_not_go_with_the_config(project: Path) -> None:
         done = run_here(project, "make-plan", *arguments, "true")
         assert done.exit_code == 1
         assert says in done.stderr
+
+
+def test_ctrl_c_says_how_to_go_on_at_any_moment(project: Path) -> None:
+    """Python says it too, but only once it has begun."""
+    script = project / "venv" / "bin" / "ko-instruct"
+    script.unlink()
+    script.write_text("#!/bin/sh\necho begun\nexec sleep 30\n")
+    script.chmod(0o755)
+    command = ["make", "processed", "VENV=venv"]
+    with subprocess.Popen(command, cwd=project, stdout=-1, stderr=-1, text=True, start_new_session=True) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == "begun\n"
+        os.killpg(running.pid, signal.SIGINT)
+        _, shown = running.communicate()
+    assert running.returncode == -signal.SIGINT or running.returncode == 130
+    assert "run the same command again to go on" in shown
+
+
+def test_it_is_up_to_date_only_where_nothing_was_written(project: Path) -> None:
+    def said() -> str:
+        command = ["make", "processed", "VENV=venv"]
+        return subprocess.run(command, cwd=project, capture_output=True, text=True, check=True).stdout
+
+    assert said() == "processed/small is up to date\n"
+    (project / "pipeline.toml").write_text(CONFIG.replace("formats", "validation = 0.5\nformats"))
+    assert said().endswith("written to processed/small\n")

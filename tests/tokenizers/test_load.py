@@ -156,11 +156,11 @@ def test_a_wrong_vocabulary_is_an_error_and_not_a_reason(hub: Hub) -> None:
 
 def test_none_of_them(hub: Hub, tmp_path: Path) -> None:
     with pytest.raises(LoadError) as refused:
-        load_tokenizer.load_tokenizer([KOBERT, str(tmp_path), "없는 이름"])
+        load_tokenizer.load_tokenizer([KOBERT, str(tmp_path), "토크나이저/경로"])
     message = str(refused.value)
     assert f"{KOBERT}: not on the Hub" in message
     assert f"{tmp_path}: the folder holds no tokenizer" in message
-    assert "없는 이름: no such file or folder" in message
+    assert "토크나이저/경로: no such file or folder" in message
     assert all(remedy in message for remedy in ("hf auth login", "/path/to/spiece.model", '"embedded"'))
     with pytest.raises(LoadError, match="the list is empty"):
         resolve([])

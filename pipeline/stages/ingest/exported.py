@@ -59,7 +59,10 @@ def once(entries: Iterable[Entry], published: str | None) -> Iterator[Entry]:
 
 
 def found_anew(record: Record) -> set[str]:
-    """The columns of such a row that are left out, but for those that hold nothing."""
+    """The columns of such a row that are left out, but for those that hold nothing. What an earlier run rejected is
+    rejected again, with its reason: nothing of it is left out."""
+    if record.get("reject_reason"):
+        return set()
     return {name for name, value in record.items() if _is_anew(name) and value not in (None, [])}
 
 

@@ -12,6 +12,7 @@ from pipeline.stages.ingest.delimited import TITLE_LINES, are_known_names, colum
 from pipeline.stages.ingest.framing import Entry
 from pipeline.stages.ingest.parsing import Fault
 from pipeline.stages.ingest.unpacking import IngestError, damaged
+from schemas.errors import install
 from schemas.options import Source
 
 #: How Excel writes a character that XML does not hold: _x000D_ is CR, and _x005F_ the underscore of such a word.
@@ -32,7 +33,7 @@ def workbook(path: Path, source: Source) -> Iterator[Entry]:
     try:
         import openpyxl
     except ImportError as error:
-        raise IngestError(f'{path}: an Excel workbook needs openpyxl: pip install "ko-instruct[excel]"') from error
+        raise IngestError(f"{path}: an Excel workbook needs openpyxl: {install('excel')}") from error
     try:
         # `read_only` leaves out the rows of files that give no size, or a wrong one.
         book = openpyxl.load_workbook(path, data_only=True)

@@ -8,6 +8,7 @@ from pipeline.stages.normalize.fixes import FIXES, Fix, apply_fixes
 from pipeline.table.map_texts import map_texts, suspects
 from pipeline.table.reject_and_flag import add_names, complete, row_mask, set_column
 from schemas.columns import MESSAGES, TEXTS
+from schemas.errors import did_you_mean
 from schemas.options import NormalizeOptions, OptionError
 
 __all__ = ["FIXES", "normalize"]
@@ -34,7 +35,8 @@ def chosen(options: NormalizeOptions) -> list[Fix]:
     for key, listed in (("on", options.on), ("off", options.off)):
         for name in listed:
             if name not in names:
-                raise OptionError(f"normalize.{key} lists {name!r}, which is not a fix. Fixes are: {', '.join(names)}.")
+                known = f"Fixes are: {', '.join(names)}" + (did_you_mean(name, names) or ".")
+                raise OptionError(f"normalize.{key} lists {name!r}, which is not a fix. {known}")
     return [fix for fix in FIXES if (fix.default or fix.name in options.on) and fix.name not in options.off]
 
 

@@ -5,13 +5,13 @@ import re
 from typing import Any
 
 from pipeline.table.protected_spans import MARK
-from schemas.errors import MissingLibraryError
+from schemas.errors import MissingLibraryError, install
 
 _HANGUL = re.compile(r"[가-힣]")
 
 
 def correct_spacing(text: str) -> str:
-    """Spaces put between words by kiwipiepy (install `ko-instruct[spacing]`), line by line; none is taken away.
+    """Spaces put between words by kiwipiepy (the extra `spacing`), line by line; none is taken away.
 
     A stretch of prose whose other characters would change is left as it was.
     """
@@ -34,7 +34,7 @@ def _kiwi() -> Any:
     try:
         from kiwipiepy import Kiwi
     except ImportError as error:
-        raise MissingLibraryError("The fix spacing needs kiwipiepy: pip install 'ko-instruct[spacing]'") from error
+        raise MissingLibraryError(f"The fix spacing needs kiwipiepy: {install('spacing')}") from error
     return Kiwi(num_workers=1)
 
 

@@ -17,6 +17,7 @@ from pipeline.table.map_texts import distinct_matches, map_texts, matches, narro
 from pipeline.table.reject_and_flag import add_names, alive, complete, reject, replace_rows, row_mask, set_column
 from pipeline.table.thoughts import split_thought
 from schemas.columns import MESSAGES, SCREENED, TEXTS
+from schemas.errors import did_you_mean
 from schemas.options import OptionError, ScreenOptions
 from schemas.reasons import FLAGS
 
@@ -69,13 +70,19 @@ def check(options: ScreenOptions) -> None:
     ):
         for name in listed:
             if name not in known:
-                raise OptionError(f"screen.{key} lists {name!r}, which is unknown. Known are: {', '.join(known)}.")
+                raise OptionError(f"screen.{key} lists {name!r}, which {_unknown(key, name, known)}")
             if key in ("reject", "mask") and name in ON_DEMAND and name not in options.on:
                 raise OptionError(
                     f"screen.{key} lists {name!r}, which is not looked for by default. Add it to screen.on, too."
                 )
     if options.on:
         kiwi()  # Missing, it is named before the first row, whatever the rows hold.
+
+
+def _unknown(key: str, name: str, known: Sequence[str]) -> str:
+    if key == "on" and name in FINDINGS:
+        return "is looked for without it. Remove it: `on` is for what is not looked for by default."
+    return f"is unknown. Known are: {', '.join(known)}" + (did_you_mean(name, known) or ".")
 
 
 def screen_batch(table: pa.Table, options: ScreenOptions, benchmarks: Benchmarks | None) -> pa.Table:

@@ -4,7 +4,7 @@
 import functools
 from typing import Any, NamedTuple
 
-from schemas.errors import MissingLibraryError
+from schemas.errors import MissingLibraryError, install
 
 
 class Morpheme(NamedTuple):
@@ -21,7 +21,7 @@ def kiwi() -> Any:
     except ImportError as error:
         raise MissingLibraryError(
             "The findings disfluent and person-name need kiwipiepy, which works offline: "
-            "pip install 'ko-instruct[kiwi]', or leave them out of screen.on."
+            f"{install('kiwi')}. Or leave them out of screen.on."
         ) from error
     return Kiwi(num_workers=1)
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.table.protected_spans import MARK, hide
-from schemas.errors import MissingLibraryError
+from schemas.errors import MissingLibraryError, install
 
 #: Scripts that decide, in the order of the report, with the blocks of their letters.
 SCRIPTS = {
@@ -145,7 +145,7 @@ def _detector() -> Any:
         from lingua import LanguageDetectorBuilder
     except ImportError as error:
         raise MissingLibraryError(
-            "screen.identify needs lingua, which works offline: pip install 'ko-instruct[language]', "
-            "or leave identify off and let the scripts decide."
+            f"screen.identify needs lingua, which works offline: {install('language')}. "
+            "Or leave identify off and let the scripts decide."
         ) from error
     return LanguageDetectorBuilder.from_all_languages().with_low_accuracy_mode().build()
