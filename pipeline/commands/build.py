@@ -206,15 +206,23 @@ def require(files: Iterable[Path], stage: str, plan: Plan, config_path: Path) ->
 
 
 @click.command(cls=Command)
+@click.argument("config", type=click.Path(path_type=Path, dir_okay=False), required=False)
 @layout_option
 @tokenizer_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for other programs.")
 @set_option
 @config_option
 def plan(
-    layout: str | None, names: tuple[str, ...], as_json: bool, changes: tuple[str, ...], config_path: Path
+    config: Path | None,
+    layout: str | None,
+    names: tuple[str, ...],
+    as_json: bool,
+    changes: tuple[str, ...],
+    config_path: Path,
 ) -> None:
     """Show what `make processed` would do and why, without doing it.
+
+    CONFIG is the same as --config CONFIG.
 
     \b
     Examples: ko-instruct plan --config pipeline.toml
@@ -225,6 +233,6 @@ def plan(
     from pipeline.run.changes import changes_of
     from pipeline.run.plan import plan_of_config
 
-    planned = changed(plan_of_config(config_path, layout, changes), layout, names)
+    planned = changed(plan_of_config(config or config_path, layout, changes), layout, names)
     found = changes_of(planned)
     click.echo(json.dumps(found.as_json(planned), ensure_ascii=False, indent=1) if as_json else found.report(planned))

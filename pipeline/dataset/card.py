@@ -282,11 +282,12 @@ def _loading(manifest: Manifest, options: ExportOptions) -> str:
     if "parquet" in options.formats:
         lines.append(
             "from datasets import load_dataset\n\n"
-            f'dataset = load_dataset("{name}", "{config}")  # this folder, or its Hub id'
+            f'dataset = load_dataset("{name}", "{config}")  # the path of this folder, or its Hub id'
         )
     if "arrow" in options.formats:
         lines.append(
-            f'from datasets import load_from_disk\n\ndataset = load_from_disk("{name}")  # reads the files in place'
+            "from datasets import load_from_disk\n\n"
+            f'dataset = load_from_disk("{name}")  # the path of this folder: reads the files in place'
         )
     columns = table(["column", "type"], [[plain(column), f"`{kind}`"] for column, kind in manifest.columns.items()])
     code = "\n\n".join(f"```python\n{line}\n```" for line in lines)
