@@ -61,14 +61,14 @@ def prompt_completion(row: Row) -> Record:
     """TRL's form of a prompt and the completion that is learned, each a list of messages."""
     _need(row, "prompt-completion", "instruction", "output")
     _refuse(row, "prompt-completion", "rejected")
-    *prompt, answer = _learned("prompt-completion", row)
+    *prompt, answer = _last_learned("prompt-completion", row)
     return {"prompt": prompt, "completion": [answer]} | _tools(row)
 
 
 def preference(row: Row) -> Record:
     """TRL's form of DPO: a prompt, a better and a worse answer, each a list of messages."""
     _need(row, "preference", "instruction", "output", "rejected")
-    *prompt, chosen = _learned("preference", row)
+    *prompt, chosen = _last_learned("preference", row)
     worse = {"role": "assistant", "content": row["rejected"]}
     return {"prompt": prompt, "chosen": [chosen], "rejected": [worse]} | _tools(row)
 
@@ -77,7 +77,7 @@ def unpaired(row: Row) -> Record:
     """TRL's form of KTO: a prompt, an answer, and whether the answer is a good one."""
     _need(row, "unpaired", "instruction", "output", "label")
     _refuse(row, "unpaired", "rejected")
-    *prompt, answer = _learned("unpaired", dict(row) | {"label": None})
+    *prompt, answer = _last_learned("unpaired", dict(row) | {"label": None})
     return {"prompt": prompt, "completion": [answer], "label": row["label"]} | _tools(row)
 
 
@@ -173,11 +173,18 @@ def _with_arguments_as_text(call: Mapping[str, Any]) -> Record:
 
 def _learned(form: TextForm, row: Row) -> list[Message]:
     """The messages of a row, if all its answers are to be learned: the form has no place for a weight."""
-    _refuse_bad(row, form, "label", "learn")
-    spoken = _spoken(row)
-    if any(message.pop("weight", 1) == 0 for message in spoken):
+    spoken = _last_learned(form, row)
+    if any("weight" in message for message in spoken):
         raise _no_place(form, "learn = false")
     return spoken
+
+
+def _last_learned(form: TextForm, row: Row) -> list[Message]:
+    """The messages of a row, if its last answer is to be learned. Of the others none is, and a weight of 0 stays."""
+    _refuse_bad(row, form, "label", "learn")
+    return [
+        {key: value for key, value in message.items() if (key, value) != ("weight", 1)} for message in _spoken(row)
+    ]
 
 
 def _tools(row: Row) -> Record:

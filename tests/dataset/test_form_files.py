@@ -16,7 +16,7 @@ from pipeline.dataset.card import CardError, merge
 from pipeline.dataset.form_files import BATCH_ROWS
 from pipeline.dataset.layout import form_file, form_folder, in_repository, kind_of
 from pipeline.dataset.text_forms import TEXT_FORMS, FormError
-from pipeline.dataset.trainers import llama_factory_datasets
+from pipeline.dataset.trainers import llama_factory_datasets, trainer_lines
 from pipeline.dataset.verify import verify
 from pipeline.hub.publishable import select
 from pipeline.run.chain import run
@@ -142,6 +142,46 @@ def test_llama_factory_finds_each_split_as_a_dataset(built: tuple[Path, Manifest
     for entry in written.values():
         columns = pq.read_schema(folder / entry["file_name"]).names
         assert set(entry["columns"].values()) <= set(columns)
+
+
+def test_a_form_without_rows_to_train_has_files_and_no_lines(tmp_path: Path) -> None:
+    """The source publishes some of its rows as validation, and only these fit into most forms."""
+    thought = {"messages": [{"role": "user", "content": "몇?"}, {"role": "assistant", "content": "<think>셋</think>3"}]}
+    published = {"train": thought, "validation": {"instruction": "수도는?", "output": "서울입니다."}}
+    files = [tmp_path / f"{split}.jsonl" for split in published]
+    for file, record in zip(files, published.values(), strict=True):
+        file.write_text(json.dumps(record, ensure_ascii=False) + "\n")
+    config = Config.model_validate(
+        {
+            "dataset": {"name": "mine"},
+            "source": [{"name": "x", "files": ["x"]}],
+            "tokenize": {"tokenizer": "embedded", "layout": "causal"},
+            "export": {"formats": ["parquet", *FORMS]},
+        }
+    )
+    manifest = run(plan_of_files(files, tmp_path / "mine", config), workers=1)
+    assert {form: [*manifest.forms[form].rows] for form in ("messages", "alpaca", "sharegpt", "openai")} == {
+        "messages": ["train", "validation"],
+        "alpaca": ["validation"],
+        "sharegpt": ["validation"],
+        "openai": ["validation"],
+    }
+    found = {lines.trainer.rpartition(" ")[2] for lines in trainer_lines(manifest)}
+    assert found == {"causal", "messages", "prompt-completion"}
+    assert set(llama_factory_datasets(manifest)) == {"mine-alpaca-validation", "mine-sharegpt-validation"}
+    assert not [check for check in verify(tmp_path / "mine") if check.faults]
+
+
+def test_an_earlier_answer_that_is_not_learned_keeps_its_weight_in_parquet(tmp_path: Path) -> None:
+    from pipeline.dataset.form_files import FormFiles
+
+    history = [{"role": "user", "content": "하나?"}, {"role": "assistant", "content": "셋.", "learn": False}]
+    files = FormFiles(tmp_path, "prompt-completion")
+    row = {"history": history, "instruction": "다시.", "output": "하나."}
+    files.write("train", pa.Table.from_pylist([row]))
+    files.finish()
+    (prompt,) = pq.read_table(tmp_path / "prompt-completion/train.parquet")["prompt"].to_pylist()
+    assert [message["weight"] for message in prompt] == [None, 0, None]
 
 
 def test_the_files_keep_their_path_in_a_repository(built: tuple[Path, Manifest]) -> None:
