@@ -3,15 +3,20 @@
 from typing import Any
 
 import orjson
+import pyarrow as pa
 
 from pipeline.dataset.shown_rows import Row, ShowError
 from pipeline.io.terminal_text import STEERING, visible
+from pipeline.table.message_columns import ColumnTypeError
 from pipeline.table.messages import THOUGHT, Message, to_messages
-from schemas.columns import MARKS
+from pipeline.table.reject_and_flag import complete
+from schemas.columns import INGESTED, MARKS
 
 
 def as_messages(row: Row) -> str:
     """Who says what, one message after another: with thoughts, calls and tools, and why the row was rejected."""
+    if "input_ids" not in row:
+        need_row(row)
     if row.get("instruction") is None and row.get("output") is None:
         raise ShowError("this row has no texts, as packed rows have none. Show it with --format tokens or json.")
     why = ": ".join(str(row[name]) for name in MARKS.names if row.get(name))
@@ -25,6 +30,22 @@ def as_messages(row: Row) -> str:
     if row.get("label") is not None:
         parts.append(f"[label] {'good' if row['label'] else 'bad'} answer")
     return "\n".join(map(visible, parts)) + "\n"
+
+
+def need_row(row: Row) -> None:
+    """Raises ShowError for what is not a row of a stage or a layout: a record of a text form, or of any other file."""
+    texts = {name: value for name, value in row.items() if name in INGESTED.names}
+    why = f"its fields are {', '.join(row)}."
+    if texts.keys() & {"instruction", "output"}:
+        try:
+            complete(pa.Table.from_pylist([texts]))
+            return
+        except ColumnTypeError as error:
+            why = str(error)
+    raise ShowError(
+        f"this is a raw record and not a row: {why} Show it with --format json, or read the file with "
+        "`ko-instruct ingest` first."
+    )
 
 
 def _message(message: Message) -> str:

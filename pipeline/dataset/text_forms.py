@@ -182,9 +182,7 @@ def _learned(form: TextForm, row: Row) -> list[Message]:
 def _last_learned(form: TextForm, row: Row) -> list[Message]:
     """The messages of a row, if its last answer is to be learned. Of the others none is, and a weight of 0 stays."""
     _refuse_bad(row, form, "label", "learn")
-    return [
-        {key: value for key, value in message.items() if (key, value) != ("weight", 1)} for message in _spoken(row)
-    ]
+    return [{key: value for key, value in message.items() if (key, value) != ("weight", 1)} for message in _spoken(row)]
 
 
 def _tools(row: Row) -> Record:
