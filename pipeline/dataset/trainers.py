@@ -26,12 +26,6 @@ TRL_TRAINERS: dict[TextForm, str] = {
     "unpaired": "KTOTrainer",
 }
 
-#: The layouts that do not reject an answer with `label` = false.
-KEEP_BAD_ANSWERS = ("unpaired", "prompt")
-NO_BAD_ANSWERS = (
-    '# KTO needs bad answers too, and this dataset has none: of the layouts, "unpaired" and "prompt" keep them\n'
-)
-
 #: The sizes of a file that OpenAI's fine-tuning takes.
 OPENAI_ROWS, OPENAI_BYTES = 10, 512_000_000
 
@@ -115,15 +109,22 @@ def _name(manifest: Manifest, form: TextForm, split: str) -> str:
 
 
 def _trl(manifest: Manifest, form: TextForm) -> Lines:
-    rejects_bad = form == "unpaired" and manifest.options.tokenize.layout not in KEEP_BAD_ANSWERS
     return Lines(
         f"TRL, unsloth: {form}",
         "python",
         f"from datasets import load_dataset\nfrom trl import {TRL_TRAINERS[form]}\n\n"
         f'dataset = load_dataset("{manifest.dataset.name}", "{form_folder(form)}")  # this folder, or its Hub id\n'
-        f"{NO_BAD_ANSWERS if rejects_bad else ''}"
+        f"{_bad_answers(manifest) if form == 'unpaired' else ''}"
         f'trainer = {TRL_TRAINERS[form]}(model, train_dataset=dataset["train"]{_evaluated(_splits(manifest, form))})\n',
     )
+
+
+def _bad_answers(manifest: Manifest) -> str:
+    """KTO learns from bad answers, too: the layout may have rejected them before they came to the form."""
+    rejected = sum(group.rows for group in manifest.counts.rejected if group.reason == "bad-answer")
+    layout = manifest.options.tokenize.layout
+    hint = f"# bad answers left out: {rejected:,} (layout {layout} rejects them, and layout unpaired keeps them)\n"
+    return hint if rejected else ""
 
 
 def _llama_factory(manifest: Manifest, form: TextForm) -> Lines:

@@ -172,6 +172,26 @@ def test_a_form_without_rows_to_train_has_files_and_no_lines(tmp_path: Path) -> 
     assert not [check for check in verify(tmp_path / "mine") if check.faults]
 
 
+def test_bad_answers_that_the_layout_rejected_are_missed_by_kto(tmp_path: Path) -> None:
+    def lines_for_kto(layout: str) -> str:
+        records = [{"prompt": f"{n}번 질문", "completion": f"{n}번 답입니다.", "label": n != 1} for n in range(3)]
+        (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, records)))
+        config = Config.model_validate(
+            {
+                "dataset": {"name": "mine"},
+                "source": [{"name": "x", "files": ["x"]}],
+                "tokenize": {"tokenizer": "embedded", "layout": layout},
+                "export": {"formats": ["unpaired"], "validation": 0},
+            }
+        )
+        manifest = run(plan_of_files([tmp_path / "rows.jsonl"], tmp_path / layout, config), workers=1)
+        assert manifest.forms["unpaired"].rows["train"] == (3 if layout == "unpaired" else 2)
+        return next(lines.text for lines in trainer_lines(manifest) if "KTOTrainer" in lines.text)
+
+    assert "# bad answers left out: 1 (layout seq2seq rejects them" in lines_for_kto("seq2seq")
+    assert "bad answers" not in lines_for_kto("unpaired")
+
+
 def test_an_earlier_answer_that_is_not_learned_keeps_its_weight_in_parquet(tmp_path: Path) -> None:
     from pipeline.dataset.form_files import FormFiles
 
