@@ -26,6 +26,7 @@ from schemas.manifest import Manifest
 from schemas.options import Config
 from schemas.push import PushOptions
 from schemas.text_forms import TextForm
+from tests.support import small_tokenizers as small
 
 FORMS: tuple[TextForm, ...] = get_args(TextForm)
 CALL = [{"id": "c1", "type": "function", "function": {"name": "weather", "arguments": '{"city": "서울"}'}}]
@@ -170,6 +171,57 @@ def test_a_form_without_rows_to_train_has_files_and_no_lines(tmp_path: Path) -> 
     assert found == {"causal", "messages", "prompt-completion"}
     assert set(llama_factory_datasets(manifest)) == {"mine-alpaca-validation", "mine-sharegpt-validation"}
     assert not [check for check in verify(tmp_path / "mine") if check.faults]
+
+
+#: Values in the arguments of a call, and how far they come: into every form, not into Parquet, or into no layout.
+NUMBERS = {
+    "1.50": "forms",
+    "18446744073709551615": "forms",
+    "-9223372036854775808": "forms",
+    "18446744073709551616": "openai",
+    "-9223372036854775809": "openai",
+    "12345678901234567890123": "openai",
+    "1e400": "rejected",
+    "-1e400": "rejected",
+    "NaN": "forms",  # null, by a repair
+    "-Infinity": "rejected",
+    "9" * 400: "rejected",
+    r'"\ud800"': "rejected",
+    "{1, 2}": "rejected",
+    "{1: 2}": "rejected",
+    "0x1ffffffffffffffff": "rejected",
+}
+
+
+def test_a_value_that_readers_do_not_take_stops_no_run(tmp_path: Path) -> None:
+    """`datasets` stops at a whole number of more than 64 bits in JSON of Parquet, others at an infinite one."""
+    records = []
+    for place, number in enumerate(NUMBERS):
+        function = {"name": "weather", "arguments": f'{{"n": {number}}}'}
+        call = TALK[1] | {"tool_calls": [CALL[0] | {"function": function}]}
+        records.append({"messages": [TALK[0] | {"content": f"{place}번 질문"}, call, *TALK[2:]], "tools": TOOLS})
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, records)))
+    config = Config.model_validate(
+        {
+            "dataset": {"name": "mine"},
+            "source": [{"name": "x", "files": ["x"]}],
+            "tokenize": {"tokenizer": [str(small.save_causal(tmp_path / "model", small.TOOLS))], "layout": "causal"},
+            "dedupe": {"near": "keep", "near_prompt": "keep", "exact": "flag"},
+            "export": {"formats": ["parquet", "messages", "prompt-completion", "openai"], "validation": 0},
+        }
+    )
+    folder = tmp_path / "mine"
+    manifest = run(plan_of_files([tmp_path / "rows.jsonl"], folder, config), workers=1)
+    reach = list(NUMBERS.values())
+    assert manifest.counts.kept == reach.count("forms") + reach.count("openai")
+    assert manifest.forms["openai"].left_out == {}
+    for form in ("messages", "prompt-completion"):
+        left_out = manifest.forms[form].left_out
+        assert left_out == {"a number of more than 64 bits in a call": reach.count("openai")}
+        dataset = load_dataset(str(folder), form, split="train", cache_dir=str(tmp_path / "cache"))
+        assert len(list(dataset)) == reach.count("forms")
+    ids = pq.read_table(next((folder / "causal").iterdir()))["n_learned"]
+    assert None not in ids.to_pylist()
 
 
 def test_bad_answers_that_the_layout_rejected_are_missed_by_kto(tmp_path: Path) -> None:
