@@ -54,6 +54,8 @@ def openai(row: Row) -> Record:
     spoken = _spoken(row)
     if any(THOUGHT in message for message in spoken):
         raise _no_place("openai", "reasoning")
+    if _has_long_number(row.get("tools") or "[]"):
+        raise FormError("openai", "a number of more than 64 bits in tools")
     return {"messages": spoken} | ({"tools": json.loads(row["tools"])} if row.get("tools") else {})
 
 
@@ -179,9 +181,9 @@ def _typed(form: TextForm, spoken: list[Message]) -> list[Message]:
     return spoken
 
 
-def _has_long_number(arguments: str) -> bool:
+def _has_long_number(text: str) -> bool:
     numbers: list[int] = []
-    json.loads(arguments, parse_int=lambda digits: numbers.append(int(digits)))
+    json.loads(text, parse_int=lambda digits: numbers.append(int(digits)))
     return any(not -(2**63) <= number < 2**64 for number in numbers)
 
 

@@ -114,6 +114,13 @@ def test_a_last_answer_that_is_not_learned_is_refused(form: TextForm) -> None:
         TEXT_FORMS[form](PLAIN | OF_FORM.get(form, {}) | {"learn": False})
 
 
+def test_a_long_number_in_a_tool_is_refused_where_tools_are_no_text() -> None:
+    tools = TOOLS.replace('"properties":{}', '"maximum":18446744073709551616')
+    with pytest.raises(FormError, match="a number of more than 64 bits in tools"):
+        TEXT_FORMS["openai"](PLAIN | {"tools": tools})
+    assert TEXT_FORMS["messages"](PLAIN | {"tools": tools})["tools"] == tools
+
+
 @pytest.mark.parametrize("form", ["preference", "unpaired"])
 def test_what_a_form_needs_is_named(form: TextForm) -> None:
     (column,) = OF_FORM[form]
