@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from pipeline.dataset.shown_rows import Row, ShowError
 from pipeline.io.terminal_text import STEERING, visible
+from pipeline.stages.tokenize.conversation import json_text
 from pipeline.table.message_columns import ColumnTypeError
 from pipeline.table.messages import THOUGHT, Message, to_messages
 from pipeline.table.reject_and_flag import complete
@@ -52,7 +53,7 @@ def _message(message: Message) -> str:
     role = message["role"]
     head = f"[{role}{', not learned' if message.get('weight') == 0 else ''}]"
     thought = [f"({message[THOUGHT]})"] if message.get(THOUGHT) else []
-    calls = [orjson.dumps(call["function"]).decode() for call in message.get("tool_calls", ())]
+    calls = [json_text(call["function"]) for call in message.get("tool_calls", ())]
     content = [message["content"]] if message["content"] or not (thought or calls) else []
     return "\n".join([head, *thought, *content, *calls])
 

@@ -146,6 +146,12 @@ def test_what_cannot_be_shown(tmp_path: Path) -> None:
     assert "not known which tokenizer made the ids" in call(folder).stderr
 
 
+def test_a_long_number_of_a_call_is_shown_whole() -> None:
+    calls = '[{"type":"function","function":{"name":"센다","arguments":{"n":12345678901234567890123}}}]'
+    row = {"instruction": "세어 줘.", "output": None, "tool_calls": calls}
+    assert '{"name":"센다","arguments":{"n":12345678901234567890123}}' in as_messages(row)
+
+
 @pytest.mark.parametrize("kind", ["jsonl", "parquet"])
 @pytest.mark.parametrize("form", TEXT_FORMS)
 def test_a_record_of_a_text_form_is_a_raw_record(tmp_path: Path, form: TextForm, kind: str) -> None:
