@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
+import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
 
@@ -31,8 +32,12 @@ def must_be_visible(text: str) -> str:
 
 
 def json_list(text: str) -> list[Any] | None:
-    """The JSON array in a text, None where it is anything else."""
+    """The JSON array in a text, None where it is anything else.
+
+    NaN and infinite numbers are not JSON, and half a character is no text: json.loads takes them, orjson does not.
+    """
     try:
+        orjson.loads(text)
         value = json.loads(text)
     except (ValueError, RecursionError):
         return None

@@ -104,6 +104,8 @@ class Command(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         check_address_space()
+        # Nothing here needs torch but `pipeline.training`: transformers need not say that it is missing.
+        os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
         do_without_pandas()
         return super().invoke(ctx)
 

@@ -30,6 +30,7 @@ MESSAGE = {
     "reasoning_content": pa.string(),
     "tool_call_id": pa.string(),
     "name": pa.string(),
+    "weight": pa.int64(),
 }
 TURN = pa.struct([pa.field("from", pa.string()), pa.field("value", pa.string())])
 #: The fields of records that are not lists of messages.

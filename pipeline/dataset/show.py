@@ -7,7 +7,11 @@ from typing import Literal, NamedTuple
 
 from pipeline.dataset.layout import MANIFEST
 from pipeline.dataset.manifest_file import read_manifest
+<<<<<<< HEAD
 from pipeline.dataset.show_texts import as_json, as_messages, has_texts
+=======
+from pipeline.dataset.show_texts import as_json, as_messages, need_row
+>>>>>>> att18
 from pipeline.dataset.shown_rows import Place, Row, ShowError, rows_of
 from pipeline.io.stage_files import place_of
 from pipeline.io.terminal_text import visible
@@ -85,6 +89,7 @@ def sequences_of(row: Row) -> list[Shown]:
         return _answers_to_prompt(row)
     ids, labels = row.get("input_ids"), row.get("labels")
     if ids is None:
+        need_row(row)
         marks = [str(row[name]) for name in MARKS.names if row.get(name)]
         why = f": {': '.join(marks)}" if marks else ""
         kind = "messages" if has_texts(row) else "json"

@@ -3,11 +3,15 @@
 from typing import Any
 
 import orjson
+import pyarrow as pa
 
 from pipeline.dataset.shown_rows import Row, ShowError
 from pipeline.io.terminal_text import STEERING, visible
+from pipeline.stages.tokenize.conversation import json_text
+from pipeline.table.message_columns import ColumnTypeError
 from pipeline.table.messages import THOUGHT, Message, to_messages
-from schemas.columns import MARKS
+from pipeline.table.reject_and_flag import complete
+from schemas.columns import INGESTED, MARKS
 
 
 def has_texts(row: Row) -> bool:
@@ -16,8 +20,15 @@ def has_texts(row: Row) -> bool:
 
 def as_messages(row: Row) -> str:
     """Who says what, one message after another: with thoughts, calls and tools, and why the row was rejected."""
+<<<<<<< HEAD
     if not has_texts(row):
         raise ShowError("this row has no texts, as packed rows and unreadable records have none. Try --format json.")
+=======
+    if "input_ids" not in row:
+        need_row(row)
+    if row.get("instruction") is None and row.get("output") is None:
+        raise ShowError("this row has no texts, as packed rows have none. Show it with --format tokens or json.")
+>>>>>>> att18
     why = ": ".join(str(row[name]) for name in MARKS.names if row.get(name))
     title = f"# {row.get('origin') or 'row'}" + (f", rejected by {why}" if why else "")
     parts = [title]
@@ -31,11 +42,27 @@ def as_messages(row: Row) -> str:
     return "\n".join(map(visible, parts)) + "\n"
 
 
+def need_row(row: Row) -> None:
+    """Raises ShowError for what is not a row of a stage or a layout: a record of a text form, or of any other file."""
+    texts = {name: value for name, value in row.items() if name in INGESTED.names}
+    why = f"its fields are {', '.join(row)}."
+    if texts.keys() & {"instruction", "output"}:
+        try:
+            complete(pa.Table.from_pylist([texts]))
+            return
+        except ColumnTypeError as error:
+            why = str(error)
+    raise ShowError(
+        f"this is a raw record and not a row: {why} Show it with --format json, or read the file with "
+        "`ko-instruct ingest` first."
+    )
+
+
 def _message(message: Message) -> str:
     role = message["role"]
     head = f"[{role}{', not learned' if message.get('weight') == 0 else ''}]"
     thought = [f"({message[THOUGHT]})"] if message.get(THOUGHT) else []
-    calls = [orjson.dumps(call["function"]).decode() for call in message.get("tool_calls", ())]
+    calls = [json_text(call["function"]) for call in message.get("tool_calls", ())]
     content = [message["content"]] if message["content"] or not (thought or calls) else []
     return "\n".join([head, *thought, *content, *calls])
 

@@ -43,7 +43,7 @@ def messages(row: Row) -> Record:
     """
     _need(row, "messages", "instruction", "output")
     _refuse(row, "messages", "rejected")
-    return {"messages": _learned("messages", row)} | _tools(row)
+    return {"messages": _typed("messages", _learned("messages", row))} | _tools(row)
 
 
 def openai(row: Row) -> Record:
@@ -54,6 +54,8 @@ def openai(row: Row) -> Record:
     spoken = _spoken(row)
     if any(THOUGHT in message for message in spoken):
         raise _no_place("openai", "reasoning")
+    if _has_long_number(row.get("tools") or "[]"):
+        raise FormError("openai", "a number of more than 64 bits in tools")
     return {"messages": spoken} | ({"tools": json.loads(row["tools"])} if row.get("tools") else {})
 
 
@@ -61,14 +63,14 @@ def prompt_completion(row: Row) -> Record:
     """TRL's form of a prompt and the completion that is learned, each a list of messages."""
     _need(row, "prompt-completion", "instruction", "output")
     _refuse(row, "prompt-completion", "rejected")
-    *prompt, answer = _learned("prompt-completion", row)
+    *prompt, answer = _typed("prompt-completion", _last_learned("prompt-completion", row))
     return {"prompt": prompt, "completion": [answer]} | _tools(row)
 
 
 def preference(row: Row) -> Record:
     """TRL's form of DPO: a prompt, a better and a worse answer, each a list of messages."""
     _need(row, "preference", "instruction", "output", "rejected")
-    *prompt, chosen = _learned("preference", row)
+    *prompt, chosen = _typed("preference", _last_learned("preference", row))
     worse = {"role": "assistant", "content": row["rejected"]}
     return {"prompt": prompt, "chosen": [chosen], "rejected": [worse]} | _tools(row)
 
@@ -77,7 +79,7 @@ def unpaired(row: Row) -> Record:
     """TRL's form of KTO: a prompt, an answer, and whether the answer is a good one."""
     _need(row, "unpaired", "instruction", "output", "label")
     _refuse(row, "unpaired", "rejected")
-    *prompt, answer = _learned("unpaired", dict(row) | {"label": None})
+    *prompt, answer = _typed("unpaired", _last_learned("unpaired", dict(row) | {"label": None}))
     return {"prompt": prompt, "completion": [answer], "label": row["label"]} | _tools(row)
 
 
@@ -171,13 +173,32 @@ def _with_arguments_as_text(call: Mapping[str, Any]) -> Record:
     return {**call, "function": {"name": function["name"], "arguments": arguments}}
 
 
+def _typed(form: TextForm, spoken: list[Message]) -> list[Message]:
+    """The messages, if `datasets` reads the arguments of their calls in Parquet: it stops at longer numbers."""
+    calls = [call for message in spoken for call in message.get("tool_calls", ())]
+    if any(_has_long_number(call["function"]["arguments"]) for call in calls):
+        raise FormError(form, "a number of more than 64 bits in a call")
+    return spoken
+
+
+def _has_long_number(text: str) -> bool:
+    numbers: list[int] = []
+    json.loads(text, parse_int=lambda digits: numbers.append(int(digits)))
+    return any(not -(2**63) <= number < 2**64 for number in numbers)
+
+
 def _learned(form: TextForm, row: Row) -> list[Message]:
     """The messages of a row, if all its answers are to be learned: the form has no place for a weight."""
-    _refuse_bad(row, form, "label", "learn")
-    spoken = _spoken(row)
-    if any(message.pop("weight", 1) == 0 for message in spoken):
+    spoken = _last_learned(form, row)
+    if any("weight" in message for message in spoken):
         raise _no_place(form, "learn = false")
     return spoken
+
+
+def _last_learned(form: TextForm, row: Row) -> list[Message]:
+    """The messages of a row, if its last answer is to be learned. Of the others none is, and a weight of 0 stays."""
+    _refuse_bad(row, form, "label", "learn")
+    return [{key: value for key, value in message.items() if (key, value) != ("weight", 1)} for message in _spoken(row)]
 
 
 def _tools(row: Row) -> Record:

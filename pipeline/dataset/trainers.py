@@ -52,13 +52,17 @@ def llama_factory_datasets(manifest: Manifest) -> dict[str, Any]:
 
 
 def trainer_lines(manifest: Manifest) -> list[Lines]:
-    """The lines for each trainer that reads what was written: the rows of layout causal, and the text forms."""
+    """The lines for each trainer that reads what was written: the rows of layout causal, and the text forms.
+
+    A form without rows in the split train has no lines: nothing in it can be learned.
+    """
     found = _causal(manifest)
-    found += [_trl(manifest, form) for form in TRL_TRAINERS if _splits(manifest, form)]
-    found += [_llama_factory(manifest, form) for form in LLAMA_FACTORY_COLUMNS if _splits(manifest, form)]
-    if _splits(manifest, "messages"):
+    trained = {form for form in manifest.forms if "train" in _splits(manifest, form)}
+    found += [_trl(manifest, form) for form in TRL_TRAINERS if form in trained]
+    found += [_llama_factory(manifest, form) for form in LLAMA_FACTORY_COLUMNS if form in trained]
+    if "messages" in trained:
         found += [_axolotl(manifest), _torchtune(manifest)]
-    if _splits(manifest, "openai"):
+    if "openai" in trained:
         found.append(_openai(manifest))
     return found
 
@@ -66,7 +70,9 @@ def trainer_lines(manifest: Manifest) -> list[Lines]:
 def _causal(manifest: Manifest) -> list[Lines]:
     """Layout causal has ids and labels: a trainer takes the rows as they are, and applies no chat template."""
     options = manifest.options
-    if options.tokenize.layout != "causal" or "parquet" not in options.export.formats or not manifest.examples:
+    if options.tokenize.layout != "causal" or "parquet" not in options.export.formats:
+        return []
+    if "train" not in manifest.examples:
         return []
     config, splits = config_name(options), list(manifest.examples)
     settings = "max_length=None"
@@ -108,8 +114,17 @@ def _trl(manifest: Manifest, form: TextForm) -> Lines:
         "python",
         f"from datasets import load_dataset\nfrom trl import {TRL_TRAINERS[form]}\n\n"
         f'dataset = load_dataset("{manifest.dataset.name}", "{form_folder(form)}")  # this folder, or its Hub id\n'
+        f"{_bad_answers(manifest) if form == 'unpaired' else ''}"
         f'trainer = {TRL_TRAINERS[form]}(model, train_dataset=dataset["train"]{_evaluated(_splits(manifest, form))})\n',
     )
+
+
+def _bad_answers(manifest: Manifest) -> str:
+    """KTO learns from bad answers, too: the layout may have rejected them before they came to the form."""
+    rejected = sum(group.rows for group in manifest.counts.rejected if group.reason == "bad-answer")
+    layout = manifest.options.tokenize.layout
+    hint = f"# bad answers left out: {rejected:,} (layout {layout} rejects them, and layout unpaired keeps them)\n"
+    return hint if rejected else ""
 
 
 def _llama_factory(manifest: Manifest, form: TextForm) -> Lines:

@@ -44,7 +44,7 @@ def naming(path: Path) -> Iterator[None]:
     try:
         yield
     except ColumnTypeError as error:
-        raise RowsError(f"{path}: it does not hold rows: {error}") from None
+        raise RowsError(f"{path}: it does not hold rows: {error} Read raw files by `ko-instruct ingest`.") from None
     except DAMAGED as error:
         if isinstance(error, OSError) and error.filename is not None:
             raise  # the file system's own error

@@ -16,7 +16,7 @@ from pipeline.dataset.card import CardError, merge
 from pipeline.dataset.form_files import BATCH_ROWS
 from pipeline.dataset.layout import form_file, form_folder, in_repository, kind_of
 from pipeline.dataset.text_forms import TEXT_FORMS, FormError
-from pipeline.dataset.trainers import llama_factory_datasets
+from pipeline.dataset.trainers import llama_factory_datasets, trainer_lines
 from pipeline.dataset.verify import verify
 from pipeline.hub.publishable import select
 from pipeline.run.chain import run
@@ -26,6 +26,7 @@ from schemas.manifest import Manifest
 from schemas.options import Config
 from schemas.push import PushOptions
 from schemas.text_forms import TextForm
+from tests.support import small_tokenizers as small
 
 FORMS: tuple[TextForm, ...] = get_args(TextForm)
 CALL = [{"id": "c1", "type": "function", "function": {"name": "weather", "arguments": '{"city": "서울"}'}}]
@@ -142,6 +143,117 @@ def test_llama_factory_finds_each_split_as_a_dataset(built: tuple[Path, Manifest
     for entry in written.values():
         columns = pq.read_schema(folder / entry["file_name"]).names
         assert set(entry["columns"].values()) <= set(columns)
+
+
+def test_a_form_without_rows_to_train_has_files_and_no_lines(tmp_path: Path) -> None:
+    """The source publishes some of its rows as validation, and only these fit into most forms."""
+    thought = {"messages": [{"role": "user", "content": "몇?"}, {"role": "assistant", "content": "<think>셋</think>3"}]}
+    published = {"train": thought, "validation": {"instruction": "수도는?", "output": "서울입니다."}}
+    files = [tmp_path / f"{split}.jsonl" for split in published]
+    for file, record in zip(files, published.values(), strict=True):
+        file.write_text(json.dumps(record, ensure_ascii=False) + "\n")
+    config = Config.model_validate(
+        {
+            "dataset": {"name": "mine"},
+            "source": [{"name": "x", "files": ["x"]}],
+            "tokenize": {"tokenizer": "embedded", "layout": "causal"},
+            "export": {"formats": ["parquet", *FORMS]},
+        }
+    )
+    manifest = run(plan_of_files(files, tmp_path / "mine", config), workers=1)
+    assert {form: [*manifest.forms[form].rows] for form in ("messages", "alpaca", "sharegpt", "openai")} == {
+        "messages": ["train", "validation"],
+        "alpaca": ["validation"],
+        "sharegpt": ["validation"],
+        "openai": ["validation"],
+    }
+    found = {lines.trainer.rpartition(" ")[2] for lines in trainer_lines(manifest)}
+    assert found == {"causal", "messages", "prompt-completion"}
+    assert set(llama_factory_datasets(manifest)) == {"mine-alpaca-validation", "mine-sharegpt-validation"}
+    assert not [check for check in verify(tmp_path / "mine") if check.faults]
+
+
+#: Values in the arguments of a call, and how far they come: into every form, not into Parquet, or into no layout.
+NUMBERS = {
+    "1.50": "forms",
+    "18446744073709551615": "forms",
+    "-9223372036854775808": "forms",
+    "18446744073709551616": "openai",
+    "-9223372036854775809": "openai",
+    "12345678901234567890123": "openai",
+    "1e400": "rejected",
+    "-1e400": "rejected",
+    "NaN": "forms",  # null, by a repair
+    "-Infinity": "rejected",
+    "9" * 400: "rejected",
+    r'"\ud800"': "rejected",
+    "{1, 2}": "rejected",
+    "{1: 2}": "rejected",
+    "0x1ffffffffffffffff": "rejected",
+}
+
+
+def test_a_value_that_readers_do_not_take_stops_no_run(tmp_path: Path) -> None:
+    """`datasets` stops at a whole number of more than 64 bits in JSON of Parquet, others at an infinite one."""
+    records = []
+    for place, number in enumerate(NUMBERS):
+        function = {"name": "weather", "arguments": f'{{"n": {number}}}'}
+        call = TALK[1] | {"tool_calls": [CALL[0] | {"function": function}]}
+        records.append({"messages": [TALK[0] | {"content": f"{place}번 질문"}, call, *TALK[2:]], "tools": TOOLS})
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, records)))
+    config = Config.model_validate(
+        {
+            "dataset": {"name": "mine"},
+            "source": [{"name": "x", "files": ["x"]}],
+            "tokenize": {"tokenizer": [str(small.save_causal(tmp_path / "model", small.TOOLS))], "layout": "causal"},
+            "dedupe": {"near": "keep", "near_prompt": "keep", "exact": "flag"},
+            "export": {"formats": ["parquet", "messages", "prompt-completion", "openai"], "validation": 0},
+        }
+    )
+    folder = tmp_path / "mine"
+    manifest = run(plan_of_files([tmp_path / "rows.jsonl"], folder, config), workers=1)
+    reach = list(NUMBERS.values())
+    assert manifest.counts.kept == reach.count("forms") + reach.count("openai")
+    assert manifest.forms["openai"].left_out == {}
+    for form in ("messages", "prompt-completion"):
+        left_out = manifest.forms[form].left_out
+        assert left_out == {"a number of more than 64 bits in a call": reach.count("openai")}
+        dataset = load_dataset(str(folder), form, split="train", cache_dir=str(tmp_path / "cache"))
+        assert len(list(dataset)) == reach.count("forms")
+    ids = pq.read_table(next((folder / "causal").iterdir()))["n_learned"]
+    assert None not in ids.to_pylist()
+
+
+def test_bad_answers_that_the_layout_rejected_are_missed_by_kto(tmp_path: Path) -> None:
+    def lines_for_kto(layout: str) -> str:
+        records = [{"prompt": f"{n}번 질문", "completion": f"{n}번 답입니다.", "label": n != 1} for n in range(3)]
+        (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, records)))
+        config = Config.model_validate(
+            {
+                "dataset": {"name": "mine"},
+                "source": [{"name": "x", "files": ["x"]}],
+                "tokenize": {"tokenizer": "embedded", "layout": layout},
+                "export": {"formats": ["unpaired"], "validation": 0},
+            }
+        )
+        manifest = run(plan_of_files([tmp_path / "rows.jsonl"], tmp_path / layout, config), workers=1)
+        assert manifest.forms["unpaired"].rows["train"] == (3 if layout == "unpaired" else 2)
+        return next(lines.text for lines in trainer_lines(manifest) if "KTOTrainer" in lines.text)
+
+    assert "# bad answers left out: 1 (layout seq2seq rejects them" in lines_for_kto("seq2seq")
+    assert "bad answers" not in lines_for_kto("unpaired")
+
+
+def test_an_earlier_answer_that_is_not_learned_keeps_its_weight_in_parquet(tmp_path: Path) -> None:
+    from pipeline.dataset.form_files import FormFiles
+
+    history = [{"role": "user", "content": "하나?"}, {"role": "assistant", "content": "셋.", "learn": False}]
+    files = FormFiles(tmp_path, "prompt-completion")
+    row = {"history": history, "instruction": "다시.", "output": "하나."}
+    files.write("train", pa.Table.from_pylist([row]))
+    files.finish()
+    (prompt,) = pq.read_table(tmp_path / "prompt-completion/train.parquet")["prompt"].to_pylist()
+    assert [message["weight"] for message in prompt] == [None, 0, None]
 
 
 def test_the_files_keep_their_path_in_a_repository(built: tuple[Path, Manifest]) -> None:

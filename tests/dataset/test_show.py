@@ -16,10 +16,12 @@ from pipeline.cli import main
 from pipeline.dataset.show import GIVEN, TRAINED, Shown, in_brackets, in_colour, pieces_of
 from pipeline.dataset.show_texts import as_json, as_messages
 from pipeline.dataset.shown_rows import ShowError
+from pipeline.dataset.text_forms import TEXT_FORMS
 from pipeline.run.chain import run
 from pipeline.run.plan import plan_of_files
 from pipeline.tokenizers.protocol import Tokenizer
 from schemas.options import Config
+from schemas.text_forms import TextForm
 from tests.stages.tokenize.test_tokenize import embedded
 from tests.support import small_tokenizers as small
 from tests.support.tables import message, texts
@@ -142,6 +144,34 @@ def test_what_cannot_be_shown(tmp_path: Path) -> None:
     assert "would decode to the wrong text" in result.stderr
     (folder / "manifest.json").unlink()
     assert "not known which tokenizer made the ids" in call(folder).stderr
+
+
+def test_a_long_number_of_a_call_is_shown_whole() -> None:
+    calls = '[{"type":"function","function":{"name":"센다","arguments":{"n":12345678901234567890123}}}]'
+    row = {"instruction": "세어 줘.", "output": None, "tool_calls": calls}
+    assert '{"name":"센다","arguments":{"n":12345678901234567890123}}' in as_messages(row)
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "parquet"])
+@pytest.mark.parametrize("form", TEXT_FORMS)
+def test_a_record_of_a_text_form_is_a_raw_record(tmp_path: Path, form: TextForm, kind: str) -> None:
+    history = [message("user", content="안녕?"), message("assistant", content="네.")]
+    row = {"history": history, "instruction": "몇 시?", "output": "3시입니다."}
+    more = {"preference": {"rejected": "몰라."}, "unpaired": {"label": True}}
+    record = TEXT_FORMS[form](row | more.get(form, {}))
+    path = tmp_path / f"train.{kind}"
+    if kind == "jsonl":
+        path.write_text(json.dumps(record) + "\n")
+    else:
+        pq.write_table(pa.Table.from_pylist([record]), path)
+        assert json.loads(shown(path, "--format", "json")) == record
+    for arguments in ([], ["--format", "messages"]):
+        refused = call(path, *arguments)
+        assert refused.exit_code == 1
+        assert "`ko-instruct ingest`" in refused.stderr
+    rows = tmp_path / "rows.arrow"
+    assert CliRunner().invoke(main, ["ingest", str(path), str(rows)]).exit_code == 0
+    assert "[user]\n몇 시?\n[assistant]\n3시입니다.\n" in shown(rows, "--format", "messages")
 
 
 def test_characters_of_several_tokens_come_out_whole() -> None:

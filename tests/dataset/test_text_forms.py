@@ -93,11 +93,32 @@ def test_a_generated_row_is_read_back_or_refused(form: TextForm, row: dict[str, 
     assert comparable(back(record, tmp_path), form) == comparable(row, form)
 
 
-@pytest.mark.parametrize("form", sorted(TEXT_FORMS.keys() - {"openai"}))
+NOT_LEARNED = [TALK[0], TALK[1] | {"learn": False}]
+
+
+@pytest.mark.parametrize("form", ["messages", "alpaca", "sharegpt"])
 def test_a_weight_in_the_history_is_refused(form: TextForm) -> None:
-    history = [TALK[0], TALK[1] | {"learn": False}]
     with pytest.raises(FormError, match="no place for learn = false"):
-        TEXT_FORMS[form](PLAIN | OF_FORM.get(form, {}) | {"history": history})
+        TEXT_FORMS[form](PLAIN | {"history": NOT_LEARNED})
+
+
+@pytest.mark.parametrize("form", ["prompt-completion", "preference", "unpaired", "openai"])
+def test_an_earlier_answer_that_is_not_learned_is_part_of_a_prompt(form: TextForm, tmp_path: Path) -> None:
+    row = PLAIN | OF_FORM.get(form, {}) | {"history": NOT_LEARNED}
+    assert comparable(back(TEXT_FORMS[form](row), tmp_path), form) == comparable(row, form)
+
+
+@pytest.mark.parametrize("form", ["messages", "prompt-completion", "preference", "unpaired", "alpaca", "sharegpt"])
+def test_a_last_answer_that_is_not_learned_is_refused(form: TextForm) -> None:
+    with pytest.raises(FormError, match="no place for learn = false"):
+        TEXT_FORMS[form](PLAIN | OF_FORM.get(form, {}) | {"learn": False})
+
+
+def test_a_long_number_in_a_tool_is_refused_where_tools_are_no_text() -> None:
+    tools = TOOLS.replace('"properties":{}', '"maximum":18446744073709551616')
+    with pytest.raises(FormError, match="a number of more than 64 bits in tools"):
+        TEXT_FORMS["openai"](PLAIN | {"tools": tools})
+    assert TEXT_FORMS["messages"](PLAIN | {"tools": tools})["tools"] == tools
 
 
 @pytest.mark.parametrize("form", ["preference", "unpaired"])

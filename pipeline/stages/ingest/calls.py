@@ -190,8 +190,8 @@ def is_result(text: str) -> bool:
 
 
 def json_value(text: str) -> Any:
-    """The value of a JSON text, numbers as they are spelled, or of a Python literal; None where it is neither, or has
-    a key twice with different values.
+    """The value of a JSON text, numbers as they are spelled, or of a Python literal that JSON can write; None where it
+    is neither, or has a key twice with different values.
     """
     try:
         return parse(text.encode(errors="surrogatepass")).value
@@ -201,6 +201,7 @@ def json_value(text: str) -> Any:
     try:
         tree = ast.parse(text.strip(), mode="eval")
         value = None if any(map(_repeats_key, ast.walk(tree))) else ast.literal_eval(tree)
+        dumps(value)
     except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
         return None
     return value if isinstance(value, dict | list) else None

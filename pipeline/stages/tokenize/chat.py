@@ -17,10 +17,9 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-import orjson
 import pyarrow as pa
 
-from pipeline.stages.tokenize.conversation import Conversation, Message, any_of
+from pipeline.stages.tokenize.conversation import Conversation, Message, any_of, json_text
 from pipeline.stages.tokenize.probe import (
     A_TOOL,
     AN_ID,
@@ -193,12 +192,12 @@ class Writer:
         """A special token, or a mark of those that say where texts belong, in what the template writes in a way of its
         own: tools, calls, names, some results."""
         exchanges = self._exchanges(self.folded(conversation))
-        texts = [orjson.dumps(conversation.tools).decode()]
+        texts = [json_text(conversation.tools)]
         for number, message in enumerate(conversation.messages):
             first, exchange = exchanges[number]
             texts += _names(message).values()
             if message.calls:
-                texts.append(orjson.dumps(message.calls).decode())
+                texts.append(json_text(message.calls))
             if number - first in exchange.inline:
                 texts.append(message.content)
         found = (self._specials.search(text) or MARK.search(text) for text in texts)
@@ -466,7 +465,7 @@ def _in_form(tool: Any) -> bool:
 
 def _with_arguments_as_text(message: Mapping[str, Any]) -> dict[str, Any]:
     calls = [
-        call | {"function": call["function"] | {"arguments": orjson.dumps(call["function"]["arguments"]).decode()}}
+        call | {"function": call["function"] | {"arguments": json_text(call["function"]["arguments"])}}
         for call in message.get("tool_calls", ())
     ]
     return dict(message) | ({"tool_calls": calls} if calls else {})

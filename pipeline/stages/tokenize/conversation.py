@@ -1,11 +1,11 @@
 """Rows of the table as conversations: their messages, their exchanges, and which answers are to be learned."""
 
 import itertools
+import json
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -177,10 +177,15 @@ def _parsed(text: str | None) -> Sequence[Any]:
     if text is None:
         return ()
     try:
-        found: Sequence[Any] = orjson.loads(text)
+        found: Sequence[Any] = json.loads(text)  # orjson rounds a whole number of more than 64 bits
         return found
     except ValueError:
         raise TableError(f"tools or calls are not JSON: {text[:40]!r}. Run validate first") from None
+
+
+def json_text(value: Any) -> str:
+    """Tools, calls or arguments as compact JSON, whole numbers of any length too."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _or_nulls(table: pa.Table, name: str) -> list[Any]:
