@@ -7,11 +7,7 @@ from typing import Literal, NamedTuple
 
 from pipeline.dataset.layout import MANIFEST
 from pipeline.dataset.manifest_file import read_manifest
-<<<<<<< HEAD
-from pipeline.dataset.show_texts import as_json, as_messages, has_texts
-=======
-from pipeline.dataset.show_texts import as_json, as_messages, need_row
->>>>>>> att18
+from pipeline.dataset.show_texts import as_json, as_messages, has_texts, need_row
 from pipeline.dataset.shown_rows import Place, Row, ShowError, rows_of
 from pipeline.io.stage_files import place_of
 from pipeline.io.terminal_text import visible

@@ -20,15 +20,10 @@ def has_texts(row: Row) -> bool:
 
 def as_messages(row: Row) -> str:
     """Who says what, one message after another: with thoughts, calls and tools, and why the row was rejected."""
-<<<<<<< HEAD
-    if not has_texts(row):
-        raise ShowError("this row has no texts, as packed rows and unreadable records have none. Try --format json.")
-=======
     if "input_ids" not in row:
         need_row(row)
-    if row.get("instruction") is None and row.get("output") is None:
-        raise ShowError("this row has no texts, as packed rows have none. Show it with --format tokens or json.")
->>>>>>> att18
+    if not has_texts(row):
+        raise ShowError("this row has no texts, as packed rows and unreadable records have none. Try --format json.")
     why = ": ".join(str(row[name]) for name in MARKS.names if row.get(name))
     title = f"# {row.get('origin') or 'row'}" + (f", rejected by {why}" if why else "")
     parts = [title]
