@@ -3,7 +3,7 @@ differ in form alone.
 """
 
 import itertools
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -98,7 +98,7 @@ def differ_in_form(job: Job, fields: tuple[str, ...], rows: Ints, first: Ints, s
                 simple = found & plain[one] & plain[other]
                 found[simple] = middles.differ_in_form(prose, one[simple], other[simple], decided)
                 some = np.flatnonzero(found & ~simple)
-                may = may_say_the_same(*keys.fold_texts(texts), one[some], other[some])
+                may = _may_say_the_same(texts, one[some], other[some])
                 found[some[~may]], some = False, some[may]
                 found[some] = _same_texts(texts, instructions, one[some], other[some], name, job.options.numbers)
         return found
@@ -117,9 +117,25 @@ def _parts(columns: list[pa.ChunkedArray], rows: Ints, first: Ints, second: Ints
         is_list = pa.types.is_list(column.type)
         sizes = pc.multiply(pc.list_value_length(column), _MESSAGE) if is_list else pc.binary_length(column)
         size[places] += take_rows(sizes, rows[places]).fill_null(0).to_numpy()
-    share = 1 / _MOST_PAIRS + (size[first] + size[second]) / _BYTES
-    cuts = np.flatnonzero(np.diff(np.cumsum(share).astype(np.int64))) + 1
-    return [slice(start, end) for start, end in itertools.pairwise([0, *cuts.tolist(), len(first)])]
+
+    def halves(part: slice) -> Iterator[slice]:
+        """The part itself, or halves of it that are small enough; a text counts once for all its pairs."""
+        pairs = part.stop - part.start
+        if pairs == 1 or size[np.unique([first[part], second[part]])].sum() <= _BYTES:
+            yield part
+        else:
+            middle = part.start + pairs // 2
+            yield from halves(slice(part.start, middle))
+            yield from halves(slice(middle, part.stop))
+
+    parts = (slice(at, min(at + _MOST_PAIRS, len(first))) for at in range(0, len(first), _MOST_PAIRS))
+    return list(itertools.chain.from_iterable(map(halves, parts)))
+
+
+def _may_say_the_same(texts: pa.StringArray, one: Ints, other: Ints) -> Bools:
+    """`may_say_the_same` of pairs of texts, int64[pairs] each: only these are read."""
+    places, text_of = np.unique(np.concatenate([one, other]), return_inverse=True)
+    return may_say_the_same(*keys.fold_texts(texts.take(pa.array(places))), *np.split(text_of, 2))
 
 
 def _same_texts(
