@@ -25,15 +25,15 @@ BIGRAM_BITS = np.uint64(42)
 _BYTES, _MOST_PAIRS = 1 << 22, 1 << 18
 #: A message has about as many bytes.
 _MESSAGE = 1 << 9
-#: Pairs whose bigrams are compared at once: they stay in the processor's cache.
-_PAIRS = 1 << 14
+#: Bigrams that are compared at once: they stay in the processor's cache.
+_BIGRAMS = 1 << 17
 
 
 class Similarity(NamedTuple):
     """How similar pairs are: the Jaccard index of the bigrams of their least similar field."""
 
     stems: Floats  # float64[pairs]: by `keys.stems`, which decides whether their differences are looked at
-    letters: Floats  # float64[pairs]: by `keys.letters`
+    letters: Floats  # float64[pairs]: by `keys.letters`; of no use below the threshold
     may_be_same: Bools  # bool[pairs]: False below the threshold, and where a field surely differs in a word
 
 
@@ -56,16 +56,14 @@ def verify(
             texts = _texts(column, rows[places])
             folded = keys.fold_texts(texts)
             letters = keys.letters(*folded)
-            for of_kind, codes in zip(found[:2], (keys.stems(*letters), letters), strict=True):
-                sets = bigram_sets(*bigrams(*codes))
-                for at in range(0, len(one), _PAIRS):
-                    few = slice(at, at + _PAIRS)
-                    np.minimum(of_kind[few], jaccard(*sets, one[few], other[few]), out=of_kind[few])
+            found.stems[:] = np.minimum(found.stems, similar(keys.stems(*letters), one, other))
             if numbers:
                 number_key = keys.number_keys(texts, *folded)
                 found.stems[number_key[one] != number_key[other]] = 0
-            # Of pairs that are not similar nobody asks whether they are the same.
+            # Of pairs that are not similar nobody asks more.
             found.may_be_same[found.stems < job.options.threshold] = False
+            asked = np.flatnonzero(found.stems >= job.options.threshold)
+            found.letters[asked] = np.minimum(found.letters[asked], similar(letters, one[asked], other[asked]))
             asked = np.flatnonzero(found.may_be_same)
             found.may_be_same[asked] = may_say_the_same(*letters, one[asked], other[asked])
         return found
@@ -249,6 +247,19 @@ def bigram_sets(found: Hashes, bounds: Ints) -> tuple[Hashes, Ints]:
     packed = packed[np.append(True, packed[1:] != packed[:-1])[: len(packed)]]
     sizes = np.bincount((packed >> BIGRAM_BITS).astype(np.int64), minlength=len(bounds) - 1)
     return packed & ((np.uint64(1) << BIGRAM_BITS) - np.uint64(1)), np.concatenate([[0], np.cumsum(sizes)])
+
+
+def similar(texts: tuple[Codes, Ints], one: Ints, other: Ints) -> Floats:
+    """The Jaccard index of the bigrams of pairs of texts, float64[pairs].
+
+    `texts`: their characters and bounds; `one`, `other`: int64[pairs], their numbers.
+    """
+    sets, bounds = bigram_sets(*bigrams(*texts))
+    sizes = np.diff(bounds)
+    part_of = np.cumsum(sizes[one] + sizes[other]) // _BIGRAMS
+    cuts = [0, *(np.flatnonzero(np.diff(part_of)) + 1).tolist(), len(one)]
+    parts = (slice(*cut) for cut in itertools.pairwise(cuts))
+    return np.concatenate([jaccard(sets, bounds, one[part], other[part]) for part in parts])
 
 
 def jaccard(sets: Hashes, bounds: Ints, first: Ints, second: Ints) -> Floats:
