@@ -180,7 +180,8 @@ def _differences(one: str, other: str, instruction: str, instruction_itself: boo
         mine, yours = _prepared(rests[0][1]), _prepared(rests[1][1])
     if mine.wide != yours.wide and not (mine.spans or yours.spans):
         yield Difference("width", *_shortest(mine.plain, yours.plain))
-    yield from _of_words(*map(words_of, _compared(mine, yours)), is_about_words(instruction))
+    compared = _compared(mine, yours)
+    yield from _of_words(words_of(compared[0]), words_of(compared[1]), is_about_words(instruction))
 
 
 class _Prepared(NamedTuple):
