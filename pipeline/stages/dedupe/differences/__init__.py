@@ -110,10 +110,13 @@ def essence(text: str) -> Text:
     prepared = _prepared(text)
     if len(prepared.narrow) >= LONG or prepared.spans:
         return ()
-    return tuple(
-        Word(word.kind, word.text, _space(word.space) if word.space else "", _marks(word.marks) if word.marks else "")
-        for word in words_of(prepared.narrow)
-    )
+    return tuple(map(_essential, words_of(prepared.narrow)))
+
+
+def _essential(word: Word) -> Word:
+    """The word itself where nothing is to be left out: words are many, and one object is enough."""
+    space, marks = _space(word.space) if word.space else "", _marks(word.marks) if word.marks else ""
+    return word if space == word.space and marks == word.marks else Word(word.kind, word.text, space, marks)
 
 
 def _space(space: str) -> str:
