@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from pipeline.io.workers import ordered
 from pipeline.stages.dedupe import keys, middles
 from pipeline.stages.dedupe.arrays import Bools, Codes, Floats, Hashes, Ints, ranges
-from pipeline.stages.dedupe.differences import Difference, about_form, differences, essence, same
+from pipeline.stages.dedupe.differences import about_form, differences, essence, same
 from pipeline.stages.dedupe.essentials import may_say_the_same
 from pipeline.stages.dedupe.job import Job
 from pipeline.stages.dedupe.middles import Prose
@@ -179,9 +179,9 @@ def _first_of_each(values: Ints) -> tuple[Ints, Ints]:
     return first, number
 
 
-def differences_of(job: Job, fields: tuple[str, ...], rows: Ints, others: Ints) -> list[list[Difference]]:
+def differences_of(job: Job, fields: tuple[str, ...], rows: Ints, others: Ints) -> list[list[str]]:
     """The differences between rows and as many other rows of the table, both int64[n]: for each pair a list."""
-    found: list[list[Difference]] = [[] for _ in rows]
+    found: list[list[str]] = [[] for _ in rows]
     instructions = _instructions(job, rows), _instructions(job, others)
     for name in fields:
         if not _is_empty(job.table[name]):
@@ -189,7 +189,7 @@ def differences_of(job: Job, fields: tuple[str, ...], rows: Ints, others: Ints) 
             for pair, (one, other) in enumerate(zip(*texts, strict=True)):
                 if one != other:
                     about = f"{instructions[0][pair]}\n{instructions[1][pair]}"
-                    found[pair] += differences(one, other, about, name == "instruction")
+                    found[pair] += map(str, differences(one, other, about, name == "instruction"))
     return found
 
 

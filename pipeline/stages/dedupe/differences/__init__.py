@@ -192,7 +192,7 @@ class _Prepared(NamedTuple):
 
     plain: str  # NFC, without outer white space
     narrow: str  # with no wide signs
-    wide: list[str]  # its wide signs
+    wide: str  # its wide signs, in order of their code points
     spans: bool  # whether it holds protected spans, where wide signs stay
 
 
@@ -209,7 +209,7 @@ _WIDE = re.compile(f"[{re.escape(''.join(map(chr, WIDTH)))}]")
 @lru_cache(1 << 14)
 def _prepared(text: str) -> _Prepared:
     plain = unicodedata.normalize("NFC", text).replace("\r\n", "\n").strip()
-    wide = sorted(_WIDE.findall(plain))
+    wide = "".join(sorted(_WIDE.findall(plain)))
     return _Prepared(plain, plain.translate(WIDTH).strip() if wide else plain, wide, bool(hidden(plain)[1]))
 
 
