@@ -63,9 +63,9 @@ def verify(
             # Of pairs that are not similar nobody asks more.
             found.may_be_same[found.stems < job.options.threshold] = False
             asked = np.flatnonzero(found.stems >= job.options.threshold)
-            found.letters[asked] = np.minimum(found.letters[asked], similar(letters, one[asked], other[asked]))
-            asked = np.flatnonzero(found.may_be_same)
-            found.may_be_same[asked] = may_say_the_same(*letters, one[asked], other[asked])
+            pairs = _only(letters, one[asked], other[asked])
+            found.letters[asked] = np.minimum(found.letters[asked], similar(*pairs))
+            found.may_be_same[asked] &= may_say_the_same(*pairs[0], *pairs[1:])
         return found
 
     parts = _parts(columns, rows, first, second)
@@ -134,6 +134,20 @@ def _may_say_the_same(texts: pa.StringArray, one: Ints, other: Ints) -> Bools:
     """`may_say_the_same` of pairs of texts, int64[pairs] each: only these are read."""
     places, text_of = np.unique(np.concatenate([one, other]), return_inverse=True)
     return may_say_the_same(*keys.fold_texts(texts.take(pa.array(places))), *np.split(text_of, 2))
+
+
+def _only(texts: tuple[Codes, Ints], one: Ints, other: Ints) -> tuple[tuple[Codes, Ints], Ints, Ints]:
+    """The texts of these pairs, int64[pairs] each, without others; and the pairs by their new numbers.
+
+    >>> (codes, bounds), one, other = _only((np.arange(4), np.array([0, 1, 3, 4])), *np.array([[2, 2], [0, 2]]))
+    >>> codes.tolist(), bounds.tolist(), one.tolist(), other.tolist()
+    ([0, 3], [0, 1, 2], [1, 1], [0, 1])
+    """
+    codes, bounds = texts
+    places, text_of = np.unique(np.concatenate([one, other]), return_inverse=True)
+    sizes = np.diff(bounds)[places]
+    one, other = np.split(text_of, 2)
+    return (codes[ranges(bounds[places], sizes)], np.concatenate([[0], np.cumsum(sizes)])), one, other
 
 
 def _same_texts(
