@@ -172,6 +172,20 @@ def test_long_texts_are_the_same_where_every_difference_is_one_of_form(
     assert same(one, other, instruction) == all(found.kind in FORM for found in differences(one, other, instruction))
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("그는 친구에게 한국어를 가르친다", "그는 한국어를 친구에게 가르친다"),
+        ("그는 까페에 갔다", "그는 카페에 갔다"),
+        ("방법을 좀 알려 주세요.", "방법을 알려 주세요."),
+        ("방법을 설명해 주세요.", "방법을 설명해줘."),
+    ],
+)
+def test_long_texts_that_begin_to_differ_and_say_the_same(one: str, other: str) -> None:
+    for around in AROUND:
+        assert same(f"{around}{one} {around}", f"{around}{other} {around}")
+
+
 @given(st.lists(pairs_of_texts(), min_size=1, max_size=6))
 @settings(max_examples=60, deadline=None)
 def test_decisions_do_not_depend_on_how_pairs_are_parted(pairs: list[tuple[str, str]]) -> None:
