@@ -15,7 +15,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.stages.dedupe import decide, fingerprint, keys, verify
-from pipeline.stages.dedupe.differences import endings, is_about_form, particles, same, spelling, tasks
+from pipeline.stages.dedupe.differences import (
+    FORM,
+    LONG,
+    differences,
+    endings,
+    is_about_form,
+    particles,
+    same,
+    spelling,
+    tasks,
+)
 from pipeline.stages.dedupe.essentials import may_say_the_same
 from pipeline.stages.dedupe.middles import Prose, differ_in_form
 from pipeline.table.reject_and_flag import complete, set_column
@@ -146,6 +156,50 @@ def test_middles_decide_as_whole_texts_do(pairs: list[tuple[str, str]]) -> None:
     both = [at for at in range(0, len(texts), 2) if prose.is_prose[at] and prose.is_prose[at + 1]]
     found = differ_in_form(prose, np.array(both, np.int64), np.array(both, np.int64) + 1, {})
     assert found.tolist() == [same(texts[at], texts[at + 1]) for at in both]
+
+
+#: Stands around what differs in long texts; a difference in the second is of code.
+AROUND = ("이 영화는 정말 볼 만합니다. " * 12, "`x = 1` 이 줄은 값을 정합니다. " * 12)
+
+
+@given(pairs_of_texts(), st.sampled_from(AROUND), st.sampled_from(["", "요약하세요.", "번역하세요."]))
+@settings(max_examples=300, deadline=None)
+def test_long_texts_are_the_same_where_every_difference_is_one_of_form(
+    pair: tuple[str, str], around: str, instruction: str
+) -> None:
+    one, other = sorted(f"{around}{text} {around}" for text in pair)
+    assert len(one) > LONG
+    assert same(one, other, instruction) == all(found.kind in FORM for found in differences(one, other, instruction))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("그는 친구에게 한국어를 가르친다", "그는 한국어를 친구에게 가르친다"),
+        ("그는 까페에 갔다", "그는 카페에 갔다"),
+        ("방법을 좀 알려 주세요.", "방법을 알려 주세요."),
+        ("방법을 설명해 주세요.", "방법을 설명해줘."),
+    ],
+)
+def test_long_texts_that_begin_to_differ_and_say_the_same(one: str, other: str) -> None:
+    for around in AROUND:
+        assert same(f"{around}{one} {around}", f"{around}{other} {around}")
+
+
+@given(st.lists(pairs_of_texts(), min_size=1, max_size=6))
+@settings(max_examples=60, deadline=None)
+def test_decisions_do_not_depend_on_how_pairs_are_parted(pairs: list[tuple[str, str]]) -> None:
+    table = complete(
+        pa.table({"instruction": list(itertools.chain.from_iterable(pairs)), "output": ["네"] * 2 * len(pairs)})
+    )
+    table = set_column(table, "origin", pa.array([f"a:{number}" for number in range(len(table))], pa.string()))
+    fingerprints, options = fingerprint(table), DedupeOptions(threshold=0.3, recall=0.999)
+    at_once = decide(fingerprints, table, options)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(verify, "_BYTES", 100)
+        patch.setattr(verify, "_MOST_PAIRS", 3)
+        patch.setattr(verify, "_BIGRAMS", 10)
+        assert decide(fingerprints, table, options).equals(at_once)
 
 
 @given(TEXT)

@@ -160,5 +160,5 @@ def _differences(job: Job, rows: Ints, outcome: Outcome) -> pa.Array:
         dropped = np.flatnonzero(outcome.reason == reason)
         pairs = differences_of(job, fields, rows[dropped], rows[outcome.keeper[dropped]])
         for row, differences in zip(rows[dropped].tolist(), pairs, strict=True):
-            found[row] = [str(difference) for difference in differences]
+            found[row] = differences
     return pa.array(found, pa.list_(pa.string()))

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from pipeline.stages.dedupe import keys
 from pipeline.stages.dedupe.arrays import Bools, Hashes, Ints, ranges
-from pipeline.stages.dedupe.differences import LONG, same_essence
+from pipeline.stages.dedupe.differences import LONG, form_of, same_essence
 from pipeline.stages.dedupe.differences.words_of_text import HANGUL, START, Word
 
 #: Texts of Hangul words, spaces, laughter, and marks that ask nothing: their words are cut without a look at others.
@@ -106,12 +106,23 @@ class Middles(NamedTuple):
         form = keys.mix(prose.word ^ (prose.ends * _ENDS) ^ (prose.glued * _GLUED))
         sides = [_sums(form, start, size) for start, size in zip((self.start, self.other_start), sizes, strict=True)]
         key = keys.mix(keys.mix(np.minimum(*sides)) ^ np.maximum(*sides))
+        # Of single words the rest decides nothing.
+        single = np.flatnonzero(self.are_single())
+        one, other = self.start[single], self.other_start[single]
+        words = prose.word[one], prose.word[other]
+        both_end = prose.ends[one] & prose.ends[other]
+        key[single] = keys.mix(keys.mix(np.minimum(*words)) ^ np.maximum(*words) ^ (both_end * _ENDS))
         # Where words may only have another order, the word before them matters, too.
         bags = [_totals(keys.mix(prose.word), *places) for places in ((self.start, self.end), self[2:])]
         moved = np.flatnonzero((sizes[0] == sizes[1]) & (bags[0] == bags[1]))
         key[moved] ^= np.append(prose.word, _NONE)[self.start[moved] - 1]
         key[(sizes[0] == 0) & (sizes[1] == 0)] = 0
         return key
+
+    def are_single(self) -> Bools:
+        """bool[pairs]: the middles are one word each."""
+        single: Bools = (self.end - self.start == 1) & (self.other_end - self.other_start == 1)
+        return single
 
     def with_neighbours(self, prose: Prose, first: Ints, second: Ints) -> "Middles":
         """With the word before and the word after each middle, where there is one."""
@@ -138,11 +149,28 @@ def differ_in_form(prose: Prose, first: Ints, second: Ints, decided: dict[int, b
     decided[0] = True  # no word differs
     unknown = [key not in decided for key in keys_.tolist()]
     keys_of, pair = keys_[unknown], pair[unknown]
-    start, end, other_start, other_end = (column[pair] for column in middles.with_neighbours(prose, first, second))
-    texts = prose.words(start, end), prose.words(other_start, other_end)
-    for key, one, other in zip(keys_of.tolist(), *texts, strict=True):
-        decided[key] = same_essence(one, other, about_words=False, numbers=True)
+    single = middles.are_single()[pair]
+    for some, decide in ((single, _same_words), (~single, _same_runs)):
+        part = Middles(*(column[pair[some]] for column in middles))
+        decisions = decide(prose, part, first[pair[some]], second[pair[some]])
+        decided.update(zip(keys_of[some].tolist(), decisions, strict=True))
     return np.array([decided[key] for key in keys_.tolist()], bool)[number]
+
+
+def _same_words(prose: Prose, middles: Middles, first: Ints, second: Ints) -> Iterator[bool]:
+    """Whether middles of one word each are forms of the same; what stands around them decides nothing."""
+    text = prose.text
+    ends = prose.ends[middles.start] & prose.ends[middles.other_start]
+    places = (bounds[at].tolist() for at in (middles.start, middles.other_start) for bounds in (prose.start, prose.end))
+    for start, end, other_start, other_end, both_end in zip(*places, ends.tolist(), strict=True):
+        one, other = sorted((text[start:end], text[other_start:other_end]))
+        yield form_of(one, other, both_end) is not None
+
+
+def _same_runs(prose: Prose, middles: Middles, first: Ints, second: Ints) -> Iterator[bool]:
+    start, end, other_start, other_end = middles.with_neighbours(prose, first, second)
+    for one, other in zip(prose.words(start, end), prose.words(other_start, other_end), strict=True):
+        yield same_essence(one, other, about_words=False, numbers=True)
 
 
 def _run(words: Hashes, at: Ints, other_at: Ints, most: Ints, step: int) -> Ints:

@@ -3,7 +3,7 @@ differ in form alone.
 """
 
 import itertools
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from pipeline.io.workers import ordered
 from pipeline.stages.dedupe import keys, middles
 from pipeline.stages.dedupe.arrays import Bools, Codes, Floats, Hashes, Ints, ranges
-from pipeline.stages.dedupe.differences import Difference, about_form, differences, essence, same
+from pipeline.stages.dedupe.differences import about_form, differences, essence, same
 from pipeline.stages.dedupe.essentials import may_say_the_same
 from pipeline.stages.dedupe.job import Job
 from pipeline.stages.dedupe.middles import Prose
@@ -25,15 +25,15 @@ BIGRAM_BITS = np.uint64(42)
 _BYTES, _MOST_PAIRS = 1 << 22, 1 << 18
 #: A message has about as many bytes.
 _MESSAGE = 1 << 9
-#: Pairs whose bigrams are compared at once: they stay in the processor's cache.
-_PAIRS = 1 << 14
+#: Bigrams that are compared at once: they stay in the processor's cache.
+_BIGRAMS = 1 << 17
 
 
 class Similarity(NamedTuple):
     """How similar pairs are: the Jaccard index of the bigrams of their least similar field."""
 
     stems: Floats  # float64[pairs]: by `keys.stems`, which decides whether their differences are looked at
-    letters: Floats  # float64[pairs]: by `keys.letters`
+    letters: Floats  # float64[pairs]: by `keys.letters`; of no use below the threshold
     may_be_same: Bools  # bool[pairs]: False below the threshold, and where a field surely differs in a word
 
 
@@ -56,18 +56,16 @@ def verify(
             texts = _texts(column, rows[places])
             folded = keys.fold_texts(texts)
             letters = keys.letters(*folded)
-            for of_kind, codes in zip(found[:2], (keys.stems(*letters), letters), strict=True):
-                sets = bigram_sets(*bigrams(*codes))
-                for at in range(0, len(one), _PAIRS):
-                    few = slice(at, at + _PAIRS)
-                    np.minimum(of_kind[few], jaccard(*sets, one[few], other[few]), out=of_kind[few])
+            found.stems[:] = np.minimum(found.stems, similar(keys.stems(*letters), one, other))
             if numbers:
                 number_key = keys.number_keys(texts, *folded)
                 found.stems[number_key[one] != number_key[other]] = 0
-            # Of pairs that are not similar nobody asks whether they are the same.
+            # Of pairs that are not similar nobody asks more.
             found.may_be_same[found.stems < job.options.threshold] = False
-            asked = np.flatnonzero(found.may_be_same)
-            found.may_be_same[asked] = may_say_the_same(*letters, one[asked], other[asked])
+            asked = np.flatnonzero(found.stems >= job.options.threshold)
+            pairs = _only(letters, one[asked], other[asked])
+            found.letters[asked] = np.minimum(found.letters[asked], similar(*pairs))
+            found.may_be_same[asked] &= may_say_the_same(*pairs[0], *pairs[1:])
         return found
 
     parts = _parts(columns, rows, first, second)
@@ -98,7 +96,7 @@ def differ_in_form(job: Job, fields: tuple[str, ...], rows: Ints, first: Ints, s
                 simple = found & plain[one] & plain[other]
                 found[simple] = middles.differ_in_form(prose, one[simple], other[simple], decided)
                 some = np.flatnonzero(found & ~simple)
-                may = may_say_the_same(*keys.fold_texts(texts), one[some], other[some])
+                may = _may_say_the_same(texts, one[some], other[some])
                 found[some[~may]], some = False, some[may]
                 found[some] = _same_texts(texts, instructions, one[some], other[some], name, job.options.numbers)
         return found
@@ -117,9 +115,39 @@ def _parts(columns: list[pa.ChunkedArray], rows: Ints, first: Ints, second: Ints
         is_list = pa.types.is_list(column.type)
         sizes = pc.multiply(pc.list_value_length(column), _MESSAGE) if is_list else pc.binary_length(column)
         size[places] += take_rows(sizes, rows[places]).fill_null(0).to_numpy()
-    share = 1 / _MOST_PAIRS + (size[first] + size[second]) / _BYTES
-    cuts = np.flatnonzero(np.diff(np.cumsum(share).astype(np.int64))) + 1
-    return [slice(start, end) for start, end in itertools.pairwise([0, *cuts.tolist(), len(first)])]
+
+    def halves(part: slice) -> Iterator[slice]:
+        """The part itself, or halves of it that are small enough; a text counts once for all its pairs."""
+        pairs = part.stop - part.start
+        if pairs == 1 or size[np.unique([first[part], second[part]])].sum() <= _BYTES:
+            yield part
+        else:
+            middle = part.start + pairs // 2
+            yield from halves(slice(part.start, middle))
+            yield from halves(slice(middle, part.stop))
+
+    parts = (slice(at, min(at + _MOST_PAIRS, len(first))) for at in range(0, len(first), _MOST_PAIRS))
+    return list(itertools.chain.from_iterable(map(halves, parts)))
+
+
+def _may_say_the_same(texts: pa.StringArray, one: Ints, other: Ints) -> Bools:
+    """`may_say_the_same` of pairs of texts, int64[pairs] each: only these are read."""
+    places, text_of = np.unique(np.concatenate([one, other]), return_inverse=True)
+    return may_say_the_same(*keys.fold_texts(texts.take(pa.array(places))), *np.split(text_of, 2))
+
+
+def _only(texts: tuple[Codes, Ints], one: Ints, other: Ints) -> tuple[tuple[Codes, Ints], Ints, Ints]:
+    """The texts of these pairs, int64[pairs] each, without others; and the pairs by their new numbers.
+
+    >>> (codes, bounds), one, other = _only((np.arange(4), np.array([0, 1, 3, 4])), *np.array([[2, 2], [0, 2]]))
+    >>> codes.tolist(), bounds.tolist(), one.tolist(), other.tolist()
+    ([0, 3], [0, 1, 2], [1, 1], [0, 1])
+    """
+    codes, bounds = texts
+    places, text_of = np.unique(np.concatenate([one, other]), return_inverse=True)
+    sizes = np.diff(bounds)[places]
+    one, other = np.split(text_of, 2)
+    return (codes[ranges(bounds[places], sizes)], np.concatenate([[0], np.cumsum(sizes)])), one, other
 
 
 def _same_texts(
@@ -165,9 +193,9 @@ def _first_of_each(values: Ints) -> tuple[Ints, Ints]:
     return first, number
 
 
-def differences_of(job: Job, fields: tuple[str, ...], rows: Ints, others: Ints) -> list[list[Difference]]:
+def differences_of(job: Job, fields: tuple[str, ...], rows: Ints, others: Ints) -> list[list[str]]:
     """The differences between rows and as many other rows of the table, both int64[n]: for each pair a list."""
-    found: list[list[Difference]] = [[] for _ in rows]
+    found: list[list[str]] = [[] for _ in rows]
     instructions = _instructions(job, rows), _instructions(job, others)
     for name in fields:
         if not _is_empty(job.table[name]):
@@ -175,7 +203,7 @@ def differences_of(job: Job, fields: tuple[str, ...], rows: Ints, others: Ints) 
             for pair, (one, other) in enumerate(zip(*texts, strict=True)):
                 if one != other:
                     about = f"{instructions[0][pair]}\n{instructions[1][pair]}"
-                    found[pair] += differences(one, other, about, name == "instruction")
+                    found[pair] += map(str, differences(one, other, about, name == "instruction"))
     return found
 
 
@@ -233,6 +261,19 @@ def bigram_sets(found: Hashes, bounds: Ints) -> tuple[Hashes, Ints]:
     packed = packed[np.append(True, packed[1:] != packed[:-1])[: len(packed)]]
     sizes = np.bincount((packed >> BIGRAM_BITS).astype(np.int64), minlength=len(bounds) - 1)
     return packed & ((np.uint64(1) << BIGRAM_BITS) - np.uint64(1)), np.concatenate([[0], np.cumsum(sizes)])
+
+
+def similar(texts: tuple[Codes, Ints], one: Ints, other: Ints) -> Floats:
+    """The Jaccard index of the bigrams of pairs of texts, float64[pairs].
+
+    `texts`: their characters and bounds; `one`, `other`: int64[pairs], their numbers.
+    """
+    sets, bounds = bigram_sets(*bigrams(*texts))
+    sizes = np.diff(bounds)
+    part_of = np.cumsum(sizes[one] + sizes[other]) // _BIGRAMS
+    cuts = [0, *(np.flatnonzero(np.diff(part_of)) + 1).tolist(), len(one)]
+    parts = (slice(*cut) for cut in itertools.pairwise(cuts))
+    return np.concatenate([jaccard(sets, bounds, one[part], other[part]) for part in parts])
 
 
 def jaccard(sets: Hashes, bounds: Ints, first: Ints, second: Ints) -> Floats:

@@ -89,8 +89,13 @@ def same(one: str, other: str, instruction: str = "", instruction_itself: bool =
     if essences[0] and essences[1] and not is_about_form(instruction):
         return same_essence(essences[0], essences[1], is_about_words(instruction), numbers)
     one, other = sorted((one, other))  # so that the order of two rows changes nothing
-    harmless = _harmless(numbers)
-    return all(found.kind in harmless for found in _differences(one, other, instruction, instruction_itself))
+    if is_about_form(instruction):
+        harmless = _harmless(numbers)
+        return all(found.kind in harmless for found in _differences(one, other, instruction, instruction_itself))
+    mine, yours = map(words_of, _compared(_prepared(one), _prepared(other)))
+    return not (numbers and _surely_differ(mine, yours)) and _same_words(
+        mine, yours, is_about_words(instruction), numbers
+    )
 
 
 @lru_cache(1 << 14)
@@ -105,10 +110,13 @@ def essence(text: str) -> Text:
     prepared = _prepared(text)
     if len(prepared.narrow) >= LONG or prepared.spans:
         return ()
-    return tuple(
-        Word(word.kind, word.text, _space(word.space) if word.space else "", _marks(word.marks) if word.marks else "")
-        for word in words_of(prepared.narrow)
-    )
+    return tuple(map(_essential, words_of(prepared.narrow)))
+
+
+def _essential(word: Word) -> Word:
+    """The word itself where nothing is to be left out: words are many, and one object is enough."""
+    space, marks = _space(word.space) if word.space else "", _marks(word.marks) if word.marks else ""
+    return word if space == word.space and marks == word.marks else Word(word.kind, word.text, space, marks)
 
 
 def _space(space: str) -> str:
@@ -132,6 +140,10 @@ def same_essence(one: Text, other: Text, about_words: bool, numbers: bool) -> bo
         return False
     # So that the order of two rows changes nothing, and of equal words the rest decides.
     one, other = sorted((one, other), key=lambda text: ([word.text for word in text], text))
+    return _same_words(one, other, about_words, numbers)
+
+
+def _same_words(one: Text, other: Text, about_words: bool, numbers: bool) -> bool:
     harmless = _harmless(numbers)
     return all(found.kind in harmless for found in _of_words(one, other, about_words))
 
@@ -169,13 +181,10 @@ def _differences(one: str, other: str, instruction: str, instruction_itself: boo
         if mine.wide != yours.wide:
             yield Difference("width", mine.plain, yours.plain)
         mine, yours = _prepared(rests[0][1]), _prepared(rests[1][1])
-    if mine.spans or yours.spans:
-        one, other = mine.plain, yours.plain
-    else:
-        one, other = _shortest(mine.narrow, yours.narrow)
-        if mine.wide != yours.wide:
-            yield Difference("width", *_shortest(mine.plain, yours.plain))
-    yield from _of_words(words_of(one), words_of(other), is_about_words(instruction))
+    if mine.wide != yours.wide and not (mine.spans or yours.spans):
+        yield Difference("width", *_shortest(mine.plain, yours.plain))
+    compared = _compared(mine, yours)
+    yield from _of_words(words_of(compared[0]), words_of(compared[1]), is_about_words(instruction))
 
 
 class _Prepared(NamedTuple):
@@ -183,8 +192,15 @@ class _Prepared(NamedTuple):
 
     plain: str  # NFC, without outer white space
     narrow: str  # with no wide signs
-    wide: list[str]  # its wide signs
+    wide: str  # its wide signs, in order of their code points
     spans: bool  # whether it holds protected spans, where wide signs stay
+
+
+def _compared(mine: _Prepared, yours: _Prepared) -> tuple[str, str]:
+    """What of two texts is cut into words."""
+    if mine.spans or yours.spans:
+        return mine.plain, yours.plain
+    return _shortest(mine.narrow, yours.narrow)
 
 
 _WIDE = re.compile(f"[{re.escape(''.join(map(chr, WIDTH)))}]")
@@ -193,7 +209,7 @@ _WIDE = re.compile(f"[{re.escape(''.join(map(chr, WIDTH)))}]")
 @lru_cache(1 << 14)
 def _prepared(text: str) -> _Prepared:
     plain = unicodedata.normalize("NFC", text).replace("\r\n", "\n").strip()
-    wide = sorted(_WIDE.findall(plain))
+    wide = "".join(sorted(_WIDE.findall(plain)))
     return _Prepared(plain, plain.translate(WIDTH).strip() if wide else plain, wide, bool(hidden(plain)[1]))
 
 

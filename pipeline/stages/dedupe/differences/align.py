@@ -1,6 +1,6 @@
 """Align two lists of words: the places where they differ, and how the words at such a place belong together."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import NamedTuple
 
@@ -79,31 +79,46 @@ def units(
                 return None
         return added
 
-    known: dict[tuple[int, int], Cut] = {(count, other_count): ()}
-
-    def rest(at: int, other_at: int) -> Cut:
-        """The words from these places on, cut."""
-        if (at, other_at) not in known:
-            known[at, other_at] = cut_of(at, other_at)
-        return known[at, other_at]
-
-    def cut_of(at: int, other_at: int) -> Cut:
-        both = at < count and other_at < other_count and may_begin(at, other_at)
-        most = min(2 * LONGEST, count - at + other_count - other_at)
-        for size in range(1, most + 1 if both else 2):
-            for mine in range(max(0, size - LONGEST), min(size, LONGEST) + 1):
-                end, other_end = at + mine, other_at + size - mine
-                if end > count or other_end > other_count or (size > 1 and mine in (0, size)):
-                    continue
-                # Where one text has no words left, what the other adds is looked at first: that is quicker.
-                if (end == count or other_end == other_count) and rest(end, other_end) is None:
-                    continue
-                if not are_alike(at, end, other_at, other_end):
-                    continue
-                more = rest(end, other_end)
-                if more is not None:
-                    return ((at, end, other_at, other_end), *more)
-        return None
-
-    found = rest(0, 0)
+    found = _cut_from(0, 0, count, other_count, are_alike, may_begin, {(count, other_count): ()})
     return None if found is None else list(found)
+
+
+def _cut_from(
+    at: int,
+    other_at: int,
+    count: int,
+    other_count: int,
+    are_alike: Callable[[int, int, int, int], bool],
+    may_begin: Callable[[int, int], bool],
+    known: dict[tuple[int, int], Cut],
+) -> Cut:
+    """The words from two places on, cut. What is found is added to `known`."""
+    if (at, other_at) in known:
+        return known[at, other_at]
+    found: Cut = None
+    for end, other_end in _ends_of_units(at, other_at, count, other_count, may_begin):
+        following = (end, other_end, count, other_count, are_alike, may_begin, known)
+        # Where one text has no words left, what the other adds is looked at first: that is quicker.
+        if (end == count or other_end == other_count) and _cut_from(*following) is None:
+            continue
+        if are_alike(at, end, other_at, other_end) and (rest := _cut_from(*following)) is not None:
+            found = ((at, end, other_at, other_end), *rest)
+            break
+    known[at, other_at] = found
+    return found
+
+
+def _ends_of_units(
+    at: int, other_at: int, count: int, other_count: int, may_begin: Callable[[int, int], bool]
+) -> Iterator[tuple[int, int]]:
+    """Where a unit of words from two places on may end in each text: a word that is added, or words of both."""
+    if other_at < other_count:
+        yield at, other_at + 1
+    if at < count:
+        yield at + 1, other_at
+    if at == count or other_at == other_count or not may_begin(at, other_at):
+        return
+    mine, yours = min(LONGEST, count - at), min(LONGEST, other_count - other_at)
+    for size in range(2, mine + yours + 1):
+        for some in range(max(1, size - yours), min(size - 1, mine) + 1):
+            yield at + some, other_at + size - some
