@@ -62,8 +62,8 @@ PAIR = {"prompt": "한국의 수도는 어디인가요?", "chosen": "서울", "r
 EXIT_CODES = {
     0: "success",
     1: "the command failed, and the message says why and what to do; `verify` found faults",
-    GATE: "the rows do not pass the gates of the config ([gate]): nothing was written",
     click.UsageError.exit_code: "the command line is wrong: an unknown option, a missing argument, a wrong value",
+    GATE: "the rows do not pass the gates of the config ([gate]): nothing was written",
     **{128 + number: f"stopped by {number.name}: no file is half written" for number in STOPPING},
 }
 

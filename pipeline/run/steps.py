@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -46,7 +47,7 @@ def held(own: OwnStep, function: Callable[[pa.Table], pa.Table]) -> Stage:
         try:
             after = function(table)
         except Exception as error:
-            raise StepError(f"{own.path}, {own.name}: {type(error).__name__}: {error}") from error
+            raise StepError(f"{own.path}, {own.name}: {_line(own, error)}{type(error).__name__}: {error}") from error
         if fault := broken(table, after, own.step.after):
             raise StepError(f"{own.path}, {own.name}: {fault}")
         return after
@@ -56,7 +57,7 @@ def held(own: OwnStep, function: Callable[[pa.Table], pa.Table]) -> Stage:
 
 def broken(before: pa.Table, after: object, stage: str) -> str:
     """The law that a step broke; "" where it broke none."""
-    remedy = f'mark it: reject(table, rows, "{stage}", reason, detail), with `from pipeline import reject`'
+    remedy = f'mark it: reject(table, mask, "{stage}", reason, detail), with `from pipeline import reject`'
     if not isinstance(after, pa.Table):
         return f"it gives a {type(after).__name__}, and a step gives a pyarrow.Table"
     if len(after) != len(before):
@@ -78,3 +79,9 @@ def broken(before: pa.Table, after: object, stage: str) -> str:
     if stages not in ([], [stage]):
         return f"it rejects a row with the stage {stages[0]!r}, and it runs after {stage}; {remedy}"
     return ""
+
+
+def _line(own: OwnStep, error: Exception) -> str:
+    """The last line of the user's file that ran before the error."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(own.path)]
+    return f"line {lines[-1]}: " if lines else ""

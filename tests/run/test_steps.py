@@ -77,7 +77,7 @@ BODIES = {
     "reject(table, pc.is_valid(table['output']), 'screen', 'x', 'y')": "stage 'screen', and it runs after normalize",
     "reject(table, pc.is_valid(table['output']), 'normalize', 'x', none(table))": "without reject_detail",
     "put(table, 'reject_stage', none(table))": "A row that is rejected keeps its first mark",
-    "table['no such column']": "KeyError: ",
+    "table['no such column']": "line 7: KeyError: ",
 }
 
 
