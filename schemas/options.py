@@ -391,6 +391,8 @@ class Gate(Options):
     """Largest share of the kept rows of a source that has a flag, by its name, as in { refusal = 0.01 }."""
     min_rows: int = Field(default=1, ge=0)
     """Smallest number of rows that the dataset keeps."""
+    max_unk_rate: float = Field(default=1, ge=0, le=1)
+    """Largest share of [UNK] among the tokens of the kept rows of a source. ([tokenize] has one for each file.)"""
 
 
 class SourceGate(Options):
@@ -402,6 +404,8 @@ class SourceGate(Options):
     """As in [gate], for this source; flags that are not named here are as in [gate]."""
     min_rows: int = Field(default=0, ge=0)
     """Smallest number of rows of this source that are kept."""
+    max_unk_rate: float | None = Field(default=None, ge=0, le=1)
+    """As in [gate], for this source."""
 
 
 def given(options: Options | None) -> dict[str, Any] | None:

@@ -25,17 +25,24 @@ NAMED = 3
 
 class Tally(NamedTuple):
     """The rows of a source that are wanted: how many came in, how many are kept, how many are rejected before `dedupe`
-    by stage and reason, and how many of the kept ones have each flag. `not_wanted`: by its condition."""
+    by stage and reason, and how many of the kept ones have each flag. `not_wanted`: by its condition. `tokens` and
+    `unknown`: of the kept rows, all and those that are [UNK]."""
 
     rows: int
     kept: int
     rejected: Counter[str]
     flags: Counter[str]
     not_wanted: int
+    tokens: int
+    unknown: int
 
     @property
     def rejected_share(self) -> float:
         return self.rejected.total() / self.rows if self.rows else 0
+
+    @property
+    def unk_rate(self) -> float:
+        return self.unknown / self.tokens if self.tokens else 0
 
 
 def check_gates(plan: Plan, table: pa.Table, decisions: pa.Table, copies: pa.Array | None = None) -> None:
@@ -61,7 +68,7 @@ def tally(table: pa.Table, dropped: pa.ChunkedArray, source: str) -> Tally:
     """Count the rows of a source. `dropped`: the row is a duplicate, or over the share of its source."""
     own = pc.equal(table["source"], source)
     without = dropped.filter(own)
-    rows = table.select(["flags", "reject_stage", "reject_reason"]).filter(own)
+    rows = table.select(["flags", "reject_stage", "reject_reason", "n_tokens", "n_unk"]).filter(own)
     rejected = pc.is_valid(rows["reject_stage"])
     kept = pc.invert(pc.or_(rejected, without))
     names = pc.binary_join_element_wise(rows["reject_stage"], rows["reject_reason"], ": ").filter(rejected)
@@ -69,7 +76,8 @@ def tally(table: pa.Table, dropped: pa.ChunkedArray, source: str) -> Tally:
     not_wanted = Counter({name: count for name, count in reasons.items() if name.endswith(f": {REASON}")})
     flags = _counts(pc.list_flatten(rows["flags"].filter(kept)))
     wanted = len(rows) - not_wanted.total()
-    return Tally(wanted, pc.sum(kept).as_py() or 0, reasons - not_wanted, flags, not_wanted.total())
+    tokens, unknown = (pc.sum(rows[name].filter(kept)).as_py() or 0 for name in ("n_tokens", "n_unk"))
+    return Tally(wanted, pc.sum(kept).as_py() or 0, reasons - not_wanted, flags, not_wanted.total(), tokens, unknown)
 
 
 def _counts(values: pa.ChunkedArray) -> Counter[str]:
@@ -112,6 +120,12 @@ def _of_source(config: Config, source: Source, counted: Tally, table: pa.Table) 
             f"{name}: no row fits its condition {source.keep!r}: {counted.not_wanted:,} rows are not wanted. Correct "
             "the condition, or allow this: [source.gate] max_rejected = 1"
         )
+    unk_rate = config.gate.max_unk_rate if source.gate.max_unk_rate is None else source.gate.max_unk_rate
+    if counted.unk_rate > unk_rate:
+        yield (
+            f"{name}: {counted.unk_rate:.2%} of its tokens are [UNK], and max_unk_rate is {unk_rate:g}"
+            f"{_most_unknown(table, source)}"
+        )
     for flag, share in (config.gate.max_flagged | source.gate.max_flagged).items():
         if counted.flags[flag] > share * counted.kept:
             yield (
@@ -134,6 +148,13 @@ def _most(rejected: Counter[str]) -> str:
     """The most frequent reasons."""
     named = ", ".join(f"{reason} ({rows:,})" for reason, rows in rejected.most_common(NAMED))
     return f". Reasons: {named}" if named else ""
+
+
+def _most_unknown(table: pa.Table, source: Source) -> str:
+    """The rows with most [UNK]."""
+    rows = table.select(["origin", "source", "n_unk"]).filter(pc.equal(table["source"], source.name))
+    most = rows.take(pc.select_k_unstable(rows, NAMED, sort_keys=[("n_unk", "descending"), ("origin", "ascending")]))
+    return "".join(f"\n    {row['origin']}: {row['n_unk']:,}" for row in most.to_pylist() if row["n_unk"])
 
 
 def _examples(table: pa.Table, source: Source, counted: Tally) -> str:

@@ -110,3 +110,13 @@ def test_a_flag_that_does_not_exist(project: Path) -> None:
     wrong = build(project, "[gate]\nmax_flagged = { refusals = 0.1 }")
     assert wrong.exit_code == 1
     assert "gate.max_flagged: no flag has the name refusals; allowed: " in wrong.stderr
+
+
+def test_a_source_with_too_many_unknown_tokens(project: Path) -> None:
+    write(project, "a.jsonl", [{"instruction": "가나다?", "output": "뷁쀍 답입니다. 뒤도 있습니다."}])
+    known = build(project, tokenize="max_unk_rate = 1")
+    assert known.exit_code == 0
+    stopped = build(project, "[source.gate]\nmax_unk_rate = 0.01", "max_unk_rate = 1")
+    assert stopped.exit_code == 3
+    assert "of its tokens are [UNK], and max_unk_rate is 0.01" in stopped.stderr
+    assert "\n    a.jsonl:1: " in stopped.stderr
