@@ -5,7 +5,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from subprocess import PIPE, Popen
 
@@ -39,6 +39,14 @@ def project(tmp_path: Path) -> Path:
         "".join(f'{{"instruction": "질문 {number}", "output": "답 {number * 7}"}}\n' for number in range(60_000))
     )
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def hangup() -> Iterator[None]:
+    """SIGHUP as in a terminal: where the tests run under nohup it is ignored, and so in the processes they start."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 def start(arguments: Sequence[str], folder: Path, environment: Mapping[str, str] = os.environ) -> "Popen[str]":
