@@ -386,7 +386,8 @@ class Gate(Options):
     the dataset of the last run stays."""
 
     max_rejected: float = Field(default=0.9, ge=0, le=1)
-    """Largest share of the rows of a source that is rejected before `dedupe`; 1: all of them."""
+    """Largest share of the rows of a source that is rejected before `dedupe`; 1: all of them. Rows that its condition
+    (`keep`) does not want are not counted."""
     max_flagged: Shares = {}
     """Largest share of the kept rows of a source that has a flag, by its name, as in { refusal = 0.01 }."""
     min_rows: int = Field(default=1, ge=0)
