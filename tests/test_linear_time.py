@@ -68,9 +68,18 @@ def seconds(work: Callable[[str], object], parts: tuple[str, str, str], length: 
     return best
 
 
+#: Texts whose square once decided.
+KNOWN = {
+    "defect template-residue of output": ("<", "_", "가"),
+    "defect url-only of input": ("", " ", "x"),
+    "defect mixed-speech of output": ("", "!", "x"),
+}
+
+
 @pytest.mark.parametrize("name", WORK)
 def test_time_is_linear(name: str) -> None:
-    for parts in random.Random(f"{SEED} {name}").sample(PARTS, min(ATTACKS, len(PARTS))):
+    drawn = random.Random(f"{SEED} {name}").sample(PARTS, min(ATTACKS, len(PARTS)))
+    for parts in [KNOWN[name], *drawn] if name in KNOWN else drawn:
         assert seconds(WORK[name], parts, SHORT) < 1, parts
         if (long := seconds(WORK[name], parts, LONG)) > NOTHING:
             assert long < ALLOWED * max(seconds(WORK[name], parts, SHORT), NOTHING / ALLOWED), parts
