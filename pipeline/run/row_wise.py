@@ -63,7 +63,7 @@ def cleaning(plan: Plan, source: Source, benchmarks: Benchmarks | None) -> Stage
     from pipeline.stages.screen import screen
     from pipeline.stages.validate import validate
 
-    own, after = plan.config.of(source), following(plan, source)
+    own, after = plan.config.of(source), following(plan, source, ROW_WISE[:-1])
 
     def stages(table: pa.Table) -> pa.Table:
         table = after("ingest", table)
@@ -74,14 +74,15 @@ def cleaning(plan: Plan, source: Source, benchmarks: Benchmarks | None) -> Stage
     return stages
 
 
-def following(plan: Plan, source: Source) -> Callable[[str, pa.Table], pa.Table]:
-    """What follows a stage, by its name: the user's own steps, then the condition of the source, if decided there."""
+def following(plan: Plan, source: Source, stages: Sequence[str]) -> Callable[[str, pa.Table], pa.Table]:
+    """What follows each of these stages, by its name: the user's own steps, then the condition of the source, if it is
+    decided there. Runs the files of these steps."""
     from pipeline.run.steps import load_step
     from pipeline.table.keep import keep, stage_of
     from schemas.parse_condition import parse
 
     steps: dict[str, list[Stage]] = {}
-    for own in plan.steps:
+    for own in (own for own in plan.steps if own.step.after in stages):
         steps.setdefault(own.step.after, []).append(load_step(own))
     decided = stage_of(parse(source.keep)) if source.keep else ""
 
@@ -104,14 +105,13 @@ def pass_over(
 ) -> None:
     """The row-wise stages of a raw file in one pass: clean (None: that is done), tokenize, and fingerprint.
 
-    `label`: the name of the file, and which of how many it is.
     `sinks`: take the rows tokenized, their fingerprints and, where there is a third, the rows as they were before, as
     Arrow IPC. Raises UnknownTokensError where too many tokens are [UNK].
     """
     from pipeline.stages.dedupe import fingerprint
     from pipeline.stages.tokenize import check_unknown, tokenize
 
-    options, after = plan.config.tokenize, following(plan, unit.source)
+    options, after = plan.config.tokenize, following(plan, unit.source, ROW_WISE[-1:])
 
     def work(table: pa.Table) -> tuple[pa.Table, pa.Table, pa.Table]:
         cleaned = clean(table) if clean else table

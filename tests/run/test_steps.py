@@ -39,6 +39,13 @@ def test_a_step_rejects_rows(project: Path) -> None:
     assert '[[step]]\nafter = "normalize"\nfunction = "my_steps:drop_ads"\n' in card
 
 
+def test_its_file_runs_once_for_each_raw_file(project: Path) -> None:
+    write(project, "a.jsonl", QUESTIONS)
+    (project / "my_steps.py").write_text(f"with open('runs', 'a') as runs: runs.write('.')\n{GOOD}")
+    assert build(project, {"a": ""}, STEP).exit_code == 0
+    assert (project / "runs").read_text() == "."
+
+
 def test_a_file_that_was_changed_is_read_again(project: Path) -> None:
     write(project, "a.jsonl", QUESTIONS)
     for flower, left in (("진달래", 3), ("개구리", 4)):  # files of one size, within one second
