@@ -62,6 +62,7 @@ def run(
     Examples: ko-instruct run
               ko-instruct run a.json b.jsonl.gz --out processed/mine --tokenizer embedded
     """
+    from pipeline.io.progress import note
     from pipeline.run.chain import run as chain
     from pipeline.run.plan import compared_with, plan_of_config, plan_of_files
 
@@ -73,7 +74,7 @@ def run(
     )
     plan = changed(plan, layout, names)
     if files and config_path.exists():
-        click.echo(f"the options of the stages are those of {config_path}", err=True)
+        note(f"the options of the stages are those of {config_path}")
     if against:
         plan = compared_with(plan, against, config_path.parent)
     manifest = chain(plan, workers)
@@ -209,7 +210,7 @@ def require(files: Iterable[Path], stage: str, plan: Plan, config_path: Path) ->
 @click.argument("config", type=click.Path(path_type=Path, dir_okay=False), required=False)
 @layout_option
 @tokenizer_option
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for other programs.")
+@json_option
 @set_option
 @config_option
 def plan(

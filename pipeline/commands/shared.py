@@ -76,7 +76,7 @@ def _be_quiet(context: click.Context, option: click.Parameter, quiet: bool) -> N
 quiet_option = click.option(
     "--quiet", is_flag=True, expose_value=False, callback=_be_quiet, help="Show nothing but errors."
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON, for other programs.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for other programs.")
 layout_option = click.option(
     "--layout",
     type=click.Choice(get_args(Layout)),
@@ -154,14 +154,14 @@ def config_of(path: Path, changes: tuple[str, ...] = ()) -> Config:
 
 def show_summary(manifest: Manifest, folder: Path, as_json: bool) -> None:
     """The table that ends a run, or the same as JSON: what the manifest counts."""
-    from pipeline.io.progress import QUIET
+    from pipeline.io.progress import quiet
     from pipeline.run.summary import report
 
     if as_json:
         counted = {"dataset", "counts", "tokens", "examples", "packing", "forms", "mixture", "tokenizer"}
         summary = {"folder": str(folder), **manifest.model_dump(mode="json", include=counted)}
         click.echo(json.dumps(summary, ensure_ascii=False, indent=1))
-    elif not click.get_current_context().meta.get(QUIET):
+    elif not quiet():
         click.echo("\n" + report(manifest, folder))
 
 

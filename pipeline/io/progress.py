@@ -36,11 +36,11 @@ def has_bars() -> bool:
 
 def note(line: str) -> None:
     """Write a line to stderr, above the bars that are there, unless the command is to be quiet."""
-    from tqdm import tqdm
-
     if quiet():
         return
     if has_bars():
+        from tqdm import tqdm
+
         tqdm.write(visible(line), file=sys.stderr)
     else:
         click.echo(visible(line), err=True)

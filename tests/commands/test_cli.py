@@ -93,6 +93,8 @@ def test_a_run_of_files_names_the_config_whose_options_it_takes(
         assert f"layout pair leaves out {left_out} of 1 of 2 rows" in done.stdout
     done = call("run", "a.jsonl", "--out", "out", "--tokenizer", "embedded", "--layout", "causal")
     assert "context" not in done.stdout
+    quiet = call("run", "a.jsonl", "--out", "out", "--tokenizer", "embedded", "--quiet")
+    assert quiet.output == ""
 
 
 def test_a_bare_record_goes_through_a_stage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
