@@ -44,8 +44,6 @@ TOKENIZER = "tokenizer.json"
 PLAN = "plan.mk"
 #: The folder of the stamps: what each stage depends on besides its input.
 STAMPS = "stamps"
-#: What the stages are made of (`pipeline.run.stamps`), kept until that changes.
-CODE = "code.json"
 #: Held by the run that works here (`pipeline.io.lock`).
 LOCK = "lock"
 

@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 from pipeline.dataset.export import export
 from pipeline.io.arrow_files import read_tables
 from pipeline.io.progress import watch
-from pipeline.io.source_code import versions
 from pipeline.io.stage_files import RAW, RowFiles
+from pipeline.io.versions import versions
 from pipeline.io.workers import ordered
 from pipeline.run.dedupe import rows_of_units
 from pipeline.run.gates import check_gates
