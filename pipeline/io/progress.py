@@ -1,10 +1,11 @@
 """What a person sees while tables pass by: a bar on a terminal, lines elsewhere, and one line at the end everywhere."""
 
+import contextlib
 import os
 import re
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 import click
@@ -59,21 +60,17 @@ def watch(
     `total`: rows to come, where that is known. `stages`: those of the step, where it is not one stage of that name.
     `place`: which of several files this is.
     """
-    from tqdm import tqdm
-
     rows, shown = 0, time.monotonic()
     rejected = dict.fromkeys(stages or [step], 0)
     label, which = visible(f"{step:<11} {what}"), f" ({place})" if place else ""
-    bars = has_bars()
-    form = COUNTED if total is None else MEASURED
-    with tqdm(total=total, desc=label + which, unit="rows", leave=False, disable=not bars, bar_format=form) as bar:
+    with _bar(label + which, "rows", total) as advance:
         for table in tables:
             rows += len(table)
             if "reject_stage" in table.column_names:
                 for stage in rejected:
                     rejected[stage] += pc.sum(pc.equal(table["reject_stage"], stage)).as_py() or 0
-            bar.update(len(table))
-            if not bars and time.monotonic() - shown > BETWEEN_LINES:
+            advance(len(table))
+            if time.monotonic() - shown > BETWEEN_LINES and not has_bars():
                 shown = time.monotonic()
                 note(f"{label}: {rows:,} rows so far{which}")
             yield table
@@ -83,17 +80,20 @@ def watch(
 
 def watch_bytes(items: Sequence[tuple[Item, int]]) -> Iterator[Item]:
     """Pass items through, each with its size in bytes; on a terminal show the share that is done, and the time left."""
-    from tqdm import tqdm
-
-    total = sum(size for _, size in items)
-    with tqdm(
-        total=total,
-        desc=f"{len(items):,} files",
-        unit="bytes",
-        leave=False,
-        disable=not has_bars(),
-        bar_format=MEASURED,
-    ) as bar:
+    with _bar(f"{len(items):,} files", "bytes", sum(size for _, size in items)) as advance:
         for item, size in items:
             yield item
-            bar.update(size)
+            advance(size)
+
+
+@contextlib.contextmanager
+def _bar(what: str, unit: str, total: int | None) -> Iterator[Callable[[int], object]]:
+    """A bar, where there can be one: a function that moves it on."""
+    if not has_bars():
+        yield lambda done: None
+        return
+    from tqdm import tqdm
+
+    form = COUNTED if total is None else MEASURED
+    with tqdm(total=total, desc=what, unit=unit, leave=False, bar_format=form) as bar:
+        yield bar.update

@@ -4,6 +4,7 @@ import functools
 import re
 from typing import NamedTuple
 
+from pipeline.table.patterns import pattern
 from pipeline.table.protected_spans import MARK, hide
 
 
@@ -36,7 +37,7 @@ def quoted(text: str, width: int = 40) -> str:
     return f"“{' '.join(text[:width].split())}”"
 
 
-QUOTED = re.compile(
+QUOTED = pattern(
     r"\"[^\"]*\"|“[^“”]*”|(?<![A-Za-z])'[^'\n]*'|‘[^‘’\n]*’|「[^「」\n]*」|『[^『』\n]*』|《[^《》\n]*》"
     r"|\([^()\n]*\)|^[ \t]*>[^\n]*",
     re.MULTILINE,
