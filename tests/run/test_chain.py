@@ -9,7 +9,7 @@ import pytest
 from datasets import Dataset
 
 from pipeline.io.arrow_files import BATCH_ROWS
-from pipeline.io.source_code import versions
+from pipeline.io.versions import versions
 from pipeline.run import export
 from pipeline.run.chain import run
 from pipeline.run.plan import plan_of_config, plan_of_files
