@@ -11,7 +11,6 @@ import contextlib
 import gc
 import marshal
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -69,14 +68,15 @@ def serve(address: str) -> None:
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     listening.bind(address)
     listening.listen()
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no forks to wait for
     gc.freeze()
     while True:
         client, _ = listening.accept()
         if os.fork() == 0:
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             _answer(client)
         client.close()
+        with contextlib.suppress(ChildProcessError):  # what has ended
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
 
 
 def _answer(client: socket.socket) -> None:
