@@ -5,7 +5,6 @@ import re
 from pipeline.stages.screen.language import FUNCTION_WORDS, SCRIPT_OF_LANGUAGE, latin_language, letters, name_of, share
 from pipeline.stages.screen.requests import asks, wanted_language
 from pipeline.stages.screen.texts import Texts, prose_of, quoted, unquoted
-from pipeline.table.patterns import pattern
 from schemas.options import ScreenOptions
 
 
@@ -35,7 +34,7 @@ def expected_language(texts: Texts) -> str | None:
     return "Korean" if share(letters(texts.instruction), "Hangul") > 0.7 else None
 
 
-_TITLE_OF_A_TEXT = pattern(r"제목[을를]? ?(?:하나 ?)?(?:붙|짓|지어|지으|달|정하|정해|만들|써|쓰|적|뽑)")
+_TITLE_OF_A_TEXT = re.compile(r"제목[을를]? ?(?:하나 ?)?(?:붙|짓|지어|지으|달|정하|정해|만들|써|쓰|적|뽑)")
 
 
 def names_or_code(texts: Texts) -> bool:
@@ -47,9 +46,9 @@ def names_or_code(texts: Texts) -> bool:
     return asks(texts.instruction, "about-names") and not of_the_input
 
 
-_EXPLAIN = pattern(r"설명|알려|어떻게|방법|차이|무엇|뭐|뭔|왜|이유|까닭|원인|순서|장단점|줄거리|의미|언제|누구|소개")
+_EXPLAIN = re.compile(r"설명|알려|어떻게|방법|차이|무엇|뭐|뭔|왜|이유|까닭|원인|순서|장단점|줄거리|의미|언제|누구|소개")
 #: Requests whose answer may hold nothing but names or code, or words as someone wrote them.
-_AS_WRITTEN = pattern(
+_AS_WRITTEN = re.compile(
     r"코드|스크립트|쿼리|작성|만들|짜 ?줘|짜 ?주|구현|메시지|주석|출력|명령[어을은]|이름|변수|제목|가사|대사|명언"
     r"|구절|원문|목록|추천|나열|약자"
 )
@@ -62,13 +61,13 @@ def wants_explanation(texts: Texts) -> bool:
     return sum(letters(texts.output).values()) >= 40
 
 
-_CODE = pattern(r"[{};=]|\bdef |\bSELECT\b|^[ \t]*#", re.MULTILINE)
+_CODE = re.compile(r"[{};=]|\bdef |\bSELECT\b|^[ \t]*#", re.MULTILINE)
 #: Only Chinese sentences have these; a list of Sino-Korean words (溫故知新) has none of them.
-_CHINESE = pattern("[的是了在们們这這我你他她不个個吗嗎，。]")
+_CHINESE = re.compile("[的是了在们們这這我你他她不个個吗嗎，。]")
 
 
 #: A line of an answer that is not in another language as a whole.
-_KOREAN_LINE = pattern(
+_KOREAN_LINE = re.compile(
     r"^[^A-Za-z\n(\"\u3041-\u9fff\u0400-\u06ff]{0,40}[가-힣][^A-Za-z\n(\"\u3041-\u9fff\u0400-\u06ff]{0,30}[가-힣]{2}",
     re.MULTILINE,
 )
@@ -97,9 +96,9 @@ def language_of_answer(texts: Texts) -> str | None:
 
 
 #: Two words in small letters, one behind the other: fossil fuels.
-_SMALL_WORDS = pattern(r"(?<![^\s(\"'“‘])[a-z]{3,} [a-z]{2,}(?![^\s,.;:!?)\"'”’])|[A-Z][a-z]+ [a-z]{3,} [a-z]{3,}")
+_SMALL_WORDS = re.compile(r"(?<![^\s(\"'“‘])[a-z]{3,} [a-z]{2,}(?![^\s,.;:!?)\"'”’])|[A-Z][a-z]+ [a-z]{3,} [a-z]{3,}")
 #: What the answer to a question about these may be in every language.
-_TERMS = pattern(
+_TERMS = re.compile(
     r"이름|용어|곡|노래|가수|그룹|기호|명칭|학명|단위|팀|뭐라고|부르|확장자|동사|명사|형용사|부사|단어|웹|약자"
 )
 
@@ -168,8 +167,8 @@ def untranslated(texts: Texts, options: ScreenOptions) -> str | None:
     return None
 
 
-_LATIN_RUN = pattern(r"(?<![A-Za-z가-힣])[A-Z][A-Za-z'’,;\- ]{20,300}(?=[.!?\n]|$)")
-_OTHER_RUN = pattern(r"[\u3041-\u30ff\u4e00-\u9fff，。、]{8,}|[\u0400-\u052f ]{16,}|[\u0600-\u06ff ]{16,}")
+_LATIN_RUN = re.compile(r"(?<![A-Za-z가-힣])[A-Z][A-Za-z'’,;\- ]{20,300}(?=[.!?\n]|$)")
+_OTHER_RUN = re.compile(r"[\u3041-\u30ff\u4e00-\u9fff，。、]{8,}|[\u0400-\u052f ]{16,}|[\u0600-\u06ff ]{16,}")
 
 
 def left_sentence(texts: Texts) -> str | None:
@@ -193,7 +192,7 @@ def left_sentence(texts: Texts) -> str | None:
     )
 
 
-_WORD = pattern(r"(?<![A-Za-z.\-/_@#])[a-z]{4,}(?![A-Za-z\-/_(]|\.[A-Za-z])")
+_WORD = re.compile(r"(?<![A-Za-z.\-/_@#])[a-z]{4,}(?![A-Za-z\-/_(]|\.[A-Za-z])")
 
 
 def left_words(texts: Texts) -> str | None:

@@ -4,7 +4,6 @@ import re
 
 from pipeline.stages.screen.requests import asks
 from pipeline.stages.screen.texts import Texts, any_of
-from pipeline.table.patterns import pattern
 from schemas.options import ScreenOptions
 
 _ANSWER = r"(?:출력|답변|답안|응답|내용|대답|답|결과|본문|글)"
@@ -34,7 +33,7 @@ _STANDS_FOR = {
     "one word": r"미작성|무응답|공란|공백|빈 ?칸|생략|준비 ?중(?:입니다)?|미정|미입력|미제공",
 }
 _SIGNS_ALONE = any_of(r"[.\-_…~*/\\=]{1,12}", r"[?？]+", r"[ㄱ-ㅎㅏ-ㅣ]{3,12}")
-_EMPTY = pattern(
+_EMPTY = re.compile(
     any_of(
         rf"\W*{any_of(*_STANDS_FOR.values())}\W*",
         r"\W*(?i:todo|tbd|fixme)\b\W{1,4}[^\n]{0,40}",  # with a note behind it: TODO: 나중에 쓰기
@@ -42,21 +41,21 @@ _EMPTY = pattern(
     )
 )
 #: That there is none: right where something is looked for, and no text, list or summary.
-_NONE = pattern(
+_NONE = re.compile(
     r"\W*(?:잘 )?(?:없음|없습니다|없어요|모름|모릅니다|모르겠습니다|모르겠어요|몰라요?|알 수 없(?:음|습니다)"
     r"|해당 ?없음)\W*"
 )
-_CONTENT = pattern(
+_CONTENT = re.compile(
     r"(?:정리|설명|작성|나열|요약|비교|추천|소개|제안|계산|서술|묘사|번역|기술|논|분석)(?:하|해|을|를)"
     r"|(?:써|쓰|지어|지으|만들|적어|적으|알려|옮기|옮겨|바꾸|바꿔|고쳐|고치)"
 )
-_MAY_BE_NONE = pattern(
+_MAY_BE_NONE = re.compile(
     r"있(?:나|는지|습니까|어|을까|는가|다면|으면|니)|유무|여부|없(?:으면|다면|을)|틀린|오류|잘못|찾|골라|고르"
     r"|추출|뽑|[몇]|아는"
 )
 #: A question with a word for what is asked: a lone question mark is no answer to it.
-_ASKS = pattern(r"무엇|무슨|어떤|어떻게|왜|누구|언제|어디|얼마|설명|나열|소개|쓰[세시]|써 ?[주줘]")
-_SIGNS = pattern(
+_ASKS = re.compile(r"무엇|무슨|어떤|어떻게|왜|누구|언제|어디|얼마|설명|나열|소개|쓰[세시]|써 ?[주줘]")
+_SIGNS = re.compile(
     r"초성|자음|모음|자모|낱자|감탄|웃음|채팅|물음표|이모티콘|기호|부호|문자|점|모스|표시|줄표|하이픈|밑줄"
     r"|말줄임|연산|더하기|빼기|침묵|패턴|그려"
 )

@@ -11,7 +11,6 @@ import pyarrow.compute as pc
 
 from pipeline.stages.screen.requests import asks
 from pipeline.stages.screen.texts import Texts, quoted
-from pipeline.table.patterns import pattern
 from schemas.options import ScreenOptions
 
 
@@ -86,13 +85,13 @@ def is_words(unit: str) -> bool:
     return not re.search(r"</?\w|[{};]", unit) and len(re.findall(r"[^\W\d_]", unit)) * 3 >= len(unit)
 
 
-_WORD_RUN = pattern(r"(?<!\S)([가-힣]{2,12})(?:\s+\1){4,}(?!\S)")
-_SYLLABLE_RUN = pattern(r"(([가-힣])(?!\2)[가-힣]{1,5}?)\1{7,}")
-_BETWEEN = pattern(r"(?<=[.!?])\s+|\n\s*")
+_WORD_RUN = re.compile(r"(?<!\S)([가-힣]{2,12})(?:\s+\1){4,}(?!\S)")
+_SYLLABLE_RUN = re.compile(r"(([가-힣])(?!\2)[가-힣]{1,5}?)\1{7,}")
+_BETWEEN = re.compile(r"(?<=[.!?])\s+|\n\s*")
 
 
 #: Words that join a sentence to the one before it, and say nothing of their own.
-_JOINING = pattern(
+_JOINING = re.compile(
     r"(?:그래서|왜냐하면|그리고|또한|또|따라서|하지만|그러나|즉|결국|그러므로|게다가|그런데|다시 말해|이처럼"
     r"|이와 같이),? "
 )
@@ -138,7 +137,7 @@ def most_of_all(units: list[str]) -> str | None:
 #: What stands before a text that is given back with its name: 질문: …, 입력: …
 LABEL = r"^\s*(?:질문|물음|문제|지시문?|명령어?|입력|본문|원문|답변?|[QA]|Input|Question|Answer) ?[:：.] ?"
 #: An answer that promises an answer, and ends there: … 알려 드리겠습니다.
-_PROMISE = pattern(
+_PROMISE = re.compile(
     r"[^\n.!?]{4,60}(?:알려|설명|소개|말씀|정리|작성|추천|안내|제안|공유|답변?|서술|요약|보여|만들어|써)[가-힣]{0,3} ?"
     r"(?:드리겠습니다|드릴게요|하겠습니다|할게요?|드리도록 하겠습니다|보겠습니다|볼게요?|줄게요?)[.!~]?"
 )
@@ -215,14 +214,14 @@ def echo(texts: Texts, options: ScreenOptions) -> str | None:
     return None
 
 
-_DOWN = pattern(r"내림차|역순|거꾸로|큰 (?:수|것|값)부터|[Dd]escend")
-_ORDER = pattern(
+_DOWN = re.compile(r"내림차|역순|거꾸로|큰 (?:수|것|값)부터|[Dd]escend")
+_ORDER = re.compile(
     r"가나다|사전 ?순|알파벳|오름차|내림차|자모|작은 (?:수|것|값)|큰 (?:수|것|값)|크기 ?순|숫자 ?순|[Aa]lphabet"
 )
 
 
 #: Parts of a sentence, which are never the whole of it.
-_PART = pattern(
+_PART = re.compile(
     r"(?:주어|동사|목적어|서술어|명사|형용사|부사|조사|낱말|단어|이름|지명|인물|숫자|날짜|장소|핵심어|키워드)[을를만]"
 )
 
@@ -249,7 +248,7 @@ def must_change(texts: Texts, exact: bool) -> bool:
 
 
 #: What the text is to become: 의문문으로 바꾸어라, 부드럽게 고쳐 쓰세요.
-_INTO = pattern(r"(?:으?로|게|체) ?(?:바꾸|바꿔|고치|고쳐|다듬|변환|전환|수정|다시|표현)")
+_INTO = re.compile(r"(?:으?로|게|체) ?(?:바꾸|바꿔|고치|고쳐|다듬|변환|전환|수정|다시|표현)")
 
 
 def only_ends(before: str, after: str) -> bool:

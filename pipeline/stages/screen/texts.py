@@ -4,7 +4,6 @@ import functools
 import re
 from typing import NamedTuple
 
-from pipeline.table.patterns import pattern
 from pipeline.table.protected_spans import MARK, hide
 
 
@@ -37,7 +36,7 @@ def quoted(text: str, width: int = 40) -> str:
     return f"“{' '.join(text[:width].split())}”"
 
 
-QUOTED = pattern(
+QUOTED = re.compile(
     r"\"[^\"]*\"|“[^“”]*”|(?<![A-Za-z])'[^'\n]*'|‘[^‘’\n]*’|「[^「」\n]*」|『[^『』\n]*』|《[^《》\n]*》"
     r"|\([^()\n]*\)|^[ \t]*>[^\n]*",
     re.MULTILINE,
