@@ -17,6 +17,7 @@ from pipeline.stages.screen.language import FOREIGN, NO_HANGUL
 from pipeline.stages.screen.merged import JOINED, MERGED, may_ask_again, merged_input, merged_instruction, merged_prompt
 from pipeline.stages.screen.missing import FIELD, PLACE, image_field, missing_image, missing_image_in_input, url_only
 from pipeline.stages.screen.mojibake import SCAN, mojibake
+from pipeline.stages.screen.own_words import may_say_nothing
 from pipeline.stages.screen.placeholders import PLACEHOLDER, no_answer
 from pipeline.stages.screen.refusals import REFUSES, refusal
 from pipeline.stages.screen.repetition import echo, may_echo, may_loop, repetition
@@ -46,7 +47,7 @@ DEFECTS: tuple[Defect, ...] = (
     Defect("not-korean", "instruction", not_korean, FOREIGN, of_the_row=True),
     Defect("untranslated", "output", untranslated, rf"{FOREIGN}|[a-z]{{3}}[가-힣]|[a-z]{{4}},? [a-z]{{4}}|{NO_HANGUL}"),
     Defect("wrong-language", "output", wrong_language, rf"{FOREIGN}|{NO_HANGUL}"),
-    Defect("refusal", "output", refusal, REFUSES),
+    Defect("refusal", "output", refusal, REFUSES, pick=may_say_nothing),
     Defect("disclaimer", "output", disclaimer, SPEAKS_AS_MODEL),
     Defect("no-answer", "output", no_answer, PLACEHOLDER),
     Defect("template-residue", "output", template_residue, RESIDUE),

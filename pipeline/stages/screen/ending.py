@@ -171,7 +171,16 @@ def joins(last: str) -> bool:
     ) and not _NOUN_END.search(last)
 
 
+#: A clause with a predicate, and then a word that waits for its noun or verb: … 풍부하여 피부 미용에
+_WAITS = re.compile(
+    r"[가-힣](?:하여|고|며|면서|지만|는데|아서|어서|해|[은을] 뒤|[은을] 후),? .{6,}[가-힣]"
+    r"(?:의|에서|에게|에|[을를]|적인|스러운|로운|양한|[위대통]한|있는|없는|하는|되는|같은|많은)$"
+)
+
+
 def alone_open(last: str) -> bool:
+    if last.count(",") < 4 and _WAITS.search(last[-160:]) and not _NOUN_END.search(last):
+        return True
     return bool(
         _CLAUSE.search(last)
         and (

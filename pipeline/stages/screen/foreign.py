@@ -148,11 +148,33 @@ def main_script(counts: dict[str, int]) -> str:
 
 
 def wrong_language(texts: Texts, options: ScreenOptions) -> str | None:
+    if other := other_script(texts):
+        return other
     found = foreign_answer(texts)
     if found is None or keeps_source(texts):
         return None
     expected, got = found
     return f"the instruction wants {expected}, the answer is {got}: {quoted(texts.output)}"
+
+
+QUOTE_MARKS = re.compile("[\"'“”‘’「」『』`()]")
+
+
+def other_script(texts: Texts) -> str | None:
+    """A short translation without one letter of the language that was asked for.
+
+    >>> other_script(Texts("중국어로 옮기세요.", "나는 너를 사랑해.", "I love you."))
+    'the instruction wants Chinese, the answer has no letter of it: “I love you.”'
+    """
+    wanted = wanted_language(texts.instruction)
+    script = SCRIPT_OF_LANGUAGE.get(wanted or "Any")
+    counts = letters(QUOTE_MARKS.sub(" ", texts.output))
+    if script is None or sum(counts.values()) < 4 or len(texts.output) > 200 or keeps_source(texts):
+        return None
+    if not asks(texts.instruction, "translation") or asks(texts.instruction, "code"):
+        return None
+    of_it = counts.get(script, 0) + (counts.get("Kana", 0) + counts.get("Han", 0) if wanted == "Japanese" else 0)
+    return None if of_it else f"the instruction wants {wanted}, the answer has no letter of it: {quoted(texts.output)}"
 
 
 def untranslated(texts: Texts, options: ScreenOptions) -> str | None:
@@ -162,7 +184,11 @@ def untranslated(texts: Texts, options: ScreenOptions) -> str | None:
         return None
     if asks(texts.instruction, "meaning"):  # its examples are in the other language
         return None
-    if left := left_words(texts) or (left_sentence(texts) if _KOREAN_LINE.search(texts.output) else None):
+    if (
+        left := left_words(texts)
+        or mixed_words(texts)
+        or (left_sentence(texts) if _KOREAN_LINE.search(texts.output) else None)
+    ):
         return f"the answer is Korean and has foreign text in it: {quoted(left)}"
     return None
 
@@ -190,6 +216,20 @@ def left_sentence(texts: Texts) -> str | None:
         if other and (re.search("[\u3041-\u30ff\u0400-\u06ff]", other[0]) or _CHINESE.search(other[0]))
         else None
     )
+
+
+#: An English word with a Korean ending: regulate하는, nutrient입니다.
+_MIXED = re.compile(r"(?<![A-Za-z.\-/_@#])([a-z]{5,})(하|한|할|해|되|된|적|입니다|이다|을|를|은|는|이|가|의|과|와)")
+
+
+def mixed_words(texts: Texts) -> str | None:
+    """Three English words with Korean endings, one of them a verb, none of them in the prompt."""
+    if asks(texts.instruction, "code", "about-language", "about-links"):
+        return None
+    asked = (texts.instruction + texts.input).lower()
+    found = [match for match in _MIXED.finditer(unquoted(texts.output)) if match[1] not in asked]
+    mixed = len({match[1] for match in found}) >= 3 and any(match[2] in ("하", "한", "할", "해") for match in found)
+    return ", ".join(dict.fromkeys(match[1] for match in found)) if mixed else None
 
 
 _WORD = re.compile(r"(?<![A-Za-z.\-/_@#])[a-z]{4,}(?![A-Za-z\-/_(]|\.[A-Za-z])")

@@ -3,7 +3,7 @@
 import re
 
 from pipeline.stages.screen.requests import asks
-from pipeline.stages.screen.texts import Texts, any_of
+from pipeline.stages.screen.texts import Texts, any_of, quoted
 from schemas.options import ScreenOptions
 
 _ANSWER = r"(?:출력|답변|답안|응답|내용|대답|답|결과|본문|글)"
@@ -59,6 +59,19 @@ _SIGNS = re.compile(
     r"초성|자음|모음|자모|낱자|감탄|웃음|채팅|물음표|이모티콘|기호|부호|문자|점|모스|표시|줄표|하이픈|밑줄"
     r"|말줄임|연산|더하기|빼기|침묵|패턴|그려"
 )
+#: Words of a note that an answer will be, is, or would be here, and what may stand between them.
+_NOTE = any_of(
+    *("본문", "내용", "자리", "초안", "동일", "상동", "답변", "답안", "정답", "해답", "결과", "예시", "생략", "준비"),
+    *("작성", "추후", "예정", "대기", "생성", "미정", "로딩", "로드", "완료", "문구", "제목", "텍스트", "공란", "빈칸"),
+    *("이하", "전술", "상기", "여기", "이곳", "같음", "같습니다", "마찬가지", "들어갈", "들어갑니다", "들어감"),
+)
+_NOTES = re.compile(rf"{_NOTE}[가-힣]{{0,4}}")
+_BESIDE = re.compile(
+    r"(?:위|아래|앞|뒤|이|그)(?:와|의|에|서|과)?|(?:답|글|시|글쓴이|문장|설명|출력|입력|응답)[은는이가을를]?|중(?:입니다|이에요)?"
+    r"|(?:적|쓸|넣|채울|넣을|적을)[가-힣]{0,4}|[을를은는이가]|곳|것|거|잠시만?|조금만|기다려|기다리|주세요|주십시오|하세요|입니다"
+)
+#: A mark of a program or of a chat that stands for nothing.
+_MARK = re.compile(r"\W*(?i:#?(?:VALUE|REF|N/A|NAME|DIV/0|NUM|ERROR)!?|error|null|ㅇㅇ|ㅇㅋ|ㄴㄴ|ㅋㅋ+|ㅎㅎ+)\W*")
 #: Every placeholder has a match of this RE2 pattern.
 _FRAME = "[^0-9A-Za-z가-힣]*"
 _CLOSES = any_of(
@@ -84,10 +97,14 @@ PLACEHOLDER = any_of(
     rf"^{_FRAME}(?:(?i:{_ENGLISH})|[가-힣 ]{{0,14}}{_CLOSES}|{_WHOLE}){_FRAME}$",
     rf"^{_FRAME}(?i:todo|tbd|fixme)",
     r"^[^0-9A-Za-z가-힣]+$",
+    rf"^[^0-9A-Za-z\n]{{0,16}}{_NOTE}[^0-9A-Za-z\n]{{0,24}}$",
+    r"^\W*(?i:#?(?:VALUE|REF|NAME|DIV/0|NUM|ERROR)!?)\W*$",
 )
 
 
 def no_answer(texts: Texts, options: ScreenOptions) -> str | None:
+    if note_alone(texts):
+        return f"the whole answer is a note in the place of an answer: {quoted(texts.output)}"
     found = _EMPTY.fullmatch(texts.output) or (_NONE.fullmatch(texts.output) and wants_content(texts.instruction))
     if not found:
         return None
@@ -103,6 +120,30 @@ def no_answer(texts: Texts, options: ScreenOptions) -> str | None:
     if right or (word and word.lower() in texts.instruction.lower()):
         return None
     return f"the whole answer is “{texts.output.strip()[:20]}”"
+
+
+def note_alone(texts: Texts) -> bool:
+    """Whether the answer is a note of few words that stands for an answer.
+
+    >>> note_alone(Texts("회의록을 정리해 줘.", "", "위와 같음")), note_alone(Texts("맛은 어때?", "", "위와 같음"))
+    (True, False)
+    """
+    words = re.findall("[가-힣A-Za-z0-9]+", texts.output)
+    if not 0 < len(words) <= 6 or not wants_content(texts.instruction):
+        return False
+    if asks(texts.instruction, "short", "title", "labels", "selection", "as-it-may-be", "translation", "rewriting"):
+        return False
+    if _MARK.fullmatch(texts.output):
+        return not asks(texts.instruction, "code")
+    notes = [word for word in words if _NOTES.fullmatch(word)]
+    beside = [word for word in words if word not in notes and _BESIDE.fullmatch(word)]
+    # One word of the request may name what is not there: (인사말 본문).
+    left = len(words) - len(notes) - len(beside)
+    return bool(notes) and (left == 0 or (left == 1 and len(words) <= 3 and named(words[0], texts.instruction)))
+
+
+def named(word: str, instruction: str) -> bool:
+    return len(word) > 1 and word in instruction
 
 
 def wants_content(instruction: str) -> bool:

@@ -2,6 +2,7 @@
 
 import re
 
+from pipeline.stages.screen.own_words import refuses_in_all
 from pipeline.stages.screen.requests import asks
 from pipeline.stages.screen.texts import Texts, any_of, around, quoted, unquoted
 from schemas.options import ScreenOptions
@@ -116,7 +117,7 @@ _BLUNT = re.compile(
         r"못 ?(?:해|하겠어|해요|하겠는데|해 ?줘|도와줘|알려 ?줘|말해 ?줘)",
         r"(?:할|알려 ?줄|도와 ?줄|말해 ?줄|답해 ?줄|대답할|답할|써 ?줄|해 ?줄|말할) 수 없(?:어|어요|지|네|다)",
         r"(?:할|알려 ?줄|도와 ?줄|말해 ?줄|답해 ?줄|대답하|답하|써 ?주|해 ?주)기 (?:어려워|힘들어|곤란해|싫어)요?",
-        *("곤란(?:해요?|합니다|한데요?)", "하기 싫(?:어요?|은데)", "답(?:변)? ?(?:불가|거부)"),
+        *("곤란(?:해요?|합니다|한데요?)", "(?:하기 )?싫(?:어요?|은데요?|습니다)", "답(?:변)? ?(?:불가|거부)"),
     )
     + r"\W*"
 )
@@ -196,7 +197,8 @@ def refusal(texts: Texts, options: ScreenOptions) -> str | None:
         return None if answers else f"the answer opens with {around(match)}"
     if len(output) <= 120 and (match := _UNABLE.search(output)) and not _YOUR_OWN.search(output):
         return f"the whole answer is that there is none: {around(match)}"
-    return None
+    whole = refuses_in_all(texts)
+    return f"the whole answer is a refusal: {whole}" if whole else None
 
 
 def short_refusal(texts: Texts, opening: str, may_be_an_answer: bool) -> bool:

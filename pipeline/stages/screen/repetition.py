@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.stages.screen.own_words import may_say_nothing, promises_in_all
 from pipeline.stages.screen.requests import asks
 from pipeline.stages.screen.texts import Texts, quoted
 from schemas.options import ScreenOptions
@@ -93,7 +94,7 @@ _BETWEEN = re.compile(r"(?<=[.!?])\s+|\n\s*")
 #: Words that join a sentence to the one before it, and say nothing of their own.
 _JOINING = re.compile(
     r"(?:그래서|왜냐하면|그리고|또한|또|따라서|하지만|그러나|즉|결국|그러므로|게다가|그런데|다시 말해|이처럼"
-    r"|이와 같이),? "
+    r"|이와 같이|마지막으로|먼저|우선|다음으로|더불어|아울러|특히|물론|한편),? "
 )
 
 
@@ -101,9 +102,9 @@ def same_units(text: str) -> str | None:
     """Sentences, lines or items of a list that come again in the same order, three times or more.
 
     >>> same_units("물이 좋습니다. 물이 좋습니다. 물이 좋습니다.")
-    '“물이 좋습니다.” 3 times on end'
+    '“물이 좋습니다” 3 times on end'
     """
-    units = [_JOINING.sub("", unit) for part in _BETWEEN.split(text) if (unit := part.strip(" -*•·\t"))]
+    units = [_JOINING.sub("", unit).rstrip(".!?~") for part in _BETWEEN.split(text) if (unit := part.strip(" -*•·\t"))]
     if "\n" not in text and len(units) <= 2:
         units = [part.strip(" .") for part in text.split(",")]
     if match := _WORD_RUN.search(text) or _SYLLABLE_RUN.search(text):
@@ -114,8 +115,12 @@ def same_units(text: str) -> str | None:
             run = run + 1 if units[number] == units[number - period] else 0
             unit = " ".join(units[number - period + 1 : number + 1])
             size = len(unit)
-            if run >= 2 * period and is_words(unit) and size >= (5 if period > 1 else 7):
+            whole = period * (run // period + 1) == len(units)
+            if run >= 2 * period and is_words(unit) and size >= (3 if whole and run > 2 else 5 if period > 1 else 7):
                 return f"{quoted(unit, 30)} {run // period + 1} times on end"
+    half = len(units) // 2
+    if half > 1 and units[:half] == units[half:] and len(text) >= 40:
+        return f"{quoted(' '.join(units[:half]), 30)} twice, and nothing else"
     return most_of_all(units)
 
 
@@ -136,6 +141,8 @@ def most_of_all(units: list[str]) -> str | None:
 
 #: What stands before a text that is given back with its name: 질문: …, 입력: …
 LABEL = r"^\s*(?:질문|물음|문제|지시문?|명령어?|입력|본문|원문|답변?|[QA]|Input|Question|Answer) ?[:：.] ?"
+#: A label at the end, with nothing behind it.
+LABEL_ALONE = r"\n\s*(?:#+ ?)?(?:답변?|응답|출력|정답|A|Answer|Response|Output) ?[:：]\s*$"
 #: An answer that promises an answer, and ends there: … 알려 드리겠습니다.
 _PROMISE = re.compile(
     r"[^\n.!?]{4,60}(?:알려|설명|소개|말씀|정리|작성|추천|안내|제안|공유|답변?|서술|요약|보여|만들어|써)[가-힣]{0,3} ?"
@@ -159,7 +166,7 @@ def may_echo(texts: Mapping[str, pa.Array]) -> list[int]:
     """
     answers, asked, given = (texts[name] for name in ("output", "instruction", "input"))
     size, of_asked, of_given = (lengths(part) for part in (answers, asked, given))
-    rows = set[int]()
+    rows = set(may_say_nothing(texts))
     for part, length, longest in ((asked, of_asked, of_asked + of_given), (given, of_given, of_given)):
         short = np.flatnonzero((size == length) & (size <= 8))
         near = np.flatnonzero((size > 8) & (size + 16 >= length) & (size < longest * 3 + 20))
@@ -197,10 +204,12 @@ def head_of_answers(answers: pa.Array) -> pa.Array:
 
 
 def echo(texts: Texts, options: ScreenOptions) -> str | None:
-    output = re.sub(LABEL, "", texts.output)
+    output = re.sub(LABEL_ALONE, "", re.sub(LABEL, "", texts.output))
     answer = bare(output)
     if _PROMISE.fullmatch(texts.output.strip()) and shares_words(texts) and not asks(texts.instruction, *_SPOKEN_TO):
         return f"the answer promises an answer and gives none: {quoted(texts.output, 60)}"
+    if whole := promises_in_all(texts):
+        return f"the answer has no words but those of the request: {whole}"
     if texts.input and answer.split() == bare(f"{texts.instruction}\n{texts.input}").split():
         return "the answer is the instruction and the input"
     for name, asked in (("instruction", texts.instruction), ("input", texts.input)):
@@ -239,7 +248,11 @@ def must_change(texts: Texts, exact: bool) -> bool:
     if asks(instruction, "proofreading") and not exact:
         return False  # a full stop more or less is a correction
     if asks(instruction, "selection") and len(texts.input) < 60:
-        return exact and bool(_PART.search(instruction)) and bool(re.search(r" .*[다요죠까][.!?]$", texts.input))
+        return (
+            exact
+            and bool(_PART.search(instruction) or _LABEL_OF.search(instruction))
+            and bool(re.search(r" .*[다요죠까][.!?]$", texts.input))
+        )
     return (
         exact
         or not asks(instruction, "rewriting")
@@ -247,6 +260,10 @@ def must_change(texts: Texts, exact: bool) -> bool:
     )
 
 
+#: A word for the whole of a text: its sentiment, its kind.
+_LABEL_OF = re.compile(
+    r"(?:감정|감성|극성|의도|주제|종류|유형|긍정|부정|카테고리)[가-힣 ]{0,8}(?:분류|판별|판단|구분|고르|적)"
+)
 #: What the text is to become: 의문문으로 바꾸어라, 부드럽게 고쳐 쓰세요.
 _INTO = re.compile(r"(?:으?로|게|체) ?(?:바꾸|바꿔|고치|고쳐|다듬|변환|전환|수정|다시|표현)")
 
