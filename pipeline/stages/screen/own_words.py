@@ -187,6 +187,7 @@ _SAYING = re.compile(r"(?:할|쓸|건넬|전할|하는|쓰는) (?:말|인사)|�
 _OF_A_TEXT = ("rewriting", "proofreading", "translation", "about-speech")
 #: That the text to work on is not there.
 _GIVE = re.compile(r"(?:주지|주시|주셔|주신|보내|입력|올려|올리|제공|첨부|붙여|도와|돕|요청|질문)[가-힣]*")
+_ENGLISH_SPEAKER = r"(?i:\b(?:i|we|my|request|question|help|answer)\b)"
 #: English words of a refusal; a refusal in English has no others.
 _ENGLISH_NOT = r"(?i:\b(?:sorry|cannot|can['’]?t|unable|unfortunately|apologi[zs]e|not|beyond|won['’]?t|don['’]?t)\b)"
 _ENGLISH = re.compile(
@@ -253,7 +254,7 @@ def may_say_nothing(texts: Mapping[str, pa.Array]) -> list[int]:
     return list(rows.filter(found).to_pylist())
 
 
-def wants_content(texts: Texts) -> bool:
+def asks_for_content(texts: Texts) -> bool:
     instruction = texts.instruction
     return bool(_WANTS.search(instruction)) and not (asks(instruction, *_MAY_HAVE_NONE) or _SAYING.search(instruction))
 
@@ -266,7 +267,7 @@ def refuses_in_all(texts: Texts) -> str | None:
     >>> refuses_in_all(Texts("펭귄이 사는 곳은 어디인가요?", "", "펭귄은 북극에 살지 않습니다."))
     """
     answer = texts.output
-    if len(answer) > LONGEST or answer[:1] in "\"'“‘「『" or not wants_content(texts):
+    if len(answer) > LONGEST or answer[:1] in "\"'“‘「『" or not asks_for_content(texts):
         return None
     if not re.search("[가-힣]", answer):
         return english_refusal(texts)
@@ -286,9 +287,8 @@ def english_refusal(texts: Texts) -> str | None:
     words = re.findall("[A-Za-z]+", texts.output)
     if re.search("[A-Za-z]{3}", texts.instruction + texts.input) or asks(texts.instruction, "about-language"):
         return None
-    refuses = re.search(_ENGLISH_NOT, texts.output) and all(map(_ENGLISH.fullmatch, words))
-    refuses = refuses and re.search(r"(?i:\b(?:i|we|my|request|question|help|answer)\b)", texts.output)
-    return quoted(texts.output, 60) if refuses else None
+    speaks = all(map(_ENGLISH.fullmatch, words)) and re.search(_ENGLISH_SPEAKER, texts.output)
+    return quoted(texts.output, 60) if speaks and re.search(_ENGLISH_NOT, texts.output) else None
 
 
 def promises_in_all(texts: Texts) -> str | None:
@@ -298,7 +298,7 @@ def promises_in_all(texts: Texts) -> str | None:
     '“네, 행성을 모두 알려 드릴게요.”'
     """
     answer = texts.output
-    if len(answer) > LONGEST or answer[:1] in "\"'“‘「『" or not _PROMISE.search(answer) or not wants_content(texts):
+    if len(answer) > LONGEST or answer[:1] in "\"'“‘「『" or not _PROMISE.search(answer) or not asks_for_content(texts):
         return None
     if asks(texts.instruction, "title", *_OF_A_TEXT):
         return None

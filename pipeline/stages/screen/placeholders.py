@@ -2,6 +2,7 @@
 
 import re
 
+from pipeline.stages.screen.own_words import asks_for_content
 from pipeline.stages.screen.requests import asks
 from pipeline.stages.screen.texts import Texts, any_of, quoted
 from schemas.options import ScreenOptions
@@ -98,6 +99,7 @@ PLACEHOLDER = any_of(
     rf"^{_FRAME}(?i:todo|tbd|fixme)",
     r"^[^0-9A-Za-z가-힣]+$",
     rf"^[^0-9A-Za-z\n]{{0,16}}{_NOTE}[^0-9A-Za-z\n]{{0,24}}$",
+    r"^[^0-9A-Za-z가-힣]*[ㄱ-ㅎ]{2,}[^0-9A-Za-z가-힣]*$",
     r"^\W*(?i:#?(?:VALUE|REF|NAME|DIV/0|NUM|ERROR)!?)\W*$",
 )
 
@@ -128,8 +130,8 @@ def note_alone(texts: Texts) -> bool:
     >>> note_alone(Texts("회의록을 정리해 줘.", "", "위와 같음")), note_alone(Texts("맛은 어때?", "", "위와 같음"))
     (True, False)
     """
-    words = re.findall("[가-힣A-Za-z0-9]+", texts.output)
-    if not 0 < len(words) <= 6 or not wants_content(texts.instruction):
+    words = re.findall("[가-힣ㄱ-ㅎA-Za-z0-9]+", texts.output)
+    if not 0 < len(words) <= 6 or not asks_for_content(texts):
         return False
     if asks(texts.instruction, "short", "title", "labels", "selection", "as-it-may-be", "translation", "rewriting"):
         return False
