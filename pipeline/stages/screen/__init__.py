@@ -199,8 +199,9 @@ def find_defects(exchanges: Exchanges, defects: Sequence[Defect], options: Scree
     """The defects of these exchanges."""
     asked: dict[int, list[Defect]] = {}
     rows = {field: near(exchanges.texts[field], field, defects) for field in {defect.field for defect in defects}}
+    picked = {pick: pick(exchanges.texts) for pick in dict.fromkeys(defect.pick for defect in defects) if pick}
     for defect in defects:
-        numbers = defect.pick(exchanges.texts) if defect.pick else []
+        numbers = list(picked[defect.pick]) if defect.pick else []
         if defect.scan:
             numbers += rows[defect.field][defect.scan].to_pylist()
         may = exchanges.judged if defect.field == "output" else exchanges.living

@@ -17,7 +17,7 @@ from pipeline.stages.screen.language import FOREIGN, NO_HANGUL
 from pipeline.stages.screen.merged import JOINED, MERGED, may_ask_again, merged_input, merged_instruction, merged_prompt
 from pipeline.stages.screen.missing import FIELD, PLACE, image_field, missing_image, missing_image_in_input, url_only
 from pipeline.stages.screen.mojibake import SCAN, mojibake
-from pipeline.stages.screen.own_words import may_say_nothing
+from pipeline.stages.screen.own_words import may_say_nothing, promise
 from pipeline.stages.screen.placeholders import PLACEHOLDER, no_answer
 from pipeline.stages.screen.refusals import REFUSES, refusal
 from pipeline.stages.screen.repetition import echo, may_echo, may_loop, repetition
@@ -70,5 +70,6 @@ DEFECTS: tuple[Defect, ...] = (
     Defect("mojibake", "output", mojibake, SCAN),
     Defect("mixed-speech", "output", mixed_speech, PLAIN),
     Defect("echo", "output", echo, pick=may_echo),
+    Defect("echo", "output", promise, pick=may_say_nothing),
     Defect("disfluent", "output", disfluent, WORDS, on_demand=True),
 )

@@ -6,13 +6,14 @@ An answer without any such word has no content: it refuses, or promises an answe
 import re
 import unicodedata
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.stages.screen.requests import asks
 from pipeline.stages.screen.texts import Texts, any_of, quoted
+from pipeline.table.map_texts import matches
+from schemas.options import ScreenOptions
 
 #: Words for a request and what is requested, by their beginnings.
 _REQUEST = (
@@ -208,50 +209,42 @@ _SENT_TO = re.compile(
 )
 
 
-class Words(NamedTuple):
-    #: Words that are neither of the prompt nor of talking about requests.
-    own: list[str]
-    #: The others that are not of the prompt.
-    talk: list[str]
-
-
 def letters_of(word: str) -> str:
     """The word in single letters, so that 바꿀 and 바꾼 begin alike."""
     return unicodedata.normalize("NFD", word)
 
 
-def words_of(prompt: str, answer: str) -> Words:
-    """The words of the answer that are not of the prompt.
+def talk_of(texts: Texts) -> list[str] | None:
+    """The words of the answer that are not of the prompt, if all of these are of talking about requests; else None.
 
-    >>> words_of("고양이 이름을 지어 줘.", "고양이 이름은 제 담당이 아니라서요.")
-    Words(own=[], talk=['제', '담당이', '아니라서요'])
-    >>> words_of("고양이 이름을 지어 줘.", "나비는 어떠세요?")
-    Words(own=['나비는', '어떠세요'], talk=[])
+    >>> talk_of(Texts("고양이 이름을 지어 줘.", "", "고양이 이름은 제 담당이 아니라서요."))
+    ['제', '담당이', '아니라서요']
+    >>> talk_of(Texts("고양이 이름을 지어 줘.", "", "나비는 어떠세요?"))
     """
-    asked = [letters_of(word) for word in _WORD.findall(prompt)]
-    new = [word for word in _WORD.findall(_SENT_TO.sub("", answer)) if not in_prompt(word, asked)]
-    talk = [word for word in new if _TALK.fullmatch(word)]
-    return Words([word for word in new if word not in talk], talk)
+    asked = [letters_of(word) for word in _WORD.findall(f"{texts.instruction} {texts.input}")]
+    begins = {3: {word[:3] for word in asked}, 4: {word[:4] for word in asked}}
+    talk = []
+    for word in _WORD.findall(_SENT_TO.sub("", texts.output)):
+        size = 3 if len(word) < 3 else 4
+        if letters_of(word)[:size] in begins[size]:
+            continue
+        if not _TALK.fullmatch(word):
+            return None
+        talk.append(word)
+    return talk
 
 
-def in_prompt(word: str, asked: list[str]) -> bool:
-    """Whether a word of the prompt begins as this one: with three letters of a short word, else four."""
-    letters = letters_of(word)
-    size = 3 if len(word) < 3 else 4
-    return any(other[:size] == letters[:size] for other in asked)
-
-
-#: Longer answers than this many letters have words of their own, or are found by other rules.
+#: Letters. Longer answers have words of their own, or are found by other rules.
 LONGEST = 200
 
 
 def may_say_nothing(texts: Mapping[str, pa.Array]) -> list[int]:
-    """Short answers with a negative or a promise."""
+    """Answers of 3 to 200 letters with a negative or a promise."""
     answers = texts["output"]
-    short = pc.less_equal(pc.utf8_length(answers), LONGEST)
-    rows = pc.indices_nonzero(pc.fill_null(short, False))
-    found = pc.match_substring_regex(answers.take(rows), f"{_SAYS_NOT}|{_PROMISES}|{_ENGLISH_NOT}")
-    return list(rows.filter(found).to_pylist())
+    sizes = pc.binary_length(answers)
+    rows = pc.indices_nonzero(pc.and_(pc.greater(sizes, 8), pc.less_equal(sizes, 3 * LONGEST)))
+    short = answers if len(rows) == len(answers) else answers.take(rows)
+    return list(rows.filter(matches(short, f"{_SAYS_NOT}|{_PROMISES}|{_ENGLISH_NOT}")).to_pylist())
 
 
 def asks_for_content(texts: Texts) -> bool:
@@ -267,15 +260,15 @@ def refuses_in_all(texts: Texts) -> str | None:
     >>> refuses_in_all(Texts("펭귄이 사는 곳은 어디인가요?", "", "펭귄은 북극에 살지 않습니다."))
     """
     answer = texts.output
-    if len(answer) > LONGEST or answer[:1] in "\"'“‘「『" or not asks_for_content(texts):
+    if len(answer) > LONGEST or answer[:1] in "\"'“‘「『":
         return None
     if not re.search("[가-힣]", answer):
         return english_refusal(texts)
-    words = words_of(f"{texts.instruction} {texts.input}", answer)
-    negative = [word for word in words.talk if _NEGATIVE.fullmatch(word)]
-    if words.own or not negative:
+    talk = talk_of(texts)
+    negative = [word for word in talk or () if _NEGATIVE.fullmatch(word)]
+    if not talk or not negative or not asks_for_content(texts):
         return None
-    about = [word for word in words.talk if _ABOUT.fullmatch(word) and word not in negative]
+    about = [word for word in talk if _ABOUT.fullmatch(word) and word not in negative]
     if asks(texts.instruction, *_OF_A_TEXT):
         about = [word for word in about if _GIVE.fullmatch(word)]
     plain = all(_OF_ALL.fullmatch(word) for word in about)
@@ -287,20 +280,41 @@ def english_refusal(texts: Texts) -> str | None:
     words = re.findall("[A-Za-z]+", texts.output)
     if re.search("[A-Za-z]{3}", texts.instruction + texts.input) or asks(texts.instruction, "about-language"):
         return None
+    if not asks_for_content(texts):
+        return None
     speaks = all(map(_ENGLISH.fullmatch, words)) and re.search(_ENGLISH_SPEAKER, texts.output)
     return quoted(texts.output, 60) if speaks and re.search(_ENGLISH_NOT, texts.output) else None
 
 
-def promises_in_all(texts: Texts) -> str | None:
-    """The whole answer, where it only promises an answer, or says again what was asked.
+#: An answer that promises an answer, and ends there: … 알려 드리겠습니다.
+_PROMISED = re.compile(
+    r"[^\n.!?]{4,60}(?:알려|설명|소개|말씀|정리|작성|추천|안내|제안|공유|답변?|서술|요약|보여|만들어|써)[가-힣]{0,3} ?"
+    r"(?:드리겠습니다|드릴게요|하겠습니다|할게요?|드리도록 하겠습니다|보겠습니다|볼게요?|줄게요?)[.!~]?"
+)
+#: Requests for words to someone, which may promise.
+_SPOKEN_TO = ("letter", "dialogue", "story", "title", "rewriting", "translation", "continuation", "about-speech")
 
-    >>> promises_in_all(Texts("행성을 모두 말해 줘.", "", "네, 행성을 모두 알려 드릴게요."))
-    '“네, 행성을 모두 알려 드릴게요.”'
+
+def promise(texts: Texts, options: ScreenOptions) -> str | None:
+    """An answer that only promises an answer, or says again what was asked.
+
+    >>> promise(Texts("행성을 모두 말해 줘.", "", "네, 행성을 모두 알려 드릴게요."), ScreenOptions())
+    'the answer has no words but those of the request: “네, 행성을 모두 알려 드릴게요.”'
     """
     answer = texts.output
-    if len(answer) > LONGEST or answer[:1] in "\"'“‘「『" or not _PROMISE.search(answer) or not asks_for_content(texts):
+    if len(answer) > LONGEST or answer[:1] in "\"'“‘「『" or not _PROMISE.search(answer):
+        return None
+    if _PROMISED.fullmatch(answer.strip()) and shares_words(texts) and not asks(texts.instruction, *_SPOKEN_TO):
+        return f"the answer promises an answer and gives none: {quoted(answer, 60)}"
+    talk = talk_of(texts)
+    if talk is None or any(map(_NEGATIVE.fullmatch, talk)) or not asks_for_content(texts):
         return None
     if asks(texts.instruction, "title", *_OF_A_TEXT):
         return None
-    words = words_of(f"{texts.instruction} {texts.input}", answer)
-    return None if words.own or any(map(_NEGATIVE.fullmatch, words.talk)) else quoted(answer, 60)
+    return f"the answer has no words but those of the request: {quoted(answer, 60)}"
+
+
+def shares_words(texts: Texts) -> bool:
+    """Whether most words of the answer, but for the last two, are those of the instruction."""
+    words = [word for word in texts.output.split()[:-1] if not re.match("대해|대하여|관해|관하여|관련|다음", word)]
+    return bool(words) and sum(word[:2] in texts.instruction for word in words) * 3 >= len(words) * 2

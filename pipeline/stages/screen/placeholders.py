@@ -98,7 +98,7 @@ PLACEHOLDER = any_of(
     rf"^{_FRAME}(?:(?i:{_ENGLISH})|[가-힣 ]{{0,14}}{_CLOSES}|{_WHOLE}){_FRAME}$",
     rf"^{_FRAME}(?i:todo|tbd|fixme)",
     r"^[^0-9A-Za-z가-힣]+$",
-    rf"^[^0-9A-Za-z\n]{{0,16}}{_NOTE}[^0-9A-Za-z\n]{{0,24}}$",
+    rf"^[^0-9A-Za-z\n.,]*{_NOTE}[^0-9A-Za-z\n,]*$",
     r"^[^0-9A-Za-z가-힣]*[ㄱ-ㅎ]{2,}[^0-9A-Za-z가-힣]*$",
     r"^\W*(?i:#?(?:VALUE|REF|NAME|DIV/0|NUM|ERROR)!?)\W*$",
 )

@@ -9,7 +9,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.stages.screen.own_words import may_say_nothing, promises_in_all
 from pipeline.stages.screen.requests import asks
 from pipeline.stages.screen.texts import Texts, quoted
 from schemas.options import ScreenOptions
@@ -143,20 +142,11 @@ def most_of_all(units: list[str]) -> str | None:
 LABEL = r"^\s*(?:질문|물음|문제|지시문?|명령어?|입력|본문|원문|답변?|[QA]|Input|Question|Answer) ?[:：.] ?"
 #: A label at the end, with nothing behind it.
 LABEL_ALONE = r"\n\s*(?:#+ ?)?(?:답변?|응답|출력|정답|A|Answer|Response|Output) ?[:：]\s*$"
-#: An answer that promises an answer, and ends there: … 알려 드리겠습니다.
-_PROMISE = re.compile(
-    r"[^\n.!?]{4,60}(?:알려|설명|소개|말씀|정리|작성|추천|안내|제안|공유|답변?|서술|요약|보여|만들어|써)[가-힣]{0,3} ?"
-    r"(?:드리겠습니다|드릴게요|하겠습니다|할게요?|드리도록 하겠습니다|보겠습니다|볼게요?|줄게요?)[.!~]?"
-)
 _ENDS = " \t\n\r.!?。…\"'“”‘’*#`[](){}<>_~"
 
 
 def bare(text: str) -> str:
     return text.strip(_ENDS)
-
-
-#: Requests for words to someone, which may promise.
-_SPOKEN_TO = ("letter", "dialogue", "story", "title", "rewriting", "translation", "continuation", "about-speech")
 
 
 def may_echo(texts: Mapping[str, pa.Array]) -> list[int]:
@@ -166,7 +156,7 @@ def may_echo(texts: Mapping[str, pa.Array]) -> list[int]:
     """
     answers, asked, given = (texts[name] for name in ("output", "instruction", "input"))
     size, of_asked, of_given = (lengths(part) for part in (answers, asked, given))
-    rows = set(may_say_nothing(texts))
+    rows = set[int]()
     for part, length, longest in ((asked, of_asked, of_asked + of_given), (given, of_given, of_given)):
         short = np.flatnonzero((size == length) & (size <= 8))
         near = np.flatnonzero((size > 8) & (size + 16 >= length) & (size < longest * 3 + 20))
@@ -206,10 +196,6 @@ def head_of_answers(answers: pa.Array) -> pa.Array:
 def echo(texts: Texts, options: ScreenOptions) -> str | None:
     output = re.sub(LABEL_ALONE, "", re.sub(LABEL, "", texts.output))
     answer = bare(output)
-    if _PROMISE.fullmatch(texts.output.strip()) and shares_words(texts) and not asks(texts.instruction, *_SPOKEN_TO):
-        return f"the answer promises an answer and gives none: {quoted(texts.output, 60)}"
-    if whole := promises_in_all(texts):
-        return f"the answer has no words but those of the request: {whole}"
     if texts.input and answer.split() == bare(f"{texts.instruction}\n{texts.input}").split():
         return "the answer is the instruction and the input"
     for name, asked in (("instruction", texts.instruction), ("input", texts.input)):
@@ -271,12 +257,6 @@ _INTO = re.compile(r"(?:으?로|게|체) ?(?:바꾸|바꿔|고치|고쳐|다듬|
 def only_ends(before: str, after: str) -> bool:
     """Whether a full stop or a quotation mark is all that differs: no new question or call."""
     return {*after} - {*before} <= set(" \t\n.\"'“”‘’") and len(after) <= len(before) + 2
-
-
-def shares_words(texts: Texts) -> bool:
-    """Whether most words of the answer, but for the last two, are those of the instruction."""
-    words = [word for word in texts.output.split()[:-1] if not re.match("대해|대하여|관해|관하여|관련|다음", word)]
-    return bool(words) and sum(word[:2] in texts.instruction for word in words) * 3 >= len(words) * 2
 
 
 def in_order(parts: list[str], down: bool) -> bool:
