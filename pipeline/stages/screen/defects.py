@@ -12,7 +12,7 @@ import pyarrow as pa
 from pipeline.stages.screen.disclaimers import SPEAKS_AS_MODEL, disclaimer
 from pipeline.stages.screen.ending import MAY_BE_OPEN, truncated
 from pipeline.stages.screen.fluency import WORDS, disfluent
-from pipeline.stages.screen.foreign import not_korean, untranslated, wrong_language
+from pipeline.stages.screen.foreign import names_language, not_korean, other_script, untranslated, wrong_language
 from pipeline.stages.screen.language import FOREIGN, NO_HANGUL
 from pipeline.stages.screen.merged import JOINED, MERGED, may_ask_again, merged_input, merged_instruction, merged_prompt
 from pipeline.stages.screen.missing import FIELD, PLACE, image_field, missing_image, missing_image_in_input, url_only
@@ -42,11 +42,17 @@ class Defect(NamedTuple):
     on_demand: bool = False
 
 
+#: Foreign text, or foreign words among Korean ones.
+UNTRANSLATED = (
+    rf"{FOREIGN}|{NO_HANGUL}|[a-z]{{3}}[가-힣]|[a-z]{{4}},? [a-z]{{4}}|[가-힣] [a-z]+"
+    r"|[\x{4E00}-\x{9FFF}]{2}[가-힣]"
+)
 #: In this order.
 DEFECTS: tuple[Defect, ...] = (
     Defect("not-korean", "instruction", not_korean, FOREIGN, of_the_row=True),
-    Defect("untranslated", "output", untranslated, rf"{FOREIGN}|[a-z]{{3}}[가-힣]|[a-z]{{4}},? [a-z]{{4}}|{NO_HANGUL}"),
+    Defect("untranslated", "output", untranslated, UNTRANSLATED),
     Defect("wrong-language", "output", wrong_language, rf"{FOREIGN}|{NO_HANGUL}"),
+    Defect("wrong-language", "output", other_script, pick=names_language),
     Defect("refusal", "output", refusal, REFUSES, pick=may_say_nothing),
     Defect("disclaimer", "output", disclaimer, SPEAKS_AS_MODEL),
     Defect("no-answer", "output", no_answer, PLACEHOLDER),

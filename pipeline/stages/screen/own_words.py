@@ -35,7 +35,26 @@ _SERVICE = (
 _SPEAKER = (
     *("저는", "저도", "저로서", "저희", "저에게", "저한테", "제가", "제게", "내가", "나는", "나도", "나한테"),
     *("담당", "소관", "전문", "권한", "능력", "역량", "역할", "원칙", "정책", "규정", "방침", "지침", "가이드라인"),
-    *("윤리", "안전", "보안", "개인정보", "사생활", "민감", "위험", "유해", "불법", "부적절", "적절", "의료", "의학"),
+    *(
+        "윤리",
+        "저작권",
+        "폭력",
+        "선정",
+        "혐오",
+        "차별",
+        "안전",
+        "보안",
+        "개인정보",
+        "사생활",
+        "민감",
+        "위험",
+        "유해",
+        "불법",
+        "부적절",
+        "적절",
+        "의료",
+        "의학",
+    ),
     *("법률", "법적", "정치", "종교", "투자", "금융", "재무", "세무", "사적", "개인적", "서비스", "시스템", "기능"),
     *("한계", "제한", "제약", "사정", "까닭", "이유", "상황", "책임", "준비", "학습", "배우", "보유", "가지고", "갖고"),
 )
@@ -88,7 +107,7 @@ _FUNCTION = (
         "라고",
         "가까운",
         "인근",
-        "않으셨",
+        *("않으셨", "그러면", "줄씩", "하나씩"),
         "듯",
         "싶",
         "서비스",
@@ -148,7 +167,7 @@ _COMMON = (
 #: The ending of a word of one letter: 답을, 할게요, 건데요.
 _END = any_of(
     *("[은는이가을를도의에로만과와]", "에[는도게]", "으로", "이나", "라도", "이라", "까지", "부터"),
-    "[가-힣]{0,5}[다요까죠네군지고서면데만]",
+    "[가-힣]{0,5}[다요까죠네군지고서면데만는]",
     "",
 )
 
@@ -169,23 +188,26 @@ _WORD = re.compile(r"[가-힣]+|[A-Za-z0-9]+")
 _SAYS_NOT = any_of(*_NOT)
 #: An answer that ends in a promise, or in what was asked.
 _PROMISES = (
-    r"(?:겠습니다|[릴할줄볼]게요?|(?:셨|하시는|하신)[가-힣]{0,3}(?:군요|네요)|(?:질문|요청|지시|명령|문제|물음|작업|과제)"
+    r"(?:겠습니다|[릴할줄볼]게요?|(?:셨|하시는|하신)[가-힣]{0,3}(?:군요|네요)|(?:질문|요청|지시|명령|문제|물음|작업|과제|내용|결과|요약)"
     r"(?:입니다|이네요|이군요|이에요|예요)|아래와 같습니다|다음과 같습니다)[.!:~]?\s*$"
 )
 _PROMISE = re.compile(_PROMISES)
 #: A request that wants something told or written, and is no remark.
 _WANTS = re.compile(
     r"(?:알려|설명|추천|써|쓰|작성|만들|소개|나열|정리|요약|말해|말하|제안|비교|번역|옮기|옮겨|계산|서술|묘사|분석|지어|지으"
-    r"|짓|짜|세워|세우|들어|찾아|해|바꿔|바꾸|고쳐|고치|구하|구해|그려|다듬|적어|적으|풀어|뽑아|골라)[가-힣]* ?"
+    r"|짓|짜|세워|세우|예를? 들어|찾아|해|바꿔|바꾸|고쳐|고치|구하|구해|그려|다듬|적어|적으|풀어|뽑아|골라)[가-힣]* ?"
     r"(?:줘|주|라|시오|세요|십시오|봐|보|달라)|무엇|무슨|뭐|뭔가요|어떤|어떻게|누구|언제|어디|얼마|몇|[은는]\?|[법기]은?\?"
 )
 #: Requests to which an answer without content is right, or whose answer has the words of the request.
 _MAY_HAVE_NONE = (
-    *("labels", "selection", "copy", "apology", "letter", "dialogue", "story", "persona", "as-it-may-be"),
+    *("labels", "selection", "copy", "apology", "letter", "dialogue", "persona", "as-it-may-be"),
     "continuation",
 )
 _SAYING = re.compile(r"(?:할|쓸|건넬|전할|하는|쓰는) (?:말|인사)|한마디|멘트|표현")
+#: The end of a statement about a thing: … 않는다는 것입니다.
+_STATES = re.compile(r"(?:것|점|때문)(?:입니다|이다|이에요|예요|임)\W*$")
 _OF_A_TEXT = ("rewriting", "proofreading", "translation", "about-speech")
+_GIVEN = re.compile(r"(?:알려|보내|입력|올려|제공|첨부|붙여|공유|적어|말씀)[가-힣]*")
 #: That the text to work on is not there.
 _GIVE = re.compile(r"(?:주지|주시|주셔|주신|보내|입력|올려|올리|제공|첨부|붙여|도와|돕|요청|질문)[가-힣]*")
 _ENGLISH_SPEAKER = r"(?i:\b(?:i|we|my|request|question|help|answer)\b)"
@@ -260,11 +282,13 @@ def refuses_in_all(texts: Texts) -> str | None:
     >>> refuses_in_all(Texts("펭귄이 사는 곳은 어디인가요?", "", "펭귄은 북극에 살지 않습니다."))
     """
     answer = texts.output
-    if len(answer) > LONGEST or answer[:1] in "\"'“‘「『":
+    if len(answer) > LONGEST or answer[:1] in "\"'“‘「『" or _STATES.search(answer):
         return None
     if not re.search("[가-힣]", answer):
         return english_refusal(texts)
     talk = talk_of(texts)
+    if talk and wants_text(texts, talk):
+        return quoted(answer, 60)
     negative = [word for word in talk or () if _NEGATIVE.fullmatch(word)]
     if not talk or not negative or not asks_for_content(texts):
         return None
@@ -273,6 +297,19 @@ def refuses_in_all(texts: Texts) -> str | None:
         about = [word for word in about if _GIVE.fullmatch(word)]
     plain = all(_OF_ALL.fullmatch(word) for word in about)
     return None if plain and not re.search("모르겠|모릅|몰라요?$", " ".join(negative)) else quoted(answer, 60)
+
+
+def wants_text(texts: Texts, talk: list[str]) -> bool:
+    """Whether the answer only asks for the text to work on.
+
+    >>> wants_text(Texts("다음 문장을 번역해 줘.", "", "문장을 알려 주시면 번역하겠습니다."), ["알려", "주시면"])
+    True
+    """
+    given = re.search(r"주시(?:면|겠|기)|주세요|주십시오|주셔야|주실|바랍니다", " ".join(talk))
+    works = asks(texts.instruction, *_OF_A_TEXT, "code") or re.search(
+        "요약|분석|설명|정리|해석|줄여", texts.instruction
+    )
+    return bool(given and works and any(map(_GIVEN.fullmatch, talk))) and not texts.input and asks_for_content(texts)
 
 
 def english_refusal(texts: Texts) -> str | None:

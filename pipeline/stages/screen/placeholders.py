@@ -66,10 +66,14 @@ _NOTE = any_of(
     *("작성", "추후", "예정", "대기", "생성", "미정", "로딩", "로드", "완료", "문구", "제목", "텍스트", "공란", "빈칸"),
     *("이하", "전술", "상기", "여기", "이곳", "같음", "같습니다", "마찬가지", "들어갈", "들어갑니다", "들어감"),
 )
-_NOTES = re.compile(rf"{_NOTE}[가-힣]{{0,4}}")
+_NOTES = re.compile(rf"{_NOTE}[가-힣]{{0,4}}\d?")
 _BESIDE = re.compile(
-    r"(?:위|아래|앞|뒤|이|그)(?:와|의|에|서|과)?|(?:답|글|시|글쓴이|문장|설명|출력|입력|응답)[은는이가을를]?|중(?:입니다|이에요)?"
+    r"\d|테스트|(?:위|아래|앞|뒤|이|그)(?:와|의|에|서|과)?|(?:답|글|시|글쓴이|문장|설명|출력|입력|응답)[은는이가을를]?|중(?:입니다|이에요)?"
     r"|(?:적|쓸|넣|채울|넣을|적을)[가-힣]{0,4}|[을를은는이가]|곳|것|거|잠시만?|조금만|기다려|기다리|주세요|주십시오|하세요|입니다"
+)
+#: 추천 여행지 1, 추천 여행지 2; 설명:; 가나다라
+_EMPTY_FORM = re.compile(
+    r"\W*([가-힣]+(?: [가-힣]+){0,2}) ?1(?:\W+\1 ?[2-9]){1,8}\W*|\W*[가-힣]{1,6} ?[:：]\s*|\W*가나다라[가-힣]*\W*"
 )
 #: A mark of a program or of a chat that stands for nothing.
 _MARK = re.compile(r"\W*(?i:#?(?:VALUE|REF|N/A|NAME|DIV/0|NUM|ERROR)!?|error|null|ㅇㅇ|ㅇㅋ|ㄴㄴ|ㅋㅋ+|ㅎㅎ+)\W*")
@@ -98,7 +102,9 @@ PLACEHOLDER = any_of(
     rf"^{_FRAME}(?:(?i:{_ENGLISH})|[가-힣 ]{{0,14}}{_CLOSES}|{_WHOLE}){_FRAME}$",
     rf"^{_FRAME}(?i:todo|tbd|fixme)",
     r"^[^0-9A-Za-z가-힣]+$",
-    rf"^[^0-9A-Za-z\n.,]*{_NOTE}[^0-9A-Za-z\n,]*$",
+    rf"^[^A-Za-z\n.,]*{_NOTE}[^A-Za-z\n,]*$",
+    r"^[^A-Za-z.!?]*[가-힣] ?1[^A-Za-z.!?]*[가-힣] ?2[^A-Za-z.!?]*$",
+    r"^[^0-9A-Za-z가-힣]*(?:[가-힣]{1,6} ?[:：]|가나다라)",
     r"^[^0-9A-Za-z가-힣]*[ㄱ-ㅎ]{2,}[^0-9A-Za-z가-힣]*$",
     r"^\W*(?i:#?(?:VALUE|REF|NAME|DIV/0|NUM|ERROR)!?)\W*$",
 )
@@ -131,17 +137,19 @@ def note_alone(texts: Texts) -> bool:
     (True, False)
     """
     words = re.findall("[가-힣ㄱ-ㅎA-Za-z0-9]+", texts.output)
-    if not 0 < len(words) <= 6 or not asks_for_content(texts):
+    if not words or not asks_for_content(texts):
         return False
     if asks(texts.instruction, "short", "title", "labels", "selection", "as-it-may-be", "translation", "rewriting"):
         return False
-    if _MARK.fullmatch(texts.output):
+    if _MARK.fullmatch(texts.output) or _EMPTY_FORM.fullmatch(texts.output):
         return not asks(texts.instruction, "code")
+    if len(words) > 6:
+        return False
     notes = [word for word in words if _NOTES.fullmatch(word)]
     beside = [word for word in words if word not in notes and _BESIDE.fullmatch(word)]
     # One word of the request may name what is not there: (인사말 본문).
     left = len(words) - len(notes) - len(beside)
-    return bool(notes) and (left == 0 or (left == 1 and len(words) <= 3 and named(words[0], texts.instruction)))
+    return bool(notes) and (left == 0 or (left == 1 and len(words) <= 4 and named(words[0], texts.instruction)))
 
 
 def named(word: str, instruction: str) -> bool:

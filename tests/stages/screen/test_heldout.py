@@ -64,6 +64,15 @@ def test_defects_of_the_seventh_set() -> None:
     assert not false
 
 
+def test_defects_of_the_eighth_set() -> None:
+    missed, false = missed_and_false("screen_defects_fresh5.jsonl")
+    assert missed == [
+        "음, 이건 패스할게요.",
+        "아침에는 oatmeal과 fruit를, 점심에는 grilled chicken과 vegetables를 드세요.",
+    ]
+    assert not false
+
+
 @pytest.mark.parametrize(
     ("name", "left"),
     [
