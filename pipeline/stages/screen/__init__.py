@@ -210,12 +210,16 @@ def find_defects(exchanges: Exchanges, defects: Sequence[Defect], options: Scree
                 asked.setdefault(number, []).append(defect)
     findings: list[Finding] = []
     for number, texts in zip(asked, texts_of(exchanges, list(asked)), strict=True):
-        # Evidence quotes the text, so what is found must be found with personal data masked.
-        findings += [
-            (int(exchanges.rows[number]), defect.name, exchanges.name(number, defect.field), detail)
-            for defect in asked[number]
-            if defect.find(texts, options) and (detail := defect.find(masked(texts), options))
-        ]
+        found = set[tuple[str, str]]()
+        for defect in asked[number]:
+            # Evidence quotes the text, so what is found must be found with personal data masked.
+            if (defect.name, defect.field) in found or not defect.find(texts, options):
+                continue
+            if detail := defect.find(masked(texts), options):
+                found.add((defect.name, defect.field))
+                findings.append(
+                    (int(exchanges.rows[number]), defect.name, exchanges.name(number, defect.field), detail)
+                )
     return findings
 
 

@@ -17,8 +17,8 @@ from pipeline.stages.screen.language import FOREIGN, NO_HANGUL
 from pipeline.stages.screen.merged import JOINED, MERGED, may_ask_again, merged_input, merged_instruction, merged_prompt
 from pipeline.stages.screen.missing import FIELD, PLACE, image_field, missing_image, missing_image_in_input, url_only
 from pipeline.stages.screen.mojibake import SCAN, mojibake
-from pipeline.stages.screen.own_words import may_say_nothing, promise
-from pipeline.stages.screen.placeholders import PLACEHOLDER, no_answer
+from pipeline.stages.screen.own_words import may_say_nothing, promise, whole_refusal
+from pipeline.stages.screen.placeholders import PLACEHOLDER, may_be_note, no_answer, note
 from pipeline.stages.screen.refusals import REFUSES, refusal
 from pipeline.stages.screen.repetition import echo, may_echo, may_loop, repetition
 from pipeline.stages.screen.residue import PARTICLES, PROMPT_MARKS, RESIDUE, template_in_prompt, template_residue
@@ -53,9 +53,11 @@ DEFECTS: tuple[Defect, ...] = (
     Defect("untranslated", "output", untranslated, UNTRANSLATED),
     Defect("wrong-language", "output", wrong_language, rf"{FOREIGN}|{NO_HANGUL}"),
     Defect("wrong-language", "output", other_script, pick=names_language),
-    Defect("refusal", "output", refusal, REFUSES, pick=may_say_nothing),
+    Defect("refusal", "output", refusal, REFUSES),
+    Defect("refusal", "output", whole_refusal, pick=may_say_nothing),
     Defect("disclaimer", "output", disclaimer, SPEAKS_AS_MODEL),
     Defect("no-answer", "output", no_answer, PLACEHOLDER),
+    Defect("no-answer", "output", note, pick=may_be_note),
     Defect("template-residue", "output", template_residue, RESIDUE),
     Defect("template-residue", "instruction", template_in_prompt, rf"{PARTICLES}|{PROMPT_MARKS}"),
     Defect("merged-instruction", "output", merged_instruction, MERGED, pick=may_ask_again),

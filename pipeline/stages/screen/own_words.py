@@ -209,7 +209,7 @@ _STATES = re.compile(r"(?:것|점|때문)(?:입니다|이다|이에요|예요|�
 _OF_A_TEXT = ("rewriting", "proofreading", "translation", "about-speech")
 _GIVEN = re.compile(r"(?:알려|보내|입력|올려|제공|첨부|붙여|공유|적어|말씀)[가-힣]*")
 #: That the text to work on is not there.
-_GIVE = re.compile(r"(?:주지|주시|주셔|주신|보내|입력|올려|올리|제공|첨부|붙여|도와|돕|요청|질문)[가-힣]*")
+_GIVE = re.compile(r"(?:주지|주시|주셔|주신|보내|입력|올려|올리|제공|첨부|붙여|요청|질문)[가-힣]*")
 _ENGLISH_SPEAKER = r"(?i:\b(?:i|we|my|request|question|help|answer)\b)"
 #: English words of a refusal; a refusal in English has no others.
 _ENGLISH_NOT = r"(?i:\b(?:sorry|cannot|can['’]?t|unable|unfortunately|apologi[zs]e|not|beyond|won['’]?t|don['’]?t)\b)"
@@ -274,13 +274,18 @@ def asks_for_content(texts: Texts) -> bool:
     return bool(_WANTS.search(instruction)) and not (asks(instruction, *_MAY_HAVE_NONE) or _SAYING.search(instruction))
 
 
-def refuses_in_all(texts: Texts) -> str | None:
-    """The whole answer, where all its words are of the request or of talking about it, and it says no.
+def whole_refusal(texts: Texts, options: ScreenOptions) -> str | None:
+    """An answer that says no, with words of the request and of talking about it alone.
 
-    >>> refuses_in_all(Texts("독후감을 써 주세요.", "", "대필은 도와드리지 않는 것이 원칙입니다."))
-    '“대필은 도와드리지 않는 것이 원칙입니다.”'
-    >>> refuses_in_all(Texts("펭귄이 사는 곳은 어디인가요?", "", "펭귄은 북극에 살지 않습니다."))
+    >>> whole_refusal(Texts("독후감을 써 주세요.", "", "대필은 도와드리지 않는 것이 원칙입니다."), ScreenOptions())
+    'the whole answer is a refusal: “대필은 도와드리지 않는 것이 원칙입니다.”'
+    >>> whole_refusal(Texts("펭귄이 사는 곳은 어디인가요?", "", "펭귄은 북극에 살지 않습니다."), ScreenOptions())
     """
+    whole = refuses_in_all(texts)
+    return f"the whole answer is a refusal: {whole}" if whole else None
+
+
+def refuses_in_all(texts: Texts) -> str | None:
     answer = texts.output
     if len(answer) > LONGEST or answer[:1] in "\"'“‘「『" or _STATES.search(answer):
         return None

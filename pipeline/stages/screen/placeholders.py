@@ -1,10 +1,15 @@
 """Answers that stand for an answer: N/A, “없음”, “TODO: 답변 입력”, “(추후 작성 예정)”."""
 
 import re
+from collections.abc import Mapping
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.stages.screen.own_words import asks_for_content
 from pipeline.stages.screen.requests import asks
 from pipeline.stages.screen.texts import Texts, any_of, quoted
+from pipeline.table.map_texts import distinct_matches
 from schemas.options import ScreenOptions
 
 _ANSWER = r"(?:출력|답변|답안|응답|내용|대답|답|결과|본문|글)"
@@ -102,17 +107,10 @@ PLACEHOLDER = any_of(
     rf"^{_FRAME}(?:(?i:{_ENGLISH})|[가-힣 ]{{0,14}}{_CLOSES}|{_WHOLE}){_FRAME}$",
     rf"^{_FRAME}(?i:todo|tbd|fixme)",
     r"^[^0-9A-Za-z가-힣]+$",
-    rf"^[^A-Za-z\n.,]*{_NOTE}[^A-Za-z\n,]*$",
-    r"^[^A-Za-z.!?]*[가-힣] ?1[^A-Za-z.!?]*[가-힣] ?2[^A-Za-z.!?]*$",
-    r"^[^0-9A-Za-z가-힣]*(?:[가-힣]{1,6} ?[:：]|가나다라)",
-    r"^[^0-9A-Za-z가-힣]*[ㄱ-ㅎ]{2,}[^0-9A-Za-z가-힣]*$",
-    r"^\W*(?i:#?(?:VALUE|REF|NAME|DIV/0|NUM|ERROR)!?)\W*$",
 )
 
 
 def no_answer(texts: Texts, options: ScreenOptions) -> str | None:
-    if note_alone(texts):
-        return f"the whole answer is a note in the place of an answer: {quoted(texts.output)}"
     found = _EMPTY.fullmatch(texts.output) or (_NONE.fullmatch(texts.output) and wants_content(texts.instruction))
     if not found:
         return None
@@ -130,21 +128,56 @@ def no_answer(texts: Texts, options: ScreenOptions) -> str | None:
     return f"the whole answer is “{texts.output.strip()[:20]}”"
 
 
+def note(texts: Texts, options: ScreenOptions) -> str | None:
+    """An answer that is a note in the place of an answer: 위와 같음."""
+    if not note_alone(texts):
+        return None
+    return f"the whole answer is a note in the place of an answer: {quoted(texts.output)}"
+
+
+#: Every such note has a match of this RE2 pattern, and this many bytes at most.
+MAY_BE_NOTE = any_of(
+    _NOTE, "[가-힣] ?1", r"[:：]\s*$", "가나다라", "[ㄱ-ㅎ]{2}", r"(?i:VALUE|REF|NAME|DIV/0|NUM|ERROR|N/A|null)"
+)
+LONGEST_NOTE = 150
+
+
+def may_be_note(texts: Mapping[str, pa.Array]) -> list[int]:
+    """Answers of few words that may be such a note."""
+    answers = texts["output"]
+    rows = pc.indices_nonzero(pc.less_equal(pc.binary_length(answers), LONGEST_NOTE))
+    short = (answers if len(rows) == len(answers) else answers.take(rows)).dictionary_encode()
+    found = distinct_matches(short.dictionary, MAY_BE_NOTE).to_pylist()
+    notes = [may and form_of_note(text) for may, text in zip(found, short.dictionary.to_pylist(), strict=True)]
+    return list(rows.filter(pa.array(notes, pa.bool_()).take(short.indices)).to_pylist())
+
+
+def form_of_note(answer: str) -> bool:
+    """Whether an answer may be such a note, whatever was asked: six words at most, and one of a note."""
+    words = _WORDS.findall(answer)
+    return bool(_EMPTY_FORM.fullmatch(answer) or _MARK.fullmatch(answer)) or (
+        len(words) <= 6
+        and any(map(_NOTES.fullmatch, words))
+        and sum(not (_NOTES.fullmatch(word) or _BESIDE.fullmatch(word)) for word in words) <= 1
+    )
+
+
+_WORDS = re.compile("[가-힣ㄱ-ㅎA-Za-z0-9]+")
+
+
 def note_alone(texts: Texts) -> bool:
     """Whether the answer is a note of few words that stands for an answer.
 
     >>> note_alone(Texts("회의록을 정리해 줘.", "", "위와 같음")), note_alone(Texts("맛은 어때?", "", "위와 같음"))
     (True, False)
     """
-    words = re.findall("[가-힣ㄱ-ㅎA-Za-z0-9]+", texts.output)
-    if not words or not asks_for_content(texts):
+    words = _WORDS.findall(texts.output)
+    if not words or not form_of_note(texts.output) or not asks_for_content(texts):
         return False
     if asks(texts.instruction, "short", "title", "labels", "selection", "as-it-may-be", "translation", "rewriting"):
         return False
     if _MARK.fullmatch(texts.output) or _EMPTY_FORM.fullmatch(texts.output):
         return not asks(texts.instruction, "code")
-    if len(words) > 6:
-        return False
     notes = [word for word in words if _NOTES.fullmatch(word)]
     beside = [word for word in words if word not in notes and _BESIDE.fullmatch(word)]
     # One word of the request may name what is not there: (인사말 본문).

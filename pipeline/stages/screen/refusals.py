@@ -2,7 +2,6 @@
 
 import re
 
-from pipeline.stages.screen.own_words import refuses_in_all
 from pipeline.stages.screen.requests import asks
 from pipeline.stages.screen.texts import Texts, any_of, around, quoted, unquoted
 from schemas.options import ScreenOptions
@@ -171,8 +170,15 @@ REFUSES = (
 )
 
 
+_REFUSES = re.compile(REFUSES)
+#: Letters: an answer refuses in its first words, if it does.
+OPENING = 220
+
+
 def refusal(texts: Texts, options: ScreenOptions) -> str | None:
     instruction, output = texts.instruction, texts.output
+    if not _REFUSES.search(output[:OPENING]):
+        return None
     if asks(instruction, "translation", "rewriting", "copy", "about-speech", "examples", "continuation"):
         # Its words are those of a given text, unless the text is missing in it altogether.
         given = f"{texts.input} {instruction}"
@@ -184,7 +190,7 @@ def refusal(texts: Texts, options: ScreenOptions) -> str | None:
         return None
     if match := _ENGLISH.search(output):
         return f"the answer opens with {around(match)}"
-    opening = unquoted(output[:220])
+    opening = unquoted(output[:OPENING])
     to_customer = bool(re.search(r"고객님|주문|환불", opening)) and asks(instruction, *_VOICED)
     may_i = _MAY_I.search(instruction)
     if not to_customer and (match := _OF_THE_REQUEST.search(opening[:120])):
@@ -197,8 +203,7 @@ def refusal(texts: Texts, options: ScreenOptions) -> str | None:
         return None if answers else f"the answer opens with {around(match)}"
     if len(output) <= 120 and (match := _UNABLE.search(output)) and not _YOUR_OWN.search(output):
         return f"the whole answer is that there is none: {around(match)}"
-    whole = refuses_in_all(texts)
-    return f"the whole answer is a refusal: {whole}" if whole else None
+    return None
 
 
 def short_refusal(texts: Texts, opening: str, may_be_an_answer: bool) -> bool:
