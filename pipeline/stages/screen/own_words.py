@@ -11,8 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.stages.screen.requests import asks
-from pipeline.stages.screen.texts import Texts, any_of, quoted
-from pipeline.table.map_texts import matches
+from pipeline.stages.screen.texts import DISTINCT, Texts, any_of, quoted, rows_of
 from schemas.options import ScreenOptions
 
 #: Words for a request and what is requested, by their beginnings.
@@ -262,11 +261,9 @@ LONGEST = 200
 
 def may_say_nothing(texts: Mapping[str, pa.Array]) -> list[int]:
     """Answers of 3 to 200 letters with a negative or a promise."""
-    answers = texts["output"]
-    sizes = pc.binary_length(answers)
-    rows = pc.indices_nonzero(pc.and_(pc.greater(sizes, 8), pc.less_equal(sizes, 3 * LONGEST)))
-    short = answers if len(rows) == len(answers) else answers.take(rows)
-    return list(rows.filter(matches(short, f"{_SAYS_NOT}|{_PROMISES}|{_ENGLISH_NOT}")).to_pylist())
+    sizes = pc.binary_length(texts[DISTINCT].dictionary)
+    short = pc.and_(pc.greater(sizes, 8), pc.less_equal(sizes, 3 * LONGEST))
+    return rows_of(texts[DISTINCT], short, f"{_SAYS_NOT}|{_PROMISES}|{_ENGLISH_NOT}")
 
 
 def asks_for_content(texts: Texts) -> bool:

@@ -8,8 +8,7 @@ import pyarrow.compute as pc
 
 from pipeline.stages.screen.own_words import asks_for_content
 from pipeline.stages.screen.requests import asks
-from pipeline.stages.screen.texts import Texts, any_of, quoted
-from pipeline.table.map_texts import distinct_matches
+from pipeline.stages.screen.texts import DISTINCT, Texts, any_of, quoted, rows_of
 from schemas.options import ScreenOptions
 
 _ANSWER = r"(?:출력|답변|답안|응답|내용|대답|답|결과|본문|글)"
@@ -144,12 +143,8 @@ LONGEST_NOTE = 150
 
 def may_be_note(texts: Mapping[str, pa.Array]) -> list[int]:
     """Answers of few words that may be such a note."""
-    answers = texts["output"]
-    rows = pc.indices_nonzero(pc.less_equal(pc.binary_length(answers), LONGEST_NOTE))
-    short = (answers if len(rows) == len(answers) else answers.take(rows)).dictionary_encode()
-    found = distinct_matches(short.dictionary, MAY_BE_NOTE).to_pylist()
-    notes = [may and form_of_note(text) for may, text in zip(found, short.dictionary.to_pylist(), strict=True)]
-    return list(rows.filter(pa.array(notes, pa.bool_()).take(short.indices)).to_pylist())
+    short = pc.less_equal(pc.binary_length(texts[DISTINCT].dictionary), LONGEST_NOTE)
+    return rows_of(texts[DISTINCT], short, MAY_BE_NOTE, form_of_note)
 
 
 def form_of_note(answer: str) -> bool:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.stages.screen.requests import asks
-from pipeline.stages.screen.texts import Texts, quoted
+from pipeline.stages.screen.texts import DISTINCT, Texts, quoted
 from schemas.options import ScreenOptions
 
 
@@ -163,7 +163,7 @@ def may_echo(texts: Mapping[str, pa.Array]) -> list[int]:
         rows |= alike(answers, part, short)
         if len(near):
             places = pa.array(near)
-            same = pc.equal(head_of_answers(answers.take(places)), head(part.take(places)))
+            same = pc.equal(head_of_answers(texts[DISTINCT].take(places)), head(part.take(places)))
             rows |= set(places.filter(pc.fill_null(same, False)).to_pylist())
     return sorted(rows)
 
@@ -186,9 +186,8 @@ def head(texts: pa.Array) -> pa.Array:
     return pc.utf8_slice_codeunits(pc.utf8_ltrim(pc.utf8_slice_codeunits(texts, 0, 14), " \n\t\"'“‘*#`[(<_"), 0, 2)
 
 
-def head_of_answers(answers: pa.Array) -> pa.Array:
+def head_of_answers(distinct: pa.DictionaryArray) -> pa.Array:
     """The first letters behind a label such as 입력:. Answers repeat."""
-    distinct = answers.dictionary_encode()
     opening = pc.replace_substring_regex(pc.utf8_slice_codeunits(distinct.dictionary, 0, 14), LABEL, "")
     return head(opening).take(distinct.indices)
 
