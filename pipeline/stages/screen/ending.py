@@ -17,6 +17,7 @@ _OPEN_END = re.compile(
     r"|읽고|먹고|받고|찾고|씻고|놓고|넣고|좋고|많고|굽고|깎고|섞고"
     r"|볶고|[았었였했겠있없됐]습?)"
     r"|[가-힣]+(?<![마가노고])[을를은는]"
+    r"|[가-힣]+ [가-힣]*(?<![회주정강동논문합의편예결고호창거협건유심상])의"
     r"|(?:^|\s)(?:및|또는|그리고|또한|하지만|그러나|그래서|따라서|때문에|예를 들어|예를 들면|즉|등의"
     r"|결국|특히|혹은|반면|반면에|만약|만일|왜냐하면|다만|게다가"
     r"|더불어|아울러|그런데|한편|먼저|우선|마지막으로|매우|가장|더욱|주로|바로|모든|여러|어떤|다른"
@@ -24,7 +25,9 @@ _OPEN_END = re.compile(
     r"|[합습입됩]니|[는할될갈을] [수데]|,|같습니다:|다음:|들면:|예:)$"
 )
 #: The last letters of these, and an open quote, number or bracket.
-MAY_BE_OPEN = r"(?:[0-9A-Za-z가-힣,:]|[0-9][.)]|[-*•(\[“‘「『{=|]|\s[\"'])[\s\pZ\x0b\x1c-\x1f\x{85}]*$|첫째|^\s*[{\[]"
+MAY_BE_OPEN = (
+    r"(?:[0-9A-Za-z가-힣,:<>=+&]|[0-9][.)]|[-*•(\[“‘「『{=|]|\s[\"'])[\s\pZ\x0b\x1c-\x1f\x{85}]*$|첫째|^\s*[{\[]"
+)
 _SENTENCE = re.compile(r"[다요죠까음함됨야어아지해돼줘봐라네]\s?[.!?](?=\s|$|[\"”'’)])")
 _ITEM = re.compile(r"[ \t]*(?:[-*+•○●#>|]|\d{1,3}[.)]|[①-⑳]|[가-하][.)])")
 #: A clause: a connective ending or a topic that needs a predicate after it.
@@ -78,6 +81,10 @@ def open_form(texts: Texts, text: str) -> str | None:
         return "the answer ends in an open emphasis"
     if asks(texts.instruction, "code") and text.count("{") > text.count("}") and re.search(r"[;{=]\s*$|;\n", text):
         return "the answer ends in an open block of code"
+    if asks(texts.instruction, "code") and re.search(r"[A-Za-z0-9_)](?: (?:[<>=+&]|AND|OR)|[,(])$", last):
+        return "the answer ends in an operator"
+    if re.search(r"[가-힣] [(\[“‘「『]$", last):
+        return "the answer ends in an open bracket"
     if last.endswith((":", "：")) and re.search(
         r"(?:습니다|다음과 같(?:다|아요|이)|예를 들어|[가-힣] ?예시?|방법|순서|단계|이유) ?[:：]$", last
     ):
@@ -171,7 +178,16 @@ def joins(last: str) -> bool:
     ) and not _NOUN_END.search(last)
 
 
+#: A clause with a predicate, and then a word that waits for its noun or verb: … 풍부하여 피부 미용에
+_WAITS = re.compile(
+    r"[가-힣](?:하여|고|며|면서|지만|는데|아서|어서|해|[은을] 뒤|[은을] 후),? .{3,}[가-힣]"
+    r"(?:의|에서|에게|에는|때는|에|[을를]|적인|스러운|로운|양한|[위대통]한|있는|없는|하는|되는|같은|많은)$"
+)
+
+
 def alone_open(last: str) -> bool:
+    if last.count(",") < 4 and _WAITS.search(last[-160:]) and not _NOUN_END.search(last):
+        return True
     return bool(
         _CLAUSE.search(last)
         and (
@@ -184,7 +200,13 @@ def alone_open(last: str) -> bool:
 def stem(text: str, rest: str) -> bool:
     """A verb without its ending, behind sentences that all end in polite or written speech."""
     polite, written, spoken = levels(unquoted(text[: len(text) - len(rest)]))
-    return polite + written >= 2 and not spoken and rest.count(" ") >= 2 and bool(_STEM.search(rest))
+    return (
+        polite + written >= 1
+        and not spoken
+        and rest.count(" ") >= 2
+        and rest.count(",") < 3
+        and bool(_STEM.search(rest))
+    )
 
 
 def cut_word(rest: str) -> bool:

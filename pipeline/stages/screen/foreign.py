@@ -1,10 +1,15 @@
 """Answers in another language than the one asked for, and foreign text that a translation left."""
 
 import re
+from collections.abc import Mapping
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.stages.screen.language import FUNCTION_WORDS, SCRIPT_OF_LANGUAGE, latin_language, letters, name_of, share
 from pipeline.stages.screen.requests import asks, wanted_language
 from pipeline.stages.screen.texts import Texts, prose_of, quoted, unquoted
+from pipeline.table.map_texts import matches
 from schemas.options import ScreenOptions
 
 
@@ -155,14 +160,58 @@ def wrong_language(texts: Texts, options: ScreenOptions) -> str | None:
     return f"the instruction wants {expected}, the answer is {got}: {quoted(texts.output)}"
 
 
+#: An answer to these may be in Korean letters: 애플이라고 합니다.
+_HOW_TO_SAY = re.compile(r"뭐|무엇|어떻게|발음|읽|차이|뜻|의미|이유|왜|특징|설명")
+#: Every request for a language by its name has a match of this RE2 pattern.
+NAMES_LANGUAGE = (
+    r"(?:영어|영문|일본어|일어|중국어|프랑스어|불어|독일어|스페인어|러시아어|베트남어|태국어|아랍어"
+    r"|한국어|우리말|한글)(?:으로|로| )"
+    r"|영작|(?:[Ii]n|[Tt]o) (?:English|Korean)"
+)
+
+
+def names_language(texts: Mapping[str, pa.Array]) -> list[int]:
+    """Exchanges whose instruction names a language."""
+    return list(pc.indices_nonzero(matches(texts["instruction"], NAMES_LANGUAGE)).to_pylist())
+
+
+QUOTE_MARKS = re.compile("[\"'“”‘’「」『』`()]")
+
+
+def other_script(texts: Texts, options: ScreenOptions) -> str | None:
+    """A short translation without one letter of the language that was asked for.
+
+    >>> other_script(Texts("중국어로 옮기세요.", "나는 너를 사랑해.", "I love you."), ScreenOptions())
+    'the instruction wants Chinese, the answer has no letter of it: “I love you.”'
+    """
+    wanted = wanted_language(texts.instruction)
+    script = SCRIPT_OF_LANGUAGE.get(wanted or "Any")
+    counts = letters(QUOTE_MARKS.sub(" ", texts.output))
+    if script is None or sum(counts.values()) < 4 or len(texts.output) > 200 or keeps_source(texts):
+        return None
+    if asks(texts.instruction, "code") or _HOW_TO_SAY.search(texts.instruction):
+        return None
+    if not asks(texts.instruction, "translation") and sum(counts.values()) < 10:
+        return None
+    of_it = counts.get(script, 0) + (counts.get("Kana", 0) + counts.get("Han", 0) if wanted == "Japanese" else 0)
+    return None if of_it else f"the instruction wants {wanted}, the answer has no letter of it: {quoted(texts.output)}"
+
+
 def untranslated(texts: Texts, options: ScreenOptions) -> str | None:
     if (found := foreign_answer(texts)) and keeps_source(texts):
         return f"the instruction wants {found[0]}, the answer is still {found[1]}: {quoted(texts.output)}"
+    if left := left_korean(texts) or left_source(texts):
+        return f"the translation holds text of its source: {quoted(left)}"
     if expected_language(texts) != "Korean" or not re.search("[가-힣]", texts.output):
         return None
     if asks(texts.instruction, "meaning"):  # its examples are in the other language
         return None
-    if left := left_words(texts) or (left_sentence(texts) if _KOREAN_LINE.search(texts.output) else None):
+    if (
+        left := left_words(texts)
+        or mixed_words(texts)
+        or han_words(texts)
+        or (left_sentence(texts) if _KOREAN_LINE.search(texts.output) else None)
+    ):
         return f"the answer is Korean and has foreign text in it: {quoted(left)}"
     return None
 
@@ -190,6 +239,55 @@ def left_sentence(texts: Texts) -> str | None:
         if other and (re.search("[\u3041-\u30ff\u0400-\u06ff]", other[0]) or _CHINESE.search(other[0]))
         else None
     )
+
+
+def left_korean(texts: Texts) -> str | None:
+    """Korean words of the text to translate that are still in a translation into another language."""
+    wanted = wanted_language(texts.instruction)
+    if wanted in (None, "Any", "Korean") or not texts.input or not asks(texts.instruction, "translation"):
+        return None
+    left = [word for word in re.findall("[가-힣]+", unquoted(texts.output)) if word in texts.input]
+    return (
+        ", ".join(dict.fromkeys(left)) if len(left) >= 2 and re.search("[A-Za-z぀-ヿ一-鿿]{4}", texts.output) else None
+    )
+
+
+def left_source(texts: Texts) -> str | None:
+    """A sentence of the text to translate that is in the translation, letter for letter."""
+    if not texts.input or not asks(texts.instruction, "translation") or asks(texts.instruction, "copy", "meaning"):
+        return None
+    parts = re.split(r"(?<=[.!?。])\s+", texts.input.strip())
+    answer = texts.output.strip()
+    if len(parts) < 2:
+        return None
+    sentences = (part for part in parts if len(part) >= 12 and len(part.split()) >= 3)
+    return next((part for part in sentences if part in answer and part != answer), None)
+
+
+#: Chinese characters with a Korean particle, in place of Korean letters: 目標를.
+_HAN_WORD = re.compile("(?<![一-鿿(])([一-鿿]{2,4})(?:을|를|은|는|이|가|의|에|과|와|로|하|된|적)")
+
+
+def han_words(texts: Texts) -> str | None:
+    """Two words in Chinese characters in a Korean answer to a request without any."""
+    if re.search("[一-鿿]|한자|한문", texts.instruction + texts.input) or asks(texts.instruction, "about-language"):
+        return None
+    found = list(dict.fromkeys(match[1] for match in _HAN_WORD.finditer(unquoted(texts.output))))
+    return ", ".join(found) if len(found) >= 2 else None
+
+
+#: An English word with a Korean ending: regulate하는, nutrient입니다.
+_MIXED = re.compile(r"(?<![A-Za-z.\-/_@#])([a-z]{5,})(하|한|할|해|되|된|적|입니다|이다|을|를|은|는|이|가|의|과|와)")
+
+
+def mixed_words(texts: Texts) -> str | None:
+    """Three English words with Korean endings, one of them a verb, none of them in the prompt."""
+    if asks(texts.instruction, "code", "about-language", "about-links"):
+        return None
+    asked = (texts.instruction + texts.input).lower()
+    found = [match for match in _MIXED.finditer(unquoted(texts.output)) if match[1] not in asked]
+    mixed = len({match[1] for match in found}) >= 3 and any(match[2] in ("하", "한", "할", "해") for match in found)
+    return ", ".join(dict.fromkeys(match[1] for match in found)) if mixed else None
 
 
 _WORD = re.compile(r"(?<![A-Za-z.\-/_@#])[a-z]{4,}(?![A-Za-z\-/_(]|\.[A-Za-z])")

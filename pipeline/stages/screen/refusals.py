@@ -116,7 +116,7 @@ _BLUNT = re.compile(
         r"못 ?(?:해|하겠어|해요|하겠는데|해 ?줘|도와줘|알려 ?줘|말해 ?줘)",
         r"(?:할|알려 ?줄|도와 ?줄|말해 ?줄|답해 ?줄|대답할|답할|써 ?줄|해 ?줄|말할) 수 없(?:어|어요|지|네|다)",
         r"(?:할|알려 ?줄|도와 ?줄|말해 ?줄|답해 ?줄|대답하|답하|써 ?주|해 ?주)기 (?:어려워|힘들어|곤란해|싫어)요?",
-        *("곤란(?:해요?|합니다|한데요?)", "하기 싫(?:어요?|은데)", "답(?:변)? ?(?:불가|거부)"),
+        *("곤란(?:해요?|합니다|한데요?)", "(?:하기 )?싫(?:어요?|은데요?|습니다)", "답(?:변)? ?(?:불가|거부)"),
     )
     + r"\W*"
 )
@@ -170,8 +170,15 @@ REFUSES = (
 )
 
 
+_REFUSES = re.compile(REFUSES)
+#: Letters: an answer refuses in its first words, if it does.
+OPENING = 220
+
+
 def refusal(texts: Texts, options: ScreenOptions) -> str | None:
     instruction, output = texts.instruction, texts.output
+    if not _REFUSES.search(output[:OPENING]):
+        return None
     if asks(instruction, "translation", "rewriting", "copy", "about-speech", "examples", "continuation"):
         # Its words are those of a given text, unless the text is missing in it altogether.
         given = f"{texts.input} {instruction}"
@@ -183,7 +190,7 @@ def refusal(texts: Texts, options: ScreenOptions) -> str | None:
         return None
     if match := _ENGLISH.search(output):
         return f"the answer opens with {around(match)}"
-    opening = unquoted(output[:220])
+    opening = unquoted(output[:OPENING])
     to_customer = bool(re.search(r"고객님|주문|환불", opening)) and asks(instruction, *_VOICED)
     may_i = _MAY_I.search(instruction)
     if not to_customer and (match := _OF_THE_REQUEST.search(opening[:120])):

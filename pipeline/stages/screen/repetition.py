@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.stages.screen.requests import asks
-from pipeline.stages.screen.texts import Texts, quoted
+from pipeline.stages.screen.texts import DISTINCT, Texts, quoted
 from schemas.options import ScreenOptions
 
 
@@ -93,7 +93,7 @@ _BETWEEN = re.compile(r"(?<=[.!?])\s+|\n\s*")
 #: Words that join a sentence to the one before it, and say nothing of their own.
 _JOINING = re.compile(
     r"(?:그래서|왜냐하면|그리고|또한|또|따라서|하지만|그러나|즉|결국|그러므로|게다가|그런데|다시 말해|이처럼"
-    r"|이와 같이),? "
+    r"|이와 같이|마지막으로|먼저|우선|다음으로|더불어|아울러|특히|물론|한편),? "
 )
 
 
@@ -101,9 +101,9 @@ def same_units(text: str) -> str | None:
     """Sentences, lines or items of a list that come again in the same order, three times or more.
 
     >>> same_units("물이 좋습니다. 물이 좋습니다. 물이 좋습니다.")
-    '“물이 좋습니다.” 3 times on end'
+    '“물이 좋습니다” 3 times on end'
     """
-    units = [_JOINING.sub("", unit) for part in _BETWEEN.split(text) if (unit := part.strip(" -*•·\t"))]
+    units = [_JOINING.sub("", unit).rstrip(".!?~") for part in _BETWEEN.split(text) if (unit := part.strip(" -*•·\t"))]
     if "\n" not in text and len(units) <= 2:
         units = [part.strip(" .") for part in text.split(",")]
     if match := _WORD_RUN.search(text) or _SYLLABLE_RUN.search(text):
@@ -114,8 +114,12 @@ def same_units(text: str) -> str | None:
             run = run + 1 if units[number] == units[number - period] else 0
             unit = " ".join(units[number - period + 1 : number + 1])
             size = len(unit)
-            if run >= 2 * period and is_words(unit) and size >= (5 if period > 1 else 7):
+            whole = period * (run // period + 1) == len(units)
+            if run >= 2 * period and is_words(unit) and size >= (3 if whole and run > 2 else 5 if period > 1 else 7):
                 return f"{quoted(unit, 30)} {run // period + 1} times on end"
+    half = len(units) // 2
+    if half > 1 and units[:half] == units[half:] and len(text) >= 40:
+        return f"{quoted(' '.join(units[:half]), 30)} twice, and nothing else"
     return most_of_all(units)
 
 
@@ -136,20 +140,13 @@ def most_of_all(units: list[str]) -> str | None:
 
 #: What stands before a text that is given back with its name: 질문: …, 입력: …
 LABEL = r"^\s*(?:질문|물음|문제|지시문?|명령어?|입력|본문|원문|답변?|[QA]|Input|Question|Answer) ?[:：.] ?"
-#: An answer that promises an answer, and ends there: … 알려 드리겠습니다.
-_PROMISE = re.compile(
-    r"[^\n.!?]{4,60}(?:알려|설명|소개|말씀|정리|작성|추천|안내|제안|공유|답변?|서술|요약|보여|만들어|써)[가-힣]{0,3} ?"
-    r"(?:드리겠습니다|드릴게요|하겠습니다|할게요?|드리도록 하겠습니다|보겠습니다|볼게요?|줄게요?)[.!~]?"
-)
+#: A label at the end, with nothing behind it.
+LABEL_ALONE = r"\n\s*(?:#+ ?)?(?:답변?|응답|출력|정답|A|Answer|Response|Output) ?[:：]\s*$"
 _ENDS = " \t\n\r.!?。…\"'“”‘’*#`[](){}<>_~"
 
 
 def bare(text: str) -> str:
     return text.strip(_ENDS)
-
-
-#: Requests for words to someone, which may promise.
-_SPOKEN_TO = ("letter", "dialogue", "story", "title", "rewriting", "translation", "continuation", "about-speech")
 
 
 def may_echo(texts: Mapping[str, pa.Array]) -> list[int]:
@@ -166,7 +163,7 @@ def may_echo(texts: Mapping[str, pa.Array]) -> list[int]:
         rows |= alike(answers, part, short)
         if len(near):
             places = pa.array(near)
-            same = pc.equal(head_of_answers(answers.take(places)), head(part.take(places)))
+            same = pc.equal(head_of_answers(texts[DISTINCT].take(places)), head(part.take(places)))
             rows |= set(places.filter(pc.fill_null(same, False)).to_pylist())
     return sorted(rows)
 
@@ -189,18 +186,15 @@ def head(texts: pa.Array) -> pa.Array:
     return pc.utf8_slice_codeunits(pc.utf8_ltrim(pc.utf8_slice_codeunits(texts, 0, 14), " \n\t\"'“‘*#`[(<_"), 0, 2)
 
 
-def head_of_answers(answers: pa.Array) -> pa.Array:
+def head_of_answers(distinct: pa.DictionaryArray) -> pa.Array:
     """The first letters behind a label such as 입력:. Answers repeat."""
-    distinct = answers.dictionary_encode()
     opening = pc.replace_substring_regex(pc.utf8_slice_codeunits(distinct.dictionary, 0, 14), LABEL, "")
     return head(opening).take(distinct.indices)
 
 
 def echo(texts: Texts, options: ScreenOptions) -> str | None:
-    output = re.sub(LABEL, "", texts.output)
+    output = re.sub(LABEL_ALONE, "", re.sub(LABEL, "", texts.output))
     answer = bare(output)
-    if _PROMISE.fullmatch(texts.output.strip()) and shares_words(texts) and not asks(texts.instruction, *_SPOKEN_TO):
-        return f"the answer promises an answer and gives none: {quoted(texts.output, 60)}"
     if texts.input and answer.split() == bare(f"{texts.instruction}\n{texts.input}").split():
         return "the answer is the instruction and the input"
     for name, asked in (("instruction", texts.instruction), ("input", texts.input)):
@@ -239,7 +233,11 @@ def must_change(texts: Texts, exact: bool) -> bool:
     if asks(instruction, "proofreading") and not exact:
         return False  # a full stop more or less is a correction
     if asks(instruction, "selection") and len(texts.input) < 60:
-        return exact and bool(_PART.search(instruction)) and bool(re.search(r" .*[다요죠까][.!?]$", texts.input))
+        return (
+            exact
+            and bool(_PART.search(instruction) or _LABEL_OF.search(instruction))
+            and bool(re.search(r" .*[다요죠까][.!?]$", texts.input))
+        )
     return (
         exact
         or not asks(instruction, "rewriting")
@@ -247,6 +245,10 @@ def must_change(texts: Texts, exact: bool) -> bool:
     )
 
 
+#: A word for the whole of a text: its sentiment, its kind.
+_LABEL_OF = re.compile(
+    r"(?:감정|감성|극성|의도|주제|종류|유형|긍정|부정|카테고리)[가-힣 ]{0,8}(?:분류|판별|판단|구분|고르|적)"
+)
 #: What the text is to become: 의문문으로 바꾸어라, 부드럽게 고쳐 쓰세요.
 _INTO = re.compile(r"(?:으?로|게|체) ?(?:바꾸|바꿔|고치|고쳐|다듬|변환|전환|수정|다시|표현)")
 
@@ -254,12 +256,6 @@ _INTO = re.compile(r"(?:으?로|게|체) ?(?:바꾸|바꿔|고치|고쳐|다듬|
 def only_ends(before: str, after: str) -> bool:
     """Whether a full stop or a quotation mark is all that differs: no new question or call."""
     return {*after} - {*before} <= set(" \t\n.\"'“”‘’") and len(after) <= len(before) + 2
-
-
-def shares_words(texts: Texts) -> bool:
-    """Whether most words of the answer, but for the last two, are those of the instruction."""
-    words = [word for word in texts.output.split()[:-1] if not re.match("대해|대하여|관해|관하여|관련|다음", word)]
-    return bool(words) and sum(word[:2] in texts.instruction for word in words) * 3 >= len(words) * 2
 
 
 def in_order(parts: list[str], down: bool) -> bool:

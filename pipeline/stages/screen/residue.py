@@ -34,6 +34,12 @@ _SLOT = re.compile(
         # [제품명]은 [주요 기능]을 갖춘, [이름]님께
         r"\[[가-힣]{1,8}(?: [가-힣]{1,6})?\](?:은|는|이|가|을|를|의|에|에서|와|과|로|으로|께서)(?![가-힣\w]{3})",
         # OOO님, ○○○ 고객님
+        # 0월 0일, ○월 ○일
+        r"(?<!\d)0{1,4}[년월] ?0{1,2}[월일]|(?<![A-Za-z○])[○OX]{1,2}월 ?[○OX]{1,2}일",
+        # $name 님, ___입니다, (이름) 님
+        rf"\$[A-Za-z_]{{2,20}}{_ADDRESSED}",
+        r"(?<![_\w])_{3,}(?:입니다|이라고|에서|님|씨|은|는|이|가|을|를|에)(?![가-힣]{3})",
+        rf"\((?:이름|성명|고객명|성함|수신인|받는 ?사람|회사명|업체명)\){_ADDRESSED}",
         rf"(?:(?<![A-Za-z가-힣○])(?:O{{2,4}}|○{{2,4}}|◯{{2,4}}|X{{2,4}})|(?<!_)_{{3,}}+){_ADDRESSED}",
     )
 )
@@ -66,7 +72,8 @@ _HEADER = re.compile(
         rf"</?{_ROLE_KO}>",
         r"</?s>(?!\w)|<(?:bos|eos|pad|unk|sep|cls)>|\[(?:BOS|EOS|PAD|SEP|CLS|UNK|MASK)\]",
         r"<\|?(?:im_start|im_end|user|assistant|system|human|bot|start_header_id|end_header_id|eot_id|endoftext"
-        r"|begin_of_text|end_of_text|end_of_turn|end|pad|sep|startoftext|eom_id)\|>",
+        r"|begin_of_text|end_of_text|end_of_turn|end|pad|sep|startoftext|eom_id|[a-z]{2,9}(?:_[a-z]{2,9}){0,3})\|>",
+        r"\A\s*\[(?i:assistant|user|human|system|bot|answer|response)\]",
         r"</?(?:start_of_turn|end_of_turn)>|<\|END_OF_TURN_TOKEN\|>",
         r"\[\|(?:assistant|user|human|system|endofturn)\|\]",
         r"아래는 작업을 설명하는 (?:명령어|지시)",
@@ -83,6 +90,9 @@ _SPEAKER = re.compile(
     )
     + r"(?:\*\*)? ?[:：](?:\*\*)?\s*\S"
 )
+_SPEAKER_LINE = re.compile(r"\A\s*(?i:assistant|user|model|system)\s*\n")
+#: A turn of the user behind the answer.
+_NEXT_SPEAKER = re.compile(r"\S\s*\n\s*(?:Human|User|사용자|유저) ?[:：] ?\S")
 #: An answer inside of the tag that a prompt asked for.
 _ROLE_TAGS = "answer|response|output|result|reply|assistant|final_answer|completion|solution|instruction|input|question"
 _TAGGED = re.compile(rf"\A\s*<(?:{_ROLE_TAGS})>", re.IGNORECASE)
@@ -100,6 +110,10 @@ RESIDUE = (
     rf"{PARTICLES}|[을은이]/[를는가]|{PROMPT_MARKS}|%|object Object|<<|\[\["
     rf"|</?{_ROLE_KO}>|\A\s*<(?:{_ROLE_TAGS})>|\[[가-힣 ]{{1,15}}\](?:[은는이가을를의에와과로께님씨]|으로)"
     rf"|[O○◯X_]{{2,4}} ?[가-힣]{{0,2}} ?(?:님|씨|귀하)"
+    r"|0[년월] ?0|[○OX]월 ?[○OX]|\A\s*(?i:assistant|user|model|system)\s*\n|\$[A-Za-z_]{2}|___"
+    r"|\n\s*(?:Human|User|사용자|유저) ?[:：]"
+    r"|\((?:이름|성명|고객명|성함|수신인|받는 ?사람|회사명|업체명)\)"
+    r"|^\s*\[[A-Za-z]+\]"
     r"|[\[<({〈【][^\]>)}\n]*(?:여기|입력|작성|기입|삽입|넣|적|쓰|써|채|붙|추가|nsert|nter|our|rite|here)"
     r"|^\s*\**(?:[A-Za-z]+|어시스턴트|인공지능|챗봇|응답|출력|답변|AI ?[가-힣]+|모델 ?[가-힣]+)\**[ ]?[:：]"
 )
@@ -116,6 +130,12 @@ def template_residue(texts: Texts, options: ScreenOptions) -> str | None:
         texts.instruction, "dialogue", "examples", "code", "questions"
     ):
         return f"the answer begins with the name of its speaker: {around(match)}"
+    if match := _SPEAKER_LINE.search(texts.output):
+        return f"the answer begins with the name of its speaker: {around(match)}"
+    if (match := _NEXT_SPEAKER.search(texts.output)) and not asks(
+        texts.instruction, "dialogue", "examples", "questions", "story"
+    ):
+        return f"the answer holds the next turn: {around(match)}"
     if asks(texts.instruction, "template") or re.search(r"조사|문법|받침|템플릿|양식|서식|f-?string|변수|빈칸", prose):
         return None
     if _PRINTF.search(prose) and asks(texts.instruction, "code"):

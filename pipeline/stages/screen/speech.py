@@ -37,7 +37,10 @@ PLAIN = r"(?:[^니시]다|[^니]까|[야어아줘돼둬해봐마사가와져려�
 
 
 #: A sentence of written speech between two polite ones on a line.
-_AMID = re.compile(r"(?:니다|요|죠)\. [^\n.!?]{8,120}[^니시]다\. [^\n.!?]{8,120}(?:니다|요|죠)\.")
+_AMID = re.compile(
+    r"(?:니다|요|죠|시오)\. [^\n.!?]{8,120}[^니시]다\. [^\n.!?]{5,120}(?:니다|요|죠|시오)\."
+    r"|[^니시]다\. [^\n.!?]{6,120}(?:니다|요|죠|시오)\. [^\n.!?]{6,120}[^니시]다\."
+)
 
 
 def levels(text: str) -> tuple[int, int, int]:
