@@ -4,6 +4,7 @@ import re
 
 from pipeline.stages.screen.requests import asks
 from pipeline.stages.screen.texts import Texts, any_of, around, unquoted
+from pipeline.table.patterns import pattern
 from schemas.options import ScreenOptions
 
 #: “AI 언어 모델”, “대화형 인공지능 챗봇”, “그저 학습된 프로그램”.
@@ -111,7 +112,7 @@ SPEECHES = {
         r"(?:personal|feelings|emotions|opinions|real[- ]time|a (?:physical )?body|consciousness))"
     ),
 }
-_DISCLAIMER = re.compile(any_of(*SPEECHES.values()))
+_DISCLAIMER = pattern(any_of(*SPEECHES.values()))
 #: Every disclaimer has a match of this RE2 pattern.
 SPEAKS_AS_MODEL = any_of(
     *("AI", "지능", "언어 ?모델", "대화 ?모델", "챗봇", "GPT", "LLM", "어시스턴트"),
@@ -151,7 +152,7 @@ def speaks_as_itself(instruction: str) -> bool:
     return bool(_ITSELF.search(instruction))
 
 
-_ITSELF = re.compile(
+_ITSELF = pattern(
     any_of(
         *("소개하는", "소개해", "소개문", "인사말", "누구(?:니|세요|냐|신|야|예요|인)", "이름이", "정체", "역할"),
         "주인공",

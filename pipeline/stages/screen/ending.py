@@ -5,10 +5,11 @@ import re
 from pipeline.stages.screen.requests import asks
 from pipeline.stages.screen.speech import levels
 from pipeline.stages.screen.texts import Texts, any_of, unquoted
+from pipeline.table.patterns import pattern
 from schemas.options import ScreenOptions
 
 #: Words that need something after them: connective endings, particles, adverbs that open a clause.
-_OPEN_END = re.compile(
+_OPEN_END = pattern(
     r"(?:[가-힣]*(?:으로|에서|에게|에는|에도|하고|하며|하면|하여|해서|지만|도록|위해|위한|대한|통해"
     r"|통한|하는|되는|있는|없는|라는|이는|로서|로써|부터|처럼|만큼|보다|마다|조차|까지"
     r"|했고|되며|되어|인해|으며|으면|으니|는데|은데|인데|면서|려고|려면|므로|거나|든지|다가|바르고"
@@ -28,18 +29,16 @@ _OPEN_END = re.compile(
 MAY_BE_OPEN = (
     r"(?:[0-9A-Za-z가-힣,:<>=+&]|[0-9][.)]|[-*•(\[“‘「『{=|]|\s[\"'])[\s\pZ\x0b\x1c-\x1f\x{85}]*$|첫째|^\s*[{\[]"
 )
-_SENTENCE = re.compile(r"[다요죠까음함됨야어아지해돼줘봐라네]\s?[.!?](?=\s|$|[\"”'’)])")
-_ITEM = re.compile(r"[ \t]*(?:[-*+•○●#>|]|\d{1,3}[.)]|[①-⑳]|[가-하][.)])")
+_SENTENCE = pattern(r"[다요죠까음함됨야어아지해돼줘봐라네]\s?[.!?](?=\s|$|[\"”'’)])")
+_ITEM = pattern(r"[ \t]*(?:[-*+•○●#>|]|\d{1,3}[.)]|[①-⑳]|[가-하][.)])")
 #: A clause: a connective ending or a topic that needs a predicate after it.
-_CLAUSE = re.compile(
-    r"[가-힣](?:고|며|면|서|지만|는데|니까|므로|아|어|여),? |[가-힣](?:은|는|이|가|을|를|에|에서|의|로) "
-)
-_FINAL = re.compile(
+_CLAUSE = pattern(r"[가-힣](?:고|며|면|서|지만|는데|니까|므로|아|어|여),? |[가-힣](?:은|는|이|가|을|를|에|에서|의|로) ")
+_FINAL = pattern(
     r"(?:[다요죠까음함됨임봄짐감옴움춤큼]|[가-힣]것|[가-힣]기|[네지군자냐니래라마]"
     r"|[해야줘돼봐둬와어아]|등|끝|이상|예정|필요|가능|불가|때문|완료|중)$"
 )
 #: Verbs without an ending, and -아/-어, which ends a sentence in spoken speech only.
-_STEM = re.compile(r"[가-힣 ](?:되|하|있|없|않|싶|같|받|얻|않고|[아어여와워려져춰겨켜쳐펴혀]|[가-힣]해)$")
+_STEM = pattern(r"[가-힣 ](?:되|하|있|없|않|싶|같|받|얻|않고|[아어여와워려져춰겨켜쳐펴혀]|[가-힣]해)$")
 #: Adverbs and conjunctions that end no sentence of their own.
 _ADVERB = any_of(
     *("스스로", "먼저", "우선", "더욱", "매우", "특히", "가장", "결국", "서로", "바로", "함께", "점점", "직접", "다시"),
@@ -48,8 +47,8 @@ _ADVERB = any_of(
     *("충분히", "되도록", "이미", "아직", "계속", "항상", "늘", "따로", "미리", "가능한 한"),
 )
 #: “첫째,”, with the words that open what follows it.
-_FIRST = re.compile(r"(?:\A|(?<=[.!?:\n*])|(?<=[.!?:-] ))첫째(?:,|로,|는)")
-_SECOND = re.compile(r"둘째|두 ?번째|다음으로|다음은|그다음|또한|또,|그리고|마지막|끝으로|[\n ]2[.)]|한편|셋째|나머지")
+_FIRST = pattern(r"(?:\A|(?<=[.!?:\n*])|(?<=[.!?:-] ))첫째(?:,|로,|는)")
+_SECOND = pattern(r"둘째|두 ?번째|다음으로|다음은|그다음|또한|또,|그리고|마지막|끝으로|[\n ]2[.)]|한편|셋째|나머지")
 
 
 def truncated(texts: Texts, options: ScreenOptions) -> str | None:
@@ -161,7 +160,7 @@ def item_open(rest: str) -> bool:
 
 
 #: Nouns that end as a particle does: 사과, 결과, 기와.
-_NOUN_END = re.compile(
+_NOUN_END = pattern(
     r"(?:[사결효학치초통교내외안성경전부산제문이공법상예시약과모]과|[기조다]와|마을|가을|노을|겨를|고을|개울"
     r"|저울|[소취목고부]를)$"
 )
@@ -179,7 +178,7 @@ def joins(last: str) -> bool:
 
 
 #: A clause with a predicate, and then a word that waits for its noun or verb: … 풍부하여 피부 미용에
-_WAITS = re.compile(
+_WAITS = pattern(
     r"[가-힣](?:하여|고|며|면서|지만|는데|아서|어서|해|[은을] 뒤|[은을] 후),? .{3,}[가-힣]"
     r"(?:의|에서|에게|에는|때는|에|[을를]|적인|스러운|로운|양한|[위대통]한|있는|없는|하는|되는|같은|많은)$"
 )

@@ -10,6 +10,7 @@ from pipeline.stages.screen.language import FUNCTION_WORDS, SCRIPT_OF_LANGUAGE, 
 from pipeline.stages.screen.requests import asks, wanted_language
 from pipeline.stages.screen.texts import Texts, prose_of, quoted, unquoted
 from pipeline.table.map_texts import matches
+from pipeline.table.patterns import pattern
 from schemas.options import ScreenOptions
 
 
@@ -39,7 +40,7 @@ def expected_language(texts: Texts) -> str | None:
     return "Korean" if share(letters(texts.instruction), "Hangul") > 0.7 else None
 
 
-_TITLE_OF_A_TEXT = re.compile(r"제목[을를]? ?(?:하나 ?)?(?:붙|짓|지어|지으|달|정하|정해|만들|써|쓰|적|뽑)")
+_TITLE_OF_A_TEXT = pattern(r"제목[을를]? ?(?:하나 ?)?(?:붙|짓|지어|지으|달|정하|정해|만들|써|쓰|적|뽑)")
 
 
 def names_or_code(texts: Texts) -> bool:
@@ -51,9 +52,9 @@ def names_or_code(texts: Texts) -> bool:
     return asks(texts.instruction, "about-names") and not of_the_input
 
 
-_EXPLAIN = re.compile(r"설명|알려|어떻게|방법|차이|무엇|뭐|뭔|왜|이유|까닭|원인|순서|장단점|줄거리|의미|언제|누구|소개")
+_EXPLAIN = pattern(r"설명|알려|어떻게|방법|차이|무엇|뭐|뭔|왜|이유|까닭|원인|순서|장단점|줄거리|의미|언제|누구|소개")
 #: Requests whose answer may hold nothing but names or code, or words as someone wrote them.
-_AS_WRITTEN = re.compile(
+_AS_WRITTEN = pattern(
     r"코드|스크립트|쿼리|작성|만들|짜 ?줘|짜 ?주|구현|메시지|주석|출력|명령[어을은]|이름|변수|제목|가사|대사|명언"
     r"|구절|원문|목록|추천|나열|약자"
 )
@@ -66,13 +67,13 @@ def wants_explanation(texts: Texts) -> bool:
     return sum(letters(texts.output).values()) >= 40
 
 
-_CODE = re.compile(r"[{};=]|\bdef |\bSELECT\b|^[ \t]*#", re.MULTILINE)
+_CODE = pattern(r"[{};=]|\bdef |\bSELECT\b|^[ \t]*#", re.MULTILINE)
 #: Only Chinese sentences have these; a list of Sino-Korean words (溫故知新) has none of them.
-_CHINESE = re.compile("[的是了在们們这這我你他她不个個吗嗎，。]")
+_CHINESE = pattern("[的是了在们們这這我你他她不个個吗嗎，。]")
 
 
 #: A line of an answer that is not in another language as a whole.
-_KOREAN_LINE = re.compile(
+_KOREAN_LINE = pattern(
     r"^[^A-Za-z\n(\"\u3041-\u9fff\u0400-\u06ff]{0,40}[가-힣][^A-Za-z\n(\"\u3041-\u9fff\u0400-\u06ff]{0,30}[가-힣]{2}",
     re.MULTILINE,
 )
@@ -101,9 +102,9 @@ def language_of_answer(texts: Texts) -> str | None:
 
 
 #: Two words in small letters, one behind the other: fossil fuels.
-_SMALL_WORDS = re.compile(r"(?<![^\s(\"'“‘])[a-z]{3,} [a-z]{2,}(?![^\s,.;:!?)\"'”’])|[A-Z][a-z]+ [a-z]{3,} [a-z]{3,}")
+_SMALL_WORDS = pattern(r"(?<![^\s(\"'“‘])[a-z]{3,} [a-z]{2,}(?![^\s,.;:!?)\"'”’])|[A-Z][a-z]+ [a-z]{3,} [a-z]{3,}")
 #: What the answer to a question about these may be in every language.
-_TERMS = re.compile(
+_TERMS = pattern(
     r"이름|용어|곡|노래|가수|그룹|기호|명칭|학명|단위|팀|뭐라고|부르|확장자|동사|명사|형용사|부사|단어|웹|약자"
 )
 
@@ -161,7 +162,7 @@ def wrong_language(texts: Texts, options: ScreenOptions) -> str | None:
 
 
 #: An answer to these may be in Korean letters: 애플이라고 합니다.
-_HOW_TO_SAY = re.compile(r"뭐|무엇|어떻게|발음|읽|차이|뜻|의미|이유|왜|특징|설명")
+_HOW_TO_SAY = pattern(r"뭐|무엇|어떻게|발음|읽|차이|뜻|의미|이유|왜|특징|설명")
 #: Every request for a language by its name has a match of this RE2 pattern.
 NAMES_LANGUAGE = (
     r"(?:영어|영문|일본어|일어|중국어|프랑스어|불어|독일어|스페인어|러시아어|베트남어|태국어|아랍어"
@@ -175,7 +176,7 @@ def names_language(texts: Mapping[str, pa.Array]) -> list[int]:
     return list(pc.indices_nonzero(matches(texts["instruction"], NAMES_LANGUAGE)).to_pylist())
 
 
-QUOTE_MARKS = re.compile("[\"'“”‘’「」『』`()]")
+QUOTE_MARKS = pattern("[\"'“”‘’「」『』`()]")
 
 
 def other_script(texts: Texts, options: ScreenOptions) -> str | None:
@@ -216,8 +217,8 @@ def untranslated(texts: Texts, options: ScreenOptions) -> str | None:
     return None
 
 
-_LATIN_RUN = re.compile(r"(?<![A-Za-z가-힣])[A-Z][A-Za-z'’,;\- ]{20,300}(?=[.!?\n]|$)")
-_OTHER_RUN = re.compile(r"[\u3041-\u30ff\u4e00-\u9fff，。、]{8,}|[\u0400-\u052f ]{16,}|[\u0600-\u06ff ]{16,}")
+_LATIN_RUN = pattern(r"(?<![A-Za-z가-힣])[A-Z][A-Za-z'’,;\- ]{20,300}(?=[.!?\n]|$)")
+_OTHER_RUN = pattern(r"[\u3041-\u30ff\u4e00-\u9fff，。、]{8,}|[\u0400-\u052f ]{16,}|[\u0600-\u06ff ]{16,}")
 
 
 def left_sentence(texts: Texts) -> str | None:
@@ -265,7 +266,7 @@ def left_source(texts: Texts) -> str | None:
 
 
 #: Chinese characters with a Korean particle, in place of Korean letters: 目標를.
-_HAN_WORD = re.compile("(?<![一-鿿(])([一-鿿]{2,4})(?:을|를|은|는|이|가|의|에|과|와|로|하|된|적)")
+_HAN_WORD = pattern("(?<![一-鿿(])([一-鿿]{2,4})(?:을|를|은|는|이|가|의|에|과|와|로|하|된|적)")
 
 
 def han_words(texts: Texts) -> str | None:
@@ -277,7 +278,7 @@ def han_words(texts: Texts) -> str | None:
 
 
 #: An English word with a Korean ending: regulate하는, nutrient입니다.
-_MIXED = re.compile(r"(?<![A-Za-z.\-/_@#])([a-z]{5,})(하|한|할|해|되|된|적|입니다|이다|을|를|은|는|이|가|의|과|와)")
+_MIXED = pattern(r"(?<![A-Za-z.\-/_@#])([a-z]{5,})(하|한|할|해|되|된|적|입니다|이다|을|를|은|는|이|가|의|과|와)")
 
 
 def mixed_words(texts: Texts) -> str | None:
@@ -290,7 +291,7 @@ def mixed_words(texts: Texts) -> str | None:
     return ", ".join(dict.fromkeys(match[1] for match in found)) if mixed else None
 
 
-_WORD = re.compile(r"(?<![A-Za-z.\-/_@#])[a-z]{4,}(?![A-Za-z\-/_(]|\.[A-Za-z])")
+_WORD = pattern(r"(?<![A-Za-z.\-/_@#])[a-z]{4,}(?![A-Za-z\-/_(]|\.[A-Za-z])")
 
 
 def left_words(texts: Texts) -> str | None:

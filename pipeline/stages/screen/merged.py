@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 
 from pipeline.stages.screen.requests import asks
 from pipeline.stages.screen.texts import Texts, any_of, around, quoted
+from pipeline.table.patterns import pattern
 from schemas.options import ScreenOptions
 
 #: What opens a question and what opens its answer, at the start of a line: “### 지시:”, “[질문]”, “2. 입력:”, “질:”.
@@ -26,7 +27,7 @@ _ANSWER = f"{_BEFORE}{_ANSWER_WORDS} ?[0-9]{{0,3}} ?{_BEHIND}"
 #: A colon or a full stop behind the word, or the bracket that closes it.
 _SIGN = r"(?: ?[:：.]|(?<=[\]】>]))"
 _SIGN_SCAN = " ?[:：.]?"
-_MERGED = re.compile(
+_MERGED = pattern(
     rf"^[ \t]*{ASK}{_SIGN}[^\n]*\n(?:[^\n]*\n){{0,30}}?[ \t]*{_ANSWER}{_SIGN}",
     re.MULTILINE,
 )
@@ -43,7 +44,7 @@ _NUMBERED = r"(?:\d{1,2}[.)] )?"
 _POINTS_AT = r"(?:다음|아래|주어진|위의?|이) "
 _ORDER = r"(?:명령어?|명령문|지시(?:문|사항)?|Instruction|새 ?(?:질문|지시)|다음 ?(?:질문|지시|과제|문제))"
 #: One more instruction under a number or a header, with nothing that says it is an answer.
-_NEXT = re.compile(
+_NEXT = pattern(
     any_of(
         rf"\n[ \t]{{0,9}}\n[ \t]{{0,9}}{_NUMBERED}{_POINTS_AT}[^\n]{{2,60}}{_IMPERATIVE}[.?]?[ \t]*(?:\n|$)",
         rf"\n[ \t]*{_BEFORE}{_ORDER} ?\d{{0,2}} ?{_BEHIND} ?\d{{0,2}} ?[:：\n]",
@@ -54,7 +55,7 @@ _NEXT = re.compile(
     )
 )
 #: A question on a line of its own, and the mark of its answer on the next: 2) 공기 청정기는 어떻게 닦나요?\n답:
-_ASKED = re.compile(rf"\n[^\n]{{4,90}}[?？][ \t]*\n[ \t]*\n?[ \t]*{_ANSWER}{_SIGN}")
+_ASKED = pattern(rf"\n[^\n]{{4,90}}[?？][ \t]*\n[ \t]*\n?[ \t]*{_ANSWER}{_SIGN}")
 _KOREAN_ORDER = r"지시(?:문|사항)?|명령어?|명령문"
 _LINE = r"\n[ \t]*"
 _ITEM = r"(?:\d{1,2}[.)] ?)?"
@@ -73,9 +74,9 @@ JOINTS = {
         r"[^\n]*\n{1,3}[^\n]*(?:지시|명령|입력|Instruction|Input|#{2,})"
     ),
 }
-_JOINED = re.compile(any_of(*JOINTS.values()), re.MULTILINE)
+_JOINED = pattern(any_of(*JOINTS.values()), re.MULTILINE)
 #: Requests of which exchanges are the answer.
-_ABOUT_EXCHANGES = re.compile(
+_ABOUT_EXCHANGES = pattern(
     any_of(
         *("입력", "대화", "챗봇", "사용자", "입출력", "예제", "인터뷰", "input", "코드", "함수", "알고리즘"),
         "프로그램",

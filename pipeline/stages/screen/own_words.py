@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from pipeline.stages.screen.requests import asks
 from pipeline.stages.screen.texts import DISTINCT, Texts, any_of, quoted, rows_of
+from pipeline.table.patterns import pattern
 from schemas.options import ScreenOptions
 
 #: Words for a request and what is requested, by their beginnings.
@@ -176,23 +177,23 @@ def beginning_with(*tables: tuple[str, ...]) -> re.Pattern[str]:
     words = {word for table in tables for word in table}
     long = any_of(*sorted(word for word in words if len(word) > 1))
     short = "".join(sorted(word for word in words if len(word) == 1))
-    return re.compile(rf"{long}[가-힣]*" + (rf"|[{short}]{_END}" if short else ""))
+    return pattern(rf"{long}[가-힣]*" + (rf"|[{short}]{_END}" if short else ""))
 
 
 _TALK = beginning_with(_REQUEST, _SERVICE, _SPEAKER, _NOT, _INSTEAD, _FUNCTION)
 _ABOUT = beginning_with(_REQUEST, _SERVICE, _SPEAKER, _INSTEAD)
 _OF_ALL = beginning_with(_COMMON)
 _NEGATIVE = beginning_with(_NOT)
-_WORD = re.compile(r"[가-힣]+|[A-Za-z0-9]+")
+_WORD = pattern(r"[가-힣]+|[A-Za-z0-9]+")
 _SAYS_NOT = any_of(*_NOT)
 #: An answer that ends in a promise, or in what was asked.
 _PROMISES = (
     r"(?:겠습니다|[릴할줄볼]게요?|(?:셨|하시는|하신)[가-힣]{0,3}(?:군요|네요)|(?:질문|요청|지시|명령|문제|물음|작업|과제|내용|결과|요약)"
     r"(?:입니다|이네요|이군요|이에요|예요)|아래와 같습니다|다음과 같습니다)[.!:~]?\s*$"
 )
-_PROMISE = re.compile(_PROMISES)
+_PROMISE = pattern(_PROMISES)
 #: A request that wants something told or written, and is no remark.
-_WANTS = re.compile(
+_WANTS = pattern(
     r"(?:알려|설명|추천|써|쓰|작성|만들|소개|나열|정리|요약|말해|말하|제안|비교|번역|옮기|옮겨|계산|서술|묘사|분석|지어|지으"
     r"|짓|짜|세워|세우|예를? 들어|찾아|해|바꿔|바꾸|고쳐|고치|구하|구해|그려|다듬|적어|적으|풀어|뽑아|골라)[가-힣]* ?"
     r"(?:줘|주|라|시오|세요|십시오|봐|보|달라)|무엇|무슨|뭐|뭔가요|어떤|어떻게|누구|언제|어디|얼마|몇|[은는]\?|[법기]은?\?"
@@ -202,17 +203,17 @@ _MAY_HAVE_NONE = (
     *("labels", "selection", "copy", "apology", "letter", "dialogue", "persona", "as-it-may-be"),
     "continuation",
 )
-_SAYING = re.compile(r"(?:할|쓸|건넬|전할|하는|쓰는) (?:말|인사)|한마디|멘트|표현")
+_SAYING = pattern(r"(?:할|쓸|건넬|전할|하는|쓰는) (?:말|인사)|한마디|멘트|표현")
 #: The end of a statement about a thing: … 않는다는 것입니다.
-_STATES = re.compile(r"(?:것|점|때문)(?:입니다|이다|이에요|예요|임)\W*$")
+_STATES = pattern(r"(?:것|점|때문)(?:입니다|이다|이에요|예요|임)\W*$")
 _OF_A_TEXT = ("rewriting", "proofreading", "translation", "about-speech")
-_GIVEN = re.compile(r"(?:알려|보내|입력|올려|제공|첨부|붙여|공유|적어|말씀)[가-힣]*")
+_GIVEN = pattern(r"(?:알려|보내|입력|올려|제공|첨부|붙여|공유|적어|말씀)[가-힣]*")
 #: That the text to work on is not there.
-_GIVE = re.compile(r"(?:주지|주시|주셔|주신|보내|입력|올려|올리|제공|첨부|붙여|요청|질문)[가-힣]*")
+_GIVE = pattern(r"(?:주지|주시|주셔|주신|보내|입력|올려|올리|제공|첨부|붙여|요청|질문)[가-힣]*")
 _ENGLISH_SPEAKER = r"(?i:\b(?:i|we|my|request|question|help|answer)\b)"
 #: English words of a refusal; a refusal in English has no others.
 _ENGLISH_NOT = r"(?i:\b(?:sorry|cannot|can['’]?t|unable|unfortunately|apologi[zs]e|not|beyond|won['’]?t|don['’]?t)\b)"
-_ENGLISH = re.compile(
+_ENGLISH = pattern(
     r"(?i:i|m|am|ve|ll|s|t|re|we|you|your|my|me|it|is|are|be|that|this|these|those|the|a|an|any|to|with|for|on|of|in|at|as|by"
     r"|do|does|don|won|can|cannot|could|would|will|not|no|but|and|or|so|if|there|here|what|which|how|sorry|afraid"
     r"|unable|able|unfortunately|regret(?:tably|fully)?|apologi[zs]e|apolog(?:y|ies)|beyond|outside|against|scope"
@@ -225,7 +226,7 @@ _ENGLISH = re.compile(
 
 
 #: Where the user is sent: 정비소에 물어보세요.
-_SENT_TO = re.compile(
+_SENT_TO = pattern(
     r"[가-힣]{2,8}(?:에|에게|께|와|과|를|을) (?=(?:물어|문의|상담|방문|연락|여쭤|상의|의논|확인해|찾아가))"
 )
 
@@ -326,7 +327,7 @@ def english_refusal(texts: Texts) -> str | None:
 
 
 #: An answer that promises an answer, and ends there: … 알려 드리겠습니다.
-_PROMISED = re.compile(
+_PROMISED = pattern(
     r"[^\n.!?]{4,60}(?:알려|설명|소개|말씀|정리|작성|추천|안내|제안|공유|답변?|서술|요약|보여|만들어|써)[가-힣]{0,3} ?"
     r"(?:드리겠습니다|드릴게요|하겠습니다|할게요?|드리도록 하겠습니다|보겠습니다|볼게요?|줄게요?)[.!~]?"
 )

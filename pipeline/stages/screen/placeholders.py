@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from pipeline.stages.screen.own_words import asks_for_content
 from pipeline.stages.screen.requests import asks
 from pipeline.stages.screen.texts import DISTINCT, Texts, any_of, quoted, rows_of
+from pipeline.table.patterns import pattern
 from schemas.options import ScreenOptions
 
 _ANSWER = r"(?:출력|답변|답안|응답|내용|대답|답|결과|본문|글)"
@@ -38,7 +39,7 @@ _STANDS_FOR = {
     "one word": r"미작성|무응답|공란|공백|빈 ?칸|생략|준비 ?중(?:입니다)?|미정|미입력|미제공",
 }
 _SIGNS_ALONE = any_of(r"[.\-_…~*/\\=]{1,12}", r"[?？]+", r"[ㄱ-ㅎㅏ-ㅣ]{3,12}")
-_EMPTY = re.compile(
+_EMPTY = pattern(
     any_of(
         rf"\W*{any_of(*_STANDS_FOR.values())}\W*",
         r"\W*(?i:todo|tbd|fixme)\b\W{1,4}[^\n]{0,40}",  # with a note behind it: TODO: 나중에 쓰기
@@ -46,21 +47,21 @@ _EMPTY = re.compile(
     )
 )
 #: That there is none: right where something is looked for, and no text, list or summary.
-_NONE = re.compile(
+_NONE = pattern(
     r"\W*(?:잘 )?(?:없음|없습니다|없어요|모름|모릅니다|모르겠습니다|모르겠어요|몰라요?|알 수 없(?:음|습니다)"
     r"|해당 ?없음)\W*"
 )
-_CONTENT = re.compile(
+_CONTENT = pattern(
     r"(?:정리|설명|작성|나열|요약|비교|추천|소개|제안|계산|서술|묘사|번역|기술|논|분석)(?:하|해|을|를)"
     r"|(?:써|쓰|지어|지으|만들|적어|적으|알려|옮기|옮겨|바꾸|바꿔|고쳐|고치)"
 )
-_MAY_BE_NONE = re.compile(
+_MAY_BE_NONE = pattern(
     r"있(?:나|는지|습니까|어|을까|는가|다면|으면|니)|유무|여부|없(?:으면|다면|을)|틀린|오류|잘못|찾|골라|고르"
     r"|추출|뽑|[몇]|아는"
 )
 #: A question with a word for what is asked: a lone question mark is no answer to it.
-_ASKS = re.compile(r"무엇|무슨|어떤|어떻게|왜|누구|언제|어디|얼마|설명|나열|소개|쓰[세시]|써 ?[주줘]")
-_SIGNS = re.compile(
+_ASKS = pattern(r"무엇|무슨|어떤|어떻게|왜|누구|언제|어디|얼마|설명|나열|소개|쓰[세시]|써 ?[주줘]")
+_SIGNS = pattern(
     r"초성|자음|모음|자모|낱자|감탄|웃음|채팅|물음표|이모티콘|기호|부호|문자|점|모스|표시|줄표|하이픈|밑줄"
     r"|말줄임|연산|더하기|빼기|침묵|패턴|그려"
 )
@@ -70,17 +71,17 @@ _NOTE = any_of(
     *("작성", "추후", "예정", "대기", "생성", "미정", "로딩", "로드", "완료", "문구", "제목", "텍스트", "공란", "빈칸"),
     *("이하", "전술", "상기", "여기", "이곳", "같음", "같습니다", "마찬가지", "들어갈", "들어갑니다", "들어감"),
 )
-_NOTES = re.compile(rf"{_NOTE}[가-힣]{{0,4}}\d?")
-_BESIDE = re.compile(
+_NOTES = pattern(rf"{_NOTE}[가-힣]{{0,4}}\d?")
+_BESIDE = pattern(
     r"\d|테스트|(?:위|아래|앞|뒤|이|그)(?:와|의|에|서|과)?|(?:답|글|시|글쓴이|문장|설명|출력|입력|응답)[은는이가을를]?|중(?:입니다|이에요)?"
     r"|(?:적|쓸|넣|채울|넣을|적을)[가-힣]{0,4}|[을를은는이가]|곳|것|거|잠시만?|조금만|기다려|기다리|주세요|주십시오|하세요|입니다"
 )
 #: 추천 여행지 1, 추천 여행지 2; 설명:; 가나다라
-_EMPTY_FORM = re.compile(
+_EMPTY_FORM = pattern(
     r"\W*([가-힣]+(?: [가-힣]+){0,2}) ?1(?:\W+\1 ?[2-9]){1,8}\W*|\W*[가-힣]{1,6} ?[:：]\s*|\W*가나다라[가-힣]*\W*"
 )
 #: A mark of a program or of a chat that stands for nothing.
-_MARK = re.compile(r"\W*(?i:#?(?:VALUE|REF|N/A|NAME|DIV/0|NUM|ERROR)!?|error|null|ㅇㅇ|ㅇㅋ|ㄴㄴ|ㅋㅋ+|ㅎㅎ+)\W*")
+_MARK = pattern(r"\W*(?i:#?(?:VALUE|REF|N/A|NAME|DIV/0|NUM|ERROR)!?|error|null|ㅇㅇ|ㅇㅋ|ㄴㄴ|ㅋㅋ+|ㅎㅎ+)\W*")
 #: Every placeholder has a match of this RE2 pattern.
 _FRAME = "[^0-9A-Za-z가-힣]*"
 _CLOSES = any_of(
@@ -157,7 +158,7 @@ def form_of_note(answer: str) -> bool:
     )
 
 
-_WORDS = re.compile("[가-힣ㄱ-ㅎA-Za-z0-9]+")
+_WORDS = pattern("[가-힣ㄱ-ㅎA-Za-z0-9]+")
 
 
 def note_alone(texts: Texts) -> bool:

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from pipeline.stages.screen.requests import asks
 from pipeline.stages.screen.texts import DISTINCT, Texts, quoted
+from pipeline.table.patterns import pattern
 from schemas.options import ScreenOptions
 
 
@@ -85,13 +86,13 @@ def is_words(unit: str) -> bool:
     return not re.search(r"</?\w|[{};]", unit) and len(re.findall(r"[^\W\d_]", unit)) * 3 >= len(unit)
 
 
-_WORD_RUN = re.compile(r"(?<!\S)([가-힣]{2,12})(?:\s+\1){4,}(?!\S)")
-_SYLLABLE_RUN = re.compile(r"(([가-힣])(?!\2)[가-힣]{1,5}?)\1{7,}")
-_BETWEEN = re.compile(r"(?<=[.!?])\s+|\n\s*")
+_WORD_RUN = pattern(r"(?<!\S)([가-힣]{2,12})(?:\s+\1){4,}(?!\S)")
+_SYLLABLE_RUN = pattern(r"(([가-힣])(?!\2)[가-힣]{1,5}?)\1{7,}")
+_BETWEEN = pattern(r"(?<=[.!?])\s+|\n\s*")
 
 
 #: Words that join a sentence to the one before it, and say nothing of their own.
-_JOINING = re.compile(
+_JOINING = pattern(
     r"(?:그래서|왜냐하면|그리고|또한|또|따라서|하지만|그러나|즉|결국|그러므로|게다가|그런데|다시 말해|이처럼"
     r"|이와 같이|마지막으로|먼저|우선|다음으로|더불어|아울러|특히|물론|한편),? "
 )
@@ -208,14 +209,14 @@ def echo(texts: Texts, options: ScreenOptions) -> str | None:
     return None
 
 
-_DOWN = re.compile(r"내림차|역순|거꾸로|큰 (?:수|것|값)부터|[Dd]escend")
-_ORDER = re.compile(
+_DOWN = pattern(r"내림차|역순|거꾸로|큰 (?:수|것|값)부터|[Dd]escend")
+_ORDER = pattern(
     r"가나다|사전 ?순|알파벳|오름차|내림차|자모|작은 (?:수|것|값)|큰 (?:수|것|값)|크기 ?순|숫자 ?순|[Aa]lphabet"
 )
 
 
 #: Parts of a sentence, which are never the whole of it.
-_PART = re.compile(
+_PART = pattern(
     r"(?:주어|동사|목적어|서술어|명사|형용사|부사|조사|낱말|단어|이름|지명|인물|숫자|날짜|장소|핵심어|키워드)[을를만]"
 )
 
@@ -246,11 +247,11 @@ def must_change(texts: Texts, exact: bool) -> bool:
 
 
 #: A word for the whole of a text: its sentiment, its kind.
-_LABEL_OF = re.compile(
+_LABEL_OF = pattern(
     r"(?:감정|감성|극성|의도|주제|종류|유형|긍정|부정|카테고리)[가-힣 ]{0,8}(?:분류|판별|판단|구분|고르|적)"
 )
 #: What the text is to become: 의문문으로 바꾸어라, 부드럽게 고쳐 쓰세요.
-_INTO = re.compile(r"(?:으?로|게|체) ?(?:바꾸|바꿔|고치|고쳐|다듬|변환|전환|수정|다시|표현)")
+_INTO = pattern(r"(?:으?로|게|체) ?(?:바꾸|바꿔|고치|고쳐|다듬|변환|전환|수정|다시|표현)")
 
 
 def only_ends(before: str, after: str) -> bool:

@@ -4,10 +4,11 @@ import re
 
 from pipeline.stages.screen.requests import asks
 from pipeline.stages.screen.texts import Texts, any_of, around, prose_of
+from pipeline.table.patterns import pattern
 from schemas.options import ScreenOptions
 
 #: 을(를), 은(는), (으)로: a particle that waits for its word.
-_PARTICLE = re.compile(
+_PARTICLE = pattern(
     r"[가-힣\w\"'”’\])}]"
     + any_of(
         *(r"을\(를\)", r"를\(을\)", r"은\(는\)", r"는\(은\)", r"이\(가\)", r"가\(이\)", r"와\(과\)", r"과\(와\)"),
@@ -17,7 +18,7 @@ _PARTICLE = re.compile(
 )
 #: What stands behind a name.
 _ADDRESSED = r"(?= ?(?:고객|회원|선생|대리|과장|부장|팀장)? ?(?:님|씨(?![가-힣])|귀하))"
-_SLOT = re.compile(
+_SLOT = pattern(
     any_of(
         # {name}, {{ name }}, {이름}
         r"(?<![\w^$\\{(f\"'`])\{\{?[ \t]?(?:[A-Za-z_][A-Za-z_ .]{1,30}|[가-힣][가-힣_ ]{1,20}|\d)[ \t]?\}\}?"
@@ -45,7 +46,7 @@ _SLOT = re.compile(
 )
 _PUT = r"(?:입력|작성|기입|삽입|기재|넣|적|쓰|써|채우|채워|붙여|추가)"
 #: “[여기에 답변을 입력하세요]”: a bracket that tells the writer what to put in its place.
-_FILL = re.compile(
+_FILL = pattern(
     any_of(
         rf"[\[<{{〈【(](?:여기|이곳|이 ?부분)[^\]>)}}〉】\n]{{0,30}}{_PUT}[^\]>)}}〉】\n]{{0,20}}[\]>)}}〉】]",
         rf"[\[<{{〈【][^\]>)}}〉】\n]{{1,30}}[을를은는 ] ?{_PUT}(?:하|해|으|어|세|시|십| ?주|할|을 )"
@@ -63,7 +64,7 @@ _ROLE_KO = any_of(
     "시스템",
 )
 #: The marks of a prompt and of its turns.
-_HEADER = re.compile(
+_HEADER = pattern(
     any_of(
         rf"^#{{2,4}} ?(?:{_ROLE}\b|{_ROLE_KO} ?[:：])",
         r"\A\s*#{2,4} ?(?:응답|답변|출력|답)\s*\n",
@@ -82,7 +83,7 @@ _HEADER = re.compile(
     re.MULTILINE,
 )
 #: An answer that begins with the name of its speaker.
-_SPEAKER = re.compile(
+_SPEAKER = pattern(
     r"\A\s*(?:\*\*)?"
     + any_of(
         r"(?i:assistant|ai|bot|chatbot|gpt|chatgpt|response|output|model|system|answer)",
@@ -90,14 +91,14 @@ _SPEAKER = re.compile(
     )
     + r"(?:\*\*)? ?[:：](?:\*\*)?\s*\S"
 )
-_SPEAKER_LINE = re.compile(r"\A\s*(?i:assistant|user|model|system)\s*\n")
+_SPEAKER_LINE = pattern(r"\A\s*(?i:assistant|user|model|system)\s*\n")
 #: A turn of the user behind the answer.
-_NEXT_SPEAKER = re.compile(r"\S\s*\n\s*(?:Human|User|사용자|유저) ?[:：] ?\S")
+_NEXT_SPEAKER = pattern(r"\S\s*\n\s*(?:Human|User|사용자|유저) ?[:：] ?\S")
 #: An answer inside of the tag that a prompt asked for.
 _ROLE_TAGS = "answer|response|output|result|reply|assistant|final_answer|completion|solution|instruction|input|question"
-_TAGGED = re.compile(rf"\A\s*<(?:{_ROLE_TAGS})>", re.IGNORECASE)
-_PRINTF = re.compile(r"%(?:s|d|\(\w{1,20}\)s)")
-_PRINTS = re.compile(r"print\(|printf|return |=>|;$|\\[a-z]+\{|\.format\(", re.MULTILINE)
+_TAGGED = pattern(rf"\A\s*<(?:{_ROLE_TAGS})>", re.IGNORECASE)
+_PRINTF = pattern(r"%(?:s|d|\(\w{1,20}\)s)")
+_PRINTS = pattern(r"print\(|printf|return |=>|;$|\\[a-z]+\{|\.format\(", re.MULTILINE)
 
 # RE2 patterns: every text with such a residue has a match.
 PROMPT_MARKS = (
@@ -167,7 +168,7 @@ def unfilled(where: str, prose: str) -> str | None:
 
 
 #: A slot of a prompt: {topic}, {{user_input}}, ${query}, {주제}.
-_PROMPT_SLOT = re.compile(
+_PROMPT_SLOT = pattern(
     r"(?<![A-Za-z0-9_$\\f\"'`(=^\]])(?:\$\{|\{\{?)[ \t]?(?:[a-z]+(?:_[a-z]+){0,3}"
     r"|[가-힣]{2,6}(?: [가-힣]{1,4})?)[ \t]?\}\}?"
     r"(?![A-Za-z0-9_(=:\[{])"

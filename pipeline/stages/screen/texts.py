@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.table.map_texts import distinct_matches
+from pipeline.table.patterns import pattern
 from pipeline.table.protected_spans import MARK, hide
 
 #: The answers, dictionary-encoded, beside the columns of the texts of exchanges.
@@ -61,7 +62,7 @@ def quoted(text: str, width: int = 40) -> str:
     return f"“{' '.join(text[:width].split())}”"
 
 
-QUOTED = re.compile(
+QUOTED = pattern(
     r"\"[^\"]*\"|“[^“”]*”|(?<![A-Za-z])'[^'\n]*'|‘[^‘’\n]*’|「[^「」\n]*」|『[^『』\n]*』|《[^《》\n]*》"
     r"|\([^()\n]*\)|^[ \t]*>[^\n]*",
     re.MULTILINE,
