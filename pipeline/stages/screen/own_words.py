@@ -306,6 +306,8 @@ def refuses_in_all(texts: Texts) -> str | None:
         return None
     if not re.search("[가-힣]", answer):
         return english_refusal(texts)
+    if asks(texts.instruction, "title") and not re.search(r"(?:니다|요|죠)\W*$", answer):
+        return None  # 수당 누락 확인 요청
     talk = talk_of(texts)
     if talk and wants_text(texts, talk):
         return quoted(answer, 60)
