@@ -64,8 +64,8 @@ def read_batches(file: DataFile, columns: list[str] | None = None) -> Iterator[p
         return
     with pa.memory_map(str(file.path)) as source, pa.ipc.open_stream(source) as reader:
         for batch in reader:
-            table = validated(pa.Table.from_batches([batch]))
-            yield table.select(columns) if columns else table
+            table = pa.Table.from_batches([batch])
+            yield validated(table.select(columns) if columns else table)
 
 
 def read_values(file: DataFile, column: str) -> Iterator[pa.Array]:
