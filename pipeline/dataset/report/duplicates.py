@@ -105,4 +105,3 @@ def doubtful(rejected: Iterable[Row], kept: dict[str, Row], count: int) -> list[
         if keeper := kept.get(row["duplicate_of"]):
             pairs.append(Pair(row, keeper, min(similarity(row[name] or "", keeper[name] or "") for name in COMPARED)))
     return sorted(pairs, key=lambda pair: (pair.similarity, pair.rejected["origin"]))[:count]
-

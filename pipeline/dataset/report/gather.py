@@ -10,7 +10,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.dataset.reader import DataFile, data_files, read_batches, schema_of
-from pipeline.dataset.report.duplicates import SIMILAR, Hashes, Pair, Size, cluster_hashes, doubtful, kinds_of_differences, sizes
+from pipeline.dataset.report.duplicates import (
+    SIMILAR,
+    Hashes,
+    Pair,
+    Size,
+    cluster_hashes,
+    doubtful,
+    kinds_of_differences,
+    sizes,
+)
 from pipeline.dataset.report.lengths import Ints, Lengths
 from pipeline.dataset.report.rejects import read_rejects
 from pipeline.dataset.report.sample import Key, Row, Sample, hashes_of_numbers

@@ -34,7 +34,9 @@ _ENDINGS: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
         ("-ㅂ니다", "formal", r"니다"),
     )
 )
-_QUESTION = re.compile(r"(?:까|까요|나요|가요|나|니|냐|은가|는가|인가|한가|던가|어때|어때요|뭐야|뭐지|뭐예요|뭐에요|뭔데|있어|알아|죠|지요)$")
+_QUESTION = re.compile(
+    r"(?:까|까요|나요|가요|나|니|냐|은가|는가|인가|한가|던가|어때|어때요|뭐야|뭐지|뭐예요|뭐에요|뭔데|있어|알아|죠|지요)$"
+)
 _STATEMENT = re.compile(r"(?:다|요|네|야|어|아|해|지|자|음|함|됨|임|래|데|돼|줌|군|구나|까지|니다)$")
 _ASKS = (
     ("무엇", r"무엇|뭐|뭘|뭔|무슨"),
@@ -46,7 +48,9 @@ _ASKS = (
     ("얼마", r"얼마|몇"),
     ("어떤", r"어떤|어느|어때"),
 )
-_WORD_THAT_ASKS = tuple((name, re.compile(rf"(?:^|.* )(?P<before>\S+) (?:{words})|^(?:{words})")) for name, words in _ASKS)
+_WORD_THAT_ASKS = tuple(
+    (name, re.compile(rf"(?:^|.* )(?P<before>\S+) (?:{words})|^(?:{words})")) for name, words in _ASKS
+)
 
 
 class Request(NamedTuple):
@@ -86,7 +90,9 @@ def request_of(instruction: str) -> Request:
     >>> request_of("두 나라의 차이점은 무엇인가요?")
     Request(form='?', verb='무엇?', object='차이점')
     """
-    text = instruction if len(instruction) <= 2 * LOOKED_AT else f"{instruction[:LOOKED_AT]}\n{instruction[-LOOKED_AT:]}"
+    text = (
+        instruction if len(instruction) <= 2 * LOOKED_AT else f"{instruction[:LOOKED_AT]}\n{instruction[-LOOKED_AT:]}"
+    )
     sentences = [sentence.strip() for sentence in _SENTENCE.findall(text) if sentence.rstrip(_CLOSING).strip()]
     found = None
     for sentence in reversed(sentences):
@@ -140,7 +146,9 @@ def _with_object(verb: str, before: list[str]) -> tuple[str, str]:
 def _object(word: str) -> str:
     """The noun of a word with an object particle; "" of another word."""
     word = word.strip(_CLOSING)
-    return word[:-1].strip("‘“\"'「『《<([")[:20] if re.fullmatch(r".*[가-힣A-Za-z0-9)’”\"'」』》>][을를]", word) else ""
+    return (
+        word[:-1].strip("‘“\"'「『《<([")[:20] if re.fullmatch(r".*[가-힣A-Za-z0-9)’”\"'」』》>][을를]", word) else ""
+    )
 
 
 def _asked(words: str) -> tuple[str, str]:

@@ -76,7 +76,9 @@ class Sample:
         rows = rows[valid]
         code = codes[encoded.indices.drop_null().to_numpy()]
         close = (code >= 0) & (hashes[rows] < self._limits[code])
-        return np.stack([code[close].astype(np.uint64), hashes[rows[close]], (rows[close] + self.seen).astype(np.uint64)])
+        return np.stack(
+            [code[close].astype(np.uint64), hashes[rows[close]], (rows[close] + self.seen).astype(np.uint64)]
+        )
 
     def _code(self, key: Key) -> int:
         """The number of a key; -1 where there are too many."""
