@@ -84,6 +84,14 @@ class Lengths:
         mean = int(self.sums[chosen].sum()) / total
         return Box((low, first, middle, third, high), int(self.longest[chosen].max()), round(mean, 1), total)
 
+    def of(self, source: int) -> "Lengths":
+        """Those of one source."""
+        found = Lengths(1)
+        found.counts, found.sums, found.longest = (
+            each[source : source + 1] for each in (self.counts, self.sums, self.longest)
+        )
+        return found
+
     def bars(self, width: int, count: int) -> Iterator[Bar]:
         """A histogram of all sources: `count` bars of this width."""
         number = np.minimum(FLOORS // width, count - 1)
