@@ -51,6 +51,7 @@ FAMILIES = (
         {
             "inspect": "Show how a raw file would be read, and why.",
             "show": "Print a row of a dataset as its tokens.",
+            "report": "Write a report on a dataset, to look at in a browser.",
             "verify": "Check a dataset: files, columns, rows, token ids.",
         },
     ),

@@ -8,6 +8,10 @@ from schemas.tokenizer import UsedTokenizer
 
 #: The name of the file in the folder of a dataset.
 MANIFEST = "manifest.json"
+#: The name of the report beside it.
+REPORT = "report.html"
+#: Files of ko-instruct in the folder that the manifest does not list.
+UNLISTED = (MANIFEST, REPORT)
 
 
 class Section(BaseModel):
@@ -163,7 +167,7 @@ class Manifest(Provenance):
     forms: dict[TextForm, FormCounts] = {}
     #: Name and Arrow type of every column of the dataset.
     columns: dict[str, str]
-    #: Every file of the folder but this one.
+    #: Every file of the folder but those of UNLISTED.
     files: dict[str, File]
 
 

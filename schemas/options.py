@@ -367,6 +367,8 @@ class ExportOptions(Options):
     learned), too. axolotl takes no rows with ids without the first. TRL up to 1.6 packs rows with `packing=True` by the
     second; without it, it learns all tokens.
     """
+    report: bool = True
+    """Write report.html, too: counts, lengths, duplicates and samples of the rows, to look at in a browser."""
     shard_rows: int = Field(default=500_000, ge=1)
     """Largest number of rows in one file of a format."""
 

@@ -80,6 +80,34 @@ def show(
 
 @click.command(cls=Command)
 @click.argument("folder", type=DATASET)
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), help="File to write; default: report.html in FOLDER."
+)
+@click.option("--no-samples", is_flag=True, help="Leave out all texts of rows, to pass the report on.")
+def report(folder: Path, out: Path | None, no_samples: bool) -> None:
+    """Write a report on the dataset in FOLDER, built here or downloaded: one HTML file that opens in a browser.
+
+    It shows rows by stage and source, lengths, learned tokens, languages, fixes, flags, duplicates, conversations, the
+    phrases of instructions, and a sample of rows to search in. A run writes it, too ([export] report).
+
+    \b
+    Example: ko-instruct report processed/sample
+             ko-instruct report processed/sample --no-samples --out report.html
+    """
+    from pipeline.dataset.layout import REPORT
+    from pipeline.dataset.manifest_file import read_manifest
+    from pipeline.dataset.report import report as html
+    from pipeline.io.atomic_files import whole
+
+    out = out or folder / REPORT
+    page = html(folder, read_manifest(folder), samples=not no_samples).encode()
+    with whole(out) as sink:
+        sink.write(page)
+    click.echo(f"written to {visible(str(out))}")
+
+
+@click.command(cls=Command)
+@click.argument("folder", type=DATASET)
 @click.option("--tokenizer", "names", multiple=True, help="Where the tokenizer is, if not at the name in the manifest.")
 def verify(folder: Path, names: tuple[str, ...]) -> None:
     """Check the dataset in FOLDER, built here or downloaded: its files, columns, rows, clusters and token ids.

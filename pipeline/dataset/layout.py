@@ -3,6 +3,7 @@
     processed/mine/
         manifest.json                        what the dataset is (`schemas.manifest`)
         README.md                            the card
+        report.html                          pictures and samples of it; not listed in the manifest, and not published
         rejects.jsonl                        the rejected rows
         pair/train-00000-of-00002.parquet    Parquet, in a folder of the config's name (`config_name`)
         jsonl/train-00000-of-00002.jsonl     JSON Lines: the texts
@@ -22,7 +23,7 @@ from typing import Literal, get_args
 from pipeline.io.saved_dataset import INFO, SPLIT_NAMES, STATE
 from schemas.formats import Format
 from schemas.layouts import Layout
-from schemas.manifest import MANIFEST
+from schemas.manifest import MANIFEST, REPORT, UNLISTED
 from schemas.text_forms import TextForm
 
 __all__ = [
@@ -32,8 +33,10 @@ __all__ = [
     "LLAMA_FACTORY",
     "MANIFEST",
     "REJECTS",
+    "REPORT",
     "SPLIT_NAMES",
     "STATE",
+    "UNLISTED",
     "Format",
     "Kind",
     "data_file",
@@ -51,7 +54,7 @@ REJECTS = "rejects.jsonl"
 #: What LLaMA-Factory looks for in its `dataset_dir`.
 LLAMA_FACTORY = "dataset_info.json"
 
-Kind = Format | Literal["forms", "rejects", "card", "manifest"]
+Kind = Format | Literal["forms", "rejects", "card", "manifest", "report"]
 
 #: The data files of a split below the folder of the config. {shard}: `shard_number`.
 DATA_FILES: dict[Format, str] = {
@@ -85,6 +88,7 @@ OTHER_FILES: dict[Kind, re.Pattern[str]] = {
     "rejects": re.compile(re.escape(REJECTS)),
     "card": re.compile(re.escape(CARD)),
     "manifest": re.compile(re.escape(MANIFEST)),
+    "report": re.compile(re.escape(REPORT)),
 }
 
 

@@ -10,7 +10,7 @@ import orjson
 from pipeline.io import stage_files
 from pipeline.io.atomic_files import naming
 from pipeline.io.lock import locked
-from schemas.manifest import MANIFEST
+from schemas.manifest import MANIFEST, UNLISTED
 
 #: Stage files of `run` alone, and files that were being written (`pipeline.io.atomic_files.whole`).
 LEFTOVERS = (*stage_files.OF_RUN, ".*.part")
@@ -55,7 +55,7 @@ def settle(folder: Path) -> None:
         name = path.relative_to(old)
         if name.as_posix() in ours:
             path.unlink()
-        elif name.as_posix() != MANIFEST and not (folder / name).exists():
+        elif name.as_posix() not in UNLISTED and not (folder / name).exists():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             path.rename(folder / name)
     shutil.rmtree(old)  # the manifest is removed last: without it, all files that are left would look like the user's

@@ -57,14 +57,14 @@ def stack(values: Sequence[tuple[str, float, str]], most: float) -> Markup:
 
 def histogram(bars: Sequence[Bar], limit: int | None, kind: str = "s1") -> Markup:
     """Bars over a common axis. What is beyond `limit` has another colour, and a line marks it."""
-    most = max((each.count for each in bars), default=0)
+    most = max((each.number for each in bars), default=0)
     end = bars[-1].high
     found = []
     for each in bars:
-        if each.count:
-            height = max(100 * each.count / most, 1.5)
+        if each.number:
+            height = max(100 * each.number / most, 1.5)
             over = limit is not None and each.low >= limit
-            title = f"{each.low:,}–{each.high - 1:,}: {each.count:,}"
+            title = f"{each.low:,}–{each.high - 1:,}: {each.number:,}"
             width = 100 * (each.high - each.low) / end
             found.append(
                 rect("over" if over else kind, 100 * each.low / end, width * 0.94, 100 - height, height, title)

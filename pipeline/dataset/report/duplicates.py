@@ -5,14 +5,11 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.dataset.report.sample import Row
-from pipeline.dataset.verify.hashes import hashes_of
-
-Hashes = npt.NDArray[np.uint64]
+from pipeline.table.hashes import Hashes, hashes_of
 
 #: Reasons of rows that are similar to the row that is kept, and not equal to it.
 SIMILAR = ("near", "near-prompt")
@@ -59,7 +56,8 @@ def kinds_of_differences(rejected: pa.Table) -> pa.Array:
 def example_of(kind: str, row: Row) -> str:
     """The words of the first difference of this kind in the detail of a rejected row; "" where there is none.
 
-    >>> example_of("spacing", {"reject_detail": "is similar to a:1, which is kept: case: Ab → ab; spacing: 해 줘 → 해줘"})
+    >>> detail = "is similar to a:1, which is kept: case: Ab → ab; spacing: 해 줘 → 해줘"
+    >>> example_of("spacing", {"reject_detail": detail})
     '해 줘 → 해줘'
     """
     differences = (row["reject_detail"] or "").partition(KEPT)[2].removeprefix(": ").split("; ")
@@ -99,9 +97,11 @@ def _bigrams(text: str) -> set[str]:
 
 
 def doubtful(rejected: Iterable[Row], kept: dict[str, Row], count: int) -> list[Pair]:
-    """The pairs of which some text has least in common, of these rejected rows and the rows that are kept, by origin."""
-    pairs = []
-    for row in rejected:
-        if keeper := kept.get(row["duplicate_of"]):
-            pairs.append(Pair(row, keeper, min(similarity(row[name] or "", keeper[name] or "") for name in COMPARED)))
+    """The pairs that have least in common in some text. `kept`: the rows that these rejected rows repeat, by origin."""
+    pairs = [Pair(row, kept[row["duplicate_of"]], 0) for row in rejected if row["duplicate_of"] in kept]
+    pairs = [pair._replace(similarity=_least_similarity(pair)) for pair in pairs]
     return sorted(pairs, key=lambda pair: (pair.similarity, pair.rejected["origin"]))[:count]
+
+
+def _least_similarity(pair: Pair) -> float:
+    return min(similarity(pair.rejected[name] or "", pair.kept[name] or "") for name in COMPARED)

@@ -12,7 +12,6 @@ import pyarrow.compute as pc
 from pipeline.dataset.reader import DataFile, data_files, read_batches, schema_of
 from pipeline.dataset.report.duplicates import (
     SIMILAR,
-    Hashes,
     Pair,
     Size,
     cluster_hashes,
@@ -23,7 +22,7 @@ from pipeline.dataset.report.duplicates import (
 from pipeline.dataset.report.lengths import Ints, Lengths
 from pipeline.dataset.report.rejects import read_rejects
 from pipeline.dataset.report.sample import Key, Row, Sample, hashes_of_numbers
-from pipeline.dataset.shard_writer import is_ids
+from pipeline.table.hashes import Hashes
 from pipeline.table.sequences import SEQUENCE
 from schemas.columns import DEDUPED, INGESTED, SCREENED
 from schemas.manifest import Manifest
@@ -122,7 +121,7 @@ class Rejected:
 
     def repeated(self) -> Iterator[Row]:
         """The sampled rows that repeat a kept row."""
-        sampled = {number for key in self.sample.keys() for number in self.sample.of(key)}
+        sampled = {number for key in self.sample.every_key() for number in self.sample.of(key)}
         rows = [*(self.sample.row(number) for number in sorted(sampled)), *self.similar()]
         return (row for row in rows if row["duplicate_of"] is not None)
 
@@ -161,7 +160,7 @@ class Kept:
             self.lengths[name].add(numbers[some], characters[some])
         kinds = kinds_of(table)
         self.kinds.update(_counts(kinds.flatten()))
-        self.messages.update(_counts(message_counts(table)))
+        self.messages.update(message_counts(table))
         self.clusters.append(cluster_hashes(table["cluster"]))
         self._add_texts(numbers, table)
         facets = {"source": table["source"], "flag": table["flags"], "fix": table["fixes"], "kind": kinds}
@@ -215,10 +214,11 @@ def kinds_of(table: pa.Table) -> pa.Array:
     return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), names)
 
 
-def message_counts(table: pa.Table) -> pa.Array:
-    """The number of messages of each conversation, with question and answer, without a system prompt."""
-    lengths = (pc.fill_null(pc.list_value_length(table[name]), 0) for name in ("history", "steps"))
-    return pc.min_element_wise(pc.add(pc.add(*lengths), 2), 1000).combine_chunks()
+def message_counts(table: pa.Table) -> dict[int, int]:
+    """How many conversations have how many messages, with question and answer, without a system prompt."""
+    history, steps = (pc.fill_null(pc.list_value_length(table[name]), 0).to_numpy() for name in ("history", "steps"))
+    numbers, counts = np.unique(np.minimum(history + steps + 2, 1000), return_counts=True)
+    return dict(zip(numbers.tolist(), counts.tolist(), strict=True))
 
 
 def _counts(column: pa.Array) -> dict[str, int]:

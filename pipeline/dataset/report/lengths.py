@@ -24,26 +24,28 @@ def bins_of(lengths: Ints) -> Ints:
     [0, 255, 256, 256, 257, 384]
     """
     shift = np.maximum(np.frexp(lengths.astype(np.float64))[1].astype(np.int64) - 8, 0)
-    return np.minimum(shift * PER_OCTAVE + (lengths >> shift), BINS - 1)
+    bins: Ints = np.minimum(shift * PER_OCTAVE + (lengths >> shift), BINS - 1)
+    return bins
 
 
 def _floors() -> Ints:
     """The shortest length of each bin."""
     bins = np.arange(BINS)
     shift = np.maximum(bins // PER_OCTAVE - 1, 0)
-    return (bins - shift * PER_OCTAVE) << shift
+    floors: Ints = (bins - shift * PER_OCTAVE) << shift
+    return floors
 
 
 FLOORS = _floors()
 
 
 class Box(NamedTuple):
-    """Five quantiles (5, 25, 50, 75, 95 %), the longest, the mean, and how many there are."""
+    """Five quantiles (5, 25, 50, 75, 95 %), the longest, the mean, and how many there are (`number`)."""
 
     quantiles: tuple[int, int, int, int, int]
     longest: int
     mean: float
-    count: int
+    number: int
 
 
 class Bar(NamedTuple):
@@ -51,7 +53,7 @@ class Bar(NamedTuple):
 
     low: int
     high: int
-    count: int
+    number: int
 
 
 class Lengths:

@@ -114,8 +114,6 @@ def _template() -> Template:
 
 def _policy(style: str, script: str) -> str:
     """The content security policy: this style and this script, and nothing from anywhere else."""
-    digests = (
-        base64.b64encode(hashlib.sha256(each.encode()).digest()).decode() for each in (script, style)
-    )
+    digests = (base64.b64encode(hashlib.sha256(each.encode()).digest()).decode() for each in (script, style))
     allowed = "default-src 'none'; script-src 'sha256-{}'; style-src 'sha256-{}'; base-uri 'none'; form-action 'none'"
     return allowed.format(*digests)

@@ -55,7 +55,7 @@ def _by_rank(summary: Summary) -> Iterator[Row]:
     ranked = sorted(
         (rank, group, key, number)
         for group, sample in samples.items()
-        for key in sample.keys()
+        for key in sample.every_key()
         for rank, number in enumerate(sample.of(key))
     )
     keys = {group: _keys_of(sample) for group, sample in samples.items()}
@@ -69,7 +69,7 @@ def _by_rank(summary: Summary) -> Iterator[Row]:
 def _keys_of(sample: Sample) -> dict[int, list[Key]]:
     """Every key of the sampled rows, by the number of the row."""
     found: dict[int, list[Key]] = {}
-    for key in sample.keys():
+    for key in sample.every_key():
         for number in sample.of(key):
             found.setdefault(number, []).append(key)
     return found

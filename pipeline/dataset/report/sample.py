@@ -3,7 +3,6 @@
 So the sample of the same rows is always the same, in whatever batches they come, and one pass is enough.
 """
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,10 +10,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.table.hashes import mix
+from pipeline.table.hashes import Hashes, mix
 
 Ints = npt.NDArray[np.int64]
-Hashes = npt.NDArray[np.uint64]
 Row = dict[str, Any]
 
 #: Most keys that are sampled: a dataset has fewer, unless its files are not what ko-instruct wrote.
@@ -102,7 +100,7 @@ class Sample:
         code = self._codes.get(key, -1)
         return [int(number) for number in self._held[2, self._held[0] == np.uint64(code)]] if code >= 0 else []
 
-    def keys(self) -> Sequence[Key]:
+    def every_key(self) -> list[Key]:
         """All keys, sorted: in which order they came is not to be seen."""
         return sorted(self._codes)
 

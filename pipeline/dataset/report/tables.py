@@ -117,7 +117,7 @@ def name_of(summary: Summary, number: int) -> str | None:
 
 def _count(summary: Summary, kind: str, number: int) -> int:
     box = summary.lengths[kind].box(number)
-    return box.count if box else 0
+    return box.number if box else 0
 
 
 class Part(NamedTuple):
@@ -220,7 +220,7 @@ def _sides(pair: Pair) -> Iterator[tuple[str, Markup, Markup]]:
 def examples(summary: Summary) -> dict[str, list[str]]:
     """For each flag what the evidence of sampled rows says: up to three sentences."""
     found: dict[str, list[str]] = {}
-    for key in summary.kept.keys():
+    for key in summary.kept.every_key():
         if key.facet == "flag":
             rows = (summary.kept.row(number) for number in summary.kept.of(key))
             details = dict.fromkeys(detail for row in rows for detail in _details(row, key.value))
