@@ -125,6 +125,7 @@ def wheel(groups: Iterable[tuple[str, int, Sequence[tuple[str, int]]]]) -> Marku
     for number, (name, count, parts) in enumerate(groups):
         end, kind = start + count / total, colour(number)
         found += [ring(kind, start, end, (90, 190), f"{name}: {count:,}"), label(name, start, end, (90, 190))]
+        found.append(ring(f"{kind} rest", start, end, (192, 296), f"{name}: {count:,}"))
         inside = start
         for part, of_part in parts:
             after = inside + of_part / total

@@ -30,7 +30,7 @@ from schemas.manifest import Manifest
 #: Sources with a chart of their own, the largest first; all others are one.
 SOURCES = 12
 #: Rows of each key that are sampled, and rows of a source from whose texts phrases and scripts are counted.
-PER_KEY, PER_SOURCE = 12, 2000
+PER_KEY, PER_SOURCE = 12, 1000
 #: Pairs of which the most doubtful ones are shown, and how many are shown.
 PAIRS, DOUBTFUL = 300, 12
 #: Columns of a kept row that the report reads: not its ids.

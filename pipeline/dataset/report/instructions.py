@@ -7,15 +7,16 @@ from pipeline.dataset.report.gather import Summary
 from pipeline.dataset.report.phrases import NOUN, STATEMENT, ending, opening, request_of
 
 #: Lines of a table, verbs of the wheel, objects of a verb.
-MOST, VERBS, OBJECTS = 12, 12, 6
+MOST, VERBS, OBJECTS = 12, 8, 6
 
 Counted = list[tuple[str, int]]
 
 
 class Phrases(NamedTuple):
-    """What is counted in `rows` rows. `verbs`: verb, its count, its objects with theirs."""
+    """What is counted in the `different` instructions of `rows` rows. `verbs`: each with its count and its objects."""
 
     rows: int
+    different: int
     openings: Counted
     endings: Counted
     forms: Counted
@@ -25,13 +26,15 @@ class Phrases(NamedTuple):
 
 def phrases_of(summary: Summary) -> Phrases | None:
     """The phrases of the sampled rows; None where there are none."""
-    instructions = [row["instruction"] for rows in summary.texts.values() for row in rows if row["instruction"]]
+    every = [row["instruction"] for rows in summary.texts.values() for row in rows if row["instruction"]]
+    instructions = list(dict.fromkeys(every))
     if not instructions:
         return None
     requests = [request_of(text) for text in instructions]
     asked = [request for request in requests if request.form not in (NOUN, STATEMENT) and len(request.verb) > 1]
     return Phrases(
-        rows=len(instructions),
+        rows=len(every),
+        different=len(instructions),
         openings=most(Counter(filter(None, map(opening, instructions))), MOST),
         endings=most(Counter(filter(None, map(ending, instructions))), MOST),
         forms=most(Counter(request.form for request in requests), MOST),

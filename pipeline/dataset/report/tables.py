@@ -182,7 +182,9 @@ def learned(summary: Summary) -> list[Learned]:
 
 def kinds(summary: Summary) -> list[tuple[str, int]]:
     """What rows have besides a question and its answer, the most frequent first."""
-    return sorted(summary.kinds.items(), key=lambda item: (-item[1], item[0]))
+    return sorted(
+        ((name, rows) for name, rows in summary.kinds.items() if name != "cut"), key=lambda kind: (-kind[1], kind[0])
+    )
 
 
 def differences(summary: Summary, samples: bool) -> list[tuple[str, int, str]]:
