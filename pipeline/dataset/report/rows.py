@@ -121,7 +121,7 @@ def _texts(row: Row) -> Iterator[list[Any]]:
 
 def _messages(row: Row, column: str) -> list[tuple[str, str | None]]:
     found = []
-    for message in (row.get(column) or ())[:MESSAGES]:
+    for message in filter(None, (row.get(column) or ())[:MESSAGES]):
         found += [("reasoning", message["reasoning"])] if message["reasoning"] else []
         found += [(message["role"] or "", message["content"])]
         found += [("tool_calls", message["tool_calls"])] if message["tool_calls"] else []

@@ -4,7 +4,7 @@ from collections import Counter
 from typing import NamedTuple
 
 from pipeline.dataset.report.gather import Summary
-from pipeline.stages.screen.language import letters
+from pipeline.table.scripts import letters
 
 
 class Scripts(NamedTuple):

@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 from markupsafe import Markup, escape
 
-from pipeline.stages.normalize.fixes import FIXES
 from schemas import reasons
 
 #: A text in both languages.
@@ -49,22 +48,19 @@ def meaning(name: str) -> Markup:
 
 def in_korean(name: str) -> str | None:
     """The meaning of a name in Korean."""
+    kind, _, bare = name.partition(": ")
+    if kind == "fix" and bare in _file()["fixes"]:
+        return str(_file()["fixes"][bare][1])
     names: dict[str, str] = _file()["names"]
-    return names.get(name) or names.get(name.partition(": ")[2])
+    return names.get(name) or names.get(bare)
 
 
 @cache
 def meanings() -> dict[str, str]:
-    """Reasons (as "stage: reason"), flags and fixes, with their English meanings."""
-    named = {f"{stage}: {reason}": why for stage, whys in reasons.REASONS.items() for reason, why in whys.items()}
-    named |= {f"screen: {name}": why for name, why in reasons.FINDINGS.items()}
-    flags = {name: why for whys in (*reasons.FLAGS.values(), reasons.FINDINGS) for name, why in whys.items()}
-    fixes = {name: why for whys in reasons.FIXES.values() for name, why in whys.items()}
-    fixes |= {each.name: _first_sentence(each.fix.__doc__ or "") for each in FIXES}
-    return (
-        named | {f"flag: {name}": why for name, why in flags.items()} | {f"fix: {n}": why for n, why in fixes.items()}
-    )
-
-
-def _first_sentence(documented: str) -> str:
-    return documented.strip().split("\n\n")[0].replace("\n", " ").strip()
+    """The English meanings of reasons, flags and fixes."""
+    found = {f"{stage}: {name}": why for stage, names in reasons.REASONS.items() for name, why in names.items()}
+    for name, why in reasons.FINDINGS.items():
+        found |= {f"screen: {name}": why, f"flag: {name}": why}
+    found |= {f"flag: {name}": why for names in reasons.FLAGS.values() for name, why in names.items()}
+    found |= {f"fix: {name}": why for names in reasons.FIXES.values() for name, why in names.items()}
+    return found | {f"fix: {name}": english for name, (english, _) in _file()["fixes"].items()}

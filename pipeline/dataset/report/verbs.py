@@ -1,6 +1,6 @@
 """Dictionary forms of Korean verbs, by rules: from the form that ends in -아/어, and from the stem before -세요."""
 
-from pipeline.stages.dedupe.differences.hangul import compose, decompose, is_syllable, with_coda
+import unicodedata
 
 #: Last syllables of infinitives that no rule below takes apart, with their dictionary form.
 _IRREGULAR = {
@@ -11,7 +11,16 @@ _IRREGULAR = {
     "다루어": "다루다", "채워": "채우다",
 }  # fmt: skip
 #: Vowels in which the vowel of a stem and -아/어 have become one.
-_CONTRACTED = {"ㅕ": "ㅣ", "ㅝ": "ㅜ", "ㅘ": "ㅗ", "ㅙ": "ㅚ"}
+_CONTRACTED = {
+    "\u1167": "\u1175",  # ㅕ: ㅣ
+    "\u116f": "\u116e",  # ㅝ: ㅜ
+    "\u116a": "\u1169",  # ㅘ: ㅗ
+    "\u116b": "\u116c",  # ㅙ: ㅚ
+}
+#: Other vowels in which an infinitive ends: ㅏ ㅐ ㅓ ㅔ.
+_OPEN = "\u1161\u1162\u1165\u1166"
+#: The codas of -ㅂ니다 and of the past.
+_FORMAL, _PAST = "\u11b8", "\u11bb"
 #: Stems that lose their ㄹ before -세요.
 _WITHOUT_L = {"만드": "만들다", "드": "들다", "여": "열다", "푸": "풀다", "거": "걸다", "느": "늘다", "아": "알다"}
 
@@ -25,17 +34,14 @@ def verb_of_infinitive(form: str) -> str | None:
     for ending, verb in _IRREGULAR.items():
         if form.endswith(ending):
             return form.removesuffix(ending) + verb
-    last = form[-1:]
-    if not is_syllable(last):
-        return None
-    if last in "아어여" and len(form) > 1:
+    if form[-1:] in ("아", "어", "여") and len(form) > 1:
         return f"{form[:-1]}다"
-    onset, vowel, coda = decompose(last)
-    if coda:
+    onset, vowel, coda = _jamo(form)
+    if coda or not vowel:
         return None
     if vowel in _CONTRACTED:
-        return f"{form[:-1]}{compose(onset, _CONTRACTED[vowel])}다"
-    return f"{form}다" if vowel in "ㅐㅔㅏㅓ" else None
+        return f"{form[:-1]}{_joined(onset + _CONTRACTED[vowel])}다"
+    return f"{form}다" if vowel in _OPEN else None
 
 
 def verb_of_stem(stem: str) -> str:
@@ -44,7 +50,7 @@ def verb_of_stem(stem: str) -> str:
     >>> [verb_of_stem(stem) for stem in ("설명하", "쓰", "만드", "고르")]
     ['설명하다', '쓰다', '만들다', '고르다']
     """
-    return next((verb for without, verb in _WITHOUT_L.items() if stem == without), f"{stem}다")
+    return _WITHOUT_L.get(stem, f"{stem}다")
 
 
 def verb_of_formal(form: str) -> str | None:
@@ -55,7 +61,16 @@ def verb_of_formal(form: str) -> str | None:
     """
     if form.endswith("습"):
         stem = form[:-1]
-        return f"{stem}다" if is_syllable(stem[-1:]) and decompose(stem[-1]).coda not in ("", "ㅆ") else None
-    if not is_syllable(form[-1:]) or decompose(form[-1]).coda != "ㅂ" or form.endswith("입"):
-        return None
-    return verb_of_stem(with_coda(form, ""))
+        return f"{stem}다" if _jamo(stem)[2] not in ("", _PAST) else None
+    onset, vowel, coda = _jamo(form)
+    return verb_of_stem(form[:-1] + _joined(onset + vowel)) if coda == _FORMAL and form[-1] != "입" else None
+
+
+def _jamo(text: str) -> tuple[str, str, str]:
+    """Onset, vowel and coda of the last syllable, conjoining; "" for what it lacks."""
+    jamo = unicodedata.normalize("NFD", text[-1:]) if "가" <= text[-1:] <= "힣" else ""
+    return jamo[:1], jamo[1:2], jamo[2:]
+
+
+def _joined(jamo: str) -> str:
+    return unicodedata.normalize("NFC", jamo)
