@@ -4,6 +4,8 @@
   const root = document.documentElement;
   const asked = new URLSearchParams(location.search);
   const PAGE = 20;
+  const GROUPS = ["everything", "all_kept", "all_rejected"];
+  const FACETS = [...document.getElementById("facet-names")?.content.children ?? []].map((one) => one.dataset.facet);
 
   const element = (name, text, kind) => {
     const made = document.createElement(name);
@@ -74,12 +76,12 @@
     }
     const chosen = facet.value;
     facet.replaceChildren();
-    for (const name of ["everything", "all_kept", "all_rejected"]) {
+    for (const name of GROUPS) {
       const option = element("option", facetName(name));
       option.value = name;
       facet.append(option);
     }
-    for (const name of ["source", "rejected_source", "reason", "flag", "fix", "kind", "difference"]) {
+    for (const name of FACETS) {
       if (!counted.has(name)) continue;
       const group = element("optgroup");
       group.label = facetName(name);

@@ -91,7 +91,8 @@ def table_of(records: list[dict[str, Any]]) -> pa.Table:
 
 def record(number: int, **changes: Any) -> dict[str, Any]:
     instruction = f"{number}번 문장을 짧게 요약해 주세요."
-    return {"source": "가", "instruction": instruction, "input": "", "output": f"{number}번 답입니다."} | changes
+    plain = {"source": "가", "instruction": instruction, "input": "", "output": f"{number}번 답입니다."}
+    return plain | {"flags": [], "fixes": []} | changes
 
 
 def test_the_same_folder_gives_the_same_bytes(tmp_path: Path) -> None:
@@ -230,16 +231,11 @@ def test_masked_personal_data_never_appears(tmp_path: Path) -> None:
 
 def test_a_report_is_small(tmp_path: Path) -> None:
     """However many names there are and however long texts are, it is smaller than 2 MB."""
-    long = "긴 글입니다. " * 5000
+    long = "긴 글입니다. " * 90
+    texts = dict.fromkeys(("input", "output", "meta", "system"), long)
     records = [
-        record(
-            number,
-            source=f"출처{number % 90}",
-            output=f"{number} {long}",
-            flags=[f"flag{number}"],
-            origin=f"{long}{number}",
-        )
-        for number in range(900)
+        record(n, source=f"출처{n % 90}", flags=[f"flag{n}"], **{key: f"{n} {text}" for key, text in texts.items()})
+        for n in range(600)
     ]
     assert len(exported(records, tmp_path / "a").encode()) < 2_000_000
 
