@@ -140,6 +140,7 @@ def test_hostile_texts_stay_texts(opened: Opened) -> None:
         page.fill("#query", text)
         assert shown(page) > 0, text
         assert text in page.locator("#rows .row").first.text_content()
+    page.fill("#query", "")
     for kind in ("source", "flag", "fix"):
         options = page.locator(f"#facet option[value^='{kind}/']").evaluate_all("all => all.map(one => one.value)")
         page.select_option("#facet", next(option for option in options if option.startswith(f"{kind}/</script>")))
