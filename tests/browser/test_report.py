@@ -143,7 +143,7 @@ def test_hostile_texts_stay_texts(opened: Opened) -> None:
     page.fill("#query", "")
     for kind in ("source", "flag", "fix"):
         options = page.locator(f"#facet option[value^='{kind}/']").evaluate_all("all => all.map(one => one.value)")
-        page.select_option("#facet", next(option for option in options if option.startswith(f"{kind}/</script>")))
+        page.select_option("#facet", next(option for option in options if "<" in option))
         assert shown(page) > 0
     assert page.locator("#rows a").count() == 0, "Markdown is text"
 
