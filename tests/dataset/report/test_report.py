@@ -157,10 +157,8 @@ def hostile() -> list[dict[str, Any]]:
         for number, text in enumerate(HOSTILE)
     ]
     rows += [record(number, output="", raw=text, source=text, origin=text) for number, text in enumerate(HOSTILE, 50)]
-    return rows + [
-        row | {"flags": [text], "fixes": [text], "origin": f"{text} 2"}
-        for row, text in zip(rows, HOSTILE, strict=False)
-    ]
+    named = enumerate(HOSTILE, 70)
+    return rows + [record(n, flags=[text], fixes=[text], output=text, origin=f"{text} 2") for n, text in named]
 
 
 def test_texts_stay_texts(tmp_path: Path) -> None:
