@@ -22,6 +22,7 @@ from pipeline.dataset.layout import CARD, INFO, LLAMA_FACTORY, REJECTS, REPORT, 
 from pipeline.dataset.manifest_file import write_manifest
 from pipeline.dataset.masks import with_masks
 from pipeline.dataset.packing import PACKED, pack_rows
+from pipeline.dataset.reader import read_written
 from pipeline.dataset.report import report
 from pipeline.dataset.shard_writer import Shards, read_arrow
 from pipeline.dataset.trainers import llama_factory_datasets
@@ -110,7 +111,7 @@ def _fill(fresh: Path, tables: Iterable[pa.Table], options: ExportOptions, about
     (fresh / CARD).write_text(card(manifest, options, shape), encoding="utf-8")
     manifest.files = describe_folder(fresh, written.files)
     if options.report:
-        (fresh / REPORT).write_text(report(fresh, manifest), encoding="utf-8")
+        (fresh / REPORT).write_text(report(fresh, manifest, read=read_written), encoding="utf-8")
         sync(fresh / REPORT)
     write_manifest(fresh, manifest)
     return manifest

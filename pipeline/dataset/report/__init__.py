@@ -7,17 +7,24 @@ the same bytes.
 from collections.abc import Mapping
 from pathlib import Path
 
-from pipeline.dataset.report.gather import gather
+from pipeline.dataset.reader import read_batches
+from pipeline.dataset.report.gather import Read, gather
 from pipeline.dataset.report.page import page
 from schemas.manifest import Manifest
 
 __all__ = ["report"]
 
 
-def report(folder: Path, manifest: Manifest, samples: bool = True, times: Mapping[str, float] | None = None) -> str:
+def report(
+    folder: Path,
+    manifest: Manifest,
+    samples: bool = True,
+    times: Mapping[str, float] | None = None,
+    read: Read = read_batches,
+) -> str:
     """The report on the dataset in this folder, as HTML.
 
-    `samples`: whether it holds texts of rows. `times`: seconds of each stage, where they are known. Raises RowsError
-    where a file of the dataset is damaged.
+    `samples`: whether it holds texts of rows. `times`: seconds of each stage, where they are known. `read`: how data
+    files are read. Raises RowsError where a file of the dataset is damaged.
     """
-    return page(gather(folder, manifest), samples, times)
+    return page(gather(folder, manifest, read), samples, times)

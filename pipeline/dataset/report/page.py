@@ -13,20 +13,21 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from pipeline.dataset.report import charts
-from pipeline.dataset.report.gather import DOUBTFUL, PAIRS, PER_KEY, PER_SOURCE, Summary
+from pipeline.dataset.report.gather import Summary
 from pipeline.dataset.report.instructions import phrases_of
+from pipeline.dataset.report.kept import PER_SOURCE
+from pipeline.dataset.report.length_tables import histograms, limits, parts
+from pipeline.dataset.report.rejected import PAIRS
 from pipeline.dataset.report.rows import as_json, sampled_rows, short
+from pipeline.dataset.report.sample import PER_KEY
 from pipeline.dataset.report.scripts import scripts_of
 from pipeline.dataset.report.tables import (
     differences,
     doubtful_pairs,
     examples,
     funnel,
-    histograms,
     kinds,
     learned,
-    limits,
-    parts,
     reasons,
     sources,
 )
@@ -82,7 +83,7 @@ def _texts_of(summary: Summary) -> dict[str, Any]:
         "rows": sampled_rows(summary),
         "scripts": scripts_of(summary),
         "phrases": phrases_of(summary),
-        "pairs": doubtful_pairs(summary.pairs[:DOUBTFUL]),
+        "pairs": doubtful_pairs(summary.pairs),
         "evidence": examples(summary),
     }
 

@@ -15,6 +15,8 @@ from pipeline.table.hashes import Hashes, mix
 Ints = npt.NDArray[np.int64]
 Row = dict[str, Any]
 
+#: Rows of each key that are sampled.
+PER_KEY = 12
 #: Most keys that are sampled: a dataset has fewer, unless its files are not what ko-instruct wrote.
 KEYS = 1000
 
@@ -112,3 +114,8 @@ def _ranks(codes: Hashes) -> Ints:
     """The place of each entry among those of its code, where equal codes follow one another."""
     starts = np.flatnonzero(np.concatenate([[True], codes[1:] != codes[:-1]]))
     return np.arange(len(codes)) - np.repeat(starts, np.diff(np.append(starts, len(codes))))
+
+
+def counts_of(column: pa.Array) -> dict[str, int]:
+    """How often each value is in the column."""
+    return {each["values"]: each["counts"] for each in pc.value_counts(column.drop_null()).to_pylist()}

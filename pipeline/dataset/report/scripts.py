@@ -27,7 +27,7 @@ def scripts_of(summary: Summary) -> Scripts:
             if found := letters(row["output"] or ""):
                 counted.update(found)
                 main[max(found, key=lambda name: found[name])] += 1
-        by_source.append((summary.sources[number] if number < len(summary.sources) else None, counted))
+        by_source.append((summary.name_of(number), counted))
         total.update(counted)
     names = sorted(total, key=lambda name: (-total[name], name))
     return Scripts(rows, names, by_source, total, main)
