@@ -131,7 +131,7 @@ BROWSER_TOOLS := playwright==1.65.2 axe-playwright-python==0.1.8
 export CHROMIUM
 
 test-browser: .venv-browser/.installed
-	@.venv-browser/bin/python -m pytest -m browser -n 0
+	@.venv-browser/bin/python -m pytest -m browser -n 0 tests/browser
 
 .venv-browser/.installed: pyproject.toml constraints.txt Makefile
 	@$(PYTHON) -m venv $(@D)
