@@ -62,9 +62,10 @@ def gather(folder: Path, manifest: Manifest, read: Read) -> Summary:
     kept = Kept(manifest, wanted)
     for file in files_of(folder):
         with naming(file.path):
-            columns = [name for name in schema_of(file).names if name in READ]
-            for table in read(file, columns):
-                kept.add(file.split, table)
+            names = schema_of(file).names
+            if "origin" in names:  # a pack has none
+                for table in read(file, [name for name in names if name in READ]):
+                    kept.add(file.split, table)
     return Summary(
         manifest=manifest,
         sources=kept.sources,
@@ -82,7 +83,6 @@ def gather(folder: Path, manifest: Manifest, read: Read) -> Summary:
 
 
 def files_of(folder: Path) -> list[DataFile]:
-    """The files of one format with whole rows: Arrow, which is read in place, or else Parquet. Packs have no rows."""
+    """The files of one format: Arrow, which is read in place, or else Parquet."""
     files = data_files(folder)
-    chosen = next(filter(None, ([file for file in files if file.format == kind] for kind in ("arrow", "parquet"))), [])
-    return [file for file in chosen if "origin" in schema_of(file).names]
+    return next(filter(None, ([file for file in files if file.format == kind] for kind in ("arrow", "parquet"))), [])

@@ -8,11 +8,12 @@ import re
 from typing import NamedTuple
 
 from pipeline.dataset.report.verbs import verb_of_formal, verb_of_infinitive, verb_of_stem
+from pipeline.table.patterns import pattern
 
 #: Characters at each end of an instruction that are looked at.
 LOOKED_AT = 400
 #: What closes a sentence, and what may follow or wrap it.
-_SENTENCE = re.compile(r"[^.!?。？！\n]+[.!?。？！]*")
+_SENTENCE = pattern(r"[^.!?。？！\n]+[.!?。？！]*")
 _CLOSING = " \t.!?。？！,:;~…\"'”’」』)]》>*`_^ㅋㅎㅠㅜ"
 
 #: Forms of requests. `stem`: the verb before the ending; INFINITIVES end in -아/어.
@@ -26,7 +27,7 @@ _PLAIN = (
 )
 _TRY = r"보세요|보십시오|보시오|보아라|봐라|봐요|봐|보자|볼래|볼까요?"
 _ENDINGS: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
-    (form, kind, re.compile(rf"(?:^| )(?P<stem>\S*?) ?(?:{ending})$"))
+    (form, kind, pattern(rf"(?:^| )(?P<stem>\S*?) ?(?:{ending})$"))
     for form, kind, ending in (
         ("-아/어 주세요", "infinitive", _POLITE),
         ("-아/어 줘", "infinitive", _PLAIN),
@@ -40,10 +41,10 @@ _ENDINGS: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
         ("-ㅂ니다", "formal", r"니다"),
     )
 )
-_QUESTION = re.compile(
+_QUESTION = pattern(
     r"(?:까|까요|나요|가요|나|니|냐|은가|는가|인가|한가|던가|어때|어때요|뭐야|뭐지|뭐예요|뭐에요|뭔데|있어|알아|죠|지요)$"
 )
-_STATEMENT = re.compile(r"(?:다|요|네|야|어|아|해|지|자|음|함|됨|임|래|데|돼|줌|군|구나|까지|니다)$")
+_STATEMENT = pattern(r"(?:다|요|네|야|어|아|해|지|자|음|함|됨|임|래|데|돼|줌|군|구나|까지|니다)$")
 _ASKS = (
     ("무엇", r"무엇|뭐|뭘|뭔|무슨"),
     ("어떻게", r"어떻게|어떡"),
@@ -54,9 +55,7 @@ _ASKS = (
     ("얼마", r"얼마|몇"),
     ("어떤", r"어떤|어느|어때"),
 )
-_WORD_THAT_ASKS = tuple(
-    (name, re.compile(rf"(?:^|.* )(?P<before>\S+) (?:{words})|^(?:{words})")) for name, words in _ASKS
-)
+_WORD_THAT_ASKS = tuple((name, pattern(rf"(?:^|.* )(?P<before>\S+) (?:{words})|^(?:{words})")) for name, words in _ASKS)
 
 
 class Request(NamedTuple):
@@ -111,8 +110,8 @@ def request_of(instruction: str) -> Request:
 
 def _request(sentence: str) -> Request:
     words = " ".join(sentence.rstrip(_CLOSING).split())
-    for form, kind, pattern in _ENDINGS:
-        if (match := pattern.search(words)) and (verb := _verb(kind, match["stem"], match[0])):
+    for form, kind, closing in _ENDINGS:
+        if (match := closing.search(words)) and (verb := _verb(kind, match["stem"], match[0])):
             return Request(form, *_with_object(verb, words[: match.start()].split()))
     if sentence.rstrip("\"'”’)").endswith(("?", "？")) or _QUESTION.search(words):
         return Request(QUESTION, *_asked(words))
@@ -159,8 +158,8 @@ def _object(word: str) -> str:
 
 def _asked(words: str) -> tuple[str, str]:
     """The word that asks, and the word before it: what is asked about."""
-    for name, pattern in _WORD_THAT_ASKS:
-        if match := pattern.search(words):
+    for name, asking in _WORD_THAT_ASKS:
+        if match := asking.search(words):
             about = re.sub(r"(?<=.)(?:은|는|이|가|을|를|에|의)$", "", match["before"] or "")
             return f"{name}?", about[:20]
     return QUESTION, ""
