@@ -19,9 +19,10 @@ from pipeline.dataset.report.kept import PER_SOURCE
 from pipeline.dataset.report.length_tables import histograms, limits, parts
 from pipeline.dataset.report.rejected import PAIRS
 from pipeline.dataset.report.rows import as_json, sampled_rows, short
-from pipeline.dataset.report.sample import PER_KEY
+from pipeline.dataset.report.sample import PER_KEY, Row
 from pipeline.dataset.report.scripts import scripts_of
 from pipeline.dataset.report.tables import (
+    changes,
     differences,
     doubtful_pairs,
     examples,
@@ -38,8 +39,14 @@ HERE = Path(__file__).parent
 PAGE, STYLE, SCRIPT = "page.html", "style.css", "script.js"
 
 
-def page(summary: Summary, samples: bool = True, times: Mapping[str, float] | None = None) -> str:
+def page(
+    summary: Summary,
+    samples: bool = True,
+    times: Mapping[str, float] | None = None,
+    before: Mapping[str, Row] = {},
+) -> str:
     """The report as HTML. `samples`: whether it holds texts of rows. `times`: seconds of each stage, if they are known.
+    `before`: rows as they were before fixes, by origin.
 
     The same summary gives the same bytes.
     """
@@ -59,6 +66,7 @@ def page(summary: Summary, samples: bool = True, times: Mapping[str, float] | No
         summary=summary,
         packed=summary.manifest.packing is not None,
         links=links,
+        changes=changes(summary, before),
         data=as_json({"rows": shown["rows"], "texts": texts("script")}),
         per_key=PER_KEY,
         per_source=PER_SOURCE,

@@ -1,12 +1,12 @@
 """The tables of the report, from the manifest and the summary: plain values that the template writes."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
-from pipeline.dataset.report.differences import marked
+from pipeline.dataset.report.differences import around_the_change, marked
 from pipeline.dataset.report.duplicates import Pair, example_of
 from pipeline.dataset.report.gather import Summary
 from pipeline.dataset.report.rows import TEXT, short
@@ -14,6 +14,8 @@ from pipeline.dataset.report.sample import Key, Row
 from schemas.columns import STAGES
 from schemas.manifest import Manifest, Rejected
 
+#: Texts in which a change is looked for.
+CHANGED = ("instruction", "input", "output", "reasoning", "system")
 #: Sources that are listed one by one.
 LISTED = 50
 
@@ -150,6 +152,18 @@ def _sides(pair: Pair) -> Iterator[tuple[str, Markup, Markup]]:
         kept, rejected = (short(row[name] or "", 2 * TEXT) for row in (pair.kept, pair.rejected))
         if kept or rejected:
             yield (name, *marked(kept, rejected))
+
+
+def changes(summary: Summary, before: Mapping[str, Row]) -> dict[str, list[tuple[Markup, Markup]]]:
+    """For each fix texts of sampled rows before and after it, with the words marked that differ: up to two."""
+    found: dict[str, list[tuple[Markup, Markup]]] = {}
+    for key in summary.kept.every_key():
+        if key.facet == "fix":
+            rows = [summary.kept.row(number) for number in summary.kept.of(key)]
+            pairs = [(before[row["origin"]], row) for row in rows if row["origin"] in before]
+            texts = [(old.get(name) or "", new.get(name) or "") for old, new in pairs for name in CHANGED]
+            found[key.value] = [marked(*around_the_change(old, new)) for old, new in texts if old != new][:2]
+    return found
 
 
 def examples(summary: Summary) -> dict[str, list[str]]:
