@@ -147,6 +147,7 @@ FINDINGS: dict[str, str] = {
 #: Stage → flag → meaning. A flag marks a row and does not reject it. `screen` writes its FINDINGS.
 FLAGS: dict[str, dict[str, str]] = {
     "ingest": {
+        "media-part": "a message has a part that is an image, a sound or a file: `meta` holds it, or where it is",
         "open-thought": "the answer begins with a thought that has no end: it stays in the answer",
         "call-unread": "an answer is written as a call in brackets, and no tool of this name is known: it stays a text",
         "tools-unread": "the record declares tools in a form that is not read: they stay in `meta`",
@@ -175,6 +176,7 @@ FIXES: dict[str, dict[str, str]] = {
         "leading-assistant": "the conversation begins with an answer: an empty message of the user was put before it",
         "system-as-assistant": "no assistant speaks, and `system` answers the user: it became the assistant",
         "system-in-user": "a system prompt in the middle of a conversation was joined to the user's message there",
+        "bytes-left-out": "bytes that the record holds as a base64 text: their size and sha256 took their place",
         "excel-escapes": "a character that Excel wrote as _x000D_ or the like is that character",
         "flat-tools": "the definition of a tool was put into the object of a function",
         "results-in-order": "the results of tools were put in the order of the calls that they answer",

@@ -22,7 +22,19 @@ LEARN = (*RECORD_LEARN, "training", "loss")
 #: Of these the fields in which a yes means that the answer is not learned.
 NOT_LEARNED = {"mask", "masked", "ignore", "ignored", "do_not_train"}
 #: Fields that hold the thought that leads to an answer.
-REASONING = ("reasoning_content", "reasoning", "reasoning_details", "thinking", "thought", "thoughts", "cot")
+REASONING = (
+    *("reasoning_content", "reasoning", "reasoning_details", "thinking", "thought", "thoughts", "cot"),
+    *(
+        "think",
+        "thinking_content",
+        "thought_process",
+        "chain_of_thought",
+        "사고과정",
+        "사고 과정",
+        "추론과정",
+        "추론 과정",
+    ),
+)
 
 
 #: One field, several that are joined, each under its name, or none. A list in a field becomes a numbered list.

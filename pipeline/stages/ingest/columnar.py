@@ -15,6 +15,7 @@ from pipeline.io.json_lines import json_objects
 from pipeline.stages.ingest import calls
 from pipeline.stages.ingest.alike import Alike, Path, Signs, alike
 from pipeline.stages.ingest.alike import template as template_of
+from pipeline.stages.ingest.base64_fields import SIGNS
 from pipeline.stages.ingest.detected import may_hold_transcript
 from pipeline.stages.ingest.fields import Record
 from pipeline.stages.ingest.framing import Elements, Unread
@@ -48,6 +49,8 @@ def plain_rows(block: Unread, choose: Choose, origin: str, source: str) -> tuple
     signs = Signs.of(block)
     if signs is None:
         return None
+    if any(sign.encode() in block.data for sign in SIGNS):
+        return [], np.arange(len(signs.starts))
     given = Given(block, origin, source, _may_hold_marks(signs.data))
     found = []
     others = np.ones(len(signs.starts), bool)

@@ -13,6 +13,7 @@ from pipeline.stages.ingest.parsing import Fault, dumps
 from pipeline.stages.ingest.preferences import prompt_turns, turns_in_field
 from pipeline.stages.ingest.rows import Row, rejected, row
 from pipeline.stages.ingest.toml_line import toml
+from pipeline.stages.ingest.turn_objects import MEDIA, holds_media
 from pipeline.stages.ingest.turns import Turn, talk_of
 from pipeline.table.messages import Message
 from schemas.shapes import LEARN, Columns, Template
@@ -38,6 +39,8 @@ def columns(entry: Entry, shape: Columns) -> list[Row]:
         texts["system"] = "\n".join(text for text in (texts["system"], earlier.system) if text)
         if any(earlier.rests):
             others[shape.history] = earlier.rests[:-1]
+        if any(map(holds_media, earlier.rests)):
+            said["flags"] = (MEDIA, *said["flags"])
     reasoning, output, others, thought = take_thought(texts["output"], others, shape.reasoning)
     if output and said["tool_calls"] is None and (read := calls_in(output, said["tools"] is not None)):
         output, said["tool_calls"], repairs = read.text, dumps(read.calls), (*repairs, *read.fixes)
@@ -127,6 +130,7 @@ def _spoken(entry: Entry, shape: Columns) -> Row:
     )
     spoken = spoken._replace(fixes=(*spoken.fixes, *fixes, *repairs))
     said = {name: value for name, value in said.items() if value is not None}
+    said["flags"] = (*spoken.flags, *said["flags"])
     return spoken._replace(**said) if reasoning is None else spoken._replace(**said, reasoning=reasoning)
 
 

@@ -14,7 +14,7 @@ from pipeline.stages.ingest.parsing import Fault, dumps
 from pipeline.stages.ingest.rows import Row, numbered, rejected, row
 from pipeline.stages.ingest.speakers import SPOKEN, in_order, must_go_on, speaker_of, unknown_role
 from pipeline.stages.ingest.transcripts import STYLES, declared_style, turns_of
-from pipeline.stages.ingest.turn_objects import Keys, content_of, turn_of
+from pipeline.stages.ingest.turn_objects import MEDIA, Keys, content_of, holds_media, turn_of
 from pipeline.stages.ingest.turns import Turn, talk_of
 from schemas.shapes import (
     RECORD_LEARN,
@@ -67,7 +67,12 @@ def row_of_talk(
         fixes=talk.fixes,
     )
     return given._replace(
-        tools=tools, steps=talk.steps, reasoning=talk.reasoning, tool_calls=talk.tool_calls, learn=talk.learn
+        tools=tools,
+        steps=talk.steps,
+        reasoning=talk.reasoning,
+        tool_calls=talk.tool_calls,
+        learn=talk.learn,
+        flags=(MEDIA,) if any(map(holds_media, talk.rests)) else (),
     )
 
 
@@ -255,7 +260,7 @@ def _beside(
     if given:
         turns = with_input(turns, given)
     row = row_of_talk(entry, turns, others, path, system=prompt, tools=declared.text, place=place)
-    row = row._replace(label=label, fixes=(*row.fixes, *fixes, *declared.fixes), flags=declared.flags)
+    row = row._replace(label=label, fixes=(*row.fixes, *fixes, *declared.fixes), flags=(*row.flags, *declared.flags))
     return _learned(row, learn)
 
 
@@ -284,9 +289,11 @@ def system_at(record: Record, path: str | None) -> str | None:
     value = at(record, path)
     parts = value.get("parts") if isinstance(value, dict) else value
     content = content_of(parts, f"`{path}`") if isinstance(parts, list) else None
-    if content is not None:
-        return "\n".join(content.texts) or None
-    return text_at(record, path)
+    if content is None:
+        return text_at(record, path)
+    if holds_media({"parts": content.rest}):
+        raise Fault("not-text", f"`{path}` holds a part that is no text: a system prompt is text alone")
+    return "\n".join(content.texts) or None
 
 
 def glaive_tools(prompt: str) -> tuple[str, str] | None:

@@ -12,6 +12,7 @@ from pipeline.stages.ingest.framing import Entry
 from pipeline.stages.ingest.given import is_given, paths_of, spelled
 from pipeline.stages.ingest.names import (
     ABOUT,
+    ANSWER_KEYS,
     ANSWERS,
     ASKED,
     BESIDE,
@@ -93,7 +94,7 @@ def _messages(value: Any) -> bool:
 
 def _columns(record: Record) -> Iterator[Shape]:
     letters = _letters(record)
-    answers = [key for key in named(record, OUTPUT) if key not in letters]
+    answers = [key for key in named(record, OUTPUT) or named(record, ANSWER_KEYS) if key not in letters]
     directives, asked = named(record, DIRECTIVES), named(record, ASKED)
     inputs = [key for key in named(record, INPUT) if isinstance(record[key], str | dict | None)]
     if not answers and isinstance(record.get("answers"), dict):

@@ -9,7 +9,10 @@ from schemas.shapes import LEARN, REASONING
 
 #: What is to be done, and what is asked. Where a record has one of each, the question is what the instruction is about.
 DIRECTIVES = ("instruction", "지시문", "지시", "명령어", "prompt")
-ASKED = ("question", "query", "q", "질문", "질의", "문제")
+ASKED = (
+    *("question", "query", "q", "질문", "질의", "문제"),
+    *("질문내용", "질문 내용", "문의내용", "문의 내용", "민원내용", "민원 내용", "고객문의"),
+)
 INSTRUCTION = DIRECTIVES + ASKED
 #: What a task is about. The first ones may hold the question itself, where no other field does.
 INPUT = ("input", "context", "입력", "문맥", "지문")
@@ -22,7 +25,22 @@ CONTEXT = (
 CHOICES = ("choices", "options", "choice", "option", "보기", "선택지", "선지")
 NUMBERED_CHOICE = re.compile(r"(?:choice|option|opt|보기|선택지|선지)[ _]?(?:\d|[a-e])", re.IGNORECASE)
 LETTERS = ("A", "B", "C", "D", "E")
-OUTPUT = ("output", "response", "answer", "completion", "a", "출력", "응답", "답변", "대답", "정답")
+OUTPUT = (
+    "output",
+    "response",
+    "answer",
+    "completion",
+    "a",
+    "출력",
+    "응답",
+    "답변",
+    "대답",
+    "정답",
+    "답변내용",
+    "답변 내용",
+)
+#: Where no other field is an answer.
+ANSWER_KEYS = ("answerkey", "answer_key", "correct_answer", "회신내용", "상담사답변")
 SYSTEM = ("system", "system_prompt", "systeminstruction", "system_instruction")
 CHOSEN = ("chosen", "preferred_output", "preferred", "chosen_response", "response_chosen")
 REJECTED = ("rejected", "non_preferred_output", "dispreferred", "rejected_response", "response_rejected")
@@ -115,7 +133,20 @@ TRANSCRIPTS = ("text", "conversation", "dialogue", "transcript", "chat")
 
 #: Names of fields beside turns that say more than a note about the record.
 READ = {
-    *(*INSTRUCTION, *CONTEXT, *CHOICES, *OUTPUT, *SYSTEM, *CHOSEN, *REJECTED, *BETTER, *COMPLETIONS, *TAGS, *LABELS),
+    *(
+        *INSTRUCTION,
+        *CONTEXT,
+        *CHOICES,
+        *OUTPUT,
+        *ANSWER_KEYS,
+        *SYSTEM,
+        *CHOSEN,
+        *REJECTED,
+        *BETTER,
+        *COMPLETIONS,
+        *TAGS,
+        *LABELS,
+    ),
     *(*BESIDE, *TURNS, *TOOLS, *DEFINITIONS, *QUESTIONS, *ANSWERS, *TRANSCRIPTS, *LEARN, *REASONING, "split"),
     *(name for names in TWO_ANSWERS for name in names),
     *(letter.casefold() for letter in LETTERS),

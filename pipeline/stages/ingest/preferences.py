@@ -76,7 +76,11 @@ def preference(entry: Entry, shape: Preference) -> list[Row]:
     worse_text = _text(worse, shape.rejected)
     return [
         row._replace(
-            rejected=worse_text, label=label, learn=learn, fixes=(*row.fixes, *fixes, *tools.fixes), flags=tools.flags
+            rejected=worse_text,
+            label=label,
+            learn=learn,
+            fixes=(*row.fixes, *fixes, *tools.fixes),
+            flags=(*row.flags, *tools.flags),
         )
     ]
 
