@@ -13,7 +13,8 @@ from pipeline.stages.ingest.grouped import TURNS, text_field
 from pipeline.stages.ingest.parsing import Fault, dumps
 from pipeline.stages.ingest.rows import Row, numbered, rejected, row
 from pipeline.stages.ingest.speakers import SPOKEN, in_order, must_go_on, speaker_of, unknown_role
-from pipeline.stages.ingest.transcripts import STYLES, declared_style, turns_of
+from pipeline.stages.ingest.toml_line import toml
+from pipeline.stages.ingest.transcripts import declared_style, styles_with, turns_of, unknown_names
 from pipeline.stages.ingest.turn_objects import MEDIA, Keys, content_of, holds_media, turn_of
 from pipeline.stages.ingest.turns import Turn, talk_of
 from schemas.shapes import (
@@ -177,8 +178,14 @@ def _text_in(pair: Any, key: str, number: int) -> str | None:
 
 def delimited(entry: Entry, shape: Delimited) -> list[Row]:
     """One row: a transcript."""
-    styles = (declared_style(shape.marks, shape.ends),) if shape.marks else STYLES
-    cut = turns_of(text_at(entry.value, shape.text) or "", {**shape.roles, **shape.marks}, styles)
+    styles = (declared_style(shape.marks, shape.ends),) if shape.marks else styles_with(tuple(shape.roles))
+    text, roles = text_at(entry.value, shape.text) or "", {**shape.roles, **shape.marks}
+    if strangers := unknown_names(text, roles, styles):
+        guess = shape.model_copy(update={"roles": {**shape.roles, **dict.fromkeys(strangers, "system")}})
+        name, number = next(iter(strangers.items()))
+        found = f"turn {number} has the unknown role {name!r}"
+        raise Fault("unknown-role", f"{found}: say in `roles` who speaks, such as `{toml(guess)}`")
+    cut = turns_of(text, roles, styles)
     if cut is None:
         known = ", ".join(style.name for style in styles)
         raise Fault("no-delimiters", f"`{shape.text}` holds no question and answer between known delimiters ({known})")

@@ -1,10 +1,11 @@
 """A conversation written into one text, cut at its delimiters."""
 
+import functools
 import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from pipeline.stages.ingest.turns import ROLES, SPEAKERS, THOUGHT_CHANNEL, Turn, role_of
+from pipeline.stages.ingest.turns import ROLES, SPEAKERS, THOUGHT_CHANNEL, Turn, known_role, role_of
 from schemas.shapes import Role
 
 #: Delimiter words (case-folded) and the role of the text after them, where `turns.ROLES` does not have them.
@@ -71,10 +72,46 @@ class Style(NamedTuple):
 PEOPLE: tuple[Role, ...] = ("system", "user", "assistant")
 
 
+#: People who are neither the user nor the assistant for certain: a mark with one of them ends the turn before it, and
+#: the shape has to say whose turn it is.
+STRANGERS = (
+    r"[가-힣]{2,5}(?:자|사|원|님)|관리자|운영자|진행자|사회자|매니저|면접관|조사관|교수|기자|감독|선생|학생|엄마|아빠"
+    r"|moderator|admin|administrator|manager|supervisor|reviewer|narrator|host|guest|teacher|student|interviewer"
+    r"|interviewee|speaker"
+)
+
+
 def _words(*more: str) -> str:
     """The names of people that stand before a colon, as a pattern."""
     people = [name for role in PEOPLE for name in SPEAKERS[role]]
     return "|".join(re.escape(word) for word in sorted({*people, *more}, key=lambda word: (-len(word), word)))
+
+
+def _headings(*names: str) -> Style:
+    """Marks behind ###, of known names and of these."""
+    words = _words(*HEADINGS, *names)
+    return Style(
+        "### Human: ### Assistant:",
+        re.compile(
+            rf"###[ ]*((?:{words})(?=[ ]*[:(])|(?:{'|'.join(ALONE)})(?=[ ]*$)|(?:{STRANGERS})(?=[ ]*:))"
+            r"[ ]*(?::|\([^()\n]*\):?|$)",
+            re.IGNORECASE | re.MULTILINE,
+        ),
+        ("</s>", "<|endoftext|>"),
+        preamble=True,
+        steady=True,
+    )
+
+
+def _colons(*names: str) -> Style:
+    """Names before a colon, known ones and these, at the beginning of a line."""
+    words = _words("function response", "tool response", "질문", "답변", "응답", *names)
+    return Style(
+        "User: Assistant:",
+        re.compile(rf"^({words})[ ]*[:：]", re.IGNORECASE | re.MULTILINE),
+        ("<|endoftext|>", "</s>"),
+        steady=True,
+    )
 
 
 STYLES = (
@@ -111,29 +148,19 @@ STYLES = (
         re.compile(r"<\|(?!(?:end|im_|eot|eom|endof|sep|pad|bos|eos)\w*\|>)([\w-]+)\|>\n?"),
         ("<s>", "</s>", "<|end|>", "<|endoftext|>", "<|end_of_text|>"),
     ),
-    Style(
-        "### Human: ### Assistant:",
-        re.compile(
-            rf"###[ ]*((?:{_words(*HEADINGS)})(?=[ ]*[:(])|(?:{'|'.join(ALONE)})(?=[ ]*$))[ ]*(?::|\([^()\n]*\):?|$)",
-            re.IGNORECASE | re.MULTILINE,
-        ),
-        ("</s>", "<|endoftext|>"),
-        preamble=True,
-        steady=True,
-    ),
-    Style(
-        "User: Assistant:",
-        re.compile(
-            rf"^({_words('function response', 'tool response', '질문', '답변', '응답')})[ ]*[:：]",
-            re.IGNORECASE | re.MULTILINE,
-        ),
-        ("<|endoftext|>", "</s>"),
-        steady=True,
-    ),
+    _headings(),
+    _colons(),
     # On one line, only where each mark is in capitals and follows white space or the end of an answer.
     Style("USER: ASSISTANT:", re.compile(r"(?:(?<=\s)|(?<=</s>)|^)(SYSTEM|USER|ASSISTANT):"), ("</s>",), preamble=True),
     Style("Q: A:", re.compile(r"^(Q|A|문|답)\d*[ ]*[:：.)](?=\s)", re.MULTILINE), steady=True),
 )
+
+
+@functools.lru_cache(64)
+def styles_with(names: tuple[str, ...]) -> tuple[Style, ...]:
+    """The styles, with these names among their marks."""
+    named = {style.name: style for style in (_headings(*names), _colons(*names))} if names else {}
+    return tuple(named.get(style.name, style) for style in STYLES)
 
 
 def declared_style(marks: Mapping[str, Role], ends: Sequence[str]) -> Style:
@@ -164,6 +191,17 @@ def turns_of(
     return (found[0].name, _cut(text, *found, roles)) if found else None
 
 
+def unknown_names(text: str, roles: Mapping[str, Role], styles: Sequence[Style]) -> dict[str, int]:
+    """The names in the marks of a transcript whose role is not known, each with the number of one of its turns."""
+    found = _style(text, roles, styles)
+    numbers = {mark[1]: number for number, mark in reversed([*enumerate(found[1], 1)])} if found else {}
+    return {
+        name: number
+        for name, number in reversed(numbers.items())
+        if not _role(name, roles) and not known_role(name, roles)
+    }
+
+
 def is_transcript(text: str) -> bool:
     """Whether a text is a transcript, even if it has a role that is not known."""
     return _style(text, {}, STYLES) is not None
@@ -185,11 +223,17 @@ def _style(
 
 
 def _steady(marks: Sequence[re.Match[str]], roles: Mapping[str, Role]) -> list[re.Match[str]]:
-    """The marks whose word is the first of its role: another one (`의사:` in an answer) is a part of the text."""
-    first: dict[Role | None, str] = {}
+    """The marks whose word is the first of its role: another one (`의사:` in an answer) is a part of the text.
+
+    A name whose role is declared or not known is a mark wherever it is.
+    """
+    first: dict[Role, str] = {}
+    found = []
     for mark in marks:
-        first.setdefault(_role(mark[1], roles), mark[1].casefold())
-    return [mark for mark in marks if first[_role(mark[1], roles)] == mark[1].casefold()]
+        role, word = _role(mark[1], roles), mark[1].casefold()
+        if role is None or mark[1] in roles or first.setdefault(role, word) == word:
+            found.append(mark)
+    return found
 
 
 def _role(name: str, roles: Mapping[str, Role]) -> Role | None:
