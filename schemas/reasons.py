@@ -179,6 +179,7 @@ FIXES: dict[str, dict[str, str]] = {
         "bytes-left-out": "bytes that the record holds as a base64 text: their size and sha256 took their place",
         "excel-escapes": "a character that Excel wrote as _x000D_ or the like is that character",
         "flat-tools": "the definition of a tool was put into the object of a function",
+        "prompt-marks": "the prompt was a transcript that ends where the answer begins: its turns became messages",
         "results-in-order": "the results of tools were put in the order of the calls that they answer",
         "struct-nulls": "keys of calls and tools without a value, which the structs of a table add, were left out",
         "words-after-call": "words behind a call were put before it",

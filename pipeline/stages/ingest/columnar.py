@@ -24,6 +24,7 @@ from pipeline.stages.ingest.parsing import Fault
 from pipeline.stages.ingest.published_splits import FIELD as SPLIT
 from pipeline.stages.ingest.rows import NO_INPUT
 from pipeline.stages.ingest.shapes import Choose
+from pipeline.stages.ingest.transcripts import OPEN_END
 from pipeline.stages.ingest.turns import known_role
 from pipeline.table import thoughts
 from schemas.columns import INGESTED, MESSAGE
@@ -169,19 +170,20 @@ def _flat(same: Alike, shape: Columns, given: Given) -> Plain:
         key = path if isinstance(path, str) and same.record.get(path) is not None else None
         return same.texts([(key,)]) if key else pa.nulls(count, pa.string())
 
-    inputs, output = text(shape.input).fill_null(""), text(shape.output)
+    instruction, inputs, output = text(shape.instruction), text(shape.input).fill_null(""), text(shape.output)
     none = pc.match_substring_regex(inputs, NO_INPUT)
     rows = _rows(
         given.places(same.numbers),
         given.source,
         system=text(shape.system),
-        instruction=text(shape.instruction),
+        instruction=instruction,
         input=pc.if_else(none, "", inputs) if none.true_count else inputs,
         output=output,
         meta=_meta(same, [key for key in same.record if key not in taken]),
         fixes=_lists(pa.list_(pa.string()), none.to_numpy(zero_copy_only=False), "no-input"),
     )
-    return _where(~_marked(output, given), same.numbers, rows)
+    may_be_open = pc.fill_null(pc.match_substring_regex(instruction, OPEN_END), False).to_numpy(zero_copy_only=False)
+    return _where(~(_marked(output, given) | may_be_open), same.numbers, rows)
 
 
 def _meta(same: Alike, keys: list[str]) -> pa.Array:

@@ -13,6 +13,7 @@ from pipeline.stages.ingest.parsing import Fault, dumps
 from pipeline.stages.ingest.preferences import prompt_turns, turns_in_field
 from pipeline.stages.ingest.rows import Row, rejected, row
 from pipeline.stages.ingest.toml_line import toml
+from pipeline.stages.ingest.transcripts import is_open_prompt
 from pipeline.stages.ingest.turn_objects import MEDIA, holds_media
 from pipeline.stages.ingest.turns import Turn, talk_of
 from pipeline.table.messages import Message
@@ -22,8 +23,12 @@ from schemas.shapes import LEARN, Columns, Template
 def columns(entry: Entry, shape: Columns) -> list[Row]:
     """One row: each text from its own field."""
     record = entry.value
-    if _is_spoken(at(record, shape.instruction)) or _is_spoken(at(record, shape.output)):
+    prompt = at(record, shape.instruction)
+    if _is_spoken(prompt) or _is_spoken(at(record, shape.output)):
         return [_spoken(entry, shape)]
+    if isinstance(prompt, str) and is_open_prompt(prompt):
+        given = _spoken(entry, shape)
+        return [given._replace(fixes=(*given.fixes, "prompt-marks"))]
     texts, fixes, fault = _texts(record, shape)
     if fault:
         return [rejected(entry, fault, **{**texts, "input": texts.get("input") or ""})]
@@ -108,7 +113,7 @@ def _beside(record: Record, shape: Columns) -> tuple[dict[str, Any], Record, tup
 
 
 def _spoken(entry: Entry, shape: Columns) -> Row:
-    """The row of a record whose prompt or answer is a list of messages (TRL)."""
+    """The row of a record whose prompt or answer is a list of messages (TRL), or whose prompt is a transcript."""
     record = entry.value
     said, others, repairs = _beside(record, shape)
     others = without(others, _paths(shape))
@@ -118,7 +123,12 @@ def _spoken(entry: Entry, shape: Columns) -> Row:
     given, fixes = given_at(record, shape.input)
     if given:
         turns.append(Turn("context", given))
-    turns += turns_in_field(at(record, shape.output), "assistant", shape.output, marks)
+    answer = at(record, shape.output)
+    turns += (
+        [Turn("assistant", answer)]
+        if isinstance(answer, str)
+        else turns_in_field(answer, "assistant", shape.output, marks)
+    )
     reasoning, _, others, _ = take_thought(None, others, shape.reasoning)
     spoken = row_of_talk(
         entry,

@@ -68,6 +68,8 @@ class Style(NamedTuple):
     steady: bool = False
 
 
+#: The style of few-shot examples: a task may end in `A:` and mean it.
+FEW_SHOT = "Q: A:"
 #: Roles whose names may stand before a colon.
 PEOPLE: tuple[Role, ...] = ("system", "user", "assistant")
 
@@ -152,7 +154,7 @@ STYLES = (
     _colons(),
     # On one line, only where each mark is in capitals and follows white space or the end of an answer.
     Style("USER: ASSISTANT:", re.compile(r"(?:(?<=\s)|(?<=</s>)|^)(SYSTEM|USER|ASSISTANT):"), ("</s>",), preamble=True),
-    Style("Q: A:", re.compile(r"^(Q|A|문|답)\d*[ ]*[:：.)](?=\s)", re.MULTILINE), steady=True),
+    Style(FEW_SHOT, re.compile(r"^(Q|A|문|답)\d*[ ]*[:：.)](?=\s)", re.MULTILINE), steady=True),
 )
 
 
@@ -194,12 +196,29 @@ def turns_of(
 def unknown_names(text: str, roles: Mapping[str, Role], styles: Sequence[Style]) -> dict[str, int]:
     """The names in the marks of a transcript whose role is not known, each with the number of one of its turns."""
     found = _style(text, roles, styles)
-    numbers = {mark[1]: number for number, mark in reversed([*enumerate(found[1], 1)])} if found else {}
-    return {
-        name: number
-        for name, number in reversed(numbers.items())
-        if not _role(name, roles) and not known_role(name, roles)
-    }
+    numbers: dict[str, int] = {}
+    for number, mark in enumerate(found[1] if found else (), 1):
+        if not _role(mark[1], roles) and not known_role(mark[1], roles):
+            numbers.setdefault(mark[1], number)
+    return numbers
+
+
+#: How a prompt ends that a chat template opened an answer in. Arrow's RE2 reads it as Python does.
+OPEN_END = r"(?:[:：>\])]|[Aa]ssistant|model|###[^\n]{0,40})\s*$"
+MAY_BE_OPEN = re.compile(OPEN_END)
+
+
+def is_open_prompt(text: str) -> bool:
+    r"""Whether a text is a prompt as a chat template writes it: a transcript that ends where the answer begins.
+
+    >>> is_open_prompt("\n\nHuman: 달은?\n\nAssistant:"), is_open_prompt("Human:과 Assistant:의 차이는?")
+    (True, False)
+    """
+    found = _style(text, {}, STYLES) if MAY_BE_OPEN.search(text[-60:]) else None
+    if found is None or found[0].name == FEW_SHOT:
+        return False
+    style, marks, _ = found
+    return _role(marks[-1][1], {}) == "assistant" and not _trim(text[marks[-1].end() :], style.edges)
 
 
 def is_transcript(text: str) -> bool:
