@@ -12,6 +12,7 @@ REASONS: dict[str, dict[str, str]] = {
     "ingest": {
         "ambiguous-shape": "several shapes fit the record: name one in the source",
         "call-without-result": "a conversation goes on after a call of a tool that has no result",
+        "cut-cells": "the datasets server of the Hub cut a text of the row off: this is a preview",
         "damaged": "the rest of a packed file or saved folder cannot be read",
         "different-prompts": "the chosen and the rejected answer of a preference record do not have the same prompt",
         "duplicate-key": "a JSON object has the same key twice, with different values",

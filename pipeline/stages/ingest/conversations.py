@@ -93,17 +93,14 @@ def _turns(found: Sequence[Any], shape: Conversation) -> list[Turn]:
     """The turns of a list. Raises Fault: unknown-role, too-many-speakers, turns-out-of-order, and as `turn_of` does."""
     if shape.order:
         must_go_on([at(turn, shape.order) for turn in found], shape.order)
-    roles = shape.roles
-    if shape.speakers == "in-order":
-        names = (speaker_of(turn, shape.role) for turn in found)
-        roles = {**in_order(name for name in names if name not in roles), **roles}
+    names = [speaker_of(turn, shape.role) for turn in found]
+    roles = in_order(names, shape) if shape.speakers == "in-order" else shape.roles
     keys = Keys(shape.role, shape.text, shape.reasoning, Marks(shape.learn, shape.learn_from))
     try:
         return [turn_of(turn, number, keys, roles) for number, turn in enumerate(found, 1)]
     except Fault as fault:
-        named = [speaker_of(turn, shape.role) for turn in found]
-        if fault.reason == "unknown-role" and None not in named:
-            raise unknown_role([name or "" for name in named], shape) or fault from None
+        if fault.reason == "unknown-role" and None not in names:
+            raise unknown_role([name or "" for name in names], shape) or fault from None
         raise
 
 
@@ -244,6 +241,8 @@ def questions(entry: Entry, shape: Questions) -> list[Row]:
         return [rejected(entry, fault, instruction="\n".join(prompt), input="\n".join(more))]
     asked = list_at(entry.value, shape.questions)
     detail = f"`{shape.questions}` holds {len(asked)} questions and no field answers them: this is an evaluation set"
+    if "answer_id" in (entry.outer or {}):
+        detail = f"`{shape.questions}` holds {len(asked)} answers of a model without their questions: join both files"
     return [rejected(entry, Fault("no-answer", detail), instruction=text_at(asked, "0"))]
 
 

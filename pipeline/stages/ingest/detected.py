@@ -25,7 +25,7 @@ from pipeline.stages.ingest.speakers import speaker_of
 from pipeline.stages.ingest.toml_line import toml
 from pipeline.stages.ingest.turns import known_role
 from pipeline.stages.ingest.unmapped import is_copy, unmapped_texts
-from pipeline.stages.ingest.ways import made_of_another, ways
+from pipeline.stages.ingest.ways import beside_shapes, guesses, made_of_another, message_columns, ways
 from schemas.shapes import (
     Columns,
     Preference,
@@ -52,7 +52,7 @@ class Detected:
         #: Where each record is a turn, how they are grouped.
         self.grouped = turn_records(records)
         if self.grouped and self.grouped.speakers == "in-order":
-            raise _unknown(records[0], [toml(self.grouped)])
+            raise _unknown(records, [toml(self.grouped)])
         if self.grouped:
             self.shapes: list[Shape] = [self.grouped] * len(records)
             self.neighbour: Shape | None = self.grouped
@@ -64,7 +64,7 @@ class Detected:
         self.copies = _copies(records, found)
         self.shapes = [self._plain(shape) for shapes in found for shape in shapes]
         if records and not self.shapes:
-            raise _unknown(records[0])
+            raise _unknown(records)
         lines = [toml(shape) for shape in self.shapes]
         votes = Counter(lines)
         self.neighbour = self.shapes[lines.index(max(votes, key=lambda line: votes[line]))] if votes else None
@@ -83,7 +83,7 @@ class Detected:
             return self._plain(shapes[0])
         if self.neighbour and any(at(record, path) is not None for path in fields(self.neighbour)):
             return self.neighbour
-        raise _unknown(record)
+        raise _unknown([record])
 
     def _shapes(self, record: Record) -> list[Shape]:
         """The shapes of a record. Of a flat one its keys and types decide, save for transcripts and labels."""
@@ -172,7 +172,7 @@ def turn_records(records: Sequence[Record]) -> TurnRecords | None:
     if len(records) < 2:
         return None
     first = {key: value for key, value in records[0].items() if all(key in record for record in records)}
-    role, text = role_key(records), text_key(records)
+    role, text = role_key(records) or (named(first, GROUPS) and message_columns(records)), text_key(records)
     asks = named(first, DIRECTIVES) and named(first, OUTPUT)
     if not role or not text or asks or "parent_id" in first:
         return None
@@ -200,19 +200,21 @@ def _groups(records: Sequence[Record], key: str) -> bool:
     return len(set(ids)) > 1 and any(before == now for before, now in itertools.pairwise(ids))
 
 
-def _unknown(record: Record, known: Sequence[str] = ()) -> Fault:
-    """The fault of a record of no known shape. `known`: the lines of toml that read it."""
-    keys = ", ".join(list(record)[:12]) or "none"
-    lines = known or [*ways(record)] or [*made_of_another(record)]
-    remedy = " or ".join(f"`{way}`" for way in lines[:3]) or (
-        'for columns as `shape = { kind = "columns", instruction = "…", output = "…" }`, for a labelled set as '
-        '`shape = { kind = "template", instruction = "…", input = "{…}", output = "{…}" }`'
-    )
+def _unknown(records: Sequence[Record], known: Sequence[str] = ()) -> Fault:
+    """The fault of records of no known shape. `known`: the lines of toml that read them."""
+    record = records[0]
+    found = f"no known shape fits a record with the fields {', '.join(list(record)[:12]) or 'none'}"
+    if not known and (remedy := beside_shapes(records)):
+        return Fault("unknown-shape", f"{found}: {remedy}")
+    lines = known or [*ways(records)] or [*made_of_another(record), *guesses(records)]
+    remedy = " or ".join(f"`{way}`" for way in lines[:3])
+    if not remedy:
+        return Fault("unknown-shape", f"{found}: none is a text to learn; take the file out of `files` in the source")
+    if "…" in remedy:
+        remedy += ", with the task in words of your own in place of …"
     if "column1" in record:
         remedy += '; or the names of its columns as `header = ["…", "…"]`, with a `skip` of 1 where line 1 is a header'
-    return Fault(
-        "unknown-shape", f"no known shape fits a record with the fields {keys}: name its shape in the source, {remedy}"
-    )
+    return Fault("unknown-shape", f"{found}: name its shape in the source, {remedy}")
 
 
 def _ambiguous(record: Record, shapes: Sequence[Shape]) -> Fault:
