@@ -134,3 +134,13 @@ def test_inspect_groups_turns_as_ingest_does(tmp_path: Path) -> None:
     assert (stream.records, stream.kept, stream.rejected) == (20, 20, {})
     (line,) = stream.toml
     assert len(rows_of(tmp_path / "a.csv", **tomllib.loads(line))) == 20
+
+
+def test_the_lines_that_pin_a_shape_hold_all_that_reading_needs(tmp_path: Path) -> None:
+    text = "덧셈 문제집,,\n3학년,,\n문제,정답,비고\n3 더하기 4는?,7,쉬움\n10 빼기 6은?,4,쉬움\n"
+    names = ["문제", "정답", "비고"]
+    options = {"skip": 3, "numbers": "as-text", "header": names, "encoding": "utf-8", "reader": "csv"}
+    stream = looked_at(tmp_path / "a.csv", text, **options)
+    assert stream.kept == 2
+    again = looked_at(tmp_path / "a.csv", text, **tomllib.loads("\n".join(stream.toml)))
+    assert (again.kept, again.examples[0].after) == (2, stream.examples[0].after)
