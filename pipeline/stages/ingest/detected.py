@@ -12,6 +12,7 @@ from pipeline.stages.ingest.names import (
     ASKED,
     COUNTERS,
     DIRECTIVES,
+    EXPLANATIONS,
     GROUP,
     GROUPS,
     LABELS,
@@ -158,12 +159,16 @@ def _must_map_texts(found: Sequence[tuple[Record, Shape]]) -> None:
 
 def _unmapped(names: Sequence[str], shape: Columns | Preference) -> Fault:
     spoken = ", ".join(f"`{name}`" for name in names) + (" holds" if len(names) == 1 else " hold")
-    read = shape.model_copy(update={"input": one_or_more([*paths_of(shape.input), *names])})
+    explained = [name for name in names if name.strip().casefold() in EXPLANATIONS and isinstance(shape, Columns)]
+    given = [name for name in names if name not in explained]
+    texts = {"input": one_or_more([*paths_of(shape.input), *given])} if given else {}
+    thoughts = {"reasoning": tuple(explained)} if explained else {}
+    meant = [*(["a part of the input"] if given else []), *(["the thought before the answer"] if explained else [])]
     return Fault(
         "unmapped-text",
         f"{spoken} texts that differ from record to record, and no column takes "
-        f"them: choose in the source `{toml(read)}`, so that they are a part of the input, or `{toml(shape)}`, so that "
-        "they stay in meta",
+        f"them: choose in the source `{toml(shape.model_copy(update={**texts, **thoughts}))}`, so that they are "
+        f"{' and '.join(meant)}, or `{toml(shape)}`, so that they stay in meta",
     )
 
 

@@ -81,6 +81,22 @@ NOTES = (
     *("keywords", "level", "difficulty", "score", "rating", "label", "labels", "name", "template", "note", "genre"),
     *("분류", "범주", "유형", "주제", "제목", "키워드", "난이도", "태그", "과목", "도메인", "분야", "카테고리", "비고"),
 )
+#: What explains an answer: with it in the input, the answer would be given away.
+EXPLANATIONS = (
+    *(
+        "explanation",
+        "rationale",
+        "solution",
+        "풀이",
+        "풀이과정",
+        "풀이 과정",
+        "해설",
+        "해설지",
+        "문제풀이",
+        "정답해설",
+    ),
+    *("정답 해설", "답변근거", "근거"),
+)
 #: Fields that are not turns beside a question and its answer.
 BESIDE = ("history", "steps", "tools", "tool_calls")
 #: A list of turns names the speaker and the text of each by one of these.

@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -48,6 +49,7 @@ from schemas.shapes import Columns, Shape
 
 #: Bytes that are looked at to decide what a file is.
 HEAD = 1 << 16
+LONE_CR = re.compile(rb"\r(?!\n|\Z)")
 #: Records that are looked at to decide what shape a file's records have.
 SAMPLE = 1000
 
@@ -135,7 +137,9 @@ def _read_values(path: Path, member: Member, encoding: str, source: Source, limi
         nothing = Entry(":1", None, b"", (), Fault("empty-file", "the file holds nothing"))
         return Reading(member.place, encoding, "text", iter([] if blocks.fault else [nothing]), blocks), b""
     if reader == "jsonl":
-        lines = lines_of(_behind(data, before), limit, line)
+        # A CR cannot be in a text of JSON: alone it ends a line, too.
+        plain = with_line_feeds(_behind(data, before)) if LONE_CR.search(text) else _behind(data, before)
+        lines = lines_of(plain, limit, line)
         return Reading(member.place, encoding, "JSON Lines", iter(()), blocks, lines), text[before:]
     if reader == "json":
         if start != b"{":

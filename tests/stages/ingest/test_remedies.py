@@ -67,10 +67,11 @@ def test_both_ways_of_an_unmapped_text_keep_it(case: dict[str, Any], tmp_path: P
     path.write_bytes(case["data"].encode())
     (said,) = messages_of(path, {})
     as_input, in_meta = LINE.findall(said)
+    taken = "reasoning" if "the thought before the answer" in said else "input"
     records = [json.loads(line) for line in case["data"].splitlines()]
-    for line, column in ((as_input, "input"), (in_meta, "meta")):
+    for line, column in ((as_input, taken), (in_meta, "meta")):
         for record, row in zip(records, rows_of(path, **tomllib.loads(line)), strict=True):
-            held = " ".join(row[name] or "" for name in ("instruction", "input", "output", "meta"))
+            held = " ".join(row[name] or "" for name in ("instruction", "input", "reasoning", "output", "meta"))
             assert all(json.dumps(text, ensure_ascii=False)[1:-1] in held or text in held for text in texts_in(record))
             assert row[column], line
 
