@@ -6,7 +6,7 @@ Where a field may be absent, None and "" both mean that there is none (toml has 
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 #: Who speaks. tool: a result of a tool. call: the assistant, where its message is a call of a tool.
 Role = Literal["system", "user", "assistant", "context", "tool", "call"]
@@ -46,6 +46,12 @@ LearnFrom = float | None
 
 class Mapping(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _is_written(text: str) -> str:
+    if text.strip() == "…":
+        raise ValueError("write in words of your own what is to be done, in place of …")
+    return text
 
 
 class Columns(Mapping):
@@ -295,7 +301,7 @@ class Template(Mapping):
     """
 
     kind: Literal["template"] = "template"
-    instruction: str
+    instruction: Annotated[str, AfterValidator(_is_written)]
     input: str = ""
     output: str
     labels: dict[str, dict[str, str]] = {}

@@ -54,9 +54,15 @@ def ways(records: Sequence[Record]) -> Iterator[str]:
     answers = [key for key in named(record, (*OUTPUT, *ANSWER_KEYS, *LABELS)) if _is_one_value(record[key])]
     if answers and not likely:
         taken = (*asked[:1], answers[0])
-        given = [path for path in dict.fromkeys((*given_fields(record), *_texts(record))) if path not in taken]
-        template = labelled(asked[0] if asked else "…", given, answers[0])
-        yield toml(template if asked else template.model_copy(update={"instruction": "…"}))
+        fields = (*given_fields(record), *(_texts(record) or _titles(record)))
+        given = [path for path in dict.fromkeys(fields) if path not in taken]
+        template = labelled(asked[0] if asked else "", given, answers[0])
+        yield toml(template if asked else _to_word(template))
+
+
+def _to_word(template: Template) -> Template:
+    """The template with a place for the words of its instruction, which people write."""
+    return template.model_copy(update={"instruction": "…"})
 
 
 def _is_one_value(value: Any) -> bool:
@@ -76,14 +82,14 @@ def guesses(records: Sequence[Record]) -> Iterator[str]:
     if second:
         yield toml(Columns(instruction=first, output=second[0], input=None))
     elif first:
-        yield toml(Template(instruction="…", output=f"{{{first}}}"))
+        yield toml(_to_word(labelled("", (), first)))
 
 
 def made_of_another(record: Record) -> Iterator[str]:
     """The line of toml that reads a text and what is made of it: a summary, a translation."""
     texts = _texts(record)
     if len(texts) == 2 and all(is_sentence(record[name]) for name in texts):
-        yield toml(labelled("", texts[:1], texts[1]).model_copy(update={"instruction": "…"}))
+        yield toml(_to_word(labelled("", texts[:1], texts[1])))
 
 
 def _inside(record: Record) -> Iterator[Shape]:
@@ -120,6 +126,12 @@ def _texts(record: Record) -> list[str]:
         for key, value in record.items()
         if isinstance(value, str) and key.strip().casefold() not in {*ORIGIN, *NOTES} and not NO_TEXT.fullmatch(value)
     ]
+
+
+def _titles(record: Record) -> list[str]:
+    """The notes about a record that are a text: a headline is what its label is about, where there is no other text."""
+    names = named(record, NOTES)
+    return [name for name in names if isinstance(record[name], str) and is_sentence(record[name])]
 
 
 def _headers(record: Record) -> Iterator[str]:

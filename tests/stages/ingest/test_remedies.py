@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from pipeline.stages.ingest import IngestError, describe, inspect
 from pipeline.stages.validate import validate
@@ -52,6 +53,19 @@ def test_the_lines_of_a_message_read_the_file(case: dict[str, Any], tmp_path: Pa
     for line in lines:
         rows = rows_of(path, **{**case.get("source", {}), **tomllib.loads(line)})
         assert any(row["reject_reason"] is None and row["instruction"] is not None for row in rows), line
+
+
+def test_a_line_to_fill_in_is_refused_as_it_is(tmp_path: Path) -> None:
+    (line,) = LINE.findall(messages_of_text(tmp_path, '["사과는 과일이다.", "배도 과일이다."]'))
+    with pytest.raises(ValidationError, match="write in words of your own what is to be done, in place of …"):
+        rows_of(tmp_path / "file", **tomllib.loads(line))
+    (row, _) = rows_of(tmp_path / "file", **tomllib.loads(line.replace("…", "과일을 하나 대라.")))
+    assert (row["instruction"], row["output"]) == ("과일을 하나 대라.", "사과는 과일이다.")
+
+
+def messages_of_text(folder: Path, text: str) -> str:
+    (folder / "file").write_text(text, "utf-8")
+    return "\n".join(messages_of(folder / "file", {}))
 
 
 def texts_in(value: Any) -> set[str]:
