@@ -8,7 +8,8 @@ from pipeline.stages.ingest.calls import calls_in, calls_of, is_empty, is_whole,
 from pipeline.stages.ingest.conversations import earlier_turns, row_of_talk, system_at, tools_at
 from pipeline.stages.ingest.fields import Record, at, kind, text_at, without
 from pipeline.stages.ingest.framing import Entry
-from pipeline.stages.ingest.given import given_at, paths_of
+from pipeline.stages.ingest.given import given_at, is_list_of_choices, paths_of
+from pipeline.stages.ingest.names import LETTERS
 from pipeline.stages.ingest.parsing import Fault, dumps
 from pipeline.stages.ingest.preferences import prompt_turns, turns_in_field
 from pipeline.stages.ingest.rows import Row, rejected, row
@@ -72,7 +73,7 @@ def _texts(record: Record, shape: Columns) -> tuple[dict[str, str | None], tuple
     for name in ("instruction", "input", "output", "system"):
         try:
             if name == "input":
-                texts[name], fixes = given_at(record, shape.input)
+                texts[name], fixes = given_at(record, shape.input, at(record, shape.output) in LETTERS)
             else:
                 texts[name] = text_at(record, getattr(shape, name))
         except Fault as found:
@@ -156,9 +157,22 @@ def _numbers_are_not_text(fault: Fault, record: Record, shape: Columns) -> Fault
         return fault
     given = [path for path in paths_of(shape.input) if at(record, path) is not None]
     template = labelled(shape.instruction, given, shape.output or "")
+    choices = next((at(record, path) for path in given if is_list_of_choices(record, path)), None)
+    if choices and isinstance(value, int) and not isinstance(value, bool):
+        return Fault("not-text", f"`{shape.output}` is {kind(value)}, not text: {_by_number(value, choices, template)}")
     number = "" if isinstance(value, bool) else 'write `numbers = "as-text"` in the source, or '
-    remedy = f"{number}use `{toml(template)}`"
-    return Fault("not-text", f"`{shape.output}` is {kind(value)}, not text: {remedy}")
+    return Fault("not-text", f"`{shape.output}` is {kind(value)}, not text: {number}use `{toml(template)}`")
+
+
+def _by_number(value: int, choices: Sequence[Any], template: Template) -> str:
+    """The templates that read the number of a choice: the input counts choices from 1, the number may count from 0."""
+    words = {str(number): str(number + 1) for number in range(max(len(choices), 5))}
+    from_0 = f"`{toml(template.model_copy(update={'labels': {template.output[1:-1]: words}}))}`"
+    if value == 0:
+        return f"where 0 is the first of the choices use {from_0}"
+    if value == len(choices):
+        return f"where 1 is the first of the choices use `{toml(template)}`"
+    return f"where 1 is the first of the choices use `{toml(template)}`, where it is 0 use {from_0}"
 
 
 def labelled(question: str, given: Sequence[str], answer: str) -> Template:

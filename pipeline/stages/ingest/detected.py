@@ -12,13 +12,13 @@ from pipeline.stages.ingest.names import (
     ASKED,
     COUNTERS,
     DIRECTIVES,
-    EXPLANATIONS,
     GROUP,
     GROUPS,
     LABELS,
     OUTPUT,
     TRANSCRIPTS,
     TURNS,
+    explains,
     named,
 )
 from pipeline.stages.ingest.parsing import Fault, Number
@@ -26,7 +26,7 @@ from pipeline.stages.ingest.speakers import speaker_of
 from pipeline.stages.ingest.toml_line import toml
 from pipeline.stages.ingest.turns import known_role
 from pipeline.stages.ingest.unmapped import is_copy, unmapped_texts
-from pipeline.stages.ingest.ways import beside_shapes, guesses, made_of_another, message_columns, ways
+from pipeline.stages.ingest.ways import beside_shapes, guesses, made_of_another, message_columns, other_texts, ways
 from schemas.shapes import (
     Columns,
     Preference,
@@ -154,22 +154,38 @@ def _must_map_texts(found: Sequence[tuple[Record, Shape]]) -> None:
         by_shape.setdefault(toml(shape), (shape, []))[1].append(record)
     for shape, records in by_shape.values():
         if isinstance(shape, Columns | Preference) and (names := unmapped_texts(records, shape)):
-            raise _unmapped(names, shape)
+            raise _unmapped(names, shape, records)
 
 
-def _unmapped(names: Sequence[str], shape: Columns | Preference) -> Fault:
+def _unmapped(names: Sequence[str], shape: Columns | Preference, records: Sequence[Record]) -> Fault:
     spoken = ", ".join(f"`{name}`" for name in names) + (" holds" if len(names) == 1 else " hold")
-    explained = [name for name in names if name.strip().casefold() in EXPLANATIONS and isinstance(shape, Columns)]
-    given = [name for name in names if name not in explained]
-    texts = {"input": one_or_more([*paths_of(shape.input), *given])} if given else {}
-    thoughts = {"reasoning": tuple(explained)} if explained else {}
-    meant = [*(["a part of the input"] if given else []), *(["the thought before the answer"] if explained else [])]
+    read, meant = _with_unmapped(names, shape, records)
     return Fault(
         "unmapped-text",
-        f"{spoken} texts that differ from record to record, and no column takes "
-        f"them: choose in the source `{toml(shape.model_copy(update={**texts, **thoughts}))}`, so that they are "
-        f"{' and '.join(meant)}, or `{toml(shape)}`, so that they stay in meta",
+        f"{spoken} texts that differ from record to record, and no column takes them: choose in the source "
+        f"`{toml(read)}`, so that they are {' and '.join(meant)}, or `{toml(shape)}`, so that they stay in meta",
     )
+
+
+def _with_unmapped(
+    names: Sequence[str], shape: Columns | Preference, records: Sequence[Record]
+) -> tuple[Shape, list[str]]:
+    """The shape that takes these texts as well, and what they are in it."""
+    taken: dict[str, Any] = {}
+    rest = [*names]
+    if isinstance(shape, Columns):
+        if thoughts := tuple(filter(explains, names)):
+            taken["reasoning"] = thoughts
+            rest = [name for name in names if name not in thoughts]
+        answers = [name for record in records for name in other_texts(record, shape) if not explains(name)]
+        if shape.output is None and answers:
+            taken["output"] = answers[-1]
+            rest = [name for name in rest if name != answers[-1]]
+    if rest:
+        taken["input"] = one_or_more([*paths_of(shape.input), *rest])
+    words = {"input": "a part of the input", "reasoning": "the thought before the answer", "output": "the answer"}
+    meant = [word for name, word in words.items() if name in taken]
+    return shape.model_copy(update=taken), meant
 
 
 def turn_records(records: Sequence[Record]) -> TurnRecords | None:

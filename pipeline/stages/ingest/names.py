@@ -10,7 +10,7 @@ from schemas.shapes import LEARN, REASONING
 #: What is to be done, and what is asked. Where a record has one of each, the question is what the instruction is about.
 DIRECTIVES = ("instruction", "지시문", "지시", "명령어", "prompt")
 ASKED = (
-    *("question", "query", "q", "질문", "질의", "문제"),
+    *("question", "query", "q", "problem", "질문", "질의", "문제"),
     *("질문내용", "질문 내용", "문의내용", "문의 내용", "민원내용", "민원 내용", "고객문의"),
 )
 INSTRUCTION = DIRECTIVES + ASKED
@@ -40,7 +40,7 @@ OUTPUT = (
     "답변 내용",
 )
 #: Where no other field is an answer.
-ANSWER_KEYS = ("answerkey", "answer_key", "correct_answer", "회신내용", "상담사답변")
+ANSWER_KEYS = ("answerkey", "answer_key", "correct_answer", "solution", "회신내용", "상담사답변")
 SYSTEM = ("system", "system_prompt", "systeminstruction", "system_instruction")
 CHOSEN = ("chosen", "preferred_output", "preferred", "chosen_response", "response_chosen")
 REJECTED = ("rejected", "non_preferred_output", "dispreferred", "rejected_response", "response_rejected")
@@ -97,6 +97,8 @@ EXPLANATIONS = (
     ),
     *("정답 해설", "답변근거", "근거"),
 )
+#: What a model thought, in a name that says more than that.
+THOUGHT = re.compile(r".*(?:reasoning|thinking|thought|추론|사고).*")
 #: Fields that are not turns beside a question and its answer.
 BESIDE = ("history", "steps", "tools", "tool_calls")
 #: A list of turns names the speaker and the text of each by one of these.
@@ -173,6 +175,12 @@ def is_read(name: str) -> bool:
     """Whether a field of this name beside turns is read as more than a note about the record."""
     plain = name.strip().casefold()
     return plain in READ or NUMBERED_CHOICE.fullmatch(plain) is not None
+
+
+def explains(name: str) -> bool:
+    """Whether a field of this name explains the answer, or is the thought that leads to it."""
+    plain = name.strip().casefold()
+    return plain in EXPLANATIONS or THOUGHT.fullmatch(plain) is not None
 
 
 def named(record: Record, names: Sequence[str]) -> list[str]:

@@ -23,6 +23,7 @@ MEDIA_PARTS = {
     *("image", "image_url", "input_image", "audio", "audio_url", "input_audio", "video", "video_url", "input_video"),
     *("file", "input_file", "document"),
 }
+GEMINI_MEDIA = ("inlineData", "inline_data", "fileData", "file_data")
 #: The flag of a row with such a part.
 MEDIA = "media-part"
 #: Keys of the parts that Gemini calls tools with and gives their results in.
@@ -174,12 +175,16 @@ def holds_media(rest: Mapping[str, Any]) -> bool:
     True
     """
     lists = (value for value in rest.values() if isinstance(value, list))
-    return any(isinstance(part, dict) and part.get("type") in MEDIA_PARTS for parts in lists for part in parts)
+    return any(isinstance(part, dict) and _is_media(part) for parts in lists for part in parts)
+
+
+def _is_media(part: Record) -> bool:
+    return part.get("type") in MEDIA_PARTS or any(isinstance(part.get(key), dict) for key in GEMINI_MEDIA)
 
 
 def _is_part(part: Any) -> bool:
     if isinstance(part, dict):
-        return "type" in part or "text" in part or _tool_part(part) is not None
+        return "type" in part or "text" in part or _tool_part(part) is not None or _is_media(part)
     return isinstance(part, str)
 
 
@@ -238,7 +243,7 @@ def _add_part(part: Record, content: Content, place: str) -> Record:
         content.results.append(result_of(text, _named(result.get("id")), _named(result.get("name"))))
         more = _without(result, "response", "id", "name")
         return _without(part, key) | ({key: more} if more else {})
-    if sort in MEDIA_PARTS:
+    if _is_media(part):
         return part
     called = sort if isinstance(sort, str) else next(iter(part), "nothing")
     raise Fault("not-text", f"{place} holds a part `{called}`: only text can be read")

@@ -76,7 +76,7 @@ def guesses(records: Sequence[Record]) -> Iterator[str]:
     """
     length = Counter[str]()
     for record in records:
-        length.update({name: len(record[name]) for name in _texts(record)})
+        length.update({path: len(at(record, path)) for path in (*_texts(record), *_texts_in_objects(record))})
     longest = [name for name, _ in length.most_common(2)]
     first, *second = sorted(longest, key=list(length).index) or [""]
     if second:
@@ -126,6 +126,19 @@ def _texts(record: Record) -> list[str]:
         for key, value in record.items()
         if isinstance(value, str) and key.strip().casefold() not in {*ORIGIN, *NOTES} and not NO_TEXT.fullmatch(value)
     ]
+
+
+def _texts_in_objects(record: Record) -> list[str]:
+    """The paths of the texts in the objects of a record."""
+    objects = {key: value for key, value in record.items() if isinstance(value, dict)}
+    paths = [f"{key}.{name}" for key, value in objects.items() for name in _texts(value)]
+    return [path for path in paths if isinstance(at(record, path), str)]  # a key may hold a dot, or be empty
+
+
+def other_texts(record: Record, shape: Columns) -> list[str]:
+    """The texts of a record that a shape does not take."""
+    taken = {shape.instruction, shape.system, *paths_of(shape.input)}
+    return [name for name in _texts(record) if name not in taken]
 
 
 def _titles(record: Record) -> list[str]:
