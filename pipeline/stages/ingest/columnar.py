@@ -22,10 +22,10 @@ from pipeline.stages.ingest.framing import Elements, Unread
 from pipeline.stages.ingest.names import is_read
 from pipeline.stages.ingest.parsing import Fault
 from pipeline.stages.ingest.published_splits import FIELD as SPLIT
+from pipeline.stages.ingest.roles import known_role
 from pipeline.stages.ingest.rows import NO_INPUT
 from pipeline.stages.ingest.shapes import Choose
 from pipeline.stages.ingest.transcripts import OPEN_END
-from pipeline.stages.ingest.turns import known_role
 from pipeline.table import thoughts
 from schemas.columns import INGESTED, MESSAGE
 from schemas.shapes import Columns, Conversation, Fields

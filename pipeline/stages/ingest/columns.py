@@ -3,20 +3,24 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.stages.ingest.beside import Marks, take_label, take_learn, take_thought
 from pipeline.stages.ingest.calls import calls_in, calls_of, is_empty, is_whole, no_calls, repairs_in
-from pipeline.stages.ingest.conversations import earlier_turns, row_of_talk, system_at, tools_at
+from pipeline.stages.ingest.exchanges import earlier_turns
 from pipeline.stages.ingest.fields import Record, at, kind, text_at, without
 from pipeline.stages.ingest.framing import Entry
 from pipeline.stages.ingest.given import given_at, is_list_of_choices, paths_of
+from pipeline.stages.ingest.marks import Marks, take_label, take_learn
 from pipeline.stages.ingest.names import LETTERS
 from pipeline.stages.ingest.parsing import Fault, dumps
 from pipeline.stages.ingest.preferences import prompt_turns, turns_in_field
 from pipeline.stages.ingest.rows import Row, rejected, row
+from pipeline.stages.ingest.talk_rows import row_of_talk, system_at
+from pipeline.stages.ingest.thoughts import take_thought
 from pipeline.stages.ingest.toml_line import toml
+from pipeline.stages.ingest.tool_definitions import tools_at
 from pipeline.stages.ingest.transcripts import is_open_prompt
+from pipeline.stages.ingest.turn import Turn
 from pipeline.stages.ingest.turn_objects import MEDIA, holds_media
-from pipeline.stages.ingest.turns import Turn, talk_of
+from pipeline.stages.ingest.turns import talk_of
 from pipeline.table.messages import Message
 from schemas.shapes import LEARN, Columns, Template
 

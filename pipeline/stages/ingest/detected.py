@@ -5,7 +5,9 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.stages.ingest.detect import one_or_more, readings_of, role_key, shapes_of, text_key
+from pipeline.stages.ingest.detect import readings_of, shapes_of
+from pipeline.stages.ingest.detect_columns import one_or_more
+from pipeline.stages.ingest.detect_conversations import role_key, text_key
 from pipeline.stages.ingest.fields import Record, at
 from pipeline.stages.ingest.given import paths_of
 from pipeline.stages.ingest.names import (
@@ -22,9 +24,9 @@ from pipeline.stages.ingest.names import (
     named,
 )
 from pipeline.stages.ingest.parsing import Fault, Number
+from pipeline.stages.ingest.roles import known_role
 from pipeline.stages.ingest.speakers import speaker_of
 from pipeline.stages.ingest.toml_line import toml
-from pipeline.stages.ingest.turns import known_role
 from pipeline.stages.ingest.unmapped import is_copy, unmapped_texts
 from pipeline.stages.ingest.ways import beside_shapes, guesses, made_of_another, message_columns, other_texts, ways
 from schemas.shapes import (

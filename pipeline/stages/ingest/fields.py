@@ -38,7 +38,8 @@ def number_of(value: Any) -> float | None:
 
 
 def not_an_object(value: Any) -> Fault:
-    return Fault("not-an-object", f"the record is {kind(value)}, not an object with named fields")
+    remedy = ': write each text as {"text": "…"}' if isinstance(value, str) else ""
+    return Fault("not-an-object", f"the record is {kind(value)}, not an object with named fields{remedy}")
 
 
 def kind(value: object) -> str:

@@ -8,6 +8,7 @@ from pipeline.io.class_labels import names_in, with_names
 from pipeline.stages.ingest.delimited import are_known_names
 from pipeline.stages.ingest.framing import Entry
 from pipeline.stages.ingest.parsing import Fault, Number
+from pipeline.stages.ingest.transcripts import is_transcript
 
 #: The keys around a row of the datasets server of the Hub (/rows, /first-rows).
 SERVER_KEYS = {"row_idx", "row", "truncated_cells"}
@@ -27,7 +28,7 @@ def is_row_of_server(value: Any) -> bool:
 
 def recast(entries: Iterable[Entry]) -> Iterator[Entry]:
     """The entries with an object in place of each list of cells (item1, item2, …, or the names in a first list of
-    such names) and of each text (`text`), and the record alone of a row of the datasets server.
+    such names) and of each transcript (`text`), and the record alone of a row of the datasets server.
     """
     names: list[str] | None = None
     for number, entry in enumerate(entries):
@@ -38,7 +39,7 @@ def recast(entries: Iterable[Entry]) -> Iterator[Entry]:
                 continue
             keys = names if names and len(names) == len(value) else [f"item{at}" for at in range(1, len(value) + 1)]
             yield entry._replace(value=dict(zip(keys, value, strict=True)))
-        elif isinstance(value, str):
+        elif isinstance(value, str) and is_transcript(value):
             yield entry._replace(value={"text": value})
         else:
             yield _without_server(entry)

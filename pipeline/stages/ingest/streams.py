@@ -22,15 +22,7 @@ from pipeline.stages.ingest.delimited import (
     with_line_feeds,
 )
 from pipeline.stages.ingest.detect import shapes_of
-from pipeline.stages.ingest.documents import (
-    IsRecord,
-    TaskName,
-    documents,
-    holds_records,
-    is_document,
-    known_task_name,
-    unfolded,
-)
+from pipeline.stages.ingest.documents import TaskName, documents, holds_records, is_document, known_task_name, unfolded
 from pipeline.stages.ingest.encoding import encoding_of, to_utf8
 from pipeline.stages.ingest.fields import Record, at
 from pipeline.stages.ingest.framing import KEPT, LINE, Entry, Records, entries_in, lines_of
@@ -40,6 +32,7 @@ from pipeline.stages.ingest.parsing import BOM, Fault, FileFault, Number, dumps,
 from pipeline.stages.ingest.recast import is_needed, is_row_of_server, recast
 from pipeline.stages.ingest.recipes import recipe
 from pipeline.stages.ingest.shapes import rows_of
+from pipeline.stages.ingest.sideways import IsRecord
 from pipeline.stages.ingest.tables import batches, dataset_folder, guarded, table_entries, table_kind
 from pipeline.stages.ingest.unpacking import ZIP, Blocks, IngestError, Member, is_workbook, members
 from pipeline.stages.ingest.ways import conversation_of_people

@@ -5,7 +5,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from pipeline.stages.ingest.turns import ROLES, SPEAKERS, THOUGHT_CHANNEL, Turn, known_role, role_of
+from pipeline.stages.ingest.roles import ROLES, SPEAKERS, known_role, role_of
+from pipeline.stages.ingest.turn import THOUGHT_CHANNEL, Turn
 from schemas.shapes import Role
 
 #: Delimiter words (case-folded) and the role of the text after them, where `turns.ROLES` does not have them.

@@ -3,13 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from pipeline.stages.ingest.beside import Marks, take_learn, take_turn_label, thought_of
 from pipeline.stages.ingest.calls import Call, calls_of, is_empty, is_whole, no_calls, repairs_in
 from pipeline.stages.ingest.fields import Record, at, kind, without
+from pipeline.stages.ingest.marks import Marks, take_learn, take_turn_label
 from pipeline.stages.ingest.names import CALLED
 from pipeline.stages.ingest.parsing import Fault, dumps
+from pipeline.stages.ingest.roles import role_of
 from pipeline.stages.ingest.speakers import speaker_of
-from pipeline.stages.ingest.turns import THOUGHT_CHANNEL, Turn, result_of, role_of
+from pipeline.stages.ingest.thoughts import thought_of
+from pipeline.stages.ingest.turn import THOUGHT_CHANNEL, Turn, result_of
 from pipeline.table.messages import Message
 from schemas.shapes import REASONING, Role
 

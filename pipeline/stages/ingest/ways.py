@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pipeline.stages.ingest.columns import labelled
-from pipeline.stages.ingest.conversations import each_record, turns_at
-from pipeline.stages.ingest.detect import given_fields, one_or_more, role_key, shapes_of, text_key
+from pipeline.stages.ingest.detect import shapes_of
+from pipeline.stages.ingest.detect_columns import given_fields, one_or_more
+from pipeline.stages.ingest.detect_conversations import role_key, text_key
 from pipeline.stages.ingest.fields import Record, at
 from pipeline.stages.ingest.given import is_given, paths_of
 from pipeline.stages.ingest.names import (
@@ -25,6 +26,7 @@ from pipeline.stages.ingest.recipes import recipes
 from pipeline.stages.ingest.shapes import FIELD
 from pipeline.stages.ingest.speakers import SPOKEN, by_turns, speaker_of
 from pipeline.stages.ingest.toml_line import toml
+from pipeline.stages.ingest.turn_lists import each_record, turns_at
 from pipeline.stages.ingest.unmapped import NO_TEXT, is_sentence
 from schemas.shapes import (
     Columns,
