@@ -50,8 +50,6 @@ def plain_rows(block: Unread, choose: Choose, origin: str, source: str) -> tuple
     signs = Signs.of(block)
     if signs is None:
         return None
-    if any(sign.encode() in block.data for sign in SIGNS):
-        return [], np.arange(len(signs.starts))
     given = Given(block, origin, source, _may_hold_marks(signs.data))
     found = []
     others = np.ones(len(signs.starts), bool)
@@ -183,7 +181,15 @@ def _flat(same: Alike, shape: Columns, given: Given) -> Plain:
         fixes=_lists(pa.list_(pa.string()), none.to_numpy(zero_copy_only=False), "no-input"),
     )
     may_be_open = pc.fill_null(pc.match_substring_regex(instruction, OPEN_END), False).to_numpy(zero_copy_only=False)
-    return _where(~(_marked(output, given) | may_be_open), same.numbers, rows)
+    return _where(~(_marked(output, given) | may_be_open | _may_hold_bytes(rows["meta"])), same.numbers, rows)
+
+
+def _may_hold_bytes(meta: pa.ChunkedArray) -> np.ndarray:
+    """For each `meta` whether it may hold bytes as base64."""
+    found = np.zeros(len(meta), bool)
+    for sign in SIGNS if meta.null_count < len(meta) else ():
+        found |= pc.fill_null(pc.match_substring(meta, sign), False).to_numpy()
+    return found
 
 
 def _meta(same: Alike, keys: list[str]) -> pa.Array:
@@ -227,7 +233,8 @@ def _talks(same: Alike, shape: Conversation, given: Given) -> Plain:
         meta=_meta(same, [key for key in same.record if key != shape.turns]),
     )
     marked = _marked(earlier, given).reshape(count, before).any(axis=1)
-    return _where(~(marked | _marked(question, given) | _marked(output, given)), same.numbers, rows)
+    marked |= _marked(question, given) | _marked(output, given) | _may_hold_bytes(rows["meta"])
+    return _where(~marked, same.numbers, rows)
 
 
 def _marked(texts: pa.Array, given: Given) -> np.ndarray:

@@ -205,7 +205,7 @@ def unknown_names(text: str, roles: Mapping[str, Role], styles: Sequence[Style])
 
 
 #: How a prompt ends that a chat template opened an answer in. Arrow's RE2 reads it as Python does.
-OPEN_END = r"(?:[:：>\])]|[Aa]ssistant|model|###[^\n]{0,40})\s*$"
+OPEN_END = r"(?:[:：>\])]|ssistant|model|esponse|답변|응답|챗봇|어시스턴트)\s*$"
 MAY_BE_OPEN = re.compile(OPEN_END)
 
 
