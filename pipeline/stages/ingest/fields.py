@@ -38,8 +38,7 @@ def number_of(value: Any) -> float | None:
 
 
 def not_an_object(value: Any) -> Fault:
-    remedy = ': write each text as {"text": "…"}' if isinstance(value, str) else ""
-    return Fault("not-an-object", f"the record is {kind(value)}, not an object with named fields{remedy}")
+    return Fault("not-an-object", f"the record is {kind(value)}, not an object with named fields")
 
 
 def kind(value: object) -> str:
