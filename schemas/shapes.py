@@ -188,7 +188,7 @@ class Delimited(Mapping):
     learn: tuple[str, ...] = RECORD_LEARN
     learn_from: LearnFrom = None
     label: str | None = None
-    #: Role names of this set that are not among the known ones.
+    #: Role names of this set that are not among the known ones. Behind ### and before a colon they are marks, too.
     roles: dict[str, Role] = {}
     #: Marks of this set and the role of the text after each: marks = { "[손님]" = "user", "[점원]" = "assistant" }.
     marks: dict[str, Role] = {}

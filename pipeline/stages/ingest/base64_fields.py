@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 #: The address of data that holds the data itself.
-DATA_URL = re.compile(r"data:[\w.+-]*/?[\w.+-]*(?:;[\w.=+-]+)*;base64,")
+DATA_URL = re.compile(r"data:[^;,\s]{0,99}(?:;[^;,\s]{0,99}){0,9}?;base64,")
 #: The keys beside the bytes in an object of Anthropic's and OpenAI's: the kind of its `data`.
 KINDS = ("media_type", "format", "mime_type", "mimeType")
 #: The JSON of a record with such bytes holds one of these.

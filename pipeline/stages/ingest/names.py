@@ -10,7 +10,7 @@ from schemas.shapes import LEARN, REASONING
 #: What is to be done, and what is asked. Where a record has one of each, the question is what the instruction is about.
 DIRECTIVES = ("instruction", "지시문", "지시", "명령어", "prompt")
 ASKED = (
-    *("question", "query", "q", "problem", "질문", "질의", "문제"),
+    *("question", "query", "q", "problem", "질문", "질의", "문제", "문항"),
     *("질문내용", "질문 내용", "문의내용", "문의 내용", "민원내용", "민원 내용", "고객문의"),
 )
 INSTRUCTION = DIRECTIVES + ASKED

@@ -77,11 +77,13 @@ PEOPLE: tuple[Role, ...] = ("system", "user", "assistant")
 
 #: People who are neither the user nor the assistant for certain: a mark with one of them ends the turn before it, and
 #: the shape has to say whose turn it is.
-STRANGERS = (
-    r"[가-힣]{2,5}(?:자|사|원|님)|관리자|운영자|진행자|사회자|매니저|면접관|조사관|교수|기자|감독|선생|학생|엄마|아빠"
+STRANGERS = re.compile(
+    r"관리자|운영자|진행자|사회자|감수자|검수자|매니저|면접관|조사관|교수|기자|감독|선생|선생님|학생|엄마|아빠"
     r"|moderator|admin|administrator|manager|supervisor|reviewer|narrator|host|guest|teacher|student|interviewer"
     r"|interviewee|speaker"
 )
+#: Words that are people more often than not: in the last answer they may be headings (담당자: 홍길동).
+LIKELY_PEOPLE = re.compile(r"[가-힣]{2,5}(?:자|사|원|님)")
 
 
 def _words(*more: str) -> str:
@@ -92,11 +94,12 @@ def _words(*more: str) -> str:
 
 def _headings(*names: str) -> Style:
     """Marks behind ###, of known names and of these."""
-    words = _words(*HEADINGS, *names)
+    words, alone = _words(*HEADINGS, *names), "|".join(ALONE)
+    strangers = f"{STRANGERS.pattern}|{LIKELY_PEOPLE.pattern}"
     return Style(
         "### Human: ### Assistant:",
         re.compile(
-            rf"###[ ]*((?:{words})(?=[ ]*[:(])|(?:{'|'.join(ALONE)})(?=[ ]*$)|(?:{STRANGERS})(?=[ ]*:))"
+            rf"###[ ]*((?:{words})(?=[ ]*[:(])|(?:{alone})(?=[ ]*$)|(?:{strangers})(?=[ ]*:))"
             r"[ ]*(?::|\([^()\n]*\):?|$)",
             re.IGNORECASE | re.MULTILINE,
         ),
@@ -245,13 +248,20 @@ def _style(
 def _steady(marks: Sequence[re.Match[str]], roles: Mapping[str, Role]) -> list[re.Match[str]]:
     """The marks whose word is the first of its role: another one (`의사:` in an answer) is a part of the text.
 
-    A name whose role is declared or not known is a mark wherever it is.
+    A name whose role is declared or not known is a mark wherever it is, and a likely one before another turn.
     """
+    known = [mark.start() for mark in marks if _role(mark[1], roles)]
     first: dict[Role, str] = {}
     found = []
     for mark in marks:
         role, word = _role(mark[1], roles), mark[1].casefold()
-        if role is None or mark[1] in roles or first.setdefault(role, word) == word:
+        if role is None and LIKELY_PEOPLE.fullmatch(word) and not STRANGERS.fullmatch(word):
+            is_mark = mark.start() < max(known, default=0)
+        elif role is None or mark[1] in roles:
+            is_mark = True
+        else:
+            is_mark = first.setdefault(role, word) == word
+        if is_mark:
             found.append(mark)
     return found
 

@@ -33,6 +33,7 @@ from schemas.shapes import (
     Conversation,
     Delimited,
     Instances,
+    Role,
     Shape,
     Template,
     TurnFields,
@@ -51,7 +52,7 @@ def ways(records: Sequence[Record]) -> Iterator[str]:
         if recipe.shape and _has_all(record, recipe.shape):
             yield f'recipe = "{name}"'
     yield from map(toml, _inside(record))
-    yield from map(toml, _marked(record))
+    yield from map(toml, _marked(records))
     asked = named(record, INSTRUCTION)
     answers = [key for key in named(record, (*OUTPUT, *ANSWER_KEYS, *LABELS)) if _is_one_value(record[key])]
     if answers and not likely:
@@ -76,6 +77,10 @@ def guesses(records: Sequence[Record]) -> Iterator[str]:
     """The lines of toml for records of whose fields nothing is known: the two longest texts are a question and its
     answer, or one is made of the other; a text that is alone answers a task that people write.
     """
+    pair = [*named(records[0], ("source", "src", "원문")), *named(records[0], ("target", "tgt", "번역문"))]
+    if len(pair) == 2 and all(isinstance(records[0][name], str) for name in pair):
+        yield toml(Columns(instruction=pair[0], output=pair[1], input=None))
+        return
     length = Counter[str]()
     for record in records:
         length.update({path: len(at(record, path)) for path in (*_texts(record), *_texts_in_objects(record))})
@@ -113,12 +118,16 @@ def _inside(record: Record) -> Iterator[Shape]:
 SPEAKS = re.compile(r"^([^\s:：][^:：\n]{0,19})[:：](?=[ \t]*\S)", re.MULTILINE)
 
 
-def _marked(record: Record) -> Iterator[Delimited]:
-    """A text in which two names take turns, each before a colon."""
-    for key, value in record.items():
-        names = list(dict.fromkeys(SPEAKS.findall(value))) if isinstance(value, str) else []
-        if len(names) == 2 and SPEAKS.match(value):
-            yield Delimited(text=key, marks={f"{name}:": role for name, role in zip(names, SPOKEN, strict=True)})
+def _marked(records: Sequence[Record]) -> Iterator[Delimited]:
+    """A text in which a few names take turns, each before a colon."""
+    for key in records[0]:
+        texts = [text for record in records if isinstance(text := record.get(key), str) and SPEAKS.match(text)]
+        names = [name for text in texts for name in SPEAKS.findall(text)]
+        count = len(set(names))
+        if len(texts) == len(records) and 2 <= count <= MOST_NAMES and (count == 2 or len(names) > count + 1):
+            in_turn: dict[str, Role] = dict(zip(dict.fromkeys(names), SPOKEN, strict=False))
+            roles = in_turn if count == 2 else by_turns(names)
+            yield Delimited(text=key, marks={f"{name}:": role for name, role in roles.items()})
 
 
 def _texts(record: Record) -> list[str]:
@@ -205,7 +214,7 @@ def _likely_conversation(record: Record) -> Conversation | None:
         texts = [name for name in turns[0] if all(isinstance(turn.get(name), str) for turn in turns)]
         texts = [name for name in texts if name.strip().casefold() not in ORIGIN]
         texts.sort(key=lambda name: sum(len(turn[name]) for turn in turns))
-        speakers = [name for name in texts[:-1] if len({turn[name] for turn in turns}) == 2]
+        speakers = [name for name in texts[:-1] if 2 <= len({turn[name] for turn in turns}) <= max(2, len(turns) - 1)]
         if len(turns) > 1 and speakers:
             return Conversation(turns=path, role=speakers[0], text=texts[-1], speakers="in-order")
     return None
@@ -237,7 +246,7 @@ def _has_all(record: Record, shape: Shape) -> bool:
 
 
 #: Columns of who wrote a message, in what messengers export.
-WRITERS = ("user", "보낸사람", "보낸 사람", "이름", "닉네임", "작성자", *ROLE_KEYS)
+WRITERS = ("user", "name", "username", "nickname", "보낸사람", "보낸 사람", "이름", "닉네임", "작성자", *ROLE_KEYS)
 
 
 def message_columns(records: Sequence[Record]) -> str | None:
