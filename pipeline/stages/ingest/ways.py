@@ -123,8 +123,13 @@ def _marked(records: Sequence[Record]) -> Iterator[Delimited]:
     for key in records[0]:
         texts = [text for record in records if isinstance(text := record.get(key), str) and SPEAKS.match(text)]
         names = [name for text in texts for name in SPEAKS.findall(text)]
-        count = len(set(names))
-        if len(texts) == len(records) and 2 <= count <= MOST_NAMES and (count == 2 or len(names) > count + 1):
+        count, is_talk = len(set(names)), any(len(set(SPEAKS.findall(text))) > 1 for text in texts)
+        if (
+            is_talk
+            and len(texts) == len(records)
+            and 2 <= count <= MOST_NAMES
+            and (count == 2 or len(names) > count + 1)
+        ):
             in_turn: dict[str, Role] = dict(zip(dict.fromkeys(names), SPOKEN, strict=False))
             roles = in_turn if count == 2 else by_turns(names)
             yield Delimited(text=key, marks={f"{name}:": role for name, role in roles.items()})
