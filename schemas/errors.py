@@ -63,6 +63,7 @@ class KoInstructError(Exception):
       * OptionError (ValueError)
       * PushError
       * RowsError (ValueError)
+      * RunFileError (ValueError)
       * SeedError (ValueError)
       * ShowError (ValueError)
       * StepError (ValueError)
