@@ -35,6 +35,13 @@ def inspect(file: Path, config_path: Path) -> None:
 
 @click.command(cls=Command)
 @click.argument("path", type=click.Path(path_type=Path, exists=True))
+@click.option(
+    "--where",
+    default="",
+    metavar="CONDITION",
+    help="Only rows for which this holds, in the language of `keep`: 'len(output) > 500 and flags has \"refusal\"'. "
+    "--row and --sample then count these.",
+)
 @click.option("--row", type=click.IntRange(min=0), default=0, show_default=True, help="Number of the row, from 0.")
 @click.option("--sample", type=click.IntRange(min=1), help="Show this number of rows, chosen at random.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Another seed chooses other rows.")
@@ -47,15 +54,18 @@ def inspect(file: Path, config_path: Path) -> None:
     help="How a row is shown: its tokens, the messages of its conversation, or one line of JSON. Rejected rows have "
     "no tokens: they are shown as messages, all others as tokens.",
 )
+@click.option("--ids", is_flag=True, help="Write the id of each token behind it: 서울⟨3013⟩.")
 @tokenizer_option
 def show(
     path: Path,
+    where: str,
     row: int,
     sample: int | None,
     seed: int,
     split: str,
     rejects: bool,
     kind: Literal["tokens", "messages", "json"] | None,
+    ids: bool,
     names: tuple[str, ...],
 ) -> None:
     """Print rows of a dataset, or of a file of rows (.arrow, .parquet, .jsonl).
@@ -66,15 +76,16 @@ def show(
     \b
     Example: ko-instruct show processed/sample --row 3
              ko-instruct show processed/sample --sample 5 --format messages
+             ko-instruct show processed/sample --rejects --where 'reject_reason == "exact"'
     """
     from pipeline.dataset.show import show_rows
     from pipeline.dataset.shown_rows import Place, rows_of
     from pipeline.dataset.shown_rows import sample as sampled
 
-    place = Place(path, split, rejects)
+    place = Place(path, split, rejects, where)
     rows = rows_of(place, sampled(place, sample, seed) if sample else [row])
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    for text in show_rows(rows, kind or ("messages" if rejects else "tokens"), path, names, colour):
+    for text in show_rows(rows, kind or ("messages" if rejects else "tokens"), path, names, colour, ids):
         click.echo(text, color=colour)
 
 
