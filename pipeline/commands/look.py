@@ -7,7 +7,16 @@ from typing import Literal
 
 import click
 
-from pipeline.commands.shared import DATASET, RAW, Command, Failure, config_option, plan_of, tokenizer_option
+from pipeline.commands.shared import (
+    DATASET,
+    RAW,
+    Command,
+    Failure,
+    config_option,
+    json_option,
+    plan_of,
+    tokenizer_option,
+)
 from pipeline.io.terminal_text import visible
 
 
@@ -31,6 +40,10 @@ def inspect(file: Path, config_path: Path) -> None:
     held_to = plan.config.validate_ if plan else ValidateOptions()
     options = plan.config.of(unit.source).ingest if plan else IngestOptions()
     click.echo(describe(look(file, unit.source, options, lambda rows: validate(rows, held_to))))
+
+
+def has_colour() -> bool:
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
 @click.command(cls=Command)
@@ -84,9 +97,35 @@ def show(
 
     place = Place(path, split, rejects, where)
     rows = rows_of(place, sampled(place, sample, seed) if sample else [row])
-    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    colour = has_colour()
     for text in show_rows(rows, kind or ("messages" if rejects else "tokens"), path, names, colour, ids):
         click.echo(text, color=colour)
+
+
+@click.command(cls=Command)
+@click.argument("old", type=click.Path(path_type=Path, exists=True))
+@click.argument("new", type=click.Path(path_type=Path, exists=True))
+@click.option("--examples", type=click.IntRange(min=0), default=10, show_default=True, help="Examples of each kind.")
+@click.option("--exit-code", is_flag=True, help="Exit code 1 if the datasets differ, as in git diff.")
+@json_option
+def diff(old: Path, new: Path, examples: int, exit_code: bool, as_json: bool) -> None:
+    """Compare two datasets: which records came, went and changed, why, and which options and versions differ.
+
+    OLD and NEW are folders below processed/, configs of a downloaded dataset, or files of rows. A record of one is that
+    of the other where both have the same origin and text; else the same text, as after a raw file was renamed or a
+    record was inserted; else the same origin, as after an option changed the text. What changed in a text is in colour,
+    or in brackets: [-old-]{+new+}. Exit code 0, also where they differ.
+
+    \b
+    Example: ko-instruct diff processed/old processed/new
+    """
+    from pipeline.dataset.diff import diff as compare
+    from pipeline.dataset.diff.report import report
+
+    found = compare(old, new, examples)
+    click.echo(found.model_dump_json(indent=1) if as_json else report(found, has_colour()), color=has_colour())
+    if exit_code and found.differs:
+        click.get_current_context().exit(1)
 
 
 @click.command(cls=Command)

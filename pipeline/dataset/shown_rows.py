@@ -94,7 +94,7 @@ def _need_columns(place: Place, table: pa.Table, condition: Condition) -> None:
 def _every(place: Place) -> Iterator[pa.Table]:
     path = place.path
     if path.is_file():
-        yield from _tables_of_file(path)
+        yield from tables_of_file(path)
     elif place.rejects:
         if not (path / REJECTS).is_file():
             raise ShowError(f"{path}: there is no {REJECTS}. Name the folder of a dataset that was built here.")
@@ -103,7 +103,7 @@ def _every(place: Place) -> Iterator[pa.Table]:
         yield from _tables_of_split(path, place.split)
 
 
-def _tables_of_file(path: Path) -> Iterator[pa.Table]:
+def tables_of_file(path: Path) -> Iterator[pa.Table]:
     if path.suffix == ".parquet":
         with naming(path):
             yield from read_batches(DataFile("parquet", "", path.name, path))
