@@ -62,6 +62,7 @@ class KoInstructError(Exception):
       * NotATableError (TypeError)
       * NotATokenizerError (TypeError)
       * OptionError (ValueError)
+      * OriginError (ValueError)
       * PushError
       * RowsError (ValueError)
       * RunFileError (ValueError)

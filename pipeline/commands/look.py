@@ -14,7 +14,9 @@ from pipeline.commands.shared import (
     Failure,
     config_option,
     json_option,
+    layout_option,
     plan_of,
+    set_option,
     tokenizer_option,
 )
 from pipeline.io.terminal_text import visible
@@ -100,6 +102,41 @@ def show(
     colour = has_colour()
     for text in show_rows(rows, kind or ("messages" if rejects else "tokens"), path, names, colour, ids):
         click.echo(text, color=colour)
+
+
+@click.command(cls=Command)
+@click.argument("origin", required=False)
+@click.option("--text", help="Explain this text instead: what normalize, screen and the tokenizer do with it.")
+@click.option(
+    "--raw", is_flag=True, help="Show personal data as it is in the file. Without it, what is found is masked."
+)
+@layout_option
+@set_option
+@config_option
+def explain(
+    origin: str | None, text: str | None, raw: bool, layout: str | None, changes: tuple[str, ...], config_path: Path
+) -> None:
+    """Show the way of the record of ORIGIN: as it is in the file, what each stage changed, its tokens, its duplicates,
+    its split, or why it was rejected.
+
+    ORIGIN is the name of a record in the dataset and in rejects.jsonl: its file below raw/ and its place there. The
+    stages are run again on this record; what dedupe and split decided is read from the dataset. Personal data is
+    masked here also where the config does not mask it: what is on a terminal is often copied. --raw shows it.
+
+    \b
+    Examples: ko-instruct explain sample/everyday.jsonl:17
+              ko-instruct explain --text "전화는 010-1234-5678 입니다"
+    """
+    from pipeline.run.explain import explain as explanation
+    from pipeline.run.explain import explain_text
+    from pipeline.run.explanation_text import masked, report
+    from pipeline.run.plan import plan_of_config
+
+    if (origin is None) == (text is None):
+        raise click.UsageError("name the ORIGIN of a record, or a text with --text")
+    plan = plan_of_config(config_path, layout, changes)
+    found = explanation(plan, origin) if origin is not None else explain_text(plan, text or "")
+    click.echo(report(found, has_colour(), str if raw else masked), color=has_colour())
 
 
 @click.command(cls=Command)
