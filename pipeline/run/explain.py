@@ -22,6 +22,7 @@ from pipeline.tokenizers.protocol import LoadError, Tokenizer
 from schemas.columns import MESSAGES, TEXTS
 from schemas.errors import KoInstructError
 from schemas.options import Source
+from schemas.reasons import FLAGS
 
 if TYPE_CHECKING:
     from pipeline.run.plan import Plan, Unit
@@ -139,8 +140,10 @@ def _step(name: str, before: Row, after: Row) -> Step:
 
 
 def _evidence(flag: str, row: Row) -> str:
-    found = [one for one in row.get("evidence") or () if one["flag"] == flag]
-    return "; ".join([flag, *(f"{one['field']}: {one['detail']}" for one in found)])
+    """A flag with what was found, and where; without evidence, with its meaning."""
+    found = [f"{one['field']}: {one['detail']}" for one in row.get("evidence") or () if one["flag"] == flag]
+    meaning = next((flags[flag] for flags in FLAGS.values() if flag in flags), "")
+    return "; ".join([flag, *found]) if found else ": ".join(filter(None, [flag, meaning]))
 
 
 def as_text(value: Any) -> str:
@@ -191,21 +194,15 @@ def _near(origins: Iterable[str]) -> str:
     return f"Near ones: {', '.join(names)}." if names else ""
 
 
-def _distance(origin: str) -> Callable[[str], tuple[int, str]]:
-    """How far another origin is, by the numbers in both: of the last ones that differ."""
-    wanted = [int(number) for number in re.findall(r"\d+", origin)]
+def _distance(origin: str) -> Callable[[str], tuple[bool, list[int], str]]:
+    """How far another origin is, by the numbers in both: the name of the file is the same."""
 
-    def distance(other: str) -> tuple[int, str]:
-        numbers = [int(number) for number in re.findall(r"\d+", other)]
-        if len(numbers) != len(wanted):
-            return (1 << 62, other)
-        return (
-            sum(
-                abs(one - two) << (20 * place)
-                for place, (one, two) in enumerate(zip(numbers[::-1], wanted[::-1], strict=True))
-            ),
-            other,
-        )
+    def numbers(name: str) -> list[int]:
+        return [int(number) for number in re.findall(r"\d+", name)]
+
+    def distance(other: str) -> tuple[bool, list[int], str]:
+        pairs = list(zip(numbers(other), numbers(origin), strict=False))
+        return len(pairs) != len(numbers(origin)), [abs(one - two) for one, two in pairs], other
 
     return distance
 

@@ -19,8 +19,9 @@ from schemas.errors import TableError
 
 Row = dict[str, Any]
 Hide = Callable[[str], str]
-#: Characters of a record, and of a text of another row, that are shown.
-RECORD, OTHER = 2000, 200
+#: Characters of a record that are shown, and the columns of a duplicate.
+RECORD = 2000
+OTHER = ("system", "history", "instruction", "input", "output", "rejected")
 
 
 def masked(text: str) -> str:
@@ -124,8 +125,11 @@ def _others(where: Whereabouts, colour: bool, hide: Hide) -> Iterator[str]:
     named += [("rejected in favour of it", row) for row in where.copies]
     named += [("of the same cluster, kept too", row) for row in where.similar]
     for what, other in named:
-        yield visible(f"  {what}: {other['origin']}")
-        for name in ("system", "instruction", "input", "output"):
-            one, two = hide(as_text(where.row.get(name))), hide(as_text(other.get(name)))
-            if one != two:
-                yield f"    {name}: {highlighted(one, two, colour)}"
+        texts = [
+            (name, hide(as_text(where.row.get(name))), hide(as_text(other.get(name))))
+            for name in CHANGING
+            if name in OTHER
+        ]
+        differing = [(name, one, two) for name, one, two in texts if one != two]
+        yield visible(f"  {what}: {other['origin']}{'' if differing else ', the same text'}")
+        yield from (f"    {name}: {highlighted(one, two, colour)}" for name, one, two in differing)
