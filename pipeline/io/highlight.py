@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
+from itertools import groupby
 from typing import Literal, NamedTuple
 
 import click
@@ -31,35 +32,44 @@ def changes(old: str, new: str) -> list[Span]:
     >>> [tuple(span) for span in changes("값은 3입니다.", "값은 4입니다.")]
     [('same', '값은 '), ('old', '3'), ('new', '4'), ('same', '입니다.')]
     """
-    head, tail, *middle = _parted(old, new)
-    spans = [Span("same", head), *_of_words(*map(WORDS.findall, middle)), Span("same", tail)]
-    return [span for span in spans if span.text]
+    spans = [span for span in _of_words(WORDS.findall(old), WORDS.findall(new)) if span.text]
+    joined = (
+        Span(kind, "".join(span.text for span in run)) for kind, run in groupby(spans, key=lambda span: span.kind)
+    )
+    return list(joined)
 
 
-def _parted(old: str, new: str) -> tuple[str, str, str, str]:
-    """What both texts begin with, what they end with, and what is between these in the old and in the new one."""
+def _parted(old: Sequence[str], new: Sequence[str]) -> tuple[int, int]:
+    """How many words, or characters, both texts begin with, and how many others they end with."""
     shorter = min(len(old), len(new))
     head = next((place for place in range(shorter) if old[place] != new[place]), shorter)
     rest = shorter - head
     tail = next((place for place in range(rest) if old[-1 - place] != new[-1 - place]), rest)
-    return old[:head], old[len(old) - tail :], old[head : len(old) - tail], new[head : len(new) - tail]
+    return head, tail
 
 
 def _of_words(old: Sequence[str], new: Sequence[str]) -> Iterator[Span]:
-    if max(len(old), len(new)) > MOST_WORDS:
-        yield from (Span("old", "".join(old)), Span("new", "".join(new)))
-        return
-    for kind, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        if kind == "equal":
-            yield Span("same", "".join(old[a:b]))
-        else:
-            yield from _inside("".join(old[a:b]), "".join(new[c:d]))
+    head, tail = _parted(old, new)
+    before, after = old[head : len(old) - tail], new[head : len(new) - tail]
+    yield Span("same", "".join(old[:head]))
+    if max(len(before), len(after)) > MOST_WORDS:
+        yield from _inside("".join(before), "".join(after))
+    else:
+        for kind, a, b, c, d in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+            if kind == "equal":
+                yield Span("same", "".join(before[a:b]))
+            else:
+                yield from _inside("".join(before[a:b]), "".join(after[c:d]))
+    yield Span("same", "".join(old[len(old) - tail :]))
 
 
 def _inside(old: str, new: str) -> Iterator[Span]:
     """Two words that differ: what they begin and end with is the same."""
-    head, tail, before, after = _parted(old, new)
-    yield from (Span("same", head), Span("old", before), Span("new", after), Span("same", tail))
+    head, tail = _parted(old, new)
+    yield Span("same", old[:head])
+    yield Span("old", old[head : len(old) - tail])
+    yield Span("new", new[head : len(new) - tail])
+    yield Span("same", old[len(old) - tail :])
 
 
 def highlighted(old: str, new: str, colour: bool) -> str:

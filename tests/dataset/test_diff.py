@@ -146,7 +146,7 @@ def test_what_is_printed(tmp_path: Path) -> None:
     assert "  1  a: is not in the new dataset" in lines
     assert "  raw.a.jsonl: changed" in lines
     assert "# went: a.jsonl:10, is not in the new dataset" in lines
-    assert "output: 사과[-은(-]는[-)-] {+새콤+}달콤합니다." in result.stdout
+    assert "output: 사과[-은(는)-]{+는+} {+새콤+}달콤합니다." in result.stdout
     assert "\x1b" not in result.stdout
     assert call(old, new, "--exit-code").exit_code == 1
     assert call(old, old, "--exit-code").exit_code == 0
