@@ -150,8 +150,9 @@ def diff(old: Path, new: Path, examples: int, exit_code: bool, as_json: bool) ->
 
     OLD and NEW are folders below processed/, configs of a downloaded dataset, or files of rows. A record of one is that
     of the other where both have the same origin and text; else the same text, as after a raw file was renamed or a
-    record was inserted; else the same origin, as after an option changed the text. What changed in a text is in colour,
-    or in brackets: [-old-]{+new+}. Exit code 0, also where they differ.
+    record was inserted; else other fields (an id) that no other record has; else the same origin, as after an option
+    changed the text. What changed in a text is in colour, or in brackets: [-old-]{+new+}. Exit code 0, also where they
+    differ.
 
     \b
     Example: ko-instruct diff processed/old processed/new

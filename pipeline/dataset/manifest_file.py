@@ -60,7 +60,7 @@ def read_any_manifest(path: Path) -> dict[str, Any]:
         found = json.loads((path / MANIFEST).read_bytes())
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         why = str(error)
     else:
         if isinstance(found, dict):

@@ -32,6 +32,8 @@ Row = dict[str, Any]
 CHANGING = (*TEXTS, *MESSAGES, "tools", "tool_calls", "meta", "raw", "label", "learn")
 #: How an origin goes on behind the name of its file.
 PLACE = re.compile(r"[:\[!/#]")
+#: The number of a copy, at the end of its origin.
+COPY = re.compile(r"#\d+$")
 #: Origins that are suggested in place of a wrong one.
 NEAR = 3
 
@@ -74,9 +76,10 @@ class Explanation(NamedTuple):
 
 
 def explain(plan: Plan, origin: str) -> Explanation:
-    """The way of the record of this origin. Raises OriginError."""
-    unit = _unit_of(plan, origin)
-    table = _row_of(plan, unit, origin)
+    """The way of the record of this origin, or of a copy of it that `repeat` added (`#2`). Raises OriginError."""
+    record = COPY.sub("", origin)
+    unit = _unit_of(plan, record)
+    table = _row_of(plan, unit, record)
     tokenizer, why = _tokenizer(plan)
     stages = cleaning(plan, unit.source, load_benchmarks(plan))
     stages += tokenizing(plan, unit.source, tokenizer) if tokenizer else []
@@ -84,7 +87,7 @@ def explain(plan: Plan, origin: str) -> Explanation:
     built = (plan.folder / MANIFEST).is_file()
     return Explanation(
         origin=origin,
-        raw=_raw_of(plan, unit, origin),
+        raw=_raw_of(plan, unit, record),
         row=_only(table),
         steps=steps,
         last=last,

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
@@ -100,6 +102,41 @@ def test_a_downloaded_dataset_has_no_rejects(tmp_path: Path) -> None:
     assert f"{downloaded} has no rejects.jsonl: why a record is not in it is not known" in found.notes
     (downloaded / "manifest.json").unlink()
     assert any("no manifest.json" in note for note in diff(old, downloaded).notes)
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        '{"raw": [], "sources": 3, "options": "none", "tokenizer": null}',
+        '{"raw": {"a": 3}, "sources": [1, {"name": []}], "versions": []}',
+        "[" * 100_000,
+        "[]",
+        "{}",
+    ],
+)
+def test_a_manifest_that_someone_edited(tmp_path: Path, manifest: str) -> None:
+    good = built(tmp_path / "good", RECORDS)
+    shutil.copytree(good, tmp_path / "edited")
+    (tmp_path / "edited" / "manifest.json").write_text(manifest)
+    for arguments in ((good, tmp_path / "edited"), (tmp_path / "edited", good)):
+        result = call(*arguments)
+        assert "0 came, 0 went, 0 changed, 10 the same" in result.stdout or "Build the dataset again" in result.stderr
+
+
+def test_a_dataset_of_other_makers(tmp_path: Path) -> None:
+    """Columns that have our names and another meaning, lists of numbers with nulls, no origin."""
+    table = pa.table(
+        {
+            "instruction": ["가?", "다?"],
+            "output": ["나", "라"],
+            "sequence": ["ACGT", "TTTT"],
+            "scores": pa.array([[1, None], None], pa.list_(pa.int64())),
+        }
+    )
+    pq.write_table(table, tmp_path / "a.parquet")
+    pq.write_table(table.slice(1), tmp_path / "b.parquet")
+    found = diff(tmp_path / "a.parquet", tmp_path / "b.parquet")
+    assert (found.kept, found.same, found.totals["went"]) == ((2, 1), 1, 1)
 
 
 def test_other_layouts_and_packs(tmp_path: Path) -> None:

@@ -105,6 +105,16 @@ def test_a_dataset_of_another_state(tmp_path: Path) -> None:
     assert "because the dataset does not have this record" in call(tmp_path, "a.jsonl:2").stdout
 
 
+def test_a_copy_that_repeat_added(tmp_path: Path) -> None:
+    config = project(tmp_path, [json.dumps({"instruction": "사과의 맛을 설명해 줘.", "output": "사과는 달콤합니다."})])
+    config.write_text(config.read_text().replace('files = ["a.jsonl"]', 'files = ["a.jsonl"]\nrepeat = 2'))
+    run(plan_of_config(config), workers=1)
+    for origin in ("a.jsonl:1", "a.jsonl:1#2"):
+        shown = call(tmp_path, origin).stdout
+        assert "split: train" in shown
+        assert "note:" not in shown
+
+
 def test_a_text(tmp_path: Path) -> None:
     project(tmp_path, ["{}"])
     result = call(tmp_path, "--text", "전화는\u200b 010-2345-6789 입니다")

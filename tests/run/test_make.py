@@ -17,9 +17,11 @@ from click.testing import CliRunner, Result
 from datasets import load_from_disk
 
 from pipeline.cli import main
+from pipeline.dataset.run_file import read_run
 from pipeline.run.plan import plan_of_config
 from pipeline.run.stamps import write_plan
 from schemas.columns import MASKED
+from schemas.run_times import StepTimes
 from tests.support import small_tokenizers as small
 from tests.support import warm
 from tests.support.folders import digests
@@ -143,6 +145,13 @@ def redone(stderr: str) -> list[str]:
     return sorted({" ".join([stage, *what]).replace("--", "/") for stage, *what in names if stage.isalpha()})
 
 
+def steps_of(project: Path) -> dict[str, StepTimes]:
+    """What run.json says of each step; one that Make did not redo has the times of the run that did."""
+    times = read_run(project / "processed" / "small")
+    assert times is not None
+    return {f"{step.step} {step.file}": step for step in times.steps}
+
+
 def test_only_what_changed_is_redone(project: Path, make: Make, built: Built) -> None:
     assert redone(built.said) == [
         "dedupe all sources",
@@ -154,9 +163,14 @@ def test_only_what_changed_is_redone(project: Path, make: Make, built: Built) ->
 
     assert redone(make()) == []
 
+    before = steps_of(project)
+    assert list(before) == ["rows a (~1200)#$1.jsonl", "rows c/c.csv", "dedupe ", "export "]
     (project / "raw" / "c" / "c.csv").touch()
     assert redone(make()) == ["dedupe all sources", "export processed/small", "tokenize c/c.csv"]
     assert digests(project / "processed" / "small") == built.files
+    after = steps_of(project)
+    assert list(after) == list(before)
+    assert [name for name in after if after[name] == before[name]] == ["rows a (~1200)#$1.jsonl"]
 
 
 def test_a_step_that_fails_leaves_what_was_finished(project: Path, make: Make) -> None:

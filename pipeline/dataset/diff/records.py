@@ -105,7 +105,7 @@ def _ids_of(table: pa.Table) -> Hashes:
 def _hash_of_lists(lists: pa.ListArray) -> Hashes:
     """A hash of each list of whole numbers: the sum of its values, each with a factor of its place; of null 0."""
     offsets = np.asarray(lists.offsets)
-    values = np.asarray(lists.values).astype(np.int64).view(np.uint64)[offsets[0] : offsets[-1]]
+    values = np.asarray(lists.values.fill_null(0)).astype(np.uint64)[offsets[0] : offsets[-1]]
     offsets = offsets - offsets[0]
     place = np.arange(len(values), dtype=np.uint64) - np.repeat(offsets[:-1], np.diff(offsets)).astype(np.uint64)
     factor = (place + np.uint64(1)) * FACTORS[0]

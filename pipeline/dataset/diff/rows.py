@@ -95,7 +95,8 @@ def _batch(path: Path, split: str, table: pa.Table) -> Batch:
         for name in EMPTY_LISTS:
             if name in table.column_names and table[name].null_count:  # of JSON Lines: nothing is an empty list
                 table = set_column(table, name, pc.fill_null(table[name], pa.scalar([], table[name].type)))
-    number = next((name for name in (SEQUENCE, "window") if name in table.column_names), None)
+    own = (name for name in (SEQUENCE, "window") if name in table.column_names)
+    number = next((name for name in own if pa.types.is_integer(table[name].type)), None)
     first = np.ones(len(table), bool) if number is None else table[number].to_numpy() == 0
     return Batch(split, table, first)
 

@@ -17,7 +17,7 @@ def settings(old: Manifest, new: Manifest) -> list[Setting]:
     """Everything that differs, by its place in the manifest: `options.normalize.on`."""
     found = [setting for name in HOW for setting in _differences(name, old.get(name), new.get(name))]
     found += _differences("sources", _by_name(old.get("sources")), _by_name(new.get("sources")))
-    raw = [{name: file.get(DIGEST) for name, file in (side.get("raw") or {}).items()} for side in (old, new)]
+    raw = [{name: _at(file, DIGEST) for name, file in _section(side.get("raw")).items()} for side in (old, new)]
     found += [Setting(name=f"raw.{name}", old=raw[0].get(name), new=raw[1].get(name)) for name in _differing(*raw)]
     return found
 
@@ -47,5 +47,11 @@ def _differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     return [name for name in {**old, **new} if old.get(name) != new.get(name)]
 
 
+def _section(value: Any) -> dict[str, Any]:
+    """A section of a manifest; {} for what is none, as in a manifest that someone edited."""
+    return value if isinstance(value, dict) else {}
+
+
 def _by_name(sources: Any) -> dict[str, Any]:
-    return {source["name"]: source for source in sources or () if isinstance(source, dict) and "name" in source}
+    named = (source for source in sources if isinstance(_at(source, "name"), str)) if isinstance(sources, list) else ()
+    return {source["name"]: source for source in named}
