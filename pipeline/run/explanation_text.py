@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,9 +15,11 @@ from pipeline.dataset.whereabouts import Whereabouts
 from pipeline.io.highlight import clipped, highlighted
 from pipeline.io.terminal_text import visible
 from pipeline.run.explain import CHANGING, Explanation, Step, as_text
-from pipeline.stages.screen.pii import kinds_of, mask_pii
+from pipeline.stages.screen.pii import find_pii, kinds_of, mask_pii
 from schemas.errors import TableError
 
+#: Control characters but tab and line end, and those of no width.
+UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\xad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 Row = dict[str, Any]
 Hide = Callable[[str], str]
 #: Characters of a record that are shown, and the columns of a duplicate.
@@ -25,9 +28,17 @@ OTHER = ("system", "history", "instruction", "input", "output", "rejected")
 
 
 def masked(text: str) -> str:
-    """The text with all personal data that is found in it masked, whatever the options of screen are."""
+    r"""The text with all personal data that is found in it masked, whatever the options of screen are.
+
+    Characters that cannot be seen are left out where they hide some of it: normalize would remove them, too.
+
+    >>> masked("전화 010-23\u200b45-6789"), masked("사과\u200b는")
+    ('전화 <전화번호>', '사과\u200b는')
+    """
     kinds = kinds_of(disguised=True)
-    return mask_pii(text, kinds, kinds)
+    bare = UNSEEN.sub("", text)
+    hidden = len(find_pii(bare, kinds)) > len(find_pii(text, kinds))
+    return mask_pii(bare if hidden else text, kinds, kinds)
 
 
 def report(found: Explanation, colour: bool, hide: Hide = masked) -> str:
