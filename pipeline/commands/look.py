@@ -12,6 +12,8 @@ from pipeline.commands.shared import (
     RAW,
     Command,
     Failure,
+    changed,
+    config_of,
     config_option,
     json_option,
     layout_option,
@@ -19,7 +21,7 @@ from pipeline.commands.shared import (
     set_option,
     tokenizer_option,
 )
-from pipeline.io.terminal_text import visible
+from pipeline.io.terminal_text import visible, visible_json
 
 
 @click.command(cls=Command)
@@ -111,10 +113,17 @@ def show(
     "--raw", is_flag=True, help="Show personal data as it is in the file. Without it, what is found is masked."
 )
 @layout_option
+@tokenizer_option
 @set_option
 @config_option
 def explain(
-    origin: str | None, text: str | None, raw: bool, layout: str | None, changes: tuple[str, ...], config_path: Path
+    origin: str | None,
+    text: str | None,
+    raw: bool,
+    layout: str | None,
+    names: tuple[str, ...],
+    changes: tuple[str, ...],
+    config_path: Path,
 ) -> None:
     """Show the way of the record of ORIGIN: as it is in the file, what each stage changed, its tokens, its duplicates,
     its split, or why it was rejected.
@@ -130,11 +139,13 @@ def explain(
     from pipeline.run.explain import explain as explanation
     from pipeline.run.explain import explain_text
     from pipeline.run.explanation_text import masked, report
-    from pipeline.run.plan import plan_of_config
+    from pipeline.run.plan import plan_of_config, plan_of_files
 
     if (origin is None) == (text is None):
         raise click.UsageError("name the ORIGIN of a record, or a text with --text")
-    plan = plan_of_config(config_path, layout, changes)
+    needed = origin is not None or config_path.exists()
+    plan = plan_of_config(config_path, layout, changes) if needed else plan_of_files((), Path(), config_of(config_path))
+    plan = changed(plan, layout, names)
     found = explanation(plan, origin) if origin is not None else explain_text(plan, text or "")
     click.echo(report(found, has_colour(), str if raw else masked), color=has_colour())
 
@@ -161,7 +172,9 @@ def diff(old: Path, new: Path, examples: int, exit_code: bool, as_json: bool) ->
     from pipeline.dataset.diff.report import report
 
     found = compare(old, new, examples)
-    click.echo(found.model_dump_json(indent=1) if as_json else report(found, has_colour()), color=has_colour())
+    click.echo(
+        visible_json(found.model_dump_json(indent=1)) if as_json else report(found, has_colour()), color=has_colour()
+    )
     if exit_code and found.differs:
         click.get_current_context().exit(1)
 

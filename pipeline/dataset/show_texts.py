@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from pipeline.dataset.show_calls import call_text, tools_text
 from pipeline.dataset.shown_rows import Row, ShowError
-from pipeline.io.terminal_text import STEERING, visible
+from pipeline.io.terminal_text import visible, visible_json
 from pipeline.table.message_columns import ColumnTypeError
 from pipeline.table.messages import THOUGHT, Message, to_messages
 from pipeline.table.reject_and_flag import complete
@@ -66,8 +66,7 @@ def _message(message: Message) -> str:
 
 def as_json(row: Row) -> str:
     """One line of JSON. Characters that steer a terminal are escaped, as JSON allows."""
-    line = orjson.dumps(row, default=_plain).decode()
-    return STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", line)
+    return visible_json(orjson.dumps(row, default=_plain).decode())
 
 
 def _plain(value: Any) -> str:

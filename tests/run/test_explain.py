@@ -128,6 +128,8 @@ def test_a_text(tmp_path: Path) -> None:
     lines = call(tmp_path, "--text", "서울은 큰 도시입니다.").stdout.splitlines()
     assert lines[:3] == ["normalize: no change", "screen: no change", "tokenize: 9 tokens"]
     assert lines[3].count("⟨") == 9
+    (tmp_path / "pipeline.toml").unlink()
+    assert call(tmp_path, "--text", "서울은 큰 도시입니다.", "--tokenizer", "embedded").stdout.splitlines() == lines
     assert call(tmp_path).exit_code == call(tmp_path, "a:1", "--text", "가").exit_code == 2
 
 
