@@ -133,7 +133,7 @@ def explain(
     masked here also where the config does not mask it: what is on a terminal is often copied. --raw shows it.
 
     \b
-    Examples: ko-instruct explain sample/everyday.jsonl:17
+    Examples: ko-instruct explain sample/office.csv:525
               ko-instruct explain --text "전화는 010-1234-5678 입니다"
     """
     from pipeline.run.explain import explain as explanation
@@ -166,7 +166,7 @@ def diff(old: Path, new: Path, examples: int, exit_code: bool, as_json: bool) ->
     differ.
 
     \b
-    Example: ko-instruct diff processed/old processed/new
+    Example: ko-instruct diff processed/old processed/sample
     """
     from pipeline.dataset.diff import diff as compare
     from pipeline.dataset.diff.report import report
