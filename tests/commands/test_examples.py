@@ -24,7 +24,19 @@ ORDER = (
     "check",
     "plan",
     *("make-plan", "make-rows", "ingest", "validate", "normalize", "screen", "tokenize", "inspect", "run"),
-    *("dedupe", "export", "show", "verify", "schema", "fetch", "push", "self-instruct", "make-forget"),
+    *(
+        "dedupe",
+        "export",
+        "show",
+        "explain",
+        "diff",
+        "verify",
+        "schema",
+        "fetch",
+        "push",
+        "self-instruct",
+        "make-forget",
+    ),
 )
 #: Why an example ends with exit code 1 in a project without a network, a login, or torch.
 STOPS_AT = {
@@ -100,7 +112,7 @@ def test_the_examples_run(project: Path) -> None:
         assert examples(name), name
         for line in examples(name):
             if "processed/old" in line:
-                shutil.copytree(project / "processed" / "sample", project / "processed" / "old")
+                shutil.copytree(project / "processed" / "sample", project / "processed" / "old", dirs_exist_ok=True)
             code, error = run(line, project)
             assert "Traceback" not in error, line
             assert code == (1 if name in STOPS_AT else 0), f"{line}\n{error}"
