@@ -495,6 +495,10 @@ class Source(Options):
     """A condition on a row, as in 'meta.score >= 4 and not flags has "refusal"'. Rows for which it is false are
     rejected as not-wanted. "": all rows are wanted.
     """
+    verdicts: str = ""
+    """File of verdicts on its rows, relative to the folder of pipeline.toml: people keep, drop or fix single rows in
+    `ko-instruct browse`, which writes the file.
+    """
     ingest: OwnIngest = None
     """Options of [ingest] for this source: those that are named here take the place of the section's."""
     normalize: OwnNormalize = None

@@ -23,6 +23,10 @@ RAW = "raw.json"
 CLEANED = "clean.arrow"
 
 
+#: What became of the verdicts on its rows.
+VERDICTS = "verdicts.json"
+
+
 class RowFiles(NamedTuple):
     """Its rows after `tokenize`, and their fingerprints for `dedupe`."""
 

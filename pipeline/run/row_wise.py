@@ -22,6 +22,8 @@ from pipeline.io.progress import note, watch
 from pipeline.io.workers import Stage, ordered
 from pipeline.run.raw_state import unchanged
 from pipeline.run.tokenizer import find_tokenizer
+from pipeline.run.verdicts import write_outcomes
+from pipeline.table.verdicts import apply_verdicts
 from pipeline.tokenizers.load import open_tokenizer
 from schemas.columns import FINGERPRINT, INGESTED
 from schemas.manifest import RawFile
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from pipeline.stages.screen import Benchmarks
     from pipeline.tokenizers.protocol import Tokenizer
     from schemas.options import IngestOptions, Source
+    from schemas.verdict import Key, Outcome
 
 #: The stages of one pass over the rows.
 ROW_WISE = ("ingest", "validate", "normalize", "screen", "tokenize")
@@ -47,22 +50,27 @@ def tokenize_unit(plan: Plan, unit: Unit, cleaned: bool, workers: int) -> None:
     clean = plan.file(unit, stage_files.CLEANED)
     # The last to appear are the two that Make looks at.
     wanted = [plan.file(unit, name) for name in stage_files.OF_MAKE]
+    outcomes: dict[Key, Outcome] = {}
     if cleaned and clean.exists():
         tables, stages = read_tables(clean), None
     else:
-        tables, stages = ingest_unit(plan, unit), cleaning(plan, unit.source, load_benchmarks(plan))
+        tables, stages = ingest_unit(plan, unit), cleaning(plan, unit, load_benchmarks(plan), outcomes)
         wanted.append(clean)
     with contextlib.ExitStack() as files:
         sinks = [files.enter_context(whole(path)) for path in wanted]
         pass_over(plan, unit, tables, stages, tokenizer, workers, sinks)
+    if stages:
+        write_outcomes(plan.file(unit, stage_files.VERDICTS), outcomes)
 
 
-def cleaning(plan: Plan, source: Source, benchmarks: Benchmarks | None) -> Stage:
-    """The row-wise stages between ingest and tokenize for the rows of a source, in order, as one."""
+def cleaning(plan: Plan, unit: Unit, benchmarks: Benchmarks | None, outcomes: dict[Key, Outcome]) -> Stage:
+    """The row-wise stages between ingest and tokenize for the rows of a raw file, in order, as one, and behind them the
+    verdicts on its rows. `outcomes`: takes what becomes of these."""
     from pipeline.stages.normalize import normalize
     from pipeline.stages.screen import screen
     from pipeline.stages.validate import validate
 
+    source, verdicts = unit.source, plan.verdicts_on(unit)
     own, after = plan.config.of(source), following(plan, source, ROW_WISE[:-1])
 
     def stages(table: pa.Table) -> pa.Table:
@@ -71,7 +79,7 @@ def cleaning(plan: Plan, source: Source, benchmarks: Benchmarks | None) -> Stage
         table = after("normalize", normalize(table, own.normalize))
         return after("screen", screen(table, own.screen, benchmarks))
 
-    return stages
+    return (lambda table: apply_verdicts(stages(table), verdicts, stages, outcomes)) if verdicts else stages
 
 
 def following(plan: Plan, source: Source, stages: Sequence[str]) -> Callable[[str, pa.Table], pa.Table]:
