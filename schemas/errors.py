@@ -71,6 +71,7 @@ class KoInstructError(Exception):
       * TooLongError (ValueError)
       * TooLongForModelError (ValueError)
       * UnknownTokensError (ValueError)
+      * VerdictError (ValueError)
       * VocabularyError (ValueError)
       * WriteError (OSError)
     """

@@ -26,6 +26,7 @@ ROW_WISE = {
     "normalize": ("pipeline.stages.normalize",),
     "screen": ("pipeline.stages.screen",),
     "keep": ("pipeline.table.keep",),
+    "verdicts": ("pipeline.table.verdicts",),
     "tokenize": ("pipeline.stages.tokenize", "pipeline.tokenizers.load"),
     "fingerprint": ("pipeline.stages.dedupe",),
 }
@@ -36,7 +37,7 @@ COMPOSED = ("pipeline.run.row_wise",)
 OVER_ALL = {"dedupe": ("pipeline.run.dedupe",), "export": ("pipeline.run.export",)}
 
 #: Which stamps make Make begin with the raw file, and with which it begins with the rows that are clean already.
-CLEANING = ("ingest", "validate", "normalize", "screen", "keep", COMPOSITION)
+CLEANING = ("ingest", "validate", "normalize", "screen", "keep", "verdicts", COMPOSITION)
 TOKENIZING = ("tokenize", "fingerprint")
 
 
