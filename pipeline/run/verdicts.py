@@ -9,8 +9,7 @@ from typing import NamedTuple
 
 from pipeline.io.atomic_files import write_if_changed
 from pipeline.io.verdict_file import read_verdicts
-from pipeline.run.config import ConfigError
-from pipeline.table.verdicts import Verdicts
+from pipeline.table.verdicts import VerdictError, Verdicts
 from schemas.manifest import UsedVerdicts
 from schemas.options import Source
 from schemas.verdict import Key, Outcome
@@ -25,13 +24,13 @@ class VerdictFile(NamedTuple):
 
 
 def find_verdicts(sources: Sequence[Source], root: Path) -> dict[str, VerdictFile]:
-    """The files of verdicts by their names in the config. `root`: its folder. Raises ConfigError for a missing one."""
+    """The files of verdicts by their names in the config. `root`: its folder. Raises VerdictError for a missing one, and what `read_verdicts` raises."""
     found = {}
     for source in sources:
         path = root / source.verdicts
         if source.verdicts and source.verdicts not in found:
             if not path.is_file():
-                raise ConfigError(
+                raise VerdictError(
                     f"source {source.name!r}: no file of verdicts {path}. `ko-instruct browse` writes it with the "
                     "first verdict; until then leave `verdicts` out."
                 )
