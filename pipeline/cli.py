@@ -55,6 +55,11 @@ FAMILIES = (
         },
     ),
     Family(
+        "Look at files and datasets",
+        "browse",
+        {"browse": "Look at a dataset on a page, and give verdicts on its rows."},
+    ),
+    Family(
         "Hugging Face Hub",
         "hub",
         {

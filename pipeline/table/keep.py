@@ -102,10 +102,18 @@ def _stage_of_column(name: str) -> str:
     return "tokenize" if COLUMNS[name] == "number" and name != "n_turns" else "ingest"
 
 
-def holds(table: pa.Table, condition: Condition) -> pa.Array:
-    """Boolean per row: the condition holds. `table`: complete (`pipeline.table.reject_and_flag.complete`)."""
+def as_nfc(texts: pa.Array) -> pa.Array:
+    """Texts in the Unicode form in which they are compared."""
+    return pc.utf8_normalize(texts, "NFC")
+
+
+def holds(table: pa.Table, condition: Condition, comparable: Callable[[pa.Array], pa.Array] = as_nfc) -> pa.Array:
+    """Boolean per row: the condition holds. `table`: complete (`pipeline.table.reject_and_flag.complete`).
+
+    `comparable`: gives the texts of a column in the form NFC, in which they may be already.
+    """
     read = set(values_of(condition))
-    values: dict[Column | Meta, Values] = {v: _column(table, v.name) for v in read if isinstance(v, Column)}
+    values: dict[Column | Meta, Values] = {v: _column(table, v.name, comparable) for v in read if isinstance(v, Column)}
     return _holds(condition, values | _metas(table, [value for value in read if isinstance(value, Meta)]))
 
 
@@ -174,7 +182,7 @@ def _has(items: pa.ListArray, text: str) -> pa.Array:
     return pc.is_in(pa.array(range(len(items)), rows.type), rows)
 
 
-def _column(table: pa.Table, name: str) -> Values:
+def _column(table: pa.Table, name: str, comparable: Callable[[pa.Array], pa.Array]) -> Values:
     """The values of a column; texts in the form NFC."""
     if name == "n_turns":
         last = pc.is_valid(table["instruction"]).cast("int32")
@@ -185,7 +193,7 @@ def _column(table: pa.Table, name: str) -> Values:
     if kind == "messages":
         lists = pa.ListArray.from_arrays(column.offsets, pa.nulls(len(column.values), pa.string()))
         return _of_kind("items", pc.if_else(pc.is_valid(column), lists, None) if column.null_count else lists)
-    return _of_kind(kind, pc.utf8_normalize(column, "NFC") if kind == "text" else column)
+    return _of_kind(kind, comparable(column) if kind == "text" else column)
 
 
 def _of_kind(kind: str, values: pa.Array) -> Values:
