@@ -81,7 +81,7 @@ class Answers:
         found = search(query.parts(self.parts), test, _number(asked, "start"), limit or 1, self.workers)
         verdicts = self.verdicts()
         by_origin = {key.origin: verdict.verdict for key, verdict in verdicts.items()}
-        rows = [listed(self.parts[place.part], place) for place in found.places]
+        rows = listed(self.parts, found.places)
         return {
             "rows": [{**row, "verdict": by_origin.get(self._base(row["origin"]))} for row in rows],
             "next": found.next,

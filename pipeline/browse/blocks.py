@@ -6,9 +6,9 @@ from __future__ import annotations
 import mmap
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from itertools import accumulate, pairwise
+from itertools import accumulate, groupby
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
@@ -28,8 +28,9 @@ OF_REJECTS = INGESTED.append(pa.field("duplicate_of", pa.string()))
 
 
 class Block(NamedTuple):
-    """Some rows that follow one another. `read`: gives these columns of them."""
+    """Some rows of a file that follow one another. `read`: gives these columns of them."""
 
+    path: Path
     rows: int
     read: Callable[[Sequence[str]], pa.Table]
 
@@ -50,13 +51,16 @@ class Part:
         """The number of the block that holds a row."""
         return bisect_right(self.starts, row) - 1
 
-    def row(self, number: int, columns: Sequence[str] | None = None) -> pa.Table:
-        """One row. Raises DatasetError where there is no such row."""
-        if not 0 <= number < self.rows:
-            raise DatasetError(f"{self.name} has no row {number}: it has {self.rows:,} rows, and the first is row 0.")
-        at = self.block_of(number)
-        table = self.blocks[at].read(self.columns if columns is None else columns)
-        return table.slice(number - self.starts[at], 1)
+    def take(self, numbers: Sequence[int], columns: Sequence[str]) -> list[dict[str, Any]]:
+        """The rows of these ascending numbers. Raises DatasetError where there is no such row."""
+        if numbers and numbers[-1] >= self.rows:
+            raise DatasetError(f"{self.name} has {self.rows:,} rows, and none of the number {numbers[-1]}.")
+        rows = []
+        for at, some in groupby(numbers, self.block_of):
+            with naming(self.blocks[at].path):
+                inside = [number - self.starts[at] for number in some]
+                rows += validated(self.blocks[at].read(columns).take(inside)).to_pylist()
+        return rows
 
 
 def parts_of(folder: Path) -> dict[str, Part]:
@@ -90,7 +94,7 @@ def _blocks_of(file: DataFile) -> Iterator[tuple[Block, list[str]]]:
 def _batches(path: Path) -> Iterator[tuple[Block, list[str]]]:
     with pa.ipc.open_stream(pa.memory_map(str(path))) as stream:
         for batch in stream:
-            yield Block(batch.num_rows, _reader_of_batch(batch, path)), batch.schema.names
+            yield Block(path, batch.num_rows, _reader_of_batch(batch, path)), batch.schema.names
 
 
 def _reader_of_batch(batch: pa.RecordBatch, path: Path) -> Callable[[Sequence[str]], pa.Table]:
@@ -114,13 +118,13 @@ def _row_groups(path: Path) -> Iterator[tuple[Block, list[str]]]:
         names, groups = file.schema_arrow.names, file.metadata.num_row_groups
         rows = [file.metadata.row_group(number).num_rows for number in range(groups)]
     for number in range(groups):
-        yield Block(rows[number], _reader_of_group(path, number)), names
+        yield Block(path, rows[number], _reader_of_group(path, number)), names
 
 
 def _reader_of_group(path: Path, number: int) -> Callable[[Sequence[str]], pa.Table]:
     def read(columns: Sequence[str]) -> pa.Table:
         with naming(path), pq.ParquetFile(path) as file:
-            return validated(file.read_row_group(number, columns=list(columns), use_threads=False).combine_chunks())
+            return file.read_row_group(number, columns=list(columns), use_threads=False)
 
     return read
 
@@ -131,11 +135,9 @@ def _blocks_of_lines(path: Path) -> Iterator[Block]:
     with path.open("rb") as file:
         data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     bounds = _line_bounds(data)
-    for number, (start, end) in enumerate(
-        pairwise(bounds[::BATCH_ROWS] + bounds[-1:] * bool((len(bounds) - 1) % BATCH_ROWS))
-    ):
-        first = number * BATCH_ROWS
-        yield Block(min(BATCH_ROWS, len(bounds) - 1 - first), _reader_of_lines(data, start, end, path, first))
+    for first in range(0, len(bounds) - 1, BATCH_ROWS):
+        last = min(first + BATCH_ROWS, len(bounds) - 1)
+        yield Block(path, last - first, _reader_of_lines(data, bounds[first], bounds[last], path, first))
 
 
 def _line_bounds(data: mmap.mmap, step: int = 1 << 24) -> list[int]:

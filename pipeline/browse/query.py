@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
@@ -12,6 +11,7 @@ import pyarrow.compute as pc
 
 from pipeline.browse.blocks import REJECTED, Part
 from pipeline.table.keep import as_nfc, holds
+from pipeline.table.substrings import holds_text
 from schemas.columns import MESSAGES, TEXTS
 from schemas.conditions import Column, Condition, Meta, values_of
 from schemas.errors import TableError
@@ -125,16 +125,14 @@ def _origins(table: pa.Table) -> pa.Array:
 
 def _holds_text(table: pa.Table, text: str) -> pa.Array:
     """Boolean per row: one of its texts holds this one."""
-    pattern = "(?i)" * (text.lower() != text.upper()) + re.sub(r"([^\w\s])", r"\\\1", text)
+    any_case = text.lower() != text.upper()
     found = []
     for name in table.column_names:
         column = _one(table, name)
         if name in MESSAGES:
             contents = pc.struct_field(pc.list_flatten(column), "content")
-            rows = pc.list_parent_indices(column).filter(
-                pc.fill_null(pc.match_substring_regex(contents, pattern), False)
-            )
+            rows = pc.list_parent_indices(column).filter(pc.fill_null(holds_text(contents, text, any_case), False))
             found.append(pc.is_in(pa.array(range(len(column)), rows.type), rows))
         elif name in SEARCHED and column.null_count < len(column):
-            found.append(pc.fill_null(pc.match_substring_regex(column, pattern), False))
+            found.append(pc.fill_null(holds_text(column, text, any_case), False))
     return reduce(pc.or_, found, pa.array([False] * len(table)))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 import orjson
@@ -24,8 +25,10 @@ TOKENS = 20_000
 #: Columns of the list, and of the record beside its texts and messages.
 LISTED = (
     "origin",
+    "sequence",
     "source",
     "instruction",
+    "input",
     "output",
     "flags",
     "fixes",
@@ -40,18 +43,20 @@ ABOUT = (
 )
 
 
-def listed(part: Part, place: Place) -> Row:
-    """A row in the list: where it is from, how its prompt and its answer begin, and its marks."""
-    columns = [name for name in part.columns if name in LISTED]
-    row = part.row(place.row, columns).to_pylist()[0]
-    texts = {name: (row.get(name) or "")[:IN_LIST] for name in ("instruction", "output", "raw")}
-    return {**row, **texts, **place._asdict()}
+def listed(parts: Mapping[str, Part], places: Sequence[Place]) -> Iterator[Row]:
+    """Rows in the list: where each is from, how its prompt and its answer begin, and its marks."""
+    for name, some in groupby(places, lambda place: place.part):
+        numbers = [place.row for place in some]
+        columns = [column for column in parts[name].columns if column in LISTED]
+        for number, row in zip(numbers, parts[name].take(numbers, columns), strict=True):
+            texts = {column: (row.get(column) or "")[:IN_LIST] for column in ("instruction", "input", "output", "raw")}
+            yield {**row, **texts, "part": name, "row": number}
 
 
 def record(part: Part, place: Place) -> Row:
     """The whole record: its messages, what else it holds, why it was rejected, and the texts that can be fixed."""
     columns = [name for name in part.columns if not name.endswith(("_ids", "_mask"))]
-    row = part.row(place.row, columns).to_pylist()[0]
+    row = part.take([place.row], columns)[0]
     spoken = row.get("instruction") is not None or row.get("output") is not None
     return {
         **place._asdict(),
@@ -103,7 +108,7 @@ def _cut(text: str | None) -> str | None:
 
 def tokens(part: Part, place: Place, tokenizer: Tokenizer) -> list[Row]:
     """The sequences of a row: the text of each token, whether it is learned, and whether it is special."""
-    row = part.row(place.row).to_pylist()[0]
+    row = part.take([place.row], part.columns)[0]
     shown = []
     for sequence in sequences_of(row):
         some = sequence._replace(ids=sequence.ids[:TOKENS], kinds=sequence.kinds[:TOKENS])

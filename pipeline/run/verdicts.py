@@ -24,8 +24,8 @@ class VerdictFile(NamedTuple):
 
 
 def find_verdicts(sources: Sequence[Source], root: Path) -> dict[str, VerdictFile]:
-    """The files of verdicts by their names in the config. `root`: its folder. Raises VerdictError for a missing one, and
-    for a line that is no verdict."""
+    """The files of verdicts by their names in the config. `root`: its folder. Raises VerdictError for a missing one,
+    and for a line that is no verdict."""
     found = {}
     for source in sources:
         path = root / source.verdicts

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.table.reject_and_flag import alive, complete, reject
+from pipeline.table.substrings import holds_text
 from schemas import conditions
 from schemas.columns import STAGES, TEXTS
 from schemas.conditions import (
@@ -131,7 +132,7 @@ def _holds(condition: Condition, values: Mapping[Column | Meta, Values]) -> pa.A
             return _in_any(values[of], {"truth": lambda truth: truth})
         case Contains(of=of, text=text, part=part):
             found = {"items": lambda items: _has(items, text)}
-            return _in_any(values[of], found | ({"text": lambda t: pc.match_substring(t, text)} if part else {}))
+            return _in_any(values[of], found | ({"text": lambda t: holds_text(t, text)} if part else {}))
         case Matches(of=of, pattern=pattern):
             return _in_any(values[of], {"text": lambda text: pc.match_substring_regex(text, pattern)})
 
