@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -114,8 +115,14 @@ def _columns_of(value: Column | Meta) -> set[str]:
 def _flagged(flags: pa.ListArray, flag: str) -> pa.Array:
     if flag == "any":
         return pc.greater(pc.list_value_length(flags), 0)
-    rows = pc.list_parent_indices(flags).filter(pc.equal(pc.list_flatten(flags), flag))
-    return pc.is_in(pa.array(range(len(flags)), rows.type), rows)
+    return _rows_of_items(flags, pc.equal(pc.list_flatten(flags), flag))
+
+
+def _rows_of_items(lists: pa.ListArray, items: pa.Array) -> pa.Array:
+    """Boolean per row: one of the items in its list is marked."""
+    found = np.zeros(len(lists), bool)
+    found[pc.list_parent_indices(lists).filter(pc.fill_null(items, False)).to_numpy()] = True
+    return pa.array(found)
 
 
 def _origins(table: pa.Table) -> pa.Array:
@@ -126,13 +133,12 @@ def _origins(table: pa.Table) -> pa.Array:
 def _holds_text(table: pa.Table, text: str) -> pa.Array:
     """Boolean per row: one of its texts holds this one."""
     any_case = text.lower() != text.upper()
-    found = []
+    found = [pa.array(np.zeros(len(table), bool))]
     for name in table.column_names:
         column = _one(table, name)
-        if name in MESSAGES:
-            contents = pc.struct_field(pc.list_flatten(column), "content")
-            rows = pc.list_parent_indices(column).filter(pc.fill_null(holds_text(contents, text, any_case), False))
-            found.append(pc.is_in(pa.array(range(len(column)), rows.type), rows))
-        elif name in SEARCHED and column.null_count < len(column):
+        if name in SEARCHED and column.null_count < len(column):
             found.append(pc.fill_null(holds_text(column, text, any_case), False))
-    return reduce(pc.or_, found, pa.array([False] * len(table)))
+        elif name in MESSAGES and len(messages := pc.list_flatten(column)):
+            fields = [pc.struct_field(messages, field) for field in ("content", "reasoning", "tool_calls")]
+            found += [_rows_of_items(column, holds_text(texts, text, any_case)) for texts in fields]
+    return reduce(pc.or_, found)

@@ -17,7 +17,7 @@ MANY = 32
 def holds_text(texts: pa.Array, part: str, any_case: bool = False) -> pa.Array:
     """Boolean per text: it holds this part; null where the text is null. `any_case`: capital letters do not count.
 
-    >>> holds_text(pa.array(["Avatar 2 연기", "바타", None, "AVATAR 2 연기"]), "avatar 2 연기", any_case=True).to_pylist()
+    >>> holds_text(pa.array(["Avatar 2 연기", "바타", None, "AVATAR 2 연기"]), "avatar 2 연기", True).to_pylist()
     [True, False, None, True]
     """
     if part.isascii() or (any_case and _has_capitals(part)) or not len(texts):

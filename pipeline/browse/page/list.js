@@ -16,6 +16,7 @@ export async function find(asked, choose) {
   counted = 0;
   whole = false;
   byId("rows").replaceChildren();
+  byId("count").textContent = "";
   await more(choose);
   count(running.signal).catch(() => {});
 }
@@ -52,16 +53,17 @@ async function count(signal) {
 
 export function writeCount() {
   const most = Math.max(counted, rows.length);
-  byId("count").textContent = whole && !most ? word("noRows") : word(whole ? "matching" : "atLeast")(number(most), number(total));
+  byId("count").textContent = whole && !most ? word("noRows") : whole && most === total ? word("every")(number(total)) : word(whole ? "matching" : "atLeast")(number(most), number(total));
 }
 
 function line(row, at, choose) {
-  const marks = [];
+  const marks = row.sequence ? [badge(word("sequence")(number(row.sequence + 1)))] : [];
   if (row.reject_reason) marks.push(badge(row.reject_reason, "bad"));
   for (const flag of row.flags || []) marks.push(badge(flag, "flag"));
+  const wanted = (filters.text || "").trim();
   const button = element("button", { type: "button", id: `row-${at}`, onclick: () => choose(at) },
-    element("span", { class: "line", dir: "auto" }, text(row.instruction || row.raw || "", filters.text)),
-    element("span", { class: "line quiet", dir: "auto" }, text(row.output || "", filters.text)),
+    element("span", { class: "line", dir: "auto" }, text(row.instruction || row.raw || "", wanted)),
+    element("span", { class: "line quiet", dir: "auto" }, text([row.input, row.output].filter(Boolean).join(" → "), wanted)),
     element("span", { class: "line small" }, element("span", { class: "verdict-mark" }), element("span", { class: "quiet" }, text(row.origin)), " ", ...marks));
   const item = element("li", {}, button);
   mark(item, row.verdict);

@@ -106,7 +106,7 @@ function writeAbout() {
   byId("given").textContent = about.verdicts ? word("given")(number(about.verdicts)) : "";
   options("part", [["kept", counted("kept", kept)], ...Object.entries(splits).map(([name, rows]) => [name, counted(name, rows)]), ["rejected", counted("rejected", rejected)]]);
   options("source", [["", word("all")], ...about.sources.map(name => [name, name])]);
-  options("flag", [["", word("none")], ["any", word("any")], ...Object.entries(about.flags).map(([name, rows]) => [name, `${name} (${number(rows)})`])]);
+  options("flag", [["", word("all")], ["any", word("any")], ...Object.entries(about.flags).map(([name, rows]) => [name, `${name} (${number(rows)})`])]);
   options("reason", [["", word("all")], ...about.reasons.map(name => [name, name.replace("/", ": ")])]);
   options("judged", ["", "yes", "no"].map(name => [name, word(`judged-${name}`)]).concat(["keep", "drop", "fix"].map(name => [name, word("was")[name]])));
   byId("file").textContent = about.verdict_file;
@@ -116,7 +116,11 @@ function writeAbout() {
 
 function writePage() {
   writeWords();
-  for (const [id, name] of [["language", "switch"], ["theme", "theme"], ["help", "help"]]) byId(id).textContent = word(name);
+  byId("language").textContent = word("switch");
+  for (const id of ["theme", "help"]) {
+    byId(id).title = word(id);
+    byId(id).setAttribute("aria-label", word(id));
+  }
   byId("language").lang = languageNow() === "ko" ? "en" : "ko";
   if (about) writeAbout();
 }
@@ -124,9 +128,9 @@ function writePage() {
 // By the place of a key, not by its letter: a Korean keyboard writes ㅓ where j is.
 const KEYS = {
   KeyJ: () => choose(at + 1), KeyK: () => choose(at - 1), KeyA: () => judge("keep"), KeyD: () => judge("drop"),
-  KeyF: () => row && openFix(row, judge), KeyU: () => judge("none"), KeyN: () => byId("note")?.focus(),
+  KeyF: () => row && openFix(row, judge), KeyU: () => judge("none"), KeyN: () => byId("note")?.select(),
   KeyT: () => { tab = tab === "tokens" ? "conversation" : "tokens"; if (row) tried(show)(); },
-  KeyC: () => form.elements.where.focus(), Slash: event => (event.shiftKey ? byId("keys").showModal() : form.elements.text.focus()),
+  KeyC: () => form.elements.where.focus(), Slash: event => (event.shiftKey || event.key === "?" ? byId("keys").showModal() : form.elements.text.focus()),
 };
 
 document.addEventListener("keydown", event => {

@@ -6,7 +6,7 @@ import { number, word } from "/words.js";
 export function conversation(row, wanted) {
   const made = [];
   if (row.raw) made.push(message("raw", row.raw, wanted));
-  if (row.tools) made.push(folded(word("tools"), block(row.tools, wanted, "code")));
+  if (row.tools) made.push(element("div", { class: "message tool" }, folded(word("tools"), block(pretty(row.tools), wanted, "code"))));
   const paired = row.rejected !== null && row.rejected !== undefined;
   row.messages.forEach((one, at) => {
     if (!(paired && at === row.messages.length - 1)) made.push(turn(one, wanted));
