@@ -57,6 +57,7 @@ def record(part: Part, place: Place) -> Row:
     """The whole record: its messages, what else it holds, why it was rejected, and the texts that can be fixed."""
     columns = [name for name in part.columns if not name.endswith(("_ids", "_mask"))]
     row = part.take([place.row], columns)[0]
+    row |= {name: [message for message in row.get(name) or () if message] for name in MESSAGES}  # validate rejects null
     spoken = row.get("instruction") is not None or row.get("output") is not None
     return {
         **place._asdict(),

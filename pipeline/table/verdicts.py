@@ -51,7 +51,7 @@ def _without_nothing(value: Any) -> Any:
     """Messages without the fields that hold nothing."""
     if isinstance(value, str):
         return value
-    return [{name: text for name, text in message.items() if text not in (None, "")} for message in value]
+    return [message and {name: text for name, text in message.items() if text not in (None, "")} for message in value]
 
 
 def key_of(row: Mapping[str, Any]) -> Key:
@@ -123,15 +123,15 @@ def _fix(
 
 def with_texts(row: Row, verdict: Verdict) -> Row:
     """The row with the texts of a fix, as it is before `validate`. Raises VerdictError where it has no such place."""
-    row = {**row, **{name: [dict(message) for message in row[name]] for name in MESSAGES}}
+    row = {**row, **{name: [message and dict(message) for message in row[name]] for name in MESSAGES}}
     for place, text in verdict.texts.items():
         found = FIXABLE.fullmatch(place)
         assert found
         value = text or None if place in OPTIONAL or found["field"] == "reasoning" else text
         if not found["column"]:
             row[place] = value
-        elif int(found["at"]) < len(row[found["column"]]):
-            row[found["column"]][int(found["at"])][found["field"]] = value
+        elif message := dict(enumerate(row[found["column"]])).get(int(found["at"])):
+            message[found["field"]] = value
         else:
             raise VerdictError(f"the verdict on {verdict.origin} fixes {place}, and the record has no such message.")
     flags = [flag for flag in row["flags"] if flag in FLAGS["ingest"]]
