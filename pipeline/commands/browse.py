@@ -1,11 +1,12 @@
 """The command that shows a dataset on a page of this machine, where people give verdicts on its rows."""
 
+import errno
 import signal
 from pathlib import Path
 
 import click
 
-from pipeline.commands.shared import DATASET, Command, tokenizer_option, workers_option
+from pipeline.commands.shared import DATASET, Command, Failure, tokenizer_option, workers_option
 from pipeline.commands.signals import Stopped
 from pipeline.io.terminal_text import visible
 
@@ -36,14 +37,18 @@ def browse(folder: Path, verdict_file: Path | None, port: int, names: tuple[str,
 
     file = verdict_file or file_of(folder)
     answers = Answers(folder, file, names, workers)
-    with Server(answers, port) as server:
-        click.echo(f"{folder}: open {server.address}")
-        click.echo("Ctrl-C ends it.", err=True)
-        try:
+    try:
+        with Server(answers, port) as server:
+            click.echo(f"{visible(str(folder))}: open {server.address}")
+            click.echo("Ctrl-C ends it.", err=True)
             server.serve_forever()
-        except Stopped as stopped:
-            if stopped.number != signal.SIGINT:
-                raise
+    except Stopped as stopped:
+        if stopped.number != signal.SIGINT:
+            raise
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise Failure(f"port {port} is taken: name another one, or leave --port out") from None
     click.echo(visible(f"\n{ending(answers.given, file)}"), err=True)
 
 
