@@ -7,6 +7,7 @@ no file: the files of the page are read once, by their names here.
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import secrets
 from http import HTTPStatus
@@ -57,6 +58,7 @@ class Server(ThreadingHTTPServer):
     """Serves one dataset. `address`: what a person opens."""
 
     daemon_threads = True
+    request_queue_size = 128
 
     def __init__(self, answers: Answers, port: int = 0) -> None:
         super().__init__(("127.0.0.1", port), Handler)
@@ -82,6 +84,10 @@ class Handler(BaseHTTPRequestHandler):
     server_version, sys_version = "ko-instruct", ""
     timeout = 60
 
+    def handle(self) -> None:
+        with contextlib.suppress(ConnectionError):  # the page has asked for something else meanwhile
+            super().handle()
+
     def do_GET(self) -> None:  # the name that http.server calls
         self._respond(self._get)
 
@@ -96,10 +102,10 @@ class Handler(BaseHTTPRequestHandler):
         except Refused as refused:
             self.close_connection = True  # what was sent may not have been read
             self._send(refused.status, *_json({"error": refused.why}))
-        except KoInstructError as error:
+        except (ConnectionError, TimeoutError):
+            raise
+        except (KoInstructError, OSError) as error:
             self._send(HTTPStatus.BAD_REQUEST, *_json({"error": str(error)}))
-        except ConnectionError:
-            self.close_connection = True  # the page has asked for something else meanwhile
         except Exception:
             self._send(HTTPStatus.INTERNAL_SERVER_ERROR, *_json({"error": "a bug of ko-instruct: see the terminal"}))
             raise

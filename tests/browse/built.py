@@ -15,9 +15,9 @@ RECORDS: list[dict[str, Any]] = [
     {"instruction": f"{HOSTILE} 이 코드는 무엇을 하나요?", "output": f"경고 창을 띄웁니다. {HOSTILE}"},
     {"instruction": "서울의 날씨는 어때?", "output": "오늘은 맑고 Sunny 합니다.", "id": 7},
     {"instruction": "시를 써 줘.", "output": "죄송하지만 저는 그 요청을 들어드릴 수 없습니다."},
-    {"instruction": "겨울 음식을 추천해 줘.", "output": ""},
+    {"instruction": "겨울 \u202e음식을 추천해 줘.", "output": ""},
     {"instruction": "번호를 알려 줘.", "output": "번호는 010-2345-6789입니다."},
-    {"instruction": "방향이 바뀌는 글자는?", "output": "여기 \u202e거꾸로\u202c 있습니다."},
+    {"instruction": "방향이 바뀌는 글자는?", "output": "여기 거꾸로 있습니다."},
 ]
 CHATS: list[dict[str, Any]] = [
     {
