@@ -32,6 +32,7 @@ class KoInstructError(Exception):
     `except ValueError` catches the errors that name it.
 
     * KoInstructError
+      * AskError (ValueError)
       * BrokenAnswer (ValueError)
       * CardError (ValueError)
       * ChangedError (RuntimeError)
@@ -62,6 +63,7 @@ class KoInstructError(Exception):
       * NotATokenizerError (TypeError)
       * OptionError (ValueError)
       * PushError
+      * RefusedError
       * RowsError (ValueError)
       * SeedError (ValueError)
       * ShowError (ValueError)

@@ -46,7 +46,7 @@ HEADERS = {
 }
 
 
-class Refused(Exception):
+class RefusedError(KoInstructError):
     """A request that gets no answer but a status and a sentence."""
 
     def __init__(self, status: HTTPStatus, why: str) -> None:
@@ -99,7 +99,7 @@ class Handler(BaseHTTPRequestHandler):
             self._check_host()
             body, kind = answer()
             self._send(HTTPStatus.OK, body, kind)
-        except Refused as refused:
+        except RefusedError as refused:
             self.close_connection = True  # what was sent may not have been read
             self._send(refused.status, *_json({"error": refused.why}))
         except (ConnectionError, TimeoutError):
@@ -116,7 +116,7 @@ class Handler(BaseHTTPRequestHandler):
             return self.server.page[address.path]
         answer = self.server.answers.get.get(address.path)
         if answer is None:
-            raise Refused(HTTPStatus.NOT_FOUND, "there is nothing at this address")
+            raise RefusedError(HTTPStatus.NOT_FOUND, "there is nothing at this address")
         self._check_token()
         asked = parse_qs(address.query, keep_blank_values=True)
         return _json(answer({name: values[-1] for name, values in asked.items()}))
@@ -124,31 +124,31 @@ class Handler(BaseHTTPRequestHandler):
     def _post(self) -> tuple[bytes, str]:
         self._check_token()
         if self.headers.get("Origin") not in {f"http://{host}" for host in self.server.hosts}:
-            raise Refused(HTTPStatus.FORBIDDEN, "a verdict is given on the page alone")
+            raise RefusedError(HTTPStatus.FORBIDDEN, "a verdict is given on the page alone")
         if self.path != "/api/verdict":
-            raise Refused(HTTPStatus.NOT_FOUND, "there is nothing at this address")
+            raise RefusedError(HTTPStatus.NOT_FOUND, "there is nothing at this address")
         if self.headers.get_content_type() != "application/json":
-            raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "a verdict is sent as application/json")
+            raise RefusedError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "a verdict is sent as application/json")
         try:
             return _json(self.server.answers.judge(orjson.loads(self._body())))
         except orjson.JSONDecodeError as error:
-            raise Refused(HTTPStatus.BAD_REQUEST, f"not JSON: {error}") from None
+            raise RefusedError(HTTPStatus.BAD_REQUEST, f"not JSON: {error}") from None
 
     def _body(self) -> bytes:
         length = self.headers.get("Content-Length", "")
         if not (length.isascii() and length.isdecimal()):
-            raise Refused(HTTPStatus.LENGTH_REQUIRED, "the request does not say how long it is")
+            raise RefusedError(HTTPStatus.LENGTH_REQUIRED, "the request does not say how long it is")
         if len(length) > 9 or int(length) > LONGEST:
-            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a verdict has at most {LONGEST:,} bytes")
+            raise RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a verdict has at most {LONGEST:,} bytes")
         return self.rfile.read(int(length))
 
     def _check_host(self) -> None:
         if self.headers.get("Host") not in self.server.hosts:
-            raise Refused(HTTPStatus.FORBIDDEN, "this page has another address")
+            raise RefusedError(HTTPStatus.FORBIDDEN, "this page has another address")
 
     def _check_token(self) -> None:
         if not hmac.compare_digest(self.headers.get(TOKEN, "").encode(), self.server.token.encode()):
-            raise Refused(HTTPStatus.UNAUTHORIZED, "open the address that ko-instruct browse has printed")
+            raise RefusedError(HTTPStatus.UNAUTHORIZED, "open the address that ko-instruct browse has printed")
 
     def _send(self, status: HTTPStatus, body: bytes, kind: str) -> None:
         self.send_response(status)

@@ -114,7 +114,8 @@ def test_search_condition_and_fault(opened: Opened) -> None:
     opened.wait_for_rows(2)
     assert opened.origins() == ["a.jsonl:2", "chats.jsonl:1"]
     assert opened.page.locator("#rows mark").first.inner_text() == "날씨"
-    assert opened.page.locator("#count").inner_text() == "2 of 6 rows"
+    counted = "() => document.querySelector('#count').textContent === '2 of 6 rows'"
+    opened.page.wait_for_function(counted)
     opened.page.keyboard.press("c")
     opened.page.keyboard.type("len(history) > 0 and")
     opened.page.keyboard.press("Enter")
