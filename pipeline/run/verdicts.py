@@ -52,7 +52,10 @@ def state_of_verdicts(verdicts: Verdicts) -> str:
 
 
 def write_outcomes(path: Path, outcomes: Mapping[Key, Outcome]) -> None:
-    """What became of the verdicts on the rows of a raw file, for the manifest."""
+    """What became of the verdicts on the rows of a raw file, for the manifest. No file where there are none."""
+    if not outcomes:
+        path.unlink(missing_ok=True)
+        return
     write_if_changed(path, json.dumps([[*key, outcomes[key]] for key in sorted(outcomes)], ensure_ascii=False) + "\n")
 
 
