@@ -57,6 +57,11 @@ FAMILIES = (
         },
     ),
     Family(
+        "Look at files and datasets",
+        "browse",
+        {"browse": "Look at a dataset on a page, and give verdicts on its rows."},
+    ),
+    Family(
         "Hugging Face Hub",
         "hub",
         {

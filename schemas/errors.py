@@ -32,6 +32,7 @@ class KoInstructError(Exception):
     `except ValueError` catches the errors that name it.
 
     * KoInstructError
+      * AskError (ValueError)
       * BrokenAnswer (ValueError)
       * CardError (ValueError)
       * ChangedError (RuntimeError)
@@ -64,6 +65,7 @@ class KoInstructError(Exception):
       * OptionError (ValueError)
       * OriginError (ValueError)
       * PushError
+      * RefusedError
       * RowsError (ValueError)
       * RunFileError (ValueError)
       * SeedError (ValueError)
@@ -74,6 +76,7 @@ class KoInstructError(Exception):
       * TooLongError (ValueError)
       * TooLongForModelError (ValueError)
       * UnknownTokensError (ValueError)
+      * VerdictError (ValueError)
       * VocabularyError (ValueError)
       * WriteError (OSError)
     """

@@ -51,6 +51,12 @@ def glob_of(file: str) -> str:
 BelowRaw = Annotated[str, AfterValidator(below_raw)]
 
 
+def beside_config(path: str) -> str:
+    if re.match(r"[/\\~]|[A-Za-z]:", path) or ".." in re.split(r"[/\\]", path):
+        raise ValueError("a file of verdicts is relative to the folder of pipeline.toml, and below it")
+    return path
+
+
 def known_encoding(name: str) -> str:
     if name != "auto":
         try:
@@ -494,6 +500,10 @@ class Source(Options):
     keep: ConditionText = ""
     """A condition on a row, as in 'meta.score >= 4 and not flags has "refusal"'. Rows for which it is false are
     rejected as not-wanted. "": all rows are wanted.
+    """
+    verdicts: Annotated[str, AfterValidator(beside_config)] = ""
+    """File of verdicts on its rows, relative to the folder of pipeline.toml: people keep, drop or fix single rows in
+    `ko-instruct browse`, which writes the file.
     """
     ingest: OwnIngest = None
     """Options of [ingest] for this source: those that are named here take the place of the section's."""

@@ -42,7 +42,7 @@ DOCUMENTS = [
 MADE = re.compile(
     r"^(\.venv|new\.log|processed/|raw/(generated|README)|other\.toml|duplicates\.jsonl|plan\.mk|(clean|dedupe)\.arrow"
     r"|(raw|a|b|out|valid|normalized|screened|ids|topics|messages)\.(jsonl?|csv|arrow|txt)|rejects\.jsonl|(manifest|run)\.json|spiece\.model"
-    r"|jsonl/|pair/|train/|validation/)"
+    r"|mine\.verdicts\.jsonl|jsonl/|pair/|train/|validation/)"
 )
 PATH = re.compile(r"^\.?[A-Za-z_][\w.-]*(/[\w.-]+)*(/|\.(py|md|toml|jsonl?|csv|yaml|yml))$")
 

@@ -6,15 +6,17 @@ from pipeline.io.folders import clean_up
 from pipeline.io.hashed_files import size_of
 from pipeline.io.lock import locked
 from pipeline.io.progress import watch_bytes
-from pipeline.io.stage_files import OF_RUN
+from pipeline.io.stage_files import OF_RUN, VERDICTS
 from pipeline.run.dedupe import dedupe_units
 from pipeline.run.export import export_units
 from pipeline.run.plan import Plan
 from pipeline.run.row_wise import cleaning, ingest_unit, load_benchmarks, pass_over
 from pipeline.run.tokenizer import find_tokenizer
+from pipeline.run.verdicts import write_outcomes
 from pipeline.tokenizers.load import open_tokenizer
 from schemas.manifest import Manifest
 from schemas.run_times import StepTimes
+from schemas.verdict import Key, Outcome
 
 
 def run(plan: Plan, workers: int) -> Manifest:
@@ -35,8 +37,10 @@ def _run(plan: Plan, workers: int) -> Manifest:
             rows.parent.mkdir(parents=True, exist_ok=True)
             with naming(rows), rows.open("wb") as rows_sink, fingerprints.open("wb") as fingerprints_sink:
                 sinks = (rows_sink, fingerprints_sink)
-                stages = cleaning(plan, unit.source, benchmarks)
+                outcomes: dict[Key, Outcome] = {}
+                stages = cleaning(plan, unit.source, benchmarks, plan.verdicts_on(unit), outcomes)
                 times.append(pass_over(plan, unit, ingest_unit(plan, unit), stages, tokenizer, workers, sinks))
+            write_outcomes(plan.file(unit, VERDICTS), outcomes)
         # The decisions alone are kept of it: its mapped files leave memory before others are written.
         clock = Clock()
         decisions = dedupe_units(plan, OF_RUN, plan.config.dedupe, workers).new

@@ -24,6 +24,8 @@ from pipeline.io.workers import Stage, ordered
 from pipeline.run.raw_state import unchanged
 from pipeline.run.times import leave_times
 from pipeline.run.tokenizer import find_tokenizer
+from pipeline.run.verdicts import write_outcomes
+from pipeline.table.verdicts import Verdicts, apply_verdicts
 from pipeline.tokenizers.load import open_tokenizer
 from schemas.columns import FINGERPRINT, INGESTED
 from schemas.manifest import RawFile
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from pipeline.stages.screen import Benchmarks
     from pipeline.tokenizers.protocol import Tokenizer
     from schemas.options import IngestOptions, Source
+    from schemas.verdict import Key, Outcome
 
 #: The stages of one pass over the rows.
 ROW_WISE = ("ingest", "validate", "normalize", "screen", "tokenize")
@@ -51,15 +54,19 @@ def tokenize_unit(plan: Plan, unit: Unit, cleaned: bool, workers: int) -> None:
     clean = plan.file(unit, stage_files.CLEANED)
     # The last to appear are the two that Make looks at.
     wanted = [plan.file(unit, name) for name in stage_files.OF_MAKE]
+    outcomes: dict[Key, Outcome] = {}
     if cleaned and clean.exists():
         tables, stages = read_tables(clean), None
     else:
-        tables, stages = ingest_unit(plan, unit), cleaning(plan, unit.source, load_benchmarks(plan))
+        tables = ingest_unit(plan, unit)
+        stages = cleaning(plan, unit.source, load_benchmarks(plan), plan.verdicts_on(unit), outcomes)
         wanted.append(clean)
     with contextlib.ExitStack() as files:
         sinks = [files.enter_context(whole(path)) for path in wanted]
         times = pass_over(plan, unit, tables, stages, tokenizer, workers, sinks)
     leave_times(plan.file(unit, stage_files.TIMES), times)
+    if stages:
+        write_outcomes(plan.file(unit, stage_files.VERDICTS), outcomes)
 
 
 class NamedStage(NamedTuple):
@@ -69,14 +76,21 @@ class NamedStage(NamedTuple):
     work: Stage
 
 
-def cleaning(plan: Plan, source: Source, benchmarks: Benchmarks | None) -> list[NamedStage]:
-    """The row-wise stages between ingest and tokenize for the rows of a source, in order."""
+def cleaning(
+    plan: Plan,
+    source: Source,
+    benchmarks: Benchmarks | None,
+    verdicts: Verdicts | None = None,
+    outcomes: dict[Key, Outcome] | None = None,
+) -> list[NamedStage]:
+    """The row-wise stages between ingest and tokenize for the rows of a source, in order, and behind them the verdicts
+    on these rows. `outcomes`: takes what becomes of the verdicts."""
     from pipeline.stages.normalize import normalize
     from pipeline.stages.screen import screen
     from pipeline.stages.validate import validate
 
     own, after = plan.config.of(source), following(plan, source, ROW_WISE[:-1])
-    return [
+    stages = [
         *after["ingest"],
         NamedStage("validate", lambda table: validate(table, own.validate_)),
         *after["validate"],
@@ -85,6 +99,15 @@ def cleaning(plan: Plan, source: Source, benchmarks: Benchmarks | None) -> list[
         NamedStage("screen", lambda table: screen(table, own.screen, benchmarks)),
         *after["screen"],
     ]
+    if not verdicts:
+        return stages
+
+    def clean(table: pa.Table) -> pa.Table:
+        for stage in stages:
+            table = stage.work(table)
+        return table
+
+    return [*stages, NamedStage("verdicts", lambda table: apply_verdicts(table, verdicts, clean, outcomes))]
 
 
 def tokenizing(plan: Plan, source: Source, tokenizer: Tokenizer) -> list[NamedStage]:
