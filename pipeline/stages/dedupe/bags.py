@@ -2,7 +2,7 @@
 
 Of a short text, another ending, a misspelling or another order of words changes most bigrams, so that signatures do not
 find its duplicates. Their bags are equal: particles and endings are left out, syllables of common misspellings count as
-one, and so do syllables that differ in their coda alone. Texts with equal bags are a candidate pair, and no more.
+one, and so do the forms of a stem that lose a coda (만들, 만드). Texts with equal bags are a candidate pair, and no more.
 """
 
 import functools
@@ -12,9 +12,12 @@ import numpy as np
 from pipeline.stages.dedupe import keys
 from pipeline.stages.dedupe.arrays import Codes, Hashes, Ints, ranges
 from pipeline.stages.dedupe.differences import spelling
+from pipeline.stages.dedupe.differences.hangul import CODAS, decompose
 
 #: Syllables of endings that stand in other words, too: they are not left out of signatures.
-ENDINGS = "겠래실수있을까드리기지네고었았였렴길바랍죠봐보볼달히안"
+ENDINGS = "겠래실수있을까드리기지네고렴길바랍죠봐보볼달히안"
+#: Codas that a stem loses before some endings: 만들/만드, 돕/도와, 나을/나은, 합니다/하다.
+LOST = ("", "ㄹ", "ㅂ", "ㅎ")
 #: A bag of fewer stems says too little: then all letters count.
 LEAST = 2
 _FIRST, _SHAPE = 0xAC00, (19, 21, 28)
@@ -71,15 +74,16 @@ def _values(number: Ints) -> Hashes:
 def _grammar() -> set[str]:
     """The syllables that are left out, and those that a misspelling has in their place: 깨끗이, 깨끗히."""
     listed = set(keys.GRAMMAR + ENDINGS)
-    return listed | {each for pair in _exchanged() if listed & set(pair) for each in pair}
+    return listed | {each for pair in _exchanged() if listed & set(pair) for each in pair if decompose(each).coda != "ㅆ"}
 
 
 def _stems() -> Ints:
-    """For each syllable the code point that stands for it, int64[syllables]: one for those that differ in the coda
-    alone, for those that sound alike, and for those that a common misspelling exchanges."""
+    """For each syllable the code point that stands for it, int64[syllables]: one for those that differ in a coda that is
+    lost, for those that sound alike, and for those that a common misspelling exchanges."""
     sound = keys.sound_table()[_FIRST : _FIRST + _SYLLABLES].astype(np.int64) - _FIRST
-    onset, vowel, _ = np.unravel_index(sound, _SHAPE)
-    stem = np.ravel_multi_index((onset, vowel, np.zeros_like(onset)), _SHAPE)
+    onset, vowel, coda = np.unravel_index(sound, _SHAPE)
+    lost = np.isin(coda, [CODAS.index(jamo) for jamo in LOST])
+    stem = np.ravel_multi_index((onset, vowel, np.where(lost, 0, coda)), _SHAPE)
     for wrong, right in _exchanged():
         one, other = sorted((int(stem[ord(wrong) - _FIRST]), int(stem[ord(right) - _FIRST])))
         stem[stem == other] = one
