@@ -10,7 +10,7 @@ import functools
 import numpy as np
 
 from pipeline.stages.dedupe import keys
-from pipeline.stages.dedupe.arrays import Codes, Hashes, Ints, ranges
+from pipeline.stages.dedupe.arrays import Codes, Hashes, Ints, look_up, ranges
 from pipeline.stages.dedupe.differences import spelling
 from pipeline.stages.dedupe.differences.hangul import CODAS, decompose
 
@@ -45,7 +45,7 @@ def bags(codes: Codes, bounds: Ints) -> Codes:
 
 def _sums(table: Hashes, codes: Codes, bounds: Ints) -> Hashes:
     totals = np.zeros(len(codes) + 1, np.uint64)
-    np.cumsum(table[codes & keys.CODE], out=totals[1:])
+    np.cumsum(look_up(table, codes & keys.CODE), out=totals[1:])
     found: Hashes = totals[bounds[1:]] - totals[bounds[:-1]]
     return found
 
