@@ -12,10 +12,12 @@ import numpy as np
 from pipeline.stages.dedupe import keys
 from pipeline.stages.dedupe.arrays import Codes, Hashes, Ints, look_up, ranges
 from pipeline.stages.dedupe.differences import spelling
-from pipeline.stages.dedupe.differences.hangul import CODAS, decompose
+from pipeline.stages.dedupe.differences.hangul import CODAS
 
 #: Syllables of endings that stand in other words, too: they are not left out of signatures.
-ENDINGS = "겠래실수있을까드리기지네고렴길바랍죠봐보볼달히안"
+ENDINGS = "겠래실수있을까드리기지네고렴길바랍죠봐보볼달히안줄예등건어아으헤"
+#: Syllables that a misspelling has in the place of one of these, and that are stems in most words.
+STEMS = "써었싫사"
 #: Codas that a stem loses before some endings: 만들/만드, 돕/도와, 나을/나은, 합니다/하다.
 LOST = ("", "ㄹ", "ㅂ", "ㅎ")
 #: A bag of fewer stems says too little: then all letters count.
@@ -74,7 +76,7 @@ def _values(number: Ints) -> Hashes:
 def _grammar() -> set[str]:
     """The syllables that are left out, and those that a misspelling has in their place: 깨끗이, 깨끗히."""
     listed = set(keys.GRAMMAR + ENDINGS)
-    return listed | {each for pair in _exchanged() if listed & set(pair) for each in pair if decompose(each).coda != "ㅆ"}
+    return listed | {each for pair in _exchanged() if listed & set(pair) for each in pair} - set(STEMS)
 
 
 def _stems() -> Ints:
