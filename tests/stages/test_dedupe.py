@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.stages.dedupe import apply, decide, dedupe, differences, fingerprint, keys, report
+from pipeline.stages.dedupe.bags import LEAST, bag_table
 from pipeline.stages.dedupe.differences import same
 from pipeline.stages.dedupe.groups import first_equal_rows, rows_that_may_repeat
 from pipeline.stages.dedupe.minhash import HASHES, Bands, choose_bands
@@ -184,10 +185,20 @@ def stems(text: str) -> str:
     return "".join(chr(keys.sound_table()[ord(c)]) for c in (kept if len(kept) > 2 else letters))
 
 
+def bag(text: str) -> list[int]:
+    """The plain definition of `bags.bags`: what is left of the letters, in any order."""
+    letters = "".join(c for c in unicodedata.normalize("NFC", text).casefold() if c.isalnum())
+    left = sorted(int(bag_table()[ord(c)]) for c in letters if bag_table()[ord(c)])
+    return left if len(left) >= LEAST else sorted(int(keys.sound_table()[ord(c)]) for c in letters)
+
+
 def similarity(one: str, other: str) -> float:
-    """The plain definition: 0 where texts differ in a word, else the Jaccard index of the bigrams of their stems."""
+    """The plain definition: 0 where texts differ in a word, 1 where their bags are equal, else the Jaccard index of the
+    bigrams of their stems."""
     if not same(one, other):
         return 0.0
+    if bag(one) == bag(other):
+        return 1.0
     found = [bigrams(stems(text)) for text in (one, other)]
     return len(found[0] & found[1]) / len(found[0] | found[1])
 
