@@ -243,7 +243,7 @@ def test_nothing_is_dropped_from_what_was_there_before(old: list[dict], new: lis
 
 
 def test_a_lower_threshold_decides_anew_over_the_same_fingerprints() -> None:
-    rows = [row("날씨를 알려 주십시오"), row("날씨를 알려 줄래")]
+    rows = [row("집에서 도너츠 만드는 방법을 알려 줘"), row("집에서 도넛 만드는 방법을 알려 줘")]
     table = table_of(rows)
     fingerprints = fingerprint(table)
     assert decide(fingerprints, table, DedupeOptions(threshold=1))["reason"].to_pylist() == [None, None]
@@ -266,12 +266,12 @@ def test_a_crowd_of_equal_signatures_is_bounded_and_leaves_one() -> None:
 def test_a_chain_keeps_every_other_link() -> None:
     """Of A ~ B ~ C where A and C are not similar, B is dropped and C is kept: it is similar to no kept row."""
     texts = [
-        "비지니스 컨텐츠 초콜렛 강연",
-        "비즈니스 컨텐츠 초콜렛 강연",
-        "비즈니스 콘텐츠 초콜렛 강연",
-        "비즈니스 콘텐츠 초콜릿 강연",
+        "도너츠 케익 로보트 기념품",
+        "도넛 케익 로보트 기념품",
+        "도넛 케이크 로보트 기념품",
+        "도넛 케이크 로봇 기념품",
     ]
-    done = dedupe(table_of([row(text) for text in texts]), DedupeOptions(threshold=0.5, recall=0.9999))
+    done = dedupe(table_of([row(text) for text in texts]), DedupeOptions(threshold=0.4, recall=0.9999))
     assert done["reject_reason"].to_pylist() == [None, "near", None, "near"]
     assert done["duplicate_of"].to_pylist() == [None, "a:1", None, "a:3"]
     assert done["cluster"].to_pylist() == ["a:1"] * 4

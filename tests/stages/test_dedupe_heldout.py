@@ -2,8 +2,8 @@
 
 First sight, before any rule was changed for them:
 
-- dedupe_pairs_heldout.jsonl: 1 of 93 pairs that mean different things lost a row (spacing-task); 58 of 79 duplicates were
-  found. Missed: 9 of 14 typo, 4 of 18 politeness, 4 of 12 particle, 4 of 4 word-order.
+- dedupe_pairs_heldout.jsonl: 1 of 93 pairs that mean different things lost a row (spacing-task); 58 of 79 duplicates
+  were found. Missed: 9 of 14 typo, 4 of 18 politeness, 4 of 12 particle, 4 of 4 word-order.
 - dedupe_pairs_heldout2.jsonl (other words and topics, more short prompts): 0 of 40 lost a row; 45 of 60 were found.
   Missed: 5 of 10 typo, 4 of 16 politeness, 2 of 12 particle, 4 of 4 word-order.
 

@@ -1,8 +1,8 @@
 """The bag of a text: a key of its stems that is equal in whatever order they stand and whatever endings they have.
 
-Of a short text, another ending, a misspelling or another order of words changes most bigrams, so that signatures do not
-find its duplicates. Their bags are equal: particles and endings are left out, syllables of common misspellings count as
-one, and so do the forms of a stem that lose a coda (만들, 만드). Texts with equal bags are a candidate pair, and no more.
+Of a short text, another ending, a misspelling or another order of words changes most bigrams, so that signatures do
+not find its duplicates. Their bags are equal: particles and endings are left out, syllables of common misspellings
+count as one, and so do the forms of a stem that lose a coda (만들, 만드). Texts with equal bags are a candidate pair.
 """
 
 import functools
@@ -22,7 +22,7 @@ STEMS = "써었싫사"
 LEFT_OUT = frozenset(keys.GRAMMAR + ENDINGS)
 #: Codas that a stem loses before some endings: 만들/만드, 돕/도와, 나을/나은, 합니다/하다.
 LOST = ("", "ㄹ", "ㅂ", "ㅎ")
-#: Sounds that misspellings make one, at most: each of them may be exchanged for others, and in the end all would be one.
+#: Sounds that misspellings make one, at most: each may be exchanged for others, and in the end all would be one.
 MOST = 4
 #: A bag of fewer stems says too little: then all letters count.
 LEAST = 2
@@ -33,10 +33,10 @@ _COUNT = np.uint64((1 << 16) - 1)
 
 
 def bags(codes: Codes, bounds: Ints) -> Codes:
-    """The key of the bag of each text, uint32[texts], from the letters of texts as `keys.letters` gives them.
+    """The key of the bag of each text, uint32[texts]. `codes`, `bounds`: letters, as `keys.letters` gives them.
 
     >>> import pyarrow as pa
-    >>> texts = ["시를 한 편 써 주세요", "시 한 편 써 줄 수 있을까요", "쉽게 역할을 설명해 줘", "역활을 쉽게 설명하세요"]
+    >>> texts = ["시를 한 편 써 주세요", "시 한 편 써 줄 수 있을까요", "쉽게 역할을 설명해", "역활을 쉽게 설명하세요"]
     >>> one, two, three, four = bags(*keys.letters(*keys.fold_texts(pa.array(texts)))).tolist()
     >>> one == two, three == four, one == three
     (True, True, False)
@@ -82,7 +82,7 @@ def _values(number: Ints) -> Hashes:
 
 
 def _stems() -> Ints:
-    """For each syllable the code point that stands for those that sound alike without a coda that is lost: int64[...]."""
+    """For each syllable the one that stands for those that sound alike without a coda that is lost: code points."""
     sound = keys.sound_table()[_FIRST : _FIRST + _SYLLABLES].astype(np.int64) - _FIRST
     onset, vowel, coda = np.unravel_index(sound, _SHAPE)
     lost = np.isin(coda, [CODAS.index(jamo) for jamo in LOST])

@@ -52,7 +52,7 @@ def candidate_pairs(job: Job, part: str, rows: Ints, salt: Hashes) -> tuple[Ints
 
 
 def _pairs_of_key(key: Hashes, width: int = WIDTH) -> tuple[Ints, Ints, int]:
-    """Pairs of rows of equal keys, int64[pairs] twice, the lesser first; and how many are skipped. `key`: uint64[rows]."""
+    """Pairs of rows of equal keys, uint64[rows]: int64[pairs] twice, the lesser first; and how many are skipped."""
     place, group = repeated_keys(keys.mix(key))
     first, second, skipped = pairs_in_groups(group, width)
     return place[first], place[second], skipped
