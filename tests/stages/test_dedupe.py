@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.stages.dedupe import apply, decide, dedupe, differences, fingerprint, keys, report
-from pipeline.stages.dedupe.bags import LEAST, bag_table
+from pipeline.stages.dedupe.bags import LEAST, bag_table, bags
 from pipeline.stages.dedupe.differences import same
 from pipeline.stages.dedupe.groups import first_equal_rows, rows_that_may_repeat
 from pipeline.stages.dedupe.minhash import HASHES, Bands, choose_bands
@@ -421,3 +421,13 @@ def test_a_message_that_is_null_in_a_history() -> None:
         {"instruction": "다", "output": "라", "history": [message, None, answer]},
     ]
     assert dedupe(pa.Table.from_pylist(rows))["reject_stage"].null_count == 2
+
+
+@given(st.lists(st.sampled_from(WORDS), min_size=1, max_size=9), st.randoms(use_true_random=False))
+@settings(max_examples=60, deadline=None)
+def test_a_bag_does_not_depend_on_the_order_of_words(words: list[str], random: Random) -> None:
+    moved = random.sample(words, len(words))
+    texts = pa.array([" ".join(words), "".join(moved), " ".join([*words, "고래"])])
+    one, other, another = bags(*keys.letters(*keys.fold_texts(texts))).tolist()
+    assert one == other
+    assert one != another
