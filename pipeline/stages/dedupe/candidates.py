@@ -15,7 +15,7 @@ from pipeline.stages.dedupe.minhash import HASHES, band_keys, choose_bands
 #: Each member of a group is paired with as many of the members that follow it.
 WIDTH = 64
 #: As many where bags are equal: many other texts of few stems have the same bag.
-BAG_WIDTH = 8
+BAG_WIDTH = 4
 #: Pairs whose signatures are held at once.
 _PAIRS = 1 << 13
 
