@@ -276,7 +276,8 @@ class DedupeOptions(Options):
     """
     threshold: float = Field(default=0.65, ge=0.3, le=1)
     """Two fields are compared if the Jaccard index of the character bigrams of their stems (letters without particles
-    and endings) is at least this. What differs then decides. A lower threshold finds more rows that differ in form.
+    and endings) is at least this, or if they have the same stems in any order. What differs then decides. A lower
+    threshold finds more rows that differ in form.
     """
     prompt_threshold: float = Field(default=0.85, ge=0.3, le=1)
     """Prompts that differ in a word are flagged near-prompt, and stay in one split, if the Jaccard index of their
