@@ -2,6 +2,7 @@
 
     processed/mine/
         manifest.json                        what the dataset is (`schemas.manifest`)
+        run.json                             how long the run took; not listed in the manifest, and not published
         README.md                            the card
         report.html                          pictures and samples of it; not listed in the manifest, and not published
         rejects.jsonl                        the rejected rows
@@ -24,6 +25,7 @@ from pipeline.io.saved_dataset import INFO, SPLIT_NAMES, STATE
 from schemas.formats import Format
 from schemas.layouts import Layout
 from schemas.manifest import MANIFEST, REPORT, UNLISTED
+from schemas.run_times import RUN
 from schemas.text_forms import TextForm
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "MANIFEST",
     "REJECTS",
     "REPORT",
+    "RUN",
     "SPLIT_NAMES",
     "STATE",
     "UNLISTED",
@@ -54,7 +57,7 @@ REJECTS = "rejects.jsonl"
 #: What LLaMA-Factory looks for in its `dataset_dir`.
 LLAMA_FACTORY = "dataset_info.json"
 
-Kind = Format | Literal["forms", "rejects", "card", "manifest", "report"]
+Kind = Format | Literal["forms", "rejects", "card", "manifest", "run", "report"]
 
 #: The data files of a split below the folder of the config. {shard}: `shard_number`.
 DATA_FILES: dict[Format, str] = {
@@ -88,6 +91,7 @@ OTHER_FILES: dict[Kind, re.Pattern[str]] = {
     "rejects": re.compile(re.escape(REJECTS)),
     "card": re.compile(re.escape(CARD)),
     "manifest": re.compile(re.escape(MANIFEST)),
+    "run": re.compile(re.escape(RUN)),
     "report": re.compile(re.escape(REPORT)),
 }
 

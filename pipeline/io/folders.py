@@ -11,6 +11,7 @@ from pipeline.io import stage_files
 from pipeline.io.atomic_files import naming
 from pipeline.io.lock import locked
 from schemas.manifest import MANIFEST, UNLISTED
+from schemas.run_times import RUN
 
 #: Stage files of `run` alone, and files that were being written (`pipeline.io.atomic_files.whole`).
 LEFTOVERS = (*stage_files.OF_RUN, ".*.part")
@@ -65,9 +66,8 @@ def clean_up(folder: Path, stages: Path) -> None:
     """Remove what a killed run left of a dataset and its stage files. The caller holds their lock."""
     settle(folder)
     shutil.rmtree(_beside(folder, "export"), ignore_errors=True)
-    for pattern in LEFTOVERS:
-        for left in stages.rglob(pattern):
-            left.unlink(missing_ok=True)
+    for left in (*folder.glob(f".{RUN}.*.part"), *(left for name in LEFTOVERS for left in stages.rglob(name))):
+        left.unlink(missing_ok=True)
 
 
 def forget(stages: Path) -> None:

@@ -21,6 +21,12 @@ SOURCE = "source.json"
 RAW = "raw.json"
 #: Its rows after `screen`, where another tokenizer begins.
 CLEANED = "clean.arrow"
+#: How long the step took that wrote these files: `StepTimes`.
+TIMES = "times.json"
+
+
+#: What became of the verdicts on its rows.
+VERDICTS = "verdicts.json"
 
 
 class RowFiles(NamedTuple):
@@ -38,6 +44,8 @@ OF_RUN = RowFiles("run.arrow", "run.keys.arrow")
 
 #: What `dedupe` decides about each row.
 DECISIONS = "dedupe.arrow"
+#: How long it took.
+DECISION_TIMES = "dedupe.times.json"
 #: Which tokenizer the dataset is made with, and why: a `Resolution`.
 TOKENIZER = "tokenizer.json"
 #: The plan as Make reads it.
