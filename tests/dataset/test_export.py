@@ -21,7 +21,7 @@ from pipeline import dedupe, export, tokenize, validate
 from pipeline.dataset.shard_writer import WRITERS, Shards
 from pipeline.stages.split import split
 from pipeline.tokenizers.load import load_tokenizer
-from schemas.manifest import UNLISTED, Counts, File, Manifest, Provenance
+from schemas.manifest import Counts, File, Manifest, Provenance
 from schemas.options import ExportOptions
 from tests.support.tables import rows, table_of
 
@@ -116,7 +116,7 @@ def test_a_new_export_takes_the_place_of_the_old(tmp_path: Path) -> None:
     assert not old.exists()
     manifest = json.loads((folder / "manifest.json").read_bytes())
     on_disk = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    assert on_disk == {*manifest["files"], *UNLISTED, "메모.txt"}
+    assert on_disk == {*manifest["files"], "manifest.json", "report.html", "메모.txt"}
 
 
 def test_a_shard_ends_when_it_is_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
