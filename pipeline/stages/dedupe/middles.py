@@ -14,10 +14,12 @@ import pyarrow.compute as pc
 from pipeline.stages.dedupe import keys
 from pipeline.stages.dedupe.arrays import Bools, Hashes, Ints, ranges
 from pipeline.stages.dedupe.differences import LONG, form_of, same_essence
+from pipeline.stages.dedupe.differences.mentioned import POINTS
 from pipeline.stages.dedupe.differences.words_of_text import HANGUL, START, Word
 
-#: Texts of Hangul words, spaces, laughter, and marks that ask nothing: their words are cut without a look at others.
-_PROSE = r"\A[가-힣 .,!~'\"·;:ㅋㅎㅠㅜㅡ♡♥]*\z"
+#: Texts of Hangul words, spaces, laughter, and marks that neither ask nor mention a text: their words are cut without a
+#: look at others.
+_PROSE = r"\A[가-힣 .,!~·;ㅋㅎㅠㅜㅡ♡♥]*\z"
 _SMILE = r"\^+[_\-.]?\^+"
 _ENDS, _GLUED = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
 _NONE = np.uint64(0)
@@ -48,7 +50,7 @@ class Prose(NamedTuple):
         texts = pc.replace_substring_regex(texts, _SMILE, "ㅎ")
         is_prose = pc.and_(pc.match_substring_regex(texts, _PROSE), pc.less(pc.utf8_length(texts), LONG))
         is_code = pc.starts_with(pc.utf8_ltrim_whitespace(texts), "~~~")
-        is_prose = pc.and_not(is_prose, is_code)
+        is_prose = pc.and_not(is_prose, pc.or_(is_code, pc.match_substring_regex(texts, POINTS)))
         codes, bounds = keys.code_points(pc.if_else(is_prose, texts, ""))
         hangul = keys.is_hangul(codes)
         first, last = (np.zeros(len(codes) + 1, bool) for _ in range(2))

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from pipeline.stages.dedupe.differences import align, beginnings, endings, particles, spelling, word_order, words
 from pipeline.stages.dedupe.differences.hangul import decompose
+from pipeline.stages.dedupe.differences.mentioned import differ_in_mentions, mentions
 from pipeline.stages.dedupe.differences.tasks import (
     about_form,
     is_about_form,
@@ -91,7 +92,10 @@ def same(one: str, other: str, instruction: str = "", instruction_itself: bool =
     one, other = sorted((one, other))  # so that the order of two rows changes nothing
     if is_about_form(instruction):
         harmless = _harmless(numbers)
-        return all(found.kind in harmless for found in _differences(one, other, instruction, instruction_itself))
+        found = _differences(one, other, instruction, instruction_itself, numbers)
+        return all(each.kind in harmless for each in found)
+    if differ_in_mentions(_prepared(one).narrow, _prepared(other).narrow, instruction_itself, numbers):
+        return False
     mine, yours = map(words_of, _compared(_prepared(one), _prepared(other)))
     return not (numbers and _surely_differ(mine, yours)) and _same_words(
         mine, yours, is_about_words(instruction), numbers
@@ -102,13 +106,14 @@ def same(one: str, other: str, instruction: str = "", instruction_itself: bool =
 def essence(text: str) -> Text:
     """The words of a short text with as much of its spaces and marks as decides whether a difference is one of form.
 
-    Many texts share it. () where the text itself is to be compared: it is long, or holds protected spans.
+    Many texts share it. () where the text itself is to be compared: it is long, holds protected spans, or
+    mentions a text.
 
     >>> essence("재미있어요!!! ㅋㅋ") == essence("재미있어요."), essence("재미있어요?") == essence("재미있어요!")
     (True, False)
     """
     prepared = _prepared(text)
-    if len(prepared.narrow) >= LONG or prepared.spans:
+    if len(prepared.narrow) >= LONG or prepared.spans or any(mentions(prepared.narrow)):
         return ()
     return tuple(map(_essential, words_of(prepared.narrow)))
 
@@ -167,9 +172,14 @@ def _surely_differ(one: Text, other: Text) -> bool:
     return all(mine.text != word.text for word in other[at:])
 
 
-def _differences(one: str, other: str, instruction: str, instruction_itself: bool) -> Iterator[Difference]:
+def _differences(
+    one: str, other: str, instruction: str, instruction_itself: bool, numbers: bool = True
+) -> Iterator[Difference]:
     mine, yours = _prepared(one), _prepared(other)
     if mine.plain == yours.plain:
+        return
+    if changed := differ_in_mentions(mine.narrow, yours.narrow, instruction_itself, numbers):
+        yield Difference("mention", *changed)
         return
     if is_about_form(instruction):
         rests = request_after_task(mine.narrow), request_after_task(yours.narrow)
