@@ -429,9 +429,43 @@ def slip(text: str, random: Random) -> str:
 
 
 def changed(change: Callable[[str, Random], str], random: Random) -> Iterator[Pair]:
+    """Each prompt with a change of form, but for prompts that hold another text, of which every letter may count."""
     for text in prompts():
-        if (new := change(text, random)) != text:
+        if not HOLDS_ANOTHER.search(text) and (new := change(text, random)) != text:
             yield text, new, ""
+
+
+#: How a prompt quotes a text, or begins to hold one.
+HOLDS_ANOTHER = re.compile("[\"'“”‘’「」『』《》〈〉:]")
+MENTIONS = [
+    "친구가 '{}'라고 답장했는데 무슨 뜻일까?",
+    "“{}” 이 말에 어떤 마음이 담겨 있어?",
+    "회의에서 「{}」라고 해도 괜찮을까요?",
+    '시험지에 "{}"라고 적으면 감점이야?',
+    "이 문장에서 고칠 곳을 찾아 주세요: {}",
+    "다음 말을 듣고 상대가 느낄 기분을 맞혀 보세요.\n{}",
+    "어느 나라 말로 옮겨도 좋으니 옮겨 줘: {}",
+    "아래 글이 사람이 쓴 글인지 판단해 줘.\n\n{}",
+    "이 대사는 누가 한 말일까? {}",
+    "{}\n위 문장에 별점을 매겨 줘",
+]
+
+
+def mentioned(random: Random) -> Iterator[Pair]:
+    """A text that is quoted or worked on, and the same with a change of form."""
+    some = [text for text in prompts() if not HOLDS_ANOTHER.search(text) and "." not in text[:-1]]
+    streams = [politeness(random), particles(random), spelling(random)]
+    while True:
+        kind = random.randrange(6)
+        if kind < 3:
+            one, other, _ = next(pair for pair in streams[kind] if not HOLDS_ANOTHER.search(pair[0]))
+        else:
+            one = random.choice(some)
+            other = (without_space, punctuation, laughter)[kind - 3](one, random)
+        one, other = one.rstrip("."), other.rstrip(".")  # a full stop alone changes nothing
+        if one != other:
+            template = random.choice(MENTIONS)
+            yield template.format(one), template.format(other), ""
 
 
 def content_words(random: Random) -> Iterator[Pair]:
@@ -461,6 +495,7 @@ MEANING: dict[str, Callable[[Random], Iterator[Pair]]] = {
     "content word": content_words,
     "sign": lambda random: exchanged(SIGNS, SIGN_TEMPLATES, random),
     "task about form": form_tasks,
+    "mentioned text": mentioned,
     "capitals": capitals,
 }
 SAME: dict[str, Callable[[Random], Iterator[Pair]]] = {

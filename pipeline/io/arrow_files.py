@@ -8,6 +8,7 @@ from typing import IO, Any
 import pyarrow as pa
 
 from pipeline.io.atomic_files import whole
+from schemas.errors import TableError
 
 #: Rows of a record batch in every file that we write: part of the promise of equal bytes, so not an option.
 BATCH_ROWS = 8192
@@ -37,9 +38,17 @@ def open_table(path: Path) -> pa.Table:
 
 
 def read_column(path: Path, name: str) -> Iterator[pa.Array]:
-    """One column of an Arrow IPC file, batch by batch: of the others nothing is read."""
+    """One column of an Arrow IPC file, batch by batch: of the others nothing is read.
+
+    Raises TableError where the file has no such column.
+    """
     with pa.OSFile(str(path)) as source:
         column = pa.ipc.open_file(source).schema.get_field_index(name)
+        if column < 0:
+            raise TableError(
+                f"{path} has no column {name}: another version of ko-instruct wrote this file. "
+                "Run make processed, which writes it again."
+            )
         options = pa.ipc.IpcReadOptions(included_fields=[column], use_threads=False)
         reader = pa.ipc.open_file(source, options=options)
         for number in range(reader.num_record_batches):

@@ -12,12 +12,15 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+import pyarrow as pa
 import pytest
 from click.testing import CliRunner, Result
 from datasets import load_from_disk
 
 from pipeline.cli import main
 from pipeline.dataset.run_file import read_run
+from pipeline.io import stage_files
+from pipeline.io.arrow_files import read_tables, write_tables
 from pipeline.run.plan import plan_of_config
 from pipeline.run.stamps import write_plan
 from schemas.columns import MASKED
@@ -209,6 +212,23 @@ def test_a_change_of_dedupe_or_of_an_existing_dataset_redoes_dedupe_and_export(
 
     (project / "pipeline.toml").write_text(CONFIG)
     assert redone(make()) == ["dedupe all sources", "export processed/small"]
+    assert digests(project / "processed" / "small") == built.files
+
+
+def test_stage_files_of_an_older_version_are_refused_until_make_has_written_them_again(
+    project: Path, make: Make, built: Built
+) -> None:
+    plan = plan_of_config(project / "pipeline.toml")
+    for unit in plan.units:
+        path = plan.file(unit, stage_files.OF_MAKE.fingerprints)
+        write_tables(path, [table := pa.concat_tables(read_tables(path)).drop_columns("input_bag")], table.schema)
+    plan.stamp("tokenize").write_text("of the older version")
+    refused = run_here(project, "dedupe", "--explain")
+    assert refused.exit_code == 1
+    assert "has no column input_bag: another version of ko-instruct wrote this file" in refused.output
+    assert "Run make processed, which writes it again." in refused.output
+    make()
+    assert run_here(project, "dedupe", "--explain").exit_code == 0
     assert digests(project / "processed" / "small") == built.files
 
 

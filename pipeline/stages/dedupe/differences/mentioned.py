@@ -21,13 +21,14 @@ _TEXT = (
 )
 #: How an instruction points at the text that it works on; the same in Python and in RE2.
 POINTS = rf"(?:다음|아래|주어진|제시된|이|위|윗|앞)(?:의|에)?\s*{_TEXT}"
-_POINTS = re.compile(rf"(?<![가-힣]){POINTS}")
-_POINTS_BACK = re.compile(rf"(?<![가-힣])(?:이|위|윗|앞)(?:의|에)?\s*{_TEXT}")
+_POINTS = re.compile(rf"(?<![가-힣])(?!이메일){POINTS}")
+_POINTS_BACK = re.compile(rf"(?<![가-힣])(?!이메일)(?:이|위|윗|앞)(?:의|에)?\s*{_TEXT}")
 #: Where a text may begin that an instruction works on: behind a colon, or on the next line; and behind a sentence.
 _BREAK = re.compile(r"\n|:(?!//)(?<!\d:)(?!\d)")
 _SENTENCE = re.compile(rf"{_BREAK.pattern}|[.?!]+(?=\s)")
 #: Before a colon, these only say that an instruction follows.
 _LABEL = re.compile(r"\s*(?:질문|문제|요청|지시|지시문|지시\s?사항|명령|과제|Q|instruction|question)\s*", re.IGNORECASE)
+_MARKS = ".,!?~ "
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 
@@ -53,8 +54,9 @@ def mentions(text: str) -> Mentions:
     (Mentions(quoted=(), material=()), Mentions(quoted=(), material=()), Mentions(quoted=(), material=()))
     """
     quoted = tuple("".join(filter(None, found.groups())).strip() for found in _QUOTED.finditer(text))
-    material = _material(text.strip()).strip()
-    return Mentions(quoted, (material.removesuffix("."),) if material else ())
+    material = _material(text.strip()).strip().removesuffix(".")
+    is_quoted = _QUOTED.fullmatch(material.rstrip(_MARKS))  # the marks behind it are none of it
+    return Mentions(quoted, (material,) if not is_quoted and re.search(r"\w", material) else ())
 
 
 def _material(text: str) -> str:
@@ -64,18 +66,18 @@ def _material(text: str) -> str:
     ends = [found.end() for found in _SENTENCE.finditer(text) if text[found.end() :].strip()]
     if not ends:
         return ""
-    points = _POINTS.search(text)
+    points, stop = _POINTS.search(text), _BREAK.search(text)
     if points and points.start() < ends[0]:
-        return text[ends[0] :]
-    if _POINTS_BACK.search(text, ends[-1]):
-        return text[: ends[-1]]
-    found = _BREAK.search(text)
-    return text[found.end() :] if found else ""
+        start = ends[0]
+    else:
+        start = stop.end() if stop else len(text)
+    if points and _POINTS_BACK.search(text, ends[-1]):
+        # Where the request may stand at both ends, every letter counts.
+        return text[: ends[-1]] if points.start() >= ends[-1] and text[ends[-1] - 1] != ":" else text
+    return text[start:]
 
 
-def differ_in_mentions(
-    one: str, other: str, is_instruction: bool, numbers: bool = True
-) -> tuple[str, str] | None:
+def differ_in_mentions(one: str, other: str, is_instruction: bool, numbers: bool = True) -> tuple[str, str] | None:
     """What two texts mention differently, None where they do not. `numbers`: whether a difference of a number counts.
 
     >>> differ_in_mentions("'역할'이 맞아?", "'역활'이 맞아?", True)
