@@ -60,21 +60,19 @@ def mentions(text: str) -> Mentions:
 
 
 def _material(text: str) -> str:
-    label = _BREAK.search(text)
-    if label and text[label.start()] == ":" and _LABEL.fullmatch(text, 0, label.start()):
-        return _material(text[label.end() :].strip())
+    stop = _BREAK.search(text)
+    if stop and stop[0] == ":" and _LABEL.fullmatch(text, 0, stop.start()):
+        return _material(text[stop.end() :].strip())
     ends = [found.end() for found in _SENTENCE.finditer(text) if text[found.end() :].strip()]
     if not ends:
         return ""
-    points, stop = _POINTS.search(text), _BREAK.search(text)
-    if points and points.start() < ends[0]:
-        start = ends[0]
-    else:
-        start = stop.end() if stop else len(text)
+    points = _POINTS.search(text)
     if points and _POINTS_BACK.search(text, ends[-1]):
         # Where the request may stand at both ends, every letter counts.
         return text[: ends[-1]] if points.start() >= ends[-1] and text[ends[-1] - 1] != ":" else text
-    return text[start:]
+    if points and points.start() < ends[0]:
+        return text[ends[0] :]
+    return text[stop.end() :] if stop else ""
 
 
 def differ_in_mentions(one: str, other: str, is_instruction: bool, numbers: bool = True) -> tuple[str, str] | None:
