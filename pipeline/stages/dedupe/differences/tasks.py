@@ -16,7 +16,9 @@ _ABOUT_FORM = re.compile(
     | 높임|존댓말|존대|반말|경어|공손|말투|어투|문체|격식|어미|어법|문법|비문|교정|교열|퇴고
     | 회문|애너그램|아나그램|정규\s?식|정규\s?표현식|인코딩|해시(?!\s?태그)|토큰|줄\s?바꿈|줄바꿈|개행
     | (?:바르|옳|올바르)게\s?[쓰쓴썼쓸적]|바른\s?(?:표현|말)|옳은\s?(?:표현|말)
-    | 형태소|품사|어순|발음|사투리|신조어
+    | 형태소|품사|어순|발음|사투리|방언|신조어|표준어|비표준|사전에|정중|존중|예의|주격|목적격|보조사|격\s?조사|서술어
+    | (?:의문|평서|감탄|명령|청유)[문형]|구어체|문어체|뉘앙스|어감|자연스러|다듬어|순화|윤문|첨삭
+    | (?:맞는|틀린)\s?(?:말|표현|표기|철자)|(?:질문|의문|명령|부탁|요청|농담|반어|비꼬).{0,6}인지
     | \b(?:spell|punctuat|capital\s?letter|capitali|upper\s?-?case|lower\s?-?case|white\s?space|indent|typo|grammar
       |proofread|anagram|palindrome|letters?\b|characters?\b|regex|strings?\b|hyphen|comma\b)
     """,
@@ -31,6 +33,8 @@ def is_about_form(instruction: str) -> bool:
 
     >>> is_about_form("둘 중 바르게 쓴 것을 고르세요.")
     True
+    >>> is_about_form("질문인지 판단하세요."), is_about_form("더 정중하게 바꿔 줘"), is_about_form("질문에 답하세요.")
+    (True, True, False)
     >>> is_about_form("띄어 쓴 곳을 세세요."), is_about_form("다음 문장은 몇 글자인가요?"), is_about_form("번역하세요.")
     (True, True, False)
     """
