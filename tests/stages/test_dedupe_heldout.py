@@ -7,8 +7,8 @@ First sight, before any rule was changed for them:
 - dedupe_pairs_heldout2.jsonl (other words and topics, more short prompts): 0 of 40 lost a row; 45 of 60 were found.
   Missed: 5 of 10 typo, 4 of 16 politeness, 2 of 12 particle, 4 of 4 word-order.
 - dedupe_pairs_heldout3.jsonl (by someone who wanted to break the rules): 3 of 75 lost a row (2 task about form,
-  1 quoted text); 46 of 75 were found. Missed: 7 of 7 function-word synonym, 6 of 7 word order, 5 of 10 particle, 4 of 14
-  politeness/ending, 3 of 9 laughter/repeats, 3 of 14 misspelling, 1 of 6 spacing.
+  1 quoted text); 46 of 75 were found. Missed: 7 of 7 function-word synonym, 6 of 7 word order, 5 of 10 particle, 4 of
+  14 politeness/ending, 3 of 9 laughter/repeats, 3 of 14 misspelling, 1 of 6 spacing.
 - dedupe_pairs_mentioned.jsonl (by the same: texts that are quoted or worked on): 12 of 20 lost a row.
 
 The levels below are those that are reached now. A change may raise them; one that lowers them loses something.

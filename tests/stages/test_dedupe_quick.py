@@ -205,8 +205,8 @@ def test_decisions_do_not_depend_on_how_pairs_are_parted(pairs: list[tuple[str, 
 @given(TEXT)
 @settings(max_examples=200, deadline=None)
 def test_the_wider_pattern_finds_all_instructions_about_form(text: str) -> None:
-    for instruction in (text, f"{text} 띄어 쓰기", f"해시 태그 {text}", f"lower-case {text}"):
-        assert tasks.about_form(pa.array([instruction])) == [is_about_form(instruction)]
+    for instruction in (text, f"{text} 띄어 쓰기", f"해시 태그 {text}", f"lower-case {text}", f"{text} 정중"):
+        assert tasks.about_form(pa.array([instruction])) == [is_about_form(instruction, of_material=True)]
 
 
 @contextmanager

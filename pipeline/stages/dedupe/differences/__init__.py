@@ -87,10 +87,11 @@ def same(one: str, other: str, instruction: str = "", instruction_itself: bool =
     (True, False)
     """
     essences = essence(one), essence(other)
-    if essences[0] and essences[1] and not is_about_form(instruction):
+    about = is_about_form(instruction, of_material=not instruction_itself)
+    if essences[0] and essences[1] and not about:
         return same_essence(essences[0], essences[1], is_about_words(instruction), numbers)
     one, other = sorted((one, other))  # so that the order of two rows changes nothing
-    if is_about_form(instruction):
+    if about:
         harmless = _harmless(numbers)
         found = _differences(one, other, instruction, instruction_itself, numbers)
         return all(each.kind in harmless for each in found)
@@ -181,7 +182,7 @@ def _differences(
     if changed := differ_in_mentions(mine.narrow, yours.narrow, instruction_itself, numbers):
         yield Difference("mention", *changed)
         return
-    if is_about_form(instruction):
+    if is_about_form(instruction, of_material=not instruction_itself):
         rests = request_after_task(mine.narrow), request_after_task(yours.narrow)
         if not (instruction_itself and rests[0] and rests[1] and same_task(rests[0][0], rests[1][0])):
             yield Difference("task", *_shortest(mine.plain, yours.plain))

@@ -5,7 +5,7 @@ Forms of one word begin alike: particles, endings, repeated letters and most mis
 
 from functools import cache, lru_cache
 
-from pipeline.stages.dedupe.differences import endings, spelling
+from pipeline.stages.dedupe.differences import endings, particles, spelling
 from pipeline.stages.dedupe.differences.hangul import decompose
 from pipeline.stages.dedupe.differences.syllables import COMMON
 from pipeline.stages.dedupe.differences.words_of_text import HANGUL, NUMBER, Word
@@ -45,6 +45,7 @@ def _confused_onsets() -> frozenset[tuple[str, str]]:
 
 @cache
 def _begin_an_ending() -> frozenset[str]:
-    """The first syllables of endings that may be words of their own: 알려 주세요, 알려 봐."""
+    """The first syllables of endings that may be words of their own, 알려 주세요, 알려 봐; and of words of grammar."""
     after_noun = (ending for some in endings.AFTER_NOUN.values() for ending in some)
-    return frozenset(ending[0] for ending in (*endings.AFTER_INFINITIVE, *after_noun) if ending)
+    alike = (word for pair in particles.ALIKE_WORDS for word in pair)
+    return frozenset(ending[0] for ending in (*endings.AFTER_INFINITIVE, *after_noun, *alike) if ending)

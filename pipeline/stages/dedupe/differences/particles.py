@@ -13,7 +13,7 @@ ROLES = {
     "genitive": ("의",),
     "dative": ("에게", "한테", "께", "에게는", "한테는"),
     "and": ("와", "과", "랑", "이랑", "하고"),
-    "at": ("에", "에는", "엔"),
+    "at": ("에", "에는", "엔", "에다", "에다가"),
     "in": ("에서", "에서는", "서", "에선"),
     "by": ("으로", "로", "으로는", "로는"),
     "as": ("으로서", "로서", "으로써", "로써"),
@@ -22,6 +22,7 @@ ROLES = {
     "than": ("보다", "보다는"),
     "about": ("에대한", "에관한", "에대해", "에관해", "에대하여", "에관하여", "에대해서", "에관해서"),
     "and so on": ("등", "등의"),
+    "like": ("처럼", "같이"),
 }
 #: For each particle its roles, as (number, role, particle): the numbers are in the order of ROLES.
 _ROLES_OF: dict[str, list[tuple[int, str, str]]] = {}
@@ -32,12 +33,26 @@ _LONGEST = max(map(len, _ROLES_OF))
 #: Roles that a writer may exchange: "원인은 무엇인가요", "원인이 무엇인가요".
 ALIKE = ({"topic", "subject"}, {"genitive", "about"})
 OPTIONAL = {"topic", "subject", "object", "genitive"}
-#: Words in two forms.
+#: Words of grammar in several forms.
 ALIKE_WORDS = [
     {one, other}
     for forms in (
-        "대해 대하여 대해서",
-        "관해 관하여 관해서",
+        "대해 대하여 대해서 관해 관하여 관해서",
+        "대한 관한",
+        "좀 조금",
+        "뭐 무엇",
+        "뭘 뭐를 무엇을",
+        "뭐가 무엇이",
+        "뭔지 뭐인지 무엇인지",
+        "누군지 누구인지",
+        "어딘지 어디인지",
+        "언젠지 언제인지",
+        "이게 이것이",
+        "그게 그것이",
+        "이건 이것은",
+        "그건 그것은",
+        "나는 저는",
+        "내가 제가",
         "위해 위하여 위해서",
         "통해 통하여 통해서",
         "의해 의하여 의해서",
@@ -48,6 +63,8 @@ ALIKE_WORDS = [
 ]
 #: Words of one syllable that are something else without a particle: this, one, not, more.
 NO_NOUNS = frozenset("이그저한두세네안못잘다더또왜새첫맨온각매총전현본양몇꼭좀막곧늘참푹딱일오육칠팔구십백천만너내제")
+#: Pronouns of one syllable, whose particle may be left out: 저 may be "that", too.
+PRONOUNS = frozenset("나너")
 #: What each particle needs before it: a syllable with a coda (True) or without (False).
 _AFTER_CODA = {
     **dict.fromkeys(("은", "이", "을", "과", "이랑", "이란", "이나", "으로", "으로서", "으로써", "으로는"), True),
@@ -82,6 +99,12 @@ NOUNS = frozenset(
         "결의",
         "동의",
         "거의",
+        *(
+            f"{syllable}의"
+            for syllable in "강건결경고내도동명모문민발본부불사상선성수시신심악약양여열영예용우유의임자적전제조질참창"
+            "청탈토편필하한합항협혐호환회후"
+            if syllable != "조"
+        ),
         "평가",
         "휴가",
         "국가",
@@ -194,13 +217,17 @@ def exchanged_particle(one: str, other: str) -> tuple[Split, Split] | None:
     (True, False)
     >>> exchanged_particle("비가", "비") is None, exchanged_particle("이가", "이") is None
     (False, True)
-    >>> exchanged_particle("대해", "대해서") is None
-    False
+    >>> exchanged_particle("대해", "관해서") is None, exchanged_particle("구름처럼", "구름같이") is None
+    (False, False)
+    >>> exchanged_particle("나는", "나") is None, exchanged_particle("책의", "책") is None
+    (False, False)
+    >>> exchanged_particle("저는", "저") is None, exchanged_particle("편의", "편") is None
+    (True, True)
     """
-    if one[:1] != other[:1]:
-        return None
     if {one, other} in ALIKE_WORDS:
         return Split(one, "", ""), Split(other, "", "")
+    if one[:1] != other[:1]:
+        return None
     for mine in splits(one):
         for yours in splits(other):
             if mine.stem == yours.stem and _means_the_same(mine, yours) and not _is_noun(one, mine, other, yours):
@@ -219,8 +246,10 @@ def _means_the_same(mine: Split, yours: Split) -> bool:
     if mine.role and yours.role:
         return any({mine.role, yours.role} <= roles for roles in ALIKE)
     role = mine.role or yours.role
-    if len(mine.stem) == 1 and role == "subject":
+    if len(mine.stem) == 1 and role in ("subject", "genitive"):
         return mine.stem not in NO_NOUNS
+    if role == "topic" and mine.stem in PRONOUNS:
+        return True
     return role in OPTIONAL and (len(mine.stem) > 1 or role == "object")
 
 

@@ -16,29 +16,34 @@ _ABOUT_FORM = re.compile(
     | 높임|존댓말|존대|반말|경어|공손|말투|어투|문체|격식|어미|어법|문법|비문|교정|교열|퇴고
     | 회문|애너그램|아나그램|정규\s?식|정규\s?표현식|인코딩|해시(?!\s?태그)|토큰|줄\s?바꿈|줄바꿈|개행
     | (?:바르|옳|올바르)게\s?[쓰쓴썼쓸적]|바른\s?(?:표현|말)|옳은\s?(?:표현|말)
-    | 형태소|품사|어순|발음|사투리|방언|신조어|표준어|비표준|사전에|정중|존중|예의|주격|목적격|보조사|격\s?조사|서술어
-    | (?:의문|평서|감탄|명령|청유)[문형]|구어체|문어체|뉘앙스|어감|자연스러|다듬어|순화|윤문|첨삭
-    | (?:맞는|틀린)\s?(?:말|표현|표기|철자)|(?:질문|의문|명령|부탁|요청|농담|반어|비꼬).{0,6}인지
+    | 형태소|품사|어순|발음|사투리|방언|신조어|표준어|비표준|사전에|주격|목적격|보조사|격\s?조사|서술어
+    | (?:의문|평서|감탄|명령|청유)문|(?:의문|명령)형|(?:맞는|틀린)\s?(?:말|표현|표기|철자)
     | \b(?:spell|punctuat|capital\s?letter|capitali|upper\s?-?case|lower\s?-?case|white\s?space|indent|typo|grammar
       |proofread|anagram|palindrome|letters?\b|characters?\b|regex|strings?\b|hyphen|comma\b)
     """,
     re.VERBOSE | re.IGNORECASE,
 )
+#: Also what a text is judged or changed by: the form of the instruction itself means nothing there.
+_JUDGES_FORM = re.compile(
+    r"정중|존중|예의|구어체|문어체|뉘앙스|어감|자연스러|다듬어|순화|윤문|첨삭|"
+    r"(?:질문|의문|명령|부탁|요청|농담|반어|비꼬).{0,6}인지"
+)
 #: Instructions about single words, where a capital makes another word: polish, Polish.
 _ABOUT_WORDS = re.compile(r"번역|낱말|단어|어휘|영단어|translat|\bwords?\b", re.IGNORECASE)
 
 
-def is_about_form(instruction: str) -> bool:
-    """Whether the instruction is about spacing, spelling, signs, capitals or letters.
+def is_about_form(instruction: str, of_material: bool = False) -> bool:
+    """Whether the instruction is about spacing, spelling, signs, capitals or letters. `of_material`: or judges or changes
+    the form of the text that it is given.
 
     >>> is_about_form("둘 중 바르게 쓴 것을 고르세요.")
     True
-    >>> is_about_form("질문인지 판단하세요."), is_about_form("더 정중하게 바꿔 줘"), is_about_form("질문에 답하세요.")
-    (True, True, False)
+    >>> is_about_form("더 정중하게 바꿔 줘", of_material=True), is_about_form("정중하게 거절하는 메일을 써 줘")
+    (True, False)
     >>> is_about_form("띄어 쓴 곳을 세세요."), is_about_form("다음 문장은 몇 글자인가요?"), is_about_form("번역하세요.")
     (True, True, False)
     """
-    return any(map(_names_form, instruction.split("\n")))
+    return any(map(_names_form, instruction.split("\n"))) or (of_material and bool(_JUDGES_FORM.search(instruction)))
 
 
 @lru_cache(1 << 14)
@@ -47,17 +52,22 @@ def _names_form(line: str) -> bool:
 
 
 def about_form(instructions: pa.StringArray) -> list[bool]:
-    """`is_about_form` of each instruction; most are settled together.
+    """`is_about_form` of each instruction, of its material, too; most are settled together.
 
     >>> about_form(pa.array(["띄어쓰기를 고치세요.", "번역하세요.", "해시태그를 붙여 줘"]))
     [True, False, False]
     """
     may = pc.match_substring_regex(instructions, _MAY_NAME_FORM).to_pylist()
-    return [found and is_about_form(text) for text, found in zip(instructions.to_pylist(), may, strict=True)]
+    return [
+        found and is_about_form(text, of_material=True)
+        for text, found in zip(instructions.to_pylist(), may, strict=True)
+    ]
 
 
-#: The same pattern as far as RE2 knows it: it finds more, and never less.
-_MAY_NAME_FORM = "(?is)" + re.sub(r"\s+|\(\?<?!.*?\)|\\b", "", _ABOUT_FORM.pattern).replace(r"\s?", ".?")
+#: The same patterns as far as RE2 knows it: they find more, and never less.
+_MAY_NAME_FORM = "(?is)" + re.sub(r"\s+|\(\?<?!.*?\)|\\b", "", f"{_ABOUT_FORM.pattern}|{_JUDGES_FORM.pattern}").replace(
+    r"\s?", ".?"
+)
 
 
 #: How an instruction ends that only says what to do, and holds no text to do it with.
