@@ -11,12 +11,14 @@ from collections import Counter
 import numpy as np
 
 from pipeline.stages.dedupe import keys
-from pipeline.stages.dedupe.arrays import Codes, Hashes, Ints, look_up, ranges
+from pipeline.stages.dedupe.arrays import Bools, Bytes, Codes, Hashes, Ints, look_up, ranges
 from pipeline.stages.dedupe.differences import spelling
 from pipeline.stages.dedupe.differences.hangul import CODAS
 
 #: Syllables of endings that stand in other words, too: they are not left out of signatures.
-ENDINGS = "겠래실수있을까드리기지네고렴길바랍죠봐보볼달히안줄예등건어아으헤할"
+ENDINGS = "겠래실수있을까드리기지네고렴길바랍죠봐보볼달히안줄예등건어아으헤할좀"
+#: Two syllables of words of grammar that another word may stand for: where they stand together, both are left out.
+TOGETHER = "대해 대하 대한 관해 관하 관한 때문 땜에 그런 런데 근데 조금 처럼 같이 위해 위하 려면 려고 며칠 몇일 부탁 드립 드려 지않"
 #: Syllables that a misspelling has in the place of one of these, and that are stems in most words.
 STEMS = "써었싫사"
 LEFT_OUT = frozenset(keys.GRAMMAR + ENDINGS)
@@ -50,10 +52,36 @@ def bags(codes: Codes, bounds: Ints) -> Codes:
 
 
 def _sums(table: Hashes, codes: Codes, bounds: Ints) -> Hashes:
+    codes = codes & keys.CODE
+    values = look_up(table, codes)
+    values[_together(codes, bounds)] = 0
     totals = np.zeros(len(codes) + 1, np.uint64)
-    np.cumsum(look_up(table, codes & keys.CODE), out=totals[1:])
+    np.cumsum(values, out=totals[1:])
     found: Hashes = totals[bounds[1:]] - totals[bounds[:-1]]
     return found
+
+
+def _together(codes: Codes, bounds: Ints) -> Ints:
+    """The places of letters that stand with the one beside them in TOGETHER."""
+    number, table = _together_tables()
+    numbers = look_up(number, codes)
+    first = np.flatnonzero(numbers[:-1])
+    first = first[table[numbers[first], numbers[first + 1]]]
+    first = first[bounds[np.searchsorted(bounds, first, "right")] > first + 1]  # both are of one text
+    return np.concatenate([first, first + 1])
+
+
+@functools.cache
+def _together_tables() -> tuple[Bytes, Bools]:
+    """The number of each code point in TOGETHER, 0 for the others: uint8[0x110000]; and which numbers stand so."""
+    pairs = TOGETHER.split()
+    letters = sorted(set("".join(pairs)))
+    number = np.zeros(0x110000, np.uint8)
+    number[[ord(letter) for letter in letters]] = 1 + np.arange(len(letters))
+    table = np.zeros((len(letters) + 1, len(letters) + 1), bool)
+    for one, other in pairs:
+        table[number[ord(one)], number[ord(other)]] = True
+    return number, table
 
 
 @functools.cache
