@@ -18,7 +18,10 @@ from pipeline.stages.dedupe.differences.hangul import CODAS
 #: Syllables of endings that stand in other words, too: they are not left out of signatures.
 ENDINGS = "겠래실수있을까드리기지네고렴길바랍죠봐보볼달히안줄예등건어아으헤할좀"
 #: Two syllables of words of grammar that another word may stand for: where they stand together, both are left out.
-TOGETHER = "대해 대하 대한 관해 관하 관한 때문 땜에 그런 런데 근데 조금 처럼 같이 위해 위하 려면 려고 며칠 몇일 부탁 드립 드려 지않"
+TOGETHER = (
+    "대해 대하 대한 관해 관하 관한 때문 땜에 그런 런데 근데 조금 처럼 같이 위해 위하 려면 려고 며칠 몇일 "
+    "부탁 드립 드려 지않"
+)
 #: Syllables that a misspelling has in the place of one of these, and that are stems in most words.
 STEMS = "써었싫사"
 LEFT_OUT = frozenset(keys.GRAMMAR + ENDINGS)
@@ -79,8 +82,8 @@ def _together_tables() -> tuple[Bytes, Bools]:
     number = np.zeros(0x110000, np.uint8)
     number[[ord(letter) for letter in letters]] = 1 + np.arange(len(letters))
     table = np.zeros((len(letters) + 1, len(letters) + 1), bool)
-    for one, other in pairs:
-        table[number[ord(one)], number[ord(other)]] = True
+    for pair in pairs:
+        table[number[ord(pair[0])], number[ord(pair[1])]] = True
     return number, table
 
 

@@ -31,7 +31,9 @@ _SYLLABLES = 19 * 21 * 28
 _VOWELS = ("ㅏㅐㅓㅡ", "ㅕㅖㅣ", "ㅜㅝ", "ㅗㅘ", "ㅚㅙ")
 _CODAS = ("", *"ㄴㄷㄹㅂㅅ")
 #: Signs that are words of their own wherever they stand, and letters of Hangul that are not laughter.
-_SIGNS = "@#$%&*()+/=<>[]{}\\|-_" + "".join(sorted(set(map(chr, range(ord("ㄱ"), ord("ㅣ") + 1))) - set("ㅋㅎㅠㅜㅡ")))
+_SIGNS = "@#$%&*()+/=<>[]{}\\|-_" + "".join(
+    sorted(set(map(chr, range(ord("ㄱ"), ord("ㅣ") + 1))) - set("ㅋㅎㅠㅜㅡㄷ"))
+)
 #: An essential character is counted up to this number.
 _COUNTED = 3
 #: 64-bit words of a mask, which holds a bit for each class of characters and each of its occurrences.
@@ -269,6 +271,7 @@ def _grammar() -> _Grammar:
         *without_word,
         *_of_tables(endings.AFTER_STEM),
         *(ending for some in endings.WITH_CODA.values() for ending in some),
+        *(ending for some in endings.PURPOSES for ending in some),
         *_of_tables(particles.ROLES),
         *(word for pair in particles.ALIKE_WORDS for word in pair),
         *(word for pair in endings.SAME_STEM.items() for word in pair),

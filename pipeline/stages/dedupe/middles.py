@@ -114,12 +114,19 @@ class Middles(NamedTuple):
         words = prose.word[one], prose.word[other]
         both_end = prose.ends[one] & prose.ends[other]
         key[single] = keys.mix(keys.mix(np.minimum(*words)) ^ np.maximum(*words) ^ (both_end * _ENDS))
-        # Where words may only have another order, the word before them matters, too.
+        # Where words may only have another order, the words before and after them matter, too.
         bags = [_totals(keys.mix(prose.word), *places) for places in ((self.start, self.end), self[2:])]
         moved = np.flatnonzero((sizes[0] == sizes[1]) & (bags[0] == bags[1]))
-        key[moved] ^= np.append(prose.word, _NONE)[self.start[moved] - 1]
+        key[moved] ^= keys.mix(self.beside(prose, self.start[moved], -1)) ^ self.beside(prose, self.end[moved], 0)
         key[(sizes[0] == 0) & (sizes[1] == 0)] = 0
         return key
+
+    @staticmethod
+    def beside(prose: Prose, at: Ints, step: int) -> Hashes:
+        """The words so many steps from these bounds of middles, uint64[n]: 0 where a text begins or ends there."""
+        is_bound = np.zeros(len(prose.word) + 1, bool)
+        is_bound[prose.bounds] = True
+        return np.where(is_bound[at], _NONE, np.append(prose.word, _NONE)[at + step])
 
     def are_single(self) -> Bools:
         """bool[pairs]: the middles are one word each."""

@@ -170,7 +170,7 @@ def _surely_differ(one: Text, other: Text) -> bool:
     mine, yours = one[at], other[at]
     if beginnings.may_begin_alike(mine, yours):
         return False
-    return all(mine.text != word.text for word in other[at:])
+    return all(mine.text[:1] != word.text[:1] for word in other[at:])
 
 
 def _differences(
@@ -293,7 +293,11 @@ def _of_block(
     def may_begin(at: int, other_at: int) -> bool:
         return beginnings.may_begin_alike(one[mine[at]], other[yours[other_at]])
 
-    cut = align.units(len(mine), len(yours), lambda *unit: form(*unit) is not None, may_begin)
+    whole = (0, len(mine), 0, len(yours))
+    if min(len(mine), len(yours)) == 1 and form(*whole) == "spacing":
+        cut: align.Units | None = [whole]
+    else:
+        cut = align.units(len(mine), len(yours), lambda *unit: form(*unit) is not None, may_begin)
     if cut is None:
         yield _another_word(one[block.start : block.end], other[block.other_start : block.other_end])
         return
@@ -390,7 +394,7 @@ def _ends_sentence(found: Text, at: int) -> bool:
     return bool(found[at].marks) or at + 1 == len(found) or "\n" in found[at + 1].space
 
 
-_REPEATED = re.compile(r"(.)\1\1|[아어이오우으에애]{3}")
+_REPEATED = re.compile(r"(.)\1\1|[아어이오우으에애]{3}|[아어오우으에애][알안암악압앗았앙얼언엄억올온옴옥울운움욱]")
 
 
 @lru_cache(1 << 14)
@@ -410,7 +414,7 @@ def form_of(one: str, other: str, ends_sentence: bool) -> str | None:
         return "repetition"
     if particles.exchanged_particle(one, other):
         return "particle"
-    if ends_sentence and endings.differ_in_politeness(one, other):
+    if (ends_sentence and endings.differ_in_politeness(one, other)) or endings.differ_in_purpose(one, other):
         return "ending"
     right = spelling.corrected(one), spelling.corrected(other)
     if right != (one, other):

@@ -246,6 +246,22 @@ FACTS = (
     "어렵",
     "쉽",
     "맞",
+    *(
+        "괜찮",
+        "나쁘",
+        "필요하",
+        "가능하",
+        "안전하",
+        "위험하",
+        "중요하",
+        "적당하",
+        "충분하",
+        "유명하",
+        "심하",
+        "다르",
+        "비싸",
+        "힘들",
+    ),
     "뭐",
     "무엇",
     "어디",
@@ -317,6 +333,26 @@ _EXPLICIT = (
     "야",
     "이다",
 )
+
+
+#: Endings inside a sentence that say the same after one stem, without spaces.
+PURPOSES = (("려면", "기위해서는", "기위해선", "기위하여서는"), ("려고", "기위해", "기위해서", "기위하여"))
+
+
+def differ_in_purpose(one: str, other: str) -> bool:
+    """Whether two predicates say for what something is done, in other words.
+
+    >>> differ_in_purpose("성공하려면", "성공하기위해서는"), differ_in_purpose("먹기위해", "먹으려고")
+    (True, True)
+    >>> differ_in_purpose("성공하려면", "성공하려고"), differ_in_purpose("성공하려면", "실패하기위해서는")
+    (False, False)
+    """
+    return any(_purposes(one, alike) & _purposes(other, alike) for alike in PURPOSES)
+
+
+def _purposes(word: str, alike: tuple[str, ...]) -> set[str]:
+    stems = {word.removesuffix(ending) for ending in alike if word.endswith(ending) and len(word) > len(ending)}
+    return stems | {stem[:-1] for stem in stems if stem.endswith("으") and len(stem) > 1}
 
 
 def stems_of_infinitive(word: str) -> list[str]:

@@ -172,10 +172,26 @@ def _one_jamo_apart(one: str, other: str) -> bool:
 
 
 def shortened(word: str) -> str:
-    """The word with each run of a syllable as one of it: letters that a writer repeats for emphasis.
+    """The word with each run of a syllable as one of it, and without the vowels that only lengthen a syllable: letters
+    that a writer repeats for emphasis.
 
-    >>> shortened("좋아아아"), shortened("너무너무")
-    ('좋아', '너무너무')
+    >>> shortened("좋아아아"), shortened("배고파아아"), shortened("제바아알"), shortened("너무너무")
+    ('좋아', '배고파', '제발', '너무너무')
     """
-    word = re.sub(r"(.)\1+", r"\1", word)
+    word = re.sub(r"(.)\1+", r"\1", _LENGTHENED.sub(_short, word))
     return re.sub(r"([가-힣])(?:[아어이오우으에애]){2,}$", r"\1", word) if len(word) > 1 else word
+
+
+#: A syllable without a coda, vowels, and perhaps a vowel with a coda.
+_LENGTHENED = re.compile(r"([가-힣])([아어이오우으에애])\2+([가-힣]?)|([가-힣])([아어이오우으에애])([가-힣])")
+
+
+def _short(found: re.Match[str]) -> str:
+    """The syllable that was lengthened; all as it is where it was not."""
+    first, vowel, last = found.group(1, 2, 3) if found[1] else found.group(4, 5, 6)
+    start, long = decompose(first), decompose(vowel)
+    if start.coda or start.onset == "ㅇ" or start.vowel != long.vowel:
+        return found[0]
+    if last and (end := decompose(last)).onset == "ㅇ" and end.vowel == start.vowel and end.coda:
+        return with_coda(first, end.coda)
+    return first + last if found[1] else found[0]

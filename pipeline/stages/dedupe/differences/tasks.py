@@ -33,8 +33,8 @@ _ABOUT_WORDS = re.compile(r"번역|낱말|단어|어휘|영단어|translat|\bwor
 
 
 def is_about_form(instruction: str, of_material: bool = False) -> bool:
-    """Whether the instruction is about spacing, spelling, signs, capitals or letters. `of_material`: or judges or changes
-    the form of the text that it is given.
+    """Whether the instruction is about spacing, spelling, signs, capitals or letters. `of_material`: or judges or
+    changes the form of the text that it is given.
 
     >>> is_about_form("둘 중 바르게 쓴 것을 고르세요.")
     True

@@ -1,5 +1,6 @@
 """Word order: two parts of a sentence that change places, each with the particle that says what it does."""
 
+import re
 from collections.abc import Sequence
 
 from pipeline.stages.dedupe.differences.particles import splits
@@ -42,8 +43,30 @@ ADVERBS = frozenset(
         "다시",
         "함께",
         "같이",
+        *(
+            "왜",
+            "언제",
+            "어디서",
+            "어떻게",
+            "정말",
+            "진짜",
+            "벌써",
+            "항상",
+            "늘",
+            "보통",
+            "갑자기",
+            "얼른",
+            "미리",
+            "당장",
+            "드디어",
+        ),
     ]
 )
+#: What two things have together, in whatever order they are named.
+MUTUAL = re.compile(r"(?:공통점|차이|차이점|관계|비교|유사점|장단점|특징)(?:[은는이가을를과와]|에|의)?$|비교")
+_AND = re.compile(r"([가-힣]+)(?:와|과|랑|이랑|하고)")
+#: How a sentence ends.
+_FINITE = re.compile(r"(?:다|요|줘|까|네|니|냐|세|시오|구나|군)$")
 
 
 def moved(one: Sequence[Word], other: Sequence[Word]) -> tuple[str, str] | None:
@@ -54,21 +77,51 @@ def moved(one: Sequence[Word], other: Sequence[Word]) -> tuple[str, str] | None:
     ('친구에게 한국어를', '한국어를 친구에게')
     >>> moved(words_of("나 요즘 바빠"), words_of("요즘 나 바빠"))
     ('나 요즘', '요즘 나')
+    >>> moved(words_of("여름이 너무 덥다"), words_of("너무 덥다 여름이"))
+    ('여름이 너무 덥다', '너무 덥다 여름이')
+    >>> moved(words_of("시와 소설의 차이는?"), words_of("소설과 시의 차이는?"))
+    ('시와 소설의', '소설과 시의')
     >>> moved(words_of("서울 부산 거리"), words_of("부산 서울 거리")) is None
     True
     """
     first, second = [word.text for word in one], [word.text for word in other]
-    if len(first) != len(second) or first == second or sorted(first) != sorted(second):
+    if len(first) != len(second) or first == second:
         return None
     start = next(at for at, (a, b) in enumerate(zip(first, second, strict=True)) if a != b)
     end = len(first) - next(at for at, (a, b) in enumerate(zip(first[::-1], second[::-1], strict=True)) if a != b)
     part, changed = first[start:end], second[start:end]
-    if not 2 <= len(part) <= 4 or any(word.kind != HANGUL for word in one[start:end]):
+    if not 2 <= len(part) <= 4 or any(word.kind != HANGUL for word in (*one[start:end], *other[start:end])):
         return None
+    if _are_mutual(part, changed, first[end : end + 1]):
+        return " ".join(part), " ".join(changed)
+    if any(word.marks for word in (*one[start : end - 1], *other[start : end - 1])):
+        return None
+    is_whole = start == 1 and end == len(first)
     for cut in range(1, len(part)):
-        if part[cut:] + part[:cut] == changed and _are_apart(part[:cut], part[cut:], first[1:start]):
+        if part[cut:] + part[:cut] == changed and (
+            _are_apart(part[:cut], part[cut:], first[1:start])
+            or (is_whole and (_is_inverted(part[:cut], part[cut:]) or _is_inverted(part[cut:], part[:cut])))
+        ):
             return " ".join(part), " ".join(changed)
     return None
+
+
+def _are_mutual(part: list[str], changed: list[str], following: list[str]) -> bool:
+    """Whether two things that are named in another order are spoken of together: "시와 소설의 차이"."""
+    if len(part) != 2 or not following or not MUTUAL.match(following[0]):
+        return False
+    names = []
+    for first, second in (part, changed):
+        joined = _AND.fullmatch(first)
+        if not joined:
+            return False
+        names.append((joined[1], second.removesuffix("의")))
+    return names[0] == names[1][::-1]
+
+
+def _is_inverted(subject: list[str], predicate: list[str]) -> bool:
+    """Whether a sentence may be inverted so that this word stands at its end: "너무 덥다 여름이"."""
+    return len(subject) == 1 and bool(_roles(subject[0]) & {"topic", "subject"}) and bool(_FINITE.search(predicate[-1]))
 
 
 def _are_apart(one: list[str], other: list[str], before: list[str]) -> bool:

@@ -27,7 +27,7 @@ _TOKEN = re.compile(
     rf"""
       (?P<Hangul>[가-힣]+)
     | (?P<number>\d+(?:[.,:/]\d+)*)
-    | (?P<laughter>[ㅋㅎㅠㅜㅡ]+|\^+[_\-.]?\^+|[♡♥]+)
+    | (?P<laughter>[ㅋㅎㅠㅜㅡ]+|ㄷㄷ+|\^+[_\-.]?\^+|[♡♥]+)
     | (?P<Latin>[^\W\d_가-힣]+)
     | (?P<punctuation>[.,!?~'"·;:])
     | (?P<span>{MARK})
@@ -106,4 +106,4 @@ def _is_sign(kind: str, word: str, marks: str, mark: re.Match[str], following: r
     return True
 
 
-LAUGHTER_LETTERS = re.compile("[ㅋㅎㅠㅜㅡ♡♥]")
+LAUGHTER_LETTERS = re.compile("[ㅋㅎㅠㅜㅡㄷ♡♥]")
