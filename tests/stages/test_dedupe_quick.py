@@ -57,7 +57,7 @@ VERBS = [
 ]
 STEMS = [stem for forms in VERBS for stem in forms] + ["김치찌개", "최고", "영화", "할리우드", "사과", "꽤", "짱"]
 ENDINGS = sorted(
-    {"", "아", "어", "해", "했다", "었다", "습니다", "봐", "줘", *endings.AFTER_INFINITIVE[:20]}
+    {"", "아", "어", "해", "했다", "었다", "습니다", "봐", "줘", *endings.AFTER_INFINITIVE[:20], *endings.AFTER_TASK}
     | {ending for some in (*endings.AFTER_STEM.values(), *endings.AFTER_NOUN.values()) for ending in some}
     | {particle for some in particles.ROLES.values() for particle in some}
 )
@@ -116,6 +116,9 @@ def test_forms_of_one_verb_may_say_the_same(forms: list[str], data: st.DataObjec
         ("방법을 고릅니다", "방법을 고르세요"),
         ("글을 만들어 줘", "글을 만듫어 줘"),
         ("오랫만에 봅니다", "오랜만에 봅니다"),
+        ("메뉴 추천 부탁드립니다", "메뉴 추천해 줘"),
+        ("성공하려면 노력이 필요하다", "성공하기 위해서는 노력이 필요하다"),
+        ("제발 도와줘", "제바아알 도와줘"),
     ],
 )
 def test_what_changes_in_a_stem(one: str, other: str) -> None:

@@ -265,7 +265,7 @@ class _Grammar(NamedTuple):
 
 @cache
 def _grammar() -> _Grammar:
-    without_word = [*FILLERS, *endings.AFTER_INFINITIVE, *_of_tables(endings.AFTER_NOUN)]
+    without_word = [*FILLERS, *endings.AFTER_INFINITIVE, *endings.AFTER_TASK, *_of_tables(endings.AFTER_NOUN)]
     without_word += [particle for role in particles.OPTIONAL for particle in particles.ROLES[role]]  # after marks
     parts = {
         *without_word,
@@ -276,11 +276,13 @@ def _grammar() -> _Grammar:
         *(word for pair in particles.ALIKE_WORDS for word in pair),
         *(word for pair in endings.SAME_STEM.items() for word in pair),
         *"무엇누구것",
+        *("해주", "해줘", "하세", "하십", "하시", "해라", "해봐"),  # after a noun, where another text has 부탁드립니다
         *"요습을은으아어여워와라러르",  # what a stem takes before an ending, or in an infinitive
     }
     stretched = "아어이오우으에애"  # `spelling.shortened`
     pairs = {part[at : at + 2] for part in parts for at in range(len(part) - 1)}
     pairs |= {one + other for one in stretched for other in stretched}
+    pairs |= {vowel + with_coda(vowel, jamo) for vowel in stretched for jamo in spelling.LENGTHENED_CODAS}
     common = _marked(COMMON)
     return _Grammar(
         alone=_marked(part for part in parts if len(part) == 1),

@@ -394,7 +394,7 @@ def _ends_sentence(found: Text, at: int) -> bool:
     return bool(found[at].marks) or at + 1 == len(found) or "\n" in found[at + 1].space
 
 
-_REPEATED = re.compile(r"(.)\1\1|[아어이오우으에애]{3}|[아어오우으에애][알안암악압앗았앙얼언엄억올온옴옥울운움욱]")
+_REPEATED = re.compile(r"(.)\1\1|[아어이오우으에애]{3}|[아어오우으에애][안알압앗언얼업엇온올옵옷운울웁웃]")
 
 
 @lru_cache(1 << 14)

@@ -182,6 +182,8 @@ def shortened(word: str) -> str:
     return re.sub(r"([가-힣])(?:[아어이오우으에애]){2,}$", r"\1", word) if len(word) > 1 else word
 
 
+#: Codas of syllables whose vowel a writer lengthens: 제바아알.
+LENGTHENED_CODAS = "ㄴㄹㅂㅅ"
 #: A syllable without a coda, vowels, and perhaps a vowel with a coda.
 _LENGTHENED = re.compile(r"([가-힣])([아어이오우으에애])\2+([가-힣]?)|([가-힣])([아어이오우으에애])([가-힣])")
 
@@ -192,6 +194,12 @@ def _short(found: re.Match[str]) -> str:
     start, long = decompose(first), decompose(vowel)
     if start.coda or start.onset == "ㅇ" or start.vowel != long.vowel:
         return found[0]
-    if last and (end := decompose(last)).onset == "ㅇ" and end.vowel == start.vowel and end.coda:
+    if (
+        last
+        and (end := decompose(last)).coda
+        and end.onset == "ㅇ"
+        and end.vowel == start.vowel
+        and end.coda in LENGTHENED_CODAS
+    ):
         return with_coda(first, end.coda)
     return first + last if found[1] else found[0]
