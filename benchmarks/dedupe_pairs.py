@@ -549,14 +549,14 @@ Rows dropped as `near`, drawn at random and read by the session that wrote the r
 
 | dataset | dropped as near | read | say something else |
 |---|---|---|---|
-| Chatbot_data | 29 of 11,823 | 29 | 0 |
+| Chatbot_data | 33 of 11,823 | 33 | 0 |
 | KoAlpaca v1.0 | 2 of 24,193 | 2 (width alone) | 0 |
-| NSMC | 3,926 of 200,000 | 200 | 0 |
+| NSMC | 3,925 of 200,000 | 200 of an earlier run, and all 16 that are new | 0 |
 
 ## Pairs by others
 
-Each file was written by someone who had not read the rules, and scored before any rule was changed for it
-(`tests/stages/test_dedupe_heldout.py` holds what is reached now).
+Scored at first sight, before any rule was changed for them (`tests/stages/test_dedupe_heldout.py` holds what is reached
+now). Those who wrote the first four files had not read the rules; the last two are by the author of the rules.
 
 | file | mean something else | lose a row | say the same | found |
 |---|---|---|---|---|
@@ -564,6 +564,13 @@ Each file was written by someone who had not read the rules, and scored before a
 | dedupe_pairs_heldout2.jsonl | 40 | 0 | 60 | 45 |
 | dedupe_pairs_heldout3.jsonl | 75 | 3 | 75 | 46 |
 | dedupe_pairs_mentioned.jsonl: quoted texts, and texts to work on | 20 | 12 | | |
+| dedupe_pairs_mentioned2.jsonl: the same in other words | 40 | 0 | | |
+| dedupe_pairs_fresh.jsonl | 16 | 0 | 24 | 23 |
+
+Of a text that is quoted, or that stands behind a colon or on a line of its own, every difference counts. That costs
+duplicates: of all prompts, those that hold such texts included, 97.3 % of the pairs of spacing, 97.6 % of punctuation
+and 95.7 % of commas were then found; before 99.2 %, 99.5 % and 98.7 %. The table above leaves out such prompts for spacing,
+punctuation, commas, width, NFD, laughter and typos; they are the kind "mentioned text".
 """
 
 

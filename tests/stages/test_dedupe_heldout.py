@@ -10,6 +10,9 @@ First sight, before any rule was changed for them:
   1 quoted text); 46 of 75 were found. Missed: 7 of 7 function-word synonym, 6 of 7 word order, 5 of 10 particle, 4 of
   14 politeness/ending, 3 of 9 laughter/repeats, 3 of 14 misspelling, 1 of 6 spacing.
 - dedupe_pairs_mentioned.jsonl (by the same: texts that are quoted or worked on): 12 of 20 lost a row.
+- dedupe_pairs_mentioned2.jsonl (other words, by the author of the rules after they were changed): 0 of 40 lost a row.
+- dedupe_pairs_fresh.jsonl (other words and kinds, by the same): 0 of 16 lost a row; 23 of 24 were found. Missed: 1 of 3
+  laughter.
 
 The levels below are those that are reached now. A change may raise them; one that lowers them loses something.
 """
@@ -37,6 +40,8 @@ MISSED = {
         "function-word synonym": 1,
     },
     "dedupe_pairs_mentioned.jsonl": {},
+    "dedupe_pairs_mentioned2.jsonl": {},
+    "dedupe_pairs_fresh.jsonl": {"laughter": 1},
 }
 
 
