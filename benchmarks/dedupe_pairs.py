@@ -569,8 +569,8 @@ now). Those who wrote the first four files had not read the rules; the last two 
 
 Of a text that is quoted, or that stands behind a colon or on a line of its own, every difference counts. That costs
 duplicates: of all prompts, those that hold such texts included, 97.3 % of the pairs of spacing, 97.6 % of punctuation
-and 95.7 % of commas were then found; before 99.2 %, 99.5 % and 98.7 %. The table above leaves out such prompts for spacing,
-punctuation, commas, width, NFD, laughter and typos; they are the kind "mentioned text".
+and 95.7 % of commas were then found; before 99.2 %, 99.5 % and 98.7 %. The table above leaves out such prompts for
+spacing, punctuation, commas, width, NFD, laughter and typos; they are the kind "mentioned text".
 """
 
 

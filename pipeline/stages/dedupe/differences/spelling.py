@@ -175,8 +175,10 @@ def shortened(word: str) -> str:
     """The word with each run of a syllable as one of it, and without the vowels that only lengthen a syllable: letters
     that a writer repeats for emphasis.
 
-    >>> shortened("좋아아아"), shortened("배고파아아"), shortened("제바아알"), shortened("너무너무")
-    ('좋아', '배고파', '제발', '너무너무')
+    >>> shortened("좋아아아"), shortened("배고파아아"), shortened("졸려어어"), shortened("제바아알")
+    ('좋아', '배고파', '졸려', '제발')
+    >>> shortened("너무너무")
+    '너무너무'
     """
     word = re.sub(r"(.)\1+", r"\1", _LENGTHENED.sub(_short, word))
     return re.sub(r"([가-힣])(?:[아어이오우으에애]){2,}$", r"\1", word) if len(word) > 1 else word
@@ -184,6 +186,8 @@ def shortened(word: str) -> str:
 
 #: Codas of syllables whose vowel a writer lengthens: 제바아알.
 LENGTHENED_CODAS = "ㄴㄹㅂㅅ"
+#: The vowel that lengthens another one.
+_LONG = {"ㅑ": "ㅏ", "ㅕ": "ㅓ", "ㅘ": "ㅏ", "ㅝ": "ㅓ", "ㅛ": "ㅗ", "ㅠ": "ㅜ", "ㅖ": "ㅔ"}
 #: A syllable without a coda, vowels, and perhaps a vowel with a coda.
 _LENGTHENED = re.compile(r"([가-힣])([아어이오우으에애])\2+([가-힣]?)|([가-힣])([아어이오우으에애])([가-힣])")
 
@@ -192,14 +196,10 @@ def _short(found: re.Match[str]) -> str:
     """The syllable that was lengthened; all as it is where it was not."""
     first, vowel, last = found.group(1, 2, 3) if found[1] else found.group(4, 5, 6)
     start, long = decompose(first), decompose(vowel)
-    if start.coda or start.onset == "ㅇ" or start.vowel != long.vowel:
+    is_vowel_itself = start.onset == "ㅇ" and start.vowel == long.vowel
+    if start.coda or is_vowel_itself or long.vowel != _LONG.get(start.vowel, start.vowel):
         return found[0]
-    if (
-        last
-        and (end := decompose(last)).coda
-        and end.onset == "ㅇ"
-        and end.vowel == start.vowel
-        and end.coda in LENGTHENED_CODAS
-    ):
+    end = decompose(last or vowel)
+    if end.onset == "ㅇ" and end.vowel == start.vowel and end.coda and end.coda in LENGTHENED_CODAS:
         return with_coda(first, end.coda)
     return first + last if found[1] else found[0]
