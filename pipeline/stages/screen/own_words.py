@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.stages.screen.requests import asks
+from pipeline.stages.screen.requests import MAY_I, asks
 from pipeline.stages.screen.texts import DISTINCT, Texts, any_of, quoted, rows_of
 from pipeline.table.patterns import pattern
 from schemas.options import ScreenOptions
@@ -306,6 +306,8 @@ def refuses_in_all(texts: Texts) -> str | None:
         return None
     if not re.search("[가-힣]", answer):
         return english_refusal(texts)
+    if MAY_I.search(texts.instruction):
+        return None  # 예측할 수 없습니다.
     if asks(texts.instruction, "title") and not re.search(r"(?:니다|요|죠)\W*$", answer):
         return None  # 수당 누락 확인 요청
     talk = talk_of(texts)
@@ -366,6 +368,8 @@ def promise(texts: Texts, options: ScreenOptions) -> str | None:
     if _PROMISED.fullmatch(answer.strip()) and shares_words(texts) and not asks(texts.instruction, *_SPOKEN_TO):
         return f"the answer promises an answer and gives none: {quoted(answer, 60)}"
     talk = talk_of(texts)
+    if len(_WORD.findall(answer)) < 2:
+        return None
     if talk is None or any(map(_NEGATIVE.fullmatch, talk)) or not asks_for_content(texts):
         return None
     if asks(texts.instruction, "title", *_OF_A_TEXT):
