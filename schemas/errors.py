@@ -41,6 +41,7 @@ class KoInstructError(Exception):
       * ConfigError (ValueError)
       * ContaminationError (ValueError)
       * DatasetError (ValueError)
+      * EngineError (RuntimeError)
       * ExistingError (ValueError)
       * Fault
       * FetchError

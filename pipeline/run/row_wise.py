@@ -6,55 +6,83 @@ A stage is imported when it is first needed: a step under Make is a process of i
 from __future__ import annotations
 
 import contextlib
-import json
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import IO, TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import IO, TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from pipeline.io import stage_files
 from pipeline.io.arrow_files import read_tables, table_writer
-from pipeline.io.atomic_files import whole, write_if_changed
-from pipeline.io.hashed_files import describe_file
-from pipeline.io.progress import note, watch
-from pipeline.io.workers import Stage, ordered
-from pipeline.run.raw_state import unchanged
+from pipeline.io.atomic_files import replacing, whole
+from pipeline.io.progress import watch
+from pipeline.io.workers import Each, Stage, threads
+from pipeline.run.read_units import ingest_unit, load_benchmarks
 from pipeline.run.tokenizer import find_tokenizer
 from pipeline.tokenizers.load import open_tokenizer
 from schemas.columns import FINGERPRINT, INGESTED
-from schemas.manifest import RawFile
-from schemas.options import Benchmark
-from schemas.shapes import Questions
 
 if TYPE_CHECKING:
     from pipeline.run.plan import Plan, Unit
     from pipeline.stages.screen import Benchmarks
     from pipeline.tokenizers.protocol import Tokenizer
-    from schemas.options import IngestOptions, Source
+    from schemas.options import Source
+    from schemas.tokenizer import Resolution
 
 #: The stages of one pass over the rows.
 ROW_WISE = ("ingest", "validate", "normalize", "screen", "tokenize")
 
 
+@dataclass(frozen=True)
+class Tools:
+    """What the stages of all raw files of a plan share. Each process loads it once: a pickle holds the plan alone."""
+
+    plan: Plan
+    found: Resolution
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        return open_tokenizer(self.found)
+
+    @cached_property
+    def benchmarks(self) -> Benchmarks | None:
+        return load_benchmarks(self.plan)
+
+    def __reduce__(self) -> tuple[Callable[..., Tools], tuple[Any, ...]]:
+        return Tools, (self.plan, self.found)
+
+
 def tokenize_unit(plan: Plan, unit: Unit, cleaned: bool, workers: int) -> None:
-    """The stage files of a raw file: its rows cleaned, tokenized, and their fingerprints.
+    """The stage files of a raw file that Make keeps: its rows cleaned, tokenized, and their fingerprints.
 
     `cleaned`: begin with the rows that an earlier run has cleaned, where they are still there.
     """
-    tokenizer = open_tokenizer(find_tokenizer(plan))
     clean = plan.file(unit, stage_files.CLEANED)
+    is_clean = cleaned and clean.exists()
     # The last to appear are the two that Make looks at.
-    wanted = [plan.file(unit, name) for name in stage_files.OF_MAKE]
-    if cleaned and clean.exists():
-        tables, stages = read_tables(clean), None
-    else:
-        tables, stages = ingest_unit(plan, unit), cleaning(plan, unit.source, load_benchmarks(plan))
-        wanted.append(clean)
+    wanted = [plan.file(unit, name) for name in stage_files.OF_MAKE] + ([] if is_clean else [clean])
+    stages = RowStages(Tools(plan, find_tokenizer(plan)), unit, is_clean, results=len(wanted))
     with contextlib.ExitStack() as files:
         sinks = [files.enter_context(whole(path)) for path in wanted]
-        pass_over(plan, unit, tables, stages, tokenizer, workers, sinks)
+        pass_over(stages, read_tables(clean) if stages.clean else ingest_unit(plan, unit), threads(workers), sinks)
+
+
+@dataclass(frozen=True)
+class UnitRows:
+    """Writes the stage files of a raw file for `ko-instruct run`: work that any engine does, in whatever process."""
+
+    tools: Tools
+    #: Does the work of each batch of a file.
+    inside: Each
+
+    def __call__(self, unit: Unit) -> None:
+        plan = self.tools.plan
+        rows, fingerprints = (plan.file(unit, name) for name in stage_files.OF_RUN)
+        # Only this run reads these files, so that they are not flushed to the disk.
+        with replacing(rows) as rows_sink, replacing(fingerprints) as fingerprints_sink:
+            stages = RowStages(self.tools, unit, clean=False, results=2)
+            pass_over(stages, ingest_unit(plan, unit), self.inside, (rows_sink, fingerprints_sink))
 
 
 def cleaning(plan: Plan, source: Source, benchmarks: Benchmarks | None) -> Stage:
@@ -94,114 +122,64 @@ def following(plan: Plan, source: Source, stages: Sequence[str]) -> Callable[[st
     return after
 
 
-def pass_over(
-    plan: Plan,
-    unit: Unit,
-    tables: Iterable[pa.Table],
-    clean: Stage | None,
-    tokenizer: Tokenizer,
-    workers: int,
-    sinks: Sequence[IO[bytes]],
-) -> None:
-    """The row-wise stages of a raw file in one pass: clean (None: that is done), tokenize, and fingerprint.
+@dataclass(frozen=True)
+class RowStages:
+    """The row-wise stages of a raw file, as one function of a table."""
 
-    `sinks`: take the rows tokenized, their fingerprints and, where there is a third, the rows as they were before, as
-    Arrow IPC. Raises UnknownTokensError where too many tokens are [UNK].
+    tools: Tools
+    unit: Unit
+    #: Whether the rows are clean already.
+    clean: bool
+    #: How many tables are given: the rows tokenized, their fingerprints, and the rows cleaned.
+    results: int
+
+    def __call__(self, table: pa.Table) -> tuple[pa.Table, ...]:
+        from pipeline.stages.dedupe import fingerprint
+        from pipeline.stages.tokenize import tokenize
+
+        tools, (cleaning, after) = self.tools, self._functions
+        cleaned = cleaning(table)
+        rows = after("tokenize", tokenize(cleaned, tools.tokenizer, tools.plan.config.tokenize))
+        return (rows, fingerprint(rows), cleaned)[: self.results]
+
+    @property
+    def names(self) -> Sequence[str]:
+        return ROW_WISE[-1:] if self.clean else ROW_WISE
+
+    @cached_property
+    def _functions(self) -> tuple[Stage, Callable[[str, pa.Table], pa.Table]]:
+        """The stages before tokenize, and what follows tokenize. No pickle holds them: the user's own are in them."""
+        plan, source = self.tools.plan, self.unit.source
+        clean: Stage = _as_they_are if self.clean else cleaning(plan, source, self.tools.benchmarks)
+        return clean, following(plan, source, ROW_WISE[-1:])
+
+    def __reduce__(self) -> tuple[Callable[..., RowStages], tuple[Any, ...]]:
+        return RowStages, (self.tools, self.unit, self.clean, self.results)
+
+
+def pass_over(stages: RowStages, tables: Iterable[pa.Table], each: Each, sinks: Sequence[IO[bytes]]) -> None:
+    """The row-wise stages of a raw file in one pass over its rows.
+
+    `each`: does the work of each table. `sinks`: take its results, as Arrow IPC. Raises UnknownTokensError where too
+    many tokens are [UNK].
     """
-    from pipeline.stages.dedupe import fingerprint
-    from pipeline.stages.tokenize import check_unknown, tokenize
+    from pipeline.stages.tokenize import check_unknown
 
-    options, after = plan.config.tokenize, following(plan, unit.source, ROW_WISE[-1:])
-
-    def work(table: pa.Table) -> tuple[pa.Table, pa.Table, pa.Table]:
-        cleaned = clean(table) if clean else table
-        rows = after("tokenize", tokenize(cleaned, tokenizer, options))
-        return rows, fingerprint(rows), cleaned
-
+    plan, unit = stages.tools.plan, stages.unit
     with contextlib.ExitStack() as files:
         schemas = (INGESTED, FINGERPRINT, INGESTED)
         write = [files.enter_context(table_writer(*file)) for file in zip(sinks, schemas, strict=False)]
 
         def written() -> Iterator[pa.Table]:
-            for done in ordered(work, tables, workers):
-                for put, table in zip(write, done, strict=False):
+            for done in each(stages, tables):
+                for put, table in zip(write, done, strict=True):
                     put(table)
                 yield done[0]
 
-        rejecting = ROW_WISE if clean else ROW_WISE[-1:]
-        checked = check_unknown(written(), tokenizer, options)
-        for _ in watch(checked, "tokenize", unit.origin, stages=rejecting, place=plan.place_of(unit)):
+        checked = check_unknown(written(), stages.tools.tokenizer, plan.config.tokenize)
+        for _ in watch(checked, "tokenize", unit.origin, stages=stages.names, place=plan.place_of(unit)):
             pass
 
 
-def ingest_unit(plan: Plan, unit: Unit) -> Iterator[pa.Table]:
-    """The rows of a raw file. What file it was, and how it was read, is written beside them for the manifest."""
-    from pipeline.stages.ingest import IngestError, ingest
-    from pipeline.stages.ingest.streams import readings_of
-
-    options = plan.config.of(unit.source).ingest
-    with unchanged(unit), ThreadPoolExecutor(1) as beside:
-        described = beside.submit(describe_file, unit.path)
-        read_as: list[str] = []
-        with contextlib.suppress(IngestError):  # which `ingest` raises again, unless the source skips such a file
-            readings = readings_of(unit.path, unit.source, options)
-            read_as += [", ".join(filter(None, (each.place, each.reader, each.encoding))) for each in readings]
-        left_out: set[str] = set()
-        skipped = ""
-        published: Counter[str] = Counter()
-        for table in ingest(unit.path, unit.origin, unit.source, options, left_out):
-            published.update(filter(None, table["published_split"].to_pylist()))
-            if len(table) == 1 and table["reject_reason"][0].as_py() == "unreadable-file":
-                skipped = table["reject_detail"][0].as_py()
-            yield table
-        file = described.result().model_dump()
-        about = RawFile(**file, read_as=read_as, left_out=sorted(left_out), skipped=skipped)
-        note_what_was_heard(unit.origin, about.left_out, published)
-        write_if_changed(plan.file(unit, stage_files.RAW), about.model_dump_json() + "\n")
-
-
-def note_what_was_heard(origin: str, left_out: Sequence[str], published: Mapping[str, int]) -> None:
-    """Tell on stderr what a file says that does not show in its rows: fields left out, and published splits."""
-    lines = []
-    if left_out:
-        lines.append(f"fields that are left out: {', '.join(left_out)}")
-    if published:
-        lines.append(f"published splits: {', '.join(f'{split} ({rows:,} rows)' for split, rows in published.items())}")
-    for line in lines:
-        note(f"{'ingest':<11} {origin}: {line}")
-
-
-def read_unit(unit: Unit, options: IngestOptions) -> Iterator[pa.Table]:
-    """The rows of a file, which must not change meanwhile."""
-    from pipeline.stages.ingest import ingest
-
-    with unchanged(unit):
-        yield from ingest(unit.path, unit.origin, unit.source, options)
-
-
-def load_benchmarks(plan: Plan) -> Benchmarks | None:
-    """The evaluation sets that the config names, ready for `screen`; their rows need no answer."""
-    from pipeline.stages.screen import benchmarks_of
-
-    tables: dict[str, list[pa.Table]] = {}
-    for unit in plan.benchmarks:
-        named = unit.source.name != Benchmark.model_fields["name"].default
-        tables.setdefault(unit.source.name if named else unit.origin, []).append(read_benchmark(unit, plan))
-    return benchmarks_of({name: pa.concat_tables(parts) for name, parts in tables.items()}) if tables else None
-
-
-def read_benchmark(unit: Unit, plan: Plan) -> pa.Table:
-    """The rows of a file of an evaluation set. Raises IngestError where none of them has the prompt."""
-    from pipeline.stages.ingest import IngestError
-    from pipeline.stages.screen import telling
-
-    rows = pa.concat_tables([INGESTED.empty_table(), *read_unit(unit, plan.config.ingest)])
-    if not isinstance(unit.source.shape, Questions):
-        return rows
-    if len(rows) and rows["instruction"].null_count == len(rows):
-        fields = ", ".join(json.loads(rows["raw"][0].as_py()))
-        raise IngestError(
-            f"{unit.path}: {rows['reject_detail'][0]}. Its first record has {fields}. Name the fields of the question "
-            f"in the prompt of the [[screen.benchmarks]] {unit.source.name!r}."
-        )
-    return telling(rows)
+def _as_they_are(table: pa.Table) -> pa.Table:
+    return table
