@@ -5,6 +5,7 @@
 # make test-train  run the tests that need torch or TRL (installs them)
 # make test-trainers  load the text forms with TRL and compare what it trains (installs it apart; also with
 #                  test-axolotl, test-torchtune, which take long to install)
+# make test-ray    more than one machine: clusters of Ray on this one, and an object store (installs both apart)
 # make test-kill   kill KILLS=100 runs of each way at random moments; the next run must give the same bytes
 # make test-attack damage ATTACKS=2500 files of each kind, and try the laws on RANDOM_ROWS=40000 rows (see below)
 # make fuzz        break files at random for SECONDS=60, in search of one that ingest fails on (installs atheris)
@@ -22,7 +23,7 @@ SETS   := $(foreach change,$(SET),--set '$(change)')
 CHANGED := $(if $(LAYOUT),--layout $(LAYOUT)) $(if $(TOKENIZER),--tokenizer "$(TOKENIZER)") $(SETS)
 
 # No .DELETE_ON_ERROR: every target appears whole or not at all, and the old one is good until then.
-.PHONY: processed test test-train test-trainers test-axolotl test-torchtune test-kill test-attack fuzz audit check docs bench clean embedded
+.PHONY: processed test test-train test-trainers test-axolotl test-torchtune test-ray test-kill test-attack fuzz audit check docs bench clean embedded
 
 # CONFIG is one path, which may hold spaces, where there is such a file; else it is a list of paths.
 processed: $(VENV)/.installed
@@ -80,7 +81,7 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 
 # Compiled code is kept, whatever the environment says: tests start many processes of ko-instruct.
 test: $(VENV)/.installed-dev
-	@PYTHONDONTWRITEBYTECODE= $(VENV)/bin/python -m pytest -n auto --dist worksteal -m "not train and not trainers"
+	@PYTHONDONTWRITEBYTECODE= $(VENV)/bin/python -m pytest -n auto --dist worksteal -m "not train and not trainers and not ray"
 
 # Train the embedded vocabulary again, after a change of raw/sample.
 embedded: $(VENV)/.installed
@@ -123,6 +124,15 @@ $(TRAINERS)/.installed: pyproject.toml constraints.txt
 .venv-axolotl/.installed .venv-torchtune/.installed: pyproject.toml Makefile
 	@$(PYTHON) -m venv $(@D)
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check $(PEER) pytest hypothesis -e .
+	@touch $@
+
+# More than one machine, in an environment of its own.
+test-ray: .venv-ray/.installed
+	@.venv-ray/bin/python -m pytest -m ray
+
+.venv-ray/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -m venv $(@D)
+	$(call install,$(@D)/bin/python,'.[dev$(COMMA)ray]')
 	@touch $@
 
 $(VENV)/.installed-train: $(VENV)/.installed-dev
