@@ -34,6 +34,7 @@ FAMILIES = (
             "plan": "Show what make processed would do, and why.",
         },
     ),
+    Family("Several machines", "machines", {"rows": "Make the stage files of a share of the raw files."}),
     Family(
         "One stage, from rows to rows",
         "stages",

@@ -34,6 +34,7 @@ def make_plan(
     from pipeline.io.folders import clean_up
     from pipeline.io.lock import pass_on, take
     from pipeline.run.plan import plan_of_config
+    from pipeline.run.shards import take_for_make
     from pipeline.run.stamps import write_plan
     from pipeline.run.tokenizer import find_tokenizer
 
@@ -42,6 +43,7 @@ def make_plan(
     clean_up(plan.folder, plan.stages)
     makefile = write_plan(plan)
     find_tokenizer(plan)
+    take_for_make(plan)
     pass_on(lock, plan.stages)
     os.execvp(command[0], [*command, f"PLAN={makefile}"])
 

@@ -11,6 +11,7 @@ from pipeline.run.engines.local import Local
 from pipeline.run.export import export_units
 from pipeline.run.plan import Plan
 from pipeline.run.row_wise import Tools, UnitRows
+from pipeline.run.shards import take_for_run
 from pipeline.run.tokenizer import find_tokenizer
 from schemas.manifest import Manifest
 
@@ -28,8 +29,9 @@ def run(plan: Plan, workers: int, engine: Engine | None = None) -> Manifest:
 def _run(plan: Plan, workers: int, engine: Engine) -> Manifest:
     found = find_tokenizer(plan)
     try:
-        done = engine.each(UnitRows(Tools(plan, found), engine.inside), plan.units)
-        for _ in watch_bytes([(unit, size_of(unit.path)) for unit in plan.units]):
+        units = take_for_run(plan)
+        done = engine.each(UnitRows(Tools(plan, found), engine.inside), units)
+        for _ in watch_bytes([(unit, size_of(unit.path)) for unit in units]):
             next(done)
         # The decisions alone are kept of it: its mapped files leave memory before others are written.
         decisions = dedupe_units(plan, OF_RUN, plan.config.dedupe, workers).new

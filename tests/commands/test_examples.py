@@ -24,7 +24,7 @@ ORDER = (
     "check",
     "plan",
     *("make-plan", "make-rows", "ingest", "validate", "normalize", "screen", "tokenize", "inspect", "run"),
-    *("dedupe", "export", "show", "verify", "schema", "fetch", "push", "self-instruct", "make-forget"),
+    *("rows", "dedupe", "export", "show", "verify", "schema", "fetch", "push", "self-instruct", "make-forget"),
 )
 #: Why an example ends with exit code 1 in a project without a network, a login, or torch.
 STOPS_AT = {

@@ -52,11 +52,8 @@ MANY = 150_000
 
 
 def record(number: int) -> str:
-    row = {
-        "instruction": f"{number % 40_000}번 상자에는 무엇이 들어 있나요?",
-        "input": "",
-        "output": f"구슬 {number}개.",
-    }
+    asked = f"{number % 40_000}번 상자에는 무엇이 들어 있나요?"
+    row = {"instruction": asked, "input": "", "output": f"구슬 {number}개."}
     return json.dumps(row, ensure_ascii=False)
 
 

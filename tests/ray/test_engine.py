@@ -16,7 +16,7 @@ from pipeline.run.engines import ray as engine
 from pipeline.run.engines.ray import EngineError, cluster
 from pipeline.run.plan import plan_of_config
 from pipeline.stages.ingest import IngestError
-from tests.ray.conftest import sha256_of
+from tests.ray.conftest import CONFIG, sha256_of
 
 pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")]
 
@@ -92,11 +92,10 @@ def kill_one_worker(project: Path) -> list[int]:
     return kill_one_worker(project)
 
 
-def test_the_error_of_a_file_is_that_of_the_local_engine(tmp_path: Path, project: Path) -> None:
+def test_the_error_of_a_file_is_that_of_the_local_engine(tmp_path: Path) -> None:
     (tmp_path / "raw").mkdir()
     (tmp_path / "raw" / "z.jsonl").write_text("이 폴더의 파일은 손으로 고쳤습니다.\n", "utf-8")
-    config = (project / "pipeline.toml").read_text("utf-8").replace("[[step]]", "[nothing]").partition("[nothing]")[0]
-    config = config.partition('[[source]]\nname = "early"')[0] + '\n[tokenize]\ntokenizer = "embedded"\n'
+    config = CONFIG.partition('[[source]]\nname = "early"')[0] + '[tokenize]\ntokenizer = "embedded"\n'
     (tmp_path / "pipeline.toml").write_text(config, "utf-8")
     plan = plan_of_config(tmp_path / "pipeline.toml")
     with pytest.raises(IngestError) as here:

@@ -1,0 +1,46 @@
+"""The commands for work that several machines share without a cluster that knows of it."""
+
+import re
+from pathlib import Path
+
+import click
+
+from pipeline.commands.shared import (
+    Command,
+    changed,
+    config_option,
+    layout_option,
+    quiet_option,
+    set_option,
+    tokenizer_option,
+    workers_option,
+)
+
+
+@click.command(cls=Command)
+@click.option("--shard", required=True, metavar="I/N", help="Which share of how many, from 1/N to N/N.")
+@layout_option
+@tokenizer_option
+@quiet_option
+@set_option
+@config_option
+@workers_option
+def rows(
+    shard: str, layout: str | None, names: tuple[str, ...], changes: tuple[str, ...], config_path: Path, workers: int
+) -> None:
+    """Make the stage files of a share of the raw files, in a folder that several machines see.
+
+    When all shares are done, `ko-instruct run` or `make processed` goes on from them: it decides which rows are
+    duplicates and writes the dataset. A share that was stopped goes on when the same command runs again.
+
+    \b
+    Example: ko-instruct rows --shard 1/8
+    """
+    from pipeline.run.plan import plan_of_config
+    from pipeline.run.shards import Shard, write_rows
+
+    found = re.fullmatch(r"([1-9]\d*)/([1-9]\d*)", shard)
+    if not found or int(found[1]) > int(found[2]):
+        raise click.UsageError(f"--shard {shard}: write it as I/N, from 1/N to N/N, as in --shard 1/8")
+    plan = changed(plan_of_config(config_path, layout, changes), layout, names)
+    write_rows(plan, Shard(int(found[1]), int(found[2])), workers)
