@@ -5,7 +5,7 @@ from pipeline.io.hashed_files import size_of
 from pipeline.io.lock import locked
 from pipeline.io.progress import watch_bytes
 from pipeline.io.stage_files import OF_RUN
-from pipeline.run.dedupe import dedupe_units
+from pipeline.run.dedupe import dedupe_in_parts
 from pipeline.run.engines import Engine
 from pipeline.run.engines.local import Local
 from pipeline.run.export import export_units
@@ -34,7 +34,7 @@ def _run(plan: Plan, workers: int, engine: Engine) -> Manifest:
         for _ in watch_bytes([(unit, size_of(unit.path)) for unit in units]):
             next(done)
         # The decisions alone are kept of it: its mapped files leave memory before others are written.
-        decisions = dedupe_units(plan, OF_RUN, plan.config.dedupe, workers).new
+        decisions = dedupe_in_parts(plan, OF_RUN, engine, plan.config.run.parts, workers).new
         # What Make exported last may be of other options, so that it must export again.
         plan.stamp("export").unlink(missing_ok=True)
         return export_units(plan, OF_RUN, decisions, found, workers)
