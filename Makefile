@@ -101,6 +101,7 @@ test-train: $(VENV)/.installed-train
 
 # The text forms in the trainers that read them, each in an environment of its own: TRL with the versions of
 # constraints.txt, the others with those that they ask for.
+STORE := s3fs==2026.9.0 fsspec==2026.9.0 botocore==1.43.117 'moto[server]>=5.1' pyspark==4.3.0
 TRAINERS := .venv-trainers
 AXOLOTL := axolotl==0.19.0
 TORCHTUNE := torchtune==0.6.1 torchao==0.14.1 torch==2.13.0
@@ -126,13 +127,14 @@ $(TRAINERS)/.installed: pyproject.toml constraints.txt
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check $(PEER) pytest hypothesis -e .
 	@touch $@
 
-# More than one machine, in an environment of its own.
+# More than one machine, in an environment of its own. What s3fs and moto need is at odds with constraints.txt.
 test-ray: .venv-ray/.installed
 	@.venv-ray/bin/python -m pytest -m ray
 
 .venv-ray/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -m venv $(@D)
 	$(call install,$(@D)/bin/python,'.[dev$(COMMA)ray]')
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check $(STORE)
 	@touch $@
 
 $(VENV)/.installed-train: $(VENV)/.installed-dev

@@ -34,7 +34,14 @@ FAMILIES = (
             "plan": "Show what make processed would do, and why.",
         },
     ),
-    Family("Several machines", "machines", {"rows": "Make the stage files of a share of the raw files."}),
+    Family(
+        "Several machines",
+        "machines",
+        {
+            "rows": "Make the stage files of a share of the raw files.",
+            "upload": "Copy a dataset to an object store.",
+        },
+    ),
     Family(
         "One stage, from rows to rows",
         "stages",

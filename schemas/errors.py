@@ -67,6 +67,7 @@ class KoInstructError(Exception):
       * SeedError (ValueError)
       * ShowError (ValueError)
       * StepError (ValueError)
+      * StorageError (OSError)
       * TableError (ValueError)
       * TokenizerMismatchError (ValueError)
       * TooLongError (ValueError)

@@ -21,6 +21,7 @@ from pipeline.commands.shared import (
     config_option,
     json_option,
     layout_option,
+    plan_to_run,
     quiet_option,
     set_option,
     show_summary,
@@ -70,11 +71,11 @@ def run(
     from pipeline.io.progress import note
     from pipeline.run.chain import run as chain
     from pipeline.run.engines.choose import engine_of
-    from pipeline.run.plan import compared_with, plan_of_config, plan_of_files
+    from pipeline.run.plan import compared_with, plan_of_files
 
     check_usage(files, out)
     plan = (
-        plan_of_config(config_path, layout, changes)
+        plan_to_run(config_path, layout, changes)
         if out is None
         else plan_of_files(files, out, config_of(config_path, changes), config_path.parent)
     )

@@ -1,4 +1,4 @@
-"""The commands for work that several machines share without a cluster that knows of it."""
+"""The commands for several machines: shares of the work, and datasets in object stores."""
 
 import re
 from pathlib import Path
@@ -6,10 +6,12 @@ from pathlib import Path
 import click
 
 from pipeline.commands.shared import (
+    DATASET,
     Command,
     changed,
     config_option,
     layout_option,
+    plan_to_run,
     quiet_option,
     set_option,
     tokenizer_option,
@@ -36,11 +38,31 @@ def rows(
     \b
     Example: ko-instruct rows --shard 1/8
     """
-    from pipeline.run.plan import plan_of_config
     from pipeline.run.shards import Shard, write_rows
 
     found = re.fullmatch(r"([1-9]\d*)/([1-9]\d*)", shard)
     if not found or int(found[1]) > int(found[2]):
         raise click.UsageError(f"--shard {shard}: write it as I/N, from 1/N to N/N, as in --shard 1/8")
-    plan = changed(plan_of_config(config_path, layout, changes), layout, names)
+    plan = changed(plan_to_run(config_path, layout, changes), layout, names)
     write_rows(plan, Shard(int(found[1]), int(found[2])), workers)
+
+
+@click.command(cls=Command)
+@click.argument("folder", type=DATASET)
+@click.argument("url")
+@quiet_option
+def upload(folder: Path, url: str) -> None:
+    """Copy a dataset to an object store, in place of what URL held: s3://, gs://, and what else fsspec opens.
+
+    Files that are there already stay. A reader sees a whole dataset or one without a manifest: the manifest is removed
+    first and written last. Credentials are those of the store's own tools. For the Hugging Face Hub use `push`.
+
+    \b
+    Example: ko-instruct upload processed/sample s3://my-bucket/sample
+    """
+    from pipeline.io.object_store import is_url
+    from pipeline.io.object_store import upload as copy
+
+    if not is_url(url) or url.startswith("hf://"):
+        raise click.UsageError(f"{url}: name an address such as s3://bucket/folder; for the Hub: ko-instruct push")
+    copy(folder, url.rstrip("/"))

@@ -54,6 +54,15 @@ def locked_with_others(stages: Path, what: str) -> Iterator[None]:
         os.close(held)
 
 
+@contextlib.contextmanager
+def one_at_a_time(folder: Path) -> Iterator[None]:
+    """Wait until no other process, on whatever machine, is in here for this folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / LOCK).open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 def pass_on(held: int, stages: Path) -> None:
     """Let the processes that this one starts, or becomes, inherit a lock."""
     os.set_inheritable(held, True)

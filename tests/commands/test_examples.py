@@ -24,12 +24,25 @@ ORDER = (
     "check",
     "plan",
     *("make-plan", "make-rows", "ingest", "validate", "normalize", "screen", "tokenize", "inspect", "run"),
-    *("rows", "dedupe", "export", "show", "verify", "schema", "fetch", "push", "self-instruct", "make-forget"),
+    *(
+        "rows",
+        "dedupe",
+        "export",
+        "show",
+        "verify",
+        "schema",
+        "fetch",
+        "push",
+        "upload",
+        "self-instruct",
+        "make-forget",
+    ),
 )
 #: Why an example ends with exit code 1 in a project without a network, a login, or torch.
 STOPS_AT = {
     "fetch": "go online",
     "push": "embedded",
+    "upload": r"s3:// needs a library: .*'\.\[storage\]'",
     "self-instruct": "OPENAI_API_KEY|torch|names no generator|'./model'",
 }
 
