@@ -101,7 +101,7 @@ test-train: $(VENV)/.installed-train
 
 # The text forms in the trainers that read them, each in an environment of its own: TRL with the versions of
 # constraints.txt, the others with those that they ask for.
-STORE := s3fs==2026.9.0 fsspec==2026.9.0 botocore==1.43.117 'moto[server]>=5.1' pyspark==4.3.0
+STORE := s3fs==2026.9.0 fsspec==2026.9.0 botocore==1.43.117 'moto[server]==5.2.5' pyspark==4.3.0
 TRAINERS := .venv-trainers
 AXOLOTL := axolotl==0.19.0
 TORCHTUNE := torchtune==0.6.1 torchao==0.14.1 torch==2.13.0

@@ -61,7 +61,13 @@ def _none_where_nothing_is_near(options: DedupeOptions) -> PromptPairs | None:
 
 
 def _inside(of_contexts: PromptPairs, chosen: Bools) -> PromptPairs:
-    """The pairs of the contexts that are chosen, by their numbers among these: both ends are, or none."""
+    """The pairs of the contexts that are chosen, by their numbers among these: both ends are, or none.
+
+    >>> pairs = Pairs(np.array([0, 1]), np.array([3, 2]), np.array([0.9, 0.8]))
+    >>> found = _inside(PromptPairs(pairs, np.array([True, False])), np.array([True, False, False, True]))
+    >>> found.pairs.first.tolist(), found.pairs.second.tolist(), found.same.tolist()
+    ([0], [1], [True])
+    """
     pairs, number = of_contexts.pairs, np.cumsum(chosen) - 1
     here = chosen[pairs.first]
     some = Pairs(number[pairs.first[here]], number[pairs.second[here]], pairs.similarity[here])
