@@ -19,6 +19,7 @@ from typing import NamedTuple
 import orjson
 
 from benchmarks.synthetic import large
+from schemas.run_times import RUN
 
 CONFIG = """
 [dataset]
@@ -87,7 +88,7 @@ def watch(project: Path, seen: dict[str, float], start: float, stop: threading.E
 
 def digest(folder: Path) -> str:
     whole = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+    for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.name != RUN):
         whole.update(path.relative_to(folder).as_posix().encode() + hashlib.sha256(path.read_bytes()).digest())
     return whole.hexdigest()[:12]
 

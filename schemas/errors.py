@@ -41,6 +41,7 @@ class KoInstructError(Exception):
       * ConfigError (ValueError)
       * ContaminationError (ValueError)
       * DatasetError (ValueError)
+      * DiffError (ValueError)
       * EngineError (RuntimeError)
       * ExistingError (ValueError)
       * Fault
@@ -62,8 +63,10 @@ class KoInstructError(Exception):
       * NotATableError (TypeError)
       * NotATokenizerError (TypeError)
       * OptionError (ValueError)
+      * OriginError (ValueError)
       * PushError
       * RowsError (ValueError)
+      * RunFileError (ValueError)
       * SeedError (ValueError)
       * ShowError (ValueError)
       * StepError (ValueError)

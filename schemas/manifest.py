@@ -3,11 +3,14 @@
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from schemas.options import Dataset, Measure, Source, StageOptions
+from schemas.run_times import RUN
 from schemas.text_forms import TextForm
 from schemas.tokenizer import UsedTokenizer
 
 #: The name of the file in the folder of a dataset.
 MANIFEST = "manifest.json"
+#: Files of ko-instruct in the folder that the manifest does not list.
+UNLISTED = (MANIFEST, RUN)
 
 
 class Section(BaseModel):
@@ -163,7 +166,7 @@ class Manifest(Provenance):
     forms: dict[TextForm, FormCounts] = {}
     #: Name and Arrow type of every column of the dataset.
     columns: dict[str, str]
-    #: Every file of the folder but this one.
+    #: Every file of the folder but those of UNLISTED.
     files: dict[str, File]
 
 

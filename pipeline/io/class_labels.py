@@ -67,6 +67,8 @@ def names_beside(path: Path) -> Any:
 
 
 def _names_of_card(card: Path, path: Path) -> Any:
+    if not card.is_file():
+        return None
     import yaml
 
     try:

@@ -5,7 +5,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import ContextVar
 from typing import TypeVar
 
@@ -23,8 +23,11 @@ QUIET = "ko_instruct.quiet"
 BETWEEN_LINES = 30
 #: Takes the lines of `note` in a process whose lines another one shows (`recorded`).
 _LINES: ContextVar[list[str] | None] = ContextVar("lines", default=None)
-COUNTED = "{desc}: {n:,} rows [{elapsed}]{postfix}"
-MEASURED = "{desc}: {percentage:3.0f}%|{bar}| {n:,} of {total:,} {unit} [{elapsed}, {remaining} left]{postfix}"
+COUNTED = "{desc}: {n:,}{unit} [{elapsed}, {rate_noinv_fmt}]{postfix}"
+MEASURED = (
+    "{desc}: {percentage:3.0f}%|{bar}| {n:,} of {total:,}{unit}"
+    " [{elapsed}, {remaining} left, {rate_noinv_fmt}]{postfix}"
+)
 
 
 def quiet() -> bool:
@@ -74,41 +77,52 @@ def watch(
     `total`: rows to come, where that is known. `stages`: those of the step, where it is not one stage of that name.
     `place`: which of several files this is.
     """
-    from tqdm import tqdm
-
-    rows, shown = 0, time.monotonic()
+    rows, begin = 0, time.monotonic()
+    shown = begin
     rejected = dict.fromkeys(stages or [step], 0)
     label, which = visible(f"{step:<11} {what}"), f" ({place})" if place else ""
-    bars = has_bars()
-    form = COUNTED if total is None else MEASURED
-    with tqdm(total=total, desc=label + which, unit="rows", leave=False, disable=not bars, bar_format=form) as bar:
+    with _bar(label + which, "rows", total) as advance:
         for table in tables:
             rows += len(table)
             if "reject_stage" in table.column_names:
                 for stage in rejected:
                     rejected[stage] += pc.sum(pc.equal(table["reject_stage"], stage)).as_py() or 0
-            bar.update(len(table))
-            if not bars and _LINES.get() is None and time.monotonic() - shown > BETWEEN_LINES:
+            advance(len(table))
+            if time.monotonic() - shown > BETWEEN_LINES and not has_bars() and _LINES.get() is None:
                 shown = time.monotonic()
-                note(f"{label}: {rows:,} rows so far{which}")
+                note(f"{label}: {rows:,} rows so far, {_pace(rows, shown - begin, total)}{which}")
             yield table
     found = ", ".join(f"{count:,} by {stage}" for stage, count in rejected.items() if count)
     note(f"{label}: {rows:,} rows" + (f"; rejected: {found}" if found else "") + which)
 
 
+def _pace(rows: int, seconds: float, total: int | None) -> str:
+    """Rows per second, and the time that is left where the number of rows is known.
+
+    >>> _pace(90_000, 60, 180_000), _pace(5, 0, None)
+    ('1,500 a second, 1 min left', '5 a second')
+    """
+    rate = rows / max(seconds, 1)
+    left = f", {(total - rows) / rate / 60:,.0f} min left" if total and rate else ""
+    return f"{rate:,.0f} a second{left}"
+
+
 def watch_bytes(items: Sequence[tuple[Item, int]]) -> Iterator[Item]:
     """Pass items through, each with its size in bytes; on a terminal show the share that is done, and the time left."""
-    from tqdm import tqdm
-
-    total = sum(size for _, size in items)
-    with tqdm(
-        total=total,
-        desc=f"{len(items):,} files",
-        unit="bytes",
-        leave=False,
-        disable=not has_bars(),
-        bar_format=MEASURED,
-    ) as bar:
+    with _bar(f"{len(items):,} files", "bytes", sum(size for _, size in items)) as advance:
         for item, size in items:
             yield item
-            bar.update(size)
+            advance(size)
+
+
+@contextlib.contextmanager
+def _bar(what: str, unit: str, total: int | None) -> Iterator[Callable[[int], object]]:
+    """A bar, where there can be one: a function that moves it on."""
+    if not has_bars():
+        yield lambda done: None
+        return
+    from tqdm import tqdm
+
+    form = COUNTED if total is None else MEASURED
+    with tqdm(total=total, desc=what, unit=f" {unit}", unit_scale=True, leave=False, bar_format=form) as bar:
+        yield bar.update

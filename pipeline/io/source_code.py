@@ -22,8 +22,6 @@ from typing import NamedTuple
 #: The packages of this project, and the folder that they are in.
 PACKAGES = ("pipeline", "schemas", "ko_instruct")
 HOME = Path(__file__).resolve().parents[2]
-#: The module that, with all that it imports, makes a dataset: named here, never imported.
-CHAIN = "pipeline.run.chain"
 #: Functions that import the module that they are given the name of.
 CALLED = ("import_module", "__import__")
 
@@ -210,17 +208,6 @@ def libraries_of(modules: Iterable[str]) -> dict[str, str]:
 def _distributions() -> dict[str, list[str]]:
     """The distributions that are installed, by the modules in them."""
     return dict(importlib.metadata.packages_distributions())
-
-
-def versions() -> dict[str, str]:
-    """Versions of all that decides about the bytes of a dataset."""
-    return own_versions() | libraries_of(closure([CHAIN]))
-
-
-def own_versions() -> dict[str, str]:
-    """Versions of Python and of this project."""
-    python = ".".join(platform.python_version_tuple()[:2])
-    return {"python": python, "ko-instruct": importlib.metadata.version("ko-instruct")}
 
 
 def state() -> str:

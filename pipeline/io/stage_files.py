@@ -23,6 +23,8 @@ RAW = "raw.json"
 MADE = "rows.json"
 #: Its rows after `screen`, where another tokenizer begins.
 CLEANED = "clean.arrow"
+#: How long the step took that wrote these files: `StepTimes`.
+TIMES = "times.json"
 
 
 class RowFiles(NamedTuple):
@@ -40,14 +42,14 @@ OF_RUN = RowFiles("run.arrow", "run.keys.arrow")
 
 #: What `dedupe` decides about each row.
 DECISIONS = "dedupe.arrow"
+#: How long it took.
+DECISION_TIMES = "dedupe.times.json"
 #: Which tokenizer the dataset is made with, and why: a `Resolution`.
 TOKENIZER = "tokenizer.json"
 #: The plan as Make reads it.
 PLAN = "plan.mk"
 #: The folder of the stamps: what each stage depends on besides its input.
 STAMPS = "stamps"
-#: What the stages are made of (`pipeline.run.stamps`), kept until that changes.
-CODE = "code.json"
 #: Held by the run that works here (`pipeline.io.lock`).
 LOCK = "lock"
 

@@ -11,7 +11,7 @@ from pipeline.io import stage_files
 from pipeline.io.terminal_text import visible
 from pipeline.run.plan import Plan, Unit
 from pipeline.run.raw_state import state_of
-from pipeline.run.stamps import CLEANING, TOKENIZING, made_of, stamps
+from pipeline.run.stamps import CLEANING, TOKENIZING, kept_made_of, stamps
 from schemas.manifest import MANIFEST
 
 
@@ -52,7 +52,7 @@ def changes_of(plan: Plan) -> Changes:
     """The changes since the last `make processed` of this plan."""
     if not plan.stages.exists():
         return Changes([], [unit.origin for unit in plan.units], [], True, True)
-    of_stages = {name: list(_of_stamp(plan.stamp(name), new)) for name, new in stamps(plan, made_of()).items()}
+    of_stages = {name: list(_of_stamp(plan.stamp(name), new)) for name, new in stamps(plan, kept_made_of()).items()}
     of_units = {unit.origin: _of_unit(plan, unit) for unit in plan.units}
     changes = [Change(name, why) for name, found in of_stages.items() for why in found]
     changes += [Change(origin, why) for origin, why in of_units.items() if why]

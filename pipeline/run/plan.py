@@ -20,7 +20,7 @@ from schemas.options import Benchmark, Config, Dataset, Source, Step, glob_of
 from schemas.shapes import Questions
 
 #: Endings of a file name that do not belong to a source's name.
-EXTENSIONS = re.compile(r"(\.(jsonl?|csv|tsv|txt|parquet|arrow|xlsx|zip|gz|zst|bz2|xz))+$", re.IGNORECASE)
+EXTENSIONS = re.compile(r"(\.(jsonl?|csv|tsv|txt|parquet|arrow|xlsx|zip|tar|tgz|gz|zst|bz2|xz))+$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

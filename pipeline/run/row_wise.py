@@ -9,29 +9,29 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
 from pipeline.io import stage_files
 from pipeline.io.arrow_files import read_tables, table_writer
 from pipeline.io.atomic_files import replacing, whole
+from pipeline.io.clock import Clock
 from pipeline.io.progress import watch
-from pipeline.io.workers import Each, Stage, threads
+from pipeline.io.workers import Each, threads
+from pipeline.run.named_stages import ROW_WISE, NamedStage, cleaning, through, tokenizing
 from pipeline.run.read_units import ingest_unit, load_benchmarks
+from pipeline.run.times import leave_times
 from pipeline.run.tokenizer import find_tokenizer
 from pipeline.tokenizers.load import open_tokenizer
 from schemas.columns import FINGERPRINT, INGESTED
+from schemas.run_times import StepTimes
 
 if TYPE_CHECKING:
     from pipeline.run.plan import Plan, Unit
     from pipeline.stages.screen import Benchmarks
     from pipeline.tokenizers.protocol import Tokenizer
-    from schemas.options import Source
     from schemas.tokenizer import Resolution
-
-#: The stages of one pass over the rows.
-ROW_WISE = ("ingest", "validate", "normalize", "screen", "tokenize")
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,9 @@ def tokenize_unit(plan: Plan, unit: Unit, cleaned: bool, workers: int) -> None:
     stages = RowStages(Tools(plan, find_tokenizer(plan)), unit, is_clean, results=len(wanted))
     with contextlib.ExitStack() as files:
         sinks = [files.enter_context(whole(path)) for path in wanted]
-        pass_over(stages, read_tables(clean) if stages.clean else ingest_unit(plan, unit), threads(workers), sinks)
+        tables = read_tables(clean) if is_clean else ingest_unit(plan, unit)
+        times = pass_over(stages, tables, threads(workers), workers, sinks)
+    leave_times(plan.file(unit, stage_files.TIMES), times)
 
 
 @dataclass(frozen=True)
@@ -75,51 +77,16 @@ class UnitRows:
     tools: Tools
     #: Does the work of each batch of a file.
     inside: Each
+    workers: int
 
-    def __call__(self, unit: Unit) -> None:
+    def __call__(self, unit: Unit) -> StepTimes:
         plan = self.tools.plan
         rows, fingerprints = (plan.file(unit, name) for name in stage_files.OF_RUN)
         # Only this run reads these files, so that they are not flushed to the disk.
         with replacing(rows) as rows_sink, replacing(fingerprints) as fingerprints_sink:
             stages = RowStages(self.tools, unit, clean=False, results=2)
-            pass_over(stages, ingest_unit(plan, unit), self.inside, (rows_sink, fingerprints_sink))
-
-
-def cleaning(plan: Plan, source: Source, benchmarks: Benchmarks | None) -> Stage:
-    """The row-wise stages between ingest and tokenize for the rows of a source, in order, as one."""
-    from pipeline.stages.normalize import normalize
-    from pipeline.stages.screen import screen
-    from pipeline.stages.validate import validate
-
-    own, after = plan.config.of(source), following(plan, source, ROW_WISE[:-1])
-
-    def stages(table: pa.Table) -> pa.Table:
-        table = after("ingest", table)
-        table = after("validate", validate(table, own.validate_))
-        table = after("normalize", normalize(table, own.normalize))
-        return after("screen", screen(table, own.screen, benchmarks))
-
-    return stages
-
-
-def following(plan: Plan, source: Source, stages: Sequence[str]) -> Callable[[str, pa.Table], pa.Table]:
-    """What follows each of these stages, by its name: the user's own steps, then the condition of the source, if it is
-    decided there. Runs the files of these steps."""
-    from pipeline.run.steps import load_step
-    from pipeline.table.keep import keep, stage_of
-    from schemas.parse_condition import parse
-
-    steps: dict[str, list[Stage]] = {}
-    for own in (own for own in plan.steps if own.step.after in stages):
-        steps.setdefault(own.step.after, []).append(load_step(own))
-    decided = stage_of(parse(source.keep)) if source.keep else ""
-
-    def after(stage: str, table: pa.Table) -> pa.Table:
-        for step in steps.get(stage, ()):
-            table = step(table)
-        return keep(table, source.keep) if stage == decided else table
-
-    return after
+            sinks = (rows_sink, fingerprints_sink)
+            return pass_over(stages, ingest_unit(plan, unit), self.inside, self.workers, sinks)
 
 
 @dataclass(frozen=True)
@@ -133,53 +100,62 @@ class RowStages:
     #: How many tables are given: the rows tokenized, their fingerprints, and the rows cleaned.
     results: int
 
-    def __call__(self, table: pa.Table) -> tuple[pa.Table, ...]:
+    def __call__(self, table: pa.Table) -> Batch:
         from pipeline.stages.dedupe import fingerprint
-        from pipeline.stages.tokenize import tokenize
 
-        tools, (cleaning, after) = self.tools, self._functions
-        cleaned = cleaning(table)
-        rows = after("tokenize", tokenize(cleaned, tools.tokenizer, tools.plan.config.tokenize))
-        return (rows, fingerprint(rows), cleaned)[: self.results]
+        clock = Clock()
+        cleaned = through(self.stages[0], table, clock)
+        rows = through(self.stages[1], cleaned, clock)
+        with clock.stage("fingerprint"):
+            tables = (rows, fingerprint(rows), cleaned)[: self.results]
+        return Batch(tables, clock.stages)
 
     @property
     def names(self) -> Sequence[str]:
         return ROW_WISE[-1:] if self.clean else ROW_WISE
 
     @cached_property
-    def _functions(self) -> tuple[Stage, Callable[[str, pa.Table], pa.Table]]:
-        """The stages before tokenize, and what follows tokenize. No pickle holds them: the user's own are in them."""
+    def stages(self) -> tuple[list[NamedStage], list[NamedStage]]:
+        """The stages before tokenize, and those from there on. No pickle holds them: the user's own are in them."""
         plan, source = self.tools.plan, self.unit.source
-        clean: Stage = _as_they_are if self.clean else cleaning(plan, source, self.tools.benchmarks)
-        return clean, following(plan, source, ROW_WISE[-1:])
+        before = [] if self.clean else cleaning(plan, source, self.tools.benchmarks)
+        return before, tokenizing(plan, source, self.tools.tokenizer)
 
     def __reduce__(self) -> tuple[Callable[..., RowStages], tuple[Any, ...]]:
         return RowStages, (self.tools, self.unit, self.clean, self.results)
 
 
-def pass_over(stages: RowStages, tables: Iterable[pa.Table], each: Each, sinks: Sequence[IO[bytes]]) -> None:
+class Batch(NamedTuple):
+    """What the stages give of a table, and the seconds that each of them took."""
+
+    tables: tuple[pa.Table, ...]
+    seconds: dict[str, float]
+
+
+def pass_over(
+    stages: RowStages, tables: Iterable[pa.Table], each: Each, workers: int, sinks: Sequence[IO[bytes]]
+) -> StepTimes:
     """The row-wise stages of a raw file in one pass over its rows.
 
-    `each`: does the work of each table. `sinks`: take its results, as Arrow IPC. Raises UnknownTokensError where too
-    many tokens are [UNK].
+    `each`: does the work of each table, `workers` at a time. `sinks`: take its results, as Arrow IPC. Gives the times.
+    Raises UnknownTokensError where too many tokens are [UNK].
     """
     from pipeline.stages.tokenize import check_unknown
 
-    plan, unit = stages.tools.plan, stages.unit
+    clock, plan, unit = Clock(), stages.tools.plan, stages.unit
     with contextlib.ExitStack() as files:
         schemas = (INGESTED, FINGERPRINT, INGESTED)
         write = [files.enter_context(table_writer(*file)) for file in zip(sinks, schemas, strict=False)]
 
         def written() -> Iterator[pa.Table]:
-            for done in each(stages, tables):
-                for put, table in zip(write, done, strict=True):
+            for done in each(stages, tables if stages.clean else clock.each("ingest", tables)):
+                clock.add(done.seconds)
+                for put, table in zip(write, done.tables, strict=True):
                     put(table)
-                yield done[0]
+                yield done.tables[0]
 
         checked = check_unknown(written(), stages.tools.tokenizer, plan.config.tokenize)
-        for _ in watch(checked, "tokenize", unit.origin, stages=stages.names, place=plan.place_of(unit)):
-            pass
-
-
-def _as_they_are(table: pa.Table) -> pa.Table:
-    return table
+        passed = watch(checked, "tokenize", unit.origin, stages=stages.names, place=plan.place_of(unit))
+        rows = sum(map(len, passed))
+    order = ["ingest", *(stage.name for part in stages.stages for stage in part)]
+    return clock.times("rows", rows, workers, unit.origin, order)

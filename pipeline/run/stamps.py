@@ -4,7 +4,6 @@ A stamp holds the options of a stage, its code, the versions of the libraries th
 the files that it reads besides its input. It is rewritten only when that changes, so that its time means something.
 """
 
-import contextlib
 import json
 import shlex
 import shutil
@@ -13,6 +12,8 @@ from typing import Any, TypedDict
 
 from pipeline.io import source_code, stage_files
 from pipeline.io.atomic_files import write_if_changed
+from pipeline.io.kept import kept
+from pipeline.io.versions import own_versions
 from pipeline.run.plan import Plan
 from pipeline.run.raw_state import state_of
 from schemas.options import MIXED
@@ -53,23 +54,15 @@ def made_of() -> dict[str, Made]:
     return {
         stage: {
             "code": source_code.code_of(modules),
-            "versions": source_code.own_versions() | source_code.libraries_of(modules),
+            "versions": own_versions() | source_code.libraries_of(modules),
         }
         for stage, modules in closures.items()
     }
 
 
-def kept_made_of(kept: Path) -> dict[str, Made]:
-    """The same, kept in a file until the code or what is installed changes: it takes as long as the rest of a plan."""
-    state = source_code.state()
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        before = json.loads(kept.read_bytes())
-        if before["state"] == state:
-            stages: dict[str, Made] = before["stages"]
-            return stages
-    found = made_of()
-    write_if_changed(kept, _json({"state": state, "stages": found}))
-    return found
+def kept_made_of() -> dict[str, Made]:
+    """The same, kept until the code or what is installed changes."""
+    return kept("stages", made_of)
 
 
 def stamps(plan: Plan, made: dict[str, Made]) -> dict[str, str]:
@@ -95,7 +88,7 @@ def stamps(plan: Plan, made: dict[str, Made]) -> dict[str, str]:
 
 def write_plan(plan: Plan) -> Path:
     """Write the stamps of all stages and raw files, and the plan that the Makefile includes; gives the path of that."""
-    for name, content in stamps(plan, kept_made_of(plan.stages / stage_files.CODE)).items():
+    for name, content in stamps(plan, kept_made_of()).items():
         write_if_changed(plan.stamp(name), content)
     for unit in plan.units:
         write_if_changed(plan.file(unit, stage_files.SOURCE), _json(state_of(unit)))

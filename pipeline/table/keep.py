@@ -20,6 +20,7 @@ from schemas import conditions
 from schemas.columns import STAGES, TEXTS
 from schemas.conditions import (
     COLUMNS,
+    IN_DATASET,
     All,
     Any,
     Column,
@@ -181,7 +182,9 @@ def _column(table: pa.Table, name: str) -> Values:
         return _of_kind("number", pc.add(_users(table["history"].combine_chunks()), last))
     if name not in table.column_names:
         raise TableError(f"a condition reads the column {name}, which {_stage_of_column(name)} writes: run it before")
-    kind, column = COLUMNS[name], table[name].combine_chunks()
+    kind, column = IN_DATASET.columns[name], table[name].combine_chunks()
+    if pa.types.is_null(column.type):  # of JSON Lines in which no row has a value
+        column = column.cast(KINDS[kind])
     if kind == "messages":
         lists = pa.ListArray.from_arrays(column.offsets, pa.nulls(len(column.values), pa.string()))
         return _of_kind("items", pc.if_else(pc.is_valid(column), lists, None) if column.null_count else lists)

@@ -29,6 +29,8 @@ ORDER = (
         "dedupe",
         "export",
         "show",
+        "explain",
+        "diff",
         "verify",
         "schema",
         "fetch",
@@ -113,7 +115,7 @@ def test_the_examples_run(project: Path) -> None:
         assert examples(name), name
         for line in examples(name):
             if "processed/old" in line:
-                shutil.copytree(project / "processed" / "sample", project / "processed" / "old")
+                shutil.copytree(project / "processed" / "sample", project / "processed" / "old", dirs_exist_ok=True)
             code, error = run(line, project)
             assert "Traceback" not in error, line
             assert code == (1 if name in STOPS_AT else 0), f"{line}\n{error}"

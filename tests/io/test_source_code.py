@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.io import source_code
 from pipeline.io.source_code import Import, closure, code_of, libraries_of, modules, read_source, source_of, targets
+from pipeline.io.versions import CHAIN
 from schemas.errors import MissingLibraryError
 from tests.support.paths import ROOT
 
@@ -90,7 +91,7 @@ def test_data_files_belong_to_the_code_that_names_them() -> None:
         "pipeline/tokenizers/embedded/check.json",
         "pipeline/tokenizers/embedded/spiece.model",
     }
-    named = code_of(closure([source_code.CHAIN]))
+    named = code_of(closure([CHAIN]))
     data = [file.relative_to(ROOT).as_posix() for file in source_code._files() if file.suffix != ".py"]
     assert [name for name in data if name not in named] == [
         "ko_instruct/py.typed",
@@ -134,8 +135,11 @@ sys.addaudithook(lambda event, found: opened.add(str(found[0])) if event == "ope
 ours = [name for name in sys.modules if name.partition(".")[0] in ("pipeline", "schemas")]
 print(json.dumps([ours, sorted(libraries), sorted(opened)]))
 """
+#: What is kept is derived again: whether it may be used, files that are not imported decide, too.
 RUN = """
 from pathlib import Path
+from pipeline.io import kept
+kept.kept = lambda name, derive: derive()
 from pipeline.run.chain import run
 from pipeline.run.plan import plan_of_config
 run(plan_of_config(Path("pipeline.toml")), 1)
@@ -168,7 +172,7 @@ STAGES = {
     "pipeline.stages.screen": "stage.screen(table)",
     "pipeline.stages.dedupe": "stage.dedupe(table)",
     "pipeline.stages.validate": "stage.validate(table)",
-    source_code.CHAIN: RUN,
+    CHAIN: RUN,
 }
 
 
@@ -182,7 +186,7 @@ def test_what_is_really_imported_is_in_the_closure(module: str, tmp_path: Path) 
     (raw / "a.csv").write_text("instruction,input,output\n인사해 줘.,,안녕하세요.\n")
     (tmp_path / "pipeline.toml").write_text(CONFIG)
     table = f"import pyarrow as pa\ntable = pa.table({{name: [value] for name, value in {row!r}.items()}})\n"
-    script = STAGES[module] if module == source_code.CHAIN else f"{table}import {module} as stage\n{STAGES[module]}"
+    script = STAGES[module] if module == CHAIN else f"{table}import {module} as stage\n{STAGES[module]}"
     done = subprocess.run(
         [sys.executable, "-c", WATCHED.replace("{script}", script)],
         cwd=tmp_path,
@@ -201,10 +205,3 @@ def test_what_is_really_imported_is_in_the_closure(module: str, tmp_path: Path) 
     data = {Path(name).relative_to(ROOT).as_posix() for name in opened if Path(name).is_relative_to(ROOT / "pipeline")}
     data |= {Path(name).relative_to(ROOT).as_posix() for name in opened if Path(name).is_relative_to(ROOT / "schemas")}
     assert {name for name in data if "__pycache__" not in name} <= code_of(derived).keys()
-
-
-def test_versions_are_of_python_the_project_and_the_libraries() -> None:
-    found = source_code.versions()
-    assert list(found)[:2] == ["python", "ko-instruct"]
-    assert found["python"] == f"{sys.version_info.major}.{sys.version_info.minor}"
-    assert {"pydantic", "transformers", "xxhash"} <= found.keys()

@@ -1,6 +1,5 @@
 """A project of several raw files, its dataset as this process makes it, and clusters of Ray on this machine."""
 
-import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ import pytest
 
 from pipeline.run.chain import run
 from pipeline.run.plan import plan_of_config
+from tests.support.folders import digests
 
 ray = pytest.importorskip("ray", reason="Ray is not installed")
 
@@ -70,20 +70,12 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def sha256_of(folder: Path) -> dict[str, str]:
-    return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
-
-
 @pytest.fixture(scope="session")
 def local(project: Path) -> dict[str, str]:
     """The sha256 of every file of the dataset, made by this process."""
     plan = plan_of_config(project / "pipeline.toml")
     run(plan, workers=2)
-    found = sha256_of(plan.folder)
+    found = digests(plan.folder)
     assert "manifest.json" in found
     return found
 

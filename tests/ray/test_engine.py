@@ -16,7 +16,8 @@ from pipeline.run.engines import ray as engine
 from pipeline.run.engines.ray import EngineError, cluster
 from pipeline.run.plan import plan_of_config
 from pipeline.stages.ingest import IngestError
-from tests.ray.conftest import CONFIG, sha256_of
+from tests.ray.conftest import CONFIG
+from tests.support.folders import digests
 
 pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")]
 
@@ -25,7 +26,7 @@ def of_ray(project: Path, address: str | None = None) -> dict[str, str]:
     plan = plan_of_config(project / "pipeline.toml")
     with cluster(address, workers=2) as running:
         run(plan, 2, running)
-    return sha256_of(plan.folder)
+    return digests(plan.folder)
 
 
 def test_the_command_gives_the_bytes_of_the_local_engine(
@@ -34,7 +35,7 @@ def test_the_command_gives_the_bytes_of_the_local_engine(
     monkeypatch.chdir(project)
     done = CliRunner().invoke(main, ["run", "--engine", "ray", "--workers", "2"], catch_exceptions=False)
     assert done.exit_code == 0
-    assert sha256_of(Path("processed/x")) == local
+    assert digests(Path("processed/x")) == local
     lines = done.stderr.splitlines()
     assert lines[0] == "ray         2 cores of 1 machine"
     files = [line.partition(".jsonl")[0].split()[-1] for line in lines if line.startswith("tokenize")]

@@ -10,8 +10,8 @@ from pipeline.run.engines.ray import cluster
 from pipeline.run.plan import plan_of_config
 from pipeline.table.reject_and_flag import complete
 from schemas.options import DedupeOptions
-from tests.ray.conftest import sha256_of
 from tests.stages.test_dedupe_parts import check
+from tests.support.folders import digests
 
 pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")]
 
@@ -28,4 +28,4 @@ def test_parts_as_tasks_give_the_same_bytes(project: Path, local: dict[str, str]
     plan = plan_of_config(project / "pipeline.toml", changes=["run.parts=7"])
     with cluster(None, workers=2) as running:
         run(plan, 2, running)
-    assert sha256_of(plan.folder) == local
+    assert digests(plan.folder) == local

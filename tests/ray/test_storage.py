@@ -10,7 +10,8 @@ from click.testing import CliRunner, Result
 
 from pipeline.cli import main
 from pipeline.io import object_store
-from tests.ray.conftest import record, sha256_of
+from tests.ray.conftest import record
+from tests.support.folders import digests
 
 pytestmark = [
     pytest.mark.ray,
@@ -123,7 +124,7 @@ def test_a_dataset_is_uploaded_with_its_manifest_last(store: Any, monkeypatch: p
     done = command("upload", "processed/x", "s3://bucket/sets/x/")
     assert done.exit_code == 0, done.stderr
     store.get("bucket/sets/x", "back", recursive=True)
-    assert sha256_of(Path("back")) == sha256_of(Path("processed/x"))
+    assert digests(Path("back")) == digests(Path("processed/x"))
     assert "is up to date" in command("upload", "processed/x", "s3://bucket/sets/x").stderr
 
     old = set(store.find("bucket/sets/x"))
@@ -149,7 +150,7 @@ def test_a_dataset_is_uploaded_with_its_manifest_last(store: Any, monkeypatch: p
     assert not store.exists("bucket/sets/x/manifest.json")
     assert command("upload", "processed/x", "s3://bucket/sets/x").exit_code == 0
     store.get("bucket/sets/x", "again", recursive=True)
-    assert sha256_of(Path("again")) == sha256_of(Path("processed/x"))
+    assert digests(Path("again")) == digests(Path("processed/x"))
     assert old - set(store.find("bucket/sets/x"))
 
 

@@ -15,6 +15,7 @@ from pipeline.cli import main
 from pipeline.io.lock import take
 from pipeline.run.plan import plan_of_config
 from pipeline.run.shards import Shard
+from tests.support.folders import digests
 from tests.support.paths import ROOT
 
 CONFIG = """
@@ -47,9 +48,8 @@ def command(*arguments: str) -> Result:
     return CliRunner().invoke(main, arguments, catch_exceptions=False)
 
 
-def dataset() -> dict[str, bytes]:
-    folder = Path("processed/x")
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+def dataset() -> dict[str, str]:
+    return digests(Path("processed/x"))
 
 
 @given(st.integers(1, 6))
@@ -95,7 +95,8 @@ def test_a_raw_file_that_changed_is_made_again(project: Path) -> None:
     done = command("run")
     assert "everyday.jsonl: is made again, since this differs: the raw file" in done.stderr
     assert "2 of 3 files were made by ko-instruct rows" in done.stderr
-    assert "바다는 무슨 색인가요?" in "".join(map(str, (row.decode() for row in dataset().values())))
+    rows = [path.read_text("utf-8") for path in Path("processed/x/jsonl").iterdir()]
+    assert "바다는 무슨 색인가요?" in "".join(rows)
 
 
 def make(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.io import source_code
+from pipeline.io.versions import CHAIN
 from pipeline.run.plan import Plan, plan_of_config
-from pipeline.run.stamps import COMPOSITION, OVER_ALL, ROW_WISE, Made, kept_made_of, made_of, stamps
+from pipeline.run.stamps import COMPOSITION, OVER_ALL, ROW_WISE, Made, made_of, stamps
 from tests.support.paths import ROOT
 
 #: Prints what the stages of a copy of the project are made of.
@@ -48,7 +49,7 @@ def test_the_composition_is_in_a_stamp_of_its_own_without_the_stages() -> None:
 def test_all_that_makes_a_dataset_is_in_a_stamp() -> None:
     """But for the composition of `ko-instruct run`, which redoes everything, and for what names the raw files."""
     stamped = set[str]().union(*(made["code"] for made in made_of().values()))
-    chain = source_code.closure([source_code.CHAIN])
+    chain = source_code.closure([CHAIN])
     assert set(source_code.code_of(chain)) - stamped == {
         *("pipeline/run/engines/__init__.py", "pipeline/run/engines/local.py"),
         *("pipeline/run/shards.py", "pipeline/run/stamps.py"),
@@ -139,23 +140,6 @@ def test_an_import_of_several_lines_is_followed(project_copy: Path) -> None:
     ):
         user.write_text(f"{text}\n{statement}\n")
         assert "pipeline/table/more.py" in made_of_copy(project_copy)["validate"]["code"], statement
-
-
-def test_what_is_kept_is_used_until_the_code_or_the_installation_changes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    kept = tmp_path / "code.json"
-    first = kept_made_of(kept)
-    assert first == made_of()
-    with monkeypatch.context() as never:
-        never.setattr("pipeline.run.stamps.made_of", lambda: pytest.fail("it was derived again"))
-        assert kept_made_of(kept) == first
-    monkeypatch.setattr("pipeline.run.stamps.made_of", dict)
-    (tmp_path / "new-1.0.dist-info").mkdir()
-    monkeypatch.syspath_prepend(str(tmp_path))
-    assert kept_made_of(kept) == {}
-    kept.write_text("half a file")
-    assert kept_made_of(kept) == {}
 
 
 def test_every_stage_has_a_stamp(plan: Plan) -> None:

@@ -17,8 +17,8 @@ from pipeline.dataset.reader import (
 from pipeline.dataset.shard_writer import is_ids
 from pipeline.dataset.verify.check import NAMED, Check
 from pipeline.dataset.verify.rows import records_of
-from pipeline.io.source_code import versions
 from pipeline.io.stage_files import place_of
+from pipeline.io.versions import versions
 from pipeline.stages.tokenize import Tokenizer, tokenize
 from pipeline.table.sequences import unroll
 from pipeline.tokenizers.load import open_tokenizer, resolve

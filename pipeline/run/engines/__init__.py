@@ -18,6 +18,8 @@ class Engine(Protocol):
 
     #: How the work on one item does its own parts.
     inside: Each
+    #: How many parts of an item are worked on at the same time, in its own process.
+    workers: int
 
     def each(self, work: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
         """`work` of each item, in the order of the items. Another process gets work and items as pickles."""

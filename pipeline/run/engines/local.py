@@ -13,7 +13,7 @@ class Local:
     """Work in this process, with this many threads."""
 
     def __init__(self, workers: int) -> None:
-        self.inside = threads(workers)
+        self.inside, self.workers = threads(workers), workers
 
     def each(self, work: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
         return map(work, items)

@@ -21,7 +21,8 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 from pipeline.io.progress import note, recorded
-from pipeline.io.source_code import CHAIN, closure, code_of, versions
+from pipeline.io.source_code import closure, code_of
+from pipeline.io.versions import CHAIN, versions
 from schemas.errors import KoInstructError, MissingLibraryError, install
 
 Item = TypeVar("Item")
@@ -43,7 +44,7 @@ class Ray:
     """Work as tasks of a Ray cluster."""
 
     def __init__(self) -> None:
-        self.inside = spread
+        self.inside, self.workers = spread, 1
 
     def each(self, work: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
         """All items are tasks at once, and Ray begins one where a core is free. What each notes is shown in order."""

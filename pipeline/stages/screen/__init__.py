@@ -12,7 +12,7 @@ from pipeline.stages.screen.analyser import kiwi
 from pipeline.stages.screen.contamination import Benchmarks, benchmarks_of, overlaps, questions, telling
 from pipeline.stages.screen.defects import DEFECTS, Defect
 from pipeline.stages.screen.exchanges import Exchanges, earlier_exchanges, own_exchanges, texts_of
-from pipeline.stages.screen.texts import Texts
+from pipeline.stages.screen.texts import DISTINCT, Texts
 from pipeline.table.map_texts import distinct_matches, map_texts, matches, narrowed, suspects
 from pipeline.table.reject_and_flag import add_names, alive, complete, reject, replace_rows, row_mask, set_column
 from pipeline.table.thoughts import split_thought
@@ -178,7 +178,7 @@ def add_mask(table: pa.Table, rows: Sequence[int]) -> pa.Table:
     return set_column(table, "fixes", fixes.combine_chunks())
 
 
-def near(texts: pa.Array, field: str, defects: Sequence[Defect]) -> Mapping[str, pa.Array]:
+def near(columns: Mapping[str, pa.Array], field: str, defects: Sequence[Defect]) -> Mapping[str, pa.Array]:
     """Scan → the exchanges whose text in this field matches it.
 
     One scan for all clears most prompts of them. Of answers half match one or the other, and RE2 is slower on a pattern
@@ -188,9 +188,10 @@ def near(texts: pa.Array, field: str, defects: Sequence[Defect]) -> Mapping[str,
     if not scans:
         return {}
     if field != "output":
+        texts = columns[field]
         rows = pc.indices_nonzero(matches(texts, "|".join(f"(?:{scan})" for scan in scans)))
         return {scan: narrowed(texts, rows, scan) for scan in scans}
-    distinct = texts.dictionary_encode()
+    distinct = columns[DISTINCT]
     found = {scan: distinct_matches(distinct.dictionary, scan) for scan in scans}
     return {scan: pc.indices_nonzero(found[scan].take(distinct.indices)) for scan in scans}
 
@@ -198,9 +199,11 @@ def near(texts: pa.Array, field: str, defects: Sequence[Defect]) -> Mapping[str,
 def find_defects(exchanges: Exchanges, defects: Sequence[Defect], options: ScreenOptions) -> list[Finding]:
     """The defects of these exchanges."""
     asked: dict[int, list[Defect]] = {}
-    rows = {field: near(exchanges.texts[field], field, defects) for field in {defect.field for defect in defects}}
+    columns = exchanges.texts | {DISTINCT: exchanges.texts["output"].dictionary_encode()}
+    rows = {field: near(columns, field, defects) for field in {defect.field for defect in defects}}
+    picked = {pick: pick(columns) for pick in dict.fromkeys(defect.pick for defect in defects) if pick}
     for defect in defects:
-        numbers = defect.pick(exchanges.texts) if defect.pick else []
+        numbers = list(picked[defect.pick]) if defect.pick else []
         if defect.scan:
             numbers += rows[defect.field][defect.scan].to_pylist()
         may = exchanges.judged if defect.field == "output" else exchanges.living
@@ -209,12 +212,16 @@ def find_defects(exchanges: Exchanges, defects: Sequence[Defect], options: Scree
                 asked.setdefault(number, []).append(defect)
     findings: list[Finding] = []
     for number, texts in zip(asked, texts_of(exchanges, list(asked)), strict=True):
-        # Evidence quotes the text, so what is found must be found with personal data masked.
-        findings += [
-            (int(exchanges.rows[number]), defect.name, exchanges.name(number, defect.field), detail)
-            for defect in asked[number]
-            if defect.find(texts, options) and (detail := defect.find(masked(texts), options))
-        ]
+        found = set[tuple[str, str]]()
+        for defect in asked[number]:
+            # Evidence quotes the text, so what is found must be found with personal data masked.
+            if (defect.name, defect.field) in found or not defect.find(texts, options):
+                continue
+            if detail := defect.find(masked(texts), options):
+                found.add((defect.name, defect.field))
+                findings.append(
+                    (int(exchanges.rows[number]), defect.name, exchanges.name(number, defect.field), detail)
+                )
     return findings
 
 

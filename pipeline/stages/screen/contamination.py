@@ -9,7 +9,6 @@ The hash of a window is a difference of prefix sums of character codes times pow
 """
 
 import dataclasses
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,6 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.table.patterns import pattern
 from schemas.columns import MESSAGES
 
 Hashes = npt.NDArray[np.uint64]
@@ -36,7 +36,7 @@ MOST_BITS = 26
 
 _BASE = 0x9E3779B97F4A7C15
 #: What lies between words, and the label of a choice behind it: (A), 1., 가), ②.
-_NOISE = re.compile(r"(?:^|[\W_①-⑮]+)(?:[a-e1-9가-마ㄱ-ㅁ][).:\]](?!\d)[\W_①-⑮]*)*+")
+_NOISE = pattern(r"(?:^|[\W_①-⑮]+)(?:[a-e1-9가-마ㄱ-ㅁ][).:\]](?!\d)[\W_①-⑮]*)*+")
 
 
 @dataclasses.dataclass(frozen=True)

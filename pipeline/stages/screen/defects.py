@@ -12,15 +12,24 @@ import pyarrow as pa
 from pipeline.stages.screen.disclaimers import SPEAKS_AS_MODEL, disclaimer
 from pipeline.stages.screen.ending import MAY_BE_OPEN, truncated
 from pipeline.stages.screen.fluency import WORDS, disfluent
-from pipeline.stages.screen.foreign import not_korean, untranslated, wrong_language
+from pipeline.stages.screen.foreign import names_language, not_korean, other_script, untranslated, wrong_language
 from pipeline.stages.screen.language import FOREIGN, NO_HANGUL
 from pipeline.stages.screen.merged import JOINED, MERGED, may_ask_again, merged_input, merged_instruction, merged_prompt
 from pipeline.stages.screen.missing import FIELD, PLACE, image_field, missing_image, missing_image_in_input, url_only
 from pipeline.stages.screen.mojibake import SCAN, mojibake
-from pipeline.stages.screen.placeholders import PLACEHOLDER, no_answer
+from pipeline.stages.screen.own_words import may_say_nothing, promise, whole_refusal
+from pipeline.stages.screen.placeholders import PLACEHOLDER, may_be_note, no_answer, note
 from pipeline.stages.screen.refusals import REFUSES, refusal
 from pipeline.stages.screen.repetition import echo, may_echo, may_loop, repetition
-from pipeline.stages.screen.residue import PARTICLES, PROMPT_MARKS, RESIDUE, template_in_prompt, template_residue
+from pipeline.stages.screen.residue import (
+    ALONE,
+    PARTICLES,
+    PROMPT_MARKS,
+    RESIDUE,
+    template_as_input,
+    template_in_prompt,
+    template_residue,
+)
 from pipeline.stages.screen.speech import PLAIN, mixed_speech
 from pipeline.stages.screen.texts import Texts
 from schemas.options import ScreenOptions
@@ -41,16 +50,25 @@ class Defect(NamedTuple):
     on_demand: bool = False
 
 
+#: Foreign text, or foreign words among Korean ones.
+UNTRANSLATED = (
+    rf"{FOREIGN}|{NO_HANGUL}|[a-z]{{3}}[가-힣]|[a-z]{{4}},? [a-z]{{4}}|[가-힣] [a-z]+"
+    r"|[\x{4E00}-\x{9FFF}]{2}[가-힣]|[\x{3041}-\x{30FF}]{2}"
+)
 #: In this order.
 DEFECTS: tuple[Defect, ...] = (
     Defect("not-korean", "instruction", not_korean, FOREIGN, of_the_row=True),
-    Defect("untranslated", "output", untranslated, rf"{FOREIGN}|[a-z]{{3}}[가-힣]|[a-z]{{4}},? [a-z]{{4}}|{NO_HANGUL}"),
+    Defect("untranslated", "output", untranslated, UNTRANSLATED),
     Defect("wrong-language", "output", wrong_language, rf"{FOREIGN}|{NO_HANGUL}"),
+    Defect("wrong-language", "output", other_script, pick=names_language),
     Defect("refusal", "output", refusal, REFUSES),
+    Defect("refusal", "output", whole_refusal, pick=may_say_nothing),
     Defect("disclaimer", "output", disclaimer, SPEAKS_AS_MODEL),
     Defect("no-answer", "output", no_answer, PLACEHOLDER),
+    Defect("no-answer", "output", note, pick=may_be_note),
     Defect("template-residue", "output", template_residue, RESIDUE),
     Defect("template-residue", "instruction", template_in_prompt, rf"{PARTICLES}|{PROMPT_MARKS}"),
+    Defect("template-residue", "input", template_as_input, ALONE),
     Defect("merged-instruction", "output", merged_instruction, MERGED, pick=may_ask_again),
     Defect("merged-instruction", "instruction", merged_prompt, JOINED),
     Defect("merged-instruction", "input", merged_input, JOINED),
@@ -69,5 +87,6 @@ DEFECTS: tuple[Defect, ...] = (
     Defect("mojibake", "output", mojibake, SCAN),
     Defect("mixed-speech", "output", mixed_speech, PLAIN),
     Defect("echo", "output", echo, pick=may_echo),
+    Defect("echo", "output", promise, pick=may_say_nothing),
     Defect("disfluent", "output", disfluent, WORDS, on_demand=True),
 )

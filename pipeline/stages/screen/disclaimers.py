@@ -4,6 +4,7 @@ import re
 
 from pipeline.stages.screen.requests import asks
 from pipeline.stages.screen.texts import Texts, any_of, around, unquoted
+from pipeline.table.patterns import pattern
 from schemas.options import ScreenOptions
 
 #: “AI 언어 모델”, “대화형 인공지능 챗봇”, “그저 학습된 프로그램”.
@@ -73,6 +74,37 @@ SPEECHES = {
         rf"(?:저는|저에게는|저한테는|제게는|나는|난|나에게는|나한테는) [^\n.!?]{{0,16}}?{_HUMAN}[^\n.!?]{{0,14}}"
         r"(?:이|가|을|를|은|는|도)? ?(?:없|않|못)"
     ),
+    "what it cannot do, before what it says": (
+        r"(?<![가-힣])(?:저는|제가|저로서는|나는|난) [^\n.!?]{0,16}?(?:직접|실제로|음식|맛|냄새|여행|인터넷|시세|실시간"
+        r"|연결|접속|경험|느끼|느낄|먹을|마실|만질|체험)[^\n.!?]{0,14}(?:수(?:는|가)? ?없|못하|못 하|않)[가-힣]{0,3}"
+        r"(?: 존재| 입장| 처지)?(?:지만|므로|어서|아서|라(?=[ ,])|기 때문|으니|니까|는데)"
+    ),
+    "what it cannot sense": (
+        r"(?<![가-힣])(?:저는|제가|나는|난) [^\n.!?]{0,16}?(?:(?:보|듣|먹|마시|느끼|겪|만지|맡)지 못하"
+        r"|(?:볼|들을|먹을|마실|느낄|겪을|만질|맡을) 수(?:는)? 없)[가-힣]{0,3}(?:지만|므로|아서|어서|으니|으나|나|는데)"
+    ),
+    "what it knows, as of a date": (
+        r"\d{4} ?년[^\n.!?]{0,10}(?:기준|까지)[가-힣]{0,2} ?(?:제가 )?(?:알고 있는|학습한|학습된|가진|보유한) "
+        r"(?:정보|지식|데이터|바)"
+    ),
+    "what it is: 프로그램이라서": (
+        r"\A\W*(?:저는 )?(?:컴퓨터 )?(?:프로그램|기계|소프트웨어|알고리즘|로봇)"
+        r"(?:이라서|이라|라서|라|이므로|이기 때문에|이지만) "
+    ),
+    "what it is not connected to": (
+        r"(?:\A|제가 |저는 )(?:현재 |지금 |직접 )?(?:인터넷|외부 (?:정보|데이터|사이트)|웹)"
+        r"[에을를] ?(?:연결|접속|접근|검색)"
+        r"[^\n.!?]{0,16}(?:않아|없어|없으|못해|못하|없는|않은|않으|아니라|아니어)"
+    ),
+    "what it knows, as of its last update": (
+        r"(?:\A|[.!?] )(?:제 |저의 )?(?:마지막|최종|최근) (?:업데이트|학습|훈련) "
+        r"?(?:시점|시기|날짜|일자)?[을은]? ?(?:기준|까지)"
+    ),
+    "what came after, in the first person": (
+        r"이후의? [^\n.!?]{0,20}(?:제가|저는) [^\n.!?]{0,6}(?:알지 못|모르|모릅|알 수 없|몰라)"
+    ),
+    "what it is: 프로그램에 불과한 저는": r"(?:프로그램|기계|컴퓨터|소프트웨어|알고리즘|시스템|로봇|코드)"
+    r"(?:에 불과한|일 뿐인|인) (?:저|나|제)(?:는|가|로|에게)",
     "who wrote this": (
         rf"(?:이|본|위|해당) (?:답변|글|내용|정보|응답)[은는이] {_ARTIFICIAL}[^\n.!?]{{0,12}}"
         r"(?:생성|작성|제공|만든|만들|자동)"
@@ -88,7 +120,7 @@ SPEECHES = {
         r"(?:personal|feelings|emotions|opinions|real[- ]time|a (?:physical )?body|consciousness))"
     ),
 }
-_DISCLAIMER = re.compile(any_of(*SPEECHES.values()))
+_DISCLAIMER = pattern(any_of(*SPEECHES.values()))
 #: Every disclaimer has a match of this RE2 pattern.
 SPEAKS_AS_MODEL = any_of(
     *("AI", "지능", "언어 ?모델", "대화 ?모델", "챗봇", "GPT", "LLM", "어시스턴트"),
@@ -99,7 +131,16 @@ SPEAKS_AS_MODEL = any_of(
     *("업데이트", "갱신", "(?:제가|저는) (?:아는|알고|배운|가진)", "학습한", "훈련[이을 ]", "학습[이을 ]"),
     *("실시간", "최신", "개인적인", "인간의", "사람처럼", "(?:사람|인간)이 아니"),
     rf"(?:저는|나는|난|[저나제]에?게는|한테는) [^\n.!?]{{0,16}}{_HUMAN}",
+    *("기준으로 ", r"^[\"'“‘( ]*(?:컴퓨터|프로그램|기계|소프트웨어|알고리즘|로봇)"),
+    *("인터넷[에을]", "외부 ", "웹[에을]", "불과한", "뿐인", "(?:로봇|기계|시스템)인 [저나제]"),
+    r"지 못하[지므기고여]|(?:볼|들을|먹을|마실|느낄|겪을|만질|맡을|갈|할) 수(?:는|가)? ?없[지으어는]",
     r"(?i:as an? |language model|artificial intel|\bi(?:['’]m| am) |my (?:knowledge|training)|\bi (?:do|can)[ n])",
+)
+
+
+_FIRST_PERSON = pattern(
+    r"(?<![가-힣])(?:저|제가|제게|나는|난|나의|나도|내가|저희|우리)|\b[Ii]\b|\b[Mm]y\b"
+    r"|로서|이므로|이기 때문|이라서|이라 |입니다만|이지만"
 )
 
 
@@ -108,6 +149,8 @@ def disclaimer(texts: Texts, options: ScreenOptions) -> str | None:
     if of_a_model and asks(texts.instruction, "translation", "rewriting", "dialogue", "examples", "copy"):
         return None
     text = unquoted(texts.output)
+    if of_a_model and not _FIRST_PERSON.search(text):
+        return None
     match = _DISCLAIMER.search(text)
     if match is None or (asks(texts.instruction, "persona") and speaks_as_itself(texts.instruction)):
         return None
@@ -125,7 +168,7 @@ def speaks_as_itself(instruction: str) -> bool:
     return bool(_ITSELF.search(instruction))
 
 
-_ITSELF = re.compile(
+_ITSELF = pattern(
     any_of(
         *("소개하는", "소개해", "소개문", "인사말", "누구(?:니|세요|냐|신|야|예요|인)", "이름이", "정체", "역할"),
         "주인공",

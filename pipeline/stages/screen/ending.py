@@ -5,10 +5,11 @@ import re
 from pipeline.stages.screen.requests import asks
 from pipeline.stages.screen.speech import levels
 from pipeline.stages.screen.texts import Texts, any_of, unquoted
+from pipeline.table.patterns import pattern
 from schemas.options import ScreenOptions
 
 #: Words that need something after them: connective endings, particles, adverbs that open a clause.
-_OPEN_END = re.compile(
+_OPEN_END = pattern(
     r"(?:[가-힣]*(?:으로|에서|에게|에는|에도|하고|하며|하면|하여|해서|지만|도록|위해|위한|대한|통해"
     r"|통한|하는|되는|있는|없는|라는|이는|로서|로써|부터|처럼|만큼|보다|마다|조차|까지"
     r"|했고|되며|되어|인해|으며|으면|으니|는데|은데|인데|면서|려고|려면|므로|거나|든지|다가|바르고"
@@ -17,6 +18,7 @@ _OPEN_END = re.compile(
     r"|읽고|먹고|받고|찾고|씻고|놓고|넣고|좋고|많고|굽고|깎고|섞고"
     r"|볶고|[았었였했겠있없됐]습?)"
     r"|[가-힣]+(?<![마가노고])[을를은는]"
+    r"|[가-힣]+ [가-힣]*(?<![회주정강동논문합의편예결고호창거협건유심상])의"
     r"|(?:^|\s)(?:및|또는|그리고|또한|하지만|그러나|그래서|따라서|때문에|예를 들어|예를 들면|즉|등의"
     r"|결국|특히|혹은|반면|반면에|만약|만일|왜냐하면|다만|게다가"
     r"|더불어|아울러|그런데|한편|먼저|우선|마지막으로|매우|가장|더욱|주로|바로|모든|여러|어떤|다른"
@@ -24,19 +26,19 @@ _OPEN_END = re.compile(
     r"|[합습입됩]니|[는할될갈을] [수데]|,|같습니다:|다음:|들면:|예:)$"
 )
 #: The last letters of these, and an open quote, number or bracket.
-MAY_BE_OPEN = r"(?:[0-9A-Za-z가-힣,:]|[0-9][.)]|[-*•(\[“‘「『{=|]|\s[\"'])[\s\pZ\x0b\x1c-\x1f\x{85}]*$|첫째|^\s*[{\[]"
-_SENTENCE = re.compile(r"[다요죠까음함됨야어아지해돼줘봐라네]\s?[.!?](?=\s|$|[\"”'’)])")
-_ITEM = re.compile(r"[ \t]*(?:[-*+•○●#>|]|\d{1,3}[.)]|[①-⑳]|[가-하][.)])")
-#: A clause: a connective ending or a topic that needs a predicate after it.
-_CLAUSE = re.compile(
-    r"[가-힣](?:고|며|면|서|지만|는데|니까|므로|아|어|여),? |[가-힣](?:은|는|이|가|을|를|에|에서|의|로) "
+MAY_BE_OPEN = (
+    r"(?:[0-9A-Za-z가-힣,:<>=+&]|[0-9][.)]|[-*•(\[“‘「『{=|]|\s[\"'])[\s\pZ\x0b\x1c-\x1f\x{85}]*$|첫째|^\s*[{\[]"
 )
-_FINAL = re.compile(
+_SENTENCE = pattern(r"[다요죠까음함됨야어아지해돼줘봐라네]\s?[.!?](?=\s|$|[\"”'’)])")
+_ITEM = pattern(r"[ \t]*(?:[-*+•○●#>|]|\d{1,3}[.)]|[①-⑳]|[가-하][.)])")
+#: A clause: a connective ending or a topic that needs a predicate after it.
+_CLAUSE = pattern(r"[가-힣](?:고|며|면|서|지만|는데|니까|므로|아|어|여),? |[가-힣](?:은|는|이|가|을|를|에|에서|의|로) ")
+_FINAL = pattern(
     r"(?:[다요죠까음함됨임봄짐감옴움춤큼]|[가-힣]것|[가-힣]기|[네지군자냐니래라마]"
     r"|[해야줘돼봐둬와어아]|등|끝|이상|예정|필요|가능|불가|때문|완료|중)$"
 )
 #: Verbs without an ending, and -아/-어, which ends a sentence in spoken speech only.
-_STEM = re.compile(r"[가-힣 ](?:되|하|있|없|않|싶|같|받|얻|않고|[아어여와워려져춰겨켜쳐펴혀]|[가-힣]해)$")
+_STEM = pattern(r"[가-힣 ](?:되|하|있|없|않|싶|같|받|얻|않고|[아어여와워려져춰겨켜쳐펴혀]|[가-힣]해)$")
 #: Adverbs and conjunctions that end no sentence of their own.
 _ADVERB = any_of(
     *("스스로", "먼저", "우선", "더욱", "매우", "특히", "가장", "결국", "서로", "바로", "함께", "점점", "직접", "다시"),
@@ -45,8 +47,8 @@ _ADVERB = any_of(
     *("충분히", "되도록", "이미", "아직", "계속", "항상", "늘", "따로", "미리", "가능한 한"),
 )
 #: “첫째,”, with the words that open what follows it.
-_FIRST = re.compile(r"(?:\A|(?<=[.!?:\n*])|(?<=[.!?:-] ))첫째(?:,|로,|는)")
-_SECOND = re.compile(r"둘째|두 ?번째|다음으로|다음은|그다음|또한|또,|그리고|마지막|끝으로|[\n ]2[.)]|한편|셋째|나머지")
+_FIRST = pattern(r"(?:\A|(?<=[.!?:\n*])|(?<=[.!?:-] ))첫째(?:,|로,|는)")
+_SECOND = pattern(r"둘째|두 ?번째|다음으로|다음은|그다음|또한|또,|그리고|마지막|끝으로|[\n ]2[.)]|한편|셋째|나머지")
 
 
 def truncated(texts: Texts, options: ScreenOptions) -> str | None:
@@ -78,6 +80,12 @@ def open_form(texts: Texts, text: str) -> str | None:
         return "the answer ends in an open emphasis"
     if asks(texts.instruction, "code") and text.count("{") > text.count("}") and re.search(r"[;{=]\s*$|;\n", text):
         return "the answer ends in an open block of code"
+    if asks(texts.instruction, "code") and re.search(r"[A-Za-z0-9_)](?: (?:[<>=+&]|AND|OR)|[,(])$", last):
+        return "the answer ends in an operator"
+    if before and re.search(r"(?:다음|아래)[과와] ?같(?:습니다|다|아요)[.:]?$", last):
+        return "the answer ends where a list begins"
+    if re.search(r"[가-힣] [(\[“‘「『]$", last):
+        return "the answer ends in an open bracket"
     if last.endswith((":", "：")) and re.search(
         r"(?:습니다|다음과 같(?:다|아요|이)|예를 들어|[가-힣] ?예시?|방법|순서|단계|이유) ?[:：]$", last
     ):
@@ -143,6 +151,8 @@ def open_sentence(texts: Texts, text: str, last: str) -> str | None:
         return "the answer ends in mid-sentence" if len(sentences) > 1 and item_open(rest) else None
     if _OPEN_END.search(rest[-12:]) and (len(rest) < len(last) or len(last) >= 10):
         return "the answer ends in mid-sentence"
+    if len(rest) < len(last) and rest.count(" ") >= 2 and joins_noun(rest):
+        return "the answer ends in mid-sentence"
     return "the answer ends in mid-sentence" if cut_word(rest) or (len(rest) < len(last) and stem(text, rest)) else None
 
 
@@ -154,7 +164,7 @@ def item_open(rest: str) -> bool:
 
 
 #: Nouns that end as a particle does: 사과, 결과, 기와.
-_NOUN_END = re.compile(
+_NOUN_END = pattern(
     r"(?:[사결효학치초통교내외안성경전부산제문이공법상예시약과모]과|[기조다]와|마을|가을|노을|겨를|고을|개울"
     r"|저울|[소취목고부]를)$"
 )
@@ -171,7 +181,21 @@ def joins(last: str) -> bool:
     ) and not _NOUN_END.search(last)
 
 
+#: A clause with a predicate, and then a word that waits for its noun or verb: … 풍부하여 피부 미용에
+_WAITS = pattern(
+    r"[가-힣](?:하여|고|며|면서|지만|는데|아서|어서|해|[은을] 뒤|[은을] 후),? .{3,}[가-힣]"
+    r"(?:의|에서|에게|에는|때는|에|[을를]|적인|스러운|로운|양한|[위대통]한|있는|없는|하는|되는|같은|많은)$"
+)
+
+
+def joins_noun(rest: str) -> bool:
+    """Whether it ends in the particle of "and", behind a letter that no noun in -와 or -과 has: 이 ATP와."""
+    return bool(re.search(r"[A-Za-z0-9가-힣]{2}[와과]$", rest)) and not _NOUN_END.search(rest)
+
+
 def alone_open(last: str) -> bool:
+    if last.count(",") < 4 and _WAITS.search(last[-160:]) and not _NOUN_END.search(last):
+        return True
     return bool(
         _CLAUSE.search(last)
         and (
@@ -184,7 +208,13 @@ def alone_open(last: str) -> bool:
 def stem(text: str, rest: str) -> bool:
     """A verb without its ending, behind sentences that all end in polite or written speech."""
     polite, written, spoken = levels(unquoted(text[: len(text) - len(rest)]))
-    return polite + written >= 2 and not spoken and rest.count(" ") >= 2 and bool(_STEM.search(rest))
+    return (
+        polite + written >= 1
+        and not spoken
+        and rest.count(" ") >= 2
+        and rest.count(",") < 3
+        and bool(_STEM.search(rest))
+    )
 
 
 def cut_word(rest: str) -> bool:

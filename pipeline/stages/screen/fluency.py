@@ -5,6 +5,7 @@ import re
 from pipeline.stages.screen.analyser import likelihood
 from pipeline.stages.screen.requests import asks
 from pipeline.stages.screen.texts import Texts, prose_of, quoted
+from pipeline.table.patterns import pattern
 from schemas.options import ScreenOptions
 
 #: A text of sentences loses at least so much likelihood where its words change places. benchmarks/korean_text.md
@@ -12,8 +13,8 @@ MARGIN = 0.2
 #: Every text that is looked at has a match of this RE2 pattern: eight words with Hangul on a line.
 WORDS = r"(?:[^\s]*[가-힣][^\s]* ){7}"
 #: An ending of a sentence, wherever its word is.
-_PREDICATE = re.compile(r"[다요죠까][.!?]?(?:\s|$)")
-_NO_PROSE = re.compile(r"[:<>{}|]|\d[.)] ")
+_PREDICATE = pattern(r"[다요죠까][.!?]?(?:\s|$)")
+_NO_PROSE = pattern(r"[:<>{}|]|\d[.)] ")
 
 
 def disfluent(texts: Texts, options: ScreenOptions) -> str | None:

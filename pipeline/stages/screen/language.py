@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.table.patterns import pattern
 from pipeline.table.protected_spans import MARK, hide
 from schemas.errors import MissingLibraryError, install
 
@@ -37,7 +38,7 @@ FOREIGN = (
 #: A whole text without Hangul, of words in small letters or of Han.
 NO_HANGUL = r"^[^가-힣]*(?:[a-z]{3}[ ,.:;\n]+[^가-힣]*[a-z]{3}|[\x{4E00}-\x{9FFF}]{2})[^가-힣]*$"
 
-_QUOTED = re.compile(r"\"[^\"\n]*\"|“[^“”\n]*”|‘[^‘’\n]*’|「[^「」\n]*」|『[^『』\n]*』|《[^《》\n]*》")
+_QUOTED = pattern(r"\"[^\"\n]*\"|“[^“”\n]*”|‘[^‘’\n]*’|「[^「」\n]*」|『[^『』\n]*』|《[^《》\n]*》")
 
 #: The script of each language that an instruction asks for by name.
 SCRIPT_OF_LANGUAGE = {

@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 
 from pipeline.stages.screen.requests import asks
 from pipeline.stages.screen.texts import Texts, any_of, around, quoted
+from pipeline.table.patterns import pattern
 from schemas.options import ScreenOptions
 
 #: What opens a question and what opens its answer, at the start of a line: “### 지시:”, “[질문]”, “2. 입력:”, “질:”.
@@ -26,7 +27,7 @@ _ANSWER = f"{_BEFORE}{_ANSWER_WORDS} ?[0-9]{{0,3}} ?{_BEHIND}"
 #: A colon or a full stop behind the word, or the bracket that closes it.
 _SIGN = r"(?: ?[:：.]|(?<=[\]】>]))"
 _SIGN_SCAN = " ?[:：.]?"
-_MERGED = re.compile(
+_MERGED = pattern(
     rf"^[ \t]*{ASK}{_SIGN}[^\n]*\n(?:[^\n]*\n){{0,30}}?[ \t]*{_ANSWER}{_SIGN}",
     re.MULTILINE,
 )
@@ -43,14 +44,20 @@ _NUMBERED = r"(?:\d{1,2}[.)] )?"
 _POINTS_AT = r"(?:다음|아래|주어진|위의?|이) "
 _ORDER = r"(?:명령어?|명령문|지시(?:문|사항)?|Instruction|새 ?(?:질문|지시)|다음 ?(?:질문|지시|과제|문제))"
 #: One more instruction under a number or a header, with nothing that says it is an answer.
-_NEXT = re.compile(
+_NEXT = pattern(
     any_of(
         rf"\n[ \t]{{0,9}}\n[ \t]{{0,9}}{_NUMBERED}{_POINTS_AT}[^\n]{{2,60}}{_IMPERATIVE}[.?]?[ \t]*(?:\n|$)",
         rf"\n[ \t]*{_BEFORE}{_ORDER} ?\d{{0,2}} ?{_BEHIND} ?\d{{0,2}} ?[:：\n]",
+        r"[.!?] [\[【<](?:질문|문제|지시|명령)[\]】>][^\n]{2,90}[\[【<](?:답변?|정답|응답)[\]】>]",
+        # … 포유류입니다. 다음 지시: …
+        r"[.!?] (?:다음|새로운|새|두 ?번째) ?(?:지시|질문|문제|명령|과제)(?:문|사항)? ?[:：]",
+        r"\n[ \t]{0,9}\n[ \t]{0,9}\d{1,2}[.)] [^\n]{2,60}(?:해 ?줘|알려 ?줘|써 ?줘|하시오)[.]?[ \t]*\n\S",
+        r"\n[ \t]{0,9}\n[ \t]{0,9}(?:[4-9]|[1-9]\d)[.)] [^\n]{2,60}"
+        r"(?:나열|설명|작성|서술|번역|요약|분류|계산|비교)하세요\.?[ \t]*\n\S",
     )
 )
 #: A question on a line of its own, and the mark of its answer on the next: 2) 공기 청정기는 어떻게 닦나요?\n답:
-_ASKED = re.compile(rf"\n[^\n]{{4,90}}[?？][ \t]*\n[ \t]*\n?[ \t]*{_ANSWER}{_SIGN}")
+_ASKED = pattern(rf"\n[^\n]{{4,90}}[?？][ \t]*\n[ \t]*\n?[ \t]*{_ANSWER}{_SIGN}")
 _KOREAN_ORDER = r"지시(?:문|사항)?|명령어?|명령문"
 _LINE = r"\n[ \t]*"
 _ITEM = r"(?:\d{1,2}[.)] ?)?"
@@ -64,14 +71,16 @@ JOINTS = {
     "User: … Assistant:": (
         rf"{_LINE}(?:Human|User|사용자) ?[:：][^\n]*\n{{1,3}}[ \t]{{0,9}}(?:Assistant|AI|챗봇|어시스턴트) ?[:：]"
     ),
+    "25. 주어진 문장을": r"[.?!] (?:[2-9]|[1-9]\d)[.)] (?:다음|주어진|아래)[^\n]{2,60}(?:세요|시오|십시오|라)[.]?",
+    "다음 작업: …": rf"{_LINE}(?:다음|새|두 ?번째) ?(?:작업|지시|과제|문제|질문) ?[:：]",
     "입력: … 출력: …, and one more": (
         rf"{_LINE}{_ITEM}(?:입력|Input) ?[:：][^\n]*\n(?:[^\n]*\n){{0,3}}?[ \t]*(?:출력|Output) ?[:：] ?\S"
         r"[^\n]*\n{1,3}[^\n]*(?:지시|명령|입력|Instruction|Input|#{2,})"
     ),
 }
-_JOINED = re.compile(any_of(*JOINTS.values()), re.MULTILINE)
+_JOINED = pattern(any_of(*JOINTS.values()), re.MULTILINE)
 #: Requests of which exchanges are the answer.
-_ABOUT_EXCHANGES = re.compile(
+_ABOUT_EXCHANGES = pattern(
     any_of(
         *("입력", "대화", "챗봇", "사용자", "입출력", "예제", "인터뷰", "input", "코드", "함수", "알고리즘"),
         "프로그램",
@@ -86,9 +95,15 @@ MERGED = (
     rf"\?[ \t]*\n\s*{_ANSWER}{_SIGN_SCAN}"
     rf"|\n\s*{ASK.replace('?P<question>', '?:')}(?: ?[:：.]|\n| )|\n\s*\n[ \t]*(?:[0-9]{{1,2}}[.)] )?(?:다음|아래"
     rf"|주어진|위|이) "
+    r"|[.!?] [\[【<](?:질문|문제|지시|명령)"
+    r"|[.!?] (?:다음|새|두 ?번째)[가-힣]* ?(?:지시|질문|문제|명령|과제)[가-힣]{0,2} ?[:：]"
+    r"|\n[ \t]*[0-9]{1,2}[.)] [^\n]*(?:줘|하시오|하세요)[.]?[ \t]*\n"
     r"|\n[^\n]?[^\n]?[^\n]?[^\n]?[^\n]?(?:명령|지시|Instruction|질문|과제|다음 ?[지문])"
 )
-JOINED = r"##|\n[^\n]{0,8}(?:명령|지시|Instruction|Human|User|사용자|입력|Input)"
+JOINED = (
+    r"##|[.?!] [0-9]{1,2}[.)] (?:다음|주어진|아래)|\n[ \t]*(?:다음|새|두 ?번째)"
+    r"|\n[^\n]{0,8}(?:명령|지시|Instruction|Human|User|사용자|입력|Input)"
+)
 
 
 def merged_instruction(texts: Texts, options: ScreenOptions) -> str | None:

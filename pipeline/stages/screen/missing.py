@@ -4,9 +4,10 @@ import re
 
 from pipeline.stages.screen.requests import asks
 from pipeline.stages.screen.texts import Texts, around
+from pipeline.table.patterns import pattern
 from schemas.options import ScreenOptions
 
-_ONLY_URL = re.compile(
+_ONLY_URL = pattern(
     r"(?:[\w가-힣 ]{0,16}[:：\-]?\s{0,4})?(?:[\[(<][\w가-힣 ]{0,20})?(?:\]\()?[\[(<]?"
     r"(?:(?:https?://|www\.)\S+|[A-Za-z0-9][\w-]*(?:\.[\w-]+)*\.(?:com|net|org|kr|io|example|jp|cn|us"
     r"|uk|be|tv|me|info)/\S+)[\])>.]?"
@@ -14,7 +15,7 @@ _ONLY_URL = re.compile(
 
 
 #: Words of a request that needs the page behind the link.
-_OF_THE_PAGE = re.compile(r"요약|기사|영상|내용|게시|열고|읽고|논문|뉴스|블로그|비평|감상|평가|분류")
+_OF_THE_PAGE = pattern(r"요약|기사|영상|내용|게시|열고|읽고|논문|뉴스|블로그|비평|감상|평가|분류")
 
 
 def url_only(texts: Texts, options: ScreenOptions) -> str | None:
@@ -30,7 +31,7 @@ _PICTURE = (
     r"(?:이미지|사진|그림|도표|그래프|차트|스크린 ?샷|캡처(?: ?화면)?|삽화|포스터|지도|도형|도면"
     r"|일러스트|만화|악보|엑스레이|X선 사진|영상 캡처)"
 )
-_IMAGE = re.compile(
+_IMAGE = pattern(
     rf"(?<![가-힣])(?:이|다음|아래|위|위의|아래의|첨부|첨부된|첨부한|첨부 파일의|주어진|제시된|제공된"
     rf"|왼쪽|오른쪽|옆의?|올린|보낸|보내 ?드린|업로드한)"
     rf" {_PICTURE}(?:들)?(?: \d)?(?:을|를|에|의|이|은|는|속|에서|가|과|와|만|로|,|\s(?!목록|설명)|$)"
@@ -38,28 +39,28 @@ _IMAGE = re.compile(
     rf"|(?:^|[.!?\n] ?){_PICTURE}(?:을|를) (?:보고|참고|참조|바탕|분석해|보면|살펴)"
     rf"|(?:^|\s){_PICTURE} ?\d+(?:번)?(?:의|에서|을|를|은|는|에|과)? "
 )
-_IMAGE_MARK = re.compile(
+_IMAGE_MARK = pattern(
     r"!\[[^\[\]]*\]\([^()]*\)|<\w+\b[^<>]*>|https?://\S+|[\[(](?:[^\])\n]{0,20}(?:이미지|사진|그림|첨부|그래프"
     r"|도표|차트"
     r"|캡처|image)[^\])\n]{0,20})[\])]|\S{1,200}\.(?:png|jpe?g|gif|webp|bmp|pdf)"
 )
-_MADE_OF_TEXT = re.compile(r"텍스트로|글자로|문자로|아스키|(?i:ascii)|이모지로|\S+ 설명(?:을|문)|캡션을 (?:고|다|바)")
+_MADE_OF_TEXT = pattern(r"텍스트로|글자로|문자로|아스키|(?i:ascii)|이모지로|\S+ 설명(?:을|문)|캡션을 (?:고|다|바)")
 
 
 #: “그림을 보고 이야기를 만드는 수업”: what people do with pictures, and no picture of this row.
-_ACTIVITY = re.compile(
+_ACTIVITY = pattern(
     r"[^.!?\n]{0,30}[가-힣](?:는|은|을|ㄹ) ?(?:수업|활동|방법|놀이|학습|교육|치료|검사|사람|이유|까닭|직업"
     r"|능력|게임|책|기술|시간"
     r"|습관|훈련|과정|시험|대회|문제|것이|것은|것의|일은|일이)"
 )
 
 
-_LOOK_AT = re.compile(rf"[.!?\n ]*{_PICTURE}(?:을|를) ")
+_LOOK_AT = pattern(rf"[.!?\n ]*{_PICTURE}(?:을|를) ")
 
 
 #: What stands in a prompt for an image: `<image>` and the like, but for the tag or the token that a text speaks of.
 PLACE = r"<\|?image(?:[_ -]?(?:[0-9]{1,3}|pad|placeholder|token))?\|?>|<\|vision_start\|>|<ImageHere>|\[IMG\]"
-_IMAGE_PLACE = re.compile(
+_IMAGE_PLACE = pattern(
     rf"(?<![`'\"‘“])(?:{PLACE})(?![`'\"’”])(?! ?(?:태그|요소|엘리먼트|토큰|플레이스홀더|tag|element|token))"
 )
 #: Fields of a record that hold an image, or say where it is.
@@ -68,7 +69,7 @@ _FIELDS = (
     r"|이미지_?(?:경로|파일|파일명))"
 )
 FIELD = rf'"{_FIELDS}":(?:"[^"./]*[./]|\[[^\]]|\{{[^}}]|[0-9])'
-_IMAGE_FIELD = re.compile(FIELD)
+_IMAGE_FIELD = pattern(FIELD)
 
 
 def missing_image(texts: Texts, options: ScreenOptions) -> str | None:

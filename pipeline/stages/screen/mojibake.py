@@ -4,16 +4,17 @@ import re
 
 from pipeline.stages.screen.requests import asks
 from pipeline.stages.screen.texts import Texts, around, unquoted
+from pipeline.table.patterns import pattern
 from schemas.options import ScreenOptions
 
 #: What bytes 80 to BF are in Latin-1 and in Windows-1252.
 _CONTINUED = "[\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]"
-_WRONG = re.compile(
+_WRONG = pattern(
     rf"[ÃÂ][\x80-\xbf]|Â(?= |$)|â€{_CONTINUED}|â€|[ê-í]{_CONTINUED}{{2}}|[ãäåæçèé]{_CONTINUED}{{2}}|ð{_CONTINUED}{{3}}"
     r"|ï¿½|(?:[\xb0-\xc8][\xa1-\xfe]){2}"
 )
 #: Bytes of UTF-8 that were read as a Korean code: question marks with syllables that no Korean word has.
-_CP949 = re.compile(r"[?？]([가-힣])|([가-힣])[?？](?=[가-힣])")
+_CP949 = pattern(r"[?？]([가-힣])|([가-힣])[?？](?=[가-힣])")
 SCAN = (
     r"\x{FFFD}|[\x{80}-\x{9F}]|[ÃÂ][\x{80}-\x{BF}]|Â[ \n]|Â$|â€|[ã-í][\x{80}-\x{BF}\x{2010}-\x{2122}]|ðŸ|ï¿½"
     r"|[\x{B0}-\x{C8}][\x{A1}-\x{FE}][\x{B0}-\x{C8}]|\?[가-힣]"

@@ -1,9 +1,15 @@
 """Answers that stand for an answer: N/A, “없음”, “TODO: 답변 입력”, “(추후 작성 예정)”."""
 
 import re
+from collections.abc import Mapping
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.stages.screen.own_words import asks_for_content
 from pipeline.stages.screen.requests import asks
-from pipeline.stages.screen.texts import Texts, any_of
+from pipeline.stages.screen.texts import DISTINCT, Texts, any_of, quoted, rows_of
+from pipeline.table.patterns import pattern
 from schemas.options import ScreenOptions
 
 _ANSWER = r"(?:출력|답변|답안|응답|내용|대답|답|결과|본문|글)"
@@ -33,7 +39,7 @@ _STANDS_FOR = {
     "one word": r"미작성|무응답|공란|공백|빈 ?칸|생략|준비 ?중(?:입니다)?|미정|미입력|미제공",
 }
 _SIGNS_ALONE = any_of(r"[.\-_…~*/\\=]{1,12}", r"[?？]+", r"[ㄱ-ㅎㅏ-ㅣ]{3,12}")
-_EMPTY = re.compile(
+_EMPTY = pattern(
     any_of(
         rf"\W*{any_of(*_STANDS_FOR.values())}\W*",
         r"\W*(?i:todo|tbd|fixme)\b\W{1,4}[^\n]{0,40}",  # with a note behind it: TODO: 나중에 쓰기
@@ -41,24 +47,59 @@ _EMPTY = re.compile(
     )
 )
 #: That there is none: right where something is looked for, and no text, list or summary.
-_NONE = re.compile(
+_NONE = pattern(
     r"\W*(?:잘 )?(?:없음|없습니다|없어요|모름|모릅니다|모르겠습니다|모르겠어요|몰라요?|알 수 없(?:음|습니다)"
     r"|해당 ?없음)\W*"
 )
-_CONTENT = re.compile(
+_CONTENT = pattern(
     r"(?:정리|설명|작성|나열|요약|비교|추천|소개|제안|계산|서술|묘사|번역|기술|논|분석)(?:하|해|을|를)"
     r"|(?:써|쓰|지어|지으|만들|적어|적으|알려|옮기|옮겨|바꾸|바꿔|고쳐|고치)"
 )
-_MAY_BE_NONE = re.compile(
+_MAY_BE_NONE = pattern(
     r"있(?:나|는지|습니까|어|을까|는가|다면|으면|니)|유무|여부|없(?:으면|다면|을)|틀린|오류|잘못|찾|골라|고르"
     r"|추출|뽑|[몇]|아는"
 )
 #: A question with a word for what is asked: a lone question mark is no answer to it.
-_ASKS = re.compile(r"무엇|무슨|어떤|어떻게|왜|누구|언제|어디|얼마|설명|나열|소개|쓰[세시]|써 ?[주줘]")
-_SIGNS = re.compile(
+_ASKS = pattern(r"무엇|무슨|어떤|어떻게|왜|누구|언제|어디|얼마|설명|나열|소개|쓰[세시]|써 ?[주줘]")
+_SIGNS = pattern(
     r"초성|자음|모음|자모|낱자|감탄|웃음|채팅|물음표|이모티콘|기호|부호|문자|점|모스|표시|줄표|하이픈|밑줄"
     r"|말줄임|연산|더하기|빼기|침묵|패턴|그려"
 )
+#: Words of a note that an answer will be, is, or would be here, and what may stand between them.
+_NOTE = any_of(
+    *("본문", "내용", "자리", "초안", "동일", "상동", "답변", "답안", "정답", "해답", "결과", "예시", "생략", "준비"),
+    *("작성", "추후", "예정", "대기", "생성", "미정", "로딩", "로드", "완료", "문구", "제목", "텍스트", "공란", "빈칸"),
+    *(
+        "이하",
+        "전술",
+        "상기",
+        "여기",
+        "이곳",
+        "같음",
+        "같습니다",
+        "마찬가지",
+        "들어갈",
+        "들어갑니다",
+        "들어감",
+        "검수",
+        "작업자",
+        "제외됨",
+        "보류",
+        "재작업",
+        "스킵",
+    ),
+)
+_NOTES = pattern(rf"{_NOTE}[가-힣]{{0,4}}\d?")
+_BESIDE = pattern(
+    r"\d|테스트|확인|필요|항목[은이]?|검수[가-힣]{0,2}|(?:위|아래|앞|뒤|이|그)(?:와|의|에|서|과)?|(?:답|글|시|글쓴이|문장|설명|출력|입력|응답)[은는이가을를]?|중(?:입니다|이에요)?"
+    r"|(?:적|쓸|넣|채울|넣을|적을)[가-힣]{0,4}|[을를은는이가]|곳|것|거|잠시만?|조금만|기다려|기다리|주세요|주십시오|하세요|입니다"
+)
+#: 추천 여행지 1, 추천 여행지 2; 설명:; 가나다라
+_EMPTY_FORM = pattern(
+    r"\W*([가-힣]+(?: [가-힣]+){0,2}) ?1(?:\W+\1 ?[2-9]){1,8}\W*|\W*[가-힣]{1,6} ?[:：]\s*|\W*가나다라[가-힣]*\W*"
+)
+#: A mark of a program or of a chat that stands for nothing.
+_MARK = pattern(r"\W*(?i:#?(?:VALUE|REF|N/A|NAME|DIV/0|NUM|ERROR)!?|error|null|ㅇㅇ|ㅇㅋ|ㄴㄴ|ㅋㅋ+|ㅎㅎ+)\W*")
 #: Every placeholder has a match of this RE2 pattern.
 _FRAME = "[^0-9A-Za-z가-힣]*"
 _CLOSES = any_of(
@@ -88,6 +129,8 @@ PLACEHOLDER = any_of(
 
 
 def no_answer(texts: Texts, options: ScreenOptions) -> str | None:
+    if re.search("(?i)더미|lorem|자리 ?채움", texts.instruction):
+        return None
     found = _EMPTY.fullmatch(texts.output) or (_NONE.fullmatch(texts.output) and wants_content(texts.instruction))
     if not found:
         return None
@@ -103,6 +146,72 @@ def no_answer(texts: Texts, options: ScreenOptions) -> str | None:
     if right or (word and word.lower() in texts.instruction.lower()):
         return None
     return f"the whole answer is “{texts.output.strip()[:20]}”"
+
+
+def note(texts: Texts, options: ScreenOptions) -> str | None:
+    """An answer that is a note in the place of an answer: 위와 같음."""
+    if not note_alone(texts):
+        return None
+    return f"the whole answer is a note in the place of an answer: {quoted(texts.output)}"
+
+
+#: Every such note has a match of this RE2 pattern, and this many bytes at most.
+MAY_BE_NOTE = any_of(
+    _NOTE,
+    "[가-힣] ?1(?:[^0-9]|$)",
+    r"[:：]\s*$",
+    "가나다라",
+    "[ㄱ-ㅎ]{2}",
+    r"(?i:VALUE|REF|NAME|DIV/0|NUM|ERROR|N/A|null)",
+)
+LONGEST_NOTE = 150
+
+
+def may_be_note(texts: Mapping[str, pa.Array]) -> list[int]:
+    """Answers of few words that may be such a note."""
+    short = pc.less_equal(pc.binary_length(texts[DISTINCT].dictionary), LONGEST_NOTE)
+    return rows_of(texts[DISTINCT], short, MAY_BE_NOTE, form_of_note)
+
+
+def form_of_note(answer: str) -> bool:
+    """Whether an answer may be such a note, whatever was asked: six words at most, and one of a note."""
+    words = _WORDS.findall(answer)
+    return bool(_EMPTY_FORM.fullmatch(_NUMBERS.sub("", answer)) or _MARK.fullmatch(answer)) or (
+        len(words) <= 6
+        and any(map(_NOTES.fullmatch, words))
+        and sum(not (_NOTES.fullmatch(word) or _BESIDE.fullmatch(word)) for word in words) <= 1
+    )
+
+
+#: The numbers of a list: 1. 원인 1
+_NUMBERS = pattern(r"^\d{1,2}[.)] ", re.MULTILINE)
+_WORDS = pattern("[가-힣ㄱ-ㅎA-Za-z0-9]+")
+
+
+def note_alone(texts: Texts) -> bool:
+    """Whether the answer is a note of few words that stands for an answer.
+
+    >>> note_alone(Texts("회의록을 정리해 줘.", "", "위와 같음")), note_alone(Texts("맛은 어때?", "", "위와 같음"))
+    (True, False)
+    """
+    words = _WORDS.findall(texts.output)
+    if not words or not form_of_note(texts.output) or not asks_for_content(texts):
+        return False
+    if _MARK.fullmatch(texts.output):
+        return not asks(texts.instruction, "code", "labels", "selection")
+    if asks(texts.instruction, "short", "title", "labels", "selection", "as-it-may-be", "translation", "rewriting"):
+        return False
+    if _MARK.fullmatch(texts.output) or _EMPTY_FORM.fullmatch(_NUMBERS.sub("", texts.output)):
+        return not asks(texts.instruction, "code")
+    notes = [word for word in words if _NOTES.fullmatch(word)]
+    beside = [word for word in words if word not in notes and _BESIDE.fullmatch(word)]
+    # One word of the request may name what is not there: (인사말 본문).
+    left = len(words) - len(notes) - len(beside)
+    return bool(notes) and (left == 0 or (left == 1 and len(words) <= 4 and named(words[0], texts.instruction)))
+
+
+def named(word: str, instruction: str) -> bool:
+    return len(word) > 1 and word in instruction
 
 
 def wants_content(instruction: str) -> bool:

@@ -4,11 +4,12 @@ import re
 
 from pipeline.stages.screen.requests import asks
 from pipeline.stages.screen.texts import Texts, any_of, around, quoted, unquoted
+from pipeline.table.patterns import pattern
 from schemas.options import ScreenOptions
 
 #: “수 없습니다”, “기 어렵네요”, “드리지 못합니다”: that something is not possible, at the end of a clause.
 _NOT = any_of(
-    r"수(?:는|가|도)? ?없(?:습니다|어요|네요|겠습니다|을 것 같|는 점|다는|음을|으니|으며|지만|답니다|군요|$)",
+    r"(?:수(?:는|가|도)?|순) ?없(?:습니다|어요|네요|겠습니다|을 것 같|는 점|다는|음을|으니|으며|지만|답니다|군요|$)",
     r"기(?:는|가|에는)? ?(?:어렵습|어려[워울운]|힘듭|힘들|곤란)",
     r"드리지 (?:못|않)",
     r"못 ?(?:해 ?드|드립|합니다|하겠|도와)",
@@ -31,7 +32,7 @@ _THING = any_of(
 _THIS = r"(?:그런|이런|그러한|이러한|해당|관련|요청하신|말씀하신|원하시는|(?:^|\s)[이그])"
 
 #: An answer that speaks of the request, or of what its speaker may do for the user: no other text does so.
-_OF_THE_REQUEST = re.compile(
+_OF_THE_REQUEST = pattern(
     any_of(
         # 요청하신 … 도와드릴 수 없습니다
         rf"(?:요청|부탁|질문|지시|명령|문의|물음)(?:하신|하시는|에|은|는|을"
@@ -70,6 +71,8 @@ _OF_THE_REQUEST = re.compile(
         # 제가 답할 문제가 아닙니다
         rf"(?:제가|저는|내가|나는) [^\n.!?]{{0,12}}{_SERVE}[가-힣]{{0,4}} (?:문제|질문|일|것|주제"
         rf"|사안)[가-힣]? (?:아닙|아니|아녜)",
+        # 제가 답할 필요는 없을 것 같네요
+        r"제가 [^\n.!?]{0,6}(?:답|대답|설명|알려|말씀|말)[^\n.!?]{0,8} 필요(?:는|가|도)? ?없",
         # 답변을 거부합니다
         r"(?:답변|대답|응답|협조|작성|제공|도움)[가-힣]{0,3} ?(?:을|를)? ?(?:거부|거절|삼가|사양)"
         r"(?:합니다|하겠습니다|해요|할게요)",
@@ -78,7 +81,7 @@ _OF_THE_REQUEST = re.compile(
         r"|응)[^\n.!?]{0,12}(?:수 없|어렵)",
     )
 )
-_APOLOGY = re.compile(
+_APOLOGY = pattern(
     r"\A\W{0,2}(?<![\"'“])(?:아쉽게도|안타깝지만|안타깝게도|정말 |대단히 |매우 |너무 )?"
     r"(?:죄송|미안|유감|송구|안타깝)[가-힣]{0,6}[,.!]?\s[^\n]{0,90}?"
     + any_of(
@@ -88,7 +91,7 @@ _APOLOGY = re.compile(
     )
 )
 #: A negative, and behind it the offer to ask for something else: 그건 어려워요. 다른 질문이 있으시면 …
-_SOMETHING_ELSE = re.compile(
+_SOMETHING_ELSE = pattern(
     any_of(
         *("없", "않", "못", "벗어", "어렵", "어려", "곤란", "불가", "아닙", "아니", "죄송", "미안", "모르", "삼가"),
         "힘들",
@@ -97,18 +100,18 @@ _SOMETHING_ELSE = re.compile(
     + any_of("질문", "주제", "요청", "도움", "것", "걸", "작업", "이야기", "내용", "궁금", "부분", "일", "문의")
 )
 #: A short answer that only says that it has no answer, and sends the user to someone else or speaks of itself.
-_NO_HELP = re.compile(
+_NO_HELP = pattern(
     r"\A[^\n.!?]{0,40}?"
     r"(?:답변|답해|답을|답이|대답|추천|말씀|안내|도움|도와|설명|조언|제공|알려|정보|상담|검색|판단|의견|언급)"
     r"[^\n.!?]{0,24}?(?:없|어렵|힘들|곤란|조심스럽|못|않|부족|불가)[가-힣 ]{0,4}(?:니다|네요|어요|에요|군요|는데요)[.!]"
 )
-_OF_ITSELF = re.compile(r"(?:^|\s)(?:제가|저는|저에게|저로서|저희|제게|지금은|현재는?|아직은?) ")
-_SENDS_AWAY = re.compile(
+_OF_ITSELF = pattern(r"(?:^|\s)(?:제가|저는|저에게|저로서|저희|제게|지금은|현재는?|아직은?) ")
+_SENDS_AWAY = pattern(
     r"(?:문의|시도|상의|상담|확인|질문|이용|검색)(?:을|를)? ?(?:해|하여|하)? ?"
     r"(?:보세요|주세요|보시|주시|주십|시기|시는|세요)"
 )
 #: A short answer in casual speech, or of one clause: 난 그런 거 못 해. 몰라. 그건 좀 곤란해.
-_BLUNT = re.compile(
+_BLUNT = pattern(
     r"\W*(?:(?:미안(?:해|하지만|한데)?|글쎄|음+|흠+|아쉽지만|안타깝지만|죄송(?:해요|하지만|한데요?)?)\W+)*"
     r"(?:(?:나는|난|저는|전|내가|제가|그건|그런 [거것건]|이건|그거|그것은|그것만은|지금은|아직은?|잘|좀|그런"
     r"|도저히|절대)[은는도]? ?)*"
@@ -116,12 +119,12 @@ _BLUNT = re.compile(
         r"못 ?(?:해|하겠어|해요|하겠는데|해 ?줘|도와줘|알려 ?줘|말해 ?줘)",
         r"(?:할|알려 ?줄|도와 ?줄|말해 ?줄|답해 ?줄|대답할|답할|써 ?줄|해 ?줄|말할) 수 없(?:어|어요|지|네|다)",
         r"(?:할|알려 ?줄|도와 ?줄|말해 ?줄|답해 ?줄|대답하|답하|써 ?주|해 ?주)기 (?:어려워|힘들어|곤란해|싫어)요?",
-        *("곤란(?:해요?|합니다|한데요?)", "하기 싫(?:어요?|은데)", "답(?:변)? ?(?:불가|거부)"),
+        *("곤란(?:해요?|합니다|한데요?)", "(?:하기 )?싫(?:어요?|은데요?|습니다)", "답(?:변)? ?(?:불가|거부)"),
     )
     + r"\W*"
 )
 #: The whole answer asks for what is to be worked on: 문장을 입력해 주세요.
-_GIVE_ME = re.compile(
+_GIVE_ME = pattern(
     r"\A(?:[^\n.!?]{0,60}[.!?]\s+)?(?:[^\n.!?]{0,40} )?"
     + any_of(
         *("문장", "글", "텍스트", "내용", "본문", "기사", "자료", "정보", "파일", "링크", "이미지", "질문"),
@@ -133,9 +136,9 @@ _GIVE_ME = re.compile(
     r"(?:주세요|주시|주십|주실|주면|줘|바랍)|입력하세요|보내세요)[^\n]{0,50}\Z"
 )
 #: “쓰실 수 없습니다”, “쿠폰도 쓸 수 있나요?”: what the one who asks may do; to say no to it is an answer.
-_YOUR_OWN = re.compile(r"(?:실|으실|[가-힣]시기) ?(?:수(?:는|가)? ?없|어렵|어려울|힘들)")
-_MAY_I = re.compile(r"(?:수 있|되|돼|가능한?|괜찮)(?:나요|습니까|을까요|은가요|는지요?|[가-힣]{0,2}요)\s*\?")
-_UNABLE = re.compile(
+_YOUR_OWN = pattern(r"(?:실|으실|[가-힣]시기) ?(?:수(?:는|가)? ?없|어렵|어려울|힘들)")
+_MAY_I = pattern(r"(?:수 있|되|돼|가능한?|괜찮)(?:나요|습니까|을까요|은가요|는지요?|[가-힣]{0,2}요)\s*\?")
+_UNABLE = pattern(
     any_of(
         r"(?:입력|정보|내용|문맥|컨텍스트|데이터|이미지|일러스트\S{0,3}|링크|텍스트|본문|기사)"
         r"[^\n.]{0,30}(?:없어|없으므로|없습니다|부족|않아|불충분|불분명)"
@@ -144,7 +147,7 @@ _UNABLE = re.compile(
         r"(?:을|를)?(?:할|해 드릴|드릴| 드릴|할 )? ?수(?:는|가)? ?없(?:습니다|어요|네요)",
     )
 )
-_ENGLISH = re.compile(
+_ENGLISH = pattern(
     r"\A\W{0,3}"
     + any_of(
         r"(?:I['’]?m|I am|We['’]?re|We are)\s+(?:\w+ )?(?:sorry|afraid|unable|not able|not allowed)",
@@ -155,12 +158,13 @@ _ENGLISH = re.compile(
     ),
     re.IGNORECASE,
 )
-_ROLE = re.compile(r"고객|주문|환불|불편|학생 ?:|상담원|팀 드림")
+_ROLE = pattern(r"고객|주문|환불|불편|학생 ?:|상담원|팀 드림")
 #: A text that speaks to someone else, and may so apologise and refuse.
 _VOICED = ("dialogue", "story", "letter")
 #: Every refusal has a match of this RE2 pattern.
 REFUSES = (
-    r"죄송|미안|유감|송구|안타깝|수(?:는|가|도)? ?없|어렵|어려|힘들|곤란|불가|부족|보완|필요합니다|입력해|제공해"
+    r"죄송|미안|유감|송구|안타깝|(?:수(?:는|가|도)?|순) ?없|필요(?:는|가|도)? ?없"
+    r"|어렵|어려|힘들|곤란|불가|부족|보완|필요합니다|입력해|제공해"
     r"|알려|거절|거부|벗어"
     r"|싫|조심스럽|없네|[저제]에?게 없|않[는습네아]|(?:문제|질문|일|것|주제|범위)[가이]? 아[니닙]|밖"
     r"|(?:보내|첨부|공유|붙여 ?넣|올려|적어|말씀|명시|제시"
@@ -170,8 +174,15 @@ REFUSES = (
 )
 
 
+_REFUSES = pattern(REFUSES)
+#: Letters: an answer refuses in its first words, if it does.
+OPENING = 220
+
+
 def refusal(texts: Texts, options: ScreenOptions) -> str | None:
     instruction, output = texts.instruction, texts.output
+    if not _REFUSES.search(output[:OPENING]):
+        return None
     if asks(instruction, "translation", "rewriting", "copy", "about-speech", "examples", "continuation"):
         # Its words are those of a given text, unless the text is missing in it altogether.
         given = f"{texts.input} {instruction}"
@@ -183,7 +194,7 @@ def refusal(texts: Texts, options: ScreenOptions) -> str | None:
         return None
     if match := _ENGLISH.search(output):
         return f"the answer opens with {around(match)}"
-    opening = unquoted(output[:220])
+    opening = unquoted(output[:OPENING])
     to_customer = bool(re.search(r"고객님|주문|환불", opening)) and asks(instruction, *_VOICED)
     may_i = _MAY_I.search(instruction)
     if not to_customer and (match := _OF_THE_REQUEST.search(opening[:120])):

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.stages.screen.requests import asks
-from pipeline.stages.screen.texts import Texts, quoted
+from pipeline.stages.screen.texts import DISTINCT, Texts, quoted
+from pipeline.table.patterns import pattern
 from schemas.options import ScreenOptions
 
 
@@ -76,7 +77,8 @@ def loop(text: str) -> str | None:
         times = (end - start) // period
         # Four times on end, or three and a half of most of the text.
         whole = times == 3 and " " in unit and (end - start) * 2 >= period * 7 and (end - start) * 5 >= len(text) * 3
-        if (times >= 4 or whole) and end - start >= 30 and is_words(unit):
+        long = times == 3 and " " in unit and period >= 12
+        if (times >= 4 or whole or long) and end - start >= 30 and is_words(unit):
             return f"“{' '.join(unit[:30].split())}” {times} times on end"
     return None
 
@@ -85,15 +87,15 @@ def is_words(unit: str) -> bool:
     return not re.search(r"</?\w|[{};]", unit) and len(re.findall(r"[^\W\d_]", unit)) * 3 >= len(unit)
 
 
-_WORD_RUN = re.compile(r"(?<!\S)([가-힣]{2,12})(?:\s+\1){4,}(?!\S)")
-_SYLLABLE_RUN = re.compile(r"(([가-힣])(?!\2)[가-힣]{1,5}?)\1{7,}")
-_BETWEEN = re.compile(r"(?<=[.!?])\s+|\n\s*")
+_WORD_RUN = pattern(r"(?<!\S)([가-힣]{2,12})(?:\s+\1){4,}(?!\S)")
+_SYLLABLE_RUN = pattern(r"(([가-힣])(?!\2)[가-힣]{1,5}?)\1{7,}")
+_BETWEEN = pattern(r"(?<=[.!?])\s+|\n\s*")
 
 
 #: Words that join a sentence to the one before it, and say nothing of their own.
-_JOINING = re.compile(
+_JOINING = pattern(
     r"(?:그래서|왜냐하면|그리고|또한|또|따라서|하지만|그러나|즉|결국|그러므로|게다가|그런데|다시 말해|이처럼"
-    r"|이와 같이),? "
+    r"|이와 같이|마지막으로|먼저|우선|다음으로|더불어|아울러|특히|물론|한편),? "
 )
 
 
@@ -101,9 +103,9 @@ def same_units(text: str) -> str | None:
     """Sentences, lines or items of a list that come again in the same order, three times or more.
 
     >>> same_units("물이 좋습니다. 물이 좋습니다. 물이 좋습니다.")
-    '“물이 좋습니다.” 3 times on end'
+    '“물이 좋습니다” 3 times on end'
     """
-    units = [_JOINING.sub("", unit) for part in _BETWEEN.split(text) if (unit := part.strip(" -*•·\t"))]
+    units = [_JOINING.sub("", unit).rstrip(".!?~") for part in _BETWEEN.split(text) if (unit := part.strip(" -*•·\t"))]
     if "\n" not in text and len(units) <= 2:
         units = [part.strip(" .") for part in text.split(",")]
     if match := _WORD_RUN.search(text) or _SYLLABLE_RUN.search(text):
@@ -114,9 +116,13 @@ def same_units(text: str) -> str | None:
             run = run + 1 if units[number] == units[number - period] else 0
             unit = " ".join(units[number - period + 1 : number + 1])
             size = len(unit)
-            if run >= 2 * period and is_words(unit) and size >= (5 if period > 1 else 7):
+            whole = period * (run // period + 1) == len(units)
+            if run >= 2 * period and is_words(unit) and size >= (3 if whole and run > 2 else 5 if period > 1 else 7):
                 return f"{quoted(unit, 30)} {run // period + 1} times on end"
-    return most_of_all(units)
+    half = len(units) // 2
+    if half > 1 and units[:half] == units[half:] and len(text) >= 40:
+        return f"{quoted(' '.join(units[:half]), 30)} twice, and nothing else"
+    return most_of_all(units) or few_items(text) or same_tails(units)
 
 
 def most_of_all(units: list[str]) -> str | None:
@@ -132,24 +138,35 @@ def most_of_all(units: list[str]) -> str | None:
     return f"{quoted(unit, 30)} {times} times" if times >= 3 and half and len(unit) >= 10 and is_words(unit) else None
 
 
+def few_items(text: str) -> str | None:
+    """A list of six items or more, half of which are there before.
+
+    >>> few_items("1. 사과\\n2. 포도\\n3. 수박\\n4. 사과\\n5. 포도\\n6. 수박")
+    '3 items of 6 lines'
+    """
+    items = [re.sub(r"^\s*(?:\d{1,3}[.)]|[-*•])\s*", "", line) for line in text.splitlines() if line.strip()]
+    few = len(items) >= 6 and len({*items}) * 2 <= len(items) and all(len(item) >= 2 for item in items)
+    return f"{len({*items})} items of {len(items)} lines" if few and is_words("".join(items)) else None
+
+
+def same_tails(units: list[str]) -> str | None:
+    """Four sentences or more that end in the same sixteen letters, and are most of the text."""
+    tails = collections.Counter(unit[-16:] for unit in units if len(unit) > 20)
+    tail, times = max(tails.items(), key=lambda item: item[1], default=("", 0))
+    return f"{times} sentences end in {quoted(tail)}" if times >= 4 and times * 2 >= len(units) else None
+
+
 # Echo
 
 #: What stands before a text that is given back with its name: 질문: …, 입력: …
 LABEL = r"^\s*(?:질문|물음|문제|지시문?|명령어?|입력|본문|원문|답변?|[QA]|Input|Question|Answer) ?[:：.] ?"
-#: An answer that promises an answer, and ends there: … 알려 드리겠습니다.
-_PROMISE = re.compile(
-    r"[^\n.!?]{4,60}(?:알려|설명|소개|말씀|정리|작성|추천|안내|제안|공유|답변?|서술|요약|보여|만들어|써)[가-힣]{0,3} ?"
-    r"(?:드리겠습니다|드릴게요|하겠습니다|할게요?|드리도록 하겠습니다|보겠습니다|볼게요?|줄게요?)[.!~]?"
-)
+#: A label at the end, with nothing behind it.
+LABEL_ALONE = r"\n\s*(?:#+ ?)?(?:답변?|응답|출력|정답|A|Answer|Response|Output) ?[:：]\s*$"
 _ENDS = " \t\n\r.!?。…\"'“”‘’*#`[](){}<>_~"
 
 
 def bare(text: str) -> str:
     return text.strip(_ENDS)
-
-
-#: Requests for words to someone, which may promise.
-_SPOKEN_TO = ("letter", "dialogue", "story", "title", "rewriting", "translation", "continuation", "about-speech")
 
 
 def may_echo(texts: Mapping[str, pa.Array]) -> list[int]:
@@ -166,7 +183,7 @@ def may_echo(texts: Mapping[str, pa.Array]) -> list[int]:
         rows |= alike(answers, part, short)
         if len(near):
             places = pa.array(near)
-            same = pc.equal(head_of_answers(answers.take(places)), head(part.take(places)))
+            same = pc.equal(head_of_answers(texts[DISTINCT].take(places)), head(part.take(places)))
             rows |= set(places.filter(pc.fill_null(same, False)).to_pylist())
     return sorted(rows)
 
@@ -189,18 +206,15 @@ def head(texts: pa.Array) -> pa.Array:
     return pc.utf8_slice_codeunits(pc.utf8_ltrim(pc.utf8_slice_codeunits(texts, 0, 14), " \n\t\"'“‘*#`[(<_"), 0, 2)
 
 
-def head_of_answers(answers: pa.Array) -> pa.Array:
+def head_of_answers(distinct: pa.DictionaryArray) -> pa.Array:
     """The first letters behind a label such as 입력:. Answers repeat."""
-    distinct = answers.dictionary_encode()
     opening = pc.replace_substring_regex(pc.utf8_slice_codeunits(distinct.dictionary, 0, 14), LABEL, "")
     return head(opening).take(distinct.indices)
 
 
 def echo(texts: Texts, options: ScreenOptions) -> str | None:
-    output = re.sub(LABEL, "", texts.output)
+    output = re.sub(LABEL_ALONE, "", re.sub(LABEL, "", texts.output))
     answer = bare(output)
-    if _PROMISE.fullmatch(texts.output.strip()) and shares_words(texts) and not asks(texts.instruction, *_SPOKEN_TO):
-        return f"the answer promises an answer and gives none: {quoted(texts.output, 60)}"
     if texts.input and answer.split() == bare(f"{texts.instruction}\n{texts.input}").split():
         return "the answer is the instruction and the input"
     for name, asked in (("instruction", texts.instruction), ("input", texts.input)):
@@ -214,14 +228,14 @@ def echo(texts: Texts, options: ScreenOptions) -> str | None:
     return None
 
 
-_DOWN = re.compile(r"내림차|역순|거꾸로|큰 (?:수|것|값)부터|[Dd]escend")
-_ORDER = re.compile(
+_DOWN = pattern(r"내림차|역순|거꾸로|큰 (?:수|것|값)부터|[Dd]escend")
+_ORDER = pattern(
     r"가나다|사전 ?순|알파벳|오름차|내림차|자모|작은 (?:수|것|값)|큰 (?:수|것|값)|크기 ?순|숫자 ?순|[Aa]lphabet"
 )
 
 
 #: Parts of a sentence, which are never the whole of it.
-_PART = re.compile(
+_PART = pattern(
     r"(?:주어|동사|목적어|서술어|명사|형용사|부사|조사|낱말|단어|이름|지명|인물|숫자|날짜|장소|핵심어|키워드)[을를만]"
 )
 
@@ -238,8 +252,14 @@ def must_change(texts: Texts, exact: bool) -> bool:
         )
     if asks(instruction, "proofreading") and not exact:
         return False  # a full stop more or less is a correction
+    if exact and _ONE_OF.search(instruction) and len(re.split(r"[,\n]", texts.input.strip(" ,\n"))) > 2:
+        return True
     if asks(instruction, "selection") and len(texts.input) < 60:
-        return exact and bool(_PART.search(instruction)) and bool(re.search(r" .*[다요죠까][.!?]$", texts.input))
+        return (
+            exact
+            and bool(_PART.search(instruction) or _LABEL_OF.search(instruction))
+            and bool(re.search(r" .*[다요죠까][.!?]$", texts.input))
+        )
     return (
         exact
         or not asks(instruction, "rewriting")
@@ -247,19 +267,22 @@ def must_change(texts: Texts, exact: bool) -> bool:
     )
 
 
+#: A request for one of several things.
+_ONE_OF = pattern(
+    r"(?:가장|제일) (?:큰|작은|긴|짧은|높은|낮은|많은|적은|빠른|느린|무거운|가벼운|비싼|싼)"
+    r"|(?:하나|한 개)[를만]? ?(?:고르|골라|선택)"
+)
+#: A word for the whole of a text: its sentiment, its kind.
+_LABEL_OF = pattern(
+    r"(?:감정|감성|극성|의도|주제|종류|유형|긍정|부정|카테고리)[가-힣 ]{0,8}(?:분류|판별|판단|구분|고르|적)"
+)
 #: What the text is to become: 의문문으로 바꾸어라, 부드럽게 고쳐 쓰세요.
-_INTO = re.compile(r"(?:으?로|게|체) ?(?:바꾸|바꿔|고치|고쳐|다듬|변환|전환|수정|다시|표현)")
+_INTO = pattern(r"(?:으?로|게|체) ?(?:바꾸|바꿔|고치|고쳐|다듬|변환|전환|수정|다시|표현)")
 
 
 def only_ends(before: str, after: str) -> bool:
     """Whether a full stop or a quotation mark is all that differs: no new question or call."""
     return {*after} - {*before} <= set(" \t\n.\"'“”‘’") and len(after) <= len(before) + 2
-
-
-def shares_words(texts: Texts) -> bool:
-    """Whether most words of the answer, but for the last two, are those of the instruction."""
-    words = [word for word in texts.output.split()[:-1] if not re.match("대해|대하여|관해|관하여|관련|다음", word)]
-    return bool(words) and sum(word[:2] in texts.instruction for word in words) * 3 >= len(words) * 2
 
 
 def in_order(parts: list[str], down: bool) -> bool:

@@ -5,8 +5,9 @@ translation holds what was translated. A rule names a kind of request and the wo
 """
 
 import functools
-import re
 from typing import NamedTuple
+
+from pipeline.table.patterns import pattern
 
 _LANGUAGES = {
     "Korean": r"한국어|한국말|우리말|한글|국문|국어|Korean",
@@ -32,7 +33,7 @@ _NAME = "|".join(f"(?P<{name}>{words})" for name, words in _LANGUAGES.items())
 _ANY_LANGUAGE = "|".join(_LANGUAGES.values())
 
 #: “영어로 옮기세요”, “영문 편지”, “in English”: the language in which the answer is to be.
-_WANTED = re.compile(
+_WANTED = pattern(
     rf"(?:{_NAME})(?:(?:으?로)(?!부터)(?! ?된| ?쓰인| ?적힌| ?쓴| ?작성된)| (?:번역|버전|편지|이메일|문장으로))"
     r"|(?:to|into|in) (?P<English_>English)|(?:to|into|in) (?P<Korean_>Korean)|(?P<English__>영작|영역하)"
     r"|(?P<Any>각 ?나라 말|여러 (?:나라 )?(?:언어|말)로|외국어로|원어로|원문(?:으로|대로))",
@@ -146,7 +147,7 @@ REQUESTS: tuple[Request, ...] = (
         "repeating",
         (
             r"번 (?:써|쓰|적|반복|되풀이|이어|말|외|출력)|[번회]씩|반복|되풀이|번갈아|교대로|소리(?:를|가)"
-            r"|흉내|의성어|의태어|웃음|길게|잰말|말놀이|후렴|구호|응원"
+            r"|흉내|의성어|의태어|웃음 ?소리|길게|잰말|말놀이|후렴|구호|응원"
             r"|주문을|메아리|돌림|패턴|무늬|규칙적|당번|순환|돌아가며|[Rr]epeat"
         ),
         "'안녕'을 다섯 번 써 줘.",
@@ -295,7 +296,7 @@ REQUESTS: tuple[Request, ...] = (
     ),
 )
 
-_PATTERNS = {request.name: re.compile(request.words) for request in REQUESTS}
+_PATTERNS = {request.name: pattern(request.words) for request in REQUESTS}
 
 
 def requests(instruction: str) -> frozenset[str]:

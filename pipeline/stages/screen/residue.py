@@ -3,11 +3,12 @@
 import re
 
 from pipeline.stages.screen.requests import asks
-from pipeline.stages.screen.texts import Texts, any_of, around, prose_of
+from pipeline.stages.screen.texts import Texts, any_of, around, prose_of, quoted
+from pipeline.table.patterns import pattern
 from schemas.options import ScreenOptions
 
 #: 을(를), 은(는), (으)로: a particle that waits for its word.
-_PARTICLE = re.compile(
+_PARTICLE = pattern(
     r"[가-힣\w\"'”’\])}]"
     + any_of(
         *(r"을\(를\)", r"를\(을\)", r"은\(는\)", r"는\(은\)", r"이\(가\)", r"가\(이\)", r"와\(과\)", r"과\(와\)"),
@@ -17,7 +18,7 @@ _PARTICLE = re.compile(
 )
 #: What stands behind a name.
 _ADDRESSED = r"(?= ?(?:고객|회원|선생|대리|과장|부장|팀장)? ?(?:님|씨(?![가-힣])|귀하))"
-_SLOT = re.compile(
+_SLOT = pattern(
     any_of(
         # {name}, {{ name }}, {이름}
         r"(?<![\w^$\\{(f\"'`])\{\{?[ \t]?(?:[A-Za-z_][A-Za-z_ .]{1,30}|[가-힣][가-힣_ ]{1,20}|\d)[ \t]?\}\}?"
@@ -34,12 +35,18 @@ _SLOT = re.compile(
         # [제품명]은 [주요 기능]을 갖춘, [이름]님께
         r"\[[가-힣]{1,8}(?: [가-힣]{1,6})?\](?:은|는|이|가|을|를|의|에|에서|와|과|로|으로|께서)(?![가-힣\w]{3})",
         # OOO님, ○○○ 고객님
+        # 0월 0일, ○월 ○일
+        r"(?<!\d)0{1,4}[년월] ?0{1,2}[월일]|(?<![A-Za-z○])[○OX]{1,2}월 ?[○OX]{1,2}일",
+        # $name 님, ___입니다, (이름) 님
+        rf"\$[A-Za-z_]{{2,20}}{_ADDRESSED}",
+        r"(?<![_\w])_{3,}(?:입니다|이라고|에서|님|씨|은|는|이|가|을|를|에)(?![가-힣]{3})",
+        rf"\((?:이름|성명|고객명|성함|수신인|받는 ?사람|회사명|업체명)\){_ADDRESSED}",
         rf"(?:(?<![A-Za-z가-힣○])(?:O{{2,4}}|○{{2,4}}|◯{{2,4}}|X{{2,4}})|(?<!_)_{{3,}}+){_ADDRESSED}",
     )
 )
 _PUT = r"(?:입력|작성|기입|삽입|기재|넣|적|쓰|써|채우|채워|붙여|추가)"
 #: “[여기에 답변을 입력하세요]”: a bracket that tells the writer what to put in its place.
-_FILL = re.compile(
+_FILL = pattern(
     any_of(
         rf"[\[<{{〈【(](?:여기|이곳|이 ?부분)[^\]>)}}〉】\n]{{0,30}}{_PUT}[^\]>)}}〉】\n]{{0,20}}[\]>)}}〉】]",
         rf"[\[<{{〈【][^\]>)}}〉】\n]{{1,30}}[을를은는 ] ?{_PUT}(?:하|해|으|어|세|시|십| ?주|할|을 )"
@@ -57,7 +64,7 @@ _ROLE_KO = any_of(
     "시스템",
 )
 #: The marks of a prompt and of its turns.
-_HEADER = re.compile(
+_HEADER = pattern(
     any_of(
         rf"^#{{2,4}} ?(?:{_ROLE}\b|{_ROLE_KO} ?[:：])",
         r"\A\s*#{2,4} ?(?:응답|답변|출력|답)\s*\n",
@@ -66,7 +73,8 @@ _HEADER = re.compile(
         rf"</?{_ROLE_KO}>",
         r"</?s>(?!\w)|<(?:bos|eos|pad|unk|sep|cls)>|\[(?:BOS|EOS|PAD|SEP|CLS|UNK|MASK)\]",
         r"<\|?(?:im_start|im_end|user|assistant|system|human|bot|start_header_id|end_header_id|eot_id|endoftext"
-        r"|begin_of_text|end_of_text|end_of_turn|end|pad|sep|startoftext|eom_id)\|>",
+        r"|begin_of_text|end_of_text|end_of_turn|end|pad|sep|startoftext|eom_id|[a-z]{2,9}(?:_[a-z]{2,9}){0,3})\|>",
+        r"\A\s*\[(?i:assistant|user|human|system|bot|answer|response)\]",
         r"</?(?:start_of_turn|end_of_turn)>|<\|END_OF_TURN_TOKEN\|>",
         r"\[\|(?:assistant|user|human|system|endofturn)\|\]",
         r"아래는 작업을 설명하는 (?:명령어|지시)",
@@ -75,7 +83,7 @@ _HEADER = re.compile(
     re.MULTILINE,
 )
 #: An answer that begins with the name of its speaker.
-_SPEAKER = re.compile(
+_SPEAKER = pattern(
     r"\A\s*(?:\*\*)?"
     + any_of(
         r"(?i:assistant|ai|bot|chatbot|gpt|chatgpt|response|output|model|system|answer)",
@@ -83,11 +91,14 @@ _SPEAKER = re.compile(
     )
     + r"(?:\*\*)? ?[:：](?:\*\*)?\s*\S"
 )
+_SPEAKER_LINE = pattern(r"\A\s*(?i:assistant|user|model|system)\s*\n")
+#: A turn of the user behind the answer.
+_NEXT_SPEAKER = pattern(r"\S\s*\n\s*(?:Human|User|사용자|유저) ?[:：] ?\S")
 #: An answer inside of the tag that a prompt asked for.
 _ROLE_TAGS = "answer|response|output|result|reply|assistant|final_answer|completion|solution|instruction|input|question"
-_TAGGED = re.compile(rf"\A\s*<(?:{_ROLE_TAGS})>", re.IGNORECASE)
-_PRINTF = re.compile(r"%(?:s|d|\(\w{1,20}\)s)")
-_PRINTS = re.compile(r"print\(|printf|return |=>|;$|\\[a-z]+\{|\.format\(", re.MULTILINE)
+_TAGGED = pattern(rf"\A\s*<(?:{_ROLE_TAGS})>", re.IGNORECASE)
+_PRINTF = pattern(r"%(?:s|d|\(\w{1,20}\)s)")
+_PRINTS = pattern(r"print\(|printf|return |=>|;$|\\[a-z]+\{|\.format\(", re.MULTILINE)
 
 # RE2 patterns: every text with such a residue has a match.
 PROMPT_MARKS = (
@@ -100,6 +111,10 @@ RESIDUE = (
     rf"{PARTICLES}|[을은이]/[를는가]|{PROMPT_MARKS}|%|object Object|<<|\[\["
     rf"|</?{_ROLE_KO}>|\A\s*<(?:{_ROLE_TAGS})>|\[[가-힣 ]{{1,15}}\](?:[은는이가을를의에와과로께님씨]|으로)"
     rf"|[O○◯X_]{{2,4}} ?[가-힣]{{0,2}} ?(?:님|씨|귀하)"
+    r"|0[년월] ?0|[○OX]월 ?[○OX]|\A\s*(?i:assistant|user|model|system)\s*\n|\$[A-Za-z_]{2}|___"
+    r"|\n\s*(?:Human|User|사용자|유저) ?[:：]"
+    r"|\((?:이름|성명|고객명|성함|수신인|받는 ?사람|회사명|업체명)\)"
+    r"|^\s*\[[A-Za-z]+\]"
     r"|[\[<({〈【][^\]>)}\n]*(?:여기|입력|작성|기입|삽입|넣|적|쓰|써|채|붙|추가|nsert|nter|our|rite|here)"
     r"|^\s*\**(?:[A-Za-z]+|어시스턴트|인공지능|챗봇|응답|출력|답변|AI ?[가-힣]+|모델 ?[가-힣]+)\**[ ]?[:：]"
 )
@@ -116,6 +131,12 @@ def template_residue(texts: Texts, options: ScreenOptions) -> str | None:
         texts.instruction, "dialogue", "examples", "code", "questions"
     ):
         return f"the answer begins with the name of its speaker: {around(match)}"
+    if match := _SPEAKER_LINE.search(texts.output):
+        return f"the answer begins with the name of its speaker: {around(match)}"
+    if (match := _NEXT_SPEAKER.search(texts.output)) and not asks(
+        texts.instruction, "dialogue", "examples", "questions", "story"
+    ):
+        return f"the answer holds the next turn: {around(match)}"
     if asks(texts.instruction, "template") or re.search(r"조사|문법|받침|템플릿|양식|서식|f-?string|변수|빈칸", prose):
         return None
     if _PRINTF.search(prose) and asks(texts.instruction, "code"):
@@ -147,7 +168,7 @@ def unfilled(where: str, prose: str) -> str | None:
 
 
 #: A slot of a prompt: {topic}, {{user_input}}, ${query}, {주제}.
-_PROMPT_SLOT = re.compile(
+_PROMPT_SLOT = pattern(
     r"(?<![A-Za-z0-9_$\\f\"'`(=^\]])(?:\$\{|\{\{?)[ \t]?(?:[a-z]+(?:_[a-z]+){0,3}"
     r"|[가-힣]{2,6}(?: [가-힣]{1,4})?)[ \t]?\}\}?"
     r"(?![A-Za-z0-9_(=:\[{])"
@@ -166,3 +187,13 @@ def template_in_prompt(texts: Texts, options: ScreenOptions) -> str | None:
     if (match := _PARTICLE.search(prompt)) and "/" not in match[0] and not re.search(r"빈칸|알맞은|괄호|고르", prompt):
         return f"the instruction holds an unresolved particle: {around(match)}"
     return None
+
+
+#: An input that is a slot and nothing else.
+ALONE = r"^\s*(?:%s|\{\{? ?[A-Za-z_]+ ?\}?\}|\$\{?[a-z_]+\}?|<(?:input|text|content|context|query)>)\s*$"
+
+
+def template_as_input(texts: Texts, options: ScreenOptions) -> str | None:
+    if asks(texts.instruction, "template", "code"):
+        return None
+    return f"the input is an unfilled slot: {quoted(texts.input)}"

@@ -2,9 +2,19 @@
 
 import functools
 import re
+from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.table.map_texts import distinct_matches
+from pipeline.table.patterns import pattern
 from pipeline.table.protected_spans import MARK, hide
+
+#: The answers, dictionary-encoded, beside the columns of the texts of exchanges.
+DISTINCT = "distinct answers"
 
 
 class Texts(NamedTuple):
@@ -17,6 +27,22 @@ class Texts(NamedTuple):
     context: str = ""
     #: JSON.
     meta: str = ""
+
+
+def rows_of(
+    answers: pa.DictionaryArray, may: pa.BooleanArray, pattern: str, check: Callable[[str], bool] | None = None
+) -> list[int]:
+    """Rows whose answer, one of these distinct ones, matches the RE2 pattern and passes the check."""
+    places = pc.indices_nonzero(pc.fill_null(may, False))
+    texts = answers.dictionary.take(places)
+    found = np.asarray(distinct_matches(texts, pattern)).astype(bool)
+    if check:
+        found[found] = [check(text) for text in texts.filter(pa.array(found)).to_pylist()]
+    picked = np.zeros(len(answers.dictionary) + 1, bool)  # the last one is for null
+    picked[np.asarray(places)[found]] = True
+    indices = np.asarray(pc.fill_null(answers.indices, len(answers.dictionary)))
+    rows: list[int] = np.flatnonzero(picked[indices]).tolist()
+    return rows
 
 
 def any_of(*patterns: str) -> str:
@@ -36,7 +62,7 @@ def quoted(text: str, width: int = 40) -> str:
     return f"“{' '.join(text[:width].split())}”"
 
 
-QUOTED = re.compile(
+QUOTED = pattern(
     r"\"[^\"]*\"|“[^“”]*”|(?<![A-Za-z])'[^'\n]*'|‘[^‘’\n]*’|「[^「」\n]*」|『[^『』\n]*』|《[^《》\n]*》"
     r"|\([^()\n]*\)|^[ \t]*>[^\n]*",
     re.MULTILINE,

@@ -58,7 +58,10 @@ def test_each_request_has_an_example(request_: Request) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["requests", "texts", "language", "speech", "repetition", "disclaimers", "placeholders", "mojibake", "ending"],
+    [
+        *("requests", "texts", "language", "speech", "repetition", "disclaimers", "placeholders", "mojibake", "ending"),
+        *("own_words", "foreign"),
+    ],
 )
 def test_examples_in_docstrings(name: str) -> None:
     module = importlib.import_module(f"pipeline.stages.screen.{name}")

@@ -51,6 +51,32 @@ def test_defects_of_the_third_set() -> None:
     assert not false
 
 
+def test_defects_of_the_seventh_set() -> None:
+    """Five that read as an answer of another kind: a letter, a name, a heading, an answer to a question of law."""
+    missed, false = missed_and_false("screen_defects_fresh4.jsonl")
+    assert missed == [
+        "법적 조언은 제공하지 않습니다.",
+        "초안 작성 중입니다. 잠시만 기다려 주세요.",
+        "문구",
+        "커피는 에티오피아에서 처음 발견되었다고 전해지며 이후 아라비아반도를 거쳐 유럽으로 퍼져 나가기 시",
+        "Seoul.",
+    ]
+    assert not false
+
+
+def test_defects_of_the_eighth_set() -> None:
+    missed, false = missed_and_false("screen_defects_fresh5.jsonl")
+    assert missed == ["음, 이건 패스할게요."]
+    assert not false
+
+
+def test_defects_of_the_ninth_set() -> None:
+    """Of someone who had seen no rule: 92 of 120 were found at first sight, and 2 of 100 clean rows flagged."""
+    missed, false = missed_and_false("screen_defects_heldout4.jsonl")
+    assert len(missed) == 11
+    assert not false
+
+
 @pytest.mark.parametrize(
     ("name", "left"),
     [

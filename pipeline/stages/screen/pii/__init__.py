@@ -19,6 +19,7 @@ from pipeline.stages.screen.pii.plates import PLATE
 from pipeline.stages.screen.pii.registrations import COMPANY_KINDS
 from pipeline.stages.screen.pii.registrations import KINDS as PERSON_KINDS
 from pipeline.stages.screen.pii.secrets import SECRET
+from pipeline.table.patterns import pattern
 from pipeline.table.protected_spans import MARK
 
 __all__ = [
@@ -97,9 +98,9 @@ def spelled(number: str, kinds: Sequence[Kind], label: str) -> str:
     return next((text for text in (number, f"0{number}", f"+{number}") if find_pii(text, kinds, label)), "")
 
 
-_URL = re.compile(r"((?:https?|ftp)://[^\s<>\"/?#]*+)([^\s<>\"]*+)")
+_URL = pattern(r"((?:https?|ftp)://[^\s<>\"/?#]*+)([^\s<>\"]*+)")
 #: A value in the query of a link whose name says that it is personal.
-_QUERY = re.compile(
+_QUERY = pattern(
     r"(?<=[?&])(?i:[a-z_]{0,12}(?:phone|tel|mobile|hp|rrn|jumin|ssn|account|acct|card|ip|addr(?:ess)?|email)(?:_?no)?)="
     r"([^\s&#]{0,60})"
 )

@@ -1,26 +1,23 @@
 """Korean postal addresses: a street or a lot with its number, to the last unit of the building."""
 
-import re
-
-from pipeline.stages.screen.pii.forms import Form, Kind, Match, before, compiled, heading
+from pipeline.stages.screen.pii.forms import Form, Kind, Match, before, heading, spaced
+from pipeline.table.patterns import pattern
 
 _PROVINCE = (
     r"(?:서울|부산|대구|인천|광주|대전|울산|세종|경기|강원|충북|충남|충청[남북]|전북|전남|전라[남북]|경북|경남|경상[남북]|제주)"
     r"(?:특별자치시|특별자치도|특별시|광역시|시|도)?"
 )
 #: Words of every day that end like the name of a street.
-_NO_STREET = re.compile(
+_NO_STREET = pattern(
     r".*(?:으|적|[그이저]대|[뜻맘말]대|멋대|마음대|절대|스스)로"
     r"|(?:서|바|별|따|홀|새|때|도|제|세|가|위|뒤|주|피|경|통|회|진|항|미|선|철|수|기|차|실|미터|경기|비디오)로"
 )
 #: A district before a street or a lot shows that it is one: 강남구, 수원시; not 친구, 역시.
-_DISTRICT = re.compile(r"(?!반드시|또다시|다시|잠시)(?:[가-힣]{2,4}[시군]|[가-힣]{2,3}구|[중동서남북]구) ")
-_WORD = re.compile(r"(?:주소|배송지|거주|소재지|사는 곳|자택|본사|address)[^\n]{0,12}$")
+_DISTRICT = pattern(r"(?!반드시|또다시|다시|잠시)(?:[가-힣]{2,4}[시군]|[가-힣]{2,3}구|[중동서남북]구) ")
+_WORD = pattern(r"(?:주소|배송지|거주|소재지|사는 곳|자택|본사|address)[^\n]{0,12}$")
 #: Words of every day that end like the name of a village: 마포구 활동 2-3회.
-_NO_LOT = re.compile(
-    r"(?:활|운|행|이|자|변|작|진|감|노|가|출|충|소|공|반|연|시|구|율|선|난|요|태|격|기|발|제|수|유|부)동"
-)
-_YEAR = re.compile(r"(?:19|20)\d\d")
+_NO_LOT = pattern(r"(?:활|운|행|이|자|변|작|진|감|노|가|출|충|소|공|반|연|시|구|율|선|난|요|태|격|기|발|제|수|유|부)동")
+_YEAR = pattern(r"(?:19|20)\d\d")
 
 
 def _address(match: Match) -> bool:
@@ -79,7 +76,7 @@ ADDRESS = Kind(
     "<주소>",
     (
         Form(
-            compiled(
+            spaced(
                 rf"(?<![가-힣])(?P<province>{_PROVINCE}\ )?(?P<city>[가-힣]{{1,5}}[시군]\ )?"
                 rf"(?P<district>[가-힣]{{1,5}}[구군]\ )?(?P<town>[가-힣]{{1,5}}[읍면]\ )?"
                 rf"(?:(?P<street>[가-힣][가-힣0-9·.]{{0,12}}(?:대로|로|길))"

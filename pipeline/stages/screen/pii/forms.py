@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
+from pipeline.table.patterns import pattern
+
 Match = re.Match[str]
 
 
@@ -28,8 +30,9 @@ class Kind(NamedTuple):
     forms: tuple[Form, ...]
 
 
-def compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern, re.VERBOSE | re.ASCII)
+def spaced(text: str) -> re.Pattern[str]:
+    """A pattern in which spaces and line breaks mean nothing."""
+    return pattern(text, re.VERBOSE | re.ASCII)
 
 
 #: Every text in which two groups of digits may be one number, as RE2 reads it before `folded`. Here and in all scans
@@ -45,7 +48,7 @@ _PLAIN = {
     **dict.fromkeys(range(0x2000, 0x200B), " "),
     **{0xFF00 + code: chr(0x20 + code) for code in range(1, 0x5F)},
 }
-_FOLDED = re.compile(f"[{''.join(map(chr, _PLAIN))}]")
+_FOLDED = pattern(f"[{''.join(map(chr, _PLAIN))}]")
 
 
 def folded(text: str) -> str:
@@ -100,13 +103,13 @@ def checksum(digits: list[int], weights: tuple[int, ...]) -> int:
 
 
 #: Words after which a number is the number of something else.
-OTHER_NUMBER = re.compile(
+OTHER_NUMBER = pattern(
     r"(?i:송장|등기|품번|시리얼|일련|모델|바코드|추적|isbn|issn|doi|version|버전|order|serial|tracking"
     r"|(?:주문|예약|접수|상품|제품|배송|택배) ?(?:번호|코드|no|id))[^\n]{0,12}$"
 )
 
 #: What follows a value that shows how to write one: 010-1234-5678 형식, 000-00-00000과 같은 형태로, …처럼 입력.
-_SHOWS_FORM = re.compile(
+_SHOWS_FORM = pattern(
     r"[\"'’”)\]]{0,2}\s?(?:(?:와|과|처럼|같이|같은|이런|의|로 된|으로 된)\s?){0,3}(?:형식|형태|양식|포맷|서식|format)"
     r"|[\"'’”)\]]{0,2}(?:처럼|(?:와|과) ?같이)[^\n]{0,12}(?:적|쓰|써|쓴|입력|표기|작성|기입)"
 )

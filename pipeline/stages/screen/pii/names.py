@@ -9,6 +9,7 @@ import re
 from pipeline.stages.screen.analyser import morphemes
 from pipeline.stages.screen.pii.forms import Form, Kind, Match
 from pipeline.stages.screen.texts import any_of
+from pipeline.table.patterns import pattern
 
 _SURNAMES = (
     "김이박최정강조윤장임한오서신권황안송류유전홍고문양손배백허남심노하곽성차주우구나민진지엄채원천방공현함변염여추도소"
@@ -17,7 +18,7 @@ _SURNAMES = (
 _LONG_SURNAMES = "남궁|황보|제갈|선우|독고|사공|서문"
 _NAME = rf"(?:(?:{_LONG_SURNAMES})[가-힣]{{1,2}}|[{_SURNAMES}][가-힣]{{2}})"
 #: What follows a name: 김하늘 씨, 이도윤 과장, 박서진님.
-_TITLE = re.compile(
+_TITLE = pattern(
     r" ?"
     + any_of(
         *(
@@ -68,7 +69,7 @@ _TITLE = re.compile(
     )
 )
 #: What stands before a name: 성명: 김하늘, 예금주 이도윤, 제 이름은 박서진.
-_LABEL = re.compile(
+_LABEL = pattern(
     any_of(
         *(
             "이름",
@@ -89,7 +90,7 @@ _LABEL = re.compile(
     + r"(?:은|는|이|인)? ?[:：=,(\"'|]{0,2} ?[\"']?$"
 )
 #: Places and bodies, which have people of their own: 강원도 의원, 연세대 교수.
-_PLACE = re.compile("..[대도시군구팀당역]")
+_PLACE = pattern("..[대도시군구팀당역]")
 
 
 def is_person(match: Match) -> bool:
@@ -107,5 +108,5 @@ def is_person(match: Match) -> bool:
 PERSON_NAME = Kind(
     "person-name",
     "<이름>",
-    (Form(re.compile(rf"(?<![가-힣A-Za-z0-9]){_NAME}"), is_person, rf"[{_SURNAMES}][가-힣]{{2}}|{_LONG_SURNAMES}"),),
+    (Form(pattern(rf"(?<![가-힣A-Za-z0-9]){_NAME}"), is_person, rf"[{_SURNAMES}][가-힣]{{2}}|{_LONG_SURNAMES}"),),
 )

@@ -3,9 +3,10 @@
 import ipaddress
 import re
 
-from pipeline.stages.screen.pii.forms import BEGIN, END, Form, Kind, Match, before, compiled
+from pipeline.stages.screen.pii.forms import BEGIN, END, Form, Kind, Match, before, spaced
+from pipeline.table.patterns import pattern
 
-_FILE = re.compile(r"(?i:png|jpe?g|gif|svg|webp|bmp|mp[34]|zip|pdf|css|js|py|html?)$")
+_FILE = pattern(r"(?i:png|jpe?g|gif|svg|webp|bmp|mp[34]|zip|pdf|css|js|py|html?)$")
 
 
 def _email(match: Match) -> bool:
@@ -31,11 +32,11 @@ def _ip(match: Match) -> bool:
     return max(parts) >= 100 or bool(_HOST.search(before(match)))
 
 
-_VERSION = re.compile(r"(?i:(?<![a-z])(?:v|ver\.?|version|버전|release|chrome)[\"']?[=: ]?[\"']?|[a-z]/) ?$")
-_HOST = re.compile(r"(?i:(?<![a-z])ip|아이피|접속|서버|호스트|host|server|addr|ping|ssh|dns)[^\n]{0,12}$")
+_VERSION = pattern(r"(?i:(?<![a-z])(?:v|ver\.?|version|버전|release|chrome)[\"']?[=: ]?[\"']?|[a-z]/) ?$")
+_HOST = pattern(r"(?i:(?<![a-z])ip|아이피|접속|서버|호스트|host|server|addr|ping|ssh|dns)[^\n]{0,12}$")
 
 EMAIL = Form(
-    compiled(
+    spaced(
         r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9][A-Za-z0-9._%+-]{0,63}"
         r"@(?:[A-Za-z0-9-]{1,63}\.){1,4}[A-Za-z]{2,15}(?![A-Za-z0-9@])"
     ),
@@ -48,7 +49,7 @@ _DOT = r"(?:\ ?(?:닷|쩜|점)\ ?|\ ?[\[({<]\ ?(?:dot|닷|점)\ ?[\])}>]\ ?|\ (?
 _PROVIDER = "네이버|지메일|다음|한메일|구글|핫메일|네이트"
 _ENDING = r"(?:com|net|org|kr|co|ac|io|me|컴|넷|케이알|씨오|코)"
 DISGUISED = Form(
-    compiled(
+    spaced(
         rf"(?<![A-Za-z0-9._%+-])[A-Za-z0-9][A-Za-z0-9._-]{{1,30}}{_AT}"
         rf"(?:(?:[A-Za-z0-9-]{{2,30}}|{_PROVIDER})(?:{_DOT}[A-Za-z0-9-]{{2,30}}){{0,2}}{_DOT}{_ENDING}(?![A-Za-z0-9])"
         rf"|(?<=골뱅이)(?:{_PROVIDER})|(?<=골뱅이\ )(?:{_PROVIDER}))"
@@ -62,7 +63,7 @@ IP = Kind(
     "<IP주소>",
     (
         Form(
-            compiled(
+            spaced(
                 rf"{BEGIN}\d{{1,3}}(?:\.\d{{1,3}}){{3}}{END}"
                 rf"|(?<![0-9A-Za-z:.])[0-9A-Fa-f]{{1,4}}(?::[0-9A-Fa-f]{{0,4}}){{2,7}}(?![0-9A-Za-z:.])"
             ),
@@ -75,7 +76,7 @@ IP = Kind(
 )
 
 #: What may be behind 카카오톡 and is no name of a person.
-_SERVICE = re.compile(
+_SERVICE = pattern(
     r"(?i:kakao|talk|open|channel|plus|login|pc|api|http|www|id(?![a-z])|qr|sns|mac|window|android|ios|app)"
 )
 
@@ -89,7 +90,7 @@ KAKAO = Kind(
     "<카카오톡ID>",
     (
         Form(
-            compiled(
+            spaced(
                 r"(?:카카오톡?|카톡|(?i:kakao(?:\ ?talk)?))[\"']?(?:[은는이가]?\ ?)[(\[]?"
                 r"(?P<id>_?(?:아이디|(?i:id)|친구\ ?추가|친추)[\"']?)?\s?(?:[:=-]|는|은|가|->)?\s?[\"'(\[]?"
                 r"(?P<value>[A-Za-z0-9](?=[A-Za-z0-9._-]*[A-Za-z])[A-Za-z0-9._-]{2,18}[A-Za-z0-9_])(?![A-Za-z0-9@])"

@@ -12,10 +12,11 @@ from pipeline.stages.screen.pii.forms import (
     Match,
     after,
     before,
-    compiled,
     digits_of,
     heading,
+    spaced,
 )
+from pipeline.table.patterns import pattern
 
 
 def _card(match: Match) -> bool:
@@ -31,17 +32,17 @@ _BANKS = (
 _WORDS = r"계좌|예금주|입금|송금|이체|은행|뱅크|[카케토]뱅|농협|신협|수협|새마을금고|우체국"
 _ENGLISH = r"(?i:(?<![a-z])(?:bank|acct|a/c|account|acc[ _-]?no|iban|shinhan|kookmin|woori|nonghyup|suhyup))"
 #: A word of an account before the number, and no other number between them.
-_NAMED = re.compile(rf"(?:{_WORDS}|{_ENGLISH})(?:[^\n0-9]|[0-9](?![0-9-])){{0,15}}$")
+_NAMED = pattern(rf"(?:{_WORDS}|{_ENGLISH})(?:[^\n0-9]|[0-9](?![0-9-])){{0,15}}$")
 #: Names of banks that are words of every day, too: they must be right before the number.
-_BANK_NAME = re.compile(
+_BANK_NAME = pattern(
     r"(?<![가-힣A-Za-z])(?:(?:KB|NH|IBK|SC|MG)?(?:국민|신한|우리|하나|기업|제일|카카오|토스|케이)|KB|NH|IBK|SC|MG"
     r"|(?i:hana|citi)(?:\ ?bank)?)[ :]{1,2}$"
 )
 #: The bank behind the number: 110-234-567890 (신한은행).
-_BANK_BEHIND = re.compile(rf"\s?[(\[/,:|]?\s?(?:{_BANKS}|(?:KB|NH|IBK|SC|MG)?(?:국민|신한|하나|기업|우리)\s?[)\]|])")
-_SURE_BANK_BEHIND = re.compile(r"\s?[(\[/,:|]?\s?(?:[가-힣]{1,6}은행|[가-힣]{2,5}뱅크|[카케토]뱅|농협|새마을금고)")
-_DATE = re.compile(r"(?:19|20)\d\d([-./]?)[01]\d\1[0-3]\d(?!\d{1,3}$)")
-_ACCOUNT_LABEL = re.compile(r"계좌|(?i:account|acct)")
+_BANK_BEHIND = pattern(rf"\s?[(\[/,:|]?\s?(?:{_BANKS}|(?:KB|NH|IBK|SC|MG)?(?:국민|신한|하나|기업|우리)\s?[)\]|])")
+_SURE_BANK_BEHIND = pattern(r"\s?[(\[/,:|]?\s?(?:[가-힣]{1,6}은행|[가-힣]{2,5}뱅크|[카케토]뱅|농협|새마을금고)")
+_DATE = pattern(r"(?:19|20)\d\d([-./]?)[01]\d\1[0-3]\d(?!\d{1,3}$)")
+_ACCOUNT_LABEL = pattern(r"계좌|(?i:account|acct)")
 
 
 def _account(match: Match) -> bool:
@@ -74,7 +75,7 @@ CARD = Kind(
     "<카드번호>",
     (
         Form(
-            compiled(
+            spaced(
                 rf"{BEGIN}(?:(?:4\d|5[1-5]|2[2-7]|3[56]|6[0-9]|9[0-9])\d\d"
                 rf"(?P<s>[-.\ /_·]?)\d{{4}}(?P=s)\d{{4}}(?P=s)\d{{4}}"
                 rf"|3[47]\d\d(?P<t>[-.\ /_·]?)\d{{6}}(?P=t)\d{{5}}){END}"
@@ -90,7 +91,7 @@ ACCOUNT = Kind(
     "<계좌번호>",
     (
         Form(
-            compiled(rf"{BEGIN}(?:\d{{2,6}}(?P<s>[-\ ./_·])\d{{2,7}}(?:(?P=s)\d{{1,7}}){{1,2}}|\d{{10,14}}){END}"),
+            spaced(rf"{BEGIN}(?:\d{{2,6}}(?P<s>[-\ ./_·])\d{{2,7}}(?:(?P=s)\d{{1,7}}){{1,2}}|\d{{10,14}}){END}"),
             _account,
             NUMBER_SCAN,
             10,

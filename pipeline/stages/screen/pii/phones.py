@@ -1,7 +1,5 @@
 """Telephone numbers: Korean ones by their prefixes, those of other countries by a + and the code of the country."""
 
-import re
-
 from pipeline.stages.screen.pii.forms import (
     END,
     NUMBER_SCAN,
@@ -10,14 +8,15 @@ from pipeline.stages.screen.pii.forms import (
     Kind,
     Match,
     before,
-    compiled,
     digits_of,
     heading,
+    spaced,
 )
+from pipeline.table.patterns import pattern
 
 _WORDS = r"전화|연락|휴대|핸드폰|폰|문의|팩스|tel|fax|phone|mobile|hp|☎|📞"
-_NAMED = re.compile(rf"(?i:{_WORDS})[^\n0-9]{{0,10}}$")
-_NUMBERED = re.compile(rf"(?i:{_WORDS}|번호)[^\n0-9]{{0,10}}$")
+_NAMED = pattern(rf"(?i:{_WORDS})[^\n0-9]{{0,10}}$")
+_NUMBERED = pattern(rf"(?i:{_WORDS}|번호)[^\n0-9]{{0,10}}$")
 
 
 def _phone(match: Match) -> bool:
@@ -43,7 +42,7 @@ _BEGIN = r"(?<![0-9A-Za-z])(?<![0-9][-.=_])(?<![A-Za-z]-)(?<![A-Za-z]/(?=0\d{8})
 _NO_PART = r"(?![/_·]\d{1,4}(?!\d))"
 
 KOREAN = Form(
-    compiled(
+    spaced(
         rf"""
         (?:(?<![0-9A-Za-z+])(?:(?:\(\+82\)|\+82|0082|\+\ 82){_GAP}(?:\(0\)\ ?|0)?(?:1[016789]|[2-8]\d?)|82[-.\ ]0?10)
           {_GAP}\d{{3,4}}{_GAP}\d{{4}}
@@ -72,7 +71,7 @@ def _foreign(match: Match) -> bool:
 
 
 FOREIGN = Form(
-    compiled(
+    spaced(
         rf"(?<![0-9A-Za-z+*/^=)\]-])(?<![0-9)]\ )\+{_CODES}(?:[-.\ ]?\(0\))?"
         rf"(?:[-.\ ]?(?:\(\d{{1,5}}\)|\d{{1,11}})){{1,6}}{END}"
     ),
@@ -92,7 +91,7 @@ def _disguised(match: Match) -> bool:
 
 
 DISGUISED = Form(
-    compiled(
+    spaced(
         rf"(?<![0-9A-Za-z가-힣]){_ZERO}\s?{_ONE}\s?[0공영ㅇ○16789일육륙칠팔구]{_SAID_GAP}"
         rf"{_ANY}(?:\s?{_ANY}){{2,3}}{_SAID_GAP}{_ANY}(?:\s?{_ANY}){{3}}(?![0-9공영일삼사오육륙칠팔구])"
     ),

@@ -14,15 +14,16 @@ from pipeline.stages.screen.pii.forms import (
     after,
     before,
     checksum,
-    compiled,
     digits_of,
     heading,
+    spaced,
 )
+from pipeline.table.patterns import pattern
 
-_PERSON = re.compile(
+_PERSON = pattern(
     r"(?:(?:주민|외국인) ?(?:등록 ?)?번호|주민\W{0,3}$|국내거소|(?i:rrn|ssn|jumin|resident|juminno))[^\n]{0,25}$"
 )
-_REGISTERED = re.compile(r"(?<![가-힣])등록 ?번호[^\n]{0,25}$")
+_REGISTERED = pattern(r"(?<![가-힣])등록 ?번호[^\n]{0,25}$")
 
 
 def _person(match: Match, foreign: bool) -> bool:
@@ -51,9 +52,9 @@ def _person(match: Match, foreign: bool) -> bool:
     return digits[12] == ((13 if foreign else 11) - sum_ % 11) % 10
 
 
-_PERSON_NUMBER = compiled(rf"{BEGIN}(?P<yy>\d\d)(?P<mm>\d\d)(?P<dd>\d\d)\ ?(?P<s>[-./_·]?)\ ?[1-8]\d{{6}}{END}")
+_PERSON_NUMBER = spaced(rf"{BEGIN}(?P<yy>\d\d)(?P<mm>\d\d)(?P<dd>\d\d)\ ?(?P<s>[-./_·]?)\ ?[1-8]\d{{6}}{END}")
 
-_COMPANY = re.compile(
+_COMPANY = pattern(
     r"(?:사업자|공급자|공급받는|(?<![가-힣])등록 ?번호|(?i:business|biz|brn|tax[ _]?id|vendor))[^\n]{0,20}$"
 )
 
@@ -75,7 +76,7 @@ def _corporate(match: Match) -> bool:
 
 
 #: Words of an account: a number behind one of them is that of a licence no longer.
-_ACCOUNT = re.compile(r"(?:계좌|예금주|입금|송금|이체|은행|뱅크|농협|신협|수협|우체국)[^\n]{0,15}$")
+_ACCOUNT = pattern(r"(?:계좌|예금주|입금|송금|이체|은행|뱅크|농협|신협|수협|우체국)[^\n]{0,15}$")
 
 
 def _licence(match: Match) -> bool:
@@ -107,14 +108,14 @@ COMPANY_KINDS: tuple[Kind, ...] = (
     Kind(
         "pii-business-number",
         "<사업자등록번호>",
-        (Form(compiled(rf"{BEGIN}\d{{3}}(?P<s>[-\ ./_·]?)\d\d(?P=s)\d{{5}}{END}"), _business, NUMBER_SCAN, 10),),
+        (Form(spaced(rf"{BEGIN}\d{{3}}(?P<s>[-\ ./_·]?)\d\d(?P=s)\d{{5}}{END}"), _business, NUMBER_SCAN, 10),),
     ),
     Kind(
         "pii-corporate-number",
         "<법인등록번호>",
         (
             Form(
-                compiled(rf"{BEGIN}[12]\d{{3}}(?:1[1-5]|[2-8]\d)\ ?(?P<s>[-./_·]?)\ ?\d{{7}}{END}"),
+                spaced(rf"{BEGIN}[12]\d{{3}}(?:1[1-5]|[2-8]\d)\ ?(?P<s>[-./_·]?)\ ?\d{{7}}{END}"),
                 _corporate,
                 NUMBER_SCAN,
                 13,
@@ -126,7 +127,7 @@ COMPANY_KINDS: tuple[Kind, ...] = (
         "<운전면허번호>",
         (
             Form(
-                compiled(
+                spaced(
                     rf"{BEGIN}(?:1[1-9]|2[0-8]|(?:{_REGIONS})\ ?)"
                     rf"[-\ ./·]?\d\d(?P<s>[-\ ./·]?)\d{{6}}(?P=s)\d\d{END}"
                 ),
@@ -141,7 +142,7 @@ COMPANY_KINDS: tuple[Kind, ...] = (
         "<여권번호>",
         (
             Form(
-                compiled(rf"{BEGIN}(?:[MSRODGPT](?:\d{{8}}|\d{{3}}[A-Z]\d{{4}})|[A-Z]{{2}}\d{{7}}){END}"),
+                spaced(rf"{BEGIN}(?:[MSRODGPT](?:\d{{8}}|\d{{3}}[A-Z]\d{{4}})|[A-Z]{{2}}\d{{7}}){END}"),
                 _passport,
                 r"[A-Z][0-9]{3}",
                 7,

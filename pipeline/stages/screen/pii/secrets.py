@@ -7,18 +7,19 @@ import json
 import re
 import zlib
 
-from pipeline.stages.screen.pii.forms import Form, Kind, Match, before, compiled
+from pipeline.stages.screen.pii.forms import Form, Kind, Match, before, spaced
+from pipeline.table.patterns import pattern
 
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 #: What stands for a secret where none is shown.
-_PLACEHOLDER = re.compile(
+_PLACEHOLDER = pattern(
     r"(?i:example|your|sample|dummy|placeholder|change_?me|redacted|here|password|passwd|secret|xxxx|\*\*\*|\.\.\.)"
 )
 #: A token of a maker is random: it does not count.
-_COUNTS = re.compile(r"(?i:1234567|abcdef)")
+_COUNTS = pattern(r"(?i:1234567|abcdef)")
 
 
-_CALLED = re.compile(r"(?i:토큰|비밀 ?키|접근 ?키|token|key|pat)[은는이가을를:]? ?[\"'`“‘(]?$")
+_CALLED = pattern(r"(?i:토큰|비밀 ?키|접근 ?키|token|key|pat)[은는이가을를:]? ?[\"'`“‘(]?$")
 
 
 def _is_real(value: str, distinct: int) -> bool:
@@ -98,7 +99,7 @@ SECRET = Kind(
     "<비밀>",
     (
         Form(
-            compiled(
+            spaced(
                 r"-----BEGIN\ (?:[A-Z0-9]{1,12}\ ){0,3}PRIVATE\ KEY(?:\ BLOCK)?-----"
                 r"(?:[A-Za-z0-9+/=:,.\s\\]|-(?!----)){20,20000}+"
                 r"-----END\ (?:[A-Z0-9]{1,12}\ ){0,3}PRIVATE\ KEY(?:\ BLOCK)?-----"
@@ -108,31 +109,31 @@ SECRET = Kind(
             signs=("PRIVATE KEY",),
         ),
         Form(
-            compiled(rf"{_ALONE}(?:gh[pousr]|npm)_[A-Za-z0-9]{{36}}(?![A-Za-z0-9])"),
+            spaced(rf"{_ALONE}(?:gh[pousr]|npm)_[A-Za-z0-9]{{36}}(?![A-Za-z0-9])"),
             _summed,
             _RUN,
             signs=("gh", "npm_"),
         ),
         Form(
-            compiled(rf"{_ALONE}(?:{'|'.join(_KEYS)})"),
+            spaced(rf"{_ALONE}(?:{'|'.join(_KEYS)})"),
             _token,
             _RUN,
             signs=("_", "-", "AKIA", "ASIA", "AIza", "SG.", ":AA"),
         ),
         Form(
-            compiled(rf"{_ALONE}eyJ[A-Za-z0-9_-]{{8,2000}}\.[A-Za-z0-9_-]{{4,4000}}\.[A-Za-z0-9_-]{{16,1000}}"),
+            spaced(rf"{_ALONE}eyJ[A-Za-z0-9_-]{{8,2000}}\.[A-Za-z0-9_-]{{4,4000}}\.[A-Za-z0-9_-]{{16,1000}}"),
             _web_token,
             _RUN,
             signs=("eyJ",),
         ),
         Form(
-            compiled(r"(?<=://)[^\s/:@\"'<>]{0,60}:(?P<value>[^\s/@\"'<>${}]{3,60})@(?=[A-Za-z0-9\[])"),
+            spaced(r"(?<=://)[^\s/:@\"'<>]{0,60}:(?P<value>[^\s/@\"'<>${}]{3,60})@(?=[A-Za-z0-9\[])"),
             _in_url,
             r"://[!-.0-~]*@",
             signs=("://",),
         ),
         Form(
-            compiled(
+            spaced(
                 rf"(?<![A-Za-z])(?i:(?:[a-z0-9]{{1,20}}[_.-]){{0,4}}(?:(?P<long>{_LONG_NAME})|{_NAME})){_IS}"
                 r"(?P<value>(?(long)[A-Za-z0-9+/=_.~-]{16,500}+|[^\s\"'`,;&<>(){}\[\]$가-힣]{6,64}+))(?![\w(\[{])"
             ),
@@ -141,7 +142,7 @@ SECRET = Kind(
             signs=("=", ":"),
         ),
         Form(
-            compiled(
+            spaced(
                 r"(?i:authorization)[\"']?\s?[:=]\s?[\"']?(?i:basic|bearer|token)\ "
                 r"(?P<value>(?P<long>[A-Za-z0-9+/=_.~-]{12,2000}))"
             ),
@@ -150,7 +151,7 @@ SECRET = Kind(
             signs=("uthorization",),
         ),
         Form(
-            compiled(
+            spaced(
                 r"(?:비밀\ ?번호|비번|패스워드|암호)(?:는|은|가|이)?\ ?[:=]?\ ?[\"'‘“(]?"
                 r"(?P<value>(?=[!-~]{0,40}[0-9])(?=[!-~]{0,40}[A-Za-z])"
                 r"[A-Za-z0-9!@#$%^&*_+?~][A-Za-z0-9!@#$%^&*_+?~.-]{4,38}[A-Za-z0-9!@#$%^&*_+?~])"

@@ -1,0 +1,65 @@
+"""What is kept until the code or the installation changes."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.io import kept as module
+from pipeline.io.kept import kept
+from pipeline.io.versions import versions
+from pipeline.run.stamps import kept_made_of, made_of
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the kept files."""
+    monkeypatch.setattr(module, "_place", lambda name: tmp_path / "kept" / f"{name}.json")
+    return tmp_path / "kept"
+
+
+def again() -> str:
+    pytest.fail("it was derived again")
+
+
+def test_it_is_derived_once() -> None:
+    assert kept("answer", lambda: "first") == "first"
+    assert kept("answer", again) == "first"
+    assert kept("another", lambda: "second") == "second"
+
+
+def test_an_installation_changes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept("answer", lambda: "first")
+    (tmp_path / "new-1.0.dist-info").mkdir()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert kept("answer", lambda: "second") == "second"
+    assert kept("answer", again) == "second"
+
+
+def test_a_change_of_the_code_changes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.io.source_code.HOME", tmp_path)
+    code = tmp_path / "pipeline" / "a.py"
+    code.parent.mkdir()
+    code.write_text("a = 1\n")
+    assert kept("answer", lambda: "first") == kept("answer", again) == "first"
+    code.write_text("a = 2\n")
+    assert kept("answer", lambda: "second") == "second"
+
+
+@pytest.mark.parametrize("left", ["half a fi", "[]", "{}"])
+def test_a_damaged_file_is_replaced(place: Path, left: str) -> None:
+    kept("answer", lambda: "first")
+    (place / "answer.json").write_text(left)
+    assert kept("answer", lambda: "second") == "second"
+    assert kept("answer", again) == "second"
+
+
+def test_where_nothing_can_be_written_it_is_derived_each_time(place: Path) -> None:
+    place.write_text("a file where the folder would be")
+    assert kept("answer", lambda: "first") == "first"
+    assert kept("answer", lambda: "second") == "second"
+
+
+def test_what_is_read_from_the_file_is_what_was_derived() -> None:
+    first = versions()
+    assert list(versions().items()) == list(first.items())
+    assert kept_made_of() == kept_made_of() == made_of()
