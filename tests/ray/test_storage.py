@@ -108,6 +108,13 @@ def test_the_copies_give_the_rows_of_local_files(store: Any, tmp_path: Path) -> 
 
 
 def test_no_bucket_and_no_file(store: Any) -> None:
+    done = command("check")
+    assert done.exit_code == 1
+    assert "source 'far': raw has no copy of 's3://bucket/data/*.jsonl'. `ko-instruct run` copies what is there" in (
+        done.stdout + done.stderr
+    )
+    assert command("run").exit_code == 0
+    assert command("check").exit_code == 0
     Path("pipeline.toml").write_text(CONFIG.replace("bucket", "nowhere"))
     done = command("run")
     assert done.exit_code == 1
