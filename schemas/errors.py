@@ -32,6 +32,7 @@ class KoInstructError(Exception):
     `except ValueError` catches the errors that name it.
 
     * KoInstructError
+      * AskError (ValueError)
       * BrokenAnswer (ValueError)
       * CardError (ValueError)
       * ChangedError (RuntimeError)
@@ -65,6 +66,7 @@ class KoInstructError(Exception):
       * OptionError (ValueError)
       * OriginError (ValueError)
       * PushError
+      * RefusedError
       * RowsError (ValueError)
       * RunFileError (ValueError)
       * SeedError (ValueError)
@@ -76,6 +78,7 @@ class KoInstructError(Exception):
       * TooLongError (ValueError)
       * TooLongForModelError (ValueError)
       * UnknownTokensError (ValueError)
+      * VerdictError (ValueError)
       * VocabularyError (ValueError)
       * WriteError (OSError)
     """

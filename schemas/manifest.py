@@ -9,8 +9,10 @@ from schemas.tokenizer import UsedTokenizer
 
 #: The name of the file in the folder of a dataset.
 MANIFEST = "manifest.json"
+#: The name of the report beside it.
+REPORT = "report.html"
 #: Files of ko-instruct in the folder that the manifest does not list.
-UNLISTED = (MANIFEST, RUN)
+UNLISTED = (MANIFEST, RUN, REPORT)
 
 
 class Section(BaseModel):
@@ -136,6 +138,20 @@ class UsedStep(Section):
     sha256: str
 
 
+class UsedVerdicts(Section):
+    """A file of verdicts that was obeyed: how many verdicts kept, dropped and fixed a row. `without_effect`: how many
+    could do nothing to theirs. `unmatched`: origins of those that match no row: it has other texts now, or is gone.
+    """
+
+    file: str
+    sha256: str
+    keep: int = 0
+    drop: int = 0
+    fix: int = 0
+    without_effect: int = 0
+    unmatched: list[str] = []
+
+
 class Provenance(Section):
     """What a dataset was made of, and how."""
 
@@ -150,6 +166,8 @@ class Provenance(Section):
     raw: dict[str, RawFile]
     #: The user's own steps.
     steps: list[UsedStep] = []
+    #: Files of verdicts that the sources name.
+    verdicts: list[UsedVerdicts] = []
     #: Shares of the sources, where the config asks for them.
     mixture: Mixture | None = None
 

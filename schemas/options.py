@@ -52,6 +52,12 @@ def glob_of(file: str) -> str:
 BelowRaw = Annotated[str, AfterValidator(below_raw)]
 
 
+def beside_config(path: str) -> str:
+    if re.match(r"[/\\~]|[A-Za-z]:", path) or ".." in re.split(r"[/\\]", path):
+        raise ValueError("a file of verdicts is relative to the folder of pipeline.toml, and below it")
+    return path
+
+
 def known_encoding(name: str) -> str:
     if name != "auto":
         try:
@@ -271,7 +277,8 @@ class DedupeOptions(Options):
     """
     threshold: float = Field(default=0.65, ge=0.3, le=1)
     """Two fields are compared if the Jaccard index of the character bigrams of their stems (letters without particles
-    and endings) is at least this. What differs then decides. A lower threshold finds more rows that differ in form.
+    and endings) is at least this, or if they have the same stems in any order. What differs then decides. A lower
+    threshold finds more rows that differ in form.
     """
     prompt_threshold: float = Field(default=0.85, ge=0.3, le=1)
     """Prompts that differ in a word are flagged near-prompt, and stay in one split, if the Jaccard index of their
@@ -368,6 +375,8 @@ class ExportOptions(Options):
     learned), too. axolotl takes no rows with ids without the first. TRL up to 1.6 packs rows with `packing=True` by the
     second; without it, it learns all tokens.
     """
+    report: bool = True
+    """Write report.html, too: counts, lengths, duplicates and samples of the rows, to look at in a browser."""
     shard_rows: int = Field(default=500_000, ge=1)
     """Largest number of rows in one file of a format."""
 
@@ -505,6 +514,10 @@ class Source(Options):
     keep: ConditionText = ""
     """A condition on a row, as in 'meta.score >= 4 and not flags has "refusal"'. Rows for which it is false are
     rejected as not-wanted. "": all rows are wanted.
+    """
+    verdicts: Annotated[str, AfterValidator(beside_config)] = ""
+    """File of verdicts on its rows, relative to the folder of pipeline.toml: people keep, drop or fix single rows in
+    `ko-instruct browse`, which writes the file.
     """
     ingest: OwnIngest = None
     """Options of [ingest] for this source: those that are named here take the place of the section's."""

@@ -82,7 +82,10 @@ REASONS: dict[str, dict[str, str]] = {
         "tools-not-a-list": "the tools are not a JSON array",
     },
     "normalize": {"not-wanted": NOT_WANTED},
-    "screen": {"not-wanted": NOT_WANTED},
+    "screen": {
+        "not-wanted": NOT_WANTED,
+        "verdict": "a person dropped the row: `[[source]] verdicts`",
+    },
     "tokenize": {
         "answer-not-in-context": "layout qa: the answer is not in the context",
         "bad-answer": "the source says that the answer is a bad one (`label` is false), and the layout would teach it",
@@ -153,6 +156,7 @@ FLAGS: dict[str, dict[str, str]] = {
         "call-unread": "an answer is written as a call in brackets, and no tool of this name is known: it stays a text",
         "tools-unread": "the record declares tools in a form that is not read: they stay in `meta`",
     },
+    "screen": {"kept-by-verdict": "a person keeps the row that `[screen] reject`, a condition or a step would reject"},
     "tokenize": {
         "unk": "a part of the text became [UNK]",
         "other-prompt": "an answer follows another prompt than the chat template gives at generation, or lacks the "
@@ -188,5 +192,8 @@ FIXES: dict[str, dict[str, str]] = {
         "thought": "a thought at the beginning of an answer was moved to `reasoning`",
         "no-input": 'an input that only says that there is none became ""',
     },
-    "screen": {"mask": "personal data was replaced with a placeholder"},
+    "screen": {
+        "mask": "personal data was replaced with a placeholder",
+        "verdict": "a person replaced texts of the row: `[[source]] verdicts`",
+    },
 }

@@ -134,6 +134,6 @@ def test_the_search_finds_what_is_not_masked(tmp_path: Path, monkeypatch: pytest
     files = [path for path in (tmp_path / "processed" / "mine").rglob("*") if path.is_file()]
     leaking = {path.relative_to(tmp_path / "processed" / "mine").parts[0] for path in files if PHONE in content(path)}
     assert leaking == {
-        "train", "validation", "pair", "jsonl", "rejects.jsonl",
+        "train", "validation", "pair", "jsonl", "rejects.jsonl", "report.html",
         "messages", "prompt-completion", "preference-text", "unpaired-text", "alpaca", "sharegpt", "openai",
     }  # fmt: skip

@@ -42,7 +42,7 @@ DOCUMENTS = [
 MADE = re.compile(
     r"^(\.venv|new\.log|processed/|raw/(generated|README)|other\.toml|duplicates\.jsonl|plan\.mk|(clean|dedupe)\.arrow"
     r"|(raw|a|b|out|valid|normalized|screened|ids|topics|messages)\.(jsonl?|csv|arrow|txt)|rejects\.jsonl|(manifest|run)\.json|spiece\.model"
-    r"|jsonl/|pair/|train/|validation/)"
+    r"|mine\.verdicts\.jsonl|jsonl/|pair/|train/|validation/)"
 )
 PATH = re.compile(r"^\.?[A-Za-z_][\w.-]*(/[\w.-]+)*(/|\.(py|md|toml|jsonl?|csv|yaml|yml))$")
 
@@ -388,4 +388,9 @@ def test_the_hosted_workflow_runs_the_steps_of_ci() -> None:
     steps = re.findall(r"^make ([a-z-]+)", (ROOT / ".ci" / "run").read_text(encoding="utf-8"), re.MULTILINE)
     hosted = (ROOT / ".github" / "workflows" / "check.yml").read_text(encoding="utf-8")
     assert steps
-    assert re.findall(r"run: make ([a-z-]+)", hosted) == [*steps, "test-trainers", "test-ray"]  # in jobs of their own
+    assert re.findall(r"run: make ([a-z-]+)", hosted) == [
+        *steps,
+        "test-trainers",
+        "test-ray",
+        "test-browser",
+    ]  # in jobs of their own

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -177,6 +178,44 @@ def diff(old: Path, new: Path, examples: int, exit_code: bool, as_json: bool) ->
     )
     if exit_code and found.differs:
         click.get_current_context().exit(1)
+
+
+@click.command(cls=Command)
+@click.argument("folder", type=DATASET)
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), help="File to write; default: report.html in FOLDER."
+)
+@click.option("--no-samples", is_flag=True, help="Leave out all texts of rows, to pass the report on.")
+@click.option(
+    "--raw",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Folder of the raw files, for texts before they were fixed; default: raw/ beside processed/, if it is there.",
+)
+def report(folder: Path, out: Path | None, no_samples: bool, raw: Path | None) -> None:
+    """Write a report on the dataset in FOLDER, built here or downloaded: one HTML file that opens in a browser.
+
+    It shows rows by stage and source, lengths, learned tokens, languages, fixes, flags, duplicates, conversations, the
+    phrases of instructions, and a sample of rows to search in. A run writes it, too ([export] report).
+
+    \b
+    Example: ko-instruct report processed/sample
+             ko-instruct report processed/sample --no-samples --out report.html
+    """
+    from pipeline.dataset.layout import REPORT
+    from pipeline.dataset.manifest_file import read_manifest
+    from pipeline.dataset.report import report as html
+    from pipeline.dataset.report.before import texts_before
+    from pipeline.dataset.run_file import read_run
+    from pipeline.io.atomic_files import whole
+
+    out = out or folder / REPORT
+    raw = raw or folder.absolute().parent.parent / "raw"
+    run = read_run(folder)
+    times = run.stages() if run else None
+    page = html(folder, read_manifest(folder), not no_samples, times, before=partial(texts_before, raw)).encode()
+    with whole(out) as sink:
+        sink.write(page)
+    click.echo(f"written to {visible(str(out))}")
 
 
 @click.command(cls=Command)

@@ -1,4 +1,4 @@
-"""export: part the kept from the rejected and write the dataset, its rejects, its manifest and its card.
+"""export: part the kept from the rejected and write the dataset, its rejects, its report, its manifest and its card.
 
 The one stage that ends in files. They are written in a folder of their own, which takes its place under processed/ only
 when the last of them, the manifest, is written: a dataset is never half there.
@@ -18,10 +18,12 @@ import pyarrow.compute as pc
 
 from pipeline.dataset.card import Shape, card
 from pipeline.dataset.form_files import FormFiles
-from pipeline.dataset.layout import CARD, INFO, LLAMA_FACTORY, REJECTS, SPLIT_NAMES, STATE, Format, data_file
+from pipeline.dataset.layout import CARD, INFO, LLAMA_FACTORY, REJECTS, REPORT, SPLIT_NAMES, STATE, Format, data_file
 from pipeline.dataset.manifest_file import write_manifest
 from pipeline.dataset.masks import with_masks
 from pipeline.dataset.packing import PACKED, pack_rows
+from pipeline.dataset.reader import read_written
+from pipeline.dataset.report import report
 from pipeline.dataset.shard_writer import Shards, read_arrow
 from pipeline.dataset.trainers import llama_factory_datasets
 from pipeline.io.arrow_files import batched
@@ -64,7 +66,7 @@ def export(tables: Iterable[pa.Table], folder: Path, options: ExportOptions, abo
     (`pipeline.stages.split`). `about`: what they were made of, for the manifest.
     Written: `<split>/*.arrow` (for `datasets.load_from_disk`), `<config_name>/*.parquet` (for `load_dataset`),
     `jsonl/*.jsonl` (texts without ids), the text forms, `rejects.jsonl`, `README.md`, `manifest.json`
-    (`pipeline.dataset.layout`).
+    (`pipeline.dataset.layout`), and with `options.report` `report.html`.
 
     Raises ValueError if the rows do not add up: each row that came in must have been kept or rejected.
     """
@@ -108,6 +110,9 @@ def _fill(fresh: Path, tables: Iterable[pa.Table], options: ExportOptions, about
         (fresh / LLAMA_FACTORY).write_bytes(orjson.dumps(datasets, option=orjson.OPT_INDENT_2))
     (fresh / CARD).write_text(card(manifest, options, shape), encoding="utf-8")
     manifest.files = describe_folder(fresh, written.files)
+    if options.report:
+        (fresh / REPORT).write_text(report(fresh, manifest, read=read_written), encoding="utf-8")
+        sync(fresh / REPORT)
     write_manifest(fresh, manifest)
     return manifest
 

@@ -4,6 +4,7 @@
         manifest.json                        what the dataset is (`schemas.manifest`)
         run.json                             how long the run took; not listed in the manifest, and not published
         README.md                            the card
+        report.html                          pictures and samples of it; not listed in the manifest, and not published
         rejects.jsonl                        the rejected rows
         pair/train-00000-of-00002.parquet    Parquet, in a folder of the config's name (`config_name`)
         jsonl/train-00000-of-00002.jsonl     JSON Lines: the texts
@@ -23,7 +24,7 @@ from typing import Literal, get_args
 from pipeline.io.saved_dataset import INFO, SPLIT_NAMES, STATE
 from schemas.formats import Format
 from schemas.layouts import Layout
-from schemas.manifest import MANIFEST, UNLISTED
+from schemas.manifest import MANIFEST, REPORT, UNLISTED
 from schemas.run_times import RUN
 from schemas.text_forms import TextForm
 
@@ -34,6 +35,7 @@ __all__ = [
     "LLAMA_FACTORY",
     "MANIFEST",
     "REJECTS",
+    "REPORT",
     "RUN",
     "SPLIT_NAMES",
     "STATE",
@@ -55,7 +57,7 @@ REJECTS = "rejects.jsonl"
 #: What LLaMA-Factory looks for in its `dataset_dir`.
 LLAMA_FACTORY = "dataset_info.json"
 
-Kind = Format | Literal["forms", "rejects", "card", "manifest", "run"]
+Kind = Format | Literal["forms", "rejects", "card", "manifest", "run", "report"]
 
 #: The data files of a split below the folder of the config. {shard}: `shard_number`.
 DATA_FILES: dict[Format, str] = {
@@ -90,6 +92,7 @@ OTHER_FILES: dict[Kind, re.Pattern[str]] = {
     "card": re.compile(re.escape(CARD)),
     "manifest": re.compile(re.escape(MANIFEST)),
     "run": re.compile(re.escape(RUN)),
+    "report": re.compile(re.escape(REPORT)),
 }
 
 

@@ -27,6 +27,10 @@ CLEANED = "clean.arrow"
 TIMES = "times.json"
 
 
+#: What became of the verdicts on its rows.
+VERDICTS = "verdicts.json"
+
+
 class RowFiles(NamedTuple):
     """Its rows after `tokenize`, and their fingerprints for `dedupe`."""
 

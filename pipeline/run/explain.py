@@ -82,7 +82,7 @@ def explain(plan: Plan, origin: str) -> Explanation:
     unit = _unit_of(plan, record)
     table = _row_of(plan, unit, record)
     tokenizer, why = _tokenizer(plan)
-    stages = cleaning(plan, unit.source, load_benchmarks(plan))
+    stages = cleaning(plan, unit.source, load_benchmarks(plan), plan.verdicts_on(unit))
     stages += tokenizing(plan, unit.source, tokenizer) if tokenizer else []
     steps, last = _through(stages, table)
     built = (plan.folder / MANIFEST).is_file()

@@ -14,12 +14,13 @@ from pipeline.dataset.run_file import write_run
 from pipeline.io.arrow_files import read_tables
 from pipeline.io.clock import Clock
 from pipeline.io.progress import watch
-from pipeline.io.stage_files import RAW, RowFiles
+from pipeline.io.stage_files import RAW, VERDICTS, RowFiles
 from pipeline.io.versions import versions
 from pipeline.io.workers import ordered
 from pipeline.run.dedupe import rows_of_units
 from pipeline.run.gates import check_gates
 from pipeline.run.mix import Mixed, Part, arranged, mix_units, parts_of, written
+from pipeline.run.verdicts import used
 from pipeline.stages.dedupe import apply
 from pipeline.stages.split import split
 from pipeline.table.reject_and_flag import set_column
@@ -60,6 +61,7 @@ def export_units(
         versions=versions(),
         raw={unit.origin: RawFile.model_validate_json(plan.file(unit, RAW).read_bytes()) for unit in plan.units},
         steps=[own.used() for own in plan.steps],
+        verdicts=used(plan.verdicts.values(), [plan.file(unit, VERDICTS) for unit in plan.units]),
         mixture=mixed.mixture if mixed else None,
     )
     stages = ["dedupe", "mix"] if mixed else ["dedupe"]

@@ -12,12 +12,14 @@ import pyarrow as pa
 
 from pipeline.io.clock import Clock
 from pipeline.io.workers import Stage
+from pipeline.table.verdicts import Verdicts, apply_verdicts
 
 if TYPE_CHECKING:
     from pipeline.run.plan import Plan
     from pipeline.stages.screen import Benchmarks
     from pipeline.tokenizers.protocol import Tokenizer
     from schemas.options import Source
+    from schemas.verdict import Key, Outcome
 
 #: The stages of one pass over the rows.
 ROW_WISE = ("ingest", "validate", "normalize", "screen", "tokenize")
@@ -30,14 +32,21 @@ class NamedStage(NamedTuple):
     work: Stage
 
 
-def cleaning(plan: Plan, source: Source, benchmarks: Benchmarks | None) -> list[NamedStage]:
-    """The row-wise stages between ingest and tokenize for the rows of a source, in order."""
+def cleaning(
+    plan: Plan,
+    source: Source,
+    benchmarks: Benchmarks | None,
+    verdicts: Verdicts | None = None,
+    outcomes: dict[Key, Outcome] | None = None,
+) -> list[NamedStage]:
+    """The row-wise stages between ingest and tokenize for the rows of a source, in order, and behind them the verdicts
+    on these rows. `outcomes`: takes what becomes of the verdicts."""
     from pipeline.stages.normalize import normalize
     from pipeline.stages.screen import screen
     from pipeline.stages.validate import validate
 
     own, after = plan.config.of(source), following(plan, source, ROW_WISE[:-1])
-    return [
+    stages = [
         *after["ingest"],
         NamedStage("validate", lambda table: validate(table, own.validate_)),
         *after["validate"],
@@ -46,6 +55,15 @@ def cleaning(plan: Plan, source: Source, benchmarks: Benchmarks | None) -> list[
         NamedStage("screen", lambda table: screen(table, own.screen, benchmarks)),
         *after["screen"],
     ]
+    if not verdicts:
+        return stages
+
+    def clean(table: pa.Table) -> pa.Table:
+        for stage in stages:
+            table = stage.work(table)
+        return table
+
+    return [*stages, NamedStage("verdicts", lambda table: apply_verdicts(table, verdicts, clean, outcomes))]
 
 
 def tokenizing(plan: Plan, source: Source, tokenizer: Tokenizer) -> list[NamedStage]:

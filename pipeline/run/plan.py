@@ -4,8 +4,8 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +16,8 @@ from pipeline.io.object_store import is_url
 from pipeline.io.saved_dataset import is_saved_dataset
 from pipeline.io.terminal_text import visible
 from pipeline.run.config import ConfigError, load_config
+from pipeline.run.verdicts import VerdictFile, find_verdicts, of_file
+from pipeline.table.verdicts import Verdicts
 from schemas.manifest import UsedStep
 from schemas.options import Benchmark, Config, Dataset, Source, Step, glob_of
 from schemas.shapes import Questions
@@ -80,6 +82,8 @@ class Plan:
     existing: tuple[Unit, ...] = ()
     #: The user's own steps.
     steps: tuple[OwnStep, ...] = ()
+    #: The files of verdicts that the sources name, by these names.
+    verdicts: Mapping[str, VerdictFile] = field(default_factory=dict)
 
     @property
     def tokenizer(self) -> Path:
@@ -89,6 +93,11 @@ class Plan:
     def file(self, unit: Unit, name: str) -> Path:
         """A stage file of a raw file, by its name in `pipeline.io.stage_files`."""
         return self.stages / unit.key / name
+
+    def verdicts_on(self, unit: Unit) -> Verdicts:
+        """The verdicts on the rows of a raw file."""
+        file = self.verdicts.get(unit.source.verdicts)
+        return of_file(file.verdicts, unit.origin) if file else {}
 
     def place_of(self, unit: Unit) -> str:
         """Which file of how many this is, where there are several."""
@@ -123,6 +132,7 @@ def plan_of_config(path: Path, layout: str | None = None, changes: Sequence[str]
         stage_files.stages_of(folder),
         find_existing(config, root, folder),
         find_steps(config, root),
+        find_verdicts(config.source, root),
     )
 
 

@@ -23,6 +23,7 @@ from pipeline.run.named_stages import ROW_WISE, NamedStage, cleaning, through, t
 from pipeline.run.read_units import ingest_unit, load_benchmarks
 from pipeline.run.times import leave_times
 from pipeline.run.tokenizer import find_tokenizer
+from pipeline.run.verdicts import write_outcomes
 from pipeline.tokenizers.load import open_tokenizer
 from schemas.columns import FINGERPRINT, INGESTED
 from schemas.run_times import StepTimes
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from pipeline.stages.screen import Benchmarks
     from pipeline.tokenizers.protocol import Tokenizer
     from schemas.tokenizer import Resolution
+    from schemas.verdict import Key, Outcome
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,8 @@ def tokenize_unit(plan: Plan, unit: Unit, cleaned: bool, workers: int) -> None:
         tables = read_tables(clean) if is_clean else ingest_unit(plan, unit)
         times = pass_over(stages, tables, threads(workers), workers, sinks)
     leave_times(plan.file(unit, stage_files.TIMES), times)
+    if not is_clean:
+        write_outcomes(plan.file(unit, stage_files.VERDICTS), stages.outcomes)
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,9 @@ class UnitRows:
         with replacing(rows) as rows_sink, replacing(fingerprints) as fingerprints_sink:
             stages = RowStages(self.tools, unit, clean=False, results=2)
             sinks = (rows_sink, fingerprints_sink)
-            return pass_over(stages, ingest_unit(plan, unit), self.inside, self.workers, sinks)
+            times = pass_over(stages, ingest_unit(plan, unit), self.inside, self.workers, sinks)
+        write_outcomes(plan.file(unit, stage_files.VERDICTS), stages.outcomes)
+        return times
 
 
 @dataclass(frozen=True)
@@ -108,7 +114,7 @@ class RowStages:
         rows = through(self.stages[1], cleaned, clock)
         with clock.stage("fingerprint"):
             tables = (rows, fingerprint(rows), cleaned)[: self.results]
-        return Batch(tables, clock.stages)
+        return Batch(tables, clock.stages, dict(self.outcomes))
 
     @property
     def names(self) -> Sequence[str]:
@@ -118,18 +124,25 @@ class RowStages:
     def stages(self) -> tuple[list[NamedStage], list[NamedStage]]:
         """The stages before tokenize, and those from there on. No pickle holds them: the user's own are in them."""
         plan, source = self.tools.plan, self.unit.source
-        before = [] if self.clean else cleaning(plan, source, self.tools.benchmarks)
+        verdicts = plan.verdicts_on(self.unit)
+        before = [] if self.clean else cleaning(plan, source, self.tools.benchmarks, verdicts, self.outcomes)
         return before, tokenizing(plan, source, self.tools.tokenizer)
+
+    @cached_property
+    def outcomes(self) -> dict[Key, Outcome]:
+        """What became of the verdicts, of the rows that are done."""
+        return {}
 
     def __reduce__(self) -> tuple[Callable[..., RowStages], tuple[Any, ...]]:
         return RowStages, (self.tools, self.unit, self.clean, self.results)
 
 
 class Batch(NamedTuple):
-    """What the stages give of a table, and the seconds that each of them took."""
+    """What the stages give of a table, the seconds that each of them took, and what became of the verdicts so far."""
 
     tables: tuple[pa.Table, ...]
     seconds: dict[str, float]
+    outcomes: dict[Key, Outcome]
 
 
 def pass_over(
@@ -150,6 +163,7 @@ def pass_over(
         def written() -> Iterator[pa.Table]:
             for done in each(stages, tables if stages.clean else clock.each("ingest", tables)):
                 clock.add(done.seconds)
+                stages.outcomes.update(done.outcomes)
                 for put, table in zip(write, done.tables, strict=True):
                     put(table)
                 yield done.tables[0]

@@ -116,7 +116,7 @@ def test_a_new_export_takes_the_place_of_the_old(tmp_path: Path) -> None:
     assert not old.exists()
     manifest = json.loads((folder / "manifest.json").read_bytes())
     on_disk = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    assert on_disk == {*manifest["files"], "manifest.json", "메모.txt"}
+    assert on_disk == {*manifest["files"], "manifest.json", "report.html", "메모.txt"}
 
 
 def test_a_shard_ends_when_it_is_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,7 +28,7 @@ def edit(folder: Path, change: Callable[[Any], None]) -> None:
 def test_the_sections_have_the_names_of_pipeline_toml(folder: Path) -> None:
     written = json.loads((folder / "manifest.json").read_text())
     assert list(written) == [
-        "dataset", "sources", "tokenizer", "options", "versions", "raw", "steps", "mixture",
+        "dataset", "sources", "tokenizer", "options", "versions", "raw", "steps", "verdicts", "mixture",
         "counts", "tokens", "examples", "packing", "forms", "columns", "files",
     ]  # fmt: skip
     assert list(written["options"]) == [

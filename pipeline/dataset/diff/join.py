@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.dataset.diff.records import FACTORS, META, TEXT, Records
-from pipeline.dataset.verify.hashes import Hashes
+from pipeline.table.hashes import Hashes
 
 Numbers = npt.NDArray[np.int64]
 

@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 
 from pipeline.dataset.diff.rows import RECORD, Batch, batches
 from pipeline.dataset.shard_writer import is_ids
-from pipeline.dataset.verify.hashes import Hashes, hashes_of
 from pipeline.io.json_lines import json_objects
+from pipeline.table.hashes import Hashes, hashes_of
 
 #: The columns that are no part of the texts of a record.
 BESIDE = ("origin", "source", "published_split", "meta", "fixes", "flags")

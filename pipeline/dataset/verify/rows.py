@@ -19,7 +19,7 @@ from pipeline.dataset.reader import (
     table_files,
 )
 from pipeline.dataset.verify.check import Check
-from pipeline.dataset.verify.hashes import Hashes, hashes_of
+from pipeline.table.hashes import Hashes, hashes_of
 from pipeline.table.sequences import SEQUENCE
 from schemas.manifest import Counts, Manifest, Tokens
 

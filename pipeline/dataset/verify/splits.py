@@ -13,7 +13,7 @@ from pipeline.dataset.reader import (
     table_files,
 )
 from pipeline.dataset.verify.check import NAMED, Check
-from pipeline.dataset.verify.hashes import Hashes, hashes_of
+from pipeline.table.hashes import Hashes, hashes_of
 from schemas.manifest import Manifest
 
 

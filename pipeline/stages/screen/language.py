@@ -4,31 +4,8 @@ import functools
 import re
 from typing import Any
 
-import numpy as np
-
-from pipeline.table.patterns import pattern
-from pipeline.table.protected_spans import MARK, hide
+from pipeline.table.scripts import letters as letters
 from schemas.errors import MissingLibraryError, install
-
-#: Scripts that decide, in the order of the report, with the blocks of their letters.
-SCRIPTS = {
-    "Hangul": "가-힣ㄱ-ㅣ\u1100-\u11ff\ua960-\ua97c\ud7b0-\ud7fb",
-    "Latin": "A-Za-z\u00c0-\u024f\u1e00-\u1eff",
-    "Kana": "\u3041-\u30ff",
-    "Han": "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff",
-    "Cyrillic": "\u0400-\u052f",
-    "Arabic": "\u0600-\u06ff\u0750-\u077f",
-    "Thai": "\u0e00-\u0e7f",
-    "Devanagari": "\u0900-\u097f",
-    "Hebrew": "\u0590-\u05ff",
-    "Greek": "\u0370-\u03ff",
-}
-
-#: Code point → number of its script, from 1; 0 for every other character, and for all above U+FFFF.
-_SCRIPT_OF = np.zeros(0x10001, np.uint8)
-for _number, _blocks in enumerate(SCRIPTS.values(), 1):
-    for _first, _last in re.findall("(.)-(.)", _blocks):
-        _SCRIPT_OF[ord(_first) : ord(_last) + 1] = _number
 
 #: A text in another language has a stretch of its letters: four words of Latin, four letters of others.
 FOREIGN = (
@@ -37,8 +14,6 @@ FOREIGN = (
 )
 #: A whole text without Hangul, of words in small letters or of Han.
 NO_HANGUL = r"^[^가-힣]*(?:[a-z]{3}[ ,.:;\n]+[^가-힣]*[a-z]{3}|[\x{4E00}-\x{9FFF}]{2})[^가-힣]*$"
-
-_QUOTED = pattern(r"\"[^\"\n]*\"|“[^“”\n]*”|‘[^‘’\n]*’|「[^「」\n]*」|『[^『』\n]*』|《[^《》\n]*》")
 
 #: The script of each language that an instruction asks for by name.
 SCRIPT_OF_LANGUAGE = {
@@ -108,19 +83,6 @@ def is_other_prose(text: str) -> bool:
     small = sum(word.islower() for word in words)
     beyond = sum(not word.isascii() for word in words)
     return len(words) >= 8 and small * 3 >= len(words) * 2 and beyond >= 2
-
-
-@functools.lru_cache(maxsize=8)  # the finders of a row ask about the same texts
-def letters(text: str) -> dict[str, int]:
-    """Letters of the prose by script: code, links, formulae and quotes aside.
-
-    >>> letters("한글 abc 漢字 `code`")
-    {'Hangul': 2, 'Latin': 3, 'Han': 2}
-    """
-    prose = _QUOTED.sub("", hide(text)[0].replace(MARK, " "))
-    codes = np.frombuffer(prose.encode("utf-32-le"), np.uint32)
-    counts = np.bincount(_SCRIPT_OF[np.minimum(codes, 0x10000)], minlength=len(SCRIPTS) + 1)[1:].tolist()
-    return {name: count for name, count in zip(SCRIPTS, counts, strict=True) if count}
 
 
 def share(counts: dict[str, int], script: str) -> float:

@@ -1,0 +1,100 @@
+"""ko-instruct report: what a run wrote, written again, elsewhere, or without texts; and what it says of damage."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from pipeline.cli import main
+from pipeline.run import chain
+from pipeline.run.plan import plan_of_config
+from tests.dataset.report.test_report import exported, record
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    exported([record(1, output="고유낱말입니다."), record(2, output="")], tmp_path / "a")
+    return tmp_path / "a"
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["report", *arguments])
+
+
+def test_it_writes_what_the_run_wrote(folder: Path) -> None:
+    written = (folder / "report.html").read_bytes()
+    (folder / "report.html").unlink()
+    result = run(str(folder))
+    assert (result.exit_code, result.output) == (0, f"written to {folder / 'report.html'}\n")
+    assert (folder / "report.html").read_bytes() == written
+
+
+def test_without_samples_elsewhere(folder: Path, tmp_path: Path) -> None:
+    before = (folder / "report.html").read_bytes()
+    assert run(str(folder), "--no-samples", "--out", str(tmp_path / "b.html")).exit_code == 0
+    assert "고유낱말" not in (tmp_path / "b.html").read_text()
+    assert "고유낱말".encode() in before == (folder / "report.html").read_bytes()
+
+
+def test_a_folder_that_is_no_dataset(tmp_path: Path) -> None:
+    result = run(str(tmp_path))
+    assert result.exit_code == 1
+    assert "manifest.json: cannot be read" in result.output
+
+
+@pytest.mark.parametrize("name", ["rejects.jsonl", "train/data-00000-of-00001.arrow"])
+def test_a_damaged_file_is_named(folder: Path, name: str) -> None:
+    (folder / name).write_bytes(b'{"origin": [1, 2]}\n{"ori')
+    result = run(str(folder))
+    assert result.exit_code == 1
+    assert f"{folder / name}: it does not hold rows, or is damaged" in result.output
+
+
+def test_a_downloaded_dataset_has_one(folder: Path, tmp_path: Path) -> None:
+    """As in a repository: Parquet beside the manifest, and nothing else."""
+    there = tmp_path / "pair"
+    there.mkdir()
+    for path in (folder / "manifest.json", *folder.glob("pair/*.parquet")):
+        shutil.copy(path, there / path.name)
+    assert run(str(there)).exit_code == 0
+    html = (there / "report.html").read_text()
+    assert "고유낱말" in html
+    assert "rejects.jsonl is not in this folder" in html
+
+
+@pytest.fixture
+def built(tmp_path: Path) -> Path:
+    """A dataset with its raw file: a text to fix, and one with personal data to mask."""
+    rows = [
+        {
+            "instruction": "빨래 냄새를 없애는 법을 알려 주세요.",
+            "output": "볕에\u200b 말리세요.  \n창문을 여세요.",
+        },
+        {"instruction": "연락처를 정리해 주세요.", "output": "\u200b전화는 010-2345-6789입니다."},
+    ]
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "a.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    (tmp_path / "pipeline.toml").write_text(
+        '[dataset]\nname = "small"\n[[source]]\nname = "a"\nfiles = ["a.jsonl"]\n'
+        '[screen]\nmask = ["pii-phone"]\n[tokenize]\ntokenizer = ["embedded"]\n'
+    )
+    chain.run(plan_of_config(tmp_path / "pipeline.toml"), workers=1)
+    return tmp_path / "processed" / "small"
+
+
+def test_texts_before_fixes_are_read_from_raw(built: Path) -> None:
+    assert "U+200B" not in (built / "report.html").read_text(), "a run reads no raw file again"
+    assert run(str(built)).exit_code == 0
+    html = (built / "report.html").read_text()
+    assert "볕에<del>[U+200B]</del> 말리세요." in html
+    assert not re.search("2345.?6789", html)
+
+
+def test_a_raw_file_that_has_changed_is_not_the_text_before(built: Path) -> None:
+    with (built.parent.parent / "raw" / "a.jsonl").open("a") as file:
+        file.write("\n")
+    assert run(str(built)).exit_code == 0
+    assert "U+200B" not in (built / "report.html").read_text()
