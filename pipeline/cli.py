@@ -35,6 +35,14 @@ FAMILIES = (
         },
     ),
     Family(
+        "Several machines",
+        "machines",
+        {
+            "rows": "Make the stage files of a share of the raw files.",
+            "upload": "Copy a dataset to an object store.",
+        },
+    ),
+    Family(
         "One stage, from rows to rows",
         "stages",
         {

@@ -172,6 +172,16 @@ def plan_of(path: Path) -> Plan | None:
     return plan_of_config(path) if path.exists() else None
 
 
+def plan_to_run(path: Path, layout: str | None, changes: tuple[str, ...]) -> Plan:
+    """The plan of the config at this path, when what is new in object stores is copied to raw/."""
+    from pipeline.run.config import load_config
+    from pipeline.run.plan import plan_of_config
+    from pipeline.run.remote import copy_sources
+
+    copy_sources(load_config(path, changes), path.parent / "raw")
+    return plan_of_config(path, layout, changes)
+
+
 def changed(plan: Plan, layout: str | None, names: tuple[str, ...]) -> Plan:
     """The plan with the layout and the tokenizers of the command line."""
     from pipeline.run.config import with_tokenize

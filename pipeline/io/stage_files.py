@@ -19,6 +19,8 @@ STAGES = ".stages"
 SOURCE = "source.json"
 #: What file it was, and how it was read, for the manifest.
 RAW = "raw.json"
+#: What `ko-instruct rows` made its rows of, and the state of these files.
+MADE = "rows.json"
 #: Its rows after `screen`, where another tokenizer begins.
 CLEANED = "clean.arrow"
 #: How long the step took that wrote these files: `StepTimes`.

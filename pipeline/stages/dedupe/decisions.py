@@ -31,6 +31,7 @@ from pipeline.stages.dedupe.similar import (
     NO_PAIRS,
     NO_ROW_PAIRS,
     Pairs,
+    PromptPairs,
     similar_prompts,
     similar_rows,
 )
@@ -64,12 +65,14 @@ def decide(
     options: DedupeOptions = DedupeOptions(),
     against: int = 0,
     workers: int = 1,
+    of_contexts: PromptPairs | None = None,
 ) -> pa.Table:
     """The decision on each row (DECISION), in the order of the fingerprints.
 
     `fingerprints`: of all rows, sources in order of priority; of millions of rows best a function that reads a column
     by its name, chunk by chunk, from files. `table`: the same rows, best memory-mapped, since few of them are read.
     `against`: the number of rows at the beginning that are an existing dataset; none of them is dropped.
+    `of_contexts`: the similar contexts of these rows, where they are known (`pipeline.stages.dedupe.parts`).
 
     Raises ValueError where the number of fingerprints is not that of the rows.
     """
@@ -83,7 +86,7 @@ def decide(
     prompt_pairs, row_pairs = NO_PAIRS, NO_ROW_PAIRS
     if options.near != "keep" or options.near_prompt != "keep":
         # Candidate pairs, verified: of prompts, then of rows whose prompts are equal or similar.
-        prompt_pairs = similar_prompts(job, rows[equal.prompts.first])
+        prompt_pairs = similar_prompts(job, rows[equal.prompts.first], of_contexts)
         row_pairs = similar_rows(job, rows, equal.prompts, equal.answers, prompt_pairs)
     cluster = first_of_cluster(equal.prompts, prompt_pairs.pairs, *continuations(job, rows))
     outcome = choose_keepers(equal, row_pairs, options, fixed)
