@@ -58,8 +58,13 @@ FUNCTIONS = {
     },
     "decide": {
         "pipeline.stages.dedupe.keepers:equal_rows": "groups of equal rows",
-        "pipeline.stages.dedupe.candidates:candidate_pairs": "candidate pairs (numpy sorts)",
-        "pipeline.stages.dedupe.verify:verify": "verify: bigrams, essential syllables (numpy)",
+        "pipeline.stages.dedupe.candidates:candidate_pairs": "candidate pairs: their list",
+        "pipeline.stages.dedupe.groups:repeated_keys": "candidate pairs: sort the bands",
+        "pipeline.stages.dedupe.candidates:pairs_in_groups": "candidate pairs: within a band",
+        "pipeline.stages.dedupe.candidates:agreeing_hashes": "candidate pairs: compare signatures",
+        "pipeline.stages.dedupe.verify:verify": "verify: their texts",
+        "pipeline.stages.dedupe.verify:similar": "verify: bigrams (numpy)",
+        "pipeline.stages.dedupe.essentials:may_say_the_same": "verify: essential syllables (numpy)",
         "pipeline.stages.dedupe.verify:differ_in_form": "differ in form: numpy",
         "pipeline.stages.dedupe.middles:differ_in_form": "differ in form: words of middles (Python)",
         "pipeline.stages.dedupe.verify:_same_texts": "differ in form: whole texts (Python)",
@@ -182,7 +187,7 @@ def limits(file: Path, plan: Plan, model: str) -> dict[str, float]:
     """Processor seconds of what cannot be left out, each alone on the bytes of this run."""
     from sentencepiece import SentencePieceProcessor
 
-    processor = SentencePieceProcessor(model_file=model)
+    processor: Any = SentencePieceProcessor(model_file=model)
     rows = [orjson.loads(line) for line in file.open("rb")]
     columns = [[row[name] for row in rows] for name in ("instruction", "input", "output")]
     distinct = [list(dict.fromkeys(column)) for column in columns]
@@ -254,9 +259,8 @@ functions of this table that it calls: what the threads of Arrow, of SentencePie
 processes do, is in the last row of a stage. (The measuring costs a little, too.)
 """)
     for name, spent in found.items():
-        print(
-            f"\n## {name}: {spent.processor:.1f} processor s, {spent.wall:.1f} s; busy cores: {spent.processor / spent.wall:.2f}\n"
-        )
+        busy = f"busy cores: {spent.processor / spent.wall:.2f}"
+        print(f"\n## {name}: {spent.processor:.1f} processor s, {spent.wall:.1f} s; {busy}\n")
         print("| | processor, s | share |\n|---|---|---|")
         for label, seconds in sorted(spent.functions.items(), key=lambda item: -item[1]):
             print(f"| {label} | {seconds:.2f} | {seconds / spent.processor:.0%} |")
