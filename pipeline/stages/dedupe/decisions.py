@@ -13,6 +13,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.io.processes import Processes
 from pipeline.stages.dedupe.arrays import Bools, Bytes, Ints
 from pipeline.stages.dedupe.components import connected_components
 from pipeline.stages.dedupe.continuations import continuations
@@ -75,7 +76,12 @@ def decide(
     """
     if options.within == "first-turn":
         table, fingerprints = by_first_turn(table, fingerprints)
-    job = Job(fingerprints, table, options, workers)
+    with Processes(workers - 1) as python:
+        return _decide(Job(fingerprints, table, options, workers, python), against)
+
+
+def _decide(job: Job, against: int) -> pa.Table:
+    options = job.options
     rows = order_of_preference(job, against)
     fixed = int((rows < against).sum())
     kinds = job.column("answer_kind", rows, np.uint32)[:, 0]

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pipeline.io.processes import Processes
 from pipeline.stages.dedupe.arrays import Ints
 from pipeline.stages.dedupe.fingerprint_columns import Fingerprints, Number, read_column, take_part
 from schemas.errors import TableError
@@ -26,6 +27,8 @@ class Job:
     table: pa.Table
     options: DedupeOptions
     workers: int = 1
+    #: Make the calls that hold the GIL.
+    python: Processes = field(default_factory=Processes)
     #: How much was compared, for the report; the one part that changes.
     counts: Counter[str] = field(default_factory=Counter)
 

@@ -94,11 +94,11 @@ def differ_in_form(job: Job, fields: tuple[str, ...], rows: Ints, first: Ints, s
                 prose = Prose.of(texts)
                 plain = prose.is_prose & ~is_about_form
                 simple = found & plain[one] & plain[other]
-                found[simple] = middles.differ_in_form(prose, one[simple], other[simple], decided)
+                found[simple] = middles.differ_in_form(prose, one[simple], other[simple], decided, job.python)
                 some = np.flatnonzero(found & ~simple)
                 may = _may_say_the_same(texts, one[some], other[some])
                 found[some[~may]], some = False, some[may]
-                found[some] = _same_texts(texts, instructions, one[some], other[some], name, job.options.numbers)
+                found[some] = _same_texts(job, texts, instructions, one[some], other[some], name)
         return found
 
     parts = _parts(columns, rows, first, second)
@@ -150,9 +150,7 @@ def _only(texts: tuple[Codes, Ints], one: Ints, other: Ints) -> tuple[tuple[Code
     return (codes[ranges(bounds[places], sizes)], np.concatenate([[0], np.cumsum(sizes)])), one, other
 
 
-def _same_texts(
-    texts: pa.StringArray, instructions: list[str], one: Ints, other: Ints, name: str, numbers: bool
-) -> Bools:
+def _same_texts(job: Job, texts: pa.StringArray, instructions: list[str], one: Ints, other: Ints, name: str) -> Bools:
     """Whether pairs of any texts of the field `name`, int64[pairs] each, differ in form alone: bool[pairs]."""
     places, text_of = np.unique(np.concatenate([one, other]), return_inverse=True)
     one, other = np.split(text_of, 2)
@@ -163,11 +161,11 @@ def _same_texts(
     pair_of_key, key_of = _first_of_each(
         np.concatenate([np.sort(np.stack([of[one], of[other]]), axis=0) for of in (text, instruction)]).T
     )
-    decided = [
-        same(values[a], values[b], f"{about[a]}\n{about[b]}", name == "instruction", numbers)
+    pairs = [
+        (values[a], values[b], f"{about[a]}\n{about[b]}", name == "instruction", job.options.numbers)
         for a, b in zip(one[pair_of_key].tolist(), other[pair_of_key].tolist(), strict=True)
     ]
-    return np.array(decided, bool)[key_of]
+    return np.array(job.python.calls(same, pairs), bool)[key_of]
 
 
 def _numbered(values: Sequence[Hashable]) -> Ints:
@@ -197,14 +195,23 @@ def differences_of(job: Job, fields: tuple[str, ...], rows: Ints, others: Ints) 
     """The differences between rows and as many other rows of the table, both int64[n]: for each pair a list."""
     found: list[list[str]] = [[] for _ in rows]
     instructions = _instructions(job, rows), _instructions(job, others)
+    pairs: list[int] = []
+    texts: list[tuple[str, str, str, bool]] = []
     for name in fields:
         if not _is_empty(job.table[name]):
-            texts = (_texts(job.table[name], some).to_pylist() for some in (others, rows))
-            for pair, (one, other) in enumerate(zip(*texts, strict=True)):
+            both = (_texts(job.table[name], some).to_pylist() for some in (others, rows))
+            for pair, (one, other) in enumerate(zip(*both, strict=True)):
                 if one != other:
                     about = f"{instructions[0][pair]}\n{instructions[1][pair]}"
-                    found[pair] += map(str, differences(one, other, about, name == "instruction"))
+                    pairs.append(pair)
+                    texts.append((one, other, about, name == "instruction"))
+    for pair, some in zip(pairs, job.python.calls(_listed, texts), strict=True):
+        found[pair] += some
     return found
+
+
+def _listed(one: str, other: str, about: str, instruction_itself: bool) -> list[str]:
+    return list(map(str, differences(one, other, about, instruction_itself)))
 
 
 def _instructions(job: Job, rows: Ints) -> list[str]:
