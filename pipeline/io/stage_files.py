@@ -38,6 +38,8 @@ OF_RUN = RowFiles("run.arrow", "run.keys.arrow")
 
 #: What `dedupe` decides about each row.
 DECISIONS = "dedupe.arrow"
+#: What it found about pairs of texts.
+KNOWN_PAIRS = "dedupe.pairs.arrow"
 #: Which tokenizer the dataset is made with, and why: a `Resolution`.
 TOKENIZER = "tokenizer.json"
 #: The plan as Make reads it.

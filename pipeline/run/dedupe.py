@@ -15,6 +15,7 @@ from pipeline.io.stage_files import RowFiles
 from pipeline.io.workers import ordered
 from pipeline.run.raw_state import unchanged
 from pipeline.stages.dedupe import decide, fingerprint
+from pipeline.stages.dedupe.known import Known
 from schemas.columns import FINGERPRINT, INGESTED
 
 if TYPE_CHECKING:
@@ -35,24 +36,26 @@ class Decided(NamedTuple):
         return self.decisions.slice(self.existing)
 
 
-def dedupe_units(plan: Plan, files: RowFiles, options: DedupeOptions, workers: int) -> Decided:
-    """Decide over all rows of the plan, from these stage files, and of existing datasets."""
+def dedupe_units(
+    plan: Plan, files: RowFiles, options: DedupeOptions, workers: int, known: Known | None = None
+) -> Decided:
+    """Decide over all rows of the plan, from these stage files, and of existing datasets. `known`: as of `decide`."""
     with contextlib.ExitStack() as reading:
         for unit in plan.existing:
             reading.enter_context(unchanged(unit))
         existing = [read_existing(unit.path, unit.origin) for unit in plan.existing]
         parts = (table.slice(start, BATCH_ROWS) for table in existing for start in range(0, len(table), BATCH_ROWS))
-        known = pa.concat_tables([FINGERPRINT.empty_table(), *ordered(fingerprint, parts, workers)])
+        of_existing = pa.concat_tables([FINGERPRINT.empty_table(), *ordered(fingerprint, parts, workers)])
 
         def prints(name: str) -> Iterator[pa.Array]:
-            yield from known[name].chunks
+            yield from of_existing[name].chunks
             for unit in plan.units:
                 yield from read_column(plan.file(unit, files.fingerprints), name)
 
         table = rows_of_units(plan, files)
         compared = pa.concat_tables([*existing, table], promote_options="default")
         note(f"{'dedupe':<11} all sources: {len(compared):,} rows are compared")
-        return Decided(compared, decide(prints, compared, options, len(known), workers), len(known))
+        return Decided(compared, decide(prints, compared, options, len(of_existing), workers, known), len(of_existing))
 
 
 def rows_of_units(plan: Plan, files: RowFiles) -> pa.Table:

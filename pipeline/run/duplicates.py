@@ -16,7 +16,9 @@ from pipeline.io.atomic_files import whole
 from pipeline.io.terminal_text import visible
 from pipeline.run.config import ConfigError
 from pipeline.run.dedupe import Decided, dedupe_units
+from pipeline.run.known_pairs import read_known, write_known
 from pipeline.run.plan import Plan, compared_with
+from pipeline.run.stamps import kept_made_of
 from pipeline.stages.dedupe import report
 from schemas.errors import problems
 from schemas.options import DedupeOptions
@@ -69,11 +71,14 @@ class Duplicates:
 def find_duplicates(trial: Trial, workers: int) -> Duplicates:
     """Decide, and list the clusters. The decisions are written for `export` unless this is a trial."""
     plan = trial.plan
-    decided = dedupe_units(plan, stage_files.OF_MAKE, plan.config.dedupe, workers)
+    made, kept = kept_made_of(plan.stages / stage_files.CODE)["fingerprint"], plan.stages / stage_files.KNOWN_PAIRS
+    known = read_known(kept, made)
+    decided = dedupe_units(plan, stage_files.OF_MAKE, plan.config.dedupe, workers, known)
     listed = plan.stages / stage_files.duplicates(*trial.tried)
     with whole(listed) as sink:
         for cluster in report.clusters(decided.rows, decided.decisions):
             sink.write(orjson.dumps(cluster, option=orjson.OPT_APPEND_NEWLINE))
     if not trial.tried:
+        write_known(kept, made, known)
         write_tables(plan.stages / stage_files.DECISIONS, [decided.new], decided.decisions.schema)
     return Duplicates(decided, plan.config.dedupe, listed)

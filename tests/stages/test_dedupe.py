@@ -19,6 +19,7 @@ from pipeline.io import processes
 from pipeline.stages.dedupe import apply, decide, dedupe, differences, fingerprint, keys, report
 from pipeline.stages.dedupe.differences import same
 from pipeline.stages.dedupe.groups import first_equal_rows, rows_that_may_repeat
+from pipeline.stages.dedupe.known import Known
 from pipeline.stages.dedupe.minhash import HASHES, Bands, choose_bands
 from schemas.columns import INGESTED
 from schemas.options import DedupeOptions
@@ -298,6 +299,23 @@ def test_decisions_do_not_depend_on_the_processes(monkeypatch: pytest.MonkeyPatc
     reasons = set(plain["reason"].to_pylist())
     assert {None, "near"} <= reasons
     assert any(plain["differences"].to_pylist())
+
+
+@given(similar_rows(), st.data())
+@settings(max_examples=40, deadline=None)
+def test_decisions_do_not_depend_on_what_is_known_of_pairs(rows: list[dict], data: st.DataObject) -> None:
+    """Rows come, go and change: what an earlier run found about pairs leads to the decisions of a run without it."""
+    before, kept = Known(), data.draw(st.lists(st.booleans(), min_size=len(rows), max_size=len(rows)))
+    table = table_of([each for each, stays in zip(rows, kept, strict=True) if stays])
+    options = DedupeOptions(threshold=0.5, numbers=data.draw(st.booleans()))
+    decide(fingerprint(table), table, options, known=before)
+    changed = table_of(data.draw(st.permutations(rows)))
+    fingerprints, known = fingerprint(changed), Known(before.used)
+    plain = decide(fingerprints, changed, options)
+    assert decide(fingerprints, changed, options, known=known).equals(plain, check_metadata=True)
+    alone = Known()
+    decide(fingerprints, changed, options, known=alone)
+    assert known.used == alone.used
 
 
 @given(similar_rows(), st.sampled_from(["first", "longest"]))

@@ -4,8 +4,8 @@ Of such texts nothing else decides whether they differ in form alone: "정말 �
 "너무 재밌어요!" and "너무 재밌네요", are the pair 재밌어요, 재밌네요. So each pair of middles is decided once.
 """
 
-from collections.abc import Iterator
-from typing import NamedTuple, TypeAlias
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +25,7 @@ _NONE = np.uint64(0)
 
 #: Words with spaces between them, and a byte for each: whether it ends a sentence; whether it is glued (`Prose`).
 Run: TypeAlias = tuple[str, bytes, bytes]
+Calls: TypeAlias = Callable[[Callable[..., bool], Sequence[tuple[Any, ...]]], list[bool]]
 
 
 class Prose(NamedTuple):
@@ -136,12 +137,12 @@ class Middles(NamedTuple):
 
 
 def differ_in_form(
-    prose: Prose, first: Ints, second: Ints, decided: dict[int, bool], python: Processes = Processes()
+    prose: Prose, first: Ints, second: Ints, decided: dict[int, bool], calls: Calls = Processes().calls
 ) -> Bools:
     """Whether pairs of texts of prose differ in form alone: bool[pairs].
 
     `first`, `second`: int64[pairs], their numbers; `decided`: what is known of middles, by their keys. What is found is
-    added. `python`: makes the calls.
+    added. `calls`: makes the calls.
 
     >>> prose = Prose.of(pa.array(["정말 재밌어요 ㅋㅋ", "정말 재밌네요.", "정말 재밌어?", "정말 재밌었어요"]))
     >>> differ_in_form(prose, *np.array([[0, 0], [1, 3]]), {}).tolist()
@@ -156,7 +157,7 @@ def differ_in_form(
     for some, same, pairs_of in ((single, _same_words, _pairs_of_words), (~single, _same_runs, _pairs_of_runs)):
         part = Middles(*(column[pair[some]] for column in middles))
         pairs = list(pairs_of(prose, part, first[pair[some]], second[pair[some]]))
-        decided.update(zip(keys_of[some].tolist(), python.calls(same, pairs), strict=True))
+        decided.update(zip(keys_of[some].tolist(), calls(same, pairs), strict=True))
     return np.array([decided[key] for key in keys_.tolist()], bool)[number]
 
 

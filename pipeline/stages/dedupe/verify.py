@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from pipeline.io.workers import ordered
 from pipeline.stages.dedupe import keys, middles
-from pipeline.stages.dedupe.arrays import Bools, Codes, Floats, Hashes, Ints, ranges
+from pipeline.stages.dedupe.arrays import Bools, Codes, Floats, Hashes, Ints, ranges, sorted_unique
 from pipeline.stages.dedupe.differences import about_form, differences, essence, same
 from pipeline.stages.dedupe.essentials import may_say_the_same
 from pipeline.stages.dedupe.job import Job
@@ -94,7 +94,7 @@ def differ_in_form(job: Job, fields: tuple[str, ...], rows: Ints, first: Ints, s
                 prose = Prose.of(texts)
                 plain = prose.is_prose & ~is_about_form
                 simple = found & plain[one] & plain[other]
-                found[simple] = middles.differ_in_form(prose, one[simple], other[simple], decided, job.python)
+                found[simple] = middles.differ_in_form(prose, one[simple], other[simple], decided, job.calls)
                 some = np.flatnonzero(found & ~simple)
                 may = _may_say_the_same(texts, one[some], other[some])
                 found[some[~may]], some = False, some[may]
@@ -109,7 +109,7 @@ def _parts(columns: list[pa.ChunkedArray], rows: Ints, first: Ints, second: Ints
     """Parts of the pairs, so that the texts of each can be held at once. Arguments as those of `verify`."""
     if not len(first):
         return []
-    places = np.unique(np.concatenate([first, second]))
+    places = sorted_unique(np.concatenate([first, second]))
     size = np.zeros(len(rows), np.int64)
     for column in columns:
         is_list = pa.types.is_list(column.type)
@@ -119,7 +119,7 @@ def _parts(columns: list[pa.ChunkedArray], rows: Ints, first: Ints, second: Ints
     def halves(part: slice) -> Iterator[slice]:
         """The part itself, or halves of it that are small enough; a text counts once for all its pairs."""
         pairs = part.stop - part.start
-        if pairs == 1 or size[np.unique([first[part], second[part]])].sum() <= _BYTES:
+        if pairs == 1 or size[sorted_unique(np.concatenate([first[part], second[part]]))].sum() <= _BYTES:
             yield part
         else:
             middle = part.start + pairs // 2
@@ -165,7 +165,7 @@ def _same_texts(job: Job, texts: pa.StringArray, instructions: list[str], one: I
         (values[a], values[b], f"{about[a]}\n{about[b]}", name == "instruction", job.options.numbers)
         for a, b in zip(one[pair_of_key].tolist(), other[pair_of_key].tolist(), strict=True)
     ]
-    return np.array(job.python.calls(same, pairs), bool)[key_of]
+    return np.array(job.calls(same, pairs), bool)[key_of]
 
 
 def _numbered(values: Sequence[Hashable]) -> Ints:
@@ -205,7 +205,7 @@ def differences_of(job: Job, fields: tuple[str, ...], rows: Ints, others: Ints) 
                     about = f"{instructions[0][pair]}\n{instructions[1][pair]}"
                     pairs.append(pair)
                     texts.append((one, other, about, name == "instruction"))
-    for pair, some in zip(pairs, job.python.calls(_listed, texts), strict=True):
+    for pair, some in zip(pairs, job.calls(_listed, texts), strict=True):
         found[pair] += some
     return found
 
