@@ -73,7 +73,7 @@ FUNCTIONS = {
         "pipeline.stages.dedupe.decisions:decision_table": "the table of decisions",
     },
     "export": {
-        "pipeline.io.source_code:versions": "versions of all libraries",
+        "pipeline.run.export:versions": "versions of all libraries",
         "pipeline.stages.dedupe.marks:apply": "apply decisions",
         "pipeline.table.sequences:unroll": "a row for each sequence",
         "pyarrow.parquet.core:ParquetWriter.write_table": "write Parquet (zstd), called",
