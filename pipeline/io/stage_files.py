@@ -40,6 +40,7 @@ OF_RUN = RowFiles("run.arrow", "run.keys.arrow")
 DECISIONS = "dedupe.arrow"
 #: What it found about pairs of texts.
 KNOWN_PAIRS = "dedupe.pairs.arrow"
+MEASURED_PAIRS = "dedupe.measured.arrow"
 #: Which tokenizer the dataset is made with, and why: a `Resolution`.
 TOKENIZER = "tokenizer.json"
 #: The plan as Make reads it.

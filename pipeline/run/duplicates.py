@@ -71,14 +71,14 @@ class Duplicates:
 def find_duplicates(trial: Trial, workers: int) -> Duplicates:
     """Decide, and list the clusters. The decisions are written for `export` unless this is a trial."""
     plan = trial.plan
-    made, kept = kept_made_of(plan.stages / stage_files.CODE)["fingerprint"], plan.stages / stage_files.KNOWN_PAIRS
-    known = read_known(kept, made)
+    made = kept_made_of(plan.stages / stage_files.CODE)["fingerprint"]
+    known = read_known(plan.stages, made)
     decided = dedupe_units(plan, stage_files.OF_MAKE, plan.config.dedupe, workers, known)
     listed = plan.stages / stage_files.duplicates(*trial.tried)
     with whole(listed) as sink:
         for cluster in report.clusters(decided.rows, decided.decisions):
             sink.write(orjson.dumps(cluster, option=orjson.OPT_APPEND_NEWLINE))
     if not trial.tried:
-        write_known(kept, made, known)
+        write_known(plan.stages, made, known)
         write_tables(plan.stages / stage_files.DECISIONS, [decided.new], decided.decisions.schema)
     return Duplicates(decided, plan.config.dedupe, listed)

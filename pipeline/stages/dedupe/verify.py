@@ -4,7 +4,7 @@ differ in form alone.
 
 import itertools
 from collections.abc import Hashable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +16,7 @@ from pipeline.stages.dedupe.arrays import Bools, Codes, Floats, Hashes, Ints, ra
 from pipeline.stages.dedupe.differences import about_form, differences, essence, same
 from pipeline.stages.dedupe.essentials import may_say_the_same
 from pipeline.stages.dedupe.job import Job
+from pipeline.stages.dedupe.known import pair_keys
 from pipeline.stages.dedupe.middles import Prose
 from pipeline.table.take_rows import take_rows
 
@@ -47,7 +48,7 @@ def verify(
     """
     columns = [column for name in fields if not _is_empty(column := job.table[name])]
 
-    def verify_part(part: slice) -> Similarity:
+    def verify_part(part: slice | Ints) -> Similarity:
         stems, of_letters = np.ones((2, len(first[part])))
         found = Similarity(stems, of_letters, np.ones(len(first[part]), bool))
         places, text_of = np.unique(np.concatenate([first[part], second[part]]), return_inverse=True)
@@ -68,9 +69,15 @@ def verify(
             found.may_be_same[asked] &= may_say_the_same(*pairs[0], *pairs[1:])
         return found
 
+    def known_part(part: slice) -> Similarity:
+        if job.known is None or not columns:
+            return verify_part(part)
+        key = _pair_keys(columns, rows, first[part], second[part], ("similar", fields, job.options.threshold, numbers))
+        return Similarity(*job.known.pairs(key, (float, float, bool), lambda some: verify_part(part.start + some)))
+
     parts = _parts(columns, rows, first, second)
     nothing = Similarity(np.empty(0), np.empty(0), np.empty(0, bool))
-    return Similarity(*map(np.concatenate, zip(nothing, *ordered(verify_part, parts, job.workers), strict=True)))
+    return Similarity(*map(np.concatenate, zip(nothing, *ordered(known_part, parts, job.workers), strict=True)))
 
 
 def differ_in_form(job: Job, fields: tuple[str, ...], rows: Ints, first: Ints, second: Ints) -> Bools:
@@ -82,7 +89,7 @@ def differ_in_form(job: Job, fields: tuple[str, ...], rows: Ints, first: Ints, s
     columns = [column for name in fields if not _is_empty(column := job.table[name])]
     decided: dict[int, bool] = {}
 
-    def compare_part(part: slice) -> Bools:
+    def compare_part(part: slice | Ints) -> Bools:
         places, text_of = np.unique(np.concatenate([first[part], second[part]]), return_inverse=True)
         one, other = np.split(text_of, 2)
         instructions = _instructions(job, rows[places])
@@ -101,8 +108,24 @@ def differ_in_form(job: Job, fields: tuple[str, ...], rows: Ints, first: Ints, s
                 found[some] = _same_texts(job, texts, instructions, one[some], other[some], name)
         return found
 
+    asked = [column for name in ("system", "instruction") if not _is_empty(column := job.table[name])]
+
+    def known_part(part: slice) -> Bools:
+        if job.known is None or not columns:
+            return compare_part(part)
+        what = ("form", fields, [len(asked)], job.options.numbers)
+        key = _pair_keys([*asked, *columns], rows, first[part], second[part], what)
+        return job.known.pairs(key, (bool,), lambda some: [compare_part(part.start + some)])[0]
+
     parts = _parts(columns, rows, first, second)
-    return np.concatenate([np.empty(0, bool), *ordered(compare_part, parts, job.workers)])
+    return np.concatenate([np.empty(0, bool), *ordered(known_part, parts, job.workers)])
+
+
+def _pair_keys(columns: list[pa.ChunkedArray], rows: Ints, first: Ints, second: Ints, what: tuple[Any, ...]) -> Hashes:
+    """`pair_keys` of pairs of places in `rows`, of all texts that are compared."""
+    places, text_of = np.unique(np.concatenate([first, second]), return_inverse=True)
+    one, other = np.split(text_of, 2)
+    return pair_keys([_texts(column, rows[places]) for column in columns], one, other, what)
 
 
 def _parts(columns: list[pa.ChunkedArray], rows: Ints, first: Ints, second: Ints) -> list[slice]:
