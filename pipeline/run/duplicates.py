@@ -71,7 +71,7 @@ class Duplicates:
 def find_duplicates(trial: Trial, workers: int) -> Duplicates:
     """Decide, and list the clusters. The decisions are written for `export` unless this is a trial."""
     plan = trial.plan
-    made = kept_made_of(plan.stages / stage_files.CODE)["fingerprint"]
+    made = kept_made_of()["fingerprint"]
     known = read_known(plan.stages, made)
     decided = dedupe_units(plan, stage_files.OF_MAKE, plan.config.dedupe, workers, known)
     listed = plan.stages / stage_files.duplicates(*trial.tried)

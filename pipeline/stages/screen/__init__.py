@@ -230,7 +230,7 @@ def find_defects(exchanges: Exchanges, defects: Sequence[Defect], options: Scree
 
 def found_by(defects: Sequence[Defect], texts: Texts, options: ScreenOptions) -> list[tuple[Defect, str]]:
     """Those of the defects that an exchange has, each with its evidence."""
-    return [(defect, detail) for defect in defects if (detail := defect.find(texts, options))]
+    return [(defect, detail) for defect in dict.fromkeys(defects) if (detail := defect.find(texts, options))]
 
 
 def masked(exchanges: Sequence[Texts]) -> list[Texts]:
