@@ -50,10 +50,10 @@ FUNCTIONS = {
         "pipeline.run.row_wise:cleaning": "import the stages",
         "pipeline.stages.tokenize:tokenize": "tokenize, without SentencePiece",
         "pipeline.stages.dedupe.fingerprints:fingerprint": "fingerprint, without its keys",
-        "pipeline.stages.dedupe.keys:_digests": "keys of folded texts (xxhash, one text at a time)",
-        "pipeline.stages.dedupe.keys:_exact_keys": "keys of exact texts (the same)",
+        "pipeline.stages.dedupe.keys:_digests": "keys of folded texts (Python: xxhash, one text at a time)",
+        "pipeline.stages.dedupe.keys:_exact_keys": "keys of exact texts (Python: the same)",
         "pipeline.stages.dedupe.keys:fold_and_compose": "fold texts (numpy)",
-        "pipeline.stages.dedupe.keys:number_keys": "keys of numbers",
+        "pipeline.stages.dedupe.keys:number_keys": "keys of numbers (Python)",
         "pipeline.stages.dedupe.minhash:least_hashes": "MinHash (numpy)",
     },
     "decide": {
@@ -69,16 +69,16 @@ FUNCTIONS = {
         "pipeline.stages.dedupe.middles:differ_in_form": "differ in form: words of middles (Python)",
         "pipeline.stages.dedupe.verify:_same_texts": "differ in form: whole texts (Python)",
         "pipeline.stages.dedupe.verify:differences_of": "list differences of dropped rows (Python)",
-        "pipeline.stages.dedupe.keepers:choose_keepers": "keepers",
+        "pipeline.stages.dedupe.keepers:choose_keepers": "keepers (Python)",
         "pipeline.stages.dedupe.decisions:decision_table": "the table of decisions",
     },
     "export": {
-        "pipeline.run.export:versions": "versions of all libraries",
+        "pipeline.run.export:versions": "versions of all libraries (Python)",
         "pipeline.stages.dedupe.marks:apply": "apply decisions",
         "pipeline.table.sequences:unroll": "a row for each sequence",
         "pyarrow.parquet.core:ParquetWriter.write_table": "write Parquet (zstd), called",
         "pipeline.io.hashed_files:HashedFile.write": "sha256 of what is written, and the writing",
-        "pipeline.io.json_lines:json_lines": "rejects as JSON Lines",
+        "pipeline.io.json_lines:json_lines": "rejects as JSON Lines (Python)",
         "pipeline.io.arrow_files:read_tables": "read the stage file",
     },
 }
@@ -266,6 +266,8 @@ processes do, is in the last row of a stage. (The measuring costs a little, too.
             print(f"| {label} | {seconds:.2f} | {seconds / spent.processor:.0%} |")
         print(f"| all else, and other threads | {spent.rest:.2f} | {spent.rest / spent.processor:.0%} |")
     whole = sum(spent.processor for spent in found.values())
+    python = sum(t for spent in found.values() for label, t in spent.functions.items() if "(Python" in label)
+    print(f"\nLoops of Python, of which one runs at a time in a process: {python:.1f} of {whole:.1f} processor s.")
     print(f"\n## The least that it could cost\n\nEach alone, in memory. The chain took {whole:.1f} processor s.\n")
     print("| | processor, s | of the chain |\n|---|---|---|")
     for label, seconds in least.items():
