@@ -4,6 +4,7 @@ KOBERT_SPIECE=…/spiece.model KO_INSTRUCT_DATA=…/data python -m benchmarks.li
 """
 
 import functools
+import gc
 import gzip
 import hashlib
 import importlib
@@ -25,6 +26,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.cli import YOUNG
 from pipeline.commands.shared import changed
 from pipeline.io.arrow_files import open_table
 from pipeline.io.stage_files import OF_RUN
@@ -232,6 +234,7 @@ def limits(file: Path, plan: Plan, model: str) -> dict[str, float]:
 
 def main() -> None:
     model, data = str(Path(os.environ["KOBERT_SPIECE"]).resolve()), Path(os.environ["KO_INSTRUCT_DATA"]).resolve()
+    gc.set_threshold(YOUNG)  # as the command line does
     meter = Meter()
     for place in [place for functions in FUNCTIONS.values() for place in functions]:
         meter.measure(place)
