@@ -81,7 +81,7 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 
 # Compiled code is kept, whatever the environment says: tests start many processes of ko-instruct.
 test: $(VENV)/.installed-dev
-	@PYTHONDONTWRITEBYTECODE= $(VENV)/bin/python -m pytest -n auto --dist worksteal -m "not train and not trainers"
+	@PYTHONDONTWRITEBYTECODE= $(VENV)/bin/python -m pytest -n auto --dist worksteal -m "not train and not trainers and not browser"
 
 # Train the embedded vocabulary again, after a change of raw/sample.
 embedded: $(VENV)/.installed

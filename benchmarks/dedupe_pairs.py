@@ -514,9 +514,9 @@ Rows dropped as `near`, drawn at random and read by the session that wrote the r
 
 | dataset | dropped as near | read | say something else |
 |---|---|---|---|
-| Chatbot_data | 24 of 11,823 | 24 | 1: "내가 나쁜 놈이지", "내가 나쁜놈인가."; since then two texts |
-| KoAlpaca v1.0 | 2 of 24,193 | 2 (kinds of difference only) | 0 |
-| NSMC | 3,746 of 200,000 | 200 | 0 |
+| Chatbot_data | 29 of 11,823 | 29 | 0 |
+| KoAlpaca v1.0 | 2 of 24,193 | 2 (width alone) | 0 |
+| NSMC | 3,926 of 200,000 | 200 | 0 |
 """
 
 

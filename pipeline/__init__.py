@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pipeline.dataset.export import export
+    from pipeline.io.verdict_file import read_verdicts
     from pipeline.stages.dedupe import dedupe
     from pipeline.stages.ingest import ingest
     from pipeline.stages.mix import mix
@@ -21,9 +22,11 @@ if TYPE_CHECKING:
     from pipeline.table.messages import from_messages, to_messages
     from pipeline.table.reject_and_flag import reject
     from pipeline.table.sequences import unroll
+    from pipeline.table.verdicts import apply_verdicts
     from pipeline.tokenizers.load import load_tokenizer
 
 __all__ = [
+    "apply_verdicts",
     "dedupe",
     "export",
     "from_messages",
@@ -32,6 +35,7 @@ __all__ = [
     "load_tokenizer",
     "mix",
     "normalize",
+    "read_verdicts",
     "reject",
     "screen",
     "split",
@@ -43,9 +47,11 @@ __all__ = [
 
 #: Functions that are not in the module of their own name below `pipeline.stages`.
 ELSEWHERE = {
+    "apply_verdicts": "pipeline.table.verdicts",
     "from_messages": "pipeline.table.messages",
     "keep": "pipeline.table.keep",
     "load_tokenizer": "pipeline.tokenizers.load",
+    "read_verdicts": "pipeline.io.verdict_file",
     "reject": "pipeline.table.reject_and_flag",
     "to_messages": "pipeline.table.messages",
     "unroll": "pipeline.table.sequences",

@@ -55,8 +55,15 @@ FAMILIES = (
         {
             "inspect": "Show how a raw file would be read, and why.",
             "show": "Print a row of a dataset as its tokens.",
+            "explain": "Show the way of a record through the stages, and why it went.",
+            "diff": "Compare two datasets: what came, went, changed, and why.",
             "verify": "Check a dataset: files, columns, rows, token ids.",
         },
+    ),
+    Family(
+        "Look at files and datasets",
+        "browse",
+        {"browse": "Look at a dataset on a page, and give verdicts on its rows."},
     ),
     Family(
         "Hugging Face Hub",

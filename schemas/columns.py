@@ -88,10 +88,12 @@ FINGERPRINT = pa.schema(
         pa.field("length", pa.uint32()),  # of the output, in characters without spaces
         # To find similar prompts: system, history and instruction are the context of the input.
         pa.field("context", pa.uint64()),  # key of the context without punctuation
-        pa.field("context_numbers", pa.uint64()),  # key of its numbers in order
+        pa.field("context_numbers", pa.uint32()),  # key of its numbers in order
+        pa.field("context_bag", pa.uint32()),  # key of its stems in any order
         pa.field("context_signature", pa.binary(90)),  # MinHash signature of its character bigrams: 45 times 16 bits
         pa.field("input", pa.uint64()),  # the same of the input; 0 where there is none
-        pa.field("input_numbers", pa.uint64()),
+        pa.field("input_numbers", pa.uint32()),
+        pa.field("input_bag", pa.uint32()),
         pa.field("input_signature", pa.binary(90)),
         # What has to be equal in similar rows; 0 where there is nothing of it.
         pa.field("prompt_calls", pa.uint32()),  # key of the tools, and of the calls in history and steps

@@ -20,7 +20,7 @@ the code points of their characters.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -39,6 +39,25 @@ COLUMNS: dict[str, Kind] = {
 }
 #: The flags that a condition reads: dedupe decides later.
 READ_FLAGS = (*FLAGS["ingest"], *FINDINGS, *FLAGS["tokenize"])
+#: Columns that a finished dataset has, or its rejected rows, and no `keep` reads.
+OF_DATASET: dict[str, Kind] = {
+    **dict.fromkeys(("reject_stage", "reject_reason", "reject_detail", "cluster", "duplicate_of"), "text"),
+    "similarity": "number",
+    "fixes": "items",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Names:
+    """The names that a condition may hold: of columns, with their kinds, and of flags."""
+
+    columns: Mapping[str, Kind]
+    flags: tuple[str, ...]
+
+
+#: In `keep`, and where rows of a finished dataset are looked for.
+IN_STAGES = Names(COLUMNS, READ_FLAGS)
+IN_DATASET = Names(COLUMNS | OF_DATASET, (*READ_FLAGS, *FLAGS["dedupe"]))
 
 
 @dataclass(frozen=True)
@@ -138,7 +157,7 @@ def kind_of(value: Value) -> Kind | None:
     """The kind of a value; None where the row decides: of meta."""
     match value:
         case Column(name=name):
-            return COLUMNS[name]
+            return IN_DATASET.columns[name]
         case Length():
             return "number"
         case Constant(value=bool()):

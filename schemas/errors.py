@@ -32,6 +32,7 @@ class KoInstructError(Exception):
     `except ValueError` catches the errors that name it.
 
     * KoInstructError
+      * AskError (ValueError)
       * BrokenAnswer (ValueError)
       * CardError (ValueError)
       * ChangedError (RuntimeError)
@@ -41,6 +42,7 @@ class KoInstructError(Exception):
       * ConfigError (ValueError)
       * ContaminationError (ValueError)
       * DatasetError (ValueError)
+      * DiffError (ValueError)
       * ExistingError (ValueError)
       * Fault
       * FetchError
@@ -61,8 +63,11 @@ class KoInstructError(Exception):
       * NotATableError (TypeError)
       * NotATokenizerError (TypeError)
       * OptionError (ValueError)
+      * OriginError (ValueError)
       * PushError
+      * RefusedError
       * RowsError (ValueError)
+      * RunFileError (ValueError)
       * SeedError (ValueError)
       * ShowError (ValueError)
       * StepError (ValueError)
@@ -71,6 +76,7 @@ class KoInstructError(Exception):
       * TooLongError (ValueError)
       * TooLongForModelError (ValueError)
       * UnknownTokensError (ValueError)
+      * VerdictError (ValueError)
       * VocabularyError (ValueError)
       * WriteError (OSError)
     """

@@ -3,11 +3,14 @@
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from schemas.options import Dataset, Measure, Source, StageOptions
+from schemas.run_times import RUN
 from schemas.text_forms import TextForm
 from schemas.tokenizer import UsedTokenizer
 
 #: The name of the file in the folder of a dataset.
 MANIFEST = "manifest.json"
+#: Files of ko-instruct in the folder that the manifest does not list.
+UNLISTED = (MANIFEST, RUN)
 
 
 class Section(BaseModel):
@@ -133,6 +136,20 @@ class UsedStep(Section):
     sha256: str
 
 
+class UsedVerdicts(Section):
+    """A file of verdicts that was obeyed: how many verdicts kept, dropped and fixed a row. `without_effect`: how many
+    could do nothing to theirs. `unmatched`: origins of those that match no row: it has other texts now, or is gone.
+    """
+
+    file: str
+    sha256: str
+    keep: int = 0
+    drop: int = 0
+    fix: int = 0
+    without_effect: int = 0
+    unmatched: list[str] = []
+
+
 class Provenance(Section):
     """What a dataset was made of, and how."""
 
@@ -147,6 +164,8 @@ class Provenance(Section):
     raw: dict[str, RawFile]
     #: The user's own steps.
     steps: list[UsedStep] = []
+    #: Files of verdicts that the sources name.
+    verdicts: list[UsedVerdicts] = []
     #: Shares of the sources, where the config asks for them.
     mixture: Mixture | None = None
 
@@ -163,7 +182,7 @@ class Manifest(Provenance):
     forms: dict[TextForm, FormCounts] = {}
     #: Name and Arrow type of every column of the dataset.
     columns: dict[str, str]
-    #: Every file of the folder but this one.
+    #: Every file of the folder but those of UNLISTED.
     files: dict[str, File]
 
 

@@ -51,6 +51,12 @@ def glob_of(file: str) -> str:
 BelowRaw = Annotated[str, AfterValidator(below_raw)]
 
 
+def beside_config(path: str) -> str:
+    if re.match(r"[/\\~]|[A-Za-z]:", path) or ".." in re.split(r"[/\\]", path):
+        raise ValueError("a file of verdicts is relative to the folder of pipeline.toml, and below it")
+    return path
+
+
 def known_encoding(name: str) -> str:
     if name != "auto":
         try:
@@ -270,7 +276,8 @@ class DedupeOptions(Options):
     """
     threshold: float = Field(default=0.65, ge=0.3, le=1)
     """Two fields are compared if the Jaccard index of the character bigrams of their stems (letters without particles
-    and endings) is at least this. What differs then decides. A lower threshold finds more rows that differ in form.
+    and endings) is at least this, or if they have the same stems in any order. What differs then decides. A lower
+    threshold finds more rows that differ in form.
     """
     prompt_threshold: float = Field(default=0.85, ge=0.3, le=1)
     """Prompts that differ in a word are flagged near-prompt, and stay in one split, if the Jaccard index of their
@@ -494,6 +501,10 @@ class Source(Options):
     keep: ConditionText = ""
     """A condition on a row, as in 'meta.score >= 4 and not flags has "refusal"'. Rows for which it is false are
     rejected as not-wanted. "": all rows are wanted.
+    """
+    verdicts: Annotated[str, AfterValidator(beside_config)] = ""
+    """File of verdicts on its rows, relative to the folder of pipeline.toml: people keep, drop or fix single rows in
+    `ko-instruct browse`, which writes the file.
     """
     ingest: OwnIngest = None
     """Options of [ingest] for this source: those that are named here take the place of the section's."""

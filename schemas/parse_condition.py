@@ -10,8 +10,7 @@ from functools import cache
 from typing import NamedTuple
 
 from schemas.conditions import (
-    COLUMNS,
-    READ_FLAGS,
+    IN_STAGES,
     All,
     Any,
     Column,
@@ -23,6 +22,7 @@ from schemas.conditions import (
     Length,
     Matches,
     Meta,
+    Names,
     Not,
     Value,
     kind_of,
@@ -72,21 +72,22 @@ class Token(NamedTuple):
 
 
 @cache
-def parse(text: str) -> Condition:
-    """The tree of a condition. Raises ConditionError, with the place in the text.
+def parse(text: str, names: Names = IN_STAGES) -> Condition:
+    """The tree of a condition. Raises ConditionError, with the place in the text. `names`: those that it may hold.
 
     >>> parse('meta.score >= 4 and not "번역" in output')  # doctest: +NORMALIZE_WHITESPACE
     All(of=(Compare(sign='>=', left=Meta(path=('score',)), right=Constant(value=4.0)),
             Not(of=Contains(of=Column(name='output'), text='번역', part=True))))
     """
-    return Parser(text).condition()
+    return Parser(text, names).condition()
 
 
 class Parser:
     """Reads a condition from the left to the right: a method for each rule of the grammar."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, names: Names) -> None:
         self.text = text
+        self.names = names
         self.depth = 0
         if len(text) > LONGEST:
             raise self.fault(0, f"it has {len(text):,} characters; at most {LONGEST:,} are allowed")
@@ -182,7 +183,7 @@ class Parser:
             raise self.fault(at, "`in` or `has` is expected after `not`")
         if word:
             return self._compared(left, word, start)
-        if isinstance(left, Meta) or (isinstance(left, Column) and COLUMNS[left.name] == "truth"):
+        if isinstance(left, Meta) or (isinstance(left, Column) and kind_of(left) == "truth"):
             return Holds(left)
         remedy = REMEDIES.get(self.token.text)
         why = f"write {remedy}" if remedy else "a comparison is expected here, such as == or in"
@@ -250,7 +251,7 @@ class Parser:
         return Contains(left, text, part=False)
 
     def _check_flag(self, of: Column | Meta, name: str, at: int) -> None:
-        if of != Column("flags") or name in READ_FLAGS:
+        if of != Column("flags") or name in self.names.flags:
             return
         if name in FLAGS["dedupe"]:
             raise self.fault(
@@ -258,8 +259,8 @@ class Parser:
             )
         from difflib import get_close_matches
 
-        near = get_close_matches(name, READ_FLAGS, 1)
-        hint = f". Did you mean {near[0]}?" if near else f"; flags are {', '.join(READ_FLAGS)}"
+        near = get_close_matches(name, self.names.flags, 1)
+        hint = f". Did you mean {near[0]}?" if near else f"; flags are {', '.join(self.names.flags)}"
         raise self.fault(at, f"no flag has the name {name}{hint}")
 
     def _matches(self) -> Condition:
@@ -316,7 +317,7 @@ class Parser:
             return self._call(token)
         if token.text == "meta":
             return Meta(tuple(self._path(token)))
-        if token.text not in COLUMNS:
+        if token.text not in self.names.columns:
             raise self._unknown_name(token)
         if self.token.text == "." and self.token.kind == "sign":
             raise self.fault(self.token.at, f"only meta has fields, and {token.text} is a column")
@@ -350,10 +351,11 @@ class Parser:
     def _unknown_name(self, token: Token) -> ConditionError:
         from difflib import get_close_matches
 
-        near = get_close_matches(token.text, COLUMNS, 1)
+        columns = self.names.columns
+        near = get_close_matches(token.text, columns, 1)
         hint = f"Did you mean {near[0]}? " if near else ""
         hint += f"A field of the record in meta is written meta.{token.text}."
-        return self.fault(token.at, f"no column has the name {token.text}. {hint} Columns are {', '.join(COLUMNS)}")
+        return self.fault(token.at, f"no column has the name {token.text}. {hint} Columns are {', '.join(columns)}")
 
 
 def unquoted(text: str) -> str:

@@ -12,6 +12,7 @@ REASONS: dict[str, dict[str, str]] = {
     "ingest": {
         "ambiguous-shape": "several shapes fit the record: name one in the source",
         "call-without-result": "a conversation goes on after a call of a tool that has no result",
+        "cut-cells": "the datasets server of the Hub cut a text of the row off: this is a preview",
         "damaged": "the rest of a packed file or saved folder cannot be read",
         "different-prompts": "the chosen and the rejected answer of a preference record do not have the same prompt",
         "duplicate-key": "a JSON object has the same key twice, with different values",
@@ -81,7 +82,10 @@ REASONS: dict[str, dict[str, str]] = {
         "tools-not-a-list": "the tools are not a JSON array",
     },
     "normalize": {"not-wanted": NOT_WANTED},
-    "screen": {"not-wanted": NOT_WANTED},
+    "screen": {
+        "not-wanted": NOT_WANTED,
+        "verdict": "a person dropped the row: `[[source]] verdicts`",
+    },
     "tokenize": {
         "answer-not-in-context": "layout qa: the answer is not in the context",
         "bad-answer": "the source says that the answer is a bad one (`label` is false), and the layout would teach it",
@@ -147,10 +151,12 @@ FINDINGS: dict[str, str] = {
 #: Stage → flag → meaning. A flag marks a row and does not reject it. `screen` writes its FINDINGS.
 FLAGS: dict[str, dict[str, str]] = {
     "ingest": {
+        "media-part": "a message has a part that is an image, a sound or a file: `meta` holds it, or where it is",
         "open-thought": "the answer begins with a thought that has no end: it stays in the answer",
         "call-unread": "an answer is written as a call in brackets, and no tool of this name is known: it stays a text",
         "tools-unread": "the record declares tools in a form that is not read: they stay in `meta`",
     },
+    "screen": {"kept-by-verdict": "a person keeps the row that `[screen] reject`, a condition or a step would reject"},
     "tokenize": {
         "unk": "a part of the text became [UNK]",
         "other-prompt": "an answer follows another prompt than the chat template gives at generation, or lacks the "
@@ -175,8 +181,10 @@ FIXES: dict[str, dict[str, str]] = {
         "leading-assistant": "the conversation begins with an answer: an empty message of the user was put before it",
         "system-as-assistant": "no assistant speaks, and `system` answers the user: it became the assistant",
         "system-in-user": "a system prompt in the middle of a conversation was joined to the user's message there",
+        "bytes-left-out": "bytes that the record holds as a base64 text: their size and sha256 took their place",
         "excel-escapes": "a character that Excel wrote as _x000D_ or the like is that character",
         "flat-tools": "the definition of a tool was put into the object of a function",
+        "prompt-marks": "the prompt was a transcript that ends where the answer begins: its turns became messages",
         "results-in-order": "the results of tools were put in the order of the calls that they answer",
         "struct-nulls": "keys of calls and tools without a value, which the structs of a table add, were left out",
         "words-after-call": "words behind a call were put before it",
@@ -184,5 +192,8 @@ FIXES: dict[str, dict[str, str]] = {
         "thought": "a thought at the beginning of an answer was moved to `reasoning`",
         "no-input": 'an input that only says that there is none became ""',
     },
-    "screen": {"mask": "personal data was replaced with a placeholder"},
+    "screen": {
+        "mask": "personal data was replaced with a placeholder",
+        "verdict": "a person replaced texts of the row: `[[source]] verdicts`",
+    },
 }

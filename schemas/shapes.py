@@ -6,7 +6,7 @@ Where a field may be absent, None and "" both mean that there is none (toml has 
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 #: Who speaks. tool: a result of a tool. call: the assistant, where its message is a call of a tool.
 Role = Literal["system", "user", "assistant", "context", "tool", "call"]
@@ -22,7 +22,19 @@ LEARN = (*RECORD_LEARN, "training", "loss")
 #: Of these the fields in which a yes means that the answer is not learned.
 NOT_LEARNED = {"mask", "masked", "ignore", "ignored", "do_not_train"}
 #: Fields that hold the thought that leads to an answer.
-REASONING = ("reasoning_content", "reasoning", "reasoning_details", "thinking", "thought", "thoughts", "cot")
+REASONING = (
+    *("reasoning_content", "reasoning", "reasoning_details", "thinking", "thought", "thoughts", "cot"),
+    *(
+        "think",
+        "thinking_content",
+        "thought_process",
+        "chain_of_thought",
+        "사고과정",
+        "사고 과정",
+        "추론과정",
+        "추론 과정",
+    ),
+)
 
 
 #: One field, several that are joined, each under its name, or none. A list in a field becomes a numbered list.
@@ -34,6 +46,12 @@ LearnFrom = float | None
 
 class Mapping(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _is_written(text: str) -> str:
+    if text.strip() == "…":
+        raise ValueError("write in words of your own what is to be done, in place of …")
+    return text
 
 
 class Columns(Mapping):
@@ -170,7 +188,7 @@ class Delimited(Mapping):
     learn: tuple[str, ...] = RECORD_LEARN
     learn_from: LearnFrom = None
     label: str | None = None
-    #: Role names of this set that are not among the known ones.
+    #: Role names of this set that are not among the known ones. Behind ### and before a colon they are marks, too.
     roles: dict[str, Role] = {}
     #: Marks of this set and the role of the text after each: marks = { "[손님]" = "user", "[점원]" = "assistant" }.
     marks: dict[str, Role] = {}
@@ -283,7 +301,7 @@ class Template(Mapping):
     """
 
     kind: Literal["template"] = "template"
-    instruction: str
+    instruction: Annotated[str, AfterValidator(_is_written)]
     input: str = ""
     output: str
     labels: dict[str, dict[str, str]] = {}

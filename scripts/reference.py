@@ -143,6 +143,10 @@ def of_conditions() -> Iterator[str]:
         ),
     )
     yield "`n_turns` is the number of the user's messages. The other columns are [those of the rows](#columns)."
+    yield (
+        "`ko-instruct show --where` takes the same conditions on the rows of a finished dataset. There it also reads "
+        f"{', '.join(map(code, conditions.OF_DATASET))}, and the flags of `dedupe`."
+    )
 
 
 def evaluation_sets() -> Iterator[str]:

@@ -5,7 +5,6 @@ make test-kill            (KILLS=100 of Make and of `ko-instruct run` each; as m
 """
 
 import contextlib
-import hashlib
 import json
 import os
 import random
@@ -23,6 +22,7 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from pipeline.cli import main as ko_instruct
+from tests.support.folders import digests
 from tests.support.paths import ROOT
 
 CONFIG = """
@@ -148,13 +148,8 @@ class Project:
     def digest(self) -> dict[str, str]:
         """sha256 of every file of the dataset, and of the stage files of Make where they are."""
         processed = self.folder / "processed"
-        paths = [path for path in processed.rglob("*") if path.is_file()]
-        found = {path.relative_to(processed).as_posix(): path for path in paths}
-        return {
-            name: hashlib.sha256(path.read_bytes()).hexdigest()
-            for name, path in sorted(found.items())
-            if name.startswith("small/") or path.suffix == ".arrow"
-        }
+        found = digests(processed).items()
+        return {name: digest for name, digest in found if name.startswith("small/") or name.endswith(".arrow")}
 
     def leftovers(self) -> list[str]:
         """Files that no ended run should leave."""

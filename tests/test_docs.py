@@ -41,8 +41,8 @@ DOCUMENTS = [
 #: Paths that a document names though this repository does not hold them: the user's own, or made by a run.
 MADE = re.compile(
     r"^(\.venv|new\.log|processed/|raw/(generated|README)|other\.toml|duplicates\.jsonl|plan\.mk|(clean|dedupe)\.arrow"
-    r"|(raw|a|b|out|valid|normalized|screened|ids|topics|messages)\.(jsonl?|csv|arrow|txt)|rejects\.jsonl|manifest\.json|spiece\.model"
-    r"|jsonl/|pair/|train/|validation/)"
+    r"|(raw|a|b|out|valid|normalized|screened|ids|topics|messages)\.(jsonl?|csv|arrow|txt)|rejects\.jsonl|(manifest|run)\.json|spiece\.model"
+    r"|mine\.verdicts\.jsonl|jsonl/|pair/|train/|validation/)"
 )
 PATH = re.compile(r"^\.?[A-Za-z_][\w.-]*(/[\w.-]+)*(/|\.(py|md|toml|jsonl?|csv|yaml|yml))$")
 

@@ -15,7 +15,7 @@ import pytest
 from pipeline.stages.normalize.fixes import FIXES, apply_fixes
 from pipeline.stages.screen.defects import DEFECTS, Defect
 from pipeline.stages.screen.pii import Kind, find_pii, kinds_of
-from pipeline.stages.screen.texts import Texts
+from pipeline.stages.screen.texts import DISTINCT, Texts
 from pipeline.table.protected_spans import find_spans
 from schemas.options import ScreenOptions
 from tests.support.adversarial import PARTS, adversarial
@@ -35,7 +35,8 @@ def finding(defect: Defect) -> Callable[[str], object]:
     def find(text: str) -> None:
         for texts in (Texts("물음", "", "답")._replace(**{defect.field: text}), Texts(text, text, text)):
             if defect.pick:
-                defect.pick({name: pa.array([value]) for name, value in texts._asdict().items()})
+                columns = {name: pa.array([value]) for name, value in texts._asdict().items()}
+                defect.pick(columns | {DISTINCT: columns["output"].dictionary_encode()})
             defect.find(texts, ScreenOptions())
 
     return find

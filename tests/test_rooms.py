@@ -18,7 +18,7 @@ FLOORS = (
     ("pipeline.io",),
     ("pipeline.stages",),
     ("pipeline.dataset",),
-    ("pipeline.hub", "pipeline.run", "pipeline.training", "pipeline.self_instruct"),
+    ("pipeline.hub", "pipeline.run", "pipeline.training", "pipeline.self_instruct", "pipeline.browse"),
     ("pipeline.commands",),
     ("pipeline.cli",),
     # The doors, for code outside of the house.

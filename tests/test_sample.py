@@ -11,6 +11,7 @@ from datasets import load_dataset, load_from_disk
 from pipeline.dataset.manifest_file import read_manifest
 from pipeline.run.chain import run
 from pipeline.run.plan import plan_of_files
+from schemas.manifest import UNLISTED
 from schemas.options import Config
 from tests.support.paths import ROOT
 
@@ -99,7 +100,7 @@ def test_the_manifest_adds_up(built: Path) -> None:
     assert sum(part.rows for part in manifest.counts.rejected) == 21
     assert set(manifest.raw) == {path.name for path in FILES}
     on_disk = {path.relative_to(built).as_posix() for path in built.rglob("*") if path.is_file()}
-    assert on_disk == {*manifest.files, "manifest.json"}
+    assert on_disk == {*manifest.files, *UNLISTED}
 
 
 def test_datasets_loads_what_was_written(built: Path, tmp_path: Path) -> None:

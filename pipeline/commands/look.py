@@ -7,8 +7,21 @@ from typing import Literal
 
 import click
 
-from pipeline.commands.shared import DATASET, RAW, Command, Failure, config_option, plan_of, tokenizer_option
-from pipeline.io.terminal_text import visible
+from pipeline.commands.shared import (
+    DATASET,
+    RAW,
+    Command,
+    Failure,
+    changed,
+    config_of,
+    config_option,
+    json_option,
+    layout_option,
+    plan_of,
+    set_option,
+    tokenizer_option,
+)
+from pipeline.io.terminal_text import visible, visible_json
 
 
 @click.command(cls=Command)
@@ -33,8 +46,19 @@ def inspect(file: Path, config_path: Path) -> None:
     click.echo(describe(look(file, unit.source, options, lambda rows: validate(rows, held_to))))
 
 
+def has_colour() -> bool:
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
 @click.command(cls=Command)
 @click.argument("path", type=click.Path(path_type=Path, exists=True))
+@click.option(
+    "--where",
+    default="",
+    metavar="CONDITION",
+    help="Only rows for which this holds, in the language of `keep`: 'len(output) > 500 and flags has \"refusal\"'. "
+    "--row and --sample then count these.",
+)
 @click.option("--row", type=click.IntRange(min=0), default=0, show_default=True, help="Number of the row, from 0.")
 @click.option("--sample", type=click.IntRange(min=1), help="Show this number of rows, chosen at random.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Another seed chooses other rows.")
@@ -47,15 +71,18 @@ def inspect(file: Path, config_path: Path) -> None:
     help="How a row is shown: its tokens, the messages of its conversation, or one line of JSON. Rejected rows have "
     "no tokens: they are shown as messages, all others as tokens.",
 )
+@click.option("--ids", is_flag=True, help="Write the id of each token behind it: 서울⟨3013⟩.")
 @tokenizer_option
 def show(
     path: Path,
+    where: str,
     row: int,
     sample: int | None,
     seed: int,
     split: str,
     rejects: bool,
     kind: Literal["tokens", "messages", "json"] | None,
+    ids: bool,
     names: tuple[str, ...],
 ) -> None:
     """Print rows of a dataset, or of a file of rows (.arrow, .parquet, .jsonl).
@@ -66,16 +93,90 @@ def show(
     \b
     Example: ko-instruct show processed/sample --row 3
              ko-instruct show processed/sample --sample 5 --format messages
+             ko-instruct show processed/sample --rejects --where 'reject_reason == "exact"'
     """
     from pipeline.dataset.show import show_rows
     from pipeline.dataset.shown_rows import Place, rows_of
     from pipeline.dataset.shown_rows import sample as sampled
 
-    place = Place(path, split, rejects)
+    place = Place(path, split, rejects, where)
     rows = rows_of(place, sampled(place, sample, seed) if sample else [row])
-    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    for text in show_rows(rows, kind or ("messages" if rejects else "tokens"), path, names, colour):
+    colour = has_colour()
+    for text in show_rows(rows, kind or ("messages" if rejects else "tokens"), path, names, colour, ids):
         click.echo(text, color=colour)
+
+
+@click.command(cls=Command)
+@click.argument("origin", required=False)
+@click.option("--text", help="Explain this text instead: what normalize, screen and the tokenizer do with it.")
+@click.option(
+    "--raw", is_flag=True, help="Show personal data as it is in the file. Without it, what is found is masked."
+)
+@layout_option
+@tokenizer_option
+@set_option
+@config_option
+def explain(
+    origin: str | None,
+    text: str | None,
+    raw: bool,
+    layout: str | None,
+    names: tuple[str, ...],
+    changes: tuple[str, ...],
+    config_path: Path,
+) -> None:
+    """Show the way of the record of ORIGIN: as it is in the file, what each stage changed, its tokens, its duplicates,
+    its split, or why it was rejected.
+
+    ORIGIN is the name of a record in the dataset and in rejects.jsonl: its file below raw/ and its place there. The
+    stages are run again on this record; what dedupe and split decided is read from the dataset. Personal data is
+    masked here also where the config does not mask it: what is on a terminal is often copied. --raw shows it.
+
+    \b
+    Examples: ko-instruct explain sample/office.csv:525
+              ko-instruct explain --text "전화는 010-1234-5678 입니다"
+    """
+    from pipeline.run.explain import explain as explanation
+    from pipeline.run.explain import explain_text
+    from pipeline.run.explanation_text import masked, report
+    from pipeline.run.plan import plan_of_config, plan_of_files
+
+    if (origin is None) == (text is None):
+        raise click.UsageError("name the ORIGIN of a record, or a text with --text")
+    needed = origin is not None or config_path.exists()
+    plan = plan_of_config(config_path, layout, changes) if needed else plan_of_files((), Path(), config_of(config_path))
+    plan = changed(plan, layout, names)
+    found = explanation(plan, origin) if origin is not None else explain_text(plan, text or "")
+    click.echo(report(found, has_colour(), str if raw else masked), color=has_colour())
+
+
+@click.command(cls=Command)
+@click.argument("old", type=click.Path(path_type=Path, exists=True))
+@click.argument("new", type=click.Path(path_type=Path, exists=True))
+@click.option("--examples", type=click.IntRange(min=0), default=10, show_default=True, help="Examples of each kind.")
+@click.option("--exit-code", is_flag=True, help="Exit code 1 if the datasets differ, as in git diff.")
+@json_option
+def diff(old: Path, new: Path, examples: int, exit_code: bool, as_json: bool) -> None:
+    """Compare two datasets: which records came, went and changed, why, and which options and versions differ.
+
+    OLD and NEW are folders below processed/, configs of a downloaded dataset, or files of rows. A record of one is that
+    of the other where both have the same origin and text; else the same text, as after a raw file was renamed or a
+    record was inserted; else other fields (an id) that no other record has; else the same origin, as after an option
+    changed the text. What changed in a text is in colour, or in brackets: [-old-]{+new+}. Exit code 0, also where they
+    differ.
+
+    \b
+    Example: ko-instruct diff processed/old processed/sample
+    """
+    from pipeline.dataset.diff import diff as compare
+    from pipeline.dataset.diff.report import report
+
+    found = compare(old, new, examples)
+    click.echo(
+        visible_json(found.model_dump_json(indent=1)) if as_json else report(found, has_colour()), color=has_colour()
+    )
+    if exit_code and found.differs:
+        click.get_current_context().exit(1)
 
 
 @click.command(cls=Command)

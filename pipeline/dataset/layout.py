@@ -2,6 +2,7 @@
 
     processed/mine/
         manifest.json                        what the dataset is (`schemas.manifest`)
+        run.json                             how long the run took; not listed in the manifest, and not published
         README.md                            the card
         rejects.jsonl                        the rejected rows
         pair/train-00000-of-00002.parquet    Parquet, in a folder of the config's name (`config_name`)
@@ -22,7 +23,8 @@ from typing import Literal, get_args
 from pipeline.io.saved_dataset import INFO, SPLIT_NAMES, STATE
 from schemas.formats import Format
 from schemas.layouts import Layout
-from schemas.manifest import MANIFEST
+from schemas.manifest import MANIFEST, UNLISTED
+from schemas.run_times import RUN
 from schemas.text_forms import TextForm
 
 __all__ = [
@@ -32,8 +34,10 @@ __all__ = [
     "LLAMA_FACTORY",
     "MANIFEST",
     "REJECTS",
+    "RUN",
     "SPLIT_NAMES",
     "STATE",
+    "UNLISTED",
     "Format",
     "Kind",
     "data_file",
@@ -51,7 +55,7 @@ REJECTS = "rejects.jsonl"
 #: What LLaMA-Factory looks for in its `dataset_dir`.
 LLAMA_FACTORY = "dataset_info.json"
 
-Kind = Format | Literal["forms", "rejects", "card", "manifest"]
+Kind = Format | Literal["forms", "rejects", "card", "manifest", "run"]
 
 #: The data files of a split below the folder of the config. {shard}: `shard_number`.
 DATA_FILES: dict[Format, str] = {
@@ -85,6 +89,7 @@ OTHER_FILES: dict[Kind, re.Pattern[str]] = {
     "rejects": re.compile(re.escape(REJECTS)),
     "card": re.compile(re.escape(CARD)),
     "manifest": re.compile(re.escape(MANIFEST)),
+    "run": re.compile(re.escape(RUN)),
 }
 
 

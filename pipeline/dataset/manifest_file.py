@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import orjson
 from pydantic import ValidationError
@@ -48,6 +49,24 @@ def read_manifest(folder: Path) -> Manifest:
         if other_version
         else "Build the dataset again (make processed).",
     )
+
+
+def read_any_manifest(path: Path) -> dict[str, Any]:
+    """What the manifest of a dataset says, of whatever version; {} where it has none, or is a file.
+
+    Raises ManifestError where it is damaged.
+    """
+    try:
+        found = json.loads((path / MANIFEST).read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (ValueError, RecursionError) as error:
+        why = str(error)
+    else:
+        if isinstance(found, dict):
+            return found
+        why = "it is not a JSON object"
+    raise ManifestError(path, [why], "Build the dataset again (make processed), or download it again.")
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

@@ -1,5 +1,6 @@
 """show: rows of a dataset. As tokens, with what is trained and what is not, most mistakes are visible."""
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -28,11 +29,18 @@ VISIBLE = str.maketrans({"\n": "⏎\n", "\r": "␍", "\t": "⇥\t", "\u200b": "�
 
 
 class Piece(NamedTuple):
-    """One token, or several that make one character: its text, given or trained, special or not."""
+    """One token, or several that make one character: its text, given or trained, special or not, and its ids."""
 
     text: str
     kind: str
     special: bool
+    ids: tuple[int, ...]
+
+    def shown(self, ids: bool) -> str:
+        """Its text, of which all can be seen; with `ids`, each of them behind it."""
+        text = visible(self.text.translate(VISIBLE))
+        number = ",".join(map(str, self.ids))
+        return text.removesuffix("\n") + f"⟨{number}⟩" + "\n" * text.endswith("\n") if ids else text
 
 
 class Shown(NamedTuple):
@@ -132,7 +140,7 @@ def pieces_of(sequence: Shown, tokenizer: Tokenizer) -> Iterator[Piece]:
     tokens = zip(sequence.ids, sequence.kinds, strict=True)
     for special, run in groupby(tokens, key=lambda token: token[0] in specials):
         if special:
-            yield from (Piece(specials[token], kind, True) for token, kind in run)
+            yield from (Piece(specials[token], kind, True, (token,)) for token, kind in run)
         else:
             yield from _texts(list(run), tokenizer)
 
@@ -146,26 +154,26 @@ def _texts(run: Sequence[tuple[int, str]], tokenizer: Tokenizer) -> Iterator[Pie
         written, whole = tokenizer.decode(before), tokenizer.decode([*before, *ids[waiting : place + 1]])
         if whole.endswith("\ufffd") and place + 1 < len(ids) and place - waiting < CONTEXT:
             continue
-        yield Piece(whole.removeprefix(written), kind, False)
+        yield Piece(whole.removeprefix(written), kind, False, tuple(ids[waiting : place + 1]))
         waiting = place + 1
 
 
-def in_brackets(pieces: Sequence[Piece]) -> str:
-    """Tokens with · between them, runs of trained ones in [brackets]; ⏎ marks a line end."""
+def in_brackets(pieces: Sequence[Piece], ids: bool = False) -> str:
+    """Tokens with · between them, runs of trained ones in [brackets]; ⏎ marks a line end. `ids`: behind each token."""
     runs = []
     for kind, run in groupby(pieces, key=lambda piece: piece.kind):
-        text = "·".join(visible(piece.text.translate(VISIBLE)) for piece in run)
+        text = "·".join(piece.shown(ids) for piece in run)
         runs.append(f"[{text}]" if kind == TRAINED else text)
-    return "·".join(runs).replace("⏎\n·", "⏎\n")
+    return re.sub(r"(⏎(?:⟨[\d,]+⟩)?\n)·", r"\1", "·".join(runs))
 
 
-def in_colour(pieces: Sequence[Piece]) -> str:
+def in_colour(pieces: Sequence[Piece], ids: bool = False) -> str:
     """Given tokens dim, trained ones bright, every second one underlined, special ones in another colour."""
     import click
 
     return "".join(
         click.style(
-            visible(piece.text.translate(VISIBLE)),
+            piece.shown(ids),
             fg="magenta" if piece.special else "green" if piece.kind == TRAINED else None,
             bold=piece.kind == TRAINED or None,  # None: False would write the code that ends both bold and dim
             dim=piece.kind == GIVEN or None,
@@ -175,15 +183,15 @@ def in_colour(pieces: Sequence[Piece]) -> str:
     )
 
 
-def as_tokens(row: Row, tokenizer: Tokenizer, colour: bool = False) -> str:
-    """The sequences of a row, each with a title. Raises ShowError for a row without ids."""
+def as_tokens(row: Row, tokenizer: Tokenizer, colour: bool = False, ids: bool = False) -> str:
+    """The sequences of a row, each with a title. `ids`: behind each token. Raises ShowError for a row without ids."""
     lines = []
     for sequence in sequences_of(row):
         trained = sequence.kinds.count(TRAINED)
         tokens = f"{len(sequence.ids):,} tokens" + (f", {trained:,} of them trained" if trained else "")
         title = visible(", ".join(filter(None, [row.get("origin"), sequence.title, tokens])))
         pieces = list(pieces_of(sequence, tokenizer))
-        lines += [f"# {title}", in_colour(pieces) if colour else in_brackets(pieces), ""]
+        lines += [f"# {title}", in_colour(pieces, ids) if colour else in_brackets(pieces, ids), ""]
     return "\n".join(lines)
 
 
@@ -193,13 +201,18 @@ def show(path: Path, number: int = 0, split: str = "train", names: Sequence[str]
 
 
 def show_rows(
-    rows: Sequence[Row], kind: Kind, path: Path, names: Sequence[str] = (), colour: bool = False
+    rows: Sequence[Row],
+    kind: Kind,
+    path: Path,
+    names: Sequence[str] = (),
+    colour: bool = False,
+    ids: bool = False,
 ) -> Iterator[str]:
     """Rows as text for the terminal. `path`: where they are; it names the tokenizer. Raises ShowError."""
     if kind == "tokens":
         for row in rows:
             sequences_of(row)  # a row without ids is the first thing to say
         tokenizer = tokenizer_of(path, names)
-        yield from (as_tokens(row, tokenizer, colour) for row in rows)
+        yield from (as_tokens(row, tokenizer, colour, ids) for row in rows)
     else:
         yield from map(as_messages if kind == "messages" else as_json, rows)

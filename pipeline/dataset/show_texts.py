@@ -5,9 +5,9 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
+from pipeline.dataset.show_calls import call_text, tools_text
 from pipeline.dataset.shown_rows import Row, ShowError
-from pipeline.io.terminal_text import STEERING, visible
-from pipeline.stages.tokenize.conversation import json_text
+from pipeline.io.terminal_text import visible, visible_json
 from pipeline.table.message_columns import ColumnTypeError
 from pipeline.table.messages import THOUGHT, Message, to_messages
 from pipeline.table.reject_and_flag import complete
@@ -28,7 +28,7 @@ def as_messages(row: Row) -> str:
     title = f"# {row.get('origin') or 'row'}" + (f", rejected by {why}" if why else "")
     parts = [title]
     if row.get("tools"):
-        parts.append(f"[tools]\n{row['tools']}")
+        parts.append(f"[tools]\n{tools_text(row['tools'])}")
     parts += map(_message, to_messages(row))
     if row.get("rejected") is not None:
         parts.append(f"[assistant, the worse answer]\n{row['rejected']}")
@@ -55,17 +55,18 @@ def need_row(row: Row) -> None:
 
 def _message(message: Message) -> str:
     role = message["role"]
-    head = f"[{role}{', not learned' if message.get('weight') == 0 else ''}]"
+    about = [str(message["name"])] if message.get("name") else []
+    about += [f"#{message['tool_call_id']}"] if message.get("tool_call_id") else []
+    head = f"[{' '.join([role, *about])}{', not learned' if message.get('weight') == 0 else ''}]"
     thought = [f"({message[THOUGHT]})"] if message.get(THOUGHT) else []
-    calls = [json_text(call["function"]) for call in message.get("tool_calls", ())]
+    calls = [call_text(call) for call in message.get("tool_calls", ())]
     content = [message["content"]] if message["content"] or not (thought or calls) else []
     return "\n".join([head, *thought, *content, *calls])
 
 
 def as_json(row: Row) -> str:
     """One line of JSON. Characters that steer a terminal are escaped, as JSON allows."""
-    line = orjson.dumps(row, default=_plain).decode()
-    return STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", line)
+    return visible_json(orjson.dumps(row, default=_plain).decode())
 
 
 def _plain(value: Any) -> str:

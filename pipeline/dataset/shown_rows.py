@@ -1,4 +1,6 @@
-"""The rows that `show` prints: by number or at random, of a split, of the rejected rows, or of a file of rows."""
+"""The rows that `show` prints: by number or at random, of a split, of the rejected rows, or of a file of rows; all of
+them, or those for which a condition holds.
+"""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -11,7 +13,11 @@ from pipeline.dataset.layout import REJECTS
 from pipeline.dataset.reader import DataFile, data_files, read_batches, table_files
 from pipeline.io.arrow_files import validated
 from pipeline.io.row_files import naming, read_rows
+from pipeline.table.keep import holds
+from pipeline.table.reject_and_flag import complete
+from schemas.conditions import IN_DATASET, Column, Condition, values_of
 from schemas.errors import KoInstructError
+from schemas.parse_condition import parse
 
 Row = dict[str, Any]
 
@@ -21,16 +27,19 @@ class ShowError(KoInstructError, ValueError):
 
 
 class Place(NamedTuple):
-    """Where rows are: a split of a dataset, its rejected rows, or a file (.arrow, .parquet, .jsonl)."""
+    """Where rows are: a split of a dataset, its rejected rows, or a file (.arrow, .parquet, .jsonl).
+
+    `where`: the condition that they fit; "" for all rows.
+    """
 
     path: Path
     split: str = "train"
     rejects: bool = False
+    where: str = ""
 
     def __str__(self) -> str:
-        if not self.path.is_dir():
-            return str(self.path)
-        return f"{self.path}, {'rejected rows' if self.rejects else self.split}"
+        which = f", {'rejected rows' if self.rejects else self.split}" if self.path.is_dir() else ""
+        return f"{self.path}{which}{f', where {self.where}' if self.where else ''}"
 
 
 def rows_of(place: Place, numbers: Sequence[int]) -> list[Row]:
@@ -45,6 +54,8 @@ def rows_of(place: Place, numbers: Sequence[int]) -> list[Row]:
         rows += len(table)
         if not waiting:
             return found
+    if not rows:
+        raise ShowError(f"{place}: there are no rows.")
     raise ShowError(f"{place}: there is no row {waiting[0]}. There are {rows:,} rows, and the first one is row 0.")
 
 
@@ -57,10 +68,33 @@ def sample(place: Place, size: int, seed: int) -> list[int]:
 
 
 def tables_of(place: Place) -> Iterator[pa.Table]:
-    """All rows of a place. Raises ShowError where there are none to read."""
+    """The rows of a place that fit its condition. Raises ShowError where there are none to read, and ConditionError."""
+    if not place.where:
+        yield from _every(place)
+        return
+    condition = parse(place.where, IN_DATASET)
+    for table in _every(place):
+        _need_columns(place, table, condition)
+        with naming(place.path):
+            fitting = holds(complete(table), condition)
+        yield table.filter(fitting)
+
+
+def _need_columns(place: Place, table: pa.Table, condition: Condition) -> None:
+    """Raises ShowError where the rows have no such column: nothing could ever fit."""
+    read = {value.name if isinstance(value, Column) else "meta" for value in values_of(condition)}
+    needed = {"instruction" if name == "n_turns" else name for name in read}
+    if missing := sorted(needed - set(table.column_names)):
+        has = [name for name in table.column_names if name in IN_DATASET.columns or name == "meta"]
+        hint = " Rejected rows have it: add --rejects." if missing[0].startswith("reject_") else ""
+        can = ", ".join(has) or "none"
+        raise ShowError(f"{place.path}: the rows have no column {missing[0]}.{hint} A condition can read {can}.")
+
+
+def _every(place: Place) -> Iterator[pa.Table]:
     path = place.path
     if path.is_file():
-        yield from _tables_of_file(path)
+        yield from tables_of_file(path)
     elif place.rejects:
         if not (path / REJECTS).is_file():
             raise ShowError(f"{path}: there is no {REJECTS}. Name the folder of a dataset that was built here.")
@@ -69,7 +103,7 @@ def tables_of(place: Place) -> Iterator[pa.Table]:
         yield from _tables_of_split(path, place.split)
 
 
-def _tables_of_file(path: Path) -> Iterator[pa.Table]:
+def tables_of_file(path: Path) -> Iterator[pa.Table]:
     if path.suffix == ".parquet":
         with naming(path):
             yield from read_batches(DataFile("parquet", "", path.name, path))

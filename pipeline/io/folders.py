@@ -10,7 +10,8 @@ import orjson
 from pipeline.io import stage_files
 from pipeline.io.atomic_files import naming
 from pipeline.io.lock import locked
-from schemas.manifest import MANIFEST
+from schemas.manifest import MANIFEST, UNLISTED
+from schemas.run_times import RUN
 
 #: Stage files of `run` alone, and files that were being written (`pipeline.io.atomic_files.whole`).
 LEFTOVERS = (*stage_files.OF_RUN, ".*.part")
@@ -55,7 +56,7 @@ def settle(folder: Path) -> None:
         name = path.relative_to(old)
         if name.as_posix() in ours:
             path.unlink()
-        elif name.as_posix() != MANIFEST and not (folder / name).exists():
+        elif name.as_posix() not in UNLISTED and not (folder / name).exists():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             path.rename(folder / name)
     shutil.rmtree(old)  # the manifest is removed last: without it, all files that are left would look like the user's
@@ -65,9 +66,8 @@ def clean_up(folder: Path, stages: Path) -> None:
     """Remove what a killed run left of a dataset and its stage files. The caller holds their lock."""
     settle(folder)
     shutil.rmtree(_beside(folder, "export"), ignore_errors=True)
-    for pattern in LEFTOVERS:
-        for left in stages.rglob(pattern):
-            left.unlink(missing_ok=True)
+    for left in (*folder.glob(f".{RUN}.*.part"), *(left for name in LEFTOVERS for left in stages.rglob(name))):
+        left.unlink(missing_ok=True)
 
 
 def forget(stages: Path) -> None:

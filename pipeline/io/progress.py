@@ -20,8 +20,11 @@ Item = TypeVar("Item")
 QUIET = "ko_instruct.quiet"
 #: Seconds between lines where there is no bar.
 BETWEEN_LINES = 30
-COUNTED = "{desc}: {n:,} rows [{elapsed}]{postfix}"
-MEASURED = "{desc}: {percentage:3.0f}%|{bar}| {n:,} of {total:,} {unit} [{elapsed}, {remaining} left]{postfix}"
+COUNTED = "{desc}: {n:,}{unit} [{elapsed}, {rate_noinv_fmt}]{postfix}"
+MEASURED = (
+    "{desc}: {percentage:3.0f}%|{bar}| {n:,} of {total:,}{unit}"
+    " [{elapsed}, {remaining} left, {rate_noinv_fmt}]{postfix}"
+)
 
 
 def quiet() -> bool:
@@ -60,7 +63,8 @@ def watch(
     `total`: rows to come, where that is known. `stages`: those of the step, where it is not one stage of that name.
     `place`: which of several files this is.
     """
-    rows, shown = 0, time.monotonic()
+    rows, begin = 0, time.monotonic()
+    shown = begin
     rejected = dict.fromkeys(stages or [step], 0)
     label, which = visible(f"{step:<11} {what}"), f" ({place})" if place else ""
     with _bar(label + which, "rows", total) as advance:
@@ -72,10 +76,21 @@ def watch(
             advance(len(table))
             if time.monotonic() - shown > BETWEEN_LINES and not has_bars():
                 shown = time.monotonic()
-                note(f"{label}: {rows:,} rows so far{which}")
+                note(f"{label}: {rows:,} rows so far, {_pace(rows, shown - begin, total)}{which}")
             yield table
     found = ", ".join(f"{count:,} by {stage}" for stage, count in rejected.items() if count)
     note(f"{label}: {rows:,} rows" + (f"; rejected: {found}" if found else "") + which)
+
+
+def _pace(rows: int, seconds: float, total: int | None) -> str:
+    """Rows per second, and the time that is left where the number of rows is known.
+
+    >>> _pace(90_000, 60, 180_000), _pace(5, 0, None)
+    ('1,500 a second, 1 min left', '5 a second')
+    """
+    rate = rows / max(seconds, 1)
+    left = f", {(total - rows) / rate / 60:,.0f} min left" if total and rate else ""
+    return f"{rate:,.0f} a second{left}"
 
 
 def watch_bytes(items: Sequence[tuple[Item, int]]) -> Iterator[Item]:
@@ -95,5 +110,5 @@ def _bar(what: str, unit: str, total: int | None) -> Iterator[Callable[[int], ob
     from tqdm import tqdm
 
     form = COUNTED if total is None else MEASURED
-    with tqdm(total=total, desc=what, unit=unit, leave=False, bar_format=form) as bar:
+    with tqdm(total=total, desc=what, unit=f" {unit}", unit_scale=True, leave=False, bar_format=form) as bar:
         yield bar.update

@@ -35,7 +35,13 @@ def read_rows(path: Path) -> Iterator[pa.Table]:
     with lines, naming(path):
         numbered = ((number, line) for number, line in enumerate(lines, 1) if line.strip())
         while batch := list(islice(numbered, BATCH_ROWS)):
-            yield complete(pa.Table.from_pylist([_row(path, number, line) for number, line in batch]))
+            yield complete(_table([_row(path, number, line) for number, line in batch]))
+
+
+def _table(rows: list[dict[str, object]]) -> pa.Table:
+    """The rows with the columns of all of them: Arrow's `from_pylist` takes those of the first row alone."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    return pa.table({name: [row.get(name) for row in rows] for name in names})
 
 
 @contextlib.contextmanager

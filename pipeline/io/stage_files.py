@@ -21,6 +21,12 @@ SOURCE = "source.json"
 RAW = "raw.json"
 #: Its rows after `screen`, where another tokenizer begins.
 CLEANED = "clean.arrow"
+#: How long the step took that wrote these files: `StepTimes`.
+TIMES = "times.json"
+
+
+#: What became of the verdicts on its rows.
+VERDICTS = "verdicts.json"
 
 
 class RowFiles(NamedTuple):
@@ -41,6 +47,8 @@ DECISIONS = "dedupe.arrow"
 #: What it found about pairs of texts.
 KNOWN_PAIRS = "dedupe.pairs.arrow"
 MEASURED_PAIRS = "dedupe.measured.arrow"
+#: How long it took.
+DECISION_TIMES = "dedupe.times.json"
 #: Which tokenizer the dataset is made with, and why: a `Resolution`.
 TOKENIZER = "tokenizer.json"
 #: The plan as Make reads it.

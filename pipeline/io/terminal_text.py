@@ -13,3 +13,12 @@ def visible(text: str) -> str:
     \x1b[31mred
     """
     return STEERING.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def visible_json(text: str) -> str:
+    r"""JSON with characters that steer a terminal escaped, as JSON allows: it means the same.
+
+    >>> print(visible_json('"\x9b2J"'))
+    "\u009b2J"
+    """
+    return STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

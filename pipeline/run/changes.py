@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 from pipeline.io import stage_files
 from pipeline.io.terminal_text import visible
 from pipeline.run.plan import Plan, Unit
-from pipeline.run.raw_state import state_of
-from pipeline.run.stamps import CLEANING, TOKENIZING, kept_made_of, stamps
+from pipeline.run.stamps import CLEANING, TOKENIZING, kept_made_of, planned, stamps
 from schemas.manifest import MANIFEST
 
 
@@ -80,9 +79,11 @@ def _of_unit(plan: Plan, unit: Unit) -> str:
     made = [plan.file(unit, name) for name in stage_files.OF_MAKE]
     if not kept.exists():
         return "is new"
-    before, now = json.loads(kept.read_bytes()), json.loads(json.dumps(state_of(unit)))
+    before, now = json.loads(kept.read_bytes()), json.loads(json.dumps(planned(plan, unit)))
     if before["source"] != now["source"]:
         return "; ".join(_differences(before["source"], now["source"]))
+    if before.pop("verdicts", "") != now.pop("verdicts", ""):
+        return "verdicts on its rows changed"
     if before != now:
         return "has changed"
     if not all(file.exists() and file.stat().st_mtime_ns >= kept.stat().st_mtime_ns for file in made):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipeline.run.config import read_config
 from pipeline.run.plan import Unit, find_benchmarks, find_existing, find_steps, find_units
+from pipeline.run.verdicts import find_verdicts
 from schemas.columns import INGESTED
 from schemas.errors import KoInstructError
 from schemas.options import Config, Source
@@ -27,6 +28,8 @@ def faults_of(path: Path, changes: Sequence[str] = ()) -> Iterator[str]:
     yield from _of_call(find_benchmarks, config, root / "raw")
     yield from _of_call(find_existing, config, root, Path())
     yield from _of_call(find_steps, config, root)
+    for source in config.source:
+        yield from _of_call(find_verdicts, [source], root)
 
 
 def _of_names(config: Config) -> Iterator[str]:

@@ -13,12 +13,14 @@ from pydantic import ValidationError
 from pipeline.io import stage_files
 from pipeline.io.arrow_files import write_tables
 from pipeline.io.atomic_files import whole
+from pipeline.io.clock import Clock
 from pipeline.io.terminal_text import visible
 from pipeline.run.config import ConfigError
 from pipeline.run.dedupe import Decided, dedupe_units
 from pipeline.run.known_pairs import read_known, write_known
 from pipeline.run.plan import Plan, compared_with
 from pipeline.run.stamps import kept_made_of
+from pipeline.run.times import leave_times
 from pipeline.stages.dedupe import report
 from schemas.errors import problems
 from schemas.options import DedupeOptions
@@ -70,7 +72,7 @@ class Duplicates:
 
 def find_duplicates(trial: Trial, workers: int) -> Duplicates:
     """Decide, and list the clusters. The decisions are written for `export` unless this is a trial."""
-    plan = trial.plan
+    plan, clock = trial.plan, Clock()
     made = kept_made_of()["fingerprint"]
     known = read_known(plan.stages, made)
     decided = dedupe_units(plan, stage_files.OF_MAKE, plan.config.dedupe, workers, known)
@@ -81,4 +83,6 @@ def find_duplicates(trial: Trial, workers: int) -> Duplicates:
     if not trial.tried:
         write_known(plan.stages, made, known)
         write_tables(plan.stages / stage_files.DECISIONS, [decided.new], decided.decisions.schema)
+        times = clock.times("dedupe", len(decided.new), workers)
+        leave_times(plan.stages / stage_files.DECISION_TIMES, times)
     return Duplicates(decided, plan.config.dedupe, listed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -10,26 +10,41 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.dataset.export import export
+from pipeline.dataset.run_file import write_run
 from pipeline.io.arrow_files import read_tables
+from pipeline.io.clock import Clock
 from pipeline.io.progress import watch
-from pipeline.io.stage_files import RAW, RowFiles
+from pipeline.io.stage_files import RAW, VERDICTS, RowFiles
 from pipeline.io.versions import versions
 from pipeline.io.workers import ordered
 from pipeline.run.dedupe import rows_of_units
 from pipeline.run.gates import check_gates
 from pipeline.run.mix import Mixed, Part, arranged, mix_units, parts_of, written
+from pipeline.run.verdicts import used
 from pipeline.stages.dedupe import apply
 from pipeline.stages.split import split
 from pipeline.table.reject_and_flag import set_column
 from schemas.manifest import Manifest, Provenance, RawFile
+from schemas.run_times import RunTimes, StepTimes
 
 if TYPE_CHECKING:
     from pipeline.run.plan import Plan
     from schemas.tokenizer import Resolution
 
 
-def export_units(plan: Plan, files: RowFiles, decisions: pa.Table, tokenizer: Resolution, workers: int) -> Manifest:
-    """Write processed/<dataset>/ from these stage files and the decisions on their rows. Raises GateError."""
+def export_units(
+    plan: Plan,
+    files: RowFiles,
+    decisions: pa.Table,
+    tokenizer: Resolution,
+    workers: int,
+    times: Iterable[StepTimes] = (),
+) -> Manifest:
+    """Write processed/<dataset>/ from these stage files and the decisions on their rows. Raises GateError.
+
+    `times`: of the steps before, for run.json.
+    """
+    clock = Clock()
     every = rows_of_units(plan, files)
     mixed = mix_units(plan, every, decisions)
     check_gates(plan, every, decisions, mixed.copies if mixed else None)
@@ -46,11 +61,14 @@ def export_units(plan: Plan, files: RowFiles, decisions: pa.Table, tokenizer: Re
         versions=versions(),
         raw={unit.origin: RawFile.model_validate_json(plan.file(unit, RAW).read_bytes()) for unit in plan.units},
         steps=[own.used() for own in plan.steps],
+        verdicts=used(plan.verdicts.values(), [plan.file(unit, VERDICTS) for unit in plan.units]),
         mixture=mixed.mixture if mixed else None,
     )
     stages = ["dedupe", "mix"] if mixed else ["dedupe"]
     tables = watch(tables, "export", str(plan.folder), len(decisions), stages)
-    return export(tables, plan.folder, plan.config.export, about)
+    manifest = export(tables, plan.folder, plan.config.export, about)
+    write_run(plan.folder, RunTimes(steps=[*times, clock.times("export", len(decisions), workers)]))
+    return manifest
 
 
 def _parts(plan: Plan, files: RowFiles) -> Iterator[tuple[pa.Table, slice]]:

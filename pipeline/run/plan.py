@@ -4,8 +4,8 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -15,12 +15,14 @@ from pipeline.io import stage_files
 from pipeline.io.saved_dataset import is_saved_dataset
 from pipeline.io.terminal_text import visible
 from pipeline.run.config import ConfigError, load_config
+from pipeline.run.verdicts import VerdictFile, find_verdicts, of_file
+from pipeline.table.verdicts import Verdicts
 from schemas.manifest import UsedStep
 from schemas.options import Benchmark, Config, Dataset, Source, Step, glob_of
 from schemas.shapes import Questions
 
 #: Endings of a file name that do not belong to a source's name.
-EXTENSIONS = re.compile(r"(\.(jsonl?|csv|tsv|txt|parquet|arrow|xlsx|zip|gz|zst|bz2|xz))+$", re.IGNORECASE)
+EXTENSIONS = re.compile(r"(\.(jsonl?|csv|tsv|txt|parquet|arrow|xlsx|zip|tar|tgz|gz|zst|bz2|xz))+$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,8 @@ class Plan:
     existing: tuple[Unit, ...] = ()
     #: The user's own steps.
     steps: tuple[OwnStep, ...] = ()
+    #: The files of verdicts that the sources name, by these names.
+    verdicts: Mapping[str, VerdictFile] = field(default_factory=dict)
 
     @property
     def tokenizer(self) -> Path:
@@ -88,6 +92,11 @@ class Plan:
     def file(self, unit: Unit, name: str) -> Path:
         """A stage file of a raw file, by its name in `pipeline.io.stage_files`."""
         return self.stages / unit.key / name
+
+    def verdicts_on(self, unit: Unit) -> Verdicts:
+        """The verdicts on the rows of a raw file."""
+        file = self.verdicts.get(unit.source.verdicts)
+        return of_file(file.verdicts, unit.origin) if file else {}
 
     def place_of(self, unit: Unit) -> str:
         """Which file of how many this is, where there are several."""
@@ -122,6 +131,7 @@ def plan_of_config(path: Path, layout: str | None = None, changes: Sequence[str]
         stage_files.stages_of(folder),
         find_existing(config, root, folder),
         find_steps(config, root),
+        find_verdicts(config.source, root),
     )
 
 

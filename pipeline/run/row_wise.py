@@ -8,24 +8,29 @@ from __future__ import annotations
 import contextlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 
 from pipeline.io import stage_files
 from pipeline.io.arrow_files import read_tables, table_writer
 from pipeline.io.atomic_files import whole, write_if_changed
+from pipeline.io.clock import Clock
 from pipeline.io.hashed_files import describe_file
 from pipeline.io.progress import note, watch
 from pipeline.io.workers import Stage, ordered
 from pipeline.run.raw_state import unchanged
+from pipeline.run.times import leave_times
 from pipeline.run.tokenizer import find_tokenizer
+from pipeline.run.verdicts import write_outcomes
+from pipeline.table.verdicts import Verdicts, apply_verdicts
 from pipeline.tokenizers.load import open_tokenizer
 from schemas.columns import FINGERPRINT, INGESTED
 from schemas.manifest import RawFile
 from schemas.options import Benchmark
+from schemas.run_times import StepTimes
 from schemas.shapes import Questions
 
 if TYPE_CHECKING:
@@ -33,6 +38,7 @@ if TYPE_CHECKING:
     from pipeline.stages.screen import Benchmarks
     from pipeline.tokenizers.protocol import Tokenizer
     from schemas.options import IngestOptions, Source
+    from schemas.verdict import Key, Outcome
 
 #: The stages of one pass over the rows.
 ROW_WISE = ("ingest", "validate", "normalize", "screen", "tokenize")
@@ -44,94 +50,140 @@ def tokenize_unit(plan: Plan, unit: Unit, cleaned: bool, workers: int) -> None:
     `cleaned`: begin with the rows that an earlier run has cleaned, where they are still there.
     """
     tokenizer = open_tokenizer(find_tokenizer(plan))
+    stages: list[NamedStage] | None
     clean = plan.file(unit, stage_files.CLEANED)
     # The last to appear are the two that Make looks at.
     wanted = [plan.file(unit, name) for name in stage_files.OF_MAKE]
+    outcomes: dict[Key, Outcome] = {}
     if cleaned and clean.exists():
         tables, stages = read_tables(clean), None
     else:
-        tables, stages = ingest_unit(plan, unit), cleaning(plan, unit.source, load_benchmarks(plan))
+        tables = ingest_unit(plan, unit)
+        stages = cleaning(plan, unit.source, load_benchmarks(plan), plan.verdicts_on(unit), outcomes)
         wanted.append(clean)
     with contextlib.ExitStack() as files:
         sinks = [files.enter_context(whole(path)) for path in wanted]
-        pass_over(plan, unit, tables, stages, tokenizer, workers, sinks)
+        times = pass_over(plan, unit, tables, stages, tokenizer, workers, sinks)
+    leave_times(plan.file(unit, stage_files.TIMES), times)
+    if stages:
+        write_outcomes(plan.file(unit, stage_files.VERDICTS), outcomes)
 
 
-def cleaning(plan: Plan, source: Source, benchmarks: Benchmarks | None) -> Stage:
-    """The row-wise stages between ingest and tokenize for the rows of a source, in order, as one."""
+class NamedStage(NamedTuple):
+    """A stage, or a step of the user, or the condition of a source, by its name."""
+
+    name: str
+    work: Stage
+
+
+def cleaning(
+    plan: Plan,
+    source: Source,
+    benchmarks: Benchmarks | None,
+    verdicts: Verdicts | None = None,
+    outcomes: dict[Key, Outcome] | None = None,
+) -> list[NamedStage]:
+    """The row-wise stages between ingest and tokenize for the rows of a source, in order, and behind them the verdicts
+    on these rows. `outcomes`: takes what becomes of the verdicts."""
     from pipeline.stages.normalize import normalize
     from pipeline.stages.screen import screen
     from pipeline.stages.validate import validate
 
     own, after = plan.config.of(source), following(plan, source, ROW_WISE[:-1])
+    stages = [
+        *after["ingest"],
+        NamedStage("validate", lambda table: validate(table, own.validate_)),
+        *after["validate"],
+        NamedStage("normalize", lambda table: normalize(table, own.normalize)),
+        *after["normalize"],
+        NamedStage("screen", lambda table: screen(table, own.screen, benchmarks)),
+        *after["screen"],
+    ]
+    if not verdicts:
+        return stages
 
-    def stages(table: pa.Table) -> pa.Table:
-        table = after("ingest", table)
-        table = after("validate", validate(table, own.validate_))
-        table = after("normalize", normalize(table, own.normalize))
-        return after("screen", screen(table, own.screen, benchmarks))
+    def clean(table: pa.Table) -> pa.Table:
+        for stage in stages:
+            table = stage.work(table)
+        return table
 
-    return stages
+    return [*stages, NamedStage("verdicts", lambda table: apply_verdicts(table, verdicts, clean, outcomes))]
 
 
-def following(plan: Plan, source: Source, stages: Sequence[str]) -> Callable[[str, pa.Table], pa.Table]:
-    """What follows each of these stages, by its name: the user's own steps, then the condition of the source, if it is
-    decided there. Runs the files of these steps."""
+def tokenizing(plan: Plan, source: Source, tokenizer: Tokenizer) -> list[NamedStage]:
+    """The stage tokenize for the rows of a source, and what follows it."""
+    from pipeline.stages.tokenize import tokenize
+
+    options = plan.config.tokenize
+    stage = NamedStage("tokenize", lambda table: tokenize(table, tokenizer, options))
+    return [stage, *following(plan, source, ROW_WISE[-1:])["tokenize"]]
+
+
+def following(plan: Plan, source: Source, stages: Sequence[str]) -> dict[str, list[NamedStage]]:
+    """What follows each of these stages: the user's own steps, then the condition of the source, if it is decided
+    there. Runs the files of these steps."""
     from pipeline.run.steps import load_step
     from pipeline.table.keep import keep, stage_of
     from schemas.parse_condition import parse
 
-    steps: dict[str, list[Stage]] = {}
+    found: dict[str, list[NamedStage]] = {stage: [] for stage in stages}
     for own in (own for own in plan.steps if own.step.after in stages):
-        steps.setdefault(own.step.after, []).append(load_step(own))
+        found[own.step.after].append(NamedStage(own.name, load_step(own)))
     decided = stage_of(parse(source.keep)) if source.keep else ""
-
-    def after(stage: str, table: pa.Table) -> pa.Table:
-        for step in steps.get(stage, ()):
-            table = step(table)
-        return keep(table, source.keep) if stage == decided else table
-
-    return after
+    if decided in stages:
+        found[decided].append(NamedStage("keep", lambda table: keep(table, source.keep)))
+    return found
 
 
 def pass_over(
     plan: Plan,
     unit: Unit,
     tables: Iterable[pa.Table],
-    clean: Stage | None,
+    clean: Sequence[NamedStage] | None,
     tokenizer: Tokenizer,
     workers: int,
     sinks: Sequence[IO[bytes]],
-) -> None:
+) -> StepTimes:
     """The row-wise stages of a raw file in one pass: clean (None: that is done), tokenize, and fingerprint.
 
     `sinks`: take the rows tokenized, their fingerprints and, where there is a third, the rows as they were before, as
-    Arrow IPC. Raises UnknownTokensError where too many tokens are [UNK].
+    Arrow IPC. Gives the times. Raises UnknownTokensError where too many tokens are [UNK].
     """
     from pipeline.stages.dedupe import fingerprint
-    from pipeline.stages.tokenize import check_unknown, tokenize
+    from pipeline.stages.tokenize import check_unknown
 
-    options, after = plan.config.tokenize, following(plan, unit.source, ROW_WISE[-1:])
+    clock, tokenized = Clock(), tokenizing(plan, unit.source, tokenizer)
 
     def work(table: pa.Table) -> tuple[pa.Table, pa.Table, pa.Table]:
-        cleaned = clean(table) if clean else table
-        rows = after("tokenize", tokenize(cleaned, tokenizer, options))
-        return rows, fingerprint(rows), cleaned
+        cleaned = through(clean or (), table, clock)
+        rows = through(tokenized, cleaned, clock)
+        with clock.stage("fingerprint"):
+            return rows, fingerprint(rows), cleaned
 
     with contextlib.ExitStack() as files:
         schemas = (INGESTED, FINGERPRINT, INGESTED)
         write = [files.enter_context(table_writer(*file)) for file in zip(sinks, schemas, strict=False)]
 
         def written() -> Iterator[pa.Table]:
-            for done in ordered(work, tables, workers):
+            read = tables if clean is None else clock.each("ingest", tables)
+            for done in ordered(work, read, workers):
                 for put, table in zip(write, done, strict=False):
                     put(table)
                 yield done[0]
 
-        rejecting = ROW_WISE if clean else ROW_WISE[-1:]
-        checked = check_unknown(written(), tokenizer, options)
-        for _ in watch(checked, "tokenize", unit.origin, stages=rejecting, place=plan.place_of(unit)):
-            pass
+        rejecting = ROW_WISE[-1:] if clean is None else ROW_WISE
+        checked = check_unknown(written(), tokenizer, plan.config.tokenize)
+        rows = sum(map(len, watch(checked, "tokenize", unit.origin, stages=rejecting, place=plan.place_of(unit))))
+    order = ["ingest", *(stage.name for stage in (*(clean or ()), *tokenized))]
+    return clock.times("rows", rows, workers, unit.origin, order)
+
+
+def through(stages: Iterable[NamedStage], table: pa.Table, clock: Clock) -> pa.Table:
+    """The table after these stages."""
+    for stage in stages:
+        with clock.stage(stage.name):
+            table = stage.work(table)
+    return table
 
 
 def ingest_unit(plan: Plan, unit: Unit) -> Iterator[pa.Table]:

@@ -14,8 +14,9 @@ from pipeline.io import source_code, stage_files
 from pipeline.io.atomic_files import write_if_changed
 from pipeline.io.kept import kept
 from pipeline.io.versions import own_versions
-from pipeline.run.plan import Plan
+from pipeline.run.plan import Plan, Unit
 from pipeline.run.raw_state import state_of
+from pipeline.run.verdicts import state_of_verdicts
 from schemas.options import MIXED
 
 #: The stages of the rows of a raw file, each with the modules that make its result, with all that these import.
@@ -25,6 +26,7 @@ ROW_WISE = {
     "normalize": ("pipeline.stages.normalize",),
     "screen": ("pipeline.stages.screen",),
     "keep": ("pipeline.table.keep",),
+    "verdicts": ("pipeline.table.verdicts",),
     "tokenize": ("pipeline.stages.tokenize", "pipeline.tokenizers.load"),
     "fingerprint": ("pipeline.stages.dedupe",),
 }
@@ -35,7 +37,7 @@ COMPOSED = ("pipeline.run.row_wise",)
 OVER_ALL = {"dedupe": ("pipeline.run.dedupe",), "export": ("pipeline.run.export",)}
 
 #: Which stamps make Make begin with the raw file, and with which it begins with the rows that are clean already.
-CLEANING = ("ingest", "validate", "normalize", "screen", "keep", COMPOSITION)
+CLEANING = ("ingest", "validate", "normalize", "screen", "keep", "verdicts", COMPOSITION)
 TOKENIZING = ("tokenize", "fingerprint")
 
 
@@ -91,11 +93,17 @@ def write_plan(plan: Plan) -> Path:
     for name, content in stamps(plan, kept_made_of()).items():
         write_if_changed(plan.stamp(name), content)
     for unit in plan.units:
-        write_if_changed(plan.file(unit, stage_files.SOURCE), _json(state_of(unit)))
+        write_if_changed(plan.file(unit, stage_files.SOURCE), _json(planned(plan, unit)))
     _forget_old_units(plan)
     makefile = plan.stages / stage_files.PLAN
     write_if_changed(makefile, "\n".join(_makefile(plan)) + "\n")
     return makefile
+
+
+def planned(plan: Plan, unit: Unit) -> dict[str, Any]:
+    """The state of a raw file, and of the verdicts on its rows where there are any."""
+    verdicts = state_of_verdicts(plan.verdicts_on(unit))
+    return state_of(unit) | ({"verdicts": verdicts} if verdicts else {})
 
 
 def _makefile(plan: Plan) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pipeline.io.terminal_text import visible
-from schemas.manifest import FormCounts, Manifest, Mixture, Share
+from schemas.manifest import FormCounts, Manifest, Mixture, Share, UsedVerdicts
 
 
 def report(manifest: Manifest, folder: Path) -> str:
@@ -34,7 +34,7 @@ def report(manifest: Manifest, folder: Path) -> str:
         lists.insert(0, ("sources", counts.sources))
     text += "\n" + "".join(f"\n{name}: {_most(found)}" for name, found in lists if found)
     text += "".join(f"\n{form}: {_of_form(found)}" for form, found in manifest.forms.items())
-    text += "".join(f"\n{note}" for note in _of_layout(manifest))
+    text += "".join(f"\n{note}" for note in (*_of_layout(manifest), *map(_of_verdicts, manifest.verdicts)))
     if skipped := [file.skipped for file in manifest.raw.values() if file.skipped]:
         text += f"\nskipped: {len(skipped):,} of {len(manifest.raw):,} files could not be read"
         text += "".join(f"\n  {why}" for why in skipped)
@@ -58,6 +58,18 @@ def _of_layout(manifest: Manifest) -> Iterator[str]:
                 f"layout {layout} leaves out {left_out} of {rows:,} of {counts.kept:,} rows (flag {flag}); "
                 f'layout "{other}" has a place for them'
             )
+
+
+def _of_verdicts(used: UsedVerdicts) -> str:
+    """What became of the verdicts of a file, and those that match no row."""
+    done = ", ".join(f"{name} {getattr(used, name):,}" for name in ("keep", "drop", "fix") if getattr(used, name))
+    line = f"verdicts of {used.file}: {done or 'none changed a row'}"
+    if used.without_effect:
+        line += f"; {used.without_effect:,} could do nothing: another stage had rejected the row"
+    if used.unmatched:
+        some = ", ".join(used.unmatched[:5]) + (" …" if len(used.unmatched) > 5 else "")
+        line += f"; {len(used.unmatched):,} match no row, or one with other texts: {some}"
+    return line
 
 
 def shares(mixture: Mixture) -> str:

@@ -16,10 +16,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.table.reject_and_flag import alive, complete, reject
+from pipeline.table.substrings import holds_text
 from schemas import conditions
 from schemas.columns import STAGES, TEXTS
 from schemas.conditions import (
     COLUMNS,
+    IN_DATASET,
     All,
     Any,
     Column,
@@ -102,10 +104,18 @@ def _stage_of_column(name: str) -> str:
     return "tokenize" if COLUMNS[name] == "number" and name != "n_turns" else "ingest"
 
 
-def holds(table: pa.Table, condition: Condition) -> pa.Array:
-    """Boolean per row: the condition holds. `table`: complete (`pipeline.table.reject_and_flag.complete`)."""
+def as_nfc(texts: pa.Array) -> pa.Array:
+    """Texts in the Unicode form in which they are compared."""
+    return pc.utf8_normalize(texts, "NFC")
+
+
+def holds(table: pa.Table, condition: Condition, comparable: Callable[[pa.Array], pa.Array] = as_nfc) -> pa.Array:
+    """Boolean per row: the condition holds. `table`: complete (`pipeline.table.reject_and_flag.complete`).
+
+    `comparable`: gives the texts of a column in the form NFC, in which they may be already.
+    """
     read = set(values_of(condition))
-    values: dict[Column | Meta, Values] = {v: _column(table, v.name) for v in read if isinstance(v, Column)}
+    values: dict[Column | Meta, Values] = {v: _column(table, v.name, comparable) for v in read if isinstance(v, Column)}
     return _holds(condition, values | _metas(table, [value for value in read if isinstance(value, Meta)]))
 
 
@@ -123,7 +133,7 @@ def _holds(condition: Condition, values: Mapping[Column | Meta, Values]) -> pa.A
             return _in_any(values[of], {"truth": lambda truth: truth})
         case Contains(of=of, text=text, part=part):
             found = {"items": lambda items: _has(items, text)}
-            return _in_any(values[of], found | ({"text": lambda t: pc.match_substring(t, text)} if part else {}))
+            return _in_any(values[of], found | ({"text": lambda t: holds_text(t, text)} if part else {}))
         case Matches(of=of, pattern=pattern):
             return _in_any(values[of], {"text": lambda text: pc.match_substring_regex(text, pattern)})
 
@@ -174,18 +184,20 @@ def _has(items: pa.ListArray, text: str) -> pa.Array:
     return pc.is_in(pa.array(range(len(items)), rows.type), rows)
 
 
-def _column(table: pa.Table, name: str) -> Values:
+def _column(table: pa.Table, name: str, comparable: Callable[[pa.Array], pa.Array]) -> Values:
     """The values of a column; texts in the form NFC."""
     if name == "n_turns":
         last = pc.is_valid(table["instruction"]).cast("int32")
         return _of_kind("number", pc.add(_users(table["history"].combine_chunks()), last))
     if name not in table.column_names:
         raise TableError(f"a condition reads the column {name}, which {_stage_of_column(name)} writes: run it before")
-    kind, column = COLUMNS[name], table[name].combine_chunks()
+    kind, column = IN_DATASET.columns[name], table[name].combine_chunks()
+    if pa.types.is_null(column.type):  # of JSON Lines in which no row has a value
+        column = column.cast(KINDS[kind])
     if kind == "messages":
         lists = pa.ListArray.from_arrays(column.offsets, pa.nulls(len(column.values), pa.string()))
         return _of_kind("items", pc.if_else(pc.is_valid(column), lists, None) if column.null_count else lists)
-    return _of_kind(kind, pc.utf8_normalize(column, "NFC") if kind == "text" else column)
+    return _of_kind(kind, comparable(column) if kind == "text" else column)
 
 
 def _of_kind(kind: str, values: pa.Array) -> Values:

@@ -78,6 +78,8 @@ def test_commands_on_rows(rows: Path, rng: random.Random, tmp_path: Path) -> Non
     file.write_bytes(damaged((rows / "file.arrow").read_bytes(), rng))
     call(rng.choice(["validate", "normalize", "screen"]), str(file), str(tmp_path / "out.jsonl"))
     call("show", str(file), "--row", "3", "--tokenizer", "embedded")
+    call("show", str(file), "--where", "len(output) > 2 and history != null", "--format", "messages")
+    call("diff", str(rows / "file.arrow"), str(file))
 
 
 @pytest.mark.parametrize("name", ["file.arrow", "stream.arrow", "rows.parquet"])
@@ -85,6 +87,7 @@ def test_raw_files_and_reference_datasets(rows: Path, rng: random.Random, tmp_pa
     file = tmp_path / name
     file.write_bytes(damaged((rows / name).read_bytes(), rng))
     call("ingest", str(file), str(tmp_path / "out.jsonl"))
+    call("diff", str(file), str(rows / name))
     with contextlib.suppress(ExistingError):
         read_existing(file, "x").to_pylist()
 
@@ -103,3 +106,5 @@ def test_datasets(rows: Path, rng: random.Random, tmp_path: Path) -> None:
         (folder / MANIFEST).write_text(json.dumps(manifest | {"files": manifest["files"] | {name: found}}))
     call("verify", str(folder), "--tokenizer", "embedded")
     call("show", str(folder), "--row", "2")
+    call("diff", str(rows / "built"), str(folder))
+    call("diff", str(folder), str(rows / "built"), "--json")

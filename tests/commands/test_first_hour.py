@@ -24,8 +24,8 @@ EVERY_BLOCK = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.DOTALL | re.MULTIL
 BLOCKS = [text for language, text in EVERY_BLOCK if not language]
 LINES = [line.split("  #")[0].strip() for block in BLOCKS for line in block.splitlines()]
 COMMANDS = [line for line in LINES if re.match(r"(make|ko-instruct|pip|hf|export) ", line)]
-#: Commands that need a network, a login or a model; and the tests themselves.
-NOT_HERE = re.compile(r"make test|pip install|export |hf auth|ko-instruct (push|self-instruct)")
+#: Commands that need a network, a login or a model, or a person who ends them; and the tests themselves.
+NOT_HERE = re.compile(r"make test|pip install|export |hf auth|ko-instruct (push|self-instruct|browse)")
 #: The same in one process, which takes less time; tests/run/test_make.py has it under Make.
 REPLACED = {
     "make processed LAYOUT=causal TOKENIZER=토크나이저/경로": "ko-instruct run --layout causal --tokenizer embedded"

@@ -1,6 +1,7 @@
 """show: every layout as its tokens, and what cannot be shown."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,12 +25,17 @@ from schemas.options import Config
 from schemas.text_forms import TextForm
 from tests.stages.tokenize.test_tokenize import embedded
 from tests.support import small_tokenizers as small
+from tests.support.paths import CASES
 from tests.support.tables import message, texts
 
 ROWS = [
     {"instruction": "한국의 수도는?", "input": "서울은 한국의\n수도이다.", "output": "서울"},
     {"instruction": "인사해 줘.", "input": "", "output": "안녕 🙂"},
 ]
+
+
+def cases(name: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (CASES / name).read_text(encoding="utf-8").splitlines()]
 
 
 def built(folder: Path, tokenizer: str, layout: dict[str, Any], **export: Any) -> Path:
@@ -149,7 +155,12 @@ def test_what_cannot_be_shown(tmp_path: Path) -> None:
 def test_a_long_number_of_a_call_is_shown_whole() -> None:
     calls = '[{"type":"function","function":{"name":"센다","arguments":{"n":12345678901234567890123}}}]'
     row = {"instruction": "세어 줘.", "output": None, "tool_calls": calls}
-    assert '{"name":"센다","arguments":{"n":12345678901234567890123}}' in as_messages(row)
+    assert "→ 센다(n=12345678901234567890123)" in as_messages(row)
+
+
+@pytest.mark.parametrize("case", cases("show_messages.jsonl"), ids=lambda case: case["case"])
+def test_rows_as_messages(case: dict[str, Any]) -> None:
+    assert as_messages(case["row"]).splitlines() == case["shown"]
 
 
 @pytest.mark.parametrize("kind", ["jsonl", "parquet"])
@@ -216,8 +227,8 @@ def test_all_that_a_conversation_may_hold() -> None:
     row |= {"reasoning": "시계를 본다.", "output": "3시\x1b[2J", "rejected": "몰라요.", "label": None, "origin": "a:1"}
     text = as_messages(row)
     assert text.splitlines() == [
-        "# a:1", "[tools]", "[]", "[system]", "짧게.", "[user]", "안녕?", "[assistant, not learned]", "네.", "[user]",
-        "몇 시?", "[assistant]", '{"name":"시계","arguments":{"도시":"서울"}}', "[tool]", "3시", "[assistant]",
+        "# a:1", "[tools]", "", "[system]", "짧게.", "[user]", "안녕?", "[assistant, not learned]", "네.", "[user]",
+        "몇 시?", "[assistant]", '→ 시계(도시="서울")  #1', "[tool 1]", "3시", "[assistant]",
         "(시계를 본다.)", "3시\\x1b[2J", "[assistant, the worse answer]", "몰라요.",
     ]  # fmt: skip
     assert json.loads(as_json(row)) == row
@@ -253,6 +264,56 @@ def test_rejected_rows(tmp_path: Path) -> None:
     assert "this row has no ids: tokenize" in refused.stderr
     assert "Show what it has with --format messages" in refused.stderr
     assert "rejected rows: there is no row 9" in call(folder, "--rejects", "--row", "9").stderr
+
+
+def test_rows_that_fit_a_condition(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    rows = [
+        {"instruction": f"질문 {n}", "output": "답" * n, "source": "ab"[n % 2], "meta": json.dumps({"점수": n})}
+        for n in range(50)
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    def fitting(where: str, *arguments: str) -> list[int]:
+        lines = shown(path, "--format", "json", "--where", where, *arguments).splitlines()
+        return [len(json.loads(line)["output"]) for line in lines]
+
+    assert fitting('source == "b" and len(output) > 40') == [41]
+    assert fitting('source == "b" and len(output) > 40', "--row", "4") == [49]
+    assert fitting("meta.점수 < 3", "--sample", "9") == [0, 1, 2]
+    found = fitting('source == "a"', "--sample", "5")
+    assert len(found) == 5
+    assert not any(number % 2 for number in found)
+    for arguments, says in (
+        (["--where", "len(output) > 99"], "where len(output) > 99: there are no rows."),
+        (["--where", "len(output) > 99", "--sample", "2"], "where len(output) > 99: there are no rows."),
+        (["--where", "len(output) > 48", "--row", "1"], "there is no row 1. There are 1 rows"),
+        (["--where", "outptu == 3"], "Did you mean output?"),
+        (["--where", "n_tokens > 3"], "the rows have no column n_tokens. A condition can read"),
+        (["--where", "cluster == null"], "the rows have no column cluster."),
+    ):
+        result = call(path, *arguments)
+        assert result.exit_code == 1
+        assert says in result.stderr
+
+
+def test_conditions_of_a_finished_dataset(tmp_path: Path) -> None:
+    """Columns and flags of later stages, too, which no `keep` reads; the remedy of the message works."""
+    folder = built(tmp_path, "embedded", {"layout": "qa"})
+    assert json.loads(shown(folder, "--where", "n_tokens > 3 and similarity == null", "--format", "json"))["origin"]
+    assert "there are no rows" in call(folder, "--where", 'flags has "near-prompt" or fixes has "nfc"').stderr
+    refused = call(folder, "--where", 'reject_stage == "tokenize"')
+    assert "the rows have no column reject_stage. Rejected rows have it: add --rejects." in refused.stderr
+    assert "rejected by tokenize" in shown(folder, "--rejects", "--where", 'reject_stage == "tokenize"')
+    assert "there are no rows" in call(folder, "--rejects", "--where", "duplicate_of != null").stderr
+
+
+def test_the_ids_of_tokens(tmp_path: Path) -> None:
+    folder = built(tmp_path, "embedded", {})
+    text = shown(folder, "--ids")
+    row = json.loads(shown(folder, "--format", "json"))
+    assert [int(number) for found in re.findall(r"⟨([\d,]+)⟩", text) for number in found.split(",")] == row["input_ids"]
+    assert re.sub(r"⟨[\d,]+⟩", "", text) == shown(folder)
 
 
 def test_a_record_that_could_not_be_read_is_shown_as_json(tmp_path: Path) -> None:

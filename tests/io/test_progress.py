@@ -48,10 +48,12 @@ def on_a_terminal(**environment: str) -> str:
 
 def test_bars_of_a_file_and_of_all_files() -> None:
     seen = on_a_terminal()
-    assert re.search(r"tokenize    a\.jsonl \(file 1 of 2\): 3,000 rows \[\d\d:\d\d\]", seen)
+    assert re.search(r"tokenize    a\.jsonl \(file 1 of 2\): 3,000 rows \[\d\d:\d\d, [\d.]+k? rows/s\]", seen)
     assert "2 files:  25%" in seen
-    assert re.search(r"1,000,000 of 4,000,000 bytes \[\d\d:\d\d, \d\d:\d\d left\]", seen)
-    assert re.search(r"export      processed/x:  67%.*3,000 of 4,500 rows \[", seen)
+    assert re.search(r"1,000,000 of 4,000,000 bytes \[\d\d:\d\d, \d\d:\d\d left, [\d.]+[kM]? bytes/s\]", seen)
+    assert re.search(
+        r"export      processed/x:  67%.*3,000 of 4,500 rows \[\d\d:\d\d, \d\d:\d\d left, [\d.]+k? rows/s\]", seen
+    )
     assert "tokenize    b.jsonl: 4,500 rows (file 1 of 2)" in seen
 
 
@@ -74,5 +76,5 @@ def test_lines_in_place_of_bars(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     tables = [pa.table({"reject_stage": ["ingest", None]})] * 600
     assert len(list(watch(tables, "ingest", "a.jsonl", place="file 3 of 42"))) == 600
     lines = capsys.readouterr().err.splitlines()
-    assert lines[:2] == [f"ingest      a.jsonl: {rows} rows so far (file 3 of 42)" for rows in (2, 4)]
+    assert lines[:2] == [f"ingest      a.jsonl: {n} rows so far, {n} a second (file 3 of 42)" for n in (2, 4)]
     assert lines[-1] == "ingest      a.jsonl: 1,200 rows; rejected: 600 by ingest (file 3 of 42)"

@@ -1,6 +1,5 @@
 """The composition: evaluation sets kept out, and the same bytes on any number of workers."""
 
-import hashlib
 import json
 import tempfile
 from pathlib import Path
@@ -16,6 +15,7 @@ from pipeline.run.plan import plan_of_config, plan_of_files
 from pipeline.stages import ingest
 from pipeline.stages.tokenize import UnknownTokensError
 from schemas.options import Config
+from tests.support.folders import digests
 from tests.support.paths import ROOT
 from tests.support.tables import rechunk
 
@@ -96,11 +96,7 @@ def bytes_of(folder: Path, workers: int) -> dict[str, str]:
         "export": {"formats": ["arrow", "parquet", "jsonl"]},
     }
     run(plan_of_files(files, folder, Config.model_validate(config)), workers)
-    return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
+    return digests(folder)
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """The Make graph on a small project: what is redone when something changes, and that the bytes are always the same."""
 
 import contextlib
-import hashlib
 import json
 import os
 import shutil
@@ -18,11 +17,14 @@ from click.testing import CliRunner, Result
 from datasets import load_from_disk
 
 from pipeline.cli import main
+from pipeline.dataset.run_file import read_run
 from pipeline.run.plan import plan_of_config
 from pipeline.run.stamps import write_plan
 from schemas.columns import MASKED
+from schemas.run_times import StepTimes
 from tests.support import small_tokenizers as small
 from tests.support import warm
+from tests.support.folders import digests
 from tests.support.paths import ROOT
 
 CONFIG = """
@@ -87,7 +89,7 @@ def built(raw_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Built:
     """The project after its first `make`, with the installed command."""
     folder = copy(raw_project, tmp_path_factory.mktemp("built"))
     said = run_make(folder, PYTHONHASHSEED="1")
-    return Built(folder, said, digest(folder / "processed" / "small"))
+    return Built(folder, said, digests(folder / "processed" / "small"))
 
 
 @pytest.fixture(scope="module")
@@ -143,12 +145,11 @@ def redone(stderr: str) -> list[str]:
     return sorted({" ".join([stage, *what]).replace("--", "/") for stage, *what in names if stage.isalpha()})
 
 
-def digest(folder: Path) -> dict[str, str]:
-    return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
+def steps_of(project: Path) -> dict[str, StepTimes]:
+    """What run.json says of each step; one that Make did not redo has the times of the run that did."""
+    times = read_run(project / "processed" / "small")
+    assert times is not None
+    return {f"{step.step} {step.file}": step for step in times.steps}
 
 
 def test_only_what_changed_is_redone(project: Path, make: Make, built: Built) -> None:
@@ -158,21 +159,26 @@ def test_only_what_changed_is_redone(project: Path, make: Make, built: Built) ->
         "tokenize a (~1200)#$1.jsonl",
         "tokenize c/c.csv",
     ]
-    assert digest(project / "processed" / "small") == built.files
+    assert digests(project / "processed" / "small") == built.files
 
     assert redone(make()) == []
 
+    before = steps_of(project)
+    assert list(before) == ["rows a (~1200)#$1.jsonl", "rows c/c.csv", "dedupe ", "export "]
     (project / "raw" / "c" / "c.csv").touch()
     assert redone(make()) == ["dedupe all sources", "export processed/small", "tokenize c/c.csv"]
-    assert digest(project / "processed" / "small") == built.files
+    assert digests(project / "processed" / "small") == built.files
+    after = steps_of(project)
+    assert list(after) == list(before)
+    assert [name for name in after if after[name] == before[name]] == ["rows a (~1200)#$1.jsonl"]
 
 
 def test_a_step_that_fails_leaves_what_was_finished(project: Path, make: Make) -> None:
-    first = digest(project / "processed")
+    first = digests(project / "processed")
     (project / "pipeline.toml").write_text(CONFIG + '[normalize]\non = ["nfkc"]\n')
     with pytest.raises(AssertionError, match="which is not a fix"):
         make()
-    left = digest(project / "processed")
+    left = digests(project / "processed")
     assert {name: left.get(name) for name in first if name.endswith(".arrow")} == {
         name: digest for name, digest in first.items() if name.endswith(".arrow")
     }
@@ -203,7 +209,7 @@ def test_a_change_of_dedupe_or_of_an_existing_dataset_redoes_dedupe_and_export(
 
     (project / "pipeline.toml").write_text(CONFIG)
     assert redone(make()) == ["dedupe all sources", "export processed/small"]
-    assert digest(project / "processed" / "small") == built.files
+    assert digests(project / "processed" / "small") == built.files
 
 
 def test_a_condition_of_a_source_redoes_its_files_and_a_share_redoes_export(
@@ -221,9 +227,9 @@ def test_a_condition_of_a_source_redoes_its_files_and_a_share_redoes_export(
     assert decided.stat().st_mtime_ns == before
     rows = (project / "processed" / "small" / "jsonl").glob("*.jsonl")
     assert '"c/c.csv:2#3"' in "".join(path.read_text() for path in rows)
-    by_make = digest(project / "processed" / "small")
+    by_make = digests(project / "processed" / "small")
     assert run_here(project, "run").exit_code == 0
-    assert digest(project / "processed" / "small") == by_make
+    assert digests(project / "processed" / "small") == by_make
 
 
 def test_several_configs_and_a_config_with_spaces_in_its_path(project: Path, make: Make, built: Built) -> None:
@@ -233,10 +239,10 @@ def test_several_configs_and_a_config_with_spaces_in_its_path(project: Path, mak
     make("CONFIG=other.toml pipeline.toml")
     rows = {name: file for name, file in built.files.items() if name.endswith((".parquet", ".jsonl"))}
     for name in ("other", "small"):
-        assert rows.items() <= digest(project / "processed" / name).items()
+        assert rows.items() <= digests(project / "processed" / name).items()
     assert redone(make("CONFIG=other.toml pipeline.toml")) == []
     make("CONFIG=내 설정 둘.toml")
-    assert rows.items() <= digest(project / "processed" / "spaced").items()
+    assert rows.items() <= digests(project / "processed" / "spaced").items()
     with pytest.raises(AssertionError, match=r"missing\.toml: no such file"):
         make("CONFIG=pipeline.toml missing.toml")
 
@@ -280,7 +286,7 @@ def test_files_come_change_and_go(project: Path, make: Make, built: Built) -> No
     assert [name for name in redone(make()) if name.startswith("tokenize")] == []
     assert note.read_text() == "직접 쓴 메모"
     note.unlink()
-    assert digest(folder) == built.files
+    assert digests(folder) == built.files
 
 
 def test_make_side_by_side_and_run_give_the_same_bytes_whatever_the_hash_seed(
@@ -290,13 +296,13 @@ def test_make_side_by_side_and_run_give_the_same_bytes_whatever_the_hash_seed(
     folder = project / "processed" / "small"
     shutil.rmtree(project / "processed")
     make("-j2", PYTHONHASHSEED="2")
-    assert digest(folder) == built.files
+    assert digests(folder) == built.files
     for workers, seed in (("1", "2"), ("4", "3")):
         shutil.rmtree(project / "processed")
         command = [INSTALLED, "run", "--workers", workers]
         environment = os.environ | {"PYTHONHASHSEED": seed}
         subprocess.run(command, cwd=project, check=True, capture_output=True, env=environment)
-        assert digest(folder) == built.files
+        assert digests(folder) == built.files
 
 
 def test_what_a_killed_run_leaves_does_no_harm(project: Path, make: Make, built: Built) -> None:
@@ -307,7 +313,7 @@ def test_what_a_killed_run_leaves_does_no_harm(project: Path, make: Make, built:
     (stages / "dedupe.arrow").unlink()
     shutil.rmtree(project / "processed" / "small")
     assert redone(make()) == ["dedupe all sources", "export processed/small", "tokenize c/c.csv"]
-    assert digest(project / "processed" / "small") == built.files
+    assert digests(project / "processed" / "small") == built.files
 
 
 def test_another_layout_is_built_beside_that_of_the_config(project: Path, make: Make, built: Built) -> None:
@@ -321,14 +327,14 @@ def test_another_layout_is_built_beside_that_of_the_config(project: Path, make: 
         trained = [label for label in row["labels"] if label != MASKED]
         assert small.causal().decode(trained) == row["output"] + "<|im_end|>\n"
     assert tokenizer_and_layout(folder) == ("내 토크나이저", "causal")
-    by_make = digest(folder)
+    by_make = digests(folder)
 
     ran = run_here(project, "run", "--layout", "causal", "--tokenizer", "내 토크나이저")
     assert ran.exit_code == 0, ran.output
-    assert digest(folder) == by_make
+    assert digests(folder) == by_make
 
     assert redone(make()) == []
-    assert digest(project / "processed" / "small") == built.files
+    assert digests(project / "processed" / "small") == built.files
 
 
 def test_another_tokenizer_begins_with_the_rows_that_are_clean(project: Path, make: Make, built: Built) -> None:
@@ -356,7 +362,7 @@ def test_another_tokenizer_begins_with_the_rows_that_are_clean(project: Path, ma
         "tokenize c/c.csv",
     ]
     assert tokenizer_and_layout(project / "processed" / "small") == ("embedded", "pair")
-    assert digest(project / "processed" / "small") == built.files
+    assert digests(project / "processed" / "small") == built.files
     (project / "내 설정.toml").write_text(CONFIG + '[normalize]\noff = ["nfc"]\n')
     assert "tokenize    c/c.csv: 2 rows; rejected: 1 by validate" in make("CONFIG=내 설정.toml")
 

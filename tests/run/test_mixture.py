@@ -1,6 +1,5 @@
 """Mixtures through a whole run: shares, repeats, order, and the same bytes however it is built."""
 
-import hashlib
 import json
 import re
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 from pipeline.run.chain import run
 from pipeline.run.plan import plan_of_config
 from tests.run.test_choose import Records, build, command, kept, project, rejects, write
+from tests.support.folders import digests
 
 __all__ = ["project"]  # the fixture
 
@@ -110,17 +110,9 @@ def test_order_and_workers(project: Path, order: str) -> None:
         assert lengths == sorted(lengths)
     else:
         assert (first == ["a"] * 100) == (order == "sources")
-    before = digest(project / "processed")
+    before = digests(project / "processed" / "mine")
     run(plan_of_config(project / "pipeline.toml"), workers=4)
-    assert digest(project / "processed") == before
-
-
-def digest(folder: Path) -> dict[str, str]:
-    return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and ".stages" not in path.parts
-    }
+    assert digests(project / "processed" / "mine") == before
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from pipeline.io import processes
 from pipeline.stages.dedupe import apply, decide, dedupe, differences, fingerprint, keys, report
+from pipeline.stages.dedupe.bags import LEAST, bag_table, bags
 from pipeline.stages.dedupe.differences import same
 from pipeline.stages.dedupe.groups import first_equal_rows, rows_that_may_repeat
 from pipeline.stages.dedupe.known import Known
@@ -186,10 +187,20 @@ def stems(text: str) -> str:
     return "".join(chr(keys.sound_table()[ord(c)]) for c in (kept if len(kept) > 2 else letters))
 
 
+def bag(text: str) -> list[int]:
+    """The plain definition of `bags.bags`: what is left of the letters, in any order."""
+    letters = "".join(c for c in unicodedata.normalize("NFC", text).casefold() if c.isalnum())
+    left = sorted(int(bag_table()[ord(c)]) for c in letters if bag_table()[ord(c)])
+    return left if len(left) >= LEAST else sorted(int(keys.sound_table()[ord(c)]) for c in letters)
+
+
 def similarity(one: str, other: str) -> float:
-    """The plain definition: 0 where texts differ in a word, else the Jaccard index of the bigrams of their stems."""
+    """The plain definition: 0 where texts differ in a word, 1 where their bags are equal, else the Jaccard index of the
+    bigrams of their stems."""
     if not same(one, other):
         return 0.0
+    if bag(one) == bag(other):
+        return 1.0
     found = [bigrams(stems(text)) for text in (one, other)]
     return len(found[0] & found[1]) / len(found[0] | found[1])
 
@@ -234,7 +245,7 @@ def test_nothing_is_dropped_from_what_was_there_before(old: list[dict], new: lis
 
 
 def test_a_lower_threshold_decides_anew_over_the_same_fingerprints() -> None:
-    rows = [row("날씨를 알려 주십시오"), row("날씨를 알려 줄래")]
+    rows = [row("집에서 도너츠 만드는 방법을 알려 줘"), row("집에서 도넛 만드는 방법을 알려 줘")]
     table = table_of(rows)
     fingerprints = fingerprint(table)
     assert decide(fingerprints, table, DedupeOptions(threshold=1))["reason"].to_pylist() == [None, None]
@@ -257,12 +268,12 @@ def test_a_crowd_of_equal_signatures_is_bounded_and_leaves_one() -> None:
 def test_a_chain_keeps_every_other_link() -> None:
     """Of A ~ B ~ C where A and C are not similar, B is dropped and C is kept: it is similar to no kept row."""
     texts = [
-        "비지니스 컨텐츠 초콜렛 강연",
-        "비즈니스 컨텐츠 초콜렛 강연",
-        "비즈니스 콘텐츠 초콜렛 강연",
-        "비즈니스 콘텐츠 초콜릿 강연",
+        "도너츠 케익 로보트 기념품",
+        "도넛 케익 로보트 기념품",
+        "도넛 케이크 로보트 기념품",
+        "도넛 케이크 로봇 기념품",
     ]
-    done = dedupe(table_of([row(text) for text in texts]), DedupeOptions(threshold=0.5, recall=0.9999))
+    done = dedupe(table_of([row(text) for text in texts]), DedupeOptions(threshold=0.4, recall=0.9999))
     assert done["reject_reason"].to_pylist() == [None, "near", None, "near"]
     assert done["duplicate_of"].to_pylist() == [None, "a:1", None, "a:3"]
     assert done["cluster"].to_pylist() == ["a:1"] * 4
@@ -446,3 +457,13 @@ def test_a_message_that_is_null_in_a_history() -> None:
         {"instruction": "다", "output": "라", "history": [message, None, answer]},
     ]
     assert dedupe(pa.Table.from_pylist(rows))["reject_stage"].null_count == 2
+
+
+@given(st.lists(st.sampled_from(WORDS), min_size=1, max_size=9), st.randoms(use_true_random=False))
+@settings(max_examples=60, deadline=None)
+def test_a_bag_does_not_depend_on_the_order_of_words(words: list[str], random: Random) -> None:
+    moved = random.sample(words, len(words))
+    texts = pa.array([" ".join(words), "".join(moved), " ".join([*words, "토끼"])])
+    one, other, another = bags(*keys.letters(*keys.fold_texts(texts))).tolist()
+    assert one == other
+    assert one != another

@@ -6,9 +6,9 @@ from typing import Any
 
 import orjson
 
+from pipeline.stages.ingest.roles import ROLES
 from pipeline.stages.ingest.rows import MEANS_NO_INPUT
 from pipeline.stages.ingest.transcripts import is_transcript
-from pipeline.stages.ingest.turns import ROLES
 
 HANGUL = re.compile("[가-힣]")
 

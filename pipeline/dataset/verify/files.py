@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 
-from pipeline.dataset.layout import CARD, MANIFEST, Kind, inside_config, kind_of
+from pipeline.dataset.layout import CARD, UNLISTED, Kind, inside_config, kind_of
 from pipeline.dataset.reader import (
     DataFile,
     files_below,
@@ -30,7 +30,7 @@ def check_files(folder: Path, manifest: Manifest) -> tuple[Check, set[str]]:
         del faults[CARD]
         notes.append(f"{CARD} was edited after it was generated")
     size = sum(file.bytes for file in expected.values())
-    strays, others = _other_files(here.keys() - manifest.files.keys() - {MANIFEST}, config_name(manifest.options))
+    strays, others = _other_files(here.keys() - manifest.files.keys() - set(UNLISTED), config_name(manifest.options))
     found = [
         *faults.values(),
         *(f"{name} would be read with the dataset, and is not in its manifest" for name in strays),

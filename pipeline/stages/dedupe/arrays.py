@@ -4,6 +4,8 @@ Docstrings write dtype and shape as `uint64[n, 2]`: n rows of two numbers. Texts
 `codes` holds all their characters, and text number i is `codes[bounds[i] : bounds[i + 1]]`.
 """
 
+from typing import TypeVar
+
 import numpy as np
 import numpy.typing as npt
 
@@ -15,6 +17,22 @@ Hashes = npt.NDArray[np.uint64]
 Ints = npt.NDArray[np.int64]
 Kinds = npt.NDArray[np.int8]
 Signatures = npt.NDArray[np.uint16]
+
+Number = TypeVar("Number", bound=np.generic)
+#: Characters that are looked up at once: they stay in the processor's cache.
+_BLOCK = 1 << 16
+
+
+def look_up(table: npt.NDArray[Number], codes: Codes) -> npt.NDArray[Number]:
+    """The entry of the table for each character: `table[codes]`, several times faster.
+
+    >>> look_up(np.array([7, 8, 9]), np.array([2, 0, 2], np.uint32)).tolist()
+    [9, 7, 9]
+    """
+    found = np.empty(len(codes), table.dtype)
+    for at in range(0, len(codes), _BLOCK):
+        found[at : at + _BLOCK] = table.take(codes[at : at + _BLOCK].astype(np.int64))
+    return found
 
 
 def sorted_unique(numbers: Ints) -> Ints:

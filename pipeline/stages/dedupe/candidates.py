@@ -14,12 +14,14 @@ from pipeline.stages.dedupe.minhash import HASHES, band_keys, choose_bands
 
 #: Each member of a group is paired with as many of the members that follow it.
 WIDTH = 64
+#: As many where bags are equal: many other texts of few stems have the same bag.
+BAG_WIDTH = 4
 #: Pairs whose signatures are held at once.
 _PAIRS = 1 << 13
 
 
 def candidate_pairs(job: Job, part: str, rows: Ints, salt: Hashes) -> tuple[Ints, Ints]:
-    """Pairs of rows that agree in the salt and in a band of their signatures, and whose signatures are similar.
+    """Pairs of rows that agree in the salt, and in a band of similar signatures or in their bags.
 
     `part`: of the prompt, as the columns of a fingerprint name it; `rows`: int64[n] of the table;
     `salt`: uint64[n]. Returns places in `rows`: int64[pairs] twice, the lesser first.
@@ -34,18 +36,26 @@ def candidate_pairs(job: Job, part: str, rows: Ints, salt: Hashes) -> tuple[Ints
     salted = keys.mix(salt)
 
     def pairs_of_band(band: int) -> tuple[Ints, int]:
-        place, group = repeated_keys(keys.mix(band_keys(signatures, band, bands) ^ salted))
-        first, second, skipped = pairs_in_groups(group)
-        first, second = place[first], place[second]
+        first, second, skipped = _pairs_of_key(band_keys(signatures, band, bands) ^ salted)
         likely = agreeing_hashes(signatures, first, second) >= enough
         return first[likely] * len(rows) + second[likely], skipped
 
-    found = [np.empty(0, np.int64)]
+    bag = job.column(f"{part}_bag", rows, np.uint32)[:, 0].astype(np.uint64)
+    first, second, skipped = _pairs_of_key(keys.mix(bag) ^ salted, BAG_WIDTH)
+    job.counts["skipped"] += skipped
+    found = [first * len(rows) + second]
     for pairs, skipped in ordered(pairs_of_band, range(bands.bands if len(rows) else 0), job.workers):
         found.append(pairs)
         job.counts["skipped"] += skipped
     first, second = np.divmod(sorted_unique(np.concatenate(found)), max(len(rows), 1))
     return first, second
+
+
+def _pairs_of_key(key: Hashes, width: int = WIDTH) -> tuple[Ints, Ints, int]:
+    """Pairs of rows of equal keys, uint64[rows]: int64[pairs] twice, the lesser first; and how many are skipped."""
+    place, group = repeated_keys(keys.mix(key))
+    first, second, skipped = pairs_in_groups(group, width)
+    return place[first], place[second], skipped
 
 
 def agreeing_hashes(signatures: Signatures, first: Ints, second: Ints) -> Bytes:

@@ -369,6 +369,7 @@ def _misspellings() -> _Misspellings:
     by_length = {length: [word for word in wrong if len(word) == length] for length in sorted(set(map(len, wrong)))}
     alone = np.zeros(_SYLLABLES, bool)
     alone[[word[0] for word in by_length.pop(1, [])]] = True
+    alone[_number(spelling.SOUNDS_LIKE_HAE)] = True
     beginnings = {chr(_FIRST + word[0]) + chr(_FIRST + word[1]) for word in wrong if len(word) > 1}
     hashes = {length: _hash_of(np.array(words)) for length, words in by_length.items()}
     return _Misspellings(alone, _Pairs.of(beginnings), hashes)

@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 
 from pipeline.stages.dedupe import keys
 from pipeline.stages.dedupe.arrays import Codes, Hashes, Ints, Signatures
+from pipeline.stages.dedupe.bags import bags
 from pipeline.stages.dedupe.minhash import least_hashes
 from pipeline.table.reject_and_flag import alive, complete
 from schemas.columns import FINGERPRINT
@@ -56,10 +57,12 @@ def _fingerprint_all(table: pa.Table) -> pa.Table:
         _answers(table, keys.join_keys(keys.folded_keys(codes, bounds), composed)[output_of], answer_kind),
         np.diff(bounds)[output_of].astype(np.uint32),
         keys.combine_keys([field.letters[field.text_of] for field in context]),
-        keys.combine_keys([field.numbers[field.text_of] for field in context]),
+        keys.combine_keys([field.numbers[field.text_of] for field in context]).astype(np.uint32),
+        bag_of(context),
         signatures(context),
         input_.letters[input_.text_of],
-        input_.numbers[input_.text_of],
+        input_.numbers[input_.text_of].astype(np.uint32),
+        bag_of((input_,)),
         signatures((input_,)),
         prompt_calls.astype(np.uint32),
         answer_kind.astype(np.uint32),
@@ -124,6 +127,7 @@ class FieldKeys(NamedTuple):
     key: Hashes  # uint64[texts, 2]: of the folded text, of the exact text
     letters: Hashes  # uint64[texts]: the key of the text without punctuation
     numbers: Hashes  # uint64[texts]
+    bag: Codes  # uint32[texts]: the key of its stems in any order
     least: Codes  # uint32[texts, HASHES]
     empty: bool  # in every row
 
@@ -138,6 +142,7 @@ class FieldKeys(NamedTuple):
             keys.join_keys(folded, composed),
             keys.letter_keys(folded, bounds, *letters),
             keys.number_keys(texts, codes, bounds),
+            bags(*letters) * np.uint32(2 * salt + 1),
             least_hashes(*keys.stems(*letters), salt),
             len(codes) == 0,
         )
@@ -152,3 +157,12 @@ def signatures(fields: tuple[FieldKeys, ...]) -> Signatures:
     for field in others:
         np.minimum(least, field.least[field.text_of], out=least)
     return least.astype(np.uint16)
+
+
+def bag_of(fields: tuple[FieldKeys, ...]) -> Codes:
+    """The key of the stems of several fields, uint32[rows]: in any order within a field."""
+    found = np.zeros(len(fields[0].text_of), np.uint32)
+    for field in fields:
+        if not field.empty:
+            found += field.bag[field.text_of]
+    return found

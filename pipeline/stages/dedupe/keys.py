@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
-from pipeline.stages.dedupe.arrays import Bools, Codes, Hashes, Ints, sorted_unique
+from pipeline.stages.dedupe.arrays import Bools, Codes, Hashes, Ints, look_up, sorted_unique
 from pipeline.table.hashes import mix as mix
 from schemas.record import VISIBLE
 
@@ -142,7 +142,7 @@ def fold_and_compose(texts: pa.StringArray) -> tuple[Codes, Ints, pa.StringArray
     """As `fold_texts`; and the texts in NFC, otherwise as they are."""
     table = fold_table()
     codes, bounds = code_points(texts)
-    entries = table[codes]
+    entries = look_up(table, codes)
     if entries.max(initial=0) >= NEEDS_FOLD:
         numbers = sorted_unique(np.searchsorted(bounds, np.flatnonzero(entries >= NEEDS_FOLD), "right") - 1)
         mask = np.zeros(len(texts), bool)
@@ -150,7 +150,7 @@ def fold_and_compose(texts: pa.StringArray) -> tuple[Codes, Ints, pa.StringArray
         unusual = texts.take(pa.array(numbers)).to_pylist()
         folded = pa.array(map(fold, unusual), texts.type)
         codes, bounds = code_points(pc.replace_with_mask(texts, pa.array(mask), folded))
-        entries = table[codes] & ~NEEDS_FOLD
+        entries = look_up(table, codes) & ~NEEDS_FOLD
         composed = pa.array([unicodedata.normalize("NFC", text) for text in unusual], texts.type)
         texts = pc.replace_with_mask(texts, pa.array(mask), composed)
     return *keep_codes(entries, bounds, entries != 0), texts
@@ -191,7 +191,7 @@ def stems(codes: Codes, bounds: Ints) -> tuple[Codes, Ints]:
         kept |= np.repeat(few, np.diff(bounds))
         stem_bounds = bounds - np.searchsorted(np.flatnonzero(~kept), bounds)
     codes = codes[kept]
-    return sound_table()[codes & CODE] | (codes & ~CODE), stem_bounds
+    return look_up(sound_table(), codes & CODE) | (codes & ~CODE), stem_bounds
 
 
 def number_keys(texts: pa.StringArray, codes: Codes, bounds: Ints) -> Hashes:

@@ -101,7 +101,7 @@ def similar_parts(job: Job, part: str, rows: Ints, salt: Hashes) -> PromptPairs:
     first, second = candidate_pairs(job, part, rows, salt)
     job.counts["compared"] += len(first)
     similarity = verify(job, COLUMNS[part], rows, first, second)
-    verified = similarity.stems >= job.options.threshold
+    verified = similarity.have_alike_stems
     pairs = Pairs(first[verified], second[verified], np.maximum(similarity.letters[verified], LEAST))
     return PromptPairs(pairs, similarity.may_be_same[verified])
 
@@ -174,7 +174,7 @@ def _part_keys(job: Job, part: str, rows: Ints) -> tuple[Hashes, Hashes]:
     letters = job.column(part, rows, np.uint64)[:, 0]
     if not job.options.numbers:
         return letters, np.zeros_like(letters)
-    return letters, job.column(f"{part}_numbers", rows, np.uint64)[:, 0]
+    return letters, job.column(f"{part}_numbers", rows, np.uint32)[:, 0].astype(np.uint64)
 
 
 def similar_rows(job: Job, rows: Ints, prompts: Groups, answers: Groups, of_prompts: PromptPairs) -> RowPairs:
@@ -212,7 +212,7 @@ def _similarity_of_answers(job: Job, rows: Ints, first: Ints, second: Ints) -> F
     differ = np.flatnonzero((output[first] != output[second]).any(axis=1) & (similarity > 0))
     del output
     of_texts = verify(job, ANSWER, rows, first[differ], second[differ], job.options.numbers)
-    near = (of_texts.stems >= job.options.threshold) & of_texts.may_be_same
+    near = of_texts.may_be_same
     some = differ[near]
     near[near] = differ_in_form(job, ANSWER, rows, first[some], second[some])
     similarity[differ] = np.where(near, np.maximum(of_texts.letters, LEAST), 0)

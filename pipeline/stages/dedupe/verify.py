@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from pipeline.io.workers import ordered
 from pipeline.stages.dedupe import keys, middles
 from pipeline.stages.dedupe.arrays import Bools, Codes, Floats, Hashes, Ints, ranges, sorted_unique
+from pipeline.stages.dedupe.bags import bags
 from pipeline.stages.dedupe.differences import about_form, differences, essence, same
 from pipeline.stages.dedupe.essentials import may_say_the_same
 from pipeline.stages.dedupe.job import Job
@@ -33,9 +34,9 @@ _BIGRAMS = 1 << 17
 class Similarity(NamedTuple):
     """How similar pairs are: the Jaccard index of the bigrams of their least similar field."""
 
-    stems: Floats  # float64[pairs]: by `keys.stems`, which decides whether their differences are looked at
-    letters: Floats  # float64[pairs]: by `keys.letters`; of no use below the threshold
-    may_be_same: Bools  # bool[pairs]: False below the threshold, and where a field surely differs in a word
+    have_alike_stems: Bools  # bool[pairs]: in every field; of other pairs nobody asks more
+    letters: Floats  # float64[pairs]: by `keys.letters`; of no use without alike stems
+    may_be_same: Bools  # bool[pairs]: False without alike stems, and where a field surely differs in a word
 
 
 def verify(
@@ -43,27 +44,26 @@ def verify(
 ) -> Similarity:
     """How similar candidate pairs are.
 
-    `rows`: int64[n] of the table; `first`, `second`: int64[pairs], places in `rows`. `numbers`: 0 where the numbers of
-    a field differ.
+    `rows`: int64[n] of the table; `first`, `second`: int64[pairs], places in `rows`. `numbers`: stems are not alike
+    where the numbers of a field differ.
     """
     columns = [column for name in fields if not _is_empty(column := job.table[name])]
 
     def verify_part(part: slice | Ints) -> Similarity:
-        stems, of_letters = np.ones((2, len(first[part])))
-        found = Similarity(stems, of_letters, np.ones(len(first[part]), bool))
+        alike, may_be_same = np.ones((2, len(first[part])), bool)
+        found = Similarity(alike, np.ones(len(first[part])), may_be_same)
         places, text_of = np.unique(np.concatenate([first[part], second[part]]), return_inverse=True)
         one, other = np.split(text_of, 2)
         for column in columns:
             texts = _texts(column, rows[places])
             folded = keys.fold_texts(texts)
             letters = keys.letters(*folded)
-            found.stems[:] = np.minimum(found.stems, similar(keys.stems(*letters), one, other))
+            found.have_alike_stems[:] &= are_alike(letters, one, other, job.options.threshold)
             if numbers:
                 number_key = keys.number_keys(texts, *folded)
-                found.stems[number_key[one] != number_key[other]] = 0
-            # Of pairs that are not similar nobody asks more.
-            found.may_be_same[found.stems < job.options.threshold] = False
-            asked = np.flatnonzero(found.stems >= job.options.threshold)
+                found.have_alike_stems[number_key[one] != number_key[other]] = False
+            found.may_be_same[~found.have_alike_stems] = False
+            asked = np.flatnonzero(found.have_alike_stems)
             pairs = _only(letters, one[asked], other[asked])
             found.letters[asked] = np.minimum(found.letters[asked], similar(*pairs))
             found.may_be_same[asked] &= may_say_the_same(*pairs[0], *pairs[1:])
@@ -73,11 +73,19 @@ def verify(
         if job.known is None or not columns:
             return verify_part(part)
         key = _pair_keys(columns, rows, first[part], second[part], ("similar", fields, job.options.threshold, numbers))
-        return Similarity(*job.known.pairs(key, (float, float, bool), lambda some: verify_part(part.start + some)))
+        return Similarity(*job.known.pairs(key, (bool, float, bool), lambda some: verify_part(part.start + some)))
 
     parts = _parts(columns, rows, first, second)
-    nothing = Similarity(np.empty(0), np.empty(0), np.empty(0, bool))
+    nothing = Similarity(np.empty(0, bool), np.empty(0), np.empty(0, bool))
     return Similarity(*map(np.concatenate, zip(nothing, *ordered(known_part, parts, job.workers), strict=True)))
+
+
+def are_alike(letters: tuple[Codes, Ints], one: Ints, other: Ints, threshold: float) -> Bools:
+    """bool[pairs]: whether the stems of texts are similar, or their bags are equal."""
+    bag = bags(*letters)
+    found: Bools = bag[one] == bag[other]
+    found |= similar(keys.stems(*letters), one, other) >= threshold
+    return found
 
 
 def differ_in_form(job: Job, fields: tuple[str, ...], rows: Ints, first: Ints, second: Ints) -> Bools:

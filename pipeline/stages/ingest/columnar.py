@@ -15,15 +15,17 @@ from pipeline.io.json_lines import json_objects
 from pipeline.stages.ingest import calls
 from pipeline.stages.ingest.alike import Alike, Path, Signs, alike
 from pipeline.stages.ingest.alike import template as template_of
+from pipeline.stages.ingest.base64_fields import SIGNS
 from pipeline.stages.ingest.detected import may_hold_transcript
 from pipeline.stages.ingest.fields import Record
 from pipeline.stages.ingest.framing import Elements, Unread
 from pipeline.stages.ingest.names import is_read
 from pipeline.stages.ingest.parsing import Fault
 from pipeline.stages.ingest.published_splits import FIELD as SPLIT
+from pipeline.stages.ingest.roles import known_role
 from pipeline.stages.ingest.rows import NO_INPUT
 from pipeline.stages.ingest.shapes import Choose
-from pipeline.stages.ingest.turns import known_role
+from pipeline.stages.ingest.transcripts import OPEN_END
 from pipeline.table import thoughts
 from schemas.columns import INGESTED, MESSAGE
 from schemas.shapes import Columns, Conversation, Fields
@@ -166,19 +168,28 @@ def _flat(same: Alike, shape: Columns, given: Given) -> Plain:
         key = path if isinstance(path, str) and same.record.get(path) is not None else None
         return same.texts([(key,)]) if key else pa.nulls(count, pa.string())
 
-    inputs, output = text(shape.input).fill_null(""), text(shape.output)
+    instruction, inputs, output = text(shape.instruction), text(shape.input).fill_null(""), text(shape.output)
     none = pc.match_substring_regex(inputs, NO_INPUT)
     rows = _rows(
         given.places(same.numbers),
         given.source,
         system=text(shape.system),
-        instruction=text(shape.instruction),
+        instruction=instruction,
         input=pc.if_else(none, "", inputs) if none.true_count else inputs,
         output=output,
         meta=_meta(same, [key for key in same.record if key not in taken]),
         fixes=_lists(pa.list_(pa.string()), none.to_numpy(zero_copy_only=False), "no-input"),
     )
-    return _where(~_marked(output, given), same.numbers, rows)
+    may_be_open = pc.fill_null(pc.match_substring_regex(instruction, OPEN_END), False).to_numpy(zero_copy_only=False)
+    return _where(~(_marked(output, given) | may_be_open | _may_hold_bytes(rows["meta"])), same.numbers, rows)
+
+
+def _may_hold_bytes(meta: pa.ChunkedArray) -> np.ndarray:
+    """For each `meta` whether it may hold bytes as base64."""
+    found = np.zeros(len(meta), bool)
+    for sign in SIGNS if meta.null_count < len(meta) else ():
+        found |= pc.fill_null(pc.match_substring(meta, sign), False).to_numpy()
+    return found
 
 
 def _meta(same: Alike, keys: list[str]) -> pa.Array:
@@ -222,7 +233,8 @@ def _talks(same: Alike, shape: Conversation, given: Given) -> Plain:
         meta=_meta(same, [key for key in same.record if key != shape.turns]),
     )
     marked = _marked(earlier, given).reshape(count, before).any(axis=1)
-    return _where(~(marked | _marked(question, given) | _marked(output, given)), same.numbers, rows)
+    marked |= _marked(question, given) | _marked(output, given) | _may_hold_bytes(rows["meta"])
+    return _where(~marked, same.numbers, rows)
 
 
 def _marked(texts: pa.Array, given: Given) -> np.ndarray:

@@ -3,17 +3,24 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.stages.ingest.beside import Marks, take_label, take_learn, take_thought
 from pipeline.stages.ingest.calls import calls_in, calls_of, is_empty, is_whole, no_calls, repairs_in
-from pipeline.stages.ingest.conversations import earlier_turns, row_of_talk, system_at, tools_at
+from pipeline.stages.ingest.exchanges import earlier_turns
 from pipeline.stages.ingest.fields import Record, at, kind, text_at, without
 from pipeline.stages.ingest.framing import Entry
-from pipeline.stages.ingest.given import given_at, paths_of
+from pipeline.stages.ingest.given import given_at, is_list_of_choices, paths_of
+from pipeline.stages.ingest.marks import Marks, take_label, take_learn
+from pipeline.stages.ingest.names import LETTERS
 from pipeline.stages.ingest.parsing import Fault, dumps
 from pipeline.stages.ingest.preferences import prompt_turns, turns_in_field
 from pipeline.stages.ingest.rows import Row, rejected, row
+from pipeline.stages.ingest.talk_rows import row_of_talk, system_at
+from pipeline.stages.ingest.thoughts import take_thought
 from pipeline.stages.ingest.toml_line import toml
-from pipeline.stages.ingest.turns import Turn, talk_of
+from pipeline.stages.ingest.tool_definitions import tools_at
+from pipeline.stages.ingest.transcripts import is_open_prompt
+from pipeline.stages.ingest.turn import Turn
+from pipeline.stages.ingest.turn_objects import MEDIA, holds_media
+from pipeline.stages.ingest.turns import talk_of
 from pipeline.table.messages import Message
 from schemas.shapes import LEARN, Columns, Template
 
@@ -21,8 +28,12 @@ from schemas.shapes import LEARN, Columns, Template
 def columns(entry: Entry, shape: Columns) -> list[Row]:
     """One row: each text from its own field."""
     record = entry.value
-    if _is_spoken(at(record, shape.instruction)) or _is_spoken(at(record, shape.output)):
+    prompt = at(record, shape.instruction)
+    if _is_spoken(prompt) or _is_spoken(at(record, shape.output)):
         return [_spoken(entry, shape)]
+    if isinstance(prompt, str) and is_open_prompt(prompt):
+        given = _spoken(entry, shape)
+        return [given._replace(fixes=(*given.fixes, "prompt-marks"))]
     texts, fixes, fault = _texts(record, shape)
     if fault:
         return [rejected(entry, fault, **{**texts, "input": texts.get("input") or ""})]
@@ -38,6 +49,8 @@ def columns(entry: Entry, shape: Columns) -> list[Row]:
         texts["system"] = "\n".join(text for text in (texts["system"], earlier.system) if text)
         if any(earlier.rests):
             others[shape.history] = earlier.rests[:-1]
+        if any(map(holds_media, earlier.rests)):
+            said["flags"] = (MEDIA, *said["flags"])
     reasoning, output, others, thought = take_thought(texts["output"], others, shape.reasoning)
     if output and said["tool_calls"] is None and (read := calls_in(output, said["tools"] is not None)):
         output, said["tool_calls"], repairs = read.text, dumps(read.calls), (*repairs, *read.fixes)
@@ -64,7 +77,7 @@ def _texts(record: Record, shape: Columns) -> tuple[dict[str, str | None], tuple
     for name in ("instruction", "input", "output", "system"):
         try:
             if name == "input":
-                texts[name], fixes = given_at(record, shape.input)
+                texts[name], fixes = given_at(record, shape.input, at(record, shape.output) in LETTERS)
             else:
                 texts[name] = text_at(record, getattr(shape, name))
         except Fault as found:
@@ -105,7 +118,7 @@ def _beside(record: Record, shape: Columns) -> tuple[dict[str, Any], Record, tup
 
 
 def _spoken(entry: Entry, shape: Columns) -> Row:
-    """The row of a record whose prompt or answer is a list of messages (TRL)."""
+    """The row of a record whose prompt or answer is a list of messages (TRL), or whose prompt is a transcript."""
     record = entry.value
     said, others, repairs = _beside(record, shape)
     others = without(others, _paths(shape))
@@ -115,7 +128,12 @@ def _spoken(entry: Entry, shape: Columns) -> Row:
     given, fixes = given_at(record, shape.input)
     if given:
         turns.append(Turn("context", given))
-    turns += turns_in_field(at(record, shape.output), "assistant", shape.output, marks)
+    answer = at(record, shape.output)
+    turns += (
+        [Turn("assistant", answer)]
+        if isinstance(answer, str)
+        else turns_in_field(answer, "assistant", shape.output, marks)
+    )
     reasoning, _, others, _ = take_thought(None, others, shape.reasoning)
     spoken = row_of_talk(
         entry,
@@ -127,6 +145,7 @@ def _spoken(entry: Entry, shape: Columns) -> Row:
     )
     spoken = spoken._replace(fixes=(*spoken.fixes, *fixes, *repairs))
     said = {name: value for name, value in said.items() if value is not None}
+    said["flags"] = (*spoken.flags, *said["flags"])
     return spoken._replace(**said) if reasoning is None else spoken._replace(**said, reasoning=reasoning)
 
 
@@ -142,9 +161,22 @@ def _numbers_are_not_text(fault: Fault, record: Record, shape: Columns) -> Fault
         return fault
     given = [path for path in paths_of(shape.input) if at(record, path) is not None]
     template = labelled(shape.instruction, given, shape.output or "")
+    choices = next((at(record, path) for path in given if is_list_of_choices(record, path)), None)
+    if choices and isinstance(value, int) and not isinstance(value, bool):
+        return Fault("not-text", f"`{shape.output}` is {kind(value)}, not text: {_by_number(value, choices, template)}")
     number = "" if isinstance(value, bool) else 'write `numbers = "as-text"` in the source, or '
-    remedy = f"{number}use `{toml(template)}`"
-    return Fault("not-text", f"`{shape.output}` is {kind(value)}, not text: {remedy}")
+    return Fault("not-text", f"`{shape.output}` is {kind(value)}, not text: {number}use `{toml(template)}`")
+
+
+def _by_number(value: int, choices: Sequence[Any], template: Template) -> str:
+    """The templates that read the number of a choice: the input counts choices from 1, the number may count from 0."""
+    words = {str(number): str(number + 1) for number in range(max(len(choices), 5))}
+    from_0 = f"`{toml(template.model_copy(update={'labels': {template.output[1:-1]: words}}))}`"
+    if value == 0:
+        return f"where 0 is the first of the choices use {from_0}"
+    if value == len(choices):
+        return f"where 1 is the first of the choices use `{toml(template)}`"
+    return f"where 1 is the first of the choices use `{toml(template)}`, where it is 0 use {from_0}"
 
 
 def labelled(question: str, given: Sequence[str], answer: str) -> Template:

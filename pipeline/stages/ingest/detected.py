@@ -5,7 +5,9 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.stages.ingest.detect import one_or_more, readings_of, role_key, shapes_of, text_key
+from pipeline.stages.ingest.detect import readings_of, shapes_of
+from pipeline.stages.ingest.detect_columns import one_or_more
+from pipeline.stages.ingest.detect_conversations import role_key, text_key
 from pipeline.stages.ingest.fields import Record, at
 from pipeline.stages.ingest.given import paths_of
 from pipeline.stages.ingest.names import (
@@ -18,14 +20,15 @@ from pipeline.stages.ingest.names import (
     OUTPUT,
     TRANSCRIPTS,
     TURNS,
+    explains,
     named,
 )
 from pipeline.stages.ingest.parsing import Fault, Number
+from pipeline.stages.ingest.roles import known_role
 from pipeline.stages.ingest.speakers import speaker_of
 from pipeline.stages.ingest.toml_line import toml
-from pipeline.stages.ingest.turns import known_role
 from pipeline.stages.ingest.unmapped import is_copy, unmapped_texts
-from pipeline.stages.ingest.ways import made_of_another, ways
+from pipeline.stages.ingest.ways import beside_shapes, guesses, made_of_another, message_columns, other_texts, ways
 from schemas.shapes import (
     Columns,
     Preference,
@@ -52,7 +55,7 @@ class Detected:
         #: Where each record is a turn, how they are grouped.
         self.grouped = turn_records(records)
         if self.grouped and self.grouped.speakers == "in-order":
-            raise _unknown(records[0], [toml(self.grouped)])
+            raise _unknown(records, [toml(self.grouped)])
         if self.grouped:
             self.shapes: list[Shape] = [self.grouped] * len(records)
             self.neighbour: Shape | None = self.grouped
@@ -64,7 +67,7 @@ class Detected:
         self.copies = _copies(records, found)
         self.shapes = [self._plain(shape) for shapes in found for shape in shapes]
         if records and not self.shapes:
-            raise _unknown(records[0])
+            raise _unknown(records)
         lines = [toml(shape) for shape in self.shapes]
         votes = Counter(lines)
         self.neighbour = self.shapes[lines.index(max(votes, key=lambda line: votes[line]))] if votes else None
@@ -83,7 +86,7 @@ class Detected:
             return self._plain(shapes[0])
         if self.neighbour and any(at(record, path) is not None for path in fields(self.neighbour)):
             return self.neighbour
-        raise _unknown(record)
+        raise _unknown([record])
 
     def _shapes(self, record: Record) -> list[Shape]:
         """The shapes of a record. Of a flat one its keys and types decide, save for transcripts and labels."""
@@ -153,18 +156,38 @@ def _must_map_texts(found: Sequence[tuple[Record, Shape]]) -> None:
         by_shape.setdefault(toml(shape), (shape, []))[1].append(record)
     for shape, records in by_shape.values():
         if isinstance(shape, Columns | Preference) and (names := unmapped_texts(records, shape)):
-            raise _unmapped(names, shape)
+            raise _unmapped(names, shape, records)
 
 
-def _unmapped(names: Sequence[str], shape: Columns | Preference) -> Fault:
+def _unmapped(names: Sequence[str], shape: Columns | Preference, records: Sequence[Record]) -> Fault:
     spoken = ", ".join(f"`{name}`" for name in names) + (" holds" if len(names) == 1 else " hold")
-    read = shape.model_copy(update={"input": one_or_more([*paths_of(shape.input), *names])})
+    read, meant = _with_unmapped(names, shape, records)
     return Fault(
         "unmapped-text",
-        f"{spoken} texts that differ from record to record, and no column takes "
-        f"them: choose in the source `{toml(read)}`, so that they are a part of the input, or `{toml(shape)}`, so that "
-        "they stay in meta",
+        f"{spoken} texts that differ from record to record, and no column takes them: choose in the source "
+        f"`{toml(read)}`, so that they are {' and '.join(meant)}, or `{toml(shape)}`, so that they stay in meta",
     )
+
+
+def _with_unmapped(
+    names: Sequence[str], shape: Columns | Preference, records: Sequence[Record]
+) -> tuple[Shape, list[str]]:
+    """The shape that takes these texts as well, and what they are in it."""
+    taken: dict[str, Any] = {}
+    rest = [*names]
+    if isinstance(shape, Columns):
+        if thoughts := tuple(filter(explains, names)):
+            taken["reasoning"] = thoughts
+            rest = [name for name in names if name not in thoughts]
+        answers = [name for record in records for name in other_texts(record, shape) if not explains(name)]
+        if shape.output is None and answers:
+            taken["output"] = answers[-1]
+            rest = [name for name in rest if name != answers[-1]]
+    if rest:
+        taken["input"] = one_or_more([*paths_of(shape.input), *rest])
+    words = {"input": "a part of the input", "reasoning": "the thought before the answer", "output": "the answer"}
+    meant = [word for name, word in words.items() if name in taken]
+    return shape.model_copy(update=taken), meant
 
 
 def turn_records(records: Sequence[Record]) -> TurnRecords | None:
@@ -172,7 +195,7 @@ def turn_records(records: Sequence[Record]) -> TurnRecords | None:
     if len(records) < 2:
         return None
     first = {key: value for key, value in records[0].items() if all(key in record for record in records)}
-    role, text = role_key(records), text_key(records)
+    role, text = role_key(records) or (named(first, GROUPS) and message_columns(records)), text_key(records)
     asks = named(first, DIRECTIVES) and named(first, OUTPUT)
     if not role or not text or asks or "parent_id" in first:
         return None
@@ -200,19 +223,21 @@ def _groups(records: Sequence[Record], key: str) -> bool:
     return len(set(ids)) > 1 and any(before == now for before, now in itertools.pairwise(ids))
 
 
-def _unknown(record: Record, known: Sequence[str] = ()) -> Fault:
-    """The fault of a record of no known shape. `known`: the lines of toml that read it."""
-    keys = ", ".join(list(record)[:12]) or "none"
-    lines = known or [*ways(record)] or [*made_of_another(record)]
-    remedy = " or ".join(f"`{way}`" for way in lines[:3]) or (
-        'for columns as `shape = { kind = "columns", instruction = "…", output = "…" }`, for a labelled set as '
-        '`shape = { kind = "template", instruction = "…", input = "{…}", output = "{…}" }`'
-    )
+def _unknown(records: Sequence[Record], known: Sequence[str] = ()) -> Fault:
+    """The fault of records of no known shape. `known`: the lines of toml that read them."""
+    record = records[0]
+    found = f"no known shape fits a record with the fields {', '.join(list(record)[:12]) or 'none'}"
+    if not known and (remedy := beside_shapes(records)):
+        return Fault("unknown-shape", f"{found}: {remedy}")
+    lines = known or [*ways(records)] or [*made_of_another(record), *guesses(records)]
+    remedy = " or ".join(f"`{way}`" for way in lines[:3])
+    if not remedy:
+        return Fault("unknown-shape", f"{found}: none is a text to learn; take the file out of `files` in the source")
+    if "…" in remedy:
+        remedy += ", with the task in words of your own in place of …"
     if "column1" in record:
         remedy += '; or the names of its columns as `header = ["…", "…"]`, with a `skip` of 1 where line 1 is a header'
-    return Fault(
-        "unknown-shape", f"no known shape fits a record with the fields {keys}: name its shape in the source, {remedy}"
-    )
+    return Fault("unknown-shape", f"{found}: name its shape in the source, {remedy}")
 
 
 def _ambiguous(record: Record, shapes: Sequence[Shape]) -> Fault:

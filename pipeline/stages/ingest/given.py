@@ -3,7 +3,7 @@
 from typing import Any
 
 from pipeline.stages.ingest.fields import Record, at, kind
-from pipeline.stages.ingest.names import SPEAKER
+from pipeline.stages.ingest.names import CHOICES, LETTERS, SPEAKER
 from pipeline.stages.ingest.parsing import Fault, Number
 from pipeline.stages.ingest.rows import MEANS_NO_INPUT
 from schemas.shapes import Fields
@@ -17,15 +17,31 @@ def paths_of(fields: Fields) -> tuple[str, ...]:
     return fields if isinstance(fields, tuple) else (fields,) if fields else ()
 
 
-def given_at(record: Record, fields: Fields) -> tuple[str | None, tuple[str, ...]]:
+def is_list_of_choices(record: Record, path: str) -> bool:
+    """Whether a field is a list of answers to choose from, each a text or a number."""
+    value = at(record, path)
+    return path.strip().casefold() in CHOICES and isinstance(value, list) and all(map(_is_scalar, value))
+
+
+def given_at(record: Record, fields: Fields, lettered: bool = False) -> tuple[str | None, tuple[str, ...]]:
     r"""The text in the fields, and the repairs that this took: of several texts, each is under its name.
 
-    Raises Fault: not-text.
+    `lettered`: the answer is the letter of a choice. Raises Fault: not-text.
 
     >>> given_at({"지문": "고래는 젖을 먹인다.", "보기": ["참", "거짓"]}, ("지문", "보기"))
     ('지문: 고래는 젖을 먹인다.\n보기:\n1. 참\n2. 거짓', ())
     """
     paths = paths_of(fields)
+    if lettered:
+        choices = {path: at(record, path) for path in paths if is_list_of_choices(record, path)}
+        record = {
+            **record,
+            **{
+                path: dict(zip(LETTERS, items, strict=False))
+                for path, items in choices.items()
+                if len(items) <= len(LETTERS)
+            },
+        }
     if len(paths) < 2:
         return (text_of(at(record, paths[0]), paths[0]), ()) if paths else (None, ())
     texts = {path: text for path in paths if (text := text_of(at(record, path), path))}

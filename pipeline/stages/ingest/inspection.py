@@ -18,7 +18,7 @@ from pipeline.stages.ingest.published_splits import meaning, must_be_known, publ
 from pipeline.stages.ingest.rows import Row, table
 from pipeline.stages.ingest.shapes import Choose, rows_of, rows_or_rejects
 from pipeline.stages.ingest.streams import SAMPLE, Reading, are_pages, declared_shape, entries_of, in_pages, readings_of
-from pipeline.stages.ingest.toml_line import toml
+from pipeline.stages.ingest.toml_line import how_read, toml
 from pipeline.stages.ingest.unpacking import IngestError, escaped
 from schemas.inspection import Candidate, Inspection, Sample, Stream
 from schemas.options import IngestOptions, Source
@@ -83,7 +83,7 @@ def _stream(name: str, reading: Reading, source: Source, check: Check) -> Stream
         decision=decision.words,
         readable=decision.choose is not None,
         # A shape that rejects every record is none to pin.
-        toml=(toml(decision.pinned),) if decision.pinned and len(rows) > len(rejects) else (),
+        toml=(*how_read(source), toml(decision.pinned)) if decision.pinned and len(rows) > len(rejects) else (),
         examples=tuple(
             Sample(before=_text(entry), after=tuple(_filled(row) for row in given))
             for entry, given in zip(entries[:EXAMPLES], found, strict=False)

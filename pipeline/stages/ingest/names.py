@@ -9,7 +9,10 @@ from schemas.shapes import LEARN, REASONING
 
 #: What is to be done, and what is asked. Where a record has one of each, the question is what the instruction is about.
 DIRECTIVES = ("instruction", "지시문", "지시", "명령어", "prompt")
-ASKED = ("question", "query", "q", "질문", "질의", "문제")
+ASKED = (
+    *("question", "query", "q", "problem", "질문", "질의", "문제", "문항"),
+    *("질문내용", "질문 내용", "문의내용", "문의 내용", "민원내용", "민원 내용", "고객문의"),
+)
 INSTRUCTION = DIRECTIVES + ASKED
 #: What a task is about. The first ones may hold the question itself, where no other field does.
 INPUT = ("input", "context", "입력", "문맥", "지문")
@@ -22,7 +25,22 @@ CONTEXT = (
 CHOICES = ("choices", "options", "choice", "option", "보기", "선택지", "선지")
 NUMBERED_CHOICE = re.compile(r"(?:choice|option|opt|보기|선택지|선지)[ _]?(?:\d|[a-e])", re.IGNORECASE)
 LETTERS = ("A", "B", "C", "D", "E")
-OUTPUT = ("output", "response", "answer", "completion", "a", "출력", "응답", "답변", "대답", "정답")
+OUTPUT = (
+    "output",
+    "response",
+    "answer",
+    "completion",
+    "a",
+    "출력",
+    "응답",
+    "답변",
+    "대답",
+    "정답",
+    "답변내용",
+    "답변 내용",
+)
+#: Where no other field is an answer.
+ANSWER_KEYS = ("answerkey", "answer_key", "correct_answer", "solution", "회신내용", "상담사답변")
 SYSTEM = ("system", "system_prompt", "systeminstruction", "system_instruction")
 CHOSEN = ("chosen", "preferred_output", "preferred", "chosen_response", "response_chosen")
 REJECTED = ("rejected", "non_preferred_output", "dispreferred", "rejected_response", "response_rejected")
@@ -63,6 +81,24 @@ NOTES = (
     *("keywords", "level", "difficulty", "score", "rating", "label", "labels", "name", "template", "note", "genre"),
     *("분류", "범주", "유형", "주제", "제목", "키워드", "난이도", "태그", "과목", "도메인", "분야", "카테고리", "비고"),
 )
+#: What explains an answer: with it in the input, the answer would be given away.
+EXPLANATIONS = (
+    *(
+        "explanation",
+        "rationale",
+        "solution",
+        "풀이",
+        "풀이과정",
+        "풀이 과정",
+        "해설",
+        "해설지",
+        "문제풀이",
+        "정답해설",
+    ),
+    *("정답 해설", "답변근거", "근거"),
+)
+#: What a model thought, in a name that says more than that.
+THOUGHT = re.compile(r".*(?:reasoning|thinking|thought|추론|사고).*")
 #: Fields that are not turns beside a question and its answer.
 BESIDE = ("history", "steps", "tools", "tool_calls")
 #: A list of turns names the speaker and the text of each by one of these.
@@ -115,7 +151,20 @@ TRANSCRIPTS = ("text", "conversation", "dialogue", "transcript", "chat")
 
 #: Names of fields beside turns that say more than a note about the record.
 READ = {
-    *(*INSTRUCTION, *CONTEXT, *CHOICES, *OUTPUT, *SYSTEM, *CHOSEN, *REJECTED, *BETTER, *COMPLETIONS, *TAGS, *LABELS),
+    *(
+        *INSTRUCTION,
+        *CONTEXT,
+        *CHOICES,
+        *OUTPUT,
+        *ANSWER_KEYS,
+        *SYSTEM,
+        *CHOSEN,
+        *REJECTED,
+        *BETTER,
+        *COMPLETIONS,
+        *TAGS,
+        *LABELS,
+    ),
     *(*BESIDE, *TURNS, *TOOLS, *DEFINITIONS, *QUESTIONS, *ANSWERS, *TRANSCRIPTS, *LEARN, *REASONING, "split"),
     *(name for names in TWO_ANSWERS for name in names),
     *(letter.casefold() for letter in LETTERS),
@@ -126,6 +175,12 @@ def is_read(name: str) -> bool:
     """Whether a field of this name beside turns is read as more than a note about the record."""
     plain = name.strip().casefold()
     return plain in READ or NUMBERED_CHOICE.fullmatch(plain) is not None
+
+
+def explains(name: str) -> bool:
+    """Whether a field of this name explains the answer, or is the thought that leads to it."""
+    plain = name.strip().casefold()
+    return plain in EXPLANATIONS or THOUGHT.fullmatch(plain) is not None
 
 
 def named(record: Record, names: Sequence[str]) -> list[str]:

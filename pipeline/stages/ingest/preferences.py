@@ -3,16 +3,18 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.stages.ingest.beside import Marks, take_label, take_learn, take_thought
-from pipeline.stages.ingest.conversations import row_of_talk, system_at, tools_at, with_input
 from pipeline.stages.ingest.fields import at, kind, list_at, number_of, text_at, without
 from pipeline.stages.ingest.framing import Entry
 from pipeline.stages.ingest.given import given_at, paths_of
+from pipeline.stages.ingest.marks import Marks, take_label, take_learn
 from pipeline.stages.ingest.parsing import Fault
 from pipeline.stages.ingest.rows import Row, row
+from pipeline.stages.ingest.talk_rows import row_of_talk, system_at, with_input
+from pipeline.stages.ingest.thoughts import take_thought
+from pipeline.stages.ingest.tool_definitions import tools_at
 from pipeline.stages.ingest.transcripts import turns_of
+from pipeline.stages.ingest.turn import Turn
 from pipeline.stages.ingest.turn_objects import Keys, turn_of
-from pipeline.stages.ingest.turns import Turn
 from pipeline.table.thoughts import join_thought
 from schemas.shapes import LEARN, Choice, Completions, Preference, Role
 
@@ -76,7 +78,11 @@ def preference(entry: Entry, shape: Preference) -> list[Row]:
     worse_text = _text(worse, shape.rejected)
     return [
         row._replace(
-            rejected=worse_text, label=label, learn=learn, fixes=(*row.fixes, *fixes, *tools.fixes), flags=tools.flags
+            rejected=worse_text,
+            label=label,
+            learn=learn,
+            fixes=(*row.fixes, *fixes, *tools.fixes),
+            flags=(*row.flags, *tools.flags),
         )
     ]
 

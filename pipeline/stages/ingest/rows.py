@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
+from pipeline.stages.ingest.base64_fields import SIGNS, without_bytes
 from pipeline.stages.ingest.calls import bracketed
 from pipeline.stages.ingest.fields import Record
 from pipeline.stages.ingest.framing import Entry
@@ -94,6 +95,8 @@ def row(
         given, fixes = "", (*fixes, "no-input")
     split, others = take_split(others)
     meta = dumps(others) if others else None
+    if meta and any(sign in meta for sign in SIGNS) and (lean := without_bytes(others)) is not others:
+        meta, fixes = dumps(lean), (*fixes, "bytes-left-out")
     return Row(
         entry.place + place,
         instruction,

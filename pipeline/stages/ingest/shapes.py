@@ -5,21 +5,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from pipeline.io.class_labels import ClassName
-from pipeline.stages.ingest.beside import UnclearLearn
 from pipeline.stages.ingest.columns import columns
-from pipeline.stages.ingest.conversations import (
-    conversation,
-    delimited,
-    exchanges,
-    pairs,
-    questions,
-    turn_fields,
-    turn_records,
-)
+from pipeline.stages.ingest.conversations import conversation, delimited, turn_records
+from pipeline.stages.ingest.exchanges import exchanges, pairs, questions, turn_fields
 from pipeline.stages.ingest.exported import exported
 from pipeline.stages.ingest.fields import Record, at, kind, list_at, not_an_object, text_at, without
 from pipeline.stages.ingest.framing import Entry
 from pipeline.stages.ingest.given import is_given, spelled, text_of
+from pipeline.stages.ingest.marks import UnclearLearn
 from pipeline.stages.ingest.names import CHOICES
 from pipeline.stages.ingest.parsing import Fault, FileFault, dumps
 from pipeline.stages.ingest.preferences import choice, completions, preference

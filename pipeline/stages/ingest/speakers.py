@@ -1,14 +1,15 @@
 """Who speaks in a conversation, where the names of a source do not say it plainly."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from pipeline.stages.ingest.fields import at
 from pipeline.stages.ingest.given import spelled
 from pipeline.stages.ingest.parsing import Fault, Number
+from pipeline.stages.ingest.roles import WHERE_ROLES, known_role
 from pipeline.stages.ingest.toml_line import toml
-from pipeline.stages.ingest.turns import WHERE_ROLES, known_role
 from schemas.shapes import Conversation, Role
 
 #: The roles of people in a conversation.
@@ -28,17 +29,30 @@ def speaker_of(turn: Any, role: str) -> str | None:
     return spelled(value) if isinstance(value, int | Number) and not isinstance(value, bool) else None
 
 
-def in_order(names: Iterable[str | None]) -> dict[str, Role]:
-    """The roles of two people by who speaks first. Raises Fault: too-many-speakers.
+def by_turns(names: Sequence[str]) -> dict[str, Role]:
+    """A guess at the roles of more than two people: who answers most often, or last, is the assistant.
 
-    >>> in_order(["SD2", "SD1", "SD2"])
+    >>> by_turns(["사회자", "교수", "기자", "교수"])
+    {'사회자': 'user', '교수': 'assistant', '기자': 'user'}
+    """
+    count, last = Counter(names[1:]), {name: place for place, name in enumerate(names)}
+    answers = max(last, key=lambda name: (count[name], last[name]))
+    return {name: "assistant" if name == answers else "user" for name in dict.fromkeys(names)}
+
+
+def in_order(names: Sequence[str | None], shape: Conversation) -> dict[str, Role]:
+    """The roles of two people by who speaks first, beside those of the shape. Raises Fault: too-many-speakers.
+
+    >>> in_order(["SD2", "SD1", "SD2"], Conversation())
     {'SD2': 'user', 'SD1': 'assistant'}
     """
-    found = [name for name in dict.fromkeys(names) if name is not None]
-    if len(found) > 2:
-        detail = f"{len(found)} people speak ({', '.join(found[:5])}), and only two can be user and assistant"
-        raise Fault("too-many-speakers", f"{detail}: name the roles in `roles` of the shape, or leave this record out")
-    return dict(zip(found, SPOKEN, strict=False))
+    known = [name for name in names if name is not None]
+    found = [name for name in dict.fromkeys(known) if name not in shape.roles]
+    if len(found) <= 2:
+        return {**dict(zip(found, SPOKEN, strict=False)), **shape.roles}
+    guess = shape.model_copy(update={"speakers": "named", "roles": {**by_turns(known), **shape.roles}})
+    detail = f"{len(found)} people speak ({', '.join(found[:5])}), and only two can be user and assistant"
+    raise Fault("too-many-speakers", f"{detail}: leave the record out, or give each a role, such as `{toml(guess)}`")
 
 
 def must_go_on(counters: Sequence[Any], order: str) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,23 +22,17 @@ from pipeline.stages.ingest.delimited import (
     with_line_feeds,
 )
 from pipeline.stages.ingest.detect import shapes_of
-from pipeline.stages.ingest.documents import (
-    IsRecord,
-    TaskName,
-    documents,
-    holds_records,
-    is_document,
-    known_task_name,
-    unfolded,
-)
+from pipeline.stages.ingest.documents import TaskName, documents, holds_records, is_document, known_task_name, unfolded
 from pipeline.stages.ingest.encoding import encoding_of, to_utf8
 from pipeline.stages.ingest.fields import Record, at
 from pipeline.stages.ingest.framing import KEPT, LINE, Entry, Records, entries_in, lines_of
 from pipeline.stages.ingest.json_text import before_first_value, is_json_lines
 from pipeline.stages.ingest.json_values import json_blocks
 from pipeline.stages.ingest.parsing import BOM, Fault, FileFault, Number, dumps, parse
+from pipeline.stages.ingest.recast import is_needed, is_row_of_server, recast
 from pipeline.stages.ingest.recipes import recipe
 from pipeline.stages.ingest.shapes import rows_of
+from pipeline.stages.ingest.sideways import IsRecord
 from pipeline.stages.ingest.tables import batches, dataset_folder, guarded, table_entries, table_kind
 from pipeline.stages.ingest.unpacking import ZIP, Blocks, IngestError, Member, is_workbook, members
 from pipeline.stages.ingest.ways import conversation_of_people
@@ -47,6 +42,7 @@ from schemas.shapes import Columns, Shape
 
 #: Bytes that are looked at to decide what a file is.
 HEAD = 1 << 16
+LONE_CR = re.compile(rb"\r(?!\n|\Z)")
 #: Records that are looked at to decide what shape a file's records have.
 SAMPLE = 1000
 
@@ -114,6 +110,14 @@ def _read(path: Path, member: Member, source: Source, options: IngestOptions) ->
 
 
 def _read_text(path: Path, member: Member, encoding: str, source: Source, limit: int) -> Reading:
+    reading, head = _read_values(path, member, encoding, source, limit)
+    if is_needed(head) and reading.reader in ("JSON", "JSON Lines"):
+        return reading._replace(entries=recast(entries_of(reading)), lines=None)
+    return reading
+
+
+def _read_values(path: Path, member: Member, encoding: str, source: Source, limit: int) -> tuple[Reading, bytes]:
+    """The reading of a text, and its beginning."""
     blocks = Blocks(member)
     text, data = _peek_bytes(to_utf8(blocks, encoding), limit)
     before = before_first_value(text)
@@ -124,18 +128,20 @@ def _read_text(path: Path, member: Member, encoding: str, source: Source, limit:
     if not start and len(text) < HEAD:
         # A file that is damaged from its beginning is not empty: its fault becomes a row at the end.
         nothing = Entry(":1", None, b"", (), Fault("empty-file", "the file holds nothing"))
-        return Reading(member.place, encoding, "text", iter([] if blocks.fault else [nothing]), blocks)
+        return Reading(member.place, encoding, "text", iter([] if blocks.fault else [nothing]), blocks), b""
     if reader == "jsonl":
-        lines = lines_of(_behind(data, before), limit, line)
-        return Reading(member.place, encoding, "JSON Lines", iter(()), blocks, lines)
+        # A CR cannot be in a text of JSON: alone it ends a line, too.
+        plain = with_line_feeds(_behind(data, before)) if LONE_CR.search(text) else _behind(data, before)
+        lines = lines_of(plain, limit, line)
+        return Reading(member.place, encoding, "JSON Lines", iter(()), blocks, lines), text[before:]
     if reader == "json":
         if start != b"{":
             found = json_blocks(_behind(data, before), limit, line)
-            return Reading(member.place, encoding, "JSON", iter(()), blocks, found)
+            return Reading(member.place, encoding, "JSON", iter(()), blocks, found), text[before:]
         look = _behind(to_utf8(Blocks(member), encoding), before)
         entries = documents(look, _behind(data, before), *_fits(source), limit, line)
-        return Reading(member.place, encoding, "JSON", entries, blocks)
-    return _read_delimited(path, member, encoding, source, limit)
+        return Reading(member.place, encoding, "JSON", entries, blocks), text[before:]
+    return _read_delimited(path, member, encoding, source, limit), b""
 
 
 def _behind(blocks: Iterable[bytes], size: int) -> Iterator[bytes]:
@@ -165,8 +171,8 @@ def _fits(source: Source) -> tuple[IsRecord, TaskName]:
     """Whether an object is a record of a source, and how its records call a text of the document around them."""
     shape = declared_shape(source)
     if shape is None:
-        return _is_record, known_task_name
-    return lambda record: _reads(record, shape), lambda key: key
+        return lambda record: is_row_of_server(record) or _is_record(record), known_task_name
+    return lambda record: is_row_of_server(record) or _reads(record, shape), lambda key: key
 
 
 def _is_record(record: Record) -> bool:

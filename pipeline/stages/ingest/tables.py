@@ -4,7 +4,6 @@ import datetime
 import decimal
 import hashlib
 import io
-import json
 import math
 import re
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ import pyarrow as pa
 
 from pipeline.io.arrow_files import BATCH_ROWS
 from pipeline.io.class_labels import names_in_schema, with_names
+from pipeline.io.saved_dataset import files_of, is_set_of_splits, splits_of
 from pipeline.stages.ingest.framing import Entry
 from pipeline.stages.ingest.names import CALLED, TOOLS
 from pipeline.stages.ingest.parsing import Fault, Number
@@ -142,15 +142,14 @@ def _left_out(value: bytes, name: str, left_out: list[str]) -> dict[str, Any]:
 
 def dataset_folder(path: Path) -> Iterator[Entry]:
     """The rows of a folder that `datasets` saved (`save_to_disk`), split by split."""
-    splits = path / "dataset_dict.json"
-    if splits.exists():
-        for split in json.loads(splits.read_text("utf-8"))["splits"]:
+    if is_set_of_splits(path):
+        for split in splits_of(path):
             for entry in dataset_folder(_inside(path, split)):
                 yield entry._replace(place=f"/{split}{entry.place}", split=split)
         return
     first = 0
-    for data in json.loads((path / "state.json").read_text("utf-8"))["_data_files"]:
-        file = _inside(path, data["filename"])
+    for name in files_of(path):
+        file = _inside(path, name)
         with file.open("rb") as opened:
             kind = table_kind(opened.read(6)) or "arrow-stream"
         for batch in batches(Member("", partial(io.FileIO, file), file.stat().st_size, file), kind):

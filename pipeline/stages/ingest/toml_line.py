@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 
+from schemas.options import Source
 from schemas.shapes import Shape
 
 
@@ -16,6 +17,21 @@ def toml(shape: Shape) -> str:
     'shape = { kind = "columns", output = "답", input = ["지문","보기"] }'
     """
     return f"shape = {_toml({'kind': shape.kind, **shape.model_dump(exclude_defaults=True)})}"
+
+
+#: Options of a source that say how its files are read.
+HOW_READ = ("reader", "encoding", "skip", "header", "numbers", "splits")
+
+
+def how_read(source: Source) -> list[str]:
+    """The lines of pipeline.toml for the options of a source that say how its files are read, but for the defaults.
+
+    >>> how_read(Source(name="a", files=(), skip=2, numbers="as-text"))
+    ['skip = 2', 'numbers = "as-text"']
+    """
+    fields = type(source).model_fields
+    given = {name: getattr(source, name) for name in HOW_READ if getattr(source, name) != fields[name].default}
+    return [f"{name} = {_toml(value)}" for name, value in given.items()]
 
 
 def _toml(value: Any) -> str:

@@ -1,10 +1,12 @@
 """A conversation written into one text, cut at its delimiters."""
 
+import functools
 import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from pipeline.stages.ingest.turns import ROLES, SPEAKERS, THOUGHT_CHANNEL, Turn, role_of
+from pipeline.stages.ingest.roles import ROLES, SPEAKERS, known_role, role_of
+from pipeline.stages.ingest.turn import THOUGHT_CHANNEL, Turn
 from schemas.shapes import Role
 
 #: Delimiter words (case-folded) and the role of the text after them, where `turns.ROLES` does not have them.
@@ -67,14 +69,55 @@ class Style(NamedTuple):
     steady: bool = False
 
 
+#: The style of few-shot examples: a task may end in `A:` and mean it.
+FEW_SHOT = "Q: A:"
 #: Roles whose names may stand before a colon.
 PEOPLE: tuple[Role, ...] = ("system", "user", "assistant")
+
+
+#: People who are neither the user nor the assistant for certain: a mark with one of them ends the turn before it, and
+#: the shape has to say whose turn it is.
+STRANGERS = re.compile(
+    r"관리자|운영자|진행자|사회자|감수자|검수자|매니저|면접관|조사관|교수|기자|감독|선생|선생님|학생|엄마|아빠"
+    r"|moderator|admin|administrator|manager|supervisor|reviewer|narrator|host|guest|teacher|student|interviewer"
+    r"|interviewee|speaker"
+)
+#: Words that are people more often than not: in the last answer they may be headings (담당자: 홍길동).
+LIKELY_PEOPLE = re.compile(r"[가-힣]{2,5}(?:자|사|원|님)")
 
 
 def _words(*more: str) -> str:
     """The names of people that stand before a colon, as a pattern."""
     people = [name for role in PEOPLE for name in SPEAKERS[role]]
     return "|".join(re.escape(word) for word in sorted({*people, *more}, key=lambda word: (-len(word), word)))
+
+
+def _headings(*names: str) -> Style:
+    """Marks behind ###, of known names and of these."""
+    words, alone = _words(*HEADINGS, *names), "|".join(ALONE)
+    strangers = f"{STRANGERS.pattern}|{LIKELY_PEOPLE.pattern}"
+    return Style(
+        "### Human: ### Assistant:",
+        re.compile(
+            rf"###[ ]*((?:{words})(?=[ ]*[:(])|(?:{alone})(?=[ ]*$)|(?:{strangers})(?=[ ]*:))"
+            r"[ ]*(?::|\([^()\n]*\):?|$)",
+            re.IGNORECASE | re.MULTILINE,
+        ),
+        ("</s>", "<|endoftext|>"),
+        preamble=True,
+        steady=True,
+    )
+
+
+def _colons(*names: str) -> Style:
+    """Names before a colon, known ones and these, at the beginning of a line."""
+    words = _words("function response", "tool response", "질문", "답변", "응답", *names)
+    return Style(
+        "User: Assistant:",
+        re.compile(rf"^({words})[ ]*[:：]", re.IGNORECASE | re.MULTILINE),
+        ("<|endoftext|>", "</s>"),
+        steady=True,
+    )
 
 
 STYLES = (
@@ -111,29 +154,19 @@ STYLES = (
         re.compile(r"<\|(?!(?:end|im_|eot|eom|endof|sep|pad|bos|eos)\w*\|>)([\w-]+)\|>\n?"),
         ("<s>", "</s>", "<|end|>", "<|endoftext|>", "<|end_of_text|>"),
     ),
-    Style(
-        "### Human: ### Assistant:",
-        re.compile(
-            rf"###[ ]*((?:{_words(*HEADINGS)})(?=[ ]*[:(])|(?:{'|'.join(ALONE)})(?=[ ]*$))[ ]*(?::|\([^()\n]*\):?|$)",
-            re.IGNORECASE | re.MULTILINE,
-        ),
-        ("</s>", "<|endoftext|>"),
-        preamble=True,
-        steady=True,
-    ),
-    Style(
-        "User: Assistant:",
-        re.compile(
-            rf"^({_words('function response', 'tool response', '질문', '답변', '응답')})[ ]*[:：]",
-            re.IGNORECASE | re.MULTILINE,
-        ),
-        ("<|endoftext|>", "</s>"),
-        steady=True,
-    ),
+    _headings(),
+    _colons(),
     # On one line, only where each mark is in capitals and follows white space or the end of an answer.
     Style("USER: ASSISTANT:", re.compile(r"(?:(?<=\s)|(?<=</s>)|^)(SYSTEM|USER|ASSISTANT):"), ("</s>",), preamble=True),
-    Style("Q: A:", re.compile(r"^(Q|A|문|답)\d*[ ]*[:：.)](?=\s)", re.MULTILINE), steady=True),
+    Style(FEW_SHOT, re.compile(r"^(Q|A|문|답)\d*[ ]*[:：.)](?=\s)", re.MULTILINE), steady=True),
 )
+
+
+@functools.lru_cache(64)
+def styles_with(names: tuple[str, ...]) -> tuple[Style, ...]:
+    """The styles, with these names among their marks."""
+    named = {style.name: style for style in (_headings(*names), _colons(*names))} if names else {}
+    return tuple(named.get(style.name, style) for style in STYLES)
 
 
 def declared_style(marks: Mapping[str, Role], ends: Sequence[str]) -> Style:
@@ -164,6 +197,34 @@ def turns_of(
     return (found[0].name, _cut(text, *found, roles)) if found else None
 
 
+def unknown_names(text: str, roles: Mapping[str, Role], styles: Sequence[Style]) -> dict[str, int]:
+    """The names in the marks of a transcript whose role is not known, each with the number of one of its turns."""
+    found = _style(text, roles, styles)
+    numbers: dict[str, int] = {}
+    for number, mark in enumerate(found[1] if found else (), 1):
+        if not _role(mark[1], roles) and not known_role(mark[1], roles):
+            numbers.setdefault(mark[1], number)
+    return numbers
+
+
+#: How a prompt ends that a chat template opened an answer in. Arrow's RE2 reads it as Python does.
+OPEN_END = r"(?:[:：>\])]|ssistant|model|esponse|답변|응답|챗봇|어시스턴트)\s*$"
+MAY_BE_OPEN = re.compile(OPEN_END)
+
+
+def is_open_prompt(text: str) -> bool:
+    r"""Whether a text is a prompt as a chat template writes it: a transcript that ends where the answer begins.
+
+    >>> is_open_prompt("\n\nHuman: 달은?\n\nAssistant:"), is_open_prompt("Human:과 Assistant:의 차이는?")
+    (True, False)
+    """
+    found = _style(text, {}, STYLES) if MAY_BE_OPEN.search(text[-60:]) else None
+    if found is None or found[0].name == FEW_SHOT:
+        return False
+    style, marks, _ = found
+    return _role(marks[-1][1], {}) == "assistant" and not _trim(text[marks[-1].end() :], style.edges)
+
+
 def is_transcript(text: str) -> bool:
     """Whether a text is a transcript, even if it has a role that is not known."""
     return _style(text, {}, STYLES) is not None
@@ -185,11 +246,24 @@ def _style(
 
 
 def _steady(marks: Sequence[re.Match[str]], roles: Mapping[str, Role]) -> list[re.Match[str]]:
-    """The marks whose word is the first of its role: another one (`의사:` in an answer) is a part of the text."""
-    first: dict[Role | None, str] = {}
+    """The marks whose word is the first of its role: another one (`의사:` in an answer) is a part of the text.
+
+    A name whose role is declared or not known is a mark wherever it is, and a likely one before another turn.
+    """
+    known = [mark.start() for mark in marks if _role(mark[1], roles)]
+    first: dict[Role, str] = {}
+    found = []
     for mark in marks:
-        first.setdefault(_role(mark[1], roles), mark[1].casefold())
-    return [mark for mark in marks if first[_role(mark[1], roles)] == mark[1].casefold()]
+        role, word = _role(mark[1], roles), mark[1].casefold()
+        if role is None and LIKELY_PEOPLE.fullmatch(word) and not STRANGERS.fullmatch(word):
+            is_mark = mark.start() < max(known, default=0)
+        elif role is None or mark[1] in roles:
+            is_mark = True
+        else:
+            is_mark = first.setdefault(role, word) == word
+        if is_mark:
+            found.append(mark)
+    return found
 
 
 def _role(name: str, roles: Mapping[str, Role]) -> Role | None:

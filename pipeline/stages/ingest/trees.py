@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from pipeline.stages.ingest.beside import Marks
-from pipeline.stages.ingest.conversations import row_of_talk
 from pipeline.stages.ingest.fields import Record, at, kind, list_at, without
 from pipeline.stages.ingest.framing import Entry
+from pipeline.stages.ingest.marks import Marks
 from pipeline.stages.ingest.parsing import Fault
 from pipeline.stages.ingest.rows import Row, numbered
+from pipeline.stages.ingest.talk_rows import row_of_talk
 from pipeline.stages.ingest.turn_objects import Keys, turn_of
 from schemas.shapes import Tree
 

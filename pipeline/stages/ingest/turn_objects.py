@@ -3,13 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from pipeline.stages.ingest.beside import Marks, take_learn, take_turn_label, thought_of
 from pipeline.stages.ingest.calls import Call, calls_of, is_empty, is_whole, no_calls, repairs_in
 from pipeline.stages.ingest.fields import Record, at, kind, without
+from pipeline.stages.ingest.marks import Marks, take_learn, take_turn_label
 from pipeline.stages.ingest.names import CALLED
 from pipeline.stages.ingest.parsing import Fault, dumps
+from pipeline.stages.ingest.roles import role_of
 from pipeline.stages.ingest.speakers import speaker_of
-from pipeline.stages.ingest.turns import THOUGHT_CHANNEL, Turn, result_of, role_of
+from pipeline.stages.ingest.thoughts import thought_of
+from pipeline.stages.ingest.turn import THOUGHT_CHANNEL, Turn, result_of
 from pipeline.table.messages import Message
 from schemas.shapes import REASONING, Role
 
@@ -18,6 +20,14 @@ CALL_ID, TOOL_NAMES = ("tool_call_id", "call_id"), ("name", "tool_name")
 #: Types of the parts of a content, and the keys that hold their texts.
 TEXT_PARTS = (None, "text", "input_text", "output_text")
 THOUGHT_PARTS = ("thinking", "reasoning", "thought")
+#: Parts that are no text: an image, a sound, a film, a file.
+MEDIA_PARTS = {
+    *("image", "image_url", "input_image", "audio", "audio_url", "input_audio", "video", "video_url", "input_video"),
+    *("file", "input_file", "document"),
+}
+GEMINI_MEDIA = ("inlineData", "inline_data", "fileData", "file_data")
+#: The flag of a row with such a part.
+MEDIA = "media-part"
 #: Keys of the parts that Gemini calls tools with and gives their results in.
 GEMINI_CALLS, GEMINI_RESULTS = ("functionCall", "function_call"), ("functionResponse", "function_response")
 
@@ -160,9 +170,23 @@ def _with_parts(rest: Record, text: str, content: Content) -> Record:
     return {**rest, text: content.rest} if any(content.rest) else rest
 
 
+def holds_media(rest: Mapping[str, Any]) -> bool:
+    """Whether what is left of a message holds a part that is an image, a sound or a file.
+
+    >>> holds_media({"content": [{}, {"type": "image_url", "image_url": {"url": "a.png"}}]})
+    True
+    """
+    lists = (value for value in rest.values() if isinstance(value, list))
+    return any(isinstance(part, dict) and _is_media(part) for parts in lists for part in parts)
+
+
+def _is_media(part: Record) -> bool:
+    return part.get("type") in MEDIA_PARTS or any(isinstance(part.get(key), dict) for key in GEMINI_MEDIA)
+
+
 def _is_part(part: Any) -> bool:
     if isinstance(part, dict):
-        return "type" in part or "text" in part or _tool_part(part) is not None
+        return "type" in part or "text" in part or _tool_part(part) is not None or _is_media(part)
     return isinstance(part, str)
 
 
@@ -174,7 +198,7 @@ def _tool_part(part: Record) -> str | None:
 def content_of(value: Any, place: str) -> Content | None:
     """What a content holds: a text, or a list of parts (OpenAI's, Anthropic's, Gemini's). None where it is neither.
 
-    Raises Fault (not-text) for a part that is an image, a sound or anything else that is no text.
+    A part that is an image, a sound or a file is left in `rest`. Raises Fault (not-text) for an unknown part.
     """
     if isinstance(value, str):
         return Content.of(value)
@@ -221,6 +245,8 @@ def _add_part(part: Record, content: Content, place: str) -> Record:
         content.results.append(result_of(text, _named(result.get("id")), _named(result.get("name"))))
         more = _without(result, "response", "id", "name")
         return _without(part, key) | ({key: more} if more else {})
+    if _is_media(part):
+        return part
     called = sort if isinstance(sort, str) else next(iter(part), "nothing")
     raise Fault("not-text", f"{place} holds a part `{called}`: only text can be read")
 

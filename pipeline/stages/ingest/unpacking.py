@@ -6,12 +6,15 @@ import gzip
 import io
 import lzma
 import re
+import tarfile
+import tempfile
 import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
+from functools import partial
 from pathlib import Path
-from typing import IO, NamedTuple, cast
+from typing import IO, Any, NamedTuple, cast
 
 import pyarrow as pa
 
@@ -47,7 +50,12 @@ MAGIC: dict[bytes, Callable[[IO[bytes]], IO[bytes]]] = {
     b"\xfd7zXZ\x00": lambda stream: cast(IO[bytes], lzma.LZMAFile(stream)),  # noqa: SIM115
     b"\x28\xb5\x2f\xfd": lambda stream: cast(IO[bytes], pa.CompressedInputStream(stream, "zstd")),
 }
-DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, RuntimeError, NotImplementedError)
+#: Where a tar archive has its mark.
+TAR_MARK, MARK_AT, TAR_BLOCK = b"ustar", 257, 512
+DAMAGED = (
+    *(OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError),
+    *(RuntimeError, NotImplementedError),
+)
 
 
 @contextlib.contextmanager
@@ -69,33 +77,96 @@ def may_unpack_to(size: int) -> int:
 
 
 def members(path: Path) -> Iterator[Member]:
-    """The file, or the members of a .zip in their order (none is written to disk). Raises IngestError."""
+    """The file, or the members of a .zip or .tar in their order. Raises IngestError."""
     try:
         with path.open("rb") as file:
             head = file.read(6)
             size = path.stat().st_size
-            if head[:4] != ZIP or is_workbook(path):
-                packed = any(head.startswith(magic) for magic in MAGIC)
-                plain, limit = (None, may_unpack_to(size)) if packed else (path, None)
-                yield Member("", lambda: unpacked(path.open("rb", buffering=0)), size, plain, limit)
-                return
     except OSError as error:
         raise IngestError(f"{path}: {error.strerror or error}: check that it exists and may be read") from error
+    packed = any(head.startswith(magic) for magic in MAGIC)
+    if head[:4] == ZIP and not is_workbook(path):
+        yield from _of_zip(path)
+    elif _is_tar(path):
+        yield from _of_tar(path, packed)
+    else:
+        plain, limit = (None, may_unpack_to(size)) if packed else (path, None)
+        yield Member("", lambda: unpacked(path.open("rb", buffering=0)), size, plain, limit)
+
+
+def _of_zip(path: Path) -> Iterator[Member]:
+    """The members of a zip archive. None is written to disk."""
     if remedy := wrong_parts(path):
         raise IngestError(f"{path}: {remedy}")
     with zipfile.ZipFile(path) as archive:
-        times: Counter[str] = Counter()
         packed_size = sum(info.compress_size for info in archive.infolist())
+        names = Names()
         for info in archive.infolist():
-            name = _name(info)
-            parts = [part for part in name.split("/") if part not in (".", "..")]
-            hidden = any(part.startswith((".", "__MACOSX")) for part in parts)
-            if not name.endswith("/") and not hidden:
-                times[name] += 1
-                again = f"~{times[name]}" if times[name] > 1 else ""
+            place = names.place(_name(info))
+            if place:
                 # The members share the limit of the archive by their packed sizes.
                 share = may_unpack_to(packed_size) * info.compress_size // max(packed_size, 1)
-                yield Member(f"!{name}{again}", _opener(archive, info), info.compress_size, limit=share)
+                yield Member(place, partial(_opened, archive.open, info), info.compress_size, limit=share)
+
+
+def _of_tar(path: Path, packed: bool) -> Iterator[Member]:
+    """The members of a tar archive. One that is packed (.tar.gz) is first unpacked to a file without a name."""
+    with _seekable(path, packed) as file:
+        try:
+            with tarfile.open(fileobj=file, mode="r:") as archive:
+                names = Names()
+                for info in archive:
+                    place = names.place(info.name) if info.isreg() else None
+                    if place:
+                        opened = partial(_opened, archive.extractfile, info)
+                        yield Member(place, opened, info.size, limit=may_unpack_to(info.size))
+                file.seek(archive.offset)
+                if file.read(TAR_BLOCK).strip(b"\0"):
+                    raise tarfile.ReadError("the header of a member is cut off")
+        except tarfile.TarError as error:
+            raise IngestError(f"{path}: {damaged(error).detail}") from error
+
+
+def _is_tar(path: Path) -> bool:
+    with contextlib.suppress(*DAMAGED), unpacked(path.open("rb", buffering=0)) as stream:
+        return stream.read(MARK_AT + len(TAR_MARK))[MARK_AT:] == TAR_MARK
+    return False
+
+
+@contextlib.contextmanager
+def _seekable(path: Path, packed: bool) -> Iterator[IO[bytes]]:
+    """The bytes of a tar archive, unpacked. Raises IngestError."""
+    if not packed:
+        with path.open("rb") as file:
+            yield file
+        return
+    limit = may_unpack_to(size := path.stat().st_size)
+    with tempfile.TemporaryFile() as whole:
+        try:
+            with unpacked(path.open("rb", buffering=0)) as stream:
+                while whole.tell() <= limit and (block := stream.read(BLOCK)):
+                    whole.write(block)
+        except DAMAGED as error:
+            raise IngestError(f"{path}: {damaged(error).detail}") from error
+        if whole.tell() > limit:
+            raise IngestError(f"{path}: {size_bomb(size, whole.tell()).detail}")
+        whole.seek(0)
+        yield cast(IO[bytes], whole)
+
+
+class Names:
+    """The names of the members of an archive, each made the place of a member."""
+
+    def __init__(self) -> None:
+        self.times: Counter[str] = Counter()
+
+    def place(self, name: str) -> str | None:
+        """How `origin` goes on after the file's name; None for a folder and for hidden files."""
+        parts = [part for part in name.split("/") if part not in (".", "..")]
+        if name.endswith("/") or any(part.startswith((".", "__MACOSX")) for part in parts):
+            return None
+        self.times[name] += 1
+        return f"!{name}~{self.times[name]}" if self.times[name] > 1 else f"!{name}"
 
 
 def _name(info: zipfile.ZipInfo) -> str:
@@ -107,10 +178,8 @@ def _name(info: zipfile.ZipInfo) -> str:
     return info.filename
 
 
-def _opener(
-    archive: zipfile.ZipFile, info: zipfile.ZipInfo
-) -> Callable[[], contextlib.AbstractContextManager[IO[bytes]]]:
-    return lambda: unpacked(archive.open(info))
+def _opened(open_member: Callable[[Any], IO[bytes] | None], info: Any) -> contextlib.AbstractContextManager[IO[bytes]]:
+    return unpacked(cast(IO[bytes], open_member(info)))
 
 
 def is_workbook(path: Path) -> bool:

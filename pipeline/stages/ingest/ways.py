@@ -1,32 +1,39 @@
 """The lines of toml that read records of no known shape, for the message that asks for one."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pipeline.stages.ingest.columns import labelled
-from pipeline.stages.ingest.conversations import each_record, turns_at
-from pipeline.stages.ingest.detect import given_fields, one_or_more, role_key, shapes_of, text_key
+from pipeline.stages.ingest.detect import shapes_of
+from pipeline.stages.ingest.detect_columns import given_fields, one_or_more
+from pipeline.stages.ingest.detect_conversations import role_key, text_key
 from pipeline.stages.ingest.fields import Record, at
-from pipeline.stages.ingest.given import paths_of
+from pipeline.stages.ingest.given import is_given, paths_of
 from pipeline.stages.ingest.names import (
+    ANSWER_KEYS,
     INSTRUCTION,
     LABELS,
     NOTES,
     ORIGIN,
     OUTPUT,
+    ROLE_KEYS,
     named,
 )
+from pipeline.stages.ingest.parsing import Fault
 from pipeline.stages.ingest.recipes import recipes
 from pipeline.stages.ingest.shapes import FIELD
-from pipeline.stages.ingest.speakers import SPOKEN, speaker_of
+from pipeline.stages.ingest.speakers import SPOKEN, by_turns, speaker_of
 from pipeline.stages.ingest.toml_line import toml
+from pipeline.stages.ingest.turn_lists import each_record, turns_at
 from pipeline.stages.ingest.unmapped import NO_TEXT, is_sentence
 from schemas.shapes import (
     Columns,
     Conversation,
     Delimited,
     Instances,
+    Role,
     Shape,
     Template,
     TurnFields,
@@ -34,30 +41,62 @@ from schemas.shapes import (
 )
 
 
-def ways(record: Record) -> Iterator[str]:
-    """The lines of toml that read a record of no known shape."""
+def ways(records: Sequence[Record]) -> Iterator[str]:
+    """The lines of toml that read records of no known shape."""
+    record = records[0]
     likely = _likely_conversation(record)
-    if likely and _is_of_two(record, likely):
-        yield toml(likely)
+    if likely:
+        yield from map(toml, _with_roles(likely, records))
     yield from _headers(record)
     for name, recipe in recipes().items():
         if recipe.shape and _has_all(record, recipe.shape):
             yield f'recipe = "{name}"'
     yield from map(toml, _inside(record))
-    yield from map(toml, _marked(record))
-    asked, answers = named(record, INSTRUCTION), named(record, (*OUTPUT, *LABELS))
+    yield from map(toml, _marked(records))
+    asked = named(record, INSTRUCTION)
+    answers = [key for key in named(record, (*OUTPUT, *ANSWER_KEYS, *LABELS)) if _is_one_value(record[key])]
     if answers and not likely:
         taken = (*asked[:1], answers[0])
-        given = [path for path in dict.fromkeys((*given_fields(record), *_texts(record))) if path not in taken]
-        template = labelled(asked[0] if asked else "…", given, answers[0])
-        yield toml(template if asked else template.model_copy(update={"instruction": "…"}))
+        fields = (*given_fields(record), *(_texts(record) or _titles(record)))
+        given = [path for path in dict.fromkeys(fields) if path not in taken]
+        template = labelled(asked[0] if asked else "", given, answers[0])
+        yield toml(template if asked else _to_word(template))
+
+
+def _to_word(template: Template) -> Template:
+    """The template with a place for the words of its instruction, which people write."""
+    return template.model_copy(update={"instruction": "…"})
+
+
+def _is_one_value(value: Any) -> bool:
+    """Whether a value can be an answer, as it is or worded by a template."""
+    return value is not None and (not isinstance(value, dict | list) or is_given(value))
+
+
+def guesses(records: Sequence[Record]) -> Iterator[str]:
+    """The lines of toml for records of whose fields nothing is known: the two longest texts are a question and its
+    answer, or one is made of the other; a text that is alone answers a task that people write.
+    """
+    pair = [*named(records[0], ("source", "src", "원문")), *named(records[0], ("target", "tgt", "번역문"))]
+    if len(pair) == 2 and all(isinstance(records[0][name], str) for name in pair):
+        yield toml(Columns(instruction=pair[0], output=pair[1], input=None))
+        return
+    length = Counter[str]()
+    for record in records:
+        length.update({path: len(at(record, path)) for path in (*_texts(record), *_texts_in_objects(record))})
+    longest = [name for name, _ in length.most_common(2)]
+    first, *second = sorted(longest, key=list(length).index) or [""]
+    if second:
+        yield toml(Columns(instruction=first, output=second[0], input=None))
+    elif first:
+        yield toml(_to_word(labelled("", (), first)))
 
 
 def made_of_another(record: Record) -> Iterator[str]:
     """The line of toml that reads a text and what is made of it: a summary, a translation."""
     texts = _texts(record)
     if len(texts) == 2 and all(is_sentence(record[name]) for name in texts):
-        yield toml(labelled("", texts[:1], texts[1]).model_copy(update={"instruction": "…"}))
+        yield toml(_to_word(labelled("", texts[:1], texts[1])))
 
 
 def _inside(record: Record) -> Iterator[Shape]:
@@ -79,12 +118,21 @@ def _inside(record: Record) -> Iterator[Shape]:
 SPEAKS = re.compile(r"^([^\s:：][^:：\n]{0,19})[:：](?=[ \t]*\S)", re.MULTILINE)
 
 
-def _marked(record: Record) -> Iterator[Delimited]:
-    """A text in which two names take turns, each before a colon."""
-    for key, value in record.items():
-        names = list(dict.fromkeys(SPEAKS.findall(value))) if isinstance(value, str) else []
-        if len(names) == 2 and SPEAKS.match(value):
-            yield Delimited(text=key, marks={f"{name}:": role for name, role in zip(names, SPOKEN, strict=True)})
+def _marked(records: Sequence[Record]) -> Iterator[Delimited]:
+    """A text in which a few names take turns, each before a colon."""
+    for key in records[0]:
+        texts = [text for record in records if isinstance(text := record.get(key), str) and SPEAKS.match(text)]
+        names = [name for text in texts for name in SPEAKS.findall(text)]
+        count, is_talk = len(set(names)), any(len(set(SPEAKS.findall(text))) > 1 for text in texts)
+        if (
+            is_talk
+            and len(texts) == len(records)
+            and 2 <= count <= MOST_NAMES
+            and (count == 2 or len(names) > count + 1)
+        ):
+            in_turn: dict[str, Role] = dict(zip(dict.fromkeys(names), SPOKEN, strict=False))
+            roles = in_turn if count == 2 else by_turns(names)
+            yield Delimited(text=key, marks={f"{name}:": role for name, role in roles.items()})
 
 
 def _texts(record: Record) -> list[str]:
@@ -94,6 +142,25 @@ def _texts(record: Record) -> list[str]:
         for key, value in record.items()
         if isinstance(value, str) and key.strip().casefold() not in {*ORIGIN, *NOTES} and not NO_TEXT.fullmatch(value)
     ]
+
+
+def _texts_in_objects(record: Record) -> list[str]:
+    """The paths of the texts in the objects of a record."""
+    objects = {key: value for key, value in record.items() if isinstance(value, dict)}
+    paths = [f"{key}.{name}" for key, value in objects.items() for name in _texts(value)]
+    return [path for path in paths if isinstance(at(record, path), str)]  # a key may hold a dot, or be empty
+
+
+def other_texts(record: Record, shape: Columns) -> list[str]:
+    """The texts of a record that a shape does not take."""
+    taken = {shape.instruction, shape.system, *paths_of(shape.input)}
+    return [name for name in _texts(record) if name not in taken]
+
+
+def _titles(record: Record) -> list[str]:
+    """The notes about a record that are a text: a headline is what its label is about, where there is no other text."""
+    names = named(record, NOTES)
+    return [name for name in names if isinstance(record[name], str) and is_sentence(record[name])]
 
 
 def _headers(record: Record) -> Iterator[str]:
@@ -108,10 +175,27 @@ def _headers(record: Record) -> Iterator[str]:
         yield 'header = ["instruction", "output"]'
 
 
-def _is_of_two(record: Record, talk: Conversation) -> bool:
-    """Whether no more than two people speak in a conversation."""
-    first, path = each_record(record, talk.turns)[0]
-    return len({speaker_of(turn, talk.role) for turn in turns_at(first, path)}) <= 2
+#: So many names can be given a role each.
+MOST_NAMES = 8
+
+
+def _with_roles(talk: Conversation, records: Sequence[Record]) -> Iterator[Conversation]:
+    """The shape with the roles of its people: by who speaks first, or of several a guess for each name."""
+    talks = [names for record in records if (names := _names(record, talk))]
+    if any(len(set(names)) <= 2 for names in talks):
+        yield talk
+    names = [name for names in talks for name in names]
+    if any(len(set(names)) > 2 for names in talks) and len(set(names)) <= MOST_NAMES:
+        yield talk.model_copy(update={"speakers": "named", "roles": by_turns(names)})
+
+
+def _names(record: Record, talk: Conversation) -> list[str]:
+    """Who speaks in the turns of a record, turn by turn."""
+    try:
+        found = [turn for each, path in each_record(record, talk.turns) for turn in turns_at(each, path)]
+    except Fault:
+        return []
+    return [name for turn in found if (name := speaker_of(turn, talk.role)) is not None]
 
 
 def conversation_of_people(record: Record) -> Conversation | None:
@@ -135,7 +219,7 @@ def _likely_conversation(record: Record) -> Conversation | None:
         texts = [name for name in turns[0] if all(isinstance(turn.get(name), str) for turn in turns)]
         texts = [name for name in texts if name.strip().casefold() not in ORIGIN]
         texts.sort(key=lambda name: sum(len(turn[name]) for turn in turns))
-        speakers = [name for name in texts[:-1] if len({turn[name] for turn in turns}) == 2]
+        speakers = [name for name in texts[:-1] if 2 <= len({turn[name] for turn in turns}) <= max(2, len(turns) - 1)]
         if len(turns) > 1 and speakers:
             return Conversation(turns=path, role=speakers[0], text=texts[-1], speakers="in-order")
     return None
@@ -164,3 +248,34 @@ def _has_all(record: Record, shape: Shape) -> bool:
     else:
         return False
     return all(at(record, path) is not None for path in asked)
+
+
+#: Columns of who wrote a message, in what messengers export.
+WRITERS = ("user", "name", "username", "nickname", "보낸사람", "보낸 사람", "이름", "닉네임", "작성자", *ROLE_KEYS)
+
+
+def message_columns(records: Sequence[Record]) -> str | None:
+    """The field of the writer, where each record is a message of one of few people; None where it is something else."""
+    texts = text_key(records)
+    writers = named(records[0], WRITERS) if texts else []
+    for name in writers:
+        people = {record.get(name) for record in records}
+        if 1 < len(people) <= min(MOST_NAMES, len(records) // 2) and all(isinstance(who, str) for who in people):
+            return name
+    return None
+
+
+def beside_shapes(records: Sequence[Record]) -> str | None:
+    """What to do with records that no shape can read as they are; None where one may."""
+    first = records[0]
+    if at(first, "response.body.choices") is not None and "custom_id" in first:
+        return (
+            "these are answers of a batch without their questions; join them in the source file with the requests "
+            "of the batch by `custom_id`, so that each record holds `messages` with the question and the answer"
+        )
+    if who := message_columns(records):
+        return (
+            f"each record is a message of `{who}`, and no field says to which conversation it belongs; add a column "
+            "`conversation_id` in the source file that does, such as a number for each day"
+        )
+    return None

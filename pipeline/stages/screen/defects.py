@@ -21,7 +21,15 @@ from pipeline.stages.screen.own_words import may_say_nothing, promise, whole_ref
 from pipeline.stages.screen.placeholders import PLACEHOLDER, may_be_note, no_answer, note
 from pipeline.stages.screen.refusals import REFUSES, refusal
 from pipeline.stages.screen.repetition import echo, may_echo, may_loop, repetition
-from pipeline.stages.screen.residue import PARTICLES, PROMPT_MARKS, RESIDUE, template_in_prompt, template_residue
+from pipeline.stages.screen.residue import (
+    ALONE,
+    PARTICLES,
+    PROMPT_MARKS,
+    RESIDUE,
+    template_as_input,
+    template_in_prompt,
+    template_residue,
+)
 from pipeline.stages.screen.speech import PLAIN, mixed_speech
 from pipeline.stages.screen.texts import Texts
 from schemas.options import ScreenOptions
@@ -45,7 +53,7 @@ class Defect(NamedTuple):
 #: Foreign text, or foreign words among Korean ones.
 UNTRANSLATED = (
     rf"{FOREIGN}|{NO_HANGUL}|[a-z]{{3}}[가-힣]|[a-z]{{4}},? [a-z]{{4}}|[가-힣] [a-z]+"
-    r"|[\x{4E00}-\x{9FFF}]{2}[가-힣]"
+    r"|[\x{4E00}-\x{9FFF}]{2}[가-힣]|[\x{3041}-\x{30FF}]{2}"
 )
 #: In this order.
 DEFECTS: tuple[Defect, ...] = (
@@ -60,6 +68,7 @@ DEFECTS: tuple[Defect, ...] = (
     Defect("no-answer", "output", note, pick=may_be_note),
     Defect("template-residue", "output", template_residue, RESIDUE),
     Defect("template-residue", "instruction", template_in_prompt, rf"{PARTICLES}|{PROMPT_MARKS}"),
+    Defect("template-residue", "input", template_as_input, ALONE),
     Defect("merged-instruction", "output", merged_instruction, MERGED, pick=may_ask_again),
     Defect("merged-instruction", "instruction", merged_prompt, JOINED),
     Defect("merged-instruction", "input", merged_input, JOINED),

@@ -92,8 +92,16 @@ SPEECHES = {
         r"(?:이라서|이라|라서|라|이므로|이기 때문에|이지만) "
     ),
     "what it is not connected to": (
-        r"(?:\A|제가 |저는 )(?:현재 |지금 )?(?:인터넷|외부 (?:정보|데이터|사이트)|웹)[에을를] ?(?:연결|접속|접근|검색)"
-        r"[^\n.!?]{0,12}(?:않아|없어|없으|못해|못하|없는|않은|않으)"
+        r"(?:\A|제가 |저는 )(?:현재 |지금 |직접 )?(?:인터넷|외부 (?:정보|데이터|사이트)|웹)"
+        r"[에을를] ?(?:연결|접속|접근|검색)"
+        r"[^\n.!?]{0,16}(?:않아|없어|없으|못해|못하|없는|않은|않으|아니라|아니어)"
+    ),
+    "what it knows, as of its last update": (
+        r"(?:\A|[.!?] )(?:제 |저의 )?(?:마지막|최종|최근) (?:업데이트|학습|훈련) "
+        r"?(?:시점|시기|날짜|일자)?[을은]? ?(?:기준|까지)"
+    ),
+    "what came after, in the first person": (
+        r"이후의? [^\n.!?]{0,20}(?:제가|저는) [^\n.!?]{0,6}(?:알지 못|모르|모릅|알 수 없|몰라)"
     ),
     "what it is: 프로그램에 불과한 저는": r"(?:프로그램|기계|컴퓨터|소프트웨어|알고리즘|시스템|로봇|코드)"
     r"(?:에 불과한|일 뿐인|인) (?:저|나|제)(?:는|가|로|에게)",
@@ -130,11 +138,19 @@ SPEAKS_AS_MODEL = any_of(
 )
 
 
+_FIRST_PERSON = pattern(
+    r"(?<![가-힣])(?:저|제가|제게|나는|난|나의|나도|내가|저희|우리)|\b[Ii]\b|\b[Mm]y\b"
+    r"|로서|이므로|이기 때문|이라서|이라 |입니다만|이지만"
+)
+
+
 def disclaimer(texts: Texts, options: ScreenOptions) -> str | None:
     of_a_model = re.search(r"AI|인공|모델|챗봇|로봇|GPT|번역|옮기|옮겨|대화|대본", texts.instruction + texts.input)
     if of_a_model and asks(texts.instruction, "translation", "rewriting", "dialogue", "examples", "copy"):
         return None
     text = unquoted(texts.output)
+    if of_a_model and not _FIRST_PERSON.search(text):
+        return None
     match = _DISCLAIMER.search(text)
     if match is None or (asks(texts.instruction, "persona") and speaks_as_itself(texts.instruction)):
         return None

@@ -82,6 +82,8 @@ def open_form(texts: Texts, text: str) -> str | None:
         return "the answer ends in an open block of code"
     if asks(texts.instruction, "code") and re.search(r"[A-Za-z0-9_)](?: (?:[<>=+&]|AND|OR)|[,(])$", last):
         return "the answer ends in an operator"
+    if before and re.search(r"(?:다음|아래)[과와] ?같(?:습니다|다|아요)[.:]?$", last):
+        return "the answer ends where a list begins"
     if re.search(r"[가-힣] [(\[“‘「『]$", last):
         return "the answer ends in an open bracket"
     if last.endswith((":", "：")) and re.search(
@@ -149,6 +151,8 @@ def open_sentence(texts: Texts, text: str, last: str) -> str | None:
         return "the answer ends in mid-sentence" if len(sentences) > 1 and item_open(rest) else None
     if _OPEN_END.search(rest[-12:]) and (len(rest) < len(last) or len(last) >= 10):
         return "the answer ends in mid-sentence"
+    if len(rest) < len(last) and rest.count(" ") >= 2 and joins_noun(rest):
+        return "the answer ends in mid-sentence"
     return "the answer ends in mid-sentence" if cut_word(rest) or (len(rest) < len(last) and stem(text, rest)) else None
 
 
@@ -182,6 +186,11 @@ _WAITS = pattern(
     r"[가-힣](?:하여|고|며|면서|지만|는데|아서|어서|해|[은을] 뒤|[은을] 후),? .{3,}[가-힣]"
     r"(?:의|에서|에게|에는|때는|에|[을를]|적인|스러운|로운|양한|[위대통]한|있는|없는|하는|되는|같은|많은)$"
 )
+
+
+def joins_noun(rest: str) -> bool:
+    """Whether it ends in the particle of "and", behind a letter that no noun in -와 or -과 has: 이 ATP와."""
+    return bool(re.search(r"[A-Za-z0-9가-힣]{2}[와과]$", rest)) and not _NOUN_END.search(rest)
 
 
 def alone_open(last: str) -> bool:

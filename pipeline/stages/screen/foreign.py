@@ -211,6 +211,7 @@ def untranslated(texts: Texts, options: ScreenOptions) -> str | None:
         left := left_words(texts)
         or mixed_words(texts)
         or han_words(texts)
+        or other_letters(texts)
         or (left_sentence(texts) if _KOREAN_LINE.search(texts.output) else None)
     ):
         return f"the answer is Korean and has foreign text in it: {quoted(left)}"
@@ -277,8 +278,28 @@ def han_words(texts: Texts) -> str | None:
     return ", ".join(found) if len(found) >= 2 else None
 
 
+_OTHER_LETTERS = pattern("[\u3041-\u30ff]{2,}|[\u0400-\u052f]{4,}|[\u0600-\u06ff]{4,}|[\u0e01-\u0e5b]{4,}")
+
+
+def other_letters(texts: Texts) -> str | None:
+    """A word in Japanese, Cyrillic, Arabic or Thai letters in a Korean answer that is not about such words."""
+    wanted = wanted_language(texts.instruction)
+    if wanted not in (None, "Korean") or re.search("나라 ?말|외국어|원어|문자|글자", texts.instruction):
+        return None
+    if asks(texts.instruction, "about-language", "about-names", "copy") and not asks(texts.instruction, "translation"):
+        return None
+    match = _OTHER_LETTERS.search(unquoted(texts.output))
+    asked = texts.instruction if asks(texts.instruction, "translation") else texts.instruction + texts.input
+    return match[0] if match and not _OTHER_LETTERS.search(asked) else None
+
+
 #: An English word with a Korean ending: regulate하는, nutrient입니다.
 _MIXED = pattern(r"(?<![A-Za-z.\-/_@#])([a-z]{5,})(하|한|할|해|되|된|적|입니다|이다|을|를|은|는|이|가|의|과|와)")
+
+
+_OF_COMPUTERS = pattern(
+    r"프로그램|컴퓨터|앱|웹|서버|데이터|개발|소프트웨어|인공지능|네트워크|클라우드|디지털|온라인|게임|기술|브랜드|제품|음악|패션|마케팅"
+)
 
 
 def mixed_words(texts: Texts) -> str | None:
@@ -287,7 +308,10 @@ def mixed_words(texts: Texts) -> str | None:
         return None
     asked = (texts.instruction + texts.input).lower()
     found = [match for match in _MIXED.finditer(unquoted(texts.output)) if match[1] not in asked]
-    mixed = len({match[1] for match in found}) >= 3 and any(match[2] in ("하", "한", "할", "해") for match in found)
+    plain = not re.search("[A-Za-z]", asked) and not _OF_COMPUTERS.search(texts.instruction)
+    mixed = len({match[1] for match in found}) >= 3 and (
+        plain or any(match[2] in ("하", "한", "할", "해") for match in found)
+    )
     return ", ".join(dict.fromkeys(match[1] for match in found)) if mixed else None
 
 

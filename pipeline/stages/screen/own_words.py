@@ -107,6 +107,22 @@ _FUNCTION = (
         "라고",
         "가까운",
         "인근",
+        *(
+            "해야",
+            "좋은",
+            "좋아",
+            "멋진",
+            "전달",
+            "꼼꼼",
+            "열심",
+            "정성",
+            "조금만",
+            "금방",
+            "알겠",
+            "물론",
+            "훌륭",
+            "흥미",
+        ),
         *("않으셨", "그러면", "줄씩", "하나씩"),
         "듯",
         "싶",
@@ -189,7 +205,8 @@ _SAYS_NOT = any_of(*_NOT)
 #: An answer that ends in a promise, or in what was asked.
 _PROMISES = (
     r"(?:겠습니다|[릴할줄볼]게요?|(?:셨|하시는|하신)[가-힣]{0,3}(?:군요|네요)|(?:질문|요청|지시|명령|문제|물음|작업|과제|내용|결과|요약)"
-    r"(?:입니다|이네요|이군요|이에요|예요)|아래와 같습니다|다음과 같습니다)[.!:~]?\s*$"
+    r"(?:입니다|이네요|이군요|이에요|예요)|아래와 같습니다|다음과 같습니다"
+    r"|기다려 ?(?:줘|주세요|주십시오|주시[가-힣 ]{1,12})|질문이에요)[.!:~]?\s*$"
 )
 _PROMISE = pattern(_PROMISES)
 #: A request that wants something told or written, and is no remark.
@@ -289,6 +306,8 @@ def refuses_in_all(texts: Texts) -> str | None:
         return None
     if not re.search("[가-힣]", answer):
         return english_refusal(texts)
+    if asks(texts.instruction, "title") and not re.search(r"(?:니다|요|죠)\W*$", answer):
+        return None  # 수당 누락 확인 요청
     talk = talk_of(texts)
     if talk and wants_text(texts, talk):
         return quoted(answer, 60)

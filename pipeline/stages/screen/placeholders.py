@@ -69,11 +69,29 @@ _SIGNS = pattern(
 _NOTE = any_of(
     *("본문", "내용", "자리", "초안", "동일", "상동", "답변", "답안", "정답", "해답", "결과", "예시", "생략", "준비"),
     *("작성", "추후", "예정", "대기", "생성", "미정", "로딩", "로드", "완료", "문구", "제목", "텍스트", "공란", "빈칸"),
-    *("이하", "전술", "상기", "여기", "이곳", "같음", "같습니다", "마찬가지", "들어갈", "들어갑니다", "들어감"),
+    *(
+        "이하",
+        "전술",
+        "상기",
+        "여기",
+        "이곳",
+        "같음",
+        "같습니다",
+        "마찬가지",
+        "들어갈",
+        "들어갑니다",
+        "들어감",
+        "검수",
+        "작업자",
+        "제외됨",
+        "보류",
+        "재작업",
+        "스킵",
+    ),
 )
 _NOTES = pattern(rf"{_NOTE}[가-힣]{{0,4}}\d?")
 _BESIDE = pattern(
-    r"\d|테스트|(?:위|아래|앞|뒤|이|그)(?:와|의|에|서|과)?|(?:답|글|시|글쓴이|문장|설명|출력|입력|응답)[은는이가을를]?|중(?:입니다|이에요)?"
+    r"\d|테스트|확인|필요|항목[은이]?|검수[가-힣]{0,2}|(?:위|아래|앞|뒤|이|그)(?:와|의|에|서|과)?|(?:답|글|시|글쓴이|문장|설명|출력|입력|응답)[은는이가을를]?|중(?:입니다|이에요)?"
     r"|(?:적|쓸|넣|채울|넣을|적을)[가-힣]{0,4}|[을를은는이가]|곳|것|거|잠시만?|조금만|기다려|기다리|주세요|주십시오|하세요|입니다"
 )
 #: 추천 여행지 1, 추천 여행지 2; 설명:; 가나다라
@@ -111,6 +129,8 @@ PLACEHOLDER = any_of(
 
 
 def no_answer(texts: Texts, options: ScreenOptions) -> str | None:
+    if re.search("(?i)더미|lorem|자리 ?채움", texts.instruction):
+        return None
     found = _EMPTY.fullmatch(texts.output) or (_NONE.fullmatch(texts.output) and wants_content(texts.instruction))
     if not found:
         return None
@@ -137,7 +157,12 @@ def note(texts: Texts, options: ScreenOptions) -> str | None:
 
 #: Every such note has a match of this RE2 pattern, and this many bytes at most.
 MAY_BE_NOTE = any_of(
-    _NOTE, "[가-힣] ?1", r"[:：]\s*$", "가나다라", "[ㄱ-ㅎ]{2}", r"(?i:VALUE|REF|NAME|DIV/0|NUM|ERROR|N/A|null)"
+    _NOTE,
+    "[가-힣] ?1(?:[^0-9]|$)",
+    r"[:：]\s*$",
+    "가나다라",
+    "[ㄱ-ㅎ]{2}",
+    r"(?i:VALUE|REF|NAME|DIV/0|NUM|ERROR|N/A|null)",
 )
 LONGEST_NOTE = 150
 
@@ -151,13 +176,15 @@ def may_be_note(texts: Mapping[str, pa.Array]) -> list[int]:
 def form_of_note(answer: str) -> bool:
     """Whether an answer may be such a note, whatever was asked: six words at most, and one of a note."""
     words = _WORDS.findall(answer)
-    return bool(_EMPTY_FORM.fullmatch(answer) or _MARK.fullmatch(answer)) or (
+    return bool(_EMPTY_FORM.fullmatch(_NUMBERS.sub("", answer)) or _MARK.fullmatch(answer)) or (
         len(words) <= 6
         and any(map(_NOTES.fullmatch, words))
         and sum(not (_NOTES.fullmatch(word) or _BESIDE.fullmatch(word)) for word in words) <= 1
     )
 
 
+#: The numbers of a list: 1. 원인 1
+_NUMBERS = pattern(r"^\d{1,2}[.)] ", re.MULTILINE)
 _WORDS = pattern("[가-힣ㄱ-ㅎA-Za-z0-9]+")
 
 
@@ -170,9 +197,11 @@ def note_alone(texts: Texts) -> bool:
     words = _WORDS.findall(texts.output)
     if not words or not form_of_note(texts.output) or not asks_for_content(texts):
         return False
+    if _MARK.fullmatch(texts.output):
+        return not asks(texts.instruction, "code", "labels", "selection")
     if asks(texts.instruction, "short", "title", "labels", "selection", "as-it-may-be", "translation", "rewriting"):
         return False
-    if _MARK.fullmatch(texts.output) or _EMPTY_FORM.fullmatch(texts.output):
+    if _MARK.fullmatch(texts.output) or _EMPTY_FORM.fullmatch(_NUMBERS.sub("", texts.output)):
         return not asks(texts.instruction, "code")
     notes = [word for word in words if _NOTES.fullmatch(word)]
     beside = [word for word in words if word not in notes and _BESIDE.fullmatch(word)]

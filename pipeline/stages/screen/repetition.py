@@ -77,7 +77,8 @@ def loop(text: str) -> str | None:
         times = (end - start) // period
         # Four times on end, or three and a half of most of the text.
         whole = times == 3 and " " in unit and (end - start) * 2 >= period * 7 and (end - start) * 5 >= len(text) * 3
-        if (times >= 4 or whole) and end - start >= 30 and is_words(unit):
+        long = times == 3 and " " in unit and period >= 12
+        if (times >= 4 or whole or long) and end - start >= 30 and is_words(unit):
             return f"“{' '.join(unit[:30].split())}” {times} times on end"
     return None
 
@@ -121,7 +122,7 @@ def same_units(text: str) -> str | None:
     half = len(units) // 2
     if half > 1 and units[:half] == units[half:] and len(text) >= 40:
         return f"{quoted(' '.join(units[:half]), 30)} twice, and nothing else"
-    return most_of_all(units)
+    return most_of_all(units) or few_items(text) or same_tails(units)
 
 
 def most_of_all(units: list[str]) -> str | None:
@@ -135,6 +136,24 @@ def most_of_all(units: list[str]) -> str | None:
     unit, times = max(collections.Counter(units).items(), key=lambda item: item[1] * len(item[0]))
     half = times * len(unit) * 2 >= sum(map(len, units))
     return f"{quoted(unit, 30)} {times} times" if times >= 3 and half and len(unit) >= 10 and is_words(unit) else None
+
+
+def few_items(text: str) -> str | None:
+    """A list of six items or more, half of which are there before.
+
+    >>> few_items("1. 사과\\n2. 포도\\n3. 수박\\n4. 사과\\n5. 포도\\n6. 수박")
+    '3 items of 6 lines'
+    """
+    items = [re.sub(r"^\s*(?:\d{1,3}[.)]|[-*•])\s*", "", line) for line in text.splitlines() if line.strip()]
+    few = len(items) >= 6 and len({*items}) * 2 <= len(items) and all(len(item) >= 2 for item in items)
+    return f"{len({*items})} items of {len(items)} lines" if few and is_words("".join(items)) else None
+
+
+def same_tails(units: list[str]) -> str | None:
+    """Four sentences or more that end in the same sixteen letters, and are most of the text."""
+    tails = collections.Counter(unit[-16:] for unit in units if len(unit) > 20)
+    tail, times = max(tails.items(), key=lambda item: item[1], default=("", 0))
+    return f"{times} sentences end in {quoted(tail)}" if times >= 4 and times * 2 >= len(units) else None
 
 
 # Echo
@@ -233,6 +252,8 @@ def must_change(texts: Texts, exact: bool) -> bool:
         )
     if asks(instruction, "proofreading") and not exact:
         return False  # a full stop more or less is a correction
+    if exact and _ONE_OF.search(instruction) and len(re.split(r"[,\n]", texts.input.strip(" ,\n"))) > 2:
+        return True
     if asks(instruction, "selection") and len(texts.input) < 60:
         return (
             exact
@@ -246,6 +267,11 @@ def must_change(texts: Texts, exact: bool) -> bool:
     )
 
 
+#: A request for one of several things.
+_ONE_OF = pattern(
+    r"(?:가장|제일) (?:큰|작은|긴|짧은|높은|낮은|많은|적은|빠른|느린|무거운|가벼운|비싼|싼)"
+    r"|(?:하나|한 개)[를만]? ?(?:고르|골라|선택)"
+)
 #: A word for the whole of a text: its sentiment, its kind.
 _LABEL_OF = pattern(
     r"(?:감정|감성|극성|의도|주제|종류|유형|긍정|부정|카테고리)[가-힣 ]{0,8}(?:분류|판별|판단|구분|고르|적)"

@@ -3,7 +3,7 @@
 import re
 
 from pipeline.stages.screen.requests import asks
-from pipeline.stages.screen.texts import Texts, any_of, around, prose_of
+from pipeline.stages.screen.texts import Texts, any_of, around, prose_of, quoted
 from pipeline.table.patterns import pattern
 from schemas.options import ScreenOptions
 
@@ -187,3 +187,13 @@ def template_in_prompt(texts: Texts, options: ScreenOptions) -> str | None:
     if (match := _PARTICLE.search(prompt)) and "/" not in match[0] and not re.search(r"빈칸|알맞은|괄호|고르", prompt):
         return f"the instruction holds an unresolved particle: {around(match)}"
     return None
+
+
+#: An input that is a slot and nothing else.
+ALONE = r"^\s*(?:%s|\{\{? ?[A-Za-z_]+ ?\}?\}|\$\{?[a-z_]+\}?|<(?:input|text|content|context|query)>)\s*$"
+
+
+def template_as_input(texts: Texts, options: ScreenOptions) -> str | None:
+    if asks(texts.instruction, "template", "code"):
+        return None
+    return f"the input is an unfilled slot: {quoted(texts.input)}"

@@ -9,7 +9,7 @@ from schemas.options import ScreenOptions
 
 #: Verbs in plain speech end in a syllable with ㄴ, ㅆ or ㅄ and 다: 간다, 갔다, 없다.
 _STEMS = "".join(chr(code) for code in range(0xAC00, 0xD7A4) if (code - 0xAC00) % 28 in (4, 18, 20))
-_POLITE = pattern(r"(?:니다|니까|십시오|시오|시다|[가-힣]요|죠)$")
+_POLITE = pattern(r"(?:(?<!아)니다|니까|십시오|시오|시다|[가-힣]요|죠)$")
 #: Nouns: 필요, 중요, 수요, 주요.
 _POLITE_NOUN = pattern(r"(?:필|중|수|주|동|소|긴|개|강)요$")
 #: Written plain speech: 간다, 좋다, 크다.

@@ -19,7 +19,8 @@ from pipeline.stages.ingest.parsing import Fault, FileFault
 from pipeline.stages.ingest.rows import Row, table
 from pipeline.stages.ingest.shapes import rows_of
 from pipeline.stages.ingest.transcripts import turns_of
-from pipeline.stages.ingest.turns import Turn, talk_of
+from pipeline.stages.ingest.turn import Turn
+from pipeline.stages.ingest.turns import talk_of
 from pipeline.table.messages import SPOKEN, from_messages, to_messages
 from schemas.options import Source
 from schemas.shapes import Conversation, Delimited, Shape

@@ -7,6 +7,7 @@ import json
 import lzma
 import re
 import struct
+import tarfile
 import warnings
 import zipfile
 from pathlib import Path
@@ -70,6 +71,24 @@ def test_cases(case: dict[str, Any], tmp_path: Path) -> None:
             rows_of(path, **source)
     else:
         check(rows_of(path, **source), case["rows"], path.name)
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, lzma.compress])
+def test_the_members_of_a_tar_archive(pack: Any, tmp_path: Path) -> None:
+    whole, path = io.BytesIO(), tmp_path / "all.tar"
+    members = (("a/train.jsonl", GOOD), ("a/._train.jsonl", "\x00"), ("b.jsonl.gz", GOOD), ("b.jsonl.gz", ""))
+    with tarfile.open(fileobj=whole, mode="w") as archive:
+        for name, data in members:
+            member = tarfile.TarInfo(name)
+            content = gzip.compress(data.encode()) if name.endswith(".gz") else data.encode()
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    path.write_bytes(pack(whole.getvalue()))
+    empty = {"place": "!b.jsonl.gz~2:1", "reject_reason": "empty-file"}
+    check(rows_of(path), [{"place": "!a/train.jsonl:1", **ROW}, {"place": "!b.jsonl.gz:1", **ROW}, empty], path.name)
+    path.write_bytes(pack(whole.getvalue()[:1200]))
+    with pytest.raises(IngestError, match=r"all\.tar: .*copy it again"):
+        rows_of(path)
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress, pa.Codec("zstd").compress])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from pipeline.stages.ingest import IngestError, describe, inspect
 from pipeline.stages.validate import validate
@@ -54,6 +55,19 @@ def test_the_lines_of_a_message_read_the_file(case: dict[str, Any], tmp_path: Pa
         assert any(row["reject_reason"] is None and row["instruction"] is not None for row in rows), line
 
 
+def test_a_line_to_fill_in_is_refused_as_it_is(tmp_path: Path) -> None:
+    (line,) = LINE.findall(messages_of_text(tmp_path, '[{"text": "사과는 과일이다."}, {"text": "배도 과일이다."}]'))
+    with pytest.raises(ValidationError, match="write in words of your own what is to be done, in place of …"):
+        rows_of(tmp_path / "file", **tomllib.loads(line))
+    (row, _) = rows_of(tmp_path / "file", **tomllib.loads(line.replace("…", "과일을 하나 대라.")))
+    assert (row["instruction"], row["output"]) == ("과일을 하나 대라.", "사과는 과일이다.")
+
+
+def messages_of_text(folder: Path, text: str) -> str:
+    (folder / "file").write_text(text, "utf-8")
+    return "\n".join(messages_of(folder / "file", {}))
+
+
 def texts_in(value: Any) -> set[str]:
     if isinstance(value, str):
         return {value} if value.strip() else set()
@@ -67,10 +81,11 @@ def test_both_ways_of_an_unmapped_text_keep_it(case: dict[str, Any], tmp_path: P
     path.write_bytes(case["data"].encode())
     (said,) = messages_of(path, {})
     as_input, in_meta = LINE.findall(said)
+    taken = "reasoning" if "the thought before the answer" in said else "input"
     records = [json.loads(line) for line in case["data"].splitlines()]
-    for line, column in ((as_input, "input"), (in_meta, "meta")):
+    for line, column in ((as_input, taken), (in_meta, "meta")):
         for record, row in zip(records, rows_of(path, **tomllib.loads(line)), strict=True):
-            held = " ".join(row[name] or "" for name in ("instruction", "input", "output", "meta"))
+            held = " ".join(row[name] or "" for name in ("instruction", "input", "reasoning", "output", "meta"))
             assert all(json.dumps(text, ensure_ascii=False)[1:-1] in held or text in held for text in texts_in(record))
             assert row[column], line
 
@@ -134,3 +149,13 @@ def test_inspect_groups_turns_as_ingest_does(tmp_path: Path) -> None:
     assert (stream.records, stream.kept, stream.rejected) == (20, 20, {})
     (line,) = stream.toml
     assert len(rows_of(tmp_path / "a.csv", **tomllib.loads(line))) == 20
+
+
+def test_the_lines_that_pin_a_shape_hold_all_that_reading_needs(tmp_path: Path) -> None:
+    text = "덧셈 문제집,,\n3학년,,\n문제,정답,비고\n3 더하기 4는?,7,쉬움\n10 빼기 6은?,4,쉬움\n"
+    names = ["문제", "정답", "비고"]
+    options = {"skip": 3, "numbers": "as-text", "header": names, "encoding": "utf-8", "reader": "csv"}
+    stream = looked_at(tmp_path / "a.csv", text, **options)
+    assert stream.kept == 2
+    again = looked_at(tmp_path / "a.csv", text, **tomllib.loads("\n".join(stream.toml)))
+    assert (again.kept, again.examples[0].after) == (2, stream.examples[0].after)

@@ -66,10 +66,14 @@ def test_defects_of_the_seventh_set() -> None:
 
 def test_defects_of_the_eighth_set() -> None:
     missed, false = missed_and_false("screen_defects_fresh5.jsonl")
-    assert missed == [
-        "음, 이건 패스할게요.",
-        "아침에는 oatmeal과 fruit를, 점심에는 grilled chicken과 vegetables를 드세요.",
-    ]
+    assert missed == ["음, 이건 패스할게요."]
+    assert not false
+
+
+def test_defects_of_the_ninth_set() -> None:
+    """Of someone who had seen no rule: 92 of 120 were found at first sight, and 2 of 100 clean rows flagged."""
+    missed, false = missed_and_false("screen_defects_heldout4.jsonl")
+    assert len(missed) == 11
     assert not false
 
 

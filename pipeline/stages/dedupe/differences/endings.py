@@ -37,6 +37,19 @@ AFTER_INFINITIVE = (
     "주실수있으신가요",
     "주실수있습니까",
     "주실수있는지요",
+    "주실수있으세요",
+    "주실수있을지요",
+    "주실수있겠어요",
+    "주실수있겠습니까",
+    "줄수있으세요",
+    "줄수있으신가요",
+    "줄수있는지요",
+    "줄수있겠어요",
+    "줄수있겠습니까",
+    "주시겠나요",
+    "주시겠어",
+    "주겠습니까",
+    "주겠나",
     "줄수있나요",
     "줄수있어요",
     "줄수있을까요",
@@ -50,7 +63,17 @@ AFTER_INFINITIVE = (
     "주기바랍니다",
     "주길바랍니다",
     "주시길바랍니다",
+    "주시길부탁드립니다",
+    "주시기부탁드립니다",
     "주시면감사하겠습니다",
+    "주시면감사하겠어요",
+    "주시면정말감사하겠습니다",
+    "주시면감사드리겠습니다",
+    "주시면고맙겠어요",
+    "주시면좋겠어요",
+    "주시면됩니다",
+    "주면돼",
+    "주면돼요",
     "주면고맙겠습니다",
     "주시면고맙겠습니다",
     "주면좋겠어",
@@ -82,6 +105,20 @@ AFTER_INFINITIVE = (
     "줬으면합니다",
     "줬으면좋겠어요",
     "줬으면좋겠습니다",
+)
+#: After a noun: requests to do it ("요약 부탁드립니다").
+AFTER_TASK = (
+    "부탁해",
+    "부탁해요",
+    "부탁합니다",
+    "부탁할게",
+    "부탁할게요",
+    "부탁드려요",
+    "부탁드립니다",
+    "부탁드릴게요",
+    "부탁드리겠습니다",
+    "바랍니다",
+    "바람",
 )
 #: After a stem; the forms with 으 follow a coda.
 AFTER_STEM = {
@@ -249,9 +286,11 @@ def _moods_of(tables: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
     return {ending: tuple(mood for mood, some in tables.items() if ending in some) for ending in endings}
 
 
-_OF_INFINITIVE = frozenset(AFTER_INFINITIVE)
+_OF_INFINITIVE, _OF_TASK = frozenset(AFTER_INFINITIVE), frozenset(AFTER_TASK)
 _OF_STEM, _OF_NOUN = _moods_of(AFTER_STEM), _moods_of(AFTER_NOUN)
-_LONGEST = max(map(len, (*_OF_INFINITIVE, *_OF_STEM, *_OF_NOUN)))
+_LONGEST = max(map(len, (*_OF_INFINITIVE, *_OF_TASK, *_OF_STEM, *_OF_NOUN)))
+#: Verbs that only say the same more politely.
+HONORIFIC = {"말씀하": "말하", "부탁드리": "부탁하", "감사드리": "감사하", "축하드리": "축하하", "추천드리": "추천하"}
 #: One word, written in two ways.
 SAME_STEM = {"뭐": "무엇", "뭣": "무엇", "무어": "무엇", "거": "것", "누구": "누구", "누": "누구", "건": "것은"}
 #: The signs of politeness or of a request: without one of them, a word that is the stem itself may be another word.
@@ -355,12 +394,24 @@ def readings(word: str) -> frozenset[Reading]:
         base, ending = word[:at], word[at:]
         if ending in _OF_INFINITIVE:
             found |= {(stem, REQUEST) for stem in (stems_of_infinitive(base) if base else [""])}
+        if ending in _OF_TASK and len(base) > 1:
+            found.add((base + "하", REQUEST))
         for mood in _OF_STEM.get(ending, ()):
             if not (base.endswith("이") and _asks_to_agree(base[:-1], ending, mood)):
                 found |= {(stem, mood) for stem in _of_stem(base, ending)}
         found |= {(base, mood) for mood in _OF_NOUN.get(ending, ()) if not _asks_to_agree(base, ending, mood)}
     found |= _with_coda(word) | _infinitives(word)
-    return frozenset((SAME_STEM.get(stem, stem), mood) for stem, mood in found)
+    return frozenset((_plain(SAME_STEM.get(stem, stem)), mood) for stem, mood in found)
+
+
+def _plain(stem: str) -> str:
+    """The stem with a plain verb for an honorific one.
+
+    >>> _plain("말씀하"), _plain("제게말씀하"), _plain("설명하")
+    ('말하', '제게말하', '설명하')
+    """
+    polite = next((polite for polite in HONORIFIC if stem.endswith(polite)), "")
+    return stem.removesuffix(polite) + HONORIFIC.get(polite, "")
 
 
 def _with_coda(word: str) -> set[Reading]:

@@ -46,6 +46,8 @@ ALIKE_WORDS = [
     for other in forms.split()
     if one != other
 ]
+#: Words of one syllable that are something else without a particle: this, one, not, more.
+NO_NOUNS = frozenset("이그저한두세네안못잘다더또왜새첫맨온각매총전현본양몇꼭좀막곧늘참푹딱일오육칠팔구십백천만너내제")
 #: What each particle needs before it: a syllable with a coda (True) or without (False).
 _AFTER_CODA = {
     **dict.fromkeys(("은", "이", "을", "과", "이랑", "이란", "이나", "으로", "으로서", "으로써", "으로는"), True),
@@ -90,6 +92,23 @@ NOUNS = frozenset(
         "참가",
         "대가",
         "화가",
+        *(
+            "주가",
+            "시가",
+            "고가",
+            "저가",
+            "유가",
+            "초가",
+            "수가",
+            "부가",
+            "배가",
+            "호가",
+            "여가",
+            "처가",
+            "외가",
+            "자가",
+            "서가",
+        ),
         "효과",
         "결과",
         "사과",
@@ -173,6 +192,8 @@ def exchanged_particle(one: str, other: str) -> tuple[Split, Split] | None:
     True
     >>> exchanged_particle("역사가", "역사") is None, exchanged_particle("역사가", "역사는") is None
     (True, False)
+    >>> exchanged_particle("비가", "비") is None, exchanged_particle("이가", "이") is None
+    (False, True)
     >>> exchanged_particle("대해", "대해서") is None
     False
     """
@@ -198,15 +219,20 @@ def _means_the_same(mine: Split, yours: Split) -> bool:
     if mine.role and yours.role:
         return any({mine.role, yours.role} <= roles for roles in ALIKE)
     role = mine.role or yours.role
+    if len(mine.stem) == 1 and role == "subject":
+        return mine.stem not in NO_NOUNS
     return role in OPTIONAL and (len(mine.stem) > 1 or role == "object")
 
 
 def exchange_roles(pairs: list[tuple[Split, Split]]) -> bool:
     """Whether two words exchange their particles: "철수는 영희가 좋다", "철수가 영희는 좋다".
 
+    A genitive that is left out at one place and not at another says nothing of roles: "소설의 주인공 이름".
+
     >>> first, second = exchanged_particle("철수는", "철수가"), exchanged_particle("영희가", "영희는")
     >>> exchange_roles([first, second]), exchange_roles([first, first])
     (True, False)
     """
     roles = {(mine.role, yours.role) for mine, yours in pairs if mine.role != yours.role}
+    roles -= {("genitive", ""), ("", "genitive")}
     return any((yours, mine) in roles for mine, yours in roles)

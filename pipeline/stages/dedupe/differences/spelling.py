@@ -46,6 +46,22 @@ _WORDS = """
 괜찬 괜찮  같애 같아  업는 없는  업다 없다  업어요 없어요  업습 없습  업나요 없나요  안는다 않는다  마니 많이
 조타 좋다  안녕하새요 안녕하세요  알고리듬 알고리즘  시뮬레이숀 시뮬레이션  쏘프트웨어 소프트웨어
 소프트웨아 소프트웨어  하드웨아 하드웨어  렌트카 렌터카  맛사지 마사지  님깨 님께
+통채 통째  뒤치닥거리 뒤치다꺼리  어짜피 어차피  굼뱅이 굼벵이  귀뜸 귀띔  두루뭉실 두루뭉술  뒤쳐지 뒤처지  밑둥 밑동
+발자욱 발자국  삵쾡이 살쾡이  승락 승낙  쌍커풀 쌍꺼풀  움추리 움츠리  웅큼 움큼  윗층 위층  인삿말 인사말
+자그만치 자그마치  장농 장롱  짜집기 짜깁기  천정 천장  쳐박 처박  치고박 치고받  풍지박산 풍비박산
+하마트면 하마터면  해꼬지 해코지  핑게 핑계  홧병 화병  휴계소 휴게소  계시판 게시판  희노애락 희로애락
+강남콩 강낭콩  고냉지 고랭지  괜시리 괜스레  구렛나루 구레나룻  꺼림직 꺼림칙  날라가 날아가  널부러 널브러
+닥달 닦달  단촐 단출  돌맹이 돌멩이  딱다구리 딱따구리  모자르 모자라  반짓고리 반짇고리  부시시 부스스
+빈털털이 빈털터리  사그러 사그라  새침떼기 새침데기  소꼽놀이 소꿉놀이  손톱깍이 손톱깎이  아지랭이 아지랑이
+안성마춤 안성맞춤  알아맞추 알아맞히  연거퍼 연거푸  오무리 오므리  우뢰 우레  우겨넣 욱여넣  으시대 으스대
+잎파리 이파리  짖궂 짓궂  쪽집게 족집게  추스리 추스르  허구헌 허구한  호르라기 호루라기  흐리멍텅 흐리멍덩
+절대절명 절체절명  눈꼽 눈곱  걸맞는 걸맞은  휘발류 휘발유  까스 가스  꼬냑 코냑  나레이션 내레이션  넌센스 난센스
+다이나믹 다이내믹  뎃생 데생  라이센스 라이선스  라이타 라이터  로얄 로열  로케트 로켓  리모콘 리모컨
+마네킨 마네킹  미니어쳐 미니어처  바게뜨 바게트  발란스 밸런스  배드민톤 배드민턴  블럭 블록  비스켓 비스킷
+상들리에 샹들리에  스넥 스낵  스티로폴 스티로폼  스프링쿨러 스프링클러  시그날 시그널  아울렛 아웃렛
+알미늄 알루미늄  에어콘 에어컨  엔돌핀 엔도르핀  오리지날 오리지널  인디안 인디언  자켓 재킷  쥬라기 쥐라기
+째즈 재즈  카톨릭 가톨릭  카페트 카펫  캐쉬 캐시  케찹 케첩  콘테이너 컨테이너  콘트롤 컨트롤  콜렉션 컬렉션
+크리스탈 크리스털  탈렌트 탤런트  텔런트 탤런트  팡파레 팡파르  프라자 플라자  플룻 플루트  휘트니스 피트니스
 """
 #: Words in which ㅐ, ㅔ and ㅖ are often exchanged, which then gives no other word.
 _VOWELS = """
@@ -80,6 +96,9 @@ PAIRS = {wrong.replace(" ", ""): right for wrong, right in PAIRS.items() if wron
 PAST = "잇햇겟엇앗갓봣왓됫졋렷쳣셧랏럿낫"
 #: The same before what a verb goes on with.
 _SS = re.compile(rf"[{PAST}](?=[어으습는나던다지고네을음기었]|$)")
+#: 해 as it sounds, after a noun and before what follows an infinitive.
+SOUNDS_LIKE_HAE = "헤"
+_HAE = re.compile(rf"(?<=[가-힣]){SOUNDS_LIKE_HAE}(?=$|주[세십시실]|줘|줄|요$|서$|야|도$|봐|보[세십시]|라$)")
 #: How misspellings begin: most words hold none of these, and need no search.
 _BEGINNINGS = frozenset(wrong[:2] for wrong in PAIRS)
 _WRONG = re.compile("|".join(sorted(map(re.escape, PAIRS), key=len, reverse=True)))
@@ -89,9 +108,11 @@ _WRONG = re.compile("|".join(sorted(map(re.escape, PAIRS), key=len, reverse=True
 def corrected(word: str) -> str:
     """The word with its common misspellings corrected.
 
-    >>> corrected("오랫만에"), corrected("됬어요"), corrected("김치찌게를")
-    ('오랜만에', '됐어요', '김치찌개를')
+    >>> corrected("오랫만에"), corrected("됬어요"), corrected("김치찌게를"), corrected("정리헤")
+    ('오랜만에', '됐어요', '김치찌개를', '정리해')
     """
+    if SOUNDS_LIKE_HAE in word:
+        word = _HAE.sub("해", word)
     word = _SS.sub(lambda found: with_coda(found[0], "ㅆ"), word)
     for _ in range(2):
         if any(word[at : at + 2] in _BEGINNINGS or word[at] in _BEGINNINGS for at in range(len(word))):

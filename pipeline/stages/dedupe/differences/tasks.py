@@ -15,6 +15,7 @@ _ABOUT_FORM = re.compile(
     | 초성|중성|종성|(?<!뒷)받침|모음|자음|몇\s?자|문자\s?수|문자열|문자의|자릿수
     | 높임|존댓말|존대|반말|경어|공손|말투|어투|문체|격식|어미|어법|문법|비문|교정|교열|퇴고
     | 회문|애너그램|아나그램|정규\s?식|정규\s?표현식|인코딩|해시(?!\s?태그)|토큰|줄\s?바꿈|줄바꿈|개행
+    | (?:바르|옳|올바르)게\s?[쓰쓴썼쓸적]|바른\s?(?:표현|말)|옳은\s?(?:표현|말)
     | 형태소|품사|어순|발음|사투리|신조어
     | \b(?:spell|punctuat|capital\s?letter|capitali|upper\s?-?case|lower\s?-?case|white\s?space|indent|typo|grammar
       |proofread|anagram|palindrome|letters?\b|characters?\b|regex|strings?\b|hyphen|comma\b)
@@ -28,6 +29,8 @@ _ABOUT_WORDS = re.compile(r"번역|낱말|단어|어휘|영단어|translat|\bwor
 def is_about_form(instruction: str) -> bool:
     """Whether the instruction is about spacing, spelling, signs, capitals or letters.
 
+    >>> is_about_form("둘 중 바르게 쓴 것을 고르세요.")
+    True
     >>> is_about_form("띄어 쓴 곳을 세세요."), is_about_form("다음 문장은 몇 글자인가요?"), is_about_form("번역하세요.")
     (True, True, False)
     """

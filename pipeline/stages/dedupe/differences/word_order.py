@@ -7,6 +7,8 @@ from pipeline.stages.dedupe.differences.words_of_text import HANGUL, Word
 
 #: What a word with such a particle does in a sentence does not depend on its place.
 ROLES = frozenset(("topic", "subject", "object", "dative", "at", "in", "by", "from"))
+#: Who speaks, and to whom: the subject where no particle follows.
+PRONOUNS = frozenset(("나", "저", "너", "우리"))
 ADVERBS = frozenset(
     [
         "오늘",
@@ -14,6 +16,18 @@ ADVERBS = frozenset(
         "내일",
         "지금",
         "요즘",
+        "요새",
+        "방금",
+        "아까",
+        "그저께",
+        "모레",
+        "이제",
+        "가끔",
+        "자주",
+        "매일",
+        "짧게",
+        "길게",
+        "빠르게",
         "이번에",
         "다음에",
         "자세히",
@@ -38,6 +52,8 @@ def moved(one: Sequence[Word], other: Sequence[Word]) -> tuple[str, str] | None:
     >>> from pipeline.stages.dedupe.differences.words_of_text import words_of
     >>> moved(words_of("친구에게 한국어를 가르쳐 줘"), words_of("한국어를 친구에게 가르쳐 줘"))
     ('친구에게 한국어를', '한국어를 친구에게')
+    >>> moved(words_of("나 요즘 바빠"), words_of("요즘 나 바빠"))
+    ('나 요즘', '요즘 나')
     >>> moved(words_of("서울 부산 거리"), words_of("부산 서울 거리")) is None
     True
     """
@@ -62,6 +78,8 @@ def _are_apart(one: list[str], other: list[str], before: list[str]) -> bool:
 
 
 def _roles(word: str) -> set[str]:
-    if word in ADVERBS:
+    if word in ADVERBS or (len(word) > 2 and word.endswith(("하게", "스럽게", "히"))):
         return {word}
+    if word in PRONOUNS:
+        return {"topic", "subject"}
     return {split.role for split in splits(word)} & ROLES
