@@ -15,6 +15,7 @@ from pipeline.run.plan import Plan, plan_of_config
 from pipeline.run.row_wise import tokenize_unit
 from pipeline.run.stamps import write_plan
 from pipeline.run.tokenizer import find_tokenizer
+from schemas.run_times import RUN
 
 CONFIG = """
 [dataset]
@@ -57,7 +58,8 @@ def redo(project: Path) -> dict[str, str]:
 
 
 def digests(plan: Plan) -> dict[str, str]:
-    files = [*plan.folder.rglob("*"), plan.stages / stage_files.duplicates()]
+    times = plan.folder / RUN
+    files = [*(set(plan.folder.rglob("*")) - {times}), plan.stages / stage_files.duplicates()]
     return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files if path.is_file()}
 
 
