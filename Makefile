@@ -13,7 +13,8 @@
 # make audit       list the licences of the dependencies, and their known weaknesses (installs pip-audit; online)
 # make docs        write docs/reference.md from the code
 # make check       lint and types
-# make bench       run the benchmarks and write their tables (data: KOBERT_SPIECE, KO_INSTRUCT_DATA)
+# make bench       run the benchmarks and write their tables and benchmarks/README.md (data: KOBERT_SPIECE, KO_INSTRUCT_DATA)
+# make bench-check run them again and compare the ratios with the tables; fails where one is 15 % worse
 # make clean       remove all stage files; raw/ and processed/ stay
 
 CONFIG ?= pipeline.toml
@@ -24,7 +25,7 @@ SETS   := $(foreach change,$(SET),--set '$(change)')
 CHANGED := $(if $(LAYOUT),--layout $(LAYOUT)) $(if $(TOKENIZER),--tokenizer "$(TOKENIZER)") $(SETS)
 
 # No .DELETE_ON_ERROR: every target appears whole or not at all, and the old one is good until then.
-.PHONY: processed test test-train test-trainers test-axolotl test-torchtune test-ray test-browser test-kill test-attack fuzz audit check docs bench clean embedded
+.PHONY: processed test test-train test-trainers test-axolotl test-torchtune test-ray test-browser test-kill test-attack fuzz audit check docs bench bench-check clean embedded
 
 # CONFIG is one path, which may hold spaces, where there is such a file; else it is a list of paths.
 processed: $(VENV)/.installed
@@ -88,13 +89,18 @@ test: $(VENV)/.installed-dev
 embedded: $(VENV)/.installed
 	@$(VENV)/bin/python -m scripts.train_embedded
 
-# The tables that need no other tool; BENCH="ingest" and others by name (each file lists what it needs).
-BENCH ?= tokenizer chain
+# The tables that need no other tool; BENCH="ingest" and others by name (each file lists what it needs). Then the page of
+# all tables, which fails where a figure of a README is not in its table.
+BENCH ?= tokenizer chain chain_long limits
 bench: $(VENV)/.installed-dev
 	@for name in $(BENCH); do \
 		$(VENV)/bin/python -m benchmarks.$$name > benchmarks/.$$name.part || exit 1; \
 		mv benchmarks/.$$name.part benchmarks/$$name.md && cat benchmarks/$$name.md; \
 	done
+	@$(VENV)/bin/python -m benchmarks.page
+
+bench-check: $(VENV)/.installed-dev
+	@$(VENV)/bin/python -m benchmarks.check $(filter-out limits,$(BENCH))
 
 # The tests that need torch or TRL: the step from processed/ to training.
 test-train: $(VENV)/.installed-train

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from difflib import get_close_matches
@@ -13,6 +14,9 @@ import click
 from pipeline.commands.shared import GATE, Failure
 from pipeline.commands.signals import Stopped, failure, stopping
 from schemas.errors import GateError, KoInstructError
+
+#: How many values may be new before Python looks for those that only circles hold.
+YOUNG = 50_000
 
 
 class Family(NamedTuple):
@@ -138,6 +142,8 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         open_closed_streams()
+        # Millions of small values live for a moment, and none is in a circle: Python need not look for those so often.
+        gc.set_threshold(YOUNG)
         try:
             with stopping():
                 return super().invoke(ctx)

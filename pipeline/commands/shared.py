@@ -145,11 +145,10 @@ def do_without_pandas() -> None:
 
 
 def config_of(path: Path, changes: tuple[str, ...] = ()) -> Config:
-    """The config at this path; where there is none, the defaults of every stage."""
-    from pipeline.run.config import load_config
-    from schemas.options import Config
+    """The config at this path, changed so; where there is none, the defaults of every stage."""
+    from pipeline.run.config import config_without_file, load_config
 
-    return load_config(path, changes) if path.exists() else Config.model_construct()
+    return load_config(path, changes) if path.exists() else config_without_file(changes)
 
 
 def show_summary(manifest: Manifest, folder: Path, as_json: bool) -> None:

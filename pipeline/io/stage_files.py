@@ -46,6 +46,9 @@ OF_RUN = RowFiles("run.arrow", "run.keys.arrow")
 
 #: What `dedupe` decides about each row.
 DECISIONS = "dedupe.arrow"
+#: What it found about pairs of texts.
+KNOWN_PAIRS = "dedupe.pairs.arrow"
+MEASURED_PAIRS = "dedupe.measured.arrow"
 #: How long it took.
 DECISION_TIMES = "dedupe.times.json"
 #: Which tokenizer the dataset is made with, and why: a `Resolution`.

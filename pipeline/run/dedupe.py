@@ -18,6 +18,7 @@ from pipeline.io.workers import ordered
 from pipeline.run.raw_state import unchanged
 from pipeline.stages.dedupe import decide, fingerprint
 from pipeline.stages.dedupe.job import Job
+from pipeline.stages.dedupe.known import Known
 from pipeline.stages.dedupe.parts import Part, decide_part, join, parts_of, shared_outputs
 from schemas.columns import FINGERPRINT, INGESTED
 
@@ -79,10 +80,12 @@ class Compared:
         return Compared, (self.plan, self.files, self.workers)
 
 
-def dedupe_units(plan: Plan, files: RowFiles, options: DedupeOptions, workers: int) -> Decided:
-    """Decide over all rows of the plan, from these stage files, and of existing datasets."""
+def dedupe_units(
+    plan: Plan, files: RowFiles, options: DedupeOptions, workers: int, known: Known | None = None
+) -> Decided:
+    """Decide over all rows of the plan, from these stage files, and of existing datasets. `known`: as of `decide`."""
     with _comparing(Compared(plan, files, workers)) as all_:
-        decisions = decide(all_.prints, all_.rows, options, len(all_.known), workers)
+        decisions = decide(all_.prints, all_.rows, options, len(all_.known), workers, known=known)
         return Decided(all_.rows, decisions, len(all_.known))
 
 

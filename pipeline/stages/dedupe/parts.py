@@ -81,7 +81,7 @@ def decide_part(
     columns = [_fixed_size(fingerprints, name, part.rows) for name in FINGERPRINT.names]
     alone = options.model_copy(update={"shared_output": "keep"})
     prints, texts = pa.table(columns, FINGERPRINT), take_table_rows(table, part.rows)
-    return decide(prints, texts, alone, part.against, workers, part.of_contexts)
+    return decide(prints, texts, alone, part.against, workers, of_contexts=part.of_contexts)
 
 
 def _fixed_size(fingerprints: Fingerprints, name: str, rows: Ints) -> pa.Array:
