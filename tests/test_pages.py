@@ -39,6 +39,7 @@ NOT_RUN = {
     r"pip install": "needs a package index",
     r"make (test|bench|check|audit|docs|clean)": "works on this repository, or takes long",
     r"hf auth login": "needs an account",
+    r"ko-instruct browse": "serves until it is stopped: tests/browse",
     r"ko-instruct push": "publishes: tests/hub/test_push.py",
     r"ko-instruct fetch|load_dataset\(\"my-name": "needs the Hub: tests/hub",
     r"ko-instruct self-instruct|export OPENAI": "needs a model: tests/self_instruct",
