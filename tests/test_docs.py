@@ -373,5 +373,6 @@ def test_the_hosted_workflow_runs_the_steps_of_ci() -> None:
     assert re.findall(r"run: make ([a-z-]+)", hosted) == [
         *steps,
         "test-trainers",
+        "test-ray",
         "test-browser",
     ]  # in jobs of their own

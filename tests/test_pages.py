@@ -39,6 +39,8 @@ NOT_RUN = {
     r"pip install": "needs a package index",
     r"make (test|bench|check|audit|docs|clean)": "works on this repository, or takes long",
     r"hf auth login": "needs an account",
+    r"--engine ray|spark": "needs Ray or Spark: tests/ray",
+    r"sbatch|SBATCH|SLURM": "needs Slurm: tests/run/test_shards.py",
     r"ko-instruct browse": "serves until it is stopped: tests/browse",
     r"ko-instruct push": "publishes: tests/hub/test_push.py",
     r"ko-instruct fetch|load_dataset\(\"my-name": "needs the Hub: tests/hub",
