@@ -1,11 +1,11 @@
-"""The figures of the READMEs are those of the committed tables, and the page of all tables is that of the tables."""
+"""The figures of the documents are those of the committed tables, and the page of all tables is that of the tables."""
 
 from pathlib import Path
 
 import pytest
 
 from benchmarks.check import compare, ratios
-from benchmarks.page import READMES, faults, figures, is_in, page
+from benchmarks.page import DOCUMENTS, FIGURES, faults, figures, is_in, page
 from benchmarks.tables import PAGE, numbers_of, read_tables
 
 README = """## Performance
@@ -17,10 +17,14 @@ README = """## Performance
 """
 
 
-@pytest.mark.parametrize("readme", READMES, ids=lambda path: path.name)
-def test_every_figure_of_a_readme_is_in_its_table(readme: Path) -> None:
-    assert len(list(figures(readme.read_text(encoding="utf-8")))) > 15
-    assert faults(readme) == []
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_figure_of_a_document_is_in_its_table(document: Path) -> None:
+    assert faults(document) == []
+
+
+def test_the_figures_are_found() -> None:
+    for document in (FIGURES, FIGURES.with_suffix(".ko.md")):
+        assert len(list(figures(document.read_text(encoding="utf-8")))) > 15
 
 
 def test_the_page_is_that_of_the_tables() -> None:

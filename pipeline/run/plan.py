@@ -124,9 +124,12 @@ def plan_of_config(path: Path, layout: str | None = None, changes: Sequence[str]
     other = f"-{layout}" if layout and layout != config.tokenize.layout else ""
     folder = root / "processed" / (config.dataset.name + other)
     raw = root / "raw"
+    units = find_units(config.source, raw)
+    if not units:
+        raise ConfigError(f"no source has a file below {raw}. Put one there, or name one that is there in `files`.")
     return Plan(
         config,
-        find_units(config.source, raw),
+        units,
         find_benchmarks(config, raw),
         folder,
         stage_files.stages_of(folder),
