@@ -5,6 +5,7 @@
 # make test-train  run the tests that need torch or TRL (installs them)
 # make test-trainers  load the text forms with TRL and compare what it trains (installs it apart; also with
 #                  test-axolotl, test-torchtune, which take long to install)
+# make test-ray    more than one machine: clusters of Ray on this one, and an object store (installs both apart)
 # make test-browser  look at the report in a browser (chromium from the distribution; installs playwright apart)
 # make test-kill   kill KILLS=100 runs of each way at random moments; the next run must give the same bytes
 # make test-attack damage ATTACKS=2500 files of each kind, and try the laws on RANDOM_ROWS=40000 rows (see below)
@@ -12,7 +13,8 @@
 # make audit       list the licences of the dependencies, and their known weaknesses (installs pip-audit; online)
 # make docs        write docs/reference.md from the code
 # make check       lint and types
-# make bench       run the benchmarks and write their tables (data: KOBERT_SPIECE, KO_INSTRUCT_DATA)
+# make bench       run the benchmarks and write their tables and benchmarks/README.md (data: KOBERT_SPIECE, KO_INSTRUCT_DATA)
+# make bench-check run them again and compare the ratios with the tables; fails where one is 15 % worse
 # make clean       remove all stage files; raw/ and processed/ stay
 
 CONFIG ?= pipeline.toml
@@ -23,7 +25,7 @@ SETS   := $(foreach change,$(SET),--set '$(change)')
 CHANGED := $(if $(LAYOUT),--layout $(LAYOUT)) $(if $(TOKENIZER),--tokenizer "$(TOKENIZER)") $(SETS)
 
 # No .DELETE_ON_ERROR: every target appears whole or not at all, and the old one is good until then.
-.PHONY: processed test test-train test-trainers test-axolotl test-torchtune test-browser test-kill test-attack fuzz audit check docs bench clean embedded
+.PHONY: processed test test-train test-trainers test-axolotl test-torchtune test-ray test-browser test-kill test-attack fuzz audit check docs bench bench-check clean embedded
 
 # CONFIG is one path, which may hold spaces, where there is such a file; else it is a list of paths.
 processed: $(VENV)/.installed
@@ -81,19 +83,24 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 
 # Compiled code is kept, whatever the environment says: tests start many processes of ko-instruct.
 test: $(VENV)/.installed-dev
-	@PYTHONDONTWRITEBYTECODE= $(VENV)/bin/python -m pytest -n auto --dist worksteal -m "not train and not trainers and not browser"
+	@PYTHONDONTWRITEBYTECODE= $(VENV)/bin/python -m pytest -n auto --dist worksteal -m "not train and not trainers and not ray and not browser"
 
 # Train the embedded vocabulary again, after a change of raw/sample.
 embedded: $(VENV)/.installed
 	@$(VENV)/bin/python -m scripts.train_embedded
 
-# The tables that need no other tool; BENCH="ingest" and others by name (each file lists what it needs).
-BENCH ?= tokenizer chain
+# The tables that need no other tool; BENCH="ingest" and others by name (each file lists what it needs). Then the page of
+# all tables, which fails where a figure of a README is not in its table.
+BENCH ?= tokenizer chain chain_long limits
 bench: $(VENV)/.installed-dev
 	@for name in $(BENCH); do \
 		$(VENV)/bin/python -m benchmarks.$$name > benchmarks/.$$name.part || exit 1; \
 		mv benchmarks/.$$name.part benchmarks/$$name.md && cat benchmarks/$$name.md; \
 	done
+	@$(VENV)/bin/python -m benchmarks.page
+
+bench-check: $(VENV)/.installed-dev
+	@$(VENV)/bin/python -m benchmarks.check $(filter-out limits,$(BENCH))
 
 # The tests that need torch or TRL: the step from processed/ to training.
 test-train: $(VENV)/.installed-train
@@ -101,6 +108,7 @@ test-train: $(VENV)/.installed-train
 
 # The text forms in the trainers that read them, each in an environment of its own: TRL with the versions of
 # constraints.txt, the others with those that they ask for.
+STORE := s3fs==2026.9.0 fsspec==2026.9.0 botocore==1.43.117 'moto[server]==5.2.5' pyspark==4.3.0
 TRAINERS := .venv-trainers
 AXOLOTL := axolotl==0.19.0
 TORCHTUNE := torchtune==0.6.1 torchao==0.14.1 torch==2.13.0
@@ -125,6 +133,15 @@ $(TRAINERS)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -m venv $(@D)
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check $(PEER) pytest hypothesis -e .
 	@touch $@
+
+# More than one machine, in an environment of its own. What s3fs and moto need is at odds with constraints.txt.
+test-ray: .venv-ray/.installed
+	@.venv-ray/bin/python -m pytest -m ray
+
+.venv-ray/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -m venv $(@D)
+	$(call install,$(@D)/bin/python,'.[dev$(COMMA)ray]')
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check $(STORE)
 
 # The report in a browser that is installed: CHROMIUM=path, or the first of chromium, chromium-browser, google-chrome.
 BROWSER_TOOLS := playwright==1.65.2 axe-playwright-python==0.1.8

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from difflib import get_close_matches
@@ -13,6 +14,9 @@ import click
 from pipeline.commands.shared import GATE, Failure
 from pipeline.commands.signals import Stopped, failure, stopping
 from schemas.errors import GateError, KoInstructError
+
+#: How many values may be new before Python looks for those that only circles hold.
+YOUNG = 50_000
 
 
 class Family(NamedTuple):
@@ -32,6 +36,14 @@ FAMILIES = (
             "dedupe": "Decide which rows of all sources are duplicates.",
             "export": "Write the dataset from the stage files.",
             "plan": "Show what make processed would do, and why.",
+        },
+    ),
+    Family(
+        "Several machines",
+        "machines",
+        {
+            "rows": "Make the stage files of a share of the raw files.",
+            "upload": "Copy a dataset to an object store.",
         },
     ),
     Family(
@@ -130,6 +142,8 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         open_closed_streams()
+        # Millions of small values live for a moment, and none is in a circle: Python need not look for those so often.
+        gc.set_threshold(YOUNG)
         try:
             with stopping():
                 return super().invoke(ctx)

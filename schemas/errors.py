@@ -43,6 +43,7 @@ class KoInstructError(Exception):
       * ContaminationError (ValueError)
       * DatasetError (ValueError)
       * DiffError (ValueError)
+      * EngineError (RuntimeError)
       * ExistingError (ValueError)
       * Fault
       * FetchError
@@ -71,6 +72,7 @@ class KoInstructError(Exception):
       * SeedError (ValueError)
       * ShowError (ValueError)
       * StepError (ValueError)
+      * StorageError (OSError)
       * TableError (ValueError)
       * TokenizerMismatchError (ValueError)
       * TooLongError (ValueError)

@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from schemas.conditions import Column, Contains, tests_of
+from schemas.engines import EngineName
 from schemas.errors import KoInstructError
 from schemas.formats import Format
 from schemas.layouts import Layout
@@ -405,6 +406,16 @@ class Gate(Options):
     """Largest share of [UNK] among the tokens of the kept rows of a source. ([tokenize] has one for each file.)"""
 
 
+class RunOptions(Options):
+    """Where `ko-instruct run` works. Its bytes are the same everywhere. (`make processed` works on this machine.)"""
+
+    engine: EngineName = "local"
+    """local: this process. ray: the machines of a Ray cluster, or processes of this machine (`--address`)."""
+    parts: int = Field(default=1, ge=1)
+    """In how many parts `dedupe` decides, each of them work for the engine, with the same decisions. Before, contexts
+    are compared in one process. (With `semantic`, and within = "first-turn", all is one part.)"""
+
+
 class SourceGate(Options):
     """What must be true of the rows of a source before a dataset is written, in place of [gate]."""
 
@@ -585,6 +596,7 @@ class Config(StageOptions):
     """
     dataset: Dataset
     source: tuple[Source, ...] = Field(min_length=1)
+    run: RunOptions = RunOptions()
     gate: Gate = Gate()
     step: tuple[Step, ...] = ()
 

@@ -34,6 +34,7 @@ from schemas.options import (
     Gate,
     IngestOptions,
     NormalizeOptions,
+    RunOptions,
     ScreenOptions,
     Source,
     SourceGate,
@@ -113,6 +114,7 @@ def sources() -> Iterator[str]:
     headings = {
         "[dataset]": Dataset,
         "[[source]], one for each source": Source,
+        "[run]": RunOptions,
         "[gate]": Gate,
         "[[step]], one for each step of your own": Step,
         "[source.gate], below a [[source]]": SourceGate,

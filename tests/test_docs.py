@@ -3,7 +3,6 @@
 import ast
 import json
 import re
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -13,17 +12,15 @@ import pyarrow as pa
 import pytest
 from click.testing import CliRunner
 
-import pipeline
 from pipeline import dedupe, tokenize, validate
 from pipeline.cli import main
-from pipeline.stages.ingest.recipes import recipes
 from pipeline.stages.normalize import FIXES
 from pipeline.stages.screen import FINDINGS
 from pipeline.table.keep import REASON
 from pipeline.tokenizers.load import load_tokenizer
 from schemas import reasons
 from schemas.columns import MESSAGES
-from schemas.options import Config, DedupeOptions, NormalizeOptions, TokenizeOptions
+from schemas.options import DedupeOptions, NormalizeOptions, TokenizeOptions
 from scripts import reference, trainers
 from tests.support import small_tokenizers
 from tests.support.paths import CASES, ROOT
@@ -226,23 +223,28 @@ def anchors(document: Path) -> set[str]:
 
 
 def code_spans(document: Path) -> list[str]:
-    """What stands in `code`, and the lines of code blocks without a language."""
+    """What stands in `code`, and the lines of `sh` blocks and of those without a language."""
     text = document.read_text(encoding="utf-8")
-    blocks = re.findall(r"^```\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    blocks = re.findall(r"^```(?:sh)?\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
     prose = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
-    return [*re.findall(r"(?<!`)`([^`\n]+)`(?!`)", prose), *(line for block in blocks for line in block.splitlines())]
+    return [
+        *re.findall(r"(?<!`)`([^`\n]+)`(?!`)", prose),
+        *(line.split("  #")[0] for block in blocks for line in block.splitlines()),
+    ]
 
 
 @documents
 def test_the_named_files_exist(document: Path) -> None:
     if document.name == "CHANGELOG.md":
         return  # it names what was
+    text = document.read_text(encoding="utf-8")
     missing = [
         span
         for span in code_spans(document)
         if PATH.match(span)
         and not MADE.match(span)
         and not any((folder / span).exists() for folder in (ROOT, document.parent))
+        and f" {span}\n" not in text  # a block of the page
     ]
     assert not missing
 
@@ -307,27 +309,30 @@ def test_the_named_targets_of_make_exist(document: Path) -> None:
     assert named <= targets
 
 
-def test_the_named_functions_of_the_package_exist() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    imported = [
-        name.strip()
-        for names in re.findall(r"^from pipeline import (.*)$", text, re.MULTILINE)
-        for name in names.split(",")
-    ]
-    assert imported
-    assert all(hasattr(pipeline, name) for name in imported)
+IN_KOREAN = [
+    (english, english.with_suffix(".ko.md"))
+    for english in (*ROOT.glob("*.md"), *sorted(ROOT.glob("docs/*.md")))
+    if english.with_suffix(".ko.md").exists()
+]
 
 
-def test_both_readmes_show_the_same() -> None:
-    """The same commands, tables, links and numbers of rows; only the words differ."""
-    english, korean = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "README.ko.md"))
-    assert len(re.findall(r"^## ", english, re.MULTILINE)) == len(re.findall(r"^## ", korean, re.MULTILINE))
-    assert first_cells(english) == first_cells(korean)
-    links = [
-        set(re.findall(r"\]\(((?!README)[^)#\s]+)", text)) - {"examples/README.md", "examples/README.ko.md"}
-        for text in (english, korean)
-    ]
-    assert links[0] == links[1]
+@pytest.mark.parametrize(("english", "korean"), IN_KOREAN, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_both_languages_show_the_same(english: Path, korean: Path) -> None:
+    """The same sections, tables, links and pictures; only the words differ. A Korean page links to Korean pages."""
+    texts = [path.read_text(encoding="utf-8") for path in (english, korean)]
+    prose = [re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE) for text in texts]
+    outlines = [re.findall(r"^#+ ", text, re.MULTILINE) for text in prose]
+    assert outlines[0] == outlines[1]
+    assert first_cells(texts[0]) == first_cells(texts[1])
+    links = [set(re.findall(r"\]\(([^)#\s]+)", text)) for text in texts]
+    others = {english.name, korean.name}
+    assert {in_korean(link, english.parent) for link in links[0] - others} == links[1] - others
+
+
+def in_korean(link: str, folder: Path) -> str:
+    """The Korean page of the same name, where there is one."""
+    korean = link.removesuffix(".md") + ".ko.md"
+    return korean if link.endswith(".md") and (folder / korean).exists() else link
 
 
 def first_cells(text: str) -> list[str]:
@@ -335,45 +340,22 @@ def first_cells(text: str) -> list[str]:
     return re.findall(r"^\| (`[^`|]*`(?:, `[^`|]*`)*) \|", text, re.MULTILINE)
 
 
-# Examples in the README.
-
-
-@pytest.mark.parametrize("document", ["README.md", "README.ko.md"])
-def test_the_example_of_a_stage_gives_what_its_comment_says(document: str) -> None:
+@pytest.mark.parametrize("document", ["docs/own-data.md", "docs/own-data.ko.md"])
+def test_the_config_of_the_page_names_every_value(document: str) -> None:
     text = (ROOT / document).read_text(encoding="utf-8")
-    block = next(
-        block for block in re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE) if ".map(" in block
-    )
-    *before, last = block.strip().split("\n")
-    expression, _, expected = last.partition("  # ")
-    names: dict[str, Any] = {}
-    exec("\n".join(before), names)
-    assert eval(expression, names) == ast.literal_eval(expected)
-
-
-@pytest.mark.parametrize("document", ["README.md", "README.ko.md"])
-def test_the_example_of_a_config_is_valid(document: str) -> None:
-    text = (ROOT / document).read_text(encoding="utf-8")
-    block, *parts = re.findall(r"^```toml\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
-    config = Config.model_validate(tomllib.loads(block))
-    for part in parts:  # tables that replace those of the whole config
-        Config.model_validate(tomllib.loads(block) | tomllib.loads(part))
-    assert all(source.recipe in recipes() for source in config.source)
-    truncation = re.search(r"^truncation = \"(.*)\" +# (.*)$", block, re.MULTILINE)
-    layout = re.search(r"^layout = \"(.*)\" +# (.*)$", block, re.MULTILINE)
-    for name, listed in (("truncation", truncation), ("layout", layout)):
+    for name in ("truncation", "layout"):
+        listed = re.search(rf"^{name} = \"(.*)\" +# (.*)$", text, re.MULTILINE)
         assert listed is not None
-        allowed = get_args(TokenizeOptions.model_fields[name].annotation)
-        assert {listed[1], *listed[2].split(", ")} == set(allowed)
+        assert {listed[1], *listed[2].split(", ")} == set(get_args(TokenizeOptions.model_fields[name].annotation))
 
 
-# Errors in the README, and what a change must pass.
+# Errors in the pages, and what a change must pass.
 
 
-@pytest.mark.parametrize("document", ["README.md", "README.ko.md"])
-def test_the_messages_in_the_readme_are_those_of_the_code(document: str) -> None:
+@pytest.mark.parametrize("document", ["docs/questions-and-answers.md", "docs/questions-and-answers.ko.md"])
+def test_the_messages_of_the_page_are_those_of_the_code(document: str) -> None:
     text = (ROOT / document).read_text(encoding="utf-8")
-    table = re.search(r"^## (?:When something goes wrong|문제가 생기면)$(.*?)^## ", text, re.DOTALL | re.MULTILINE)
+    table = re.search(r"^## (?:When something goes wrong|문제가 생기면)$(.*)", text, re.DOTALL | re.MULTILINE)
     assert table is not None
     sources = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "pipeline").rglob("*.py")))
     joined = re.sub(r"\"\s*\n\s*f?\"", "", sources)
@@ -391,5 +373,6 @@ def test_the_hosted_workflow_runs_the_steps_of_ci() -> None:
     assert re.findall(r"run: make ([a-z-]+)", hosted) == [
         *steps,
         "test-trainers",
+        "test-ray",
         "test-browser",
     ]  # in jobs of their own

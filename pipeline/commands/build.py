@@ -21,12 +21,14 @@ from pipeline.commands.shared import (
     config_option,
     json_option,
     layout_option,
+    plan_to_run,
     quiet_option,
     set_option,
     show_summary,
     tokenizer_option,
     workers_option,
 )
+from schemas.engines import EngineName
 from schemas.formats import Format
 from schemas.text_forms import TextForm
 
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
 @against_option
 @quiet_option
 @json_option
+@click.option("--engine", type=click.Choice(get_args(EngineName)), help="Where to work, in place of [run] engine.")
+@click.option("--address", help="Of a Ray cluster, such as auto. Without it Ray runs on this machine alone.")
 @set_option
 @config_option
 @workers_option
@@ -52,6 +56,8 @@ def run(
     names: tuple[str, ...],
     against: tuple[Path, ...],
     as_json: bool,
+    engine: EngineName | None,
+    address: str | None,
     changes: tuple[str, ...],
     config_path: Path,
     workers: int,
@@ -64,11 +70,12 @@ def run(
     """
     from pipeline.io.progress import note
     from pipeline.run.chain import run as chain
-    from pipeline.run.plan import compared_with, plan_of_config, plan_of_files
+    from pipeline.run.engines.choose import engine_of
+    from pipeline.run.plan import compared_with, plan_of_files
 
     check_usage(files, out)
     plan = (
-        plan_of_config(config_path, layout, changes)
+        plan_to_run(config_path, layout, changes)
         if out is None
         else plan_of_files(files, out, config_of(config_path, changes), config_path.parent)
     )
@@ -77,7 +84,11 @@ def run(
         note(f"the options of the stages are those of {config_path}")
     if against:
         plan = compared_with(plan, against, config_path.parent)
-    manifest = chain(plan, workers)
+    engine = engine or plan.config.run.engine
+    if address and engine != "ray":
+        raise click.UsageError(f"--address is of a Ray cluster, and the engine is {engine}: add --engine ray")
+    with engine_of(engine, address, workers) as running:
+        manifest = chain(plan, workers, running)
     show_summary(manifest, plan.folder, as_json)
 
 

@@ -11,6 +11,7 @@ from pipeline.commands.shared import (
     changed,
     config_option,
     layout_option,
+    plan_to_run,
     set_option,
     tokenizer_option,
     workers_option,
@@ -33,15 +34,16 @@ def make_plan(
     """
     from pipeline.io.folders import clean_up
     from pipeline.io.lock import pass_on, take
-    from pipeline.run.plan import plan_of_config
+    from pipeline.run.shards import take_for_make
     from pipeline.run.stamps import write_plan
     from pipeline.run.tokenizer import find_tokenizer
 
-    plan = changed(plan_of_config(config_path, layout, changes), layout, names)
+    plan = changed(plan_to_run(config_path, layout, changes), layout, names)
     lock = take(plan.stages, "make processed")
     clean_up(plan.folder, plan.stages)
     makefile = write_plan(plan)
     find_tokenizer(plan)
+    take_for_make(plan)
     pass_on(lock, plan.stages)
     os.execvp(command[0], [*command, f"PLAN={makefile}"])
 

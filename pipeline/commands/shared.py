@@ -145,11 +145,10 @@ def do_without_pandas() -> None:
 
 
 def config_of(path: Path, changes: tuple[str, ...] = ()) -> Config:
-    """The config at this path; where there is none, the defaults of every stage."""
-    from pipeline.run.config import load_config
-    from schemas.options import Config
+    """The config at this path, changed so; where there is none, the defaults of every stage."""
+    from pipeline.run.config import config_without_file, load_config
 
-    return load_config(path, changes) if path.exists() else Config.model_construct()
+    return load_config(path, changes) if path.exists() else config_without_file(changes)
 
 
 def show_summary(manifest: Manifest, folder: Path, as_json: bool) -> None:
@@ -170,6 +169,16 @@ def plan_of(path: Path) -> Plan | None:
     from pipeline.run.plan import plan_of_config
 
     return plan_of_config(path) if path.exists() else None
+
+
+def plan_to_run(path: Path, layout: str | None, changes: tuple[str, ...]) -> Plan:
+    """The plan of the config at this path, when what is new in object stores is copied to raw/."""
+    from pipeline.run.config import load_config
+    from pipeline.run.plan import plan_of_config
+    from pipeline.run.remote import copy_sources
+
+    copy_sources(load_config(path, changes), path.parent / "raw")
+    return plan_of_config(path, layout, changes)
 
 
 def changed(plan: Plan, layout: str | None, names: tuple[str, ...]) -> Plan:

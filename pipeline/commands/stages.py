@@ -32,7 +32,7 @@ def ingest(file: Path, out: Path, config_path: Path) -> None:
     from pipeline.io.progress import watch
     from pipeline.io.row_files import write_rows
     from pipeline.run.plan import unit_of
-    from pipeline.run.row_wise import read_unit
+    from pipeline.run.read_units import read_unit
     from schemas.columns import INGESTED
     from schemas.options import IngestOptions
 
@@ -89,7 +89,7 @@ def screen(rows: Path, out: Path, config_path: Path, workers: int) -> None:
     Example: ko-instruct screen normalized.jsonl screened.jsonl
     """
     from pipeline.run.each_source import each_source
-    from pipeline.run.row_wise import load_benchmarks
+    from pipeline.run.read_units import load_benchmarks
     from pipeline.stages.screen import screen as stage
 
     plan = plan_of(config_path)

@@ -3,12 +3,16 @@
 import contextlib
 import glob
 import os
+import platform
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 from pipeline.io.lock import runs
 from schemas.errors import KoInstructError
+
+#: This machine, in the names of files that are being written: in a shared folder other machines write, too.
+HOST = platform.node().replace(".", "-")
 
 
 class WriteError(KoInstructError, OSError):
@@ -34,27 +38,34 @@ def naming(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def whole(path: Path) -> Iterator[IO[bytes]]:
-    """A binary file to write that appears at `path` complete, or not at all.
+    """A binary file to write that appears at `path` complete, or not at all, and stays when the machine fails.
 
     Written beside the target, flushed to the disk, then renamed over it: a killed run leaves the old file or none. The
     next run removes what it had written so far.
     """
+    with replacing(path) as sink:
+        yield sink
+        sink.flush()
+        os.fsync(sink.fileno())
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """The same for a file that only this run reads: it is not flushed to the disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(path)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    beside = path.with_name(f".{path.name}.{HOST}.{os.getpid()}.part")
     try:
         with naming(path), beside.open("wb") as sink:
             yield sink
-            sink.flush()
-            os.fsync(sink.fileno())
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
 
 
 def _remove_leftovers(path: Path) -> None:
-    """Remove what processes that have ended were writing for this target."""
-    for left in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+    """Remove what processes of this machine that have ended were writing for this target."""
+    for left in path.parent.glob(f".{glob.escape(f'{path.name}.{HOST}')}.*.part"):
         pid = left.name.split(".")[-2]
         if pid.isdecimal() and not runs(int(pid)):
             left.unlink(missing_ok=True)

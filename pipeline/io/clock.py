@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from threading import Lock
 from typing import TypeVar
@@ -27,8 +27,7 @@ class Clock:
         try:
             yield
         finally:
-            with self._lock:
-                self._stages[name] = self._stages.get(name, 0.0) + time.perf_counter() - begin
+            self.add({name: time.perf_counter() - begin})
 
     def each(self, name: str, items: Iterable[Item]) -> Iterator[Item]:
         """The items; to make them is work of this stage."""
@@ -40,6 +39,17 @@ class Clock:
                 except StopIteration:
                     return
             yield item
+
+    @property
+    def stages(self) -> dict[str, float]:
+        """Seconds of each stage until now."""
+        return dict(self._stages)
+
+    def add(self, stages: Mapping[str, float]) -> None:
+        """Seconds that were measured elsewhere, as in another process."""
+        with self._lock:
+            for name, seconds in stages.items():
+                self._stages[name] = self._stages.get(name, 0.0) + seconds
 
     def times(self, step: str, rows: int, workers: int, file: str = "", order: Iterable[str] = ()) -> StepTimes:
         """What was measured until now. `order`: of the stages; those that are not in it come last, by name."""

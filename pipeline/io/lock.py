@@ -10,6 +10,7 @@ import datetime
 import fcntl
 import json
 import os
+import platform
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,20 +44,42 @@ def locked(stages: Path, what: str) -> Iterator[None]:
         os.close(held)
 
 
+@contextlib.contextmanager
+def locked_with_others(stages: Path, what: str) -> Iterator[None]:
+    """Hold the lock together with others that hold it so, each for stage files of its own, on whatever machine."""
+    held = take(stages, what, fcntl.LOCK_SH)
+    try:
+        yield
+    finally:
+        os.close(held)
+
+
+@contextlib.contextmanager
+def one_at_a_time(folder: Path) -> Iterator[None]:
+    """Wait until no other process, on whatever machine, is in here for this folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / LOCK).open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 def pass_on(held: int, stages: Path) -> None:
     """Let the processes that this one starts, or becomes, inherit a lock."""
     os.set_inheritable(held, True)
     os.environ[INHERITED] = _name(stages)
 
 
-def take(stages: Path, what: str) -> int:
-    """Take the lock: it is held until the file descriptor given is closed, here and wherever it was inherited."""
+def take(stages: Path, what: str, kind: int = fcntl.LOCK_EX) -> int:
+    """Take the lock: it is held until the file descriptor given is closed, here and wherever it was inherited.
+
+    `kind`: LOCK_SH to hold it with others.
+    """
     stages.mkdir(parents=True, exist_ok=True)
     held = os.open(stages / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
     give_up = time.monotonic() + PATIENCE
     while True:
         try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(held, kind | fcntl.LOCK_NB)
             break
         except BlockingIOError:
             if time.monotonic() > give_up:
@@ -66,7 +89,8 @@ def take(stages: Path, what: str) -> int:
             time.sleep(0.05)
     now = datetime.datetime.now().astimezone().isoformat(" ", "seconds")
     os.ftruncate(held, 0)
-    os.pwrite(held, json.dumps({"pid": os.getpid(), "what": what, "since": now}).encode(), 0)
+    this = {"pid": os.getpid(), "what": what, "since": now, "machine": platform.node()}
+    os.pwrite(held, json.dumps(this).encode(), 0)
     return held
 
 
@@ -85,8 +109,11 @@ def _holder(content: bytes) -> str:
     try:
         holder = json.loads(content)
         pid, since = holder["pid"], f"{holder['what']}, process {holder['pid']}, since {holder['since']}"
+        machine = holder.get("machine", platform.node())
     except (ValueError, KeyError, TypeError):
         return "it has just begun. Wait until it has ended."
+    if machine != platform.node():
+        return f"{since}, on {machine}. Wait until it has ended, or stop it there."
     if not runs(pid):
         return f"{since}, was stopped, but a stage that it began still runs. Try again in a moment."
     return f"{since}. Wait until it has ended, or stop it: kill {pid}"

@@ -6,6 +6,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextvars import ContextVar
 from typing import TypeVar
 
 import click
@@ -20,6 +21,8 @@ Item = TypeVar("Item")
 QUIET = "ko_instruct.quiet"
 #: Seconds between lines where there is no bar.
 BETWEEN_LINES = 30
+#: Takes the lines of `note` in a process whose lines another one shows (`recorded`).
+_LINES: ContextVar[list[str] | None] = ContextVar("lines", default=None)
 COUNTED = "{desc}: {n:,}{unit} [{elapsed}, {rate_noinv_fmt}]{postfix}"
 MEASURED = (
     "{desc}: {percentage:3.0f}%|{bar}| {n:,} of {total:,}{unit}"
@@ -35,18 +38,29 @@ def quiet() -> bool:
 def has_bars() -> bool:
     """Whether bars can be drawn: on a terminal, and not beside other processes of Make that draw there, too (-j)."""
     flags = os.environ.get("MAKEFLAGS", "").split(" -- ")[0]  # letters without a dash come first, variables behind --
-    return not quiet() and sys.stderr.isatty() and not re.search(r"^\w*j| -\w*j", flags)
+    return _LINES.get() is None and not quiet() and sys.stderr.isatty() and not re.search(r"^\w*j| -\w*j", flags)
+
+
+@contextlib.contextmanager
+def recorded() -> Iterator[list[str]]:
+    """The lines of `note` in here, for another process that shows them when all is done."""
+    lines: list[str] = []
+    before = _LINES.set(lines)
+    try:
+        yield lines
+    finally:
+        _LINES.reset(before)
 
 
 def note(line: str) -> None:
     """Write a line to stderr, above the bars that are there, unless the command is to be quiet."""
-    if quiet():
-        return
-    if has_bars():
+    if (lines := _LINES.get()) is not None:
+        lines.append(line)
+    elif has_bars():
         from tqdm import tqdm
 
         tqdm.write(visible(line), file=sys.stderr)
-    else:
+    elif not quiet():
         click.echo(visible(line), err=True)
 
 
@@ -74,7 +88,7 @@ def watch(
                 for stage in rejected:
                     rejected[stage] += pc.sum(pc.equal(table["reject_stage"], stage)).as_py() or 0
             advance(len(table))
-            if time.monotonic() - shown > BETWEEN_LINES and not has_bars():
+            if time.monotonic() - shown > BETWEEN_LINES and not has_bars() and _LINES.get() is None:
                 shown = time.monotonic()
                 note(f"{label}: {rows:,} rows so far, {_pace(rows, shown - begin, total)}{which}")
             yield table

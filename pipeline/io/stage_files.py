@@ -19,6 +19,8 @@ STAGES = ".stages"
 SOURCE = "source.json"
 #: What file it was, and how it was read, for the manifest.
 RAW = "raw.json"
+#: What `ko-instruct rows` made its rows of, and the state of these files.
+MADE = "rows.json"
 #: Its rows after `screen`, where another tokenizer begins.
 CLEANED = "clean.arrow"
 #: How long the step took that wrote these files: `StepTimes`.
@@ -44,6 +46,9 @@ OF_RUN = RowFiles("run.arrow", "run.keys.arrow")
 
 #: What `dedupe` decides about each row.
 DECISIONS = "dedupe.arrow"
+#: What it found about pairs of texts.
+KNOWN_PAIRS = "dedupe.pairs.arrow"
+MEASURED_PAIRS = "dedupe.measured.arrow"
 #: How long it took.
 DECISION_TIMES = "dedupe.times.json"
 #: Which tokenizer the dataset is made with, and why: a `Resolution`.

@@ -3,14 +3,26 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from queue import Queue
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import pyarrow as pa
 
 Stage = Callable[[pa.Table], pa.Table]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+class Each(Protocol):
+    """A way to do some work of each item: the results come in the order of the items."""
+
+    def __call__(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]: ...
+
+
+def threads(workers: int) -> Each:
+    """Work in threads of this process, this many items at a time."""
+    return partial(ordered, workers=workers)
 
 
 def ordered(work: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:

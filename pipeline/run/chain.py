@@ -1,49 +1,42 @@
-"""The whole chain in one process (`ko-instruct run`): the steps that Make runs one by one, with other stage files."""
+"""The whole chain as one run (`ko-instruct run`): the steps that Make runs one by one, with other stage files."""
 
-from pipeline.io.atomic_files import naming
 from pipeline.io.clock import Clock
 from pipeline.io.folders import clean_up
 from pipeline.io.hashed_files import size_of
 from pipeline.io.lock import locked
 from pipeline.io.progress import watch_bytes
-from pipeline.io.stage_files import OF_RUN, VERDICTS
-from pipeline.run.dedupe import dedupe_units
+from pipeline.io.stage_files import OF_RUN, TIMES
+from pipeline.run.dedupe import dedupe_in_parts
+from pipeline.run.engines import Engine
+from pipeline.run.engines.local import Local
 from pipeline.run.export import export_units
-from pipeline.run.plan import Plan
-from pipeline.run.row_wise import cleaning, ingest_unit, load_benchmarks, pass_over
+from pipeline.run.plan import Plan, Unit
+from pipeline.run.row_wise import Tools, UnitRows
+from pipeline.run.shards import take_for_run
+from pipeline.run.times import read_times
 from pipeline.run.tokenizer import find_tokenizer
-from pipeline.run.verdicts import write_outcomes
-from pipeline.tokenizers.load import open_tokenizer
 from schemas.manifest import Manifest
 from schemas.run_times import StepTimes
-from schemas.verdict import Key, Outcome
 
 
-def run(plan: Plan, workers: int) -> Manifest:
-    """The whole chain in one process: the same functions as under Make, row-wise stages in one pass over each file."""
+def run(plan: Plan, workers: int, engine: Engine | None = None) -> Manifest:
+    """The whole chain: the same functions as under Make, row-wise stages in one pass over each file.
+
+    `engine`: where the row-wise stages run; None: in this process.
+    """
     with locked(plan.stages, "ko-instruct run"):
         clean_up(plan.folder, plan.stages)
-        return _run(plan, workers)
+        return _run(plan, workers, engine or Local(workers))
 
 
-def _run(plan: Plan, workers: int) -> Manifest:
+def _run(plan: Plan, workers: int, engine: Engine) -> Manifest:
     found = find_tokenizer(plan)
-    tokenizer, benchmarks = open_tokenizer(found), load_benchmarks(plan)
-    times: list[StepTimes] = []
     try:
-        for unit in watch_bytes([(unit, size_of(unit.path)) for unit in plan.units]):
-            # Only this run reads these files, so that they are not flushed to the disk.
-            rows, fingerprints = (plan.file(unit, name) for name in OF_RUN)
-            rows.parent.mkdir(parents=True, exist_ok=True)
-            with naming(rows), rows.open("wb") as rows_sink, fingerprints.open("wb") as fingerprints_sink:
-                sinks = (rows_sink, fingerprints_sink)
-                outcomes: dict[Key, Outcome] = {}
-                stages = cleaning(plan, unit.source, benchmarks, plan.verdicts_on(unit), outcomes)
-                times.append(pass_over(plan, unit, ingest_unit(plan, unit), stages, tokenizer, workers, sinks))
-            write_outcomes(plan.file(unit, VERDICTS), outcomes)
+        units = take_for_run(plan)
+        times = _make_rows(plan, units, UnitRows(Tools(plan, found), engine.inside, engine.workers), engine)
         # The decisions alone are kept of it: its mapped files leave memory before others are written.
         clock = Clock()
-        decisions = dedupe_units(plan, OF_RUN, plan.config.dedupe, workers).new
+        decisions = dedupe_in_parts(plan, OF_RUN, engine, plan.config.run.parts, workers).new
         times.append(clock.times("dedupe", len(decisions), workers))
         # What Make exported last may be of other options, so that it must export again.
         plan.stamp("export").unlink(missing_ok=True)
@@ -52,3 +45,12 @@ def _run(plan: Plan, workers: int) -> Manifest:
         for unit in plan.units:
             for name in OF_RUN:
                 plan.file(unit, name).unlink(missing_ok=True)
+
+
+def _make_rows(plan: Plan, units: list[Unit], work: UnitRows, engine: Engine) -> list[StepTimes]:
+    """The stage files of these raw files, and the times of all in the order of the plan."""
+    done = engine.each(work, units)
+    times = {unit.origin: next(done) for unit in watch_bytes([(unit, size_of(unit.path)) for unit in units])}
+    others = (plan.file(unit, TIMES) for unit in plan.units if unit.origin not in times)
+    times |= {found.file: found for found in read_times(others)}
+    return [times[unit.origin] for unit in plan.units if unit.origin in times]

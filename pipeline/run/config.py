@@ -44,6 +44,23 @@ def read_config(path: Path, changes: Sequence[str] = ()) -> tuple[Config | None,
     data: dict[str, Any] = {}
     for layer in reversed(layers):
         data = merged(data, layer.data)
+    return _validated(data, layers, changes)
+
+
+def config_without_file(changes: Sequence[str]) -> Config:
+    """The defaults of every stage with these changes; the dataset and its sources are to be named. Raises ConfigError
+    with each fault."""
+    data: dict[str, Any] = {"dataset": {"name": "unnamed"}, "source": [{"name": "unnamed", "files": ["*"]}]}
+    config, faults = _validated(data, [Layer("", "", {})], changes)
+    if config is None or faults:
+        raise ConfigError("; ".join(faults))
+    return config
+
+
+def _validated(
+    data: dict[str, Any], layers: Sequence[Layer], changes: Sequence[str]
+) -> tuple[Config | None, list[str]]:
+    """As `read_config`, of the data of the layers."""
     for change in changes:
         data = with_change(data, change)
     try:

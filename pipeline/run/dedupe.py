@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
@@ -15,9 +17,13 @@ from pipeline.io.stage_files import RowFiles
 from pipeline.io.workers import ordered
 from pipeline.run.raw_state import unchanged
 from pipeline.stages.dedupe import decide, fingerprint
+from pipeline.stages.dedupe.job import Job
+from pipeline.stages.dedupe.known import Known
+from pipeline.stages.dedupe.parts import Part, decide_part, join, parts_of, shared_outputs
 from schemas.columns import FINGERPRINT, INGESTED
 
 if TYPE_CHECKING:
+    from pipeline.run.engines import Engine
     from pipeline.run.plan import Plan
     from schemas.options import DedupeOptions
 
@@ -35,24 +41,79 @@ class Decided(NamedTuple):
         return self.decisions.slice(self.existing)
 
 
-def dedupe_units(plan: Plan, files: RowFiles, options: DedupeOptions, workers: int) -> Decided:
-    """Decide over all rows of the plan, from these stage files, and of existing datasets."""
+@dataclass(frozen=True)
+class Compared:
+    """All rows that are compared, from stage files of a plan and existing datasets, in whatever process."""
+
+    plan: Plan
+    files: RowFiles
+    workers: int
+
+    @cached_property
+    def existing(self) -> list[pa.Table]:
+        return [read_existing(unit.path, unit.origin) for unit in self.plan.existing]
+
+    @cached_property
+    def known(self) -> pa.Table:
+        """The fingerprints of existing datasets."""
+        tables = (
+            table.slice(start, BATCH_ROWS) for table in self.existing for start in range(0, len(table), BATCH_ROWS)
+        )
+        return pa.concat_tables([FINGERPRINT.empty_table(), *ordered(fingerprint, tables, self.workers)])
+
+    @cached_property
+    def rows(self) -> pa.Table:
+        return pa.concat_tables([*self.existing, rows_of_units(self.plan, self.files)], promote_options="default")
+
+    def prints(self, name: str) -> Iterator[pa.Array]:
+        """A column of the fingerprints of all rows."""
+        yield from self.known[name].chunks
+        for unit in self.plan.units:
+            yield from read_column(self.plan.file(unit, self.files.fingerprints), name)
+
+    def __call__(self, part: Part) -> pa.Table:
+        """The decisions on the rows of a part."""
+        return decide_part(self.prints, self.rows, self.plan.config.dedupe, part, self.workers)
+
+    def __reduce__(self) -> tuple[Callable[..., Compared], tuple[Any, ...]]:
+        """A pickle holds no rows."""
+        return Compared, (self.plan, self.files, self.workers)
+
+
+def dedupe_units(
+    plan: Plan, files: RowFiles, options: DedupeOptions, workers: int, known: Known | None = None
+) -> Decided:
+    """Decide over all rows of the plan, from these stage files, and of existing datasets. `known`: as of `decide`."""
+    with _comparing(Compared(plan, files, workers)) as all_:
+        decisions = decide(all_.prints, all_.rows, options, len(all_.known), workers, known=known)
+        return Decided(all_.rows, decisions, len(all_.known))
+
+
+def dedupe_in_parts(plan: Plan, files: RowFiles, engine: Engine, count: int, workers: int) -> Decided:
+    """The same by an engine, in parts that it decides at the same time: with the same decisions."""
+    options = plan.config.dedupe
+    if count == 1 or options.within != "prompt" or options.semantic:
+        return dedupe_units(plan, files, options, workers)
+    with _comparing(Compared(plan, files, workers)) as all_:
+        job = Job(all_.prints, all_.rows, options, workers)
+        parts = parts_of(job, count, len(all_.known))
+        note(f"{'dedupe':<11} in {len(parts):,} parts, the largest of {max(map(_rows, parts), default=0):,} rows")
+        decided = list(engine.each(Compared(plan, files, 1), parts))
+        decisions = join(decided, parts, len(all_.rows), shared_outputs(job, count), job.counts)
+        return Decided(all_.rows, decisions, len(all_.known))
+
+
+@contextlib.contextmanager
+def _comparing(compared: Compared) -> Iterator[Compared]:
     with contextlib.ExitStack() as reading:
-        for unit in plan.existing:
+        for unit in compared.plan.existing:
             reading.enter_context(unchanged(unit))
-        existing = [read_existing(unit.path, unit.origin) for unit in plan.existing]
-        parts = (table.slice(start, BATCH_ROWS) for table in existing for start in range(0, len(table), BATCH_ROWS))
-        known = pa.concat_tables([FINGERPRINT.empty_table(), *ordered(fingerprint, parts, workers)])
+        note(f"{'dedupe':<11} all sources: {len(compared.rows):,} rows are compared")
+        yield compared
 
-        def prints(name: str) -> Iterator[pa.Array]:
-            yield from known[name].chunks
-            for unit in plan.units:
-                yield from read_column(plan.file(unit, files.fingerprints), name)
 
-        table = rows_of_units(plan, files)
-        compared = pa.concat_tables([*existing, table], promote_options="default")
-        note(f"{'dedupe':<11} all sources: {len(compared):,} rows are compared")
-        return Decided(compared, decide(prints, compared, options, len(known), workers), len(known))
+def _rows(part: Part) -> int:
+    return len(part.rows)
 
 
 def rows_of_units(plan: Plan, files: RowFiles) -> pa.Table:

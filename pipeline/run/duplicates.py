@@ -17,7 +17,9 @@ from pipeline.io.clock import Clock
 from pipeline.io.terminal_text import visible
 from pipeline.run.config import ConfigError
 from pipeline.run.dedupe import Decided, dedupe_units
+from pipeline.run.known_pairs import read_known, write_known
 from pipeline.run.plan import Plan, compared_with
+from pipeline.run.stamps import kept_made_of
 from pipeline.run.times import leave_times
 from pipeline.stages.dedupe import report
 from schemas.errors import problems
@@ -71,12 +73,15 @@ class Duplicates:
 def find_duplicates(trial: Trial, workers: int) -> Duplicates:
     """Decide, and list the clusters. The decisions are written for `export` unless this is a trial."""
     plan, clock = trial.plan, Clock()
-    decided = dedupe_units(plan, stage_files.OF_MAKE, plan.config.dedupe, workers)
+    made = kept_made_of()["fingerprint"]
+    known = read_known(plan.stages, made)
+    decided = dedupe_units(plan, stage_files.OF_MAKE, plan.config.dedupe, workers, known)
     listed = plan.stages / stage_files.duplicates(*trial.tried)
     with whole(listed) as sink:
         for cluster in report.clusters(decided.rows, decided.decisions):
             sink.write(orjson.dumps(cluster, option=orjson.OPT_APPEND_NEWLINE))
     if not trial.tried:
+        write_known(plan.stages, made, known)
         write_tables(plan.stages / stage_files.DECISIONS, [decided.new], decided.decisions.schema)
         times = clock.times("dedupe", len(decided.new), workers)
         leave_times(plan.stages / stage_files.DECISION_TIMES, times)

@@ -15,7 +15,8 @@ import pyarrow as pa
 
 from pipeline.dataset.layout import MANIFEST
 from pipeline.dataset.whereabouts import Whereabouts, find_record
-from pipeline.run.row_wise import NamedStage, cleaning, load_benchmarks, tokenizing
+from pipeline.run.named_stages import NamedStage, cleaning, tokenizing
+from pipeline.run.read_units import load_benchmarks
 from pipeline.table.reject_and_flag import complete
 from pipeline.tokenizers.load import open_tokenizer, resolve
 from pipeline.tokenizers.protocol import LoadError, Tokenizer

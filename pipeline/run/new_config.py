@@ -48,7 +48,7 @@ reject = []                     # findings that reject a row, as in ["refusal", 
 
 [tokenize]
 tokenizer = ["skt/kobert-base-v1"]    # Hub ids or local paths; the first available one is used
-layout = "pair"                 # for KoBERT; for chat models "causal"; all layouts: README, "Training"
+layout = "pair"                 # for KoBERT; for chat models "causal"; all layouts: docs/training.md
 max_length = 512
 
 [dedupe]

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from pipeline.dataset.own_files import manifests_of, own_below, place_read_wrongly
 from pipeline.io import stage_files
+from pipeline.io.object_store import is_url
 from pipeline.io.saved_dataset import is_saved_dataset
 from pipeline.io.terminal_text import visible
 from pipeline.run.config import ConfigError, load_config
@@ -123,9 +124,12 @@ def plan_of_config(path: Path, layout: str | None = None, changes: Sequence[str]
     other = f"-{layout}" if layout and layout != config.tokenize.layout else ""
     folder = root / "processed" / (config.dataset.name + other)
     raw = root / "raw"
+    units = find_units(config.source, raw)
+    if not units:
+        raise ConfigError(f"no source has a file below {raw}. Put one there, or name one that is there in `files`.")
     return Plan(
         config,
-        find_units(config.source, raw),
+        units,
         find_benchmarks(config, raw),
         folder,
         stage_files.stages_of(folder),
@@ -245,6 +249,11 @@ def find_units(sources: Sequence[Source], raw: Path) -> tuple[Unit, ...]:
 def _matching(pattern: str, source: Source, raw: Path) -> list[Path]:
     """The files that match a glob of a source. Raises ConfigError where there are none."""
     found = sorted(path for path in raw.glob(pattern) if path.is_file() or is_saved_dataset(path))
+    if not found and not source.optional and is_url(pattern):
+        raise ConfigError(
+            f"source {source.name!r}: {raw} has no copy of {pattern!r}. `ko-instruct run` copies what is there: where "
+            "that was this command, correct the address."
+        )
     if not found and not source.optional:
         raise ConfigError(f"source {source.name!r}: no file below {raw} matches {pattern!r}.")
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,11 @@ def leave_times(path: Path, times: StepTimes) -> None:
 def times_left(plan: Plan) -> Iterator[StepTimes]:
     """The times of the steps before `export` that are there: stage files of an older version have none."""
     of_files = (plan.file(unit, stage_files.TIMES) for unit in plan.units)
-    for path in (*of_files, plan.stages / stage_files.DECISION_TIMES):
+    yield from read_times((*of_files, plan.stages / stage_files.DECISION_TIMES))
+
+
+def read_times(paths: Iterable[Path]) -> Iterator[StepTimes]:
+    """The times that are in these files, where they are there."""
+    for path in paths:
         with contextlib.suppress(FileNotFoundError, ValidationError):
             yield StepTimes.model_validate_json(path.read_bytes())

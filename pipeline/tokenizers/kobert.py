@@ -86,7 +86,18 @@ def prepare(text: str) -> str:
     '"cafe" 2'
     """
     text = " ".join(text.split()).replace("``", '"').replace("''", '"')
-    return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    return unicodedata.normalize("NFKD", text).translate(_WITHOUT_COMBINING)
+
+
+class _Kept(dict[int, int | None]):
+    """For `str.translate`: no combining character. Each one is looked up once."""
+
+    def __missing__(self, code: int) -> int | None:
+        self[code] = None if unicodedata.combining(chr(code)) else code
+        return self[code]
+
+
+_WITHOUT_COMBINING = _Kept()
 
 
 def prepare_aligned(text: str) -> tuple[str, list[int], list[int]]:
@@ -104,7 +115,7 @@ def prepare_aligned(text: str) -> tuple[str, list[int], list[int]]:
         elif piece["quote"]:
             characters = '"'
         else:
-            characters = "".join(c for c in unicodedata.normalize("NFKD", piece[0]) if not unicodedata.combining(c))
+            characters = unicodedata.normalize("NFKD", piece[0]).translate(_WITHOUT_COMBINING)
         ready.append(characters)
         first += [start] * len(characters)
         behind += [end] * len(characters)

@@ -183,5 +183,6 @@ def test_init_names_the_files_that_need_a_shape(project: Path) -> None:
     text = (project / "pipeline.toml").read_text("utf-8")
     assert text.count("# To do: ") == 1
     (shape,) = re.findall(r"`(shape = .*?)`", text)
-    (project / "pipeline.toml").write_text(text.replace("# To do", f"{shape}\n#"), "utf-8")
+    written = shape.replace('"…"', '"감정을 말해 줘."', 1)
+    (project / "pipeline.toml").write_text(text.replace("# To do", f"{written}\n#"), "utf-8")
     assert call("check").exit_code == 0

@@ -25,6 +25,7 @@ ORDER = (
     "plan",
     *("make-plan", "make-rows", "ingest", "validate", "normalize", "screen", "tokenize", "inspect", "run"),
     *(
+        "rows",
         "dedupe",
         "export",
         "show",
@@ -36,6 +37,7 @@ ORDER = (
         "schema",
         "fetch",
         "push",
+        "upload",
         "self-instruct",
     ),
     "make-forget",
@@ -46,6 +48,7 @@ STAYS = ("browse",)
 STOPS_AT = {
     "fetch": "go online",
     "push": "embedded",
+    "upload": r"s3:// needs a library: .*'\.\[storage\]'",
     "self-instruct": "OPENAI_API_KEY|torch|names no generator|'./model'",
 }
 

@@ -1,4 +1,4 @@
-"""The first hour of a new user: README.ko.md line by line, as far as that goes without a network, and one's own files.
+"""The first hour of a new user: one's own files. The README and the pages, block by block, are in tests/test_pages.py.
 
 Interrupts are in test_signals.py and tests/run/test_faults.py, mistakes in test_mistakes.py, a dataset that was
 published and is fetched in tests/hub/test_fetch.py, notebooks in tests/test_ko_instruct.py and tests/table.
@@ -16,20 +16,6 @@ from click.testing import CliRunner, Result
 
 from pipeline.cli import main
 from tests.support.paths import ROOT
-from tests.support.small_tokenizers import TOOLS, save_causal
-
-README = (ROOT / "README.ko.md").read_text(encoding="utf-8")
-#: Code that is neither Python nor a file, block by block.
-EVERY_BLOCK = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
-BLOCKS = [text for language, text in EVERY_BLOCK if not language]
-LINES = [line.split("  #")[0].strip() for block in BLOCKS for line in block.splitlines()]
-COMMANDS = [line for line in LINES if re.match(r"(make|ko-instruct|pip|hf|export) ", line)]
-#: Commands that need a network, a login or a model, or a person who ends them; and the tests themselves.
-NOT_HERE = re.compile(r"make test|pip install|export |hf auth|ko-instruct (push|self-instruct|browse)")
-#: The same in one process, which takes less time; tests/run/test_make.py has it under Make.
-REPLACED = {
-    "make processed LAYOUT=causal TOKENIZER=토크나이저/경로": "ko-instruct run --layout causal --tokenizer embedded"
-}
 
 
 @pytest.fixture(scope="module")
@@ -55,23 +41,6 @@ def run(line: str, project: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["sh", "-c", line], cwd=project, env=environment, capture_output=True, text=True, encoding="utf-8", check=False
     )
-
-
-def test_the_readme_line_by_line(project: Path) -> None:
-    here = [line for line in COMMANDS if not NOT_HERE.match(line)]
-    assert here[0] == "make processed"
-    assert len(here) >= 5
-    for line in here:
-        done = run(REPLACED.get(line, line), project)
-        assert (done.returncode, "Traceback" in done.stderr) == (0, False), f"{line}\n{done.stderr}"
-        if line == "make processed":
-            shown = next(block for block in BLOCKS if block.startswith("rows in"))
-            assert shown.split("tokenizer:")[0] in done.stdout, done.stdout
-    for path in re.findall(
-        r"^\| `([^|]*)` \|", README.split("들어 있습니다.")[1].split("제외된 행과")[0], re.MULTILINE
-    ):
-        for name in path.split("`, `"):
-            assert list((project / "processed" / "sample").glob(name.rstrip("/"))), name
 
 
 def call(*arguments: str) -> Result:
@@ -103,10 +72,14 @@ def test_ones_own_file(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (project / "processed" / "mine" / "manifest.json").read_bytes() == manifest
 
 
-def test_the_three_records_of_the_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_project_without_files_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    (block,) = (text for language, text in EVERY_BLOCK if language == "json")
-    save_causal(tmp_path / "model", TOOLS)
-    Path("three.jsonl").write_text(block, "utf-8")
-    done = call("run", "three.jsonl", "--out", "processed/three", "--tokenizer", "model", "--layout", "causal")
-    assert re.search(r"rows in +3\nkept +3\n", done.stdout), done.stdout + done.stderr
+    Path("raw").mkdir()
+    assert call("init", "mine.toml").exit_code == 0
+    done = call("run", "--config", "mine.toml", "--set", 'tokenize.tokenizer=["embedded"]')
+    assert (done.exit_code, done.stderr) == (
+        1,
+        "ko-instruct: no source has a file below raw. Put one there, or name one that is there in `files`.\n",
+    )
+    Path("raw/a.jsonl").write_text('{"instruction": "수도는?", "output": "서울입니다."}\n', "utf-8")
+    assert call("run", "--config", "mine.toml", "--set", 'tokenize.tokenizer=["embedded"]').exit_code == 0

@@ -15,7 +15,7 @@ from pipeline.hub.errors import FetchError
 from pipeline.io.arrow_files import read_tables
 from pipeline.run.config import load_config
 from pipeline.run.plan import plan_of_config
-from pipeline.run.row_wise import load_benchmarks
+from pipeline.run.read_units import load_benchmarks
 from pipeline.stages.ingest import IngestError
 from schemas.options import Benchmark
 from tests.support import hub_server

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.io.atomic_files import whole, write_if_changed
+from pipeline.io.atomic_files import HOST, whole, write_if_changed
 
 
 def test_a_failure_leaves_the_old_file_and_nothing_beside(tmp_path: Path) -> None:
@@ -27,12 +27,16 @@ def test_a_failure_leaves_the_old_file_and_nothing_beside(tmp_path: Path) -> Non
 def test_what_a_killed_process_had_begun_goes_with_the_next(tmp_path: Path) -> None:
     ended = subprocess.Popen(["true"])
     ended.wait()
-    other = tmp_path / f".x[1].arrow.{os.getppid()}.part"  # of a process that lives
-    for left in (tmp_path / f".x[1].arrow.{ended.pid}.part", other, tmp_path / ".x[1].arrow.mine.part"):
-        left.write_bytes(b"half")
+    others = {
+        f".x[1].arrow.{HOST}.{os.getppid()}.part",  # of a process that lives
+        f".x[1].arrow.another-{HOST}.{ended.pid}.part",  # of another machine, whose processes are not seen here
+        ".x[1].arrow.mine.part",
+    }
+    for left in (f".x[1].arrow.{HOST}.{ended.pid}.part", *others):
+        (tmp_path / left).write_bytes(b"half")
     with whole(tmp_path / "x[1].arrow") as sink:
         sink.write(b"all")
-    assert sorted(os.listdir(tmp_path)) == sorted([other.name, ".x[1].arrow.mine.part", "x[1].arrow"])
+    assert set(os.listdir(tmp_path)) == {*others, "x[1].arrow"}
 
 
 def test_a_stamp_keeps_its_time_while_its_content_stays(tmp_path: Path) -> None:

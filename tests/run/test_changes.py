@@ -53,6 +53,19 @@ def test_faults_of_extends_and_set(project: Path) -> None:
     assert "no source has this name; sources are a" in command("check", "--set", "source.b.weight=1").stderr
 
 
+def test_set_holds_for_files_that_no_config_names(project: Path) -> None:
+    write(project, "a.jsonl", QUESTIONS)
+    files = ("run", "raw/a.jsonl", "--out", "processed/alone", "--tokenizer", "embedded")
+    done = command(*files, "--set", "tokenize.max_length=32")
+    assert done.exit_code == 0, done.output
+    manifest = json.loads((project / "processed/alone/manifest.json").read_text())
+    assert manifest["options"]["tokenize"]["max_length"] == 32
+    wrong = command(*files, "--set", "tokenize.max_lenght=32", "--set", "dedupe.recall=7")
+    assert wrong.exit_code == 1
+    assert "--set tokenize.max_lenght=32: tokenize.max_lenght: unknown name" in wrong.stderr
+    assert "--set dedupe.recall=7: dedupe.recall: found 7" in wrong.stderr
+
+
 def test_a_summary_for_programs(project: Path) -> None:
     write(project, "a.jsonl", QUESTIONS)
     build(project, {"a": "weight = 1"})

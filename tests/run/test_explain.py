@@ -1,8 +1,6 @@
 """explain: the way of a record through the stages, as it is printed, and that it is the way of the run."""
 
 import json
-import re
-import shlex
 import shutil
 from pathlib import Path
 from typing import Any
@@ -139,45 +137,3 @@ def test_without_the_tokenizer_the_other_stages_are_shown(tmp_path: Path) -> Non
     assert shown.exit_code == 0
     assert "screen: no change" in shown.stdout
     assert "tokens: none: None of the listed tokenizers is available" in shown.stdout
-
-
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The dataset of the repository, and another one of it with the options that the README compares."""
-    folder = tmp_path_factory.mktemp("sample")
-    shutil.copytree(ROOT / "raw" / "sample", folder / "raw" / "sample")
-    config = (ROOT / "pipeline.toml").read_text().replace('"skt/kobert-base-v1", ', "")
-    (folder / "pipeline.toml").write_text(config)
-    (folder / "strict.toml").write_text(config.replace('name = "sample"', 'name = "strict"', 1))
-    run(plan_of_config(folder / "pipeline.toml"), workers=1)
-    run(plan_of_config(folder / "strict.toml", None, ['normalize.on=["quotes"]', 'dedupe.near="keep"']), workers=1)
-    return folder
-
-
-@pytest.mark.parametrize("document", ["README.md", "README.ko.md"])
-def test_the_examples_of_the_readme_are_what_is_printed(
-    sample: Path, document: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Every line of a block that begins with `$ ko-instruct`, in its order; … is for lines that are left out."""
-    monkeypatch.chdir(sample)
-    blocks = re.findall(
-        r"^```\n\$ ko-instruct (.*?)\n(.*?)^```", (ROOT / document).read_text(), re.DOTALL | re.MULTILINE
-    )
-    assert [block[0].split()[0] for block in blocks] == ["explain", "diff"]
-    for command, shown in blocks:
-        result = CliRunner().invoke(main, command.split(), catch_exceptions=False)
-        assert result.exit_code == 0
-        lines = iter(result.stdout.splitlines())
-        for line in shown.splitlines():
-            assert line == "…" or any(line == printed for printed in lines), line
-
-
-def test_the_commands_that_the_readme_lists_find_rows(sample: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(sample)
-    commands = re.findall(
-        r"^ko-instruct ((?:show processed/sample --|explain --).*)$", (ROOT / "README.md").read_text(), re.MULTILINE
-    )
-    assert len(commands) == 3
-    for command in commands:
-        result = CliRunner().invoke(main, shlex.split(command), catch_exceptions=False)
-        assert result.exit_code == 0, result.stderr

@@ -20,11 +20,11 @@ from pipeline.io.folders import clean_up, forget, settle, whole_folder
 from pipeline.io.hashed_files import describe_file
 from pipeline.io.lock import LockedError, locked
 from pipeline.io.stage_files import RAW
-from pipeline.run import row_wise
+from pipeline.run import read_units
 from pipeline.run.chain import run
 from pipeline.run.plan import plan_of_config
 from pipeline.run.raw_state import ChangedError, unchanged
-from pipeline.run.row_wise import ingest_unit
+from pipeline.run.read_units import ingest_unit
 from pipeline.run.stamps import write_plan
 from pipeline.stages import ingest
 from pipeline.stages.ingest.unpacking import IngestError
@@ -370,7 +370,7 @@ def test_a_raw_file_that_vanishes_before_it_is_hashed_is_the_same_error(
         assert gone.wait(60)
         return describe_file(path)
 
-    monkeypatch.setattr(row_wise, "describe_file", describe_late)
+    monkeypatch.setattr(read_units, "describe_file", describe_late)
     plan = plan_of_config(project.folder / "pipeline.toml")
     tables = ingest_unit(plan, plan.units[0])
     next(tables)

@@ -15,10 +15,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.io import processes
 from pipeline.stages.dedupe import apply, decide, dedupe, differences, fingerprint, keys, report
 from pipeline.stages.dedupe.bags import LEAST, bag_table, bags
 from pipeline.stages.dedupe.differences import same
 from pipeline.stages.dedupe.groups import first_equal_rows, rows_that_may_repeat
+from pipeline.stages.dedupe.known import Known
 from pipeline.stages.dedupe.minhash import HASHES, Bands, choose_bands
 from schemas.columns import INGESTED
 from schemas.options import DedupeOptions
@@ -293,6 +295,40 @@ def test_decisions_do_not_depend_on_the_workers(rows: list[dict]) -> None:
     fingerprints = fingerprint(table)
     one, two = (decide(fingerprints, table, DedupeOptions(threshold=0.5), workers=workers) for workers in (1, 2))
     assert one.equals(two, check_metadata=True)
+
+
+def test_decisions_do_not_depend_on_the_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Words are compared in other processes, too, where there are many."""
+    alike = ("설명해 주세요", "설명해 줘", "설명하시오", "알려 주세요", "설명해 주세요 ㅋㅋ (급함)")
+    texts = [f"{place} {word} {ask}" for place in WORDS for word in WORDS for ask in alike]
+    table = table_of([row(text, f"{text[:5]} 답입니다") for text in texts])
+    fingerprints = fingerprint(table)
+    plain = decide(fingerprints, table)
+    monkeypatch.setattr(processes, "_MANY", 1)
+    monkeypatch.setattr(processes, "_CALLS", 4)
+    assert decide(fingerprints, table, workers=3).equals(plain, check_metadata=True)
+    reasons = set(plain["reason"].to_pylist())
+    assert {None, "near"} <= reasons
+    assert any(plain["differences"].to_pylist())
+
+
+@given(similar_rows(), st.data())
+@settings(max_examples=40, deadline=None)
+def test_decisions_do_not_depend_on_what_is_known_of_pairs(rows: list[dict], data: st.DataObject) -> None:
+    """Rows come, go and change: what an earlier run found about pairs leads to the decisions of a run without it."""
+    before, kept = Known(), data.draw(st.lists(st.booleans(), min_size=len(rows), max_size=len(rows)))
+    table = table_of([each for each, stays in zip(rows, kept, strict=True) if stays])
+    options = DedupeOptions(threshold=0.5, numbers=data.draw(st.booleans()))
+    decide(fingerprint(table), table, options, known=before)
+    changed = table_of(data.draw(st.permutations(rows)))
+    fingerprints, known = fingerprint(changed), Known(before.used, before.measured())
+    plain = decide(fingerprints, changed, options)
+    assert decide(fingerprints, changed, options, known=known).equals(plain, check_metadata=True)
+    alone = Known()
+    decide(fingerprints, changed, options, known=alone)
+    assert known.used.keys() <= alone.used.keys()
+    assert known.measured().key.tolist() == alone.measured().key.tolist()
+    assert known.measured().found.tolist() == alone.measured().found.tolist()
 
 
 @given(similar_rows(), st.sampled_from(["first", "longest"]))

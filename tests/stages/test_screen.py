@@ -15,7 +15,7 @@ from pipeline.stages.screen import FINDINGS, ON_DEMAND, benchmarks_of, screen
 from pipeline.stages.screen.contamination import N, grams
 from pipeline.stages.screen.defects import DEFECTS
 from pipeline.stages.screen.pii import KINDS, SCAN, find_pii, mask_pii
-from pipeline.stages.screen.texts import Texts
+from pipeline.stages.screen.texts import DISTINCT, Texts
 from pipeline.table.reject_and_flag import complete
 from schemas.options import ScreenOptions
 from tests.support import heldout
@@ -393,6 +393,7 @@ def test_the_work_is_linear(piece: str) -> None:
             pc.match_substring_regex(pa.array([text]), defect.scan)
         texts = Texts("물음", "", "답")._replace(**{defect.field: text})
         if defect.pick:
-            defect.pick({name: pa.array([value]) for name, value in texts._asdict().items()})
+            columns = {name: pa.array([value]) for name, value in texts._asdict().items()}
+            defect.pick(columns | {DISTINCT: columns["output"].dictionary_encode()})
         defect.find(texts, ScreenOptions())
     assert time.process_time() - start < 1.9

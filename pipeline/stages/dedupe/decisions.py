@@ -13,6 +13,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.io.processes import Processes
 from pipeline.stages.dedupe.arrays import Bools, Bytes, Ints
 from pipeline.stages.dedupe.components import connected_components
 from pipeline.stages.dedupe.continuations import continuations
@@ -22,6 +23,7 @@ from pipeline.stages.dedupe.first_turns import by_first_turn
 from pipeline.stages.dedupe.groups import Groups
 from pipeline.stages.dedupe.job import CONFLICT, KINDS, NEAR, NEAR_PROMPT, SEMANTIC_NEAR, Job, order_of_preference
 from pipeline.stages.dedupe.keepers import KEPT, Outcome, choose_flags, choose_keepers, equal_rows
+from pipeline.stages.dedupe.known import Known
 from pipeline.stages.dedupe.semantic import Near, near_in_meaning
 from pipeline.stages.dedupe.similar import (
     ANSWER,
@@ -31,6 +33,7 @@ from pipeline.stages.dedupe.similar import (
     NO_PAIRS,
     NO_ROW_PAIRS,
     Pairs,
+    PromptPairs,
     similar_prompts,
     similar_rows,
 )
@@ -64,18 +67,27 @@ def decide(
     options: DedupeOptions = DedupeOptions(),
     against: int = 0,
     workers: int = 1,
+    known: Known | None = None,
+    of_contexts: PromptPairs | None = None,
 ) -> pa.Table:
     """The decision on each row (DECISION), in the order of the fingerprints.
 
     `fingerprints`: of all rows, sources in order of priority; of millions of rows best a function that reads a column
     by its name, chunk by chunk, from files. `table`: the same rows, best memory-mapped, since few of them are read.
     `against`: the number of rows at the beginning that are an existing dataset; none of them is dropped.
+    `known`: what an earlier decision found about pairs of texts. What this one finds is added.
+    `of_contexts`: the similar contexts of these rows, where they are known (`pipeline.stages.dedupe.parts`).
 
     Raises ValueError where the number of fingerprints is not that of the rows.
     """
     if options.within == "first-turn":
         table, fingerprints = by_first_turn(table, fingerprints)
-    job = Job(fingerprints, table, options, workers)
+    with Processes(workers - 1) as python:
+        return _decide(Job(fingerprints, table, options, workers, python, known), against, of_contexts)
+
+
+def _decide(job: Job, against: int, of_contexts: PromptPairs | None) -> pa.Table:
+    options = job.options
     rows = order_of_preference(job, against)
     fixed = int((rows < against).sum())
     kinds = job.column("answer_kind", rows, np.uint32)[:, 0]
@@ -83,7 +95,7 @@ def decide(
     prompt_pairs, row_pairs = NO_PAIRS, NO_ROW_PAIRS
     if options.near != "keep" or options.near_prompt != "keep":
         # Candidate pairs, verified: of prompts, then of rows whose prompts are equal or similar.
-        prompt_pairs = similar_prompts(job, rows[equal.prompts.first])
+        prompt_pairs = similar_prompts(job, rows[equal.prompts.first], of_contexts)
         row_pairs = similar_rows(job, rows, equal.prompts, equal.answers, prompt_pairs)
     cluster = first_of_cluster(equal.prompts, prompt_pairs.pairs, *continuations(job, rows))
     outcome = choose_keepers(equal, row_pairs, options, fixed)

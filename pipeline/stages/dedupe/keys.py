@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
-from pipeline.stages.dedupe.arrays import Bools, Codes, Hashes, Ints, look_up
+from pipeline.stages.dedupe.arrays import Bools, Codes, Hashes, Ints, look_up, sorted_unique
 from pipeline.table.hashes import mix as mix
 from schemas.record import VISIBLE
 
@@ -144,7 +144,7 @@ def fold_and_compose(texts: pa.StringArray) -> tuple[Codes, Ints, pa.StringArray
     codes, bounds = code_points(texts)
     entries = look_up(table, codes)
     if entries.max(initial=0) >= NEEDS_FOLD:
-        numbers = np.unique(np.searchsorted(bounds, np.flatnonzero(entries >= NEEDS_FOLD), "right") - 1)
+        numbers = sorted_unique(np.searchsorted(bounds, np.flatnonzero(entries >= NEEDS_FOLD), "right") - 1)
         mask = np.zeros(len(texts), bool)
         mask[numbers] = True
         unusual = texts.take(pa.array(numbers)).to_pylist()
@@ -206,7 +206,7 @@ def number_keys(texts: pa.StringArray, codes: Codes, bounds: Ints) -> Hashes:
     (True, False, 0)
     """
     hashes = np.zeros(len(texts), np.uint64)
-    with_numerals = np.unique(np.searchsorted(bounds, np.flatnonzero(codes & NUMBER), "right") - 1)
+    with_numerals = sorted_unique(np.searchsorted(bounds, np.flatnonzero(codes & NUMBER), "right") - 1)
     values = texts.take(pa.array(with_numerals)).to_pylist()
     for place, text in zip(with_numerals.tolist(), values, strict=True):
         found = " ".join(NUMBERS.findall(text)).replace(",", "")

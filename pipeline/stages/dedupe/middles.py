@@ -4,13 +4,14 @@ Of such texts nothing else decides whether they differ in form alone: "정말 �
 "너무 재밌어요!" and "너무 재밌네요", are the pair 재밌어요, 재밌네요. So each pair of middles is decided once.
 """
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.io.processes import Processes
 from pipeline.stages.dedupe import keys
 from pipeline.stages.dedupe.arrays import Bools, Hashes, Ints, ranges
 from pipeline.stages.dedupe.differences import LONG, form_of, same_essence
@@ -23,6 +24,10 @@ _PROSE = r"\A[가-힣 .,!~·;ㅋㅎㅠㅜㅡ♡♥]*\z"
 _SMILE = r"\^+[_\-.]?\^+"
 _ENDS, _GLUED = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
 _NONE = np.uint64(0)
+
+#: Words with spaces between them, and a byte for each: whether it ends a sentence; whether it is glued (`Prose`).
+Run: TypeAlias = tuple[str, bytes, bytes]
+Calls: TypeAlias = Callable[[Callable[..., bool], Sequence[tuple[Any, ...]]], list[bool]]
 
 
 class Prose(NamedTuple):
@@ -70,17 +75,14 @@ class Prose(NamedTuple):
         hashed = _sums(codes.astype(np.uint64), start, end - start)
         return cls(text, is_prose.to_numpy(zero_copy_only=False), of_text, start, end, hashed, ends, glued)
 
-    def words(self, starts: Ints, ends: Ints) -> Iterator[tuple[Word, ...]]:
-        """Runs of words as texts that `differences` compares."""
+    def runs(self, starts: Ints, ends: Ints) -> Iterator[Run]:
+        """Runs of words."""
         text = self.text
-        columns = (self.start.tolist(), self.end.tolist(), self.ends.tolist(), self.glued.tolist())
+        places = list(zip(self.start.tolist(), self.end.tolist(), strict=True))
+        flags = self.ends.tobytes(), self.glued.tobytes()
         for begin, stop in zip(starts.tolist(), ends.tolist(), strict=True):
-            words = [
-                Word(HANGUL, text[start:end], "" if glued else " ", "~" if ends else "")
-                for start, end, ends, glued in zip(*(column[begin:stop] for column in columns), strict=True)
-            ]
-            # Marks stand before the first word where no space does.
-            yield (Word(START, "", "", "~" if words and not words[0].space else ""), *words)
+            words = " ".join([text[start:end] for start, end in places[begin:stop]])
+            yield words, flags[0][begin:stop], flags[1][begin:stop]
 
 
 class Middles(NamedTuple):
@@ -143,11 +145,13 @@ class Middles(NamedTuple):
         )
 
 
-def differ_in_form(prose: Prose, first: Ints, second: Ints, decided: dict[int, bool]) -> Bools:
+def differ_in_form(
+    prose: Prose, first: Ints, second: Ints, decided: dict[int, bool], calls: Calls = Processes().calls
+) -> Bools:
     """Whether pairs of texts of prose differ in form alone: bool[pairs].
 
     `first`, `second`: int64[pairs], their numbers; `decided`: what is known of middles, by their keys. What is found is
-    added.
+    added. `calls`: makes the calls.
 
     >>> prose = Prose.of(pa.array(["정말 재밌어요 ㅋㅋ", "정말 재밌네요.", "정말 재밌어?", "정말 재밌었어요"]))
     >>> differ_in_form(prose, *np.array([[0, 0], [1, 3]]), {}).tolist()
@@ -159,27 +163,44 @@ def differ_in_form(prose: Prose, first: Ints, second: Ints, decided: dict[int, b
     unknown = [key not in decided for key in keys_.tolist()]
     keys_of, pair = keys_[unknown], pair[unknown]
     single = middles.are_single()[pair]
-    for some, decide in ((single, _same_words), (~single, _same_runs)):
+    for some, same, pairs_of in ((single, _same_words, _pairs_of_words), (~single, _same_runs, _pairs_of_runs)):
         part = Middles(*(column[pair[some]] for column in middles))
-        decisions = decide(prose, part, first[pair[some]], second[pair[some]])
-        decided.update(zip(keys_of[some].tolist(), decisions, strict=True))
+        pairs = list(pairs_of(prose, part, first[pair[some]], second[pair[some]]))
+        decided.update(zip(keys_of[some].tolist(), calls(same, pairs), strict=True))
     return np.array([decided[key] for key in keys_.tolist()], bool)[number]
 
 
-def _same_words(prose: Prose, middles: Middles, first: Ints, second: Ints) -> Iterator[bool]:
-    """Whether middles of one word each are forms of the same; what stands around them decides nothing."""
+def _same_words(one: str, other: str, both_end: bool) -> bool:
+    return form_of(one, other, both_end) is not None
+
+
+def _same_runs(one: Run, other: Run) -> bool:
+    return same_essence(_words(one), _words(other), about_words=False, numbers=True)
+
+
+def _words(run: Run) -> tuple[Word, ...]:
+    """A run of words as a text that `differences` compares."""
+    found = [
+        Word(HANGUL, word, "" if glued else " ", "~" if ends else "")
+        for word, ends, glued in zip(run[0].split(), *run[1:], strict=True)
+    ]
+    # Marks stand before the first word where no space does.
+    return (Word(START, "", "", "~" if found and not found[0].space else ""), *found)
+
+
+def _pairs_of_words(prose: Prose, middles: Middles, first: Ints, second: Ints) -> Iterator[tuple[str, str, bool]]:
+    """Middles of one word each; what stands around them decides nothing."""
     text = prose.text
     ends = prose.ends[middles.start] & prose.ends[middles.other_start]
     places = (bounds[at].tolist() for at in (middles.start, middles.other_start) for bounds in (prose.start, prose.end))
     for start, end, other_start, other_end, both_end in zip(*places, ends.tolist(), strict=True):
         one, other = sorted((text[start:end], text[other_start:other_end]))
-        yield form_of(one, other, both_end) is not None
+        yield one, other, both_end
 
 
-def _same_runs(prose: Prose, middles: Middles, first: Ints, second: Ints) -> Iterator[bool]:
+def _pairs_of_runs(prose: Prose, middles: Middles, first: Ints, second: Ints) -> Iterator[tuple[Run, Run]]:
     start, end, other_start, other_end = middles.with_neighbours(prose, first, second)
-    for one, other in zip(prose.words(start, end), prose.words(other_start, other_end), strict=True):
-        yield same_essence(one, other, about_words=False, numbers=True)
+    return zip(prose.runs(start, end), prose.runs(other_start, other_end), strict=True)
 
 
 def _run(words: Hashes, at: Ints, other_at: Ints, most: Ints, step: int) -> Ints:

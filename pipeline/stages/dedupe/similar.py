@@ -106,12 +106,12 @@ def similar_parts(job: Job, part: str, rows: Ints, salt: Hashes) -> PromptPairs:
     return PromptPairs(pairs, similarity.may_be_same[verified])
 
 
-def similar_prompts(job: Job, rows: Ints) -> PromptPairs:
+def similar_prompts(job: Job, rows: Ints, of_contexts: PromptPairs | None = None) -> PromptPairs:
     """Pairs of places in `rows` whose prompts differ in form alone, or are similar.
 
-    `rows`: int64[n] of the table, all of different prompts.
+    `rows`: int64[n] of the table, all of different prompts. `of_contexts`: of `similar_contexts`, where it is known.
     """
-    pairs, same = _comparable_prompts(job, rows)
+    pairs, same = _comparable_prompts(job, rows, of_contexts)
     fields = (*COLUMNS[CONTEXT], *COLUMNS[INPUT])
     same[same] = differ_in_form(job, fields, rows, pairs.first[same], pairs.second[same])
     kept = same | (pairs.similarity >= job.options.prompt_threshold)
@@ -119,9 +119,9 @@ def similar_prompts(job: Job, rows: Ints) -> PromptPairs:
     return PromptPairs(Pairs(pairs.first[kept], pairs.second[kept], pairs.similarity[kept]), same[kept])
 
 
-def _comparable_prompts(job: Job, rows: Ints) -> PromptPairs:
+def _comparable_prompts(job: Job, rows: Ints, of_contexts: PromptPairs | None) -> PromptPairs:
     """Pairs of places in `rows` with similar stems in every field of their prompts."""
-    contexts, of_contexts = _similar_contexts(job, rows)
+    contexts, of_contexts = similar_contexts(job, rows, of_contexts)
     context_pairs = of_contexts.pairs
     component = connected_components(len(contexts.first), context_pairs.first, context_pairs.second)
     # Inputs are compared where their contexts are equal or similar.
@@ -141,11 +141,13 @@ def _comparable_prompts(job: Job, rows: Ints) -> PromptPairs:
     return PromptPairs(Pairs(first[verified], second[verified], similarity[verified]), may_be_same[verified])
 
 
-def _similar_contexts(job: Job, rows: Ints) -> tuple[Groups, PromptPairs]:
-    """Groups of rows whose contexts are equal, and pairs of such groups whose contexts are similar."""
+def similar_contexts(job: Job, rows: Ints, known: PromptPairs | None = None) -> tuple[Groups, PromptPairs]:
+    """Groups of rows whose contexts are equal, and pairs of such groups whose contexts are similar, or those known."""
     letters, numbers = _part_keys(job, CONTEXT, rows)
     calls = job.column("prompt_calls", rows, np.uint32)[:, 0].astype(np.uint64)
     contexts = group_rows(letters, numbers, calls)
+    if known is not None:
+        return contexts, known
     salt = keys.mix(calls[contexts.first]) ^ numbers[contexts.first]
     del letters, numbers
     return contexts, similar_parts(job, CONTEXT, rows[contexts.first], salt)

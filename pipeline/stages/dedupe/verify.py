@@ -4,7 +4,7 @@ differ in form alone.
 
 import itertools
 from collections.abc import Hashable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -12,11 +12,12 @@ import pyarrow.compute as pc
 
 from pipeline.io.workers import ordered
 from pipeline.stages.dedupe import keys, middles
-from pipeline.stages.dedupe.arrays import Bools, Codes, Floats, Hashes, Ints, ranges
+from pipeline.stages.dedupe.arrays import Bools, Codes, Floats, Hashes, Ints, ranges, sorted_unique
 from pipeline.stages.dedupe.bags import bags
 from pipeline.stages.dedupe.differences import about_form, differences, essence, same
 from pipeline.stages.dedupe.essentials import may_say_the_same
 from pipeline.stages.dedupe.job import Job
+from pipeline.stages.dedupe.known import pair_keys
 from pipeline.stages.dedupe.middles import Prose
 from pipeline.table.take_rows import take_rows
 
@@ -48,7 +49,7 @@ def verify(
     """
     columns = [column for name in fields if not _is_empty(column := job.table[name])]
 
-    def verify_part(part: slice) -> Similarity:
+    def verify_part(part: slice | Ints) -> Similarity:
         alike, may_be_same = np.ones((2, len(first[part])), bool)
         found = Similarity(alike, np.ones(len(first[part])), may_be_same)
         places, text_of = np.unique(np.concatenate([first[part], second[part]]), return_inverse=True)
@@ -68,9 +69,15 @@ def verify(
             found.may_be_same[asked] &= may_say_the_same(*pairs[0], *pairs[1:])
         return found
 
+    def known_part(part: slice) -> Similarity:
+        if job.known is None or not columns:
+            return verify_part(part)
+        key = _pair_keys(columns, rows, first[part], second[part], ("similar", fields, job.options.threshold, numbers))
+        return Similarity(*job.known.pairs(key, (bool, float, bool), lambda some: verify_part(part.start + some)))
+
     parts = _parts(columns, rows, first, second)
     nothing = Similarity(np.empty(0, bool), np.empty(0), np.empty(0, bool))
-    return Similarity(*map(np.concatenate, zip(nothing, *ordered(verify_part, parts, job.workers), strict=True)))
+    return Similarity(*map(np.concatenate, zip(nothing, *ordered(known_part, parts, job.workers), strict=True)))
 
 
 def are_alike(letters: tuple[Codes, Ints], one: Ints, other: Ints, threshold: float) -> Bools:
@@ -90,7 +97,7 @@ def differ_in_form(job: Job, fields: tuple[str, ...], rows: Ints, first: Ints, s
     columns = [column for name in fields if not _is_empty(column := job.table[name])]
     decided: dict[int, bool] = {}
 
-    def compare_part(part: slice) -> Bools:
+    def compare_part(part: slice | Ints) -> Bools:
         places, text_of = np.unique(np.concatenate([first[part], second[part]]), return_inverse=True)
         one, other = np.split(text_of, 2)
         instructions = _instructions(job, rows[places])
@@ -102,22 +109,38 @@ def differ_in_form(job: Job, fields: tuple[str, ...], rows: Ints, first: Ints, s
                 prose = Prose.of(texts)
                 plain = prose.is_prose & ~is_about_form
                 simple = found & plain[one] & plain[other]
-                found[simple] = middles.differ_in_form(prose, one[simple], other[simple], decided)
+                found[simple] = middles.differ_in_form(prose, one[simple], other[simple], decided, job.calls)
                 some = np.flatnonzero(found & ~simple)
                 may = _may_say_the_same(texts, one[some], other[some])
                 found[some[~may]], some = False, some[may]
-                found[some] = _same_texts(texts, instructions, one[some], other[some], name, job.options.numbers)
+                found[some] = _same_texts(job, texts, instructions, one[some], other[some], name)
         return found
 
+    asked = [column for name in ("system", "instruction") if not _is_empty(column := job.table[name])]
+
+    def known_part(part: slice) -> Bools:
+        if job.known is None or not columns:
+            return compare_part(part)
+        what = ("form", fields, [len(asked)], job.options.numbers)
+        key = _pair_keys([*asked, *columns], rows, first[part], second[part], what)
+        return job.known.pairs(key, (bool,), lambda some: [compare_part(part.start + some)])[0]
+
     parts = _parts(columns, rows, first, second)
-    return np.concatenate([np.empty(0, bool), *ordered(compare_part, parts, job.workers)])
+    return np.concatenate([np.empty(0, bool), *ordered(known_part, parts, job.workers)])
+
+
+def _pair_keys(columns: list[pa.ChunkedArray], rows: Ints, first: Ints, second: Ints, what: tuple[Any, ...]) -> Hashes:
+    """`pair_keys` of pairs of places in `rows`, of all texts that are compared."""
+    places, text_of = np.unique(np.concatenate([first, second]), return_inverse=True)
+    one, other = np.split(text_of, 2)
+    return pair_keys([_texts(column, rows[places]) for column in columns], one, other, what)
 
 
 def _parts(columns: list[pa.ChunkedArray], rows: Ints, first: Ints, second: Ints) -> list[slice]:
     """Parts of the pairs, so that the texts of each can be held at once. Arguments as those of `verify`."""
     if not len(first):
         return []
-    places = np.unique(np.concatenate([first, second]))
+    places = sorted_unique(np.concatenate([first, second]))
     size = np.zeros(len(rows), np.int64)
     for column in columns:
         is_list = pa.types.is_list(column.type)
@@ -127,7 +150,7 @@ def _parts(columns: list[pa.ChunkedArray], rows: Ints, first: Ints, second: Ints
     def halves(part: slice) -> Iterator[slice]:
         """The part itself, or halves of it that are small enough; a text counts once for all its pairs."""
         pairs = part.stop - part.start
-        if pairs == 1 or size[np.unique([first[part], second[part]])].sum() <= _BYTES:
+        if pairs == 1 or size[sorted_unique(np.concatenate([first[part], second[part]]))].sum() <= _BYTES:
             yield part
         else:
             middle = part.start + pairs // 2
@@ -158,9 +181,7 @@ def _only(texts: tuple[Codes, Ints], one: Ints, other: Ints) -> tuple[tuple[Code
     return (codes[ranges(bounds[places], sizes)], np.concatenate([[0], np.cumsum(sizes)])), one, other
 
 
-def _same_texts(
-    texts: pa.StringArray, instructions: list[str], one: Ints, other: Ints, name: str, numbers: bool
-) -> Bools:
+def _same_texts(job: Job, texts: pa.StringArray, instructions: list[str], one: Ints, other: Ints, name: str) -> Bools:
     """Whether pairs of any texts of the field `name`, int64[pairs] each, differ in form alone: bool[pairs]."""
     places, text_of = np.unique(np.concatenate([one, other]), return_inverse=True)
     one, other = np.split(text_of, 2)
@@ -171,11 +192,11 @@ def _same_texts(
     pair_of_key, key_of = _first_of_each(
         np.concatenate([np.sort(np.stack([of[one], of[other]]), axis=0) for of in (text, instruction)]).T
     )
-    decided = [
-        same(values[a], values[b], f"{about[a]}\n{about[b]}", name == "instruction", numbers)
+    pairs = [
+        (values[a], values[b], f"{about[a]}\n{about[b]}", name == "instruction", job.options.numbers)
         for a, b in zip(one[pair_of_key].tolist(), other[pair_of_key].tolist(), strict=True)
     ]
-    return np.array(decided, bool)[key_of]
+    return np.array(job.calls(same, pairs), bool)[key_of]
 
 
 def _numbered(values: Sequence[Hashable]) -> Ints:
@@ -205,14 +226,23 @@ def differences_of(job: Job, fields: tuple[str, ...], rows: Ints, others: Ints) 
     """The differences between rows and as many other rows of the table, both int64[n]: for each pair a list."""
     found: list[list[str]] = [[] for _ in rows]
     instructions = _instructions(job, rows), _instructions(job, others)
+    pairs: list[int] = []
+    texts: list[tuple[str, str, str, bool]] = []
     for name in fields:
         if not _is_empty(job.table[name]):
-            texts = (_texts(job.table[name], some).to_pylist() for some in (others, rows))
-            for pair, (one, other) in enumerate(zip(*texts, strict=True)):
+            both = (_texts(job.table[name], some).to_pylist() for some in (others, rows))
+            for pair, (one, other) in enumerate(zip(*both, strict=True)):
                 if one != other:
                     about = f"{instructions[0][pair]}\n{instructions[1][pair]}"
-                    found[pair] += map(str, differences(one, other, about, name == "instruction"))
+                    pairs.append(pair)
+                    texts.append((one, other, about, name == "instruction"))
+    for pair, some in zip(pairs, job.calls(_listed, texts), strict=True):
+        found[pair] += some
     return found
+
+
+def _listed(one: str, other: str, about: str, instruction_itself: bool) -> list[str]:
+    return list(map(str, differences(one, other, about, instruction_itself)))
 
 
 def _instructions(job: Job, rows: Ints) -> list[str]:

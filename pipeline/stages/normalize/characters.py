@@ -15,16 +15,26 @@ def break_lines(text: str) -> str:
 
 #: Escapes of terminals: colours and cursors (CSI), titles and links (OSC and the like), character sets.
 _TERMINAL = r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|[()][0AB])"
-_CONTROL = re.compile(rf"{_TERMINAL}|[\x00-\x08\x0e-\x1f\x7f]")
+_ESCAPE = re.compile(_TERMINAL)
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
+
+
+def drop_escapes(text: str) -> str:
+    r"""The escapes of terminals for colours, titles and links are not text, in code neither.
+
+    >>> drop_escapes("\x1b[1;31m빨강\x1b[0m"), drop_escapes("\x1b]8;;https://a.kr\x1b\\여기\x1b]8;;\x1b\\")
+    ('빨강', '여기')
+    """
+    return _ESCAPE.sub("", text)
 
 
 def drop_controls(text: str) -> str:
-    r"""C0 controls and DEL are not text, and neither are the escapes of terminals. Tab and line feed stay.
+    r"""C0 controls and DEL are not text. Tab and line feed stay.
 
     C1 controls stay too: they are the bytes of undecoded text, and `screen` flags them.
 
-    >>> drop_controls("가\x08나\t라"), drop_controls("\x1b[1;31m빨강\x1b[0m")
-    ('가나\t라', '빨강')
+    >>> drop_controls("가\x08나\t라")
+    '가나\t라'
     """
     return _CONTROL.sub("", text)
 

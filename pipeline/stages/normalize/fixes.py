@@ -45,6 +45,7 @@ FIXES: tuple[Fix, ...] = (
     Fix("nfc", encoding.compose, encoding.COMPOSABLE, hide=hide_nothing),
     Fix("filler-syllables", encoding.compose_filled, r"\x{3164}[ㄱ-ㅎ][ㅏ-ㅣ]"),
     Fix("line-separators", characters.break_lines, r"[\x0b\x0c\x{2028}\x{2029}]"),
+    Fix("terminal-escapes", characters.drop_escapes, r"\x1b[\[\]PX^_()]", hide=hide_nothing),
     Fix("control", characters.drop_controls, r"[\x00-\x08\x0e-\x1f\x7f]"),
     Fix(
         "zero-width",

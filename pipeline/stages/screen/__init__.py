@@ -210,23 +210,36 @@ def find_defects(exchanges: Exchanges, defects: Sequence[Defect], options: Scree
         for number in numbers:
             if may[number]:
                 asked.setdefault(number, []).append(defect)
-    findings: list[Finding] = []
+    shown: list[tuple[int, Texts, list[tuple[Defect, str]]]] = []
     for number, texts in zip(asked, texts_of(exchanges, list(asked)), strict=True):
-        found = set[tuple[str, str]]()
-        for defect in asked[number]:
-            # Evidence quotes the text, so what is found must be found with personal data masked.
-            if (defect.name, defect.field) in found or not defect.find(texts, options):
-                continue
-            if detail := defect.find(masked(texts), options):
-                found.add((defect.name, defect.field))
-                findings.append(
-                    (int(exchanges.rows[number]), defect.name, exchanges.name(number, defect.field), detail)
-                )
+        if found := found_by(asked[number], texts, options):
+            shown.append((number, texts, found))
+    findings: list[Finding] = []
+    for (number, texts, found), hidden in zip(shown, masked([texts for _, texts, _ in shown]), strict=True):
+        # Evidence quotes the text, so what is found must be found with personal data masked.
+        details = found if hidden == texts else found_by([defect for defect, _ in found], hidden, options)
+        once: dict[tuple[str, str], str] = {}
+        for defect, detail in details:
+            once.setdefault((defect.name, defect.field), detail)
+        findings += [
+            (int(exchanges.rows[number]), name, exchanges.name(number, field), detail)
+            for (name, field), detail in once.items()
+        ]
     return findings
 
 
-def masked(texts: Texts) -> Texts:
-    return Texts(*(pii.mask_pii(text) for text in texts))
+def found_by(defects: Sequence[Defect], texts: Texts, options: ScreenOptions) -> list[tuple[Defect, str]]:
+    """Those of the defects that an exchange has, each with its evidence."""
+    return [(defect, detail) for defect in dict.fromkeys(defects) if (detail := defect.find(texts, options))]
+
+
+def masked(exchanges: Sequence[Texts]) -> list[Texts]:
+    """The texts of exchanges without personal data, of any kind. A scan of all clears most of them."""
+    columns = []
+    for column in zip(*exchanges, strict=True):
+        may_hold = matches(pa.array(column, pa.string()), pii.SCAN).to_pylist()
+        columns.append([pii.mask_pii(text) if may else text for text, may in zip(column, may_hold, strict=True)])
+    return [Texts(*texts) for texts in zip(*columns, strict=True)]
 
 
 def find_same_answers(table: pa.Table, options: ScreenOptions) -> list[Finding]:

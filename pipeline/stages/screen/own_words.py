@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.stages.screen.requests import asks
+from pipeline.stages.screen.requests import MAY_I, asks
 from pipeline.stages.screen.texts import DISTINCT, Texts, any_of, quoted, rows_of
 from pipeline.table.patterns import pattern
 from schemas.options import ScreenOptions
@@ -28,7 +28,7 @@ _SERVICE = (
     *("작성", "생성", "번역", "요약", "추천", "설명", "안내", "말씀", "말해", "말하", "알려", "알리", "공유", "소개"),
     *("제안", "제시", "분석", "완성", "해결", "평가", "조언", "상담", "판단", "의견", "견해", "언급", "관여", "개입"),
     *("진행", "이행", "협조", "다루", "다룰", "따르", "따를", "응하", "응할", "풀어", "만들", "써", "쓰", "지어", "짓"),
-    *("드리", "드릴", "드려", "주기", "줄", "해드", "해줄", "대필", "작명", "추측", "예측", "단정", "진단", "처방"),
+    *("드리", "드릴", "드려", "주기", "줄", "해드", "해줄", "대필", "작명", "진단", "처방"),
     *("밝히", "밝힐", "말하기", "찾아", "찾지", "확인", "조회", "검색", "접근", "열람", "파악", "이해", "인식", "읽"),
 )
 #: Who speaks, and why it cannot.
@@ -306,6 +306,8 @@ def refuses_in_all(texts: Texts) -> str | None:
         return None
     if not re.search("[가-힣]", answer):
         return english_refusal(texts)
+    if MAY_I.search(texts.instruction):
+        return None  # 예측할 수 없습니다.
     if asks(texts.instruction, "title") and not re.search(r"(?:니다|요|죠)\W*$", answer):
         return None  # 수당 누락 확인 요청
     talk = talk_of(texts)
@@ -366,6 +368,8 @@ def promise(texts: Texts, options: ScreenOptions) -> str | None:
     if _PROMISED.fullmatch(answer.strip()) and shares_words(texts) and not asks(texts.instruction, *_SPOKEN_TO):
         return f"the answer promises an answer and gives none: {quoted(answer, 60)}"
     talk = talk_of(texts)
+    if len(_WORD.findall(answer)) < 2:
+        return None
     if talk is None or any(map(_NEGATIVE.fullmatch, talk)) or not asks_for_content(texts):
         return None
     if asks(texts.instruction, "title", *_OF_A_TEXT):

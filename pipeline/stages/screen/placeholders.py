@@ -99,7 +99,7 @@ _EMPTY_FORM = pattern(
     r"\W*([가-힣]+(?: [가-힣]+){0,2}) ?1(?:\W+\1 ?[2-9]){1,8}\W*|\W*[가-힣]{1,6} ?[:：]\s*|\W*가나다라[가-힣]*\W*"
 )
 #: A mark of a program or of a chat that stands for nothing.
-_MARK = pattern(r"\W*(?i:#?(?:VALUE|REF|N/A|NAME|DIV/0|NUM|ERROR)!?|error|null|ㅇㅇ|ㅇㅋ|ㄴㄴ|ㅋㅋ+|ㅎㅎ+)\W*")
+_MARK = pattern(r"\W*(?i:#?(?:VALUE|REF|N/A|NAME|DIV/0|NUM|ERROR)!?|error|null|ㅇㅇ|ㅇㅋ|ㄴㄴ|ㅋ{2,8}|ㅎ{2,8})\W*")
 #: Every placeholder has a match of this RE2 pattern.
 _FRAME = "[^0-9A-Za-z가-힣]*"
 _CLOSES = any_of(

@@ -2,7 +2,7 @@
 
 import re
 
-from pipeline.stages.screen.requests import asks
+from pipeline.stages.screen.requests import MAY_I, asks
 from pipeline.stages.screen.texts import Texts, any_of, around, quoted, unquoted
 from pipeline.table.patterns import pattern
 from schemas.options import ScreenOptions
@@ -137,7 +137,6 @@ _GIVE_ME = pattern(
 )
 #: “쓰실 수 없습니다”, “쿠폰도 쓸 수 있나요?”: what the one who asks may do; to say no to it is an answer.
 _YOUR_OWN = pattern(r"(?:실|으실|[가-힣]시기) ?(?:수(?:는|가)? ?없|어렵|어려울|힘들)")
-_MAY_I = pattern(r"(?:수 있|되|돼|가능한?|괜찮)(?:나요|습니까|을까요|은가요|는지요?|[가-힣]{0,2}요)\s*\?")
 _UNABLE = pattern(
     any_of(
         r"(?:입력|정보|내용|문맥|컨텍스트|데이터|이미지|일러스트\S{0,3}|링크|텍스트|본문|기사)"
@@ -196,7 +195,7 @@ def refusal(texts: Texts, options: ScreenOptions) -> str | None:
         return f"the answer opens with {around(match)}"
     opening = unquoted(output[:OPENING])
     to_customer = bool(re.search(r"고객님|주문|환불", opening)) and asks(instruction, *_VOICED)
-    may_i = _MAY_I.search(instruction)
+    may_i = MAY_I.search(instruction)
     if not to_customer and (match := _OF_THE_REQUEST.search(opening[:120])):
         served = re.search(_SERVE, opening[max(0, match.start() - 8) : match.end()])
         return None if may_i and not served else f"the answer refuses: {around(match)}"

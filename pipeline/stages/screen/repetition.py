@@ -120,7 +120,7 @@ def same_units(text: str) -> str | None:
             if run >= 2 * period and is_words(unit) and size >= (3 if whole and run > 2 else 5 if period > 1 else 7):
                 return f"{quoted(unit, 30)} {run // period + 1} times on end"
     half = len(units) // 2
-    if half > 1 and units[:half] == units[half:] and len(text) >= 40:
+    if half > 1 and units[:half] == units[half:] and len(text) >= 40 and is_words(text):
         return f"{quoted(' '.join(units[:half]), 30)} twice, and nothing else"
     return most_of_all(units) or few_items(text) or same_tails(units)
 

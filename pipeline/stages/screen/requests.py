@@ -53,6 +53,10 @@ def wanted_language(instruction: str) -> str | None:
     return None if not found else found.pop() if len(found) == 1 else "Any"
 
 
+#: A question whether something may be done, or is so: to say no is an answer.
+MAY_I = pattern(r"(?:수 있|되|돼|가능한?|괜찮)(?:나요|습니까|을까요|은가요|는지요?|[가-힣]{0,2}요)\s*\?")
+
+
 class Request(NamedTuple):
     name: str
     #: Words of an instruction that asks for it.

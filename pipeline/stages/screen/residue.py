@@ -93,7 +93,9 @@ _SPEAKER = pattern(
 )
 _SPEAKER_LINE = pattern(r"\A\s*(?i:assistant|user|model|system)\s*\n")
 #: A turn of the user behind the answer.
-_NEXT_SPEAKER = pattern(r"\S\s*\n\s*(?:Human|User|사용자|유저) ?[:：] ?\S")
+_NEXT_SPEAKER = pattern(
+    r"\S\s*\n\s*(?:Human|User|사용자|유저) ?[:：] ?\S(?![^\n]*\n\s*(?:Assistant|AI|챗봇|어시스턴트) ?[:：])"
+)
 #: An answer inside of the tag that a prompt asked for.
 _ROLE_TAGS = "answer|response|output|result|reply|assistant|final_answer|completion|solution|instruction|input|question"
 _TAGGED = pattern(rf"\A\s*<(?:{_ROLE_TAGS})>", re.IGNORECASE)

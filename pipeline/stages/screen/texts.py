@@ -75,6 +75,7 @@ def prose_of(text: str) -> str:
     return hide(text)[0].replace(MARK, " ")
 
 
+@functools.lru_cache(maxsize=8)
 def unquoted(text: str) -> str:
     """The prose of the text without what it quotes, and without what stands in parentheses.
 

@@ -29,12 +29,8 @@ def blocks(one: Sequence[Word], other: Sequence[Word]) -> list[Block]:
     [(1, 2, 1, 2), (3, 3, 3, 4)]
     """
     mine, yours = [token.text for token in one], [token.text for token in other]
-    start = 0
-    while start < min(len(mine), len(yours)) and mine[start] == yours[start]:
-        start += 1
-    end = 0
-    while end < min(len(mine), len(yours)) - start and mine[-1 - end] == yours[-1 - end]:
-        end += 1
+    start = _alike(mine, yours)
+    end = _alike(mine[: start - len(mine) - 1 : -1], yours[: start - len(yours) - 1 : -1])
     mine, yours = mine[start : len(mine) - end], yours[start : len(yours) - end]
     if min(len(mine), len(yours)) == 0 or len(mine) == len(yours) == 1:
         found = [(0, len(mine), 0, len(yours))] if mine or yours else []
@@ -44,6 +40,20 @@ def blocks(one: Sequence[Word], other: Sequence[Word]) -> list[Block]:
         codes = SequenceMatcher(None, mine, yours, autojunk=False).get_opcodes()
         found = [code[1:] for code in codes if code[0] != "equal"]
     return [Block(*(place + start for place in places)) for places in found]
+
+
+def _alike(mine: Sequence[str], yours: Sequence[str]) -> int:
+    """How many words two lists begin with alike.
+
+    >>> _alike(["가", "나", "다"], ["가", "나"]), _alike([], ["가"]), _alike(["가"], ["나"])
+    (2, 0, 0)
+    """
+    count = 0
+    for word, other in zip(mine, yours, strict=False):
+        if word != other:
+            break
+        count += 1
+    return count
 
 
 Units = list[tuple[int, int, int, int]]

@@ -13,7 +13,8 @@ from pipeline.table.patterns import pattern
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 #: What stands for a secret where none is shown.
 _PLACEHOLDER = pattern(
-    r"(?i:example|your|sample|dummy|placeholder|change_?me|redacted|here|password|passwd|secret|xxxx|\*\*\*|\.\.\.)"
+    r"(?i:example|sample|dummy|placeholder|change_?me|redacted|xxxx|\*\*\*|\.\.\.)"
+    r"|^(?i:(?:your|my|the|here|password|passwd|pass|secret|token|key|api|user|test|value|string|[\W_]|\d{1,4})+)$"
 )
 #: A token of a maker is random: it does not count.
 _COUNTS = pattern(r"(?i:1234567|abcdef)")
@@ -80,7 +81,7 @@ _ALONE = r"(?<![A-Za-z0-9_-])"
 _KEYS = (
     r"(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])",  # AWS
     r"github_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59}(?![A-Za-z0-9])",
-    r"hf_[A-Za-z]{34,38}(?![A-Za-z0-9])|api_org_[A-Za-z]{34}(?![A-Za-z0-9])",  # Hugging Face
+    r"hf_[A-Za-z0-9]{34,38}(?![A-Za-z0-9])|api_org_[A-Za-z]{34}(?![A-Za-z0-9])",  # Hugging Face
     r"sk-(?:proj-|svcacct-|admin-|ant-[a-z0-9]+-|or-v1-)?[A-Za-z0-9_-]{32,200}(?![A-Za-z0-9])",  # OpenAI, Anthropic
     r"xox[abeoprs]-[0-9A-Za-z-]{20,200}|xapp-\d-[0-9A-Za-z-]{20,200}",  # Slack
     r"glpat-[A-Za-z0-9_-]{20,60}|AIza[A-Za-z0-9_-]{35}(?![A-Za-z0-9_-])|GOCSPX-[A-Za-z0-9_-]{28}",  # GitLab, Google

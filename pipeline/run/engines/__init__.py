@@ -1,0 +1,26 @@
+"""Engines: where the work on raw files is done. The stages do not know of them.
+
+An engine does some work of each item, and gives the results in the order of the items. Which one it is changes no byte
+of a dataset.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol, TypeVar
+
+from pipeline.io.workers import Each
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Engine(Protocol):
+    """Where work is done."""
+
+    #: How the work on one item does its own parts.
+    inside: Each
+    #: How many parts of an item are worked on at the same time, in its own process.
+    workers: int
+
+    def each(self, work: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+        """`work` of each item, in the order of the items. Another process gets work and items as pickles."""
+        ...

@@ -1,0 +1,97 @@
+"""Decided in parts, rows have the decisions of one part: in every column, and in what was counted."""
+
+import itertools
+import random
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.stages.dedupe import decide, fingerprint, texts
+from pipeline.stages.dedupe.job import Job
+from pipeline.stages.dedupe.parts import decide_part, join, parts_of, shared_outputs
+from pipeline.table.reject_and_flag import complete
+from schemas.columns import INGESTED
+from schemas.options import DedupeOptions
+
+CONTEXTS = [
+    "다음 글을 한 문장으로 요약해 주세요.",
+    "다음 글을 한 문장으로 요약해주세요!",
+    "아래 문장을 영어로 옮겨 주세요.",
+    "아래 문장을 일본어로 옮겨 주세요.",
+    "오늘 날씨가 어떤지 알려 주세요.",
+]
+INPUTS = ["", "봄이 오면 산에 들에 진달래가 핍니다.", "봄이 오면 산에 들에 진달래가 핍니다", "어제는 비가 왔습니다."]
+ANSWERS = ["네, 알겠습니다.", "네 알겠습니다", "저는 잘 모르겠습니다.", "봄에는 진달래가 핍니다."]
+TALKS = [
+    [],
+    [
+        {"role": "user", "content": CONTEXTS[4]},
+        {"role": "assistant", "content": ANSWERS[2], "reasoning": None, "tool_calls": None},
+    ],
+]
+OPTIONS = [
+    DedupeOptions(),
+    DedupeOptions(near="keep", near_prompt="keep"),
+    DedupeOptions(near_prompt="drop", conflict="drop", keeper="longest"),
+    DedupeOptions(numbers=False, exact="flag", near="flag", shared_output="keep"),
+]
+
+
+def row(number: int, context: str, input_: str, output: str, talk: list[dict[str, Any]], stage: str | None) -> Any:
+    return {
+        "origin": f"a.jsonl:{number}",
+        "history": talk,
+        "instruction": context,
+        "input": input_,
+        "output": output,
+        "reject_stage": stage,
+    }
+
+
+RECORDS = st.lists(
+    st.tuples(
+        st.sampled_from(CONTEXTS),
+        st.sampled_from(INPUTS),
+        st.sampled_from(ANSWERS),
+        st.sampled_from(TALKS),
+        st.sampled_from([None, None, None, "validate"]),
+    ),
+    max_size=40,
+)
+
+
+def table_of(records: list[Any]) -> pa.Table:
+    rows = [row(number, *record) for number, record in enumerate(records)]
+    schema = pa.schema([INGESTED.field(name) for name in row(0, "", "", "", [], None)])
+    return complete(pa.Table.from_pylist(rows, schema))
+
+
+def check(table: pa.Table, options: DedupeOptions, count: int, against: int) -> None:
+    prints, rows = fingerprint(table), texts(table, "#")
+    whole = decide(prints, rows, options, against)
+    job = Job(prints, rows, options)
+    parts = parts_of(job, count, against)
+    decided = [decide_part(prints, rows, options, part) for part in parts]
+    joined = join(decided, parts, len(table), shared_outputs(job, count), job.counts)
+    assert joined.schema == whole.schema
+    for name in whole.column_names:
+        assert joined[name].to_pylist() == whole[name].to_pylist(), name
+
+
+@given(RECORDS, st.sampled_from(OPTIONS), st.sampled_from([1, 2, 7, 50]), st.integers(0, 5))
+def test_parts_decide_as_one(records: list[Any], options: DedupeOptions, count: int, against: int) -> None:
+    check(table_of(records), options, count, min(against, len(records)))
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+@pytest.mark.parametrize("count", [2, 7])
+def test_more_alike_contexts_than_are_paired(options: DedupeOptions, count: int) -> None:
+    """Of many contexts in one bucket some pairs are not compared: in a part the same ones are left out."""
+    chosen = random.Random(1)
+    words = ["봄", "여름", "가을", "겨울", "아침", "저녁", "바다", "하늘", "나무", "구름", "노을", "강물"]
+    contexts = [f"{' '.join(some)} 이야기를 들려 주세요" for some in itertools.permutations(words, 3)]
+    records = [(context, "", chosen.choice(ANSWERS), [], None) for context in chosen.sample(contexts, 700)]
+    check(table_of(records), options, count, 0)
