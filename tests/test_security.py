@@ -57,6 +57,13 @@ CALLS = {"eval", "exec", "compile", "system", "popen", "__import__", "load_datas
 #: of the config names a file of the user's own code.
 ALLOWED = {
     ("pipeline/commands/make.py", "execvp"),
+    # Work between our own processes, through pipes.
+    ("pipeline/io/processes.py", "pickle"),
+    ("pipeline/io/processes.py", "subprocess"),
+    # Tasks of a Ray cluster, which pickles whatever it carries.
+    ("pipeline/run/engines/ray.py", "pickle"),
+    # Only `dumps`: the bytes that are hashed.
+    ("pipeline/stages/dedupe/known.py", "marshal"),
     ("pipeline/run/steps.py", "compile"),
     ("pipeline/run/steps.py", "exec"),
     ("pipeline/self_instruct/local.py", "eval"),

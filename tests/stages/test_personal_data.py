@@ -234,3 +234,16 @@ def test_a_bare_number_of_fewer_than_nine_digits_is_of_no_kind(name: str) -> Non
     for digits in range(1, 9):
         for number in ("0212345678"[:digits], "1588724300"[:digits], "9001011234"[:digits], "1234567890"[:digits]):
             assert find_pii(name + number) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("password=Hunter2Secret!", ["Hunter2Secret!"]),
+        ("password=your_password1", []),
+        ("password: secret123", []),
+        ("값: hf_" + "NqVwYS81VP7Hb1DX8pPd5khxE3pyIgKpaU 입니다", ["hf_" + "NqVwYS81VP7Hb1DX8pPd5khxE3pyIgKpaU"]),
+    ],
+)
+def test_a_secret_may_hold_the_name_of_one(text: str, found: list[str]) -> None:
+    assert [text[start:end] for _, start, end in find_pii(text)] == found

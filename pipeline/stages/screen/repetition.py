@@ -161,7 +161,7 @@ def same_tails(units: list[str]) -> str | None:
 #: What stands before a text that is given back with its name: 질문: …, 입력: …
 LABEL = r"^\s*(?:질문|물음|문제|지시문?|명령어?|입력|본문|원문|답변?|[QA]|Input|Question|Answer) ?[:：.] ?"
 #: A label at the end, with nothing behind it.
-LABEL_ALONE = r"\n\s*(?:#+ ?)?(?:답변?|응답|출력|정답|A|Answer|Response|Output) ?[:：]\s*$"
+_LABEL_ALONE = pattern(r"[ \t]*(?:#{1,6} ?)?(?:답변?|응답|출력|정답|A|Answer|Response|Output) ?[:：]")
 _ENDS = " \t\n\r.!?。…\"'“”‘’*#`[](){}<>_~"
 
 
@@ -213,7 +213,7 @@ def head_of_answers(distinct: pa.DictionaryArray) -> pa.Array:
 
 
 def echo(texts: Texts, options: ScreenOptions) -> str | None:
-    output = re.sub(LABEL_ALONE, "", re.sub(LABEL, "", texts.output))
+    output = without_last_label(re.sub(LABEL, "", texts.output))
     answer = bare(output)
     if texts.input and answer.split() == bare(f"{texts.instruction}\n{texts.input}").split():
         return "the answer is the instruction and the input"
@@ -226,6 +226,16 @@ def echo(texts: Texts, options: ScreenOptions) -> str | None:
             continue
         return f"the answer is the {name}, {'letter for letter' if exact else 'but for its ends'}"
     return None
+
+
+def without_last_label(text: str) -> str:
+    """The text without a label that ends it, and has nothing behind it.
+
+    >>> without_last_label("감자란?\\n답변:")
+    '감자란?\\n'
+    """
+    before, line, last = text.rstrip().rpartition("\n")
+    return before + line if line and _LABEL_ALONE.fullmatch(last) else text
 
 
 _DOWN = pattern(r"내림차|역순|거꾸로|큰 (?:수|것|값)부터|[Dd]escend")

@@ -94,7 +94,7 @@ _SPEAKER = pattern(
 _SPEAKER_LINE = pattern(r"\A\s*(?i:assistant|user|model|system)\s*\n")
 #: A turn of the user behind the answer.
 _NEXT_SPEAKER = pattern(
-    r"\S\s*\n\s*(?:Human|User|사용자|유저) ?[:：] ?\S(?![^\n]*\n\s*(?:Assistant|AI|챗봇|어시스턴트) ?[:：])"
+    r"\S\s*\n[ \t]*(?:Human|User|사용자|유저) ?[:：] ?\S(?![^\n]*\n[ \t]*(?:Assistant|AI|챗봇|어시스턴트) ?[:：])"
 )
 #: An answer inside of the tag that a prompt asked for.
 _ROLE_TAGS = "answer|response|output|result|reply|assistant|final_answer|completion|solution|instruction|input|question"
