@@ -86,6 +86,8 @@ def _tables(reading: Reading, origin: str, source: Source, left_out: set[str]) -
     if are_pages(sample, source):
         entries = in_pages(_one_by_one(entries, lines), source)
         sample, entries, lines = _peek(entries, None)
+    choose: Choose
+    turns: Shape | None
     if shape is None:
         detected = _detected(sample, place)
         choose, turns = detected.of, detected.grouped

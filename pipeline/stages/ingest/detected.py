@@ -14,10 +14,13 @@ from pipeline.stages.ingest.fields import Record, at
 from pipeline.stages.ingest.given import is_given, paths_of
 from pipeline.stages.ingest.names import (
     ASKED,
+    BETTER,
+    CHOSEN,
     COUNTERS,
     DIRECTIVES,
     GROUP,
     GROUPS,
+    JUDGED,
     LABELS,
     OUTPUT,
     TRANSCRIPTS,
@@ -29,7 +32,7 @@ from pipeline.stages.ingest.parsing import Fault, FileFault, Number
 from pipeline.stages.ingest.roles import known_role
 from pipeline.stages.ingest.speakers import speaker_of
 from pipeline.stages.ingest.toml_line import toml
-from pipeline.stages.ingest.unmapped import is_copy, korean_twins, unmapped_texts, unmapped_values
+from pipeline.stages.ingest.unmapped import is_copy, is_sentence, korean_twins, unmapped_texts, unmapped_values
 from pipeline.stages.ingest.ways import beside_shapes, guesses, made_of_another, message_columns, other_texts, ways
 from schemas.shapes import (
     Columns,
@@ -212,12 +215,25 @@ def _unmapped_values(names: Sequence[str], shape: Columns, records: Sequence[Rec
 
 def _unmapped(names: Sequence[str], shape: Columns | Preference, records: Sequence[Record]) -> Fault:
     spoken = ", ".join(f"`{name}`" for name in names) + (" holds" if len(names) == 1 else " hold")
+    if isinstance(shape, Columns) and (better := _says_which_is_better(names, records)):
+        detail = f"{spoken} texts, and `{better}` may say which is better: write the better answer as `chosen` and the"
+        meta = f"choose in the source `{toml(shape)}`, so that they stay in meta"
+        return Fault("unmapped-text", f"{detail} other one as `rejected` in the source file, or {meta}")
     read, meant = _with_unmapped(names, shape, records)
     return Fault(
         "unmapped-text",
         f"{spoken} texts that differ from record to record, and no column takes them: choose in the source "
         f"`{toml(read)}`, so that they are {' and '.join(meant)}, or `{toml(shape)}`, so that they stay in meta",
     )
+
+
+def _says_which_is_better(names: Sequence[str], records: Sequence[Record]) -> str | None:
+    """The field that names the better one of several texts; None where there is none."""
+    found = [name for name in named(records[0], (*CHOSEN, *BETTER, *JUDGED)) if name not in names]
+    few = [
+        name for name in found if len(names) > 1 and not any(is_sentence(str(record.get(name))) for record in records)
+    ]
+    return few[0] if few else None
 
 
 def _with_unmapped(
