@@ -32,10 +32,18 @@ from pipeline.stages.ingest.parsing import Fault, FileFault, Number
 from pipeline.stages.ingest.roles import known_role
 from pipeline.stages.ingest.speakers import speaker_of
 from pipeline.stages.ingest.toml_line import toml
-from pipeline.stages.ingest.unmapped import is_copy, is_sentence, korean_twins, unmapped_texts, unmapped_values
+from pipeline.stages.ingest.unmapped import (
+    is_copy,
+    is_sentence,
+    korean_twins,
+    unmapped_scene,
+    unmapped_texts,
+    unmapped_values,
+)
 from pipeline.stages.ingest.ways import beside_shapes, guesses, made_of_another, message_columns, other_texts, ways
 from schemas.shapes import (
     Columns,
+    Conversation,
     Preference,
     Shape,
     TurnRecords,
@@ -172,6 +180,8 @@ def _must_map_texts(found: Sequence[tuple[Record, Shape]]) -> None:
     for record, shape in found:
         by_shape.setdefault(toml(shape), (shape, []))[1].append(record)
     for shape, records in by_shape.values():
+        if isinstance(shape, Conversation) and (names := unmapped_scene(records, shape)):
+            raise _unmapped(names, shape, records)
         if not isinstance(shape, Columns | Preference):
             continue
         if twins := korean_twins(records, shape):
@@ -213,7 +223,7 @@ def _unmapped_values(names: Sequence[str], shape: Columns, records: Sequence[Rec
     return Fault("unmapped-text", f"{found}: {way}, so that they stay in meta")
 
 
-def _unmapped(names: Sequence[str], shape: Columns | Preference, records: Sequence[Record]) -> Fault:
+def _unmapped(names: Sequence[str], shape: Columns | Conversation | Preference, records: Sequence[Record]) -> Fault:
     spoken = ", ".join(f"`{name}`" for name in names) + (" holds" if len(names) == 1 else " hold")
     if isinstance(shape, Columns) and (better := _says_which_is_better(names, records)):
         detail = f"{spoken} texts, and `{better}` may say which is better: write the better answer as `chosen` and the"
@@ -237,7 +247,7 @@ def _says_which_is_better(names: Sequence[str], records: Sequence[Record]) -> st
 
 
 def _with_unmapped(
-    names: Sequence[str], shape: Columns | Preference, records: Sequence[Record]
+    names: Sequence[str], shape: Columns | Conversation | Preference, records: Sequence[Record]
 ) -> tuple[Shape, list[str]]:
     """The shape that takes these texts as well, and what they are in it."""
     taken: dict[str, Any] = {}

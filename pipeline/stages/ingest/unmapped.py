@@ -7,9 +7,9 @@ from typing import Any
 
 from pipeline.stages.ingest.fields import Record, at
 from pipeline.stages.ingest.given import is_given, paths_of
-from pipeline.stages.ingest.names import NOTES, ORIGIN
+from pipeline.stages.ingest.names import NOTES, ORIGIN, SCENE, named
 from pipeline.stages.ingest.parsing import dumps
-from schemas.shapes import Columns, Preference
+from schemas.shapes import Columns, Conversation, Preference
 
 #: A text of fewer words is a name or a note, unless it ends as a sentence does.
 WORDS = 4
@@ -63,6 +63,12 @@ def unmapped_texts(records: Sequence[Record], shape: Columns | Preference) -> li
         if is_text or (needed and _tells_apart(values, prompts)):
             found.append(name)
     return found
+
+
+def unmapped_scene(records: Sequence[Record], shape: Conversation) -> list[str]:
+    """The fields beside turns that say in sentences who speaks and in what situation, and that the shape leaves out."""
+    names = [name for name in named(records[0], SCENE) if name not in (shape.system, *paths_of(shape.input))]
+    return [name for name in names if _are_texts([_text(record, name) for record in records])]
 
 
 def korean_twins(records: Sequence[Record], shape: Columns | Preference) -> dict[str, str]:
