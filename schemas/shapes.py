@@ -239,6 +239,8 @@ class Completions(Mapping):
     completions: str = "completions"
     text: str = "response"
     score: str = "overall_score"
+    #: Which score is the best. None: the highest, where the name of the score is not that of a rank.
+    best: Literal["highest", "lowest"] | None = None
     system: str | None = None
     learn: tuple[str, ...] = RECORD_LEARN
     learn_from: LearnFrom = None

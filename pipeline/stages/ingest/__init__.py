@@ -10,6 +10,7 @@ import pyarrow as pa
 from pipeline.io.arrow_files import BATCH_ROWS
 from pipeline.io.workers import ordered
 from pipeline.stages.ingest.columnar import Plain, in_order, plain_rows
+from pipeline.stages.ingest.declared import declared_shape
 from pipeline.stages.ingest.detect import shapes_of
 from pipeline.stages.ingest.detected import Detected
 from pipeline.stages.ingest.exported import found_anew, is_exported, once
@@ -21,7 +22,7 @@ from pipeline.stages.ingest.parsing import Fault, FileFault
 from pipeline.stages.ingest.published_splits import apply_splits, published_by
 from pipeline.stages.ingest.rows import Row, rejected, table
 from pipeline.stages.ingest.shapes import Choose, rows_or_rejects
-from pipeline.stages.ingest.streams import SAMPLE, Reading, are_pages, declared_shape, entries_of, in_pages, readings_of
+from pipeline.stages.ingest.streams import SAMPLE, Reading, are_pages, in_pages, readings_of
 from pipeline.stages.ingest.unpacking import IngestError
 from schemas.options import IngestOptions, Source
 from schemas.shapes import Shape, TurnRecords
@@ -81,20 +82,19 @@ def _tables(reading: Reading, origin: str, source: Source, left_out: set[str]) -
     entries, lines = reading.entries, reading.lines
     place = origin + reading.place
     shape = declared_shape(source)
+    sample, entries, lines = _peek(entries, lines)
+    if are_pages(sample, source):
+        entries = in_pages(_one_by_one(entries, lines), source)
+        sample, entries, lines = _peek(entries, None)
     choose: Choose
-    if isinstance(shape, TurnRecords):
-        choose, entries, lines = _constant(shape), grouped(entries_of(reading), shape), None
-    elif shape is not None:
-        choose = _constant(shape)
-    else:
-        sample, entries, lines = _peek(entries, lines)
-        if are_pages(sample, source):
-            entries = in_pages(_one_by_one(entries, lines), source)
-            sample, entries, lines = _peek(entries, None)
+    turns: Shape | None
+    if shape is None:
         detected = _detected(sample, place)
-        choose = detected.of
-        if detected.grouped:
-            entries, lines = grouped(_one_by_one(entries, lines), detected.grouped), None
+        choose, turns = detected.of, detected.grouped
+    else:
+        choose, turns = _constant(shape), shape
+    if isinstance(turns, TurnRecords):
+        entries, lines = grouped(_one_by_one(entries, lines), turns), None
     if lines is not None:
         for tables in ordered(lambda some: _block(some, choose, place, source, left_out), lines, WORKERS):
             yield from tables

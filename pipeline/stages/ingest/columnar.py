@@ -20,7 +20,7 @@ from pipeline.stages.ingest.detected import may_hold_transcript
 from pipeline.stages.ingest.fields import Record
 from pipeline.stages.ingest.framing import Elements, Unread
 from pipeline.stages.ingest.names import is_read
-from pipeline.stages.ingest.parsing import Fault
+from pipeline.stages.ingest.parsing import Fault, FileFault
 from pipeline.stages.ingest.published_splits import FIELD as SPLIT
 from pipeline.stages.ingest.roles import known_role
 from pipeline.stages.ingest.rows import NO_INPUT
@@ -105,10 +105,11 @@ def _shape_of(record: Record, choose: Choose) -> Columns | Conversation | None:
     if any(key.strip().casefold() == SPLIT for key in record):
         return None
     try:
+        choose(record)
         # Flat records of the same keys have the same shape, save for transcripts.
         shape = choose(record if lists else {key: _empty(value) for key, value in record.items()})
-    except Fault:
-        return None
+    except (Fault, FileFault):
+        return None  # by itself it has a place, which a message can name
     if isinstance(shape, Columns) and not lists:
         return shape if _is_flat(record, shape) else None
     if isinstance(shape, Conversation) and lists == [shape.turns]:

@@ -2,20 +2,25 @@
 
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pipeline.stages.ingest.calls import is_empty
+from pipeline.stages.ingest.columns import labelled
 from pipeline.stages.ingest.detect import readings_of, shapes_of
 from pipeline.stages.ingest.detect_columns import one_or_more
 from pipeline.stages.ingest.detect_conversations import role_key, text_key
 from pipeline.stages.ingest.fields import Record, at
-from pipeline.stages.ingest.given import paths_of
+from pipeline.stages.ingest.given import is_given, paths_of
 from pipeline.stages.ingest.names import (
     ASKED,
+    BETTER,
+    CHOSEN,
     COUNTERS,
     DIRECTIVES,
     GROUP,
     GROUPS,
+    JUDGED,
     LABELS,
     OUTPUT,
     TRANSCRIPTS,
@@ -23,14 +28,22 @@ from pipeline.stages.ingest.names import (
     explains,
     named,
 )
-from pipeline.stages.ingest.parsing import Fault, Number
+from pipeline.stages.ingest.parsing import Fault, FileFault, Number
 from pipeline.stages.ingest.roles import known_role
 from pipeline.stages.ingest.speakers import speaker_of
 from pipeline.stages.ingest.toml_line import toml
-from pipeline.stages.ingest.unmapped import is_copy, unmapped_texts
+from pipeline.stages.ingest.unmapped import (
+    is_copy,
+    is_sentence,
+    korean_twins,
+    unmapped_scene,
+    unmapped_texts,
+    unmapped_values,
+)
 from pipeline.stages.ingest.ways import beside_shapes, guesses, made_of_another, message_columns, other_texts, ways
 from schemas.shapes import (
     Columns,
+    Conversation,
     Preference,
     Shape,
     TurnRecords,
@@ -49,6 +62,8 @@ class Detected:
 
     def __init__(self, sample: Sequence[Any]) -> None:
         records = [value for value in sample if isinstance(value, dict)]
+        #: The fields of which the sample shows what they hold.
+        self.known = frozenset(name for record in records for name, value in record.items() if not is_empty(value))
         self.flat: dict[tuple[Any, ...], list[Shape]] = {}
         #: Questions that only repeat the instruction beside them.
         self.copies: frozenset[str] = frozenset()
@@ -76,17 +91,27 @@ class Detected:
         )
 
     def of(self, record: Record) -> Shape:
-        """The shape of one record. Raises Fault: unknown-shape, ambiguous-shape."""
+        """The shape of one record. Raises Fault: unknown-shape, ambiguous-shape; FileFault."""
         if self.grouped:
             return self.grouped
         shapes = self._shapes(record)
         if len(shapes) > 1:
             raise _ambiguous(record, shapes)
         if shapes:
-            return self._plain(shapes[0])
+            shape = self._plain(shapes[0])
+            self._must_map_new(record, shape)
+            return shape
         if self.neighbour and any(at(record, path) is not None for path in fields(self.neighbour)):
             return self.neighbour
         raise _unknown([record])
+
+    def _must_map_new(self, record: Record, shape: Shape) -> None:
+        """Hold a record to the same rule in the fields that come after the sample. Raises FileFault."""
+        new = [name for name in record if name not in self.known]
+        if new and isinstance(shape, Columns | Preference):
+            names = [name for name in unmapped_texts([record], shape) if name in new]
+            if names:
+                raise FileFault(_unmapped(names, shape, [record]).detail)
 
     def _shapes(self, record: Record) -> list[Shape]:
         """The shapes of a record. Of a flat one its keys and types decide, save for transcripts and labels."""
@@ -155,12 +180,55 @@ def _must_map_texts(found: Sequence[tuple[Record, Shape]]) -> None:
     for record, shape in found:
         by_shape.setdefault(toml(shape), (shape, []))[1].append(record)
     for shape, records in by_shape.values():
-        if isinstance(shape, Columns | Preference) and (names := unmapped_texts(records, shape)):
+        if isinstance(shape, Conversation) and (names := unmapped_scene(records, shape)):
             raise _unmapped(names, shape, records)
+        if not isinstance(shape, Columns | Preference):
+            continue
+        if twins := korean_twins(records, shape):
+            raise _in_two_languages(twins, shape)
+        if names := unmapped_texts(records, shape):
+            raise _unmapped(names, shape, records)
+        if isinstance(shape, Columns) and (names := unmapped_values(records, shape)):
+            raise _unmapped_values(names, shape, records)
 
 
-def _unmapped(names: Sequence[str], shape: Columns | Preference, records: Sequence[Record]) -> Fault:
+def _in_two_languages(twins: Mapping[str, str], shape: Columns | Preference) -> Fault:
+    """The fault of records that hold their texts in Korean as well."""
+    taken: dict[str, Any] = {
+        option: twins[value] for option, value in shape if isinstance(value, str) and value in twins
+    }
+    if isinstance(shape.input, tuple):
+        taken["input"] = tuple(twins.get(path, path) for path in shape.input)
+    korean, others = (", ".join(f"`{name}`" for name in names) for names in (twins.values(), twins))
+    read = shape.model_copy(update=taken)
+    return Fault(
+        "unmapped-text",
+        f"{korean} hold in Korean what {others} hold in another language: choose in the source "
+        f"`{toml(read)}`, so that they are learned, or `{toml(shape)}`, so that they stay in meta",
+    )
+
+
+def _unmapped_values(names: Sequence[str], shape: Columns, records: Sequence[Record]) -> Fault:
+    """The fault of records in which only numbers, lists or objects say why a prompt has several answers."""
+    spoken = ", ".join(f"`{name}`" for name in names)
+    nested = [
+        name for name in names if isinstance(records[0].get(name), list | dict) and not is_given(records[0][name])
+    ]
+    if nested or shape.output is None:
+        way = f"write them as a text in a field `input` of the source file, or choose in the source `{toml(shape)}`"
+    else:
+        template = labelled(shape.instruction, names, shape.output)
+        way = f"choose in the source `{toml(template)}`, so that they are a part of the input, or `{toml(shape)}`"
+    found = f"prompts repeat with other answers, and {spoken} may say why, but no column takes them"
+    return Fault("unmapped-text", f"{found}: {way}, so that they stay in meta")
+
+
+def _unmapped(names: Sequence[str], shape: Columns | Conversation | Preference, records: Sequence[Record]) -> Fault:
     spoken = ", ".join(f"`{name}`" for name in names) + (" holds" if len(names) == 1 else " hold")
+    if isinstance(shape, Columns) and (better := _says_which_is_better(names, records)):
+        detail = f"{spoken} texts, and `{better}` may say which is better: write the better answer as `chosen` and the"
+        meta = f"choose in the source `{toml(shape)}`, so that they stay in meta"
+        return Fault("unmapped-text", f"{detail} other one as `rejected` in the source file, or {meta}")
     read, meant = _with_unmapped(names, shape, records)
     return Fault(
         "unmapped-text",
@@ -169,8 +237,17 @@ def _unmapped(names: Sequence[str], shape: Columns | Preference, records: Sequen
     )
 
 
+def _says_which_is_better(names: Sequence[str], records: Sequence[Record]) -> str | None:
+    """The field that names the better one of several texts; None where there is none."""
+    found = [name for name in named(records[0], (*CHOSEN, *BETTER, *JUDGED)) if name not in names]
+    few = [
+        name for name in found if len(names) > 1 and not any(is_sentence(str(record.get(name))) for record in records)
+    ]
+    return few[0] if few else None
+
+
 def _with_unmapped(
-    names: Sequence[str], shape: Columns | Preference, records: Sequence[Record]
+    names: Sequence[str], shape: Columns | Conversation | Preference, records: Sequence[Record]
 ) -> tuple[Shape, list[str]]:
     """The shape that takes these texts as well, and what they are in it."""
     taken: dict[str, Any] = {}

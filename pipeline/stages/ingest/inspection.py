@@ -8,6 +8,7 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from pipeline.io.terminal_text import visible
+from pipeline.stages.ingest.declared import declared_shape
 from pipeline.stages.ingest.detect import shapes_of
 from pipeline.stages.ingest.detected import Detected
 from pipeline.stages.ingest.exported import once
@@ -17,7 +18,7 @@ from pipeline.stages.ingest.parsing import Fault, FileFault, dumps
 from pipeline.stages.ingest.published_splits import meaning, must_be_known, published_by
 from pipeline.stages.ingest.rows import Row, table
 from pipeline.stages.ingest.shapes import Choose, rows_of, rows_or_rejects
-from pipeline.stages.ingest.streams import SAMPLE, Reading, are_pages, declared_shape, entries_of, in_pages, readings_of
+from pipeline.stages.ingest.streams import SAMPLE, Reading, are_pages, entries_of, in_pages, readings_of
 from pipeline.stages.ingest.toml_line import how_read, toml
 from pipeline.stages.ingest.unpacking import IngestError, escaped
 from schemas.inspection import Candidate, Inspection, Sample, Stream

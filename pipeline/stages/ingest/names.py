@@ -47,6 +47,10 @@ REJECTED = ("rejected", "non_preferred_output", "dispreferred", "rejected_respon
 #: Two answers by number, and the fields that hold the number of the better one.
 TWO_ANSWERS = (("response_0", "response_1"), ("answer_0", "answer_1"), ("output_0", "output_1"))
 BETTER = ("better_response_id", "safer_response_id", "preferred_response_id", "better_id", "preferred_id")
+#: Other names of a field that says which of several answers people prefer.
+JUDGED = ("winner", "preference", "better", "choice", "선호", "선택", "더나은답변")
+#: Beside turns: who speaks, and in what situation.
+SCENE = ("persona", "personas", "situation", "scenario", "페르소나", "상황")
 #: Of completions with scores (UltraFeedback): the text and the score of each.
 COMPLETIONS = ("completions",)
 SCORES = ("overall_score", "score", "fine-grained_score", "rating")

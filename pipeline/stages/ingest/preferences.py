@@ -1,5 +1,6 @@
 """Better and worse answers to one prompt, each record to one row."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,10 +8,11 @@ from pipeline.stages.ingest.fields import at, kind, list_at, number_of, text_at,
 from pipeline.stages.ingest.framing import Entry
 from pipeline.stages.ingest.given import given_at, paths_of
 from pipeline.stages.ingest.marks import Marks, take_label, take_learn
-from pipeline.stages.ingest.parsing import Fault
+from pipeline.stages.ingest.parsing import Fault, FileFault
 from pipeline.stages.ingest.rows import Row, row
 from pipeline.stages.ingest.talk_rows import row_of_talk, system_at, with_input
 from pipeline.stages.ingest.thoughts import take_thought
+from pipeline.stages.ingest.toml_line import toml
 from pipeline.stages.ingest.tool_definitions import tools_at
 from pipeline.stages.ingest.transcripts import turns_of
 from pipeline.stages.ingest.turn import Turn
@@ -137,6 +139,10 @@ def choice(entry: Entry, shape: Choice) -> list[Row]:
     return preference(entry, Preference(prompt=shape.prompt, chosen=chosen, rejected=rejected))
 
 
+#: Names of a rank.
+RANK = re.compile(r"(?:.*[._])?(?:rank|ranking|순위|등수)", re.IGNORECASE)
+
+
 def completions(entry: Entry, shape: Completions) -> list[Row]:
     """One row: the answer with the best score, and as rejected the one with the worst."""
     record = entry.value
@@ -149,6 +155,12 @@ def completions(entry: Entry, shape: Completions) -> list[Row]:
     if not scores:
         detail = f"none of the {len(answers)} `{shape.completions}` has a number in `{shape.score}`"
         raise Fault("no-score", f"{detail}: name the field of the score in `score` of the shape")
+    if RANK.fullmatch(shape.score) and shape.best is None:
+        ways = (toml(shape.model_copy(update={"best": best})) for best in ("lowest", "highest"))
+        detail = f"`{shape.score}` may be a rank, of which the lowest is the best, or a score"
+        raise FileFault("{}: write in the source `{}` for a rank, or `{}`".format(detail, *ways))
+    sign = -1 if shape.best == "lowest" else 1
+    scores = [(sign * score, place) for score, place in scores]
     best, worst = max(scores, key=lambda of: (of[0], -of[1])), min(scores)
     pair = {best[1], worst[1]} if worst[0] < best[0] else {best[1]}
     learn, others = take_learn(record, Marks(shape.learn, shape.learn_from))

@@ -31,19 +31,26 @@ def _across(document: Record, is_record: IsRecord) -> list[tuple[str, Record]] |
         return _numbered(dict(zip(map(str, names), row, strict=False)) for row in data)
     values = list(document.values())
     if is_index(document, is_record):
-        return _numbered(values)
+        return _numbered(_with_keys(document))
     if values and all(isinstance(value, dict) for value in values):
         keys = dict.fromkeys(key for value in values for key in value)
         across = [{name: column.get(key) for name, column in document.items()} for key in keys]
         if across and is_record(across[0]):
             return _numbered(across)
         if is_record(values[0]):
-            return _numbered(values)
+            return _numbered(_with_keys(document))
     if values and all(isinstance(value, list) for value in values) and len({len(value) for value in values}) == 1:
         rows = [dict(zip(document, row, strict=True)) for row in zip(*values, strict=True)]
         if rows and is_record(rows[0]):
             return _numbered(rows)
     return None
+
+
+def _with_keys(document: Record) -> list[Record]:
+    """The records of a map, each with its key as its `id`, where the keys say more than their order."""
+    if [*document] == [str(number) for number in range(len(document))]:
+        return [*document.values()]
+    return [{"id": key, **record} for key, record in document.items()]
 
 
 def _numbered(rows: Iterable[Record]) -> list[tuple[str, Record]]:

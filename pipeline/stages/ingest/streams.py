@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from pipeline.io.class_labels import names_beside, with_names
 from pipeline.io.saved_dataset import is_saved_dataset
 from pipeline.stages.ingest.calls import is_empty
+from pipeline.stages.ingest.declared import declared_shape, is_of, reads, task_names
 from pipeline.stages.ingest.delimited import (
     Dialect,
     are_known_names,
@@ -28,17 +29,16 @@ from pipeline.stages.ingest.fields import Record, at
 from pipeline.stages.ingest.framing import KEPT, LINE, Entry, Records, entries_in, lines_of
 from pipeline.stages.ingest.json_text import before_first_value, is_json_lines
 from pipeline.stages.ingest.json_values import json_blocks
-from pipeline.stages.ingest.parsing import BOM, Fault, FileFault, Number, dumps, parse
+from pipeline.stages.ingest.parsing import BOM, Fault, Number, dumps, parse
 from pipeline.stages.ingest.recast import is_needed, is_row_of_server, recast
 from pipeline.stages.ingest.recipes import recipe
-from pipeline.stages.ingest.shapes import rows_of
 from pipeline.stages.ingest.sideways import IsRecord
 from pipeline.stages.ingest.tables import batches, dataset_folder, guarded, table_entries, table_kind
 from pipeline.stages.ingest.unpacking import ZIP, Blocks, IngestError, Member, is_workbook, members
 from pipeline.stages.ingest.ways import conversation_of_people
 from pipeline.stages.ingest.workbook import workbook
 from schemas.options import IngestOptions, Source
-from schemas.shapes import Columns, Shape
+from schemas.shapes import Columns
 
 #: Bytes that are looked at to decide what a file is.
 HEAD = 1 << 16
@@ -172,7 +172,7 @@ def _fits(source: Source) -> tuple[IsRecord, TaskName]:
     shape = declared_shape(source)
     if shape is None:
         return lambda record: is_row_of_server(record) or _is_record(record), known_task_name
-    return lambda record: is_row_of_server(record) or _reads(record, shape), lambda key: key
+    return lambda record: is_row_of_server(record) or is_of(record, shape), task_names(shape)
 
 
 def _is_record(record: Record) -> bool:
@@ -182,7 +182,7 @@ def _is_record(record: Record) -> bool:
     if not found and not _holds_records(record) and (people := conversation_of_people(record)):
         found = [people]
     return any(
-        (shape.output is not None or not is_empty(at(record, shape.tool_calls))) and _reads(record, shape)
+        (shape.output is not None or not is_empty(at(record, shape.tool_calls))) and reads(record, shape)
         if isinstance(shape, Columns)
         else "*" not in getattr(shape, "turns", "")
         for shape in found
@@ -193,13 +193,6 @@ def _holds_records(record: Record) -> bool:
     """Whether a list in it begins with a record."""
     firsts = (value[0] for value in record.values() if isinstance(value, list) and value)
     return any(isinstance(first, dict) and _is_record(first) for first in firsts)
-
-
-def _reads(record: Record, shape: Shape) -> bool:
-    try:
-        return not rows_of(Entry("", record, b""), shape)[0].reason
-    except FileFault:
-        return True
 
 
 def _read_delimited(path: Path, member: Member, encoding: str, source: Source, limit: int) -> Reading:
@@ -290,9 +283,10 @@ def entries_of(reading: Reading) -> Iterator[Entry]:
 def are_pages(sample: Sequence[Entry], source: Source) -> bool:
     """Whether each record of a file is none, but a document that holds records; in a last page there may be none."""
     values = [entry.value for entry in sample if isinstance(entry.value, dict)]
-    if not values or declared_shape(source) is not None or any(map(shapes_of, values)):
+    is_record, _ = _fits(source)
+    if not values or any(map(shapes_of if declared_shape(source) is None else is_record, values)):
         return False
-    full = [value for value in values if holds_records(value, _is_record)]
+    full = [value for value in values if holds_records(value, is_record)]
     keys = {key for value in full for key in value}
     return bool(full) and all(value.keys() <= keys for value in values)
 
@@ -300,8 +294,3 @@ def are_pages(sample: Sequence[Entry], source: Source) -> bool:
 def in_pages(entries: Iterable[Entry], source: Source) -> Iterator[Entry]:
     """The records in the documents that the records of a file are."""
     return itertools.chain.from_iterable(unfolded(entry, *_fits(source)) for entry in entries)
-
-
-def declared_shape(source: Source) -> Shape | None:
-    """The shape that a source names, itself or by its recipe; None where the records decide."""
-    return source.shape or (recipe(source.recipe).shape if source.recipe else None)

@@ -63,6 +63,8 @@ class Messages:
         elif turn.role == "user":
             self._add_results(turn.results, number)
             self._add_question(turn, number)
+            if turn.given:
+                self.messages[-1]["input"].append(turn.given)
         elif turn.role == "tool":
             results = turn.results or [result_of(text, turn.call_id, turn.name) for text in results_in(turn.text)]
             self._add_results(results, number)

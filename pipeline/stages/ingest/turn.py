@@ -26,6 +26,8 @@ class Turn(NamedTuple):
     call_id: str | None = None
     name: str | None = None
     learn: bool | None = None
+    #: Of a question: what it is about, from fields of its own.
+    given: str = ""
     rest: Mapping[str, Any] = {}
     #: Repairs that reading it took.
     fixes: Sequence[str] = ()

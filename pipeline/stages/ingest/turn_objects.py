@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 
 from pipeline.stages.ingest.calls import Call, calls_of, is_empty, is_whole, no_calls, repairs_in
 from pipeline.stages.ingest.fields import Record, at, kind, without
+from pipeline.stages.ingest.given import given_at, is_given
 from pipeline.stages.ingest.marks import Marks, take_learn, take_turn_label
-from pipeline.stages.ingest.names import CALLED
+from pipeline.stages.ingest.names import CALLED, CONTEXT, named
 from pipeline.stages.ingest.parsing import Fault, dumps
 from pipeline.stages.ingest.roles import role_of
 from pipeline.stages.ingest.speakers import speaker_of
@@ -90,7 +91,16 @@ def turn_of(value: Any, number: int, keys: Keys, roles: Mapping[str, Role]) -> T
     content = _checked(content_of(value.get(text), place), value.get(text), place, "thoughts", "calls")
     if content.results and speaker != "user":
         raise Fault("not-text", f"{place} holds results, not text")
-    return Turn(speaker, "\n".join(content.texts), results=content.results, rest=_with_parts(rest, text, content))
+    given, rest = _take_given(rest) if speaker == "user" else ("", rest)
+    texts = "\n".join(content.texts)
+    return Turn(speaker, texts, results=content.results, given=given, rest=_with_parts(rest, text, content))
+
+
+def _take_given(rest: Record) -> tuple[str, Record]:
+    """What a question is about, from the fields of its message that say so, and its other fields."""
+    paths = [path for path in named(rest, CONTEXT) if rest[path] and is_given(rest[path])]
+    given, _ = given_at(rest, tuple(paths))
+    return given or "", without(rest, paths) if given else rest
 
 
 def _checked(content: Content | None, value: Any, place: str, *foreign: str) -> Content:

@@ -7,8 +7,9 @@ from typing import Any
 
 from pipeline.stages.ingest.fields import Record, at
 from pipeline.stages.ingest.given import is_given, paths_of
-from pipeline.stages.ingest.names import NOTES, ORIGIN
-from schemas.shapes import Columns, Preference
+from pipeline.stages.ingest.names import NOTES, ORIGIN, SCENE, named
+from pipeline.stages.ingest.parsing import dumps
+from schemas.shapes import Columns, Conversation, Preference
 
 #: A text of fewer words is a name or a note, unless it ends as a sentence does.
 WORDS = 4
@@ -21,6 +22,17 @@ SENTENCE_END = re.compile(r"(?:[.?!。]|[다요까죠오]|니다)[\"'”’)\]]*
 TWIN = re.compile(
     r"(?:orig|original|org|raw|en|eng|english|translated)_.+|.+_(?:orig|original|en|eng|english|translated)"
 )
+#: Names of the title of a question.
+TITLE = re.compile(r"(?!답|회신|처리|상담사).+제목")
+#: Names of the Korean form of a text, beside that text: question_ko, ko_question.
+KOREAN = ("{}_ko", "{}_kor", "{}_korean", "{}_kr", "ko_{}", "kor_{}", "korean_{}")
+#: Names of measures, counters and ids, which no answer depends on.
+MEASURE = re.compile(
+    r".*(?:id|idx|index|seq|score|reward|rank|len|length|count|num|n_.*|tokens?|votes?|likes?|views?|hits?|prob|loss|time|size)"
+    r"|.*(?:번호|순번|점수|횟수|조회수|추천수|길이|개수|시간|일시)"
+)
+#: Names of a day that a question may be about.
+DAYS = ("date", "날짜")
 HANGUL = re.compile(r"[가-힣]")
 #: Values that are no part of a task: addresses, dates and times, numbers, names of files, ids.
 NO_TEXT = re.compile(
@@ -47,9 +59,64 @@ def unmapped_texts(records: Sequence[Record], shape: Columns | Preference) -> li
             continue
         is_note = word in NOTES or TWIN.fullmatch(word) is not None
         is_text = not is_note and not _is_twin(values, records, mapped) and _are_texts(values)
+        is_text = is_text or (TITLE.fullmatch(word) is not None and len(set(values)) > MOST * len(values))
         if is_text or (needed and _tells_apart(values, prompts)):
             found.append(name)
     return found
+
+
+def unmapped_scene(records: Sequence[Record], shape: Conversation) -> list[str]:
+    """The fields beside turns that say in sentences who speaks and in what situation, and that the shape leaves out."""
+    names = [name for name in named(records[0], SCENE) if name not in (shape.system, *paths_of(shape.input))]
+    return [name for name in names if _are_texts([_text(record, name) for record in records])]
+
+
+def korean_twins(records: Sequence[Record], shape: Columns | Preference) -> dict[str, str]:
+    """The texts of a shape that are not Korean, each with the field beside it that holds it in Korean."""
+    found = {}
+    for path in _mapped(shape):
+        names = {form.format(path.casefold()) for form in KOREAN}
+        for name in dict.fromkeys(key for record in records for key in record if key.strip().casefold() in names):
+            if _in_korean(records, name) >= NEARLY_ALL and _in_korean(records, path) <= 1 - NEARLY_ALL:
+                found[path] = name
+    return found
+
+
+def _in_korean(records: Sequence[Record], path: str) -> float:
+    return _share([HANGUL.search(text) is not None for record in records if (text := _text(record, path))])
+
+
+def unmapped_values(records: Sequence[Record], shape: Columns) -> list[str]:
+    """The fields of numbers, days, lists and objects that differ where a prompt without an input repeats."""
+    mapped = _mapped(shape)
+    prompts = [tuple(_text(record, path) for path in mapped if path != shape.output) for record in records]
+    given = any(_text(record, path) for record in records for path in paths_of(shape.input))
+    if given or not _say_too_little(prompts, [_text(record, _answer(shape)) for record in records]):
+        return []
+    taken = {path.split(".")[0] for path in mapped} | _others(shape)
+    names = dict.fromkeys(key for record in records for key in record if key not in taken)
+    return [name for name in names if _may_be_asked(name) and _differ(records, name, prompts)]
+
+
+def _may_be_asked(name: str) -> bool:
+    word = name.strip().casefold()
+    return word in DAYS or (word not in {*ORIGIN, *NOTES} and not MEASURE.fullmatch(word))
+
+
+def _differ(records: Sequence[Record], name: str, prompts: Sequence[tuple[str, ...]]) -> bool:
+    """Whether the values of a field, and not only their places in the file, differ where a prompt repeats."""
+    values = [at(record, name) for record in records]
+    if any(isinstance(value, bool | None) or (isinstance(value, str) and not value.strip()) for value in values):
+        return False
+    if any(isinstance(value, str) and name.strip().casefold() not in DAYS for value in values):
+        return False
+    first = values[0]
+    if isinstance(first, int) and values == list(range(first, first + len(values))):
+        return False
+    found: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    for prompt, value in zip(prompts, values, strict=True):
+        found[prompt].add(dumps(value))
+    return _share([len(found[prompt]) > 1 for prompt in prompts]) > MOST
 
 
 def _mapped(shape: Columns | Preference) -> list[str]:

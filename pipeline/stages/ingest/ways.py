@@ -13,6 +13,8 @@ from pipeline.stages.ingest.fields import Record, at
 from pipeline.stages.ingest.given import is_given, paths_of
 from pipeline.stages.ingest.names import (
     ANSWER_KEYS,
+    ANSWERS,
+    DIRECTIVES,
     INSTRUCTION,
     LABELS,
     NOTES,
@@ -55,12 +57,28 @@ def ways(records: Sequence[Record]) -> Iterator[str]:
     yield from map(toml, _marked(records))
     asked = named(record, INSTRUCTION)
     answers = [key for key in named(record, (*OUTPUT, *ANSWER_KEYS, *LABELS)) if _is_one_value(record[key])]
-    if answers and not likely:
+    if asked and isinstance(record[asked[0]], dict):
+        yield from map(toml, _in_question(record, asked[0], answers))
+    elif answers and not likely and not _inside_is(record, answers[0]):
         taken = (*asked[:1], answers[0])
         fields = (*given_fields(record), *(_texts(record) or _titles(record)))
         given = [path for path in dict.fromkeys(fields) if path not in taken]
         template = labelled(asked[0] if asked else "", given, answers[0])
         yield toml(template if asked else _to_word(template))
+
+
+def _inside_is(record: Record, key: str) -> bool:
+    """Whether the value of a field is an object with a question and an answer of its own."""
+    return isinstance(record[key], dict) and bool(shapes_of(record[key]))
+
+
+def _in_question(record: Record, key: str, answers: Sequence[str]) -> Iterator[Columns]:
+    """The shape of a question that is an object: its longest text, and the lists beside it as what it is about."""
+    value = record[key]
+    texts = sorted(_texts(value), key=lambda name: -len(value[name]))
+    given = [f"{key}.{name}" for name, items in value.items() if isinstance(items, list) and is_given(items)]
+    if texts and answers:
+        yield Columns(instruction=f"{key}.{texts[0]}", output=answers[0], input=one_or_more(given))
 
 
 def _to_word(template: Template) -> Template:
@@ -79,23 +97,63 @@ def guesses(records: Sequence[Record]) -> Iterator[str]:
     """
     pair = [*named(records[0], ("source", "src", "원문")), *named(records[0], ("target", "tgt", "번역문"))]
     if len(pair) == 2 and all(isinstance(records[0][name], str) for name in pair):
-        yield toml(Columns(instruction=pair[0], output=pair[1], input=None))
+        task = named(records[0], DIRECTIVES)
+        given = {"instruction": task[0], "input": pair[0]} if task else {"instruction": pair[0], "input": None}
+        yield toml(Columns(output=pair[1], **given))
         return
     length = Counter[str]()
     for record in records:
         length.update({path: len(at(record, path)) for path in (*_texts(record), *_texts_in_objects(record))})
+    asked = named(records[0], INSTRUCTION)
+    if asked and length[asked[0]]:
+        for answer in _answers_to(asked[0], length) or _first_of_list(records[0]):
+            yield toml(Columns(instruction=asked[0], output=answer, input=None))
+        return
     longest = [name for name, _ in length.most_common(2)]
     first, *second = sorted(longest, key=list(length).index) or [""]
-    if second:
+    if second and ANSWER.fullmatch(first) and not ANSWER.fullmatch(second[0]):
+        first, second = second[0], [first]
+    if second and not ANSWER.fullmatch(first):
         yield toml(Columns(instruction=first, output=second[0], input=None))
-    elif first:
+    elif first and not second:
         yield toml(_to_word(labelled("", (), first)))
+
+
+#: Names of an answer, also of one of several.
+ANSWER = re.compile(
+    r"(?:.*_)?(?:output|answer|response|completion|reply|target|result|feedback)s?[ _]?(?:\d+|[a-e])?(?:\..*)?"
+    r"|.*(?:답변|응답|대답|정답|회신|처리결과)\d*(?:\..*)?",
+    re.IGNORECASE,
+)
+
+
+def _answers_to(question: str, length: Counter[str]) -> list[str]:
+    """The paths of texts that may answer a question: the longest of each name of an answer, or the longest of all."""
+    likely: dict[str, str] = {}
+    for path, _ in length.most_common():
+        if ANSWER.fullmatch(path):
+            likely.setdefault(path.partition(".")[0], path)
+    others = [path for path, _ in length.most_common() if path != question]
+    return sorted(likely.values()) or others[:1]
+
+
+def _first_of_list(record: Record) -> list[str]:
+    """The path of the longest text in the first object of a list of answers."""
+    for key in named(record, ANSWERS):
+        first = at(record, f"{key}.0")
+        if isinstance(first, dict) and (texts := _texts(first)):
+            return [f"{key}.0.{max(texts, key=lambda name: len(first[name]))}"]
+    return []
 
 
 def made_of_another(record: Record) -> Iterator[str]:
     """The line of toml that reads a text and what is made of it: a summary, a translation."""
     texts = _texts(record)
-    if len(texts) == 2 and all(is_sentence(record[name]) for name in texts):
+    if (
+        len(texts) == 2
+        and texts[0] not in named(record, INSTRUCTION)
+        and all(is_sentence(record[name]) for name in texts)
+    ):
         yield toml(_to_word(labelled("", texts[:1], texts[1])))
 
 

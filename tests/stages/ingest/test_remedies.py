@@ -159,3 +159,40 @@ def test_the_lines_that_pin_a_shape_hold_all_that_reading_needs(tmp_path: Path) 
     assert stream.kept == 2
     again = looked_at(tmp_path / "a.csv", text, **tomllib.loads("\n".join(stream.toml)))
     assert (again.kept, again.examples[0].after) == (2, stream.examples[0].after)
+
+
+def test_a_text_in_a_field_that_comes_late_stops_the_file(tmp_path: Path) -> None:
+    """A field that no record of the sample has is judged where it comes first, and both remedies read the file."""
+    records = [{"instruction": f"별 {number}개의 이름은?", "output": f"별{number}입니다."} for number in range(5000)]
+    late = {"instruction": "그는 왜 울었나?", "상황설명": "그는 어제 친구와 크게 다투었다.", "output": "다투어서요."}
+    path = tmp_path / "late.jsonl"
+    path.write_text("".join(json.dumps(record, ensure_ascii=False) + "\n" for record in (*records, late)), "utf-8")
+    with pytest.raises(IngestError, match=r"late\.jsonl:5001: `상황설명` holds texts") as error:
+        rows_of(path)
+    as_input, in_meta = LINE.findall(str(error.value))
+    assert rows_of(path, **tomllib.loads(as_input))[-1]["input"] == late["상황설명"]
+    assert json.loads(rows_of(path, **tomllib.loads(in_meta))[-1]["meta"]) == {"상황설명": late["상황설명"]}
+
+
+def _is_said(row: dict[str, Any]) -> bool:
+    """Whether a row is one that `validate` may keep. (Columns give a row of any object, without texts.)"""
+    return not row["reject_reason"] and bool(row["instruction"])
+
+
+def test_the_line_that_pins_a_shape_reads_the_same(tmp_path: Path) -> None:
+    """For every case file without a shape: the line that inspect shows to pin it gives the kept rows of detection."""
+    pinned = 0
+    for number, case in enumerate(CASES):
+        path = tmp_path / f"{number}"
+        path.write_bytes(case["data"].encode())
+        try:
+            rows = rows_of(path, **options_of(case))
+            (stream,) = inspect(path, Source(name="s", files=("*",), **options_of(case))).streams
+        except (IngestError, ValueError):
+            continue
+        if "shape" in case or not stream.toml:
+            continue
+        pinned += 1
+        again = rows_of(path, **tomllib.loads("\n".join(stream.toml)))
+        assert [row for row in again if _is_said(row)] == [row for row in rows if _is_said(row)], case["case"]
+    assert pinned > 100, pinned
