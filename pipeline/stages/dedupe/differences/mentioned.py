@@ -29,6 +29,8 @@ _SENTENCE = re.compile(rf"{_BREAK.pattern}|[.?!]+(?=\s)")
 #: Before a colon, these only say that an instruction follows.
 _LABEL = re.compile(r"\s*(?:질문|문제|요청|지시|지시문|지시\s?사항|명령|과제|Q|instruction|question)\s*", re.IGNORECASE)
 _MARKS = ".,!?~ "
+#: Two spaces between words of a quotation part them as one does.
+_SPACES = re.compile("[ \t]{2,}")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 
@@ -53,7 +55,7 @@ def mentions(text: str) -> Mentions:
     >>> mentions("질문: 하늘은 왜 파래?"), mentions("오늘 날씨 어때? 비 와?"), mentions("10:30에 만나")
     (Mentions(quoted=(), material=()), Mentions(quoted=(), material=()), Mentions(quoted=(), material=()))
     """
-    quoted = tuple("".join(filter(None, found.groups())).strip() for found in _QUOTED.finditer(text))
+    quoted = tuple(_SPACES.sub(" ", "".join(filter(None, found.groups()))).strip() for found in _QUOTED.finditer(text))
     material = _material(text.strip()).strip().removesuffix(".")
     is_quoted = _QUOTED.fullmatch(material.rstrip(_MARKS))  # the marks behind it are none of it
     return Mentions(quoted, (material,) if not is_quoted and re.search(r"\w", material) else ())
