@@ -98,3 +98,32 @@ def test_a_raw_file_that_has_changed_is_not_the_text_before(built: Path) -> None
         file.write("\n")
     assert run(str(built)).exit_code == 0
     assert "U+200B" not in (built / "report.html").read_text()
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "rejects.jsonl", "train/data-00000-of-00001.arrow", "README.md"])
+def test_no_file_of_the_dataset_is_written_over(folder: Path, name: str) -> None:
+    before = (folder / name).read_bytes()
+    result = run(str(folder), "--out", str(folder / name))
+    assert result.exit_code == 1
+    assert f"{folder / name} is a file of the dataset, and it stays as it is. Name another file with --out." in (
+        result.output.replace("\n", " ")
+    )
+    assert (folder / name).read_bytes() == before
+
+
+def test_only_a_report_is_written_over(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "notes.html"
+    out.write_text("my notes")
+    result = run(str(folder), "--out", str(out))
+    assert (result.exit_code, out.read_text()) == (1, "my notes")
+    assert "is not a report of ko-instruct" in result.output
+    out.unlink()
+    for _ in range(2):
+        assert run(str(folder), "--out", str(out)).exit_code == 0
+
+
+def test_a_missing_folder_is_named_and_a_dash_is_standard_output(folder: Path, tmp_path: Path) -> None:
+    result = run(str(folder), "--out", str(tmp_path / "no" / "b.html"))
+    assert result.exit_code == 1
+    assert f"there is no folder {tmp_path / 'no'}. Make it first" in result.output
+    assert run(str(folder), "--out", "-").stdout_bytes == (folder / "report.html").read_bytes()

@@ -8,9 +8,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from pipeline.dataset.reader import DataFile, data_files, schema_of
-from pipeline.dataset.report.duplicates import Pair, Size, doubtful, sizes
+from pipeline.dataset.report.duplicates import Pair, Size, doubtful, of_heads, sizes
 from pipeline.dataset.report.kept import COUNTS, Kept
-from pipeline.dataset.report.lengths import Lengths
+from pipeline.dataset.report.lengths import Above, Lengths
 from pipeline.dataset.report.rejected import Rejected, read_rejects
 from pipeline.dataset.report.sample import Row, Sample
 from pipeline.io.row_files import naming
@@ -31,13 +31,15 @@ class Summary:
     """What the report shows of the rows. What the manifest counts is in the manifest.
 
     `sources`: names of the sources with a number of their own; one more number is for all others. `lengths`: by kind:
-    tokens of whole sequences (before truncation: "whole"), "given", "learned", "cut"; characters of the texts.
+    tokens of whole sequences (before truncation: "whole"), "given", "learned", "cut"; characters of the texts. `above`: whole
+    sequences longer than max_length, and than other limits.
     `texts`: by source number, rows from whose texts phrases and scripts are counted.
     """
 
     manifest: Manifest
     sources: list[str]
     lengths: dict[str, Lengths]
+    above: Above
     kinds: Counter[str]
     messages: Counter[int]
     kept: Sample
@@ -70,12 +72,13 @@ def gather(folder: Path, manifest: Manifest, read: Read) -> Summary:
         manifest=manifest,
         sources=kept.sources,
         lengths=kept.lengths,
+        above=kept.above,
         kinds=kept.kinds,
         messages=kept.messages,
         kept=kept.sample,
         rejected=rejected.sample,
         texts=kept.texts,
-        clusters=sizes([*rejected.clusters, *kept.clusters]),
+        clusters=sizes([*of_heads(rejected.repeats, kept.heads), *kept.clusters]),
         differences=rejected.differences,
         pairs=doubtful(rejected.similar(), kept.keepers, DOUBTFUL),
         keepers=kept.keepers,

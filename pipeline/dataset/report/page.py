@@ -37,6 +37,8 @@ from schemas.manifest import Manifest, config_name
 
 HERE = Path(__file__).parent
 PAGE, STYLE, SCRIPT = "page.html", "style.css", "script.js"
+#: What the head of each report holds, and the bytes in which it is.
+GENERATOR, HEAD = b'<meta name="generator" content="ko-instruct">', 2000
 
 
 def page(
@@ -83,6 +85,14 @@ def page(
         differences=differences(summary, samples),
         **{name: value for name, value in shown.items() if name != "rows"},
     )
+
+
+def is_report(path: Path) -> bool:
+    """Whether this file is a report, by its head."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return GENERATOR in file.read(HEAD)
 
 
 def _texts_of(summary: Summary) -> dict[str, Any]:
