@@ -44,7 +44,8 @@ def browse(folder: Path, verdict_file: Path | None, port: int, names: tuple[str,
             server.serve_forever()
     except Stopped as stopped:
         if stopped.number != signal.SIGINT:
-            raise
+            name = signal.Signals(stopped.number).name
+            raise Failure(f"stopped by {name}. {ending(answers.given, file)}", 128 + stopped.number) from None
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise

@@ -1,6 +1,7 @@
 """ko-instruct report: what a run wrote, written again, elsewhere, or without texts; and what it says of damage."""
 
 import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -127,3 +128,18 @@ def test_a_missing_folder_is_named_and_a_dash_is_standard_output(folder: Path, t
     assert result.exit_code == 1
     assert f"there is no folder {tmp_path / 'no'}. Make it first" in result.output
     assert run(str(folder), "--out", "-").stdout_bytes == (folder / "report.html").read_bytes()
+
+
+def test_a_pipe_in_the_place_of_run_json_is_an_error(folder: Path) -> None:
+    os.mkfifo(folder / "run.json")
+    result = run(str(folder))
+    assert result.exit_code == 1
+    assert "run.json: it is not a regular file. Remove it." in result.output
+
+
+def test_counts_that_do_not_add_up_are_a_damaged_file(folder: Path) -> None:
+    text = (folder / "manifest.json").read_text()
+    (folder / "manifest.json").write_text(re.sub(r'"rows_in": \d+', '"rows_in": 99', text))
+    result = run(str(folder))
+    assert result.exit_code == 1
+    assert "do not add up. Build the dataset again (make processed)." in result.output

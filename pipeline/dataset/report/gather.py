@@ -31,8 +31,8 @@ class Summary:
     """What the report shows of the rows. What the manifest counts is in the manifest.
 
     `sources`: names of the sources with a number of their own; one more number is for all others. `lengths`: by kind:
-    tokens of whole sequences (before truncation: "whole"), "given", "learned", "cut"; characters of the texts. `above`: whole
-    sequences longer than max_length, and than other limits.
+    tokens of whole sequences (before truncation: "whole"), "given", "learned", "cut"; characters of the texts.
+    `above`: whole sequences longer than max_length, and than other limits.
     `texts`: by source number, rows from whose texts phrases and scripts are counted.
     """
 
