@@ -15,7 +15,8 @@ from pipeline.browse.blocks import REJECTED, Part, parts_of
 from pipeline.browse.query import Query, Test
 from pipeline.browse.rows import listed, record, tokens
 from pipeline.browse.search import Place, search
-from pipeline.dataset.layout import MANIFEST
+from pipeline.dataset.complete_folder import need_files, need_rows
+from pipeline.dataset.layout import MANIFEST, Format
 from pipeline.dataset.manifest_file import read_manifest
 from pipeline.dataset.show import tokenizer_of
 from pipeline.io.verdict_file import add_verdict, read_verdicts
@@ -46,6 +47,11 @@ class Answers:
         self._built: int = (folder / MANIFEST).stat().st_mtime_ns if (folder / MANIFEST).exists() else 0
         self.manifest = read_manifest(folder)
         self.parts = parts_of(folder)
+        paths = {block.path for part in self.parts.values() for block in part.blocks if part.name != REJECTED}
+        kinds: set[Format] = {"arrow" if path.suffix == ".arrow" else "parquet" for path in paths}
+        need_files(folder, self.manifest, kinds)
+        rows = {name: part.rows for name, part in self.parts.items()}
+        need_rows(folder, self.manifest, rows, rows[REJECTED])
         self.given = 0
         self._writing = threading.Lock()
         self._read: tuple[tuple[int, int], Verdicts] = ((0, 0), {})

@@ -143,3 +143,22 @@ def test_counts_that_do_not_add_up_are_a_damaged_file(folder: Path) -> None:
     result = run(str(folder))
     assert result.exit_code == 1
     assert "do not add up. Build the dataset again (make processed)." in result.output
+
+
+def test_a_missing_file_of_rows_is_named(folder: Path) -> None:
+    path = folder / "train" / "data-00000-of-00001.arrow"
+    content = path.read_bytes()
+    path.unlink()
+    assert run(str(folder)).exit_code == 0, "the same rows are in Parquet"
+    (parquet,) = folder.glob("pair/train*.parquet")
+    parquet.unlink()
+    for command in ("report", "browse"):
+        result = CliRunner().invoke(main, [command, str(folder)])
+        assert result.exit_code == 1
+    assert f"{parquet}: the manifest lists this file, and it is not there" in run(str(folder)).output
+    path.write_bytes(content)
+    (folder / "rejects.jsonl").write_text("")
+    for command in ("report", "browse"):
+        result = CliRunner().invoke(main, [command, str(folder)])
+        assert result.exit_code == 1
+        assert "rejects.jsonl: it has 0 rows, and the manifest counts 1." in result.output

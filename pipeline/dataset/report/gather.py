@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from pipeline.dataset.complete_folder import need_files, need_rows
 from pipeline.dataset.reader import DataFile, data_files, schema_of
 from pipeline.dataset.report.duplicates import Pair, Size, doubtful, of_heads, sizes
 from pipeline.dataset.report.kept import COUNTS, Kept
@@ -62,12 +63,17 @@ def gather(folder: Path, manifest: Manifest, read: Read) -> Summary:
         rejected.add(table)
     wanted = pa.array(sorted({row["duplicate_of"] for row in rejected.repeated()}), pa.string())
     kept = Kept(manifest, wanted)
-    for file in files_of(folder):
+    files, rows = files_of(folder), Counter[str]()
+    need_files(folder, manifest, {file.format for file in files})
+    for file in files:
         with naming(file.path):
             names = schema_of(file).names
             if "origin" in names:  # a pack has none
                 for table in read(file, [name for name in names if name in READ]):
                     kept.add(file.split, table)
+                    rows[file.split] += len(table)
+    if manifest.packing is None and files:
+        need_rows(folder, manifest, rows, rejected.sample.seen)
     return Summary(
         manifest=manifest,
         sources=kept.sources,
