@@ -76,7 +76,7 @@ def opened(browser: Any, folder: Path) -> Iterator[Opened]:
 
 
 def shown(page: Any) -> int:
-    return int(page.locator("#found").inner_text().split()[0].replace(",", ""))
+    return int(page.locator("#found").inner_text().split()[-1].replace(",", ""))
 
 
 def test_the_search_finds_rows(opened: Opened) -> None:
