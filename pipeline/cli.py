@@ -70,7 +70,7 @@ FAMILIES = (
         },
     ),
     Family(
-        "Look at files and datasets",
+        "Look at a dataset in a browser",
         "browse",
         {"browse": "Look at a dataset on a page, and give verdicts on its rows."},
     ),

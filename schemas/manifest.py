@@ -68,7 +68,7 @@ class Counts(Section):
         if not self.rows_in + self.repeated == self.kept + rejected == sum(self.splits.values()) + rejected:
             raise ValueError(
                 f"{self.rows_in} rows came in, but {self.kept} were kept ({sum(self.splits.values())} in splits) and "
-                f"{rejected} rejected: rows were lost or made. This is a bug of ko-instruct; please report it."
+                f"{rejected} rejected: these numbers do not add up"
             )
         return self
 

@@ -15,6 +15,8 @@ from pipeline.browse.blocks import REJECTED, Part, parts_of
 from pipeline.browse.query import Query, Test
 from pipeline.browse.rows import listed, record, tokens
 from pipeline.browse.search import Place, search
+from pipeline.dataset.complete_folder import need_files, need_rows
+from pipeline.dataset.layout import MANIFEST, Format
 from pipeline.dataset.manifest_file import read_manifest
 from pipeline.dataset.show import tokenizer_of
 from pipeline.io.verdict_file import add_verdict, read_verdicts
@@ -29,6 +31,8 @@ Parameters = Mapping[str, str]
 
 #: Rows of a page, at most.
 PAGE = 200
+#: Characters of a note, at most: as on the page.
+NOTE = 2000
 
 
 class AskError(KoInstructError, ValueError):
@@ -40,12 +44,30 @@ class Answers:
 
     def __init__(self, folder: Path, verdict_file: Path, names: tuple[str, ...], workers: int) -> None:
         self.folder, self.verdict_file, self.names, self.workers = folder, verdict_file, names, workers
+        self._built: int = (folder / MANIFEST).stat().st_mtime_ns if (folder / MANIFEST).exists() else 0
         self.manifest = read_manifest(folder)
         self.parts = parts_of(folder)
+        paths = {block.path for part in self.parts.values() for block in part.blocks if part.name != REJECTED}
+        kinds: set[Format] = {"arrow" if path.suffix == ".arrow" else "parquet" for path in paths}
+        need_files(folder, self.manifest, kinds)
+        rows = {name: part.rows for name, part in self.parts.items()}
+        need_rows(folder, self.manifest, rows, rows[REJECTED])
         self.given = 0
         self._writing = threading.Lock()
         self._read: tuple[tuple[int, int], Verdicts] = ((0, 0), {})
         self.verdicts()  # a fault in the file is shown at the start
+
+    def check_same_dataset(self) -> None:
+        """Raises AskError where the folder holds another dataset than the one that is shown."""
+        path = self.folder / MANIFEST
+        state = path.stat().st_mtime_ns if path.exists() else None
+        if state is not None and state != self._built and read_manifest(self.folder) == self.manifest:
+            self._built = state  # the same rows were written again
+        if state != self._built:
+            raise AskError(
+                "The dataset was built again, or removed, while this page was open. End ko-instruct browse (Ctrl-C), "
+                "start it again, and open its new address."
+            )
 
     #: What can be asked for, and what can be sent.
     @property
@@ -109,6 +131,7 @@ class Answers:
         """Add a verdict to the file. It is on the record that the page has shown, or it is refused."""
         if not isinstance(sent, dict) or not {"part", "row", "verdict"} <= sent.keys():
             raise AskError("a verdict is an object with part, row and verdict")
+        self.check_same_dataset()
         part, place = self._place({name: str(sent.pop(name)) for name in ("part", "row")})
         row = record(part, place)
         try:
@@ -126,6 +149,12 @@ class Answers:
         """Raises AskError for a verdict on other texts, or one that could do nothing."""
         if verdict.digest != row["digest"]:
             raise AskError("this row has other texts now: load the page again")
+        if len(verdict.note) > NOTE:
+            raise AskError(f"a note has at most {NOTE:,} characters, and this one has {len(verdict.note):,}")
+        calls = bool(row["messages"] and row["messages"][-1].get("tool_calls"))
+        for place, text in verdict.texts.items():
+            if not text.strip() and (place == "instruction" or (place == "output" and not calls)):
+                raise AskError(f"a fix cannot leave the {place} blank: write a text, or drop the row")
         if not row["can"][verdict.verdict]:
             stage = row["marks"]["reject_stage"]
             raise AskError(f"{verdict.verdict} can do nothing to a row that {stage} rejected")

@@ -14,7 +14,7 @@ from pipeline.browse.blocks import REJECTED, Part
 from pipeline.table.keep import as_nfc, holds
 from pipeline.table.substrings import holds_text
 from schemas.columns import MESSAGES, TEXTS
-from schemas.conditions import Column, Condition, Meta, values_of
+from schemas.conditions import IN_DATASET, Column, Condition, Meta, values_of
 from schemas.errors import TableError
 from schemas.parse_condition import parse
 
@@ -47,7 +47,7 @@ class Query:
     @cached_property
     def condition(self) -> Condition | None:
         """Raises ConditionError for a condition that cannot be read."""
-        return parse(self.where) if self.where.strip() else None
+        return parse(self.where, IN_DATASET) if self.where.strip() else None
 
     @property
     def asks(self) -> bool:

@@ -59,6 +59,7 @@ class Server(ThreadingHTTPServer):
 
     daemon_threads = True
     request_queue_size = 128
+    closing = False
 
     def __init__(self, answers: Answers, port: int = 0) -> None:
         super().__init__(("127.0.0.1", port), Handler)
@@ -70,6 +71,15 @@ class Server(ThreadingHTTPServer):
             "/" if name == PAGE[0] else f"/{name}": (folder.joinpath(name).read_bytes(), TYPES[Path(name).suffix])
             for name in PAGE
         }
+
+    def server_close(self) -> None:
+        self.closing = True
+        super().server_close()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A request that is under way when the program ends fails, and nobody waits for it."""
+        if not self.closing:
+            super().handle_error(request, client_address)
 
     @property
     def address(self) -> str:
@@ -118,6 +128,7 @@ class Handler(BaseHTTPRequestHandler):
         if answer is None:
             raise RefusedError(HTTPStatus.NOT_FOUND, "there is nothing at this address")
         self._check_token()
+        self.server.answers.check_same_dataset()
         asked = parse_qs(address.query, keep_blank_values=True)
         return _json(answer({name: values[-1] for name, values in asked.items()}))
 

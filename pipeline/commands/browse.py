@@ -34,9 +34,12 @@ def browse(folder: Path, verdict_file: Path | None, port: int, names: tuple[str,
     """
     from pipeline.browse.answers import Answers
     from pipeline.browse.server import Server
+    from pipeline.dataset.layout import REJECTS
 
     file = verdict_file or file_of(folder)
     answers = Answers(folder, file, names, workers)
+    if answers.manifest.counts.rejected and not (folder / REJECTS).is_file():
+        click.echo(visible(f"{folder / REJECTS} is not there: no rejected row can be shown."), err=True)
     try:
         with Server(answers, port) as server:
             click.echo(f"{visible(str(folder))}: open {server.address}")
@@ -44,7 +47,8 @@ def browse(folder: Path, verdict_file: Path | None, port: int, names: tuple[str,
             server.serve_forever()
     except Stopped as stopped:
         if stopped.number != signal.SIGINT:
-            raise
+            name = signal.Signals(stopped.number).name
+            raise Failure(f"stopped by {name}. {ending(answers.given, file)}", 128 + stopped.number) from None
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Collection
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -23,6 +24,9 @@ from pipeline.commands.shared import (
     tokenizer_option,
 )
 from pipeline.io.terminal_text import visible, visible_json
+
+#: What --out calls standard output.
+STDOUT = Path("-")
 
 
 @click.command(cls=Command)
@@ -183,7 +187,9 @@ def diff(old: Path, new: Path, examples: int, exit_code: bool, as_json: bool) ->
 @click.command(cls=Command)
 @click.argument("folder", type=DATASET)
 @click.option(
-    "--out", type=click.Path(path_type=Path, dir_okay=False), help="File to write; default: report.html in FOLDER."
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    help="File to write; default: report.html in FOLDER. - writes to standard output.",
 )
 @click.option("--no-samples", is_flag=True, help="Leave out all texts of rows, to pass the report on.")
 @click.option(
@@ -208,14 +214,37 @@ def report(folder: Path, out: Path | None, no_samples: bool, raw: Path | None) -
     from pipeline.dataset.run_file import read_run
     from pipeline.io.atomic_files import whole
 
+    manifest = read_manifest(folder)
     out = out or folder / REPORT
+    refuse_target(out, folder, manifest.files.keys())
     raw = raw or folder.absolute().parent.parent / "raw"
     run = read_run(folder)
     times = run.stages() if run else None
-    page = html(folder, read_manifest(folder), not no_samples, times, before=partial(texts_before, raw)).encode()
+    page = html(folder, manifest, not no_samples, times, before=partial(texts_before, raw)).encode()
+    if out == STDOUT:
+        click.echo(page, nl=False)
+        return
     with whole(out) as sink:
         sink.write(page)
     click.echo(f"written to {visible(str(out))}")
+
+
+def refuse_target(out: Path, folder: Path, files: Collection[str]) -> None:
+    """Raises Failure where a report cannot be written, or would replace a file that is not a report."""
+    from pipeline.dataset.layout import REPORT, UNLISTED
+    from pipeline.dataset.report.page import is_report
+
+    if out == STDOUT:
+        return
+    if not out.parent.is_dir():
+        raise Failure(f"{out}: there is no folder {out.parent}. Make it first (mkdir -p), or name another file.")
+    target, inside = out.resolve(), folder.resolve()
+    if target == inside / REPORT:
+        return
+    if target in {inside / name for name in (*files, *UNLISTED)}:
+        raise Failure(f"{out} is a file of the dataset, and it stays as it is. Name another file with --out.")
+    if out.exists() and not is_report(out):
+        raise Failure(f"{out} exists and is not a report of ko-instruct. Name another file with --out, or remove it.")
 
 
 @click.command(cls=Command)

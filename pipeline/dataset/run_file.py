@@ -20,6 +20,8 @@ def read_run(folder: Path) -> RunTimes | None:
     Raises RunFileError.
     """
     path = folder / RUN
+    if path.exists() and not path.is_file():
+        raise RunFileError(f"{path}: it is not a regular file. Remove it.")
     try:
         data = path.read_bytes()
     except FileNotFoundError:

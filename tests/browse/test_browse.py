@@ -1,5 +1,6 @@
 """browse: blocks of every format, verdicts that the next build obeys, and the command itself."""
 
+import contextlib
 import json
 import os
 import re
@@ -7,13 +8,18 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
+import time
+from http.client import HTTPException
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import pytest
 from click.testing import CliRunner
 
 from pipeline.browse.answers import Answers
 from pipeline.browse.blocks import REJECTED, parts_of
+from pipeline.browse.server import TOKEN
 from pipeline.cli import main
 from pipeline.commands.browse import file_of
 from pipeline.io.row_files import RowsError
@@ -162,6 +168,34 @@ def test_ctrl_c_ends_the_command_with_one_line(folder: Path) -> None:
     assert (out, process.returncode) == ("", 0)
     assert err.splitlines()[-1] == "browse has ended. No verdict was given."
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_during_requests_leaves_no_traceback(folder: Path, number: signal.Signals) -> None:
+    command = [sys.executable, "-m", "ko_instruct", "browse", str(folder), "--workers", "2"]
+    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    address, _, token = process.stdout.readline().split()[-1].partition("#")
+    request = Request(f"{address}api/count?text=%EB%8B%B5", headers={TOKEN: token})
+
+    def ask() -> None:
+        with contextlib.suppress(OSError, HTTPException):
+            while True:
+                urlopen(request).read()
+
+    asking = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in asking:
+        thread.start()
+    time.sleep(0.3)
+    process.send_signal(number)
+    _, error = process.communicate(timeout=20)
+    for thread in asking:
+        thread.join()
+    assert "Traceback" not in error
+    assert "browse has ended. No verdict was given." in error
+    assert "half written" not in error
+    assert process.returncode == (0 if number == signal.SIGINT else 128 + number)
 
 
 def test_a_port_that_is_taken_is_an_error_that_says_so(folder: Path) -> None:

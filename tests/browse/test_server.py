@@ -381,3 +381,42 @@ def test_what_another_program_adds_is_seen(server: Server) -> None:
     response, data = request(server, "/api/about")
     assert response.status == 400
     assert "line 1: not JSON" in json.loads(data)["error"]
+
+
+# --- what attackers of the page found ---
+
+
+def test_a_condition_may_ask_for_flags_of_dedupe(server: Server) -> None:
+    assert ask(server, "rows", part="kept", where='flags has "conflict"')["rows"] == []
+
+
+@pytest.mark.parametrize("place", ["output", "instruction"])
+def test_a_fix_leaves_no_blank_text(server: Server, place: str) -> None:
+    row = record_of(server, "a.jsonl:2")
+    status, data = send(server, verdict_on(row, "fix", texts={place: " \n"}))
+    assert (status, data["error"]) == (
+        400,
+        f"a fix cannot leave the {place} blank: write a text, or drop the row",
+    )
+
+
+def test_a_note_is_as_long_as_the_page_allows(server: Server) -> None:
+    row = record_of(server, "a.jsonl:2")
+    assert send(server, verdict_on(row, "keep", note="가" * 2000))[0] == 200
+    status, data = send(server, verdict_on(row, "keep", note="가" * 2001))
+    assert status == 400
+    assert "at most 2,000 characters" in data["error"]
+
+
+def test_a_folder_that_was_built_again_is_noticed(server: Server, folder: Path) -> None:
+    manifest = folder / "manifest.json"
+    before = manifest.read_bytes()
+    try:
+        manifest.write_bytes(before)
+        ask(server, "rows")  # written again, and the same
+        manifest.write_bytes(before.replace(b'"title": "', b'"title": "x'))
+        response, data = request(server, "/api/rows?part=kept")
+        assert response.status == 400
+        assert "The dataset was built again" in json.loads(data)["error"]
+    finally:
+        manifest.write_bytes(before)

@@ -121,10 +121,18 @@ def test_search_condition_and_fault(opened: Opened) -> None:
     opened.page.keyboard.press("Enter")
     opened.page.wait_for_selector("#fault:not([hidden])")
     assert "is expected here" in opened.page.locator("#fault").inner_text()
+    assert opened.page.locator("#record button").count() == 0, "no row that can be judged stays"
     opened.faults.clear()  # the browser reports the answer 400
     opened.page.get_by_role("button", name="Clear").click()
     opened.wait_for_rows(6)
     assert opened.page.locator("#fault").is_hidden()
+
+
+def test_a_joiner_within_an_emoji_is_not_hidden(opened: Opened) -> None:
+    shown = """text => import("/dom.js").then(({ block }) => block(text).textContent)"""
+    emoji = "👩\u200d👩\u200d👧 ❤️\u200d🔥 👩🏽\u200d🚀"
+    assert opened.page.evaluate(shown, emoji) == emoji
+    assert opened.page.evaluate(shown, "가\u200d나 👩\u200d가") == "가U+200D나 👩U+200D가"
 
 
 def test_verdicts_by_keys(opened: Opened, server: Server) -> None:

@@ -76,7 +76,7 @@ def opened(browser: Any, folder: Path) -> Iterator[Opened]:
 
 
 def shown(page: Any) -> int:
-    return int(page.locator("#found").inner_text().split()[0].replace(",", ""))
+    return int(page.locator("#found").inner_text().split()[-1].replace(",", ""))
 
 
 def test_the_search_finds_rows(opened: Opened) -> None:
@@ -88,7 +88,7 @@ def test_the_search_finds_rows(opened: Opened) -> None:
     page.fill("#query", "없는 말입니다 zzz")
     assert "No sampled row fits" in page.locator("#found").inner_text()
     page.click("form#search button[type=reset]")
-    page.wait_for_function(f"document.querySelector('#found').textContent.startsWith('{every}')")
+    page.wait_for_function(f"document.querySelector('#found').textContent.endsWith('{every}')")
 
 
 def test_a_number_leads_to_its_rows(opened: Opened) -> None:

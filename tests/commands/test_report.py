@@ -1,6 +1,7 @@
 """ko-instruct report: what a run wrote, written again, elsewhere, or without texts; and what it says of damage."""
 
 import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -98,3 +99,66 @@ def test_a_raw_file_that_has_changed_is_not_the_text_before(built: Path) -> None
         file.write("\n")
     assert run(str(built)).exit_code == 0
     assert "U+200B" not in (built / "report.html").read_text()
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "rejects.jsonl", "train/data-00000-of-00001.arrow", "README.md"])
+def test_no_file_of_the_dataset_is_written_over(folder: Path, name: str) -> None:
+    before = (folder / name).read_bytes()
+    result = run(str(folder), "--out", str(folder / name))
+    assert result.exit_code == 1
+    assert f"{folder / name} is a file of the dataset, and it stays as it is. Name another file with --out." in (
+        result.output.replace("\n", " ")
+    )
+    assert (folder / name).read_bytes() == before
+
+
+def test_only_a_report_is_written_over(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "notes.html"
+    out.write_text("my notes")
+    result = run(str(folder), "--out", str(out))
+    assert (result.exit_code, out.read_text()) == (1, "my notes")
+    assert "is not a report of ko-instruct" in result.output
+    out.unlink()
+    for _ in range(2):
+        assert run(str(folder), "--out", str(out)).exit_code == 0
+
+
+def test_a_missing_folder_is_named_and_a_dash_is_standard_output(folder: Path, tmp_path: Path) -> None:
+    result = run(str(folder), "--out", str(tmp_path / "no" / "b.html"))
+    assert result.exit_code == 1
+    assert f"there is no folder {tmp_path / 'no'}. Make it first" in result.output
+    assert run(str(folder), "--out", "-").stdout_bytes == (folder / "report.html").read_bytes()
+
+
+def test_a_pipe_in_the_place_of_run_json_is_an_error(folder: Path) -> None:
+    os.mkfifo(folder / "run.json")
+    result = run(str(folder))
+    assert result.exit_code == 1
+    assert "run.json: it is not a regular file. Remove it." in result.output
+
+
+def test_counts_that_do_not_add_up_are_a_damaged_file(folder: Path) -> None:
+    text = (folder / "manifest.json").read_text()
+    (folder / "manifest.json").write_text(re.sub(r'"rows_in": \d+', '"rows_in": 99', text))
+    result = run(str(folder))
+    assert result.exit_code == 1
+    assert "do not add up. Build the dataset again (make processed)." in result.output
+
+
+def test_a_missing_file_of_rows_is_named(folder: Path) -> None:
+    path = folder / "train" / "data-00000-of-00001.arrow"
+    content = path.read_bytes()
+    path.unlink()
+    assert run(str(folder)).exit_code == 0, "the same rows are in Parquet"
+    (parquet,) = folder.glob("pair/train*.parquet")
+    parquet.unlink()
+    for command in ("report", "browse"):
+        result = CliRunner().invoke(main, [command, str(folder)])
+        assert result.exit_code == 1
+    assert f"{parquet}: the manifest lists this file, and it is not there" in run(str(folder)).output
+    path.write_bytes(content)
+    (folder / "rejects.jsonl").write_text("")
+    for command in ("report", "browse"):
+        result = CliRunner().invoke(main, [command, str(folder)])
+        assert result.exit_code == 1
+        assert "rejects.jsonl: it has 0 rows, and the manifest counts 1." in result.output

@@ -1,6 +1,7 @@
 // Elements from data. A text is only ever a text node: nothing in the data becomes markup.
 
-const HIDDEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]/u;
+// A joiner between two pictures makes one emoji of them, and is no hidden character.
+const HIDDEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u200b\u200c\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]|(?<![\p{Extended_Pictographic}\p{Emoji_Modifier}]\ufe0f?)\u200d|\u200d(?!\p{Extended_Pictographic})/u;
 
 export function element(tag, properties = {}, ...children) {
   const made = document.createElement(tag);
@@ -33,10 +34,10 @@ export function text(value, wanted = "") {
 function plain(value) {
   if (!HIDDEN.test(value)) return document.createTextNode(value);
   const made = document.createDocumentFragment();
-  for (const part of value.split(new RegExp(`(${HIDDEN.source})`, "u"))) {
-    const code = part.length === 1 && HIDDEN.test(part) ? part.codePointAt(0).toString(16).toUpperCase().padStart(4, "0") : "";
+  value.split(new RegExp(`(${HIDDEN.source})`, "u")).forEach((part, at) => {
+    const code = at % 2 ? part.codePointAt(0).toString(16).toUpperCase().padStart(4, "0") : "";
     if (part) made.append(code ? element("span", { class: "hidden" }, `U+${code}`) : document.createTextNode(part));
-  }
+  });
   return made;
 }
 

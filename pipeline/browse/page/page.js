@@ -30,7 +30,12 @@ const tried = action => async (...given) => {
 const search = tried(async () => {
   at = -1;
   byId("of-reason").hidden = form.elements.part.value !== "rejected";
-  await find(asked(), choose);
+  try {
+    await find(asked(), choose);
+  } catch (error) {
+    if (error.name !== "AbortError") leave();
+    throw error;
+  }
   if (rows.length && matchMedia("(min-width: 60rem)").matches) await choose(0, false);
   else leave();
 });

@@ -1,7 +1,7 @@
 """What the rows themselves tell of duplicates: how large clusters are, what differs, and which pairs are doubtful."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -67,6 +67,25 @@ def example_of(kind: str, row: Row) -> str:
 def cluster_hashes(column: pa.ChunkedArray) -> Hashes:
     """A hash of the cluster of each row that is in one."""
     return hashes_of(column.drop_null().combine_chunks())
+
+
+def heads_of(table: pa.Table) -> tuple[Hashes, Hashes]:
+    """The hashes of the origins of rows whose cluster has the name of another row, and those of their clusters."""
+    others = table.filter(pc.not_equal(table["origin"], table["cluster"]))
+    return cluster_hashes(others["origin"]), cluster_hashes(others["cluster"])
+
+
+def of_heads(repeated: Iterable[Hashes], heads: Iterable[tuple[Hashes, Hashes]]) -> Iterator[Hashes]:
+    """The clusters of dropped rows, from the kept rows that they repeat. `heads`: `heads_of` the kept rows."""
+    pairs = np.concatenate([np.zeros((2, 0), np.uint64), *(np.stack(each) for each in heads)], axis=1)
+    origins, clusters = pairs[:, np.argsort(pairs[0])]
+    for hashes in repeated:
+        at = np.searchsorted(origins, hashes)
+        known = at < len(origins)
+        known[known] = origins[at[known]] == hashes[known]
+        found = hashes.copy()
+        found[known] = clusters[at[known]]
+        yield found
 
 
 def sizes(clusters: Iterable[Hashes]) -> list[Size]:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from pipeline.dataset.complete_folder import need_files, need_rows
 from pipeline.dataset.reader import DataFile, data_files, schema_of
-from pipeline.dataset.report.duplicates import Pair, Size, doubtful, sizes
+from pipeline.dataset.report.duplicates import Pair, Size, doubtful, of_heads, sizes
 from pipeline.dataset.report.kept import COUNTS, Kept
-from pipeline.dataset.report.lengths import Lengths
+from pipeline.dataset.report.lengths import Above, Lengths
 from pipeline.dataset.report.rejected import Rejected, read_rejects
 from pipeline.dataset.report.sample import Row, Sample
 from pipeline.io.row_files import naming
@@ -32,12 +33,14 @@ class Summary:
 
     `sources`: names of the sources with a number of their own; one more number is for all others. `lengths`: by kind:
     tokens of whole sequences (before truncation: "whole"), "given", "learned", "cut"; characters of the texts.
+    `above`: whole sequences longer than max_length, and than other limits.
     `texts`: by source number, rows from whose texts phrases and scripts are counted.
     """
 
     manifest: Manifest
     sources: list[str]
     lengths: dict[str, Lengths]
+    above: Above
     kinds: Counter[str]
     messages: Counter[int]
     kept: Sample
@@ -60,22 +63,28 @@ def gather(folder: Path, manifest: Manifest, read: Read) -> Summary:
         rejected.add(table)
     wanted = pa.array(sorted({row["duplicate_of"] for row in rejected.repeated()}), pa.string())
     kept = Kept(manifest, wanted)
-    for file in files_of(folder):
+    files, rows = files_of(folder), Counter[str]()
+    need_files(folder, manifest, {file.format for file in files})
+    for file in files:
         with naming(file.path):
             names = schema_of(file).names
             if "origin" in names:  # a pack has none
                 for table in read(file, [name for name in names if name in READ]):
                     kept.add(file.split, table)
+                    rows[file.split] += len(table)
+    if manifest.packing is None and files:
+        need_rows(folder, manifest, rows, rejected.sample.seen)
     return Summary(
         manifest=manifest,
         sources=kept.sources,
         lengths=kept.lengths,
+        above=kept.above,
         kinds=kept.kinds,
         messages=kept.messages,
         kept=kept.sample,
         rejected=rejected.sample,
         texts=kept.texts,
-        clusters=sizes([*rejected.clusters, *kept.clusters]),
+        clusters=sizes([*of_heads(rejected.repeats, kept.heads), *kept.clusters]),
         differences=rejected.differences,
         pairs=doubtful(rejected.similar(), kept.keepers, DOUBTFUL),
         keepers=kept.keepers,

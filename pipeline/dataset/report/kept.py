@@ -7,8 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.dataset.report.duplicates import cluster_hashes
-from pipeline.dataset.report.lengths import Ints, Lengths
+from pipeline.dataset.report.duplicates import cluster_hashes, heads_of
+from pipeline.dataset.report.lengths import Above, Ints, Lengths
 from pipeline.dataset.report.sample import PER_KEY, Row, Sample, counts_of, hashes_of_numbers
 from pipeline.table.hashes import Hashes
 from pipeline.table.sequences import SEQUENCE
@@ -19,6 +19,8 @@ SOURCES = 12
 #: Rows of a source from whose texts phrases and scripts are counted.
 PER_SOURCE = 1000
 COUNTS = ("n_tokens", "n_learned", "truncated")
+#: Lengths that are tried in place of max_length.
+TRIED = (64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768)
 #: Texts whose characters are counted.
 MEASURED = ("instruction", "input", "reasoning", "output", "rejected")
 
@@ -32,6 +34,7 @@ class Kept:
     kinds: Counter[str] = field(default_factory=Counter)
     messages: Counter[int] = field(default_factory=Counter)
     clusters: list[Hashes] = field(default_factory=list)
+    heads: list[tuple[Hashes, Hashes]] = field(default_factory=list)
     keepers: dict[str, Row] = field(default_factory=dict)
     texts: dict[int, list[Row]] = field(default_factory=dict)
 
@@ -43,6 +46,7 @@ class Kept:
         shares = [min(PER_SOURCE / count, 1.0) if count else 1.0 for count in rows]
         self.limits = np.array([int(share * (2**64 - 1025)) for share in shares], np.uint64)
         self.lengths = {name: Lengths(len(rows)) for name in ("whole", "given", "learned", "cut", *MEASURED)}
+        self.above = Above({self.manifest.options.tokenize.max_length, *TRIED})
         self.sample = Sample(PER_KEY)
 
     def add(self, split: str, table: pa.Table) -> None:
@@ -59,6 +63,7 @@ class Kept:
         self.kinds.update(counts_of(kinds.flatten()))
         self.messages.update(messagecounts_of(table))
         self.clusters.append(cluster_hashes(table["cluster"]))
+        self.heads.append(heads_of(table))
         self._add_texts(numbers, table)
         facets = {"source": table["source"], "flag": table["flags"], "fix": table["fixes"], "kind": kinds}
         self.sample.add(table.append_column("split", pa.repeat(pa.scalar(split), len(table))), facets)
@@ -77,6 +82,7 @@ class Kept:
             return
         tokens, learned, cut = (pc.fill_null(table[name], 0).to_numpy().astype(np.int64) for name in COUNTS)
         self.lengths["whole"].add(numbers, tokens + cut)
+        self.above.add(tokens + cut)
         self.lengths["given"].add(numbers, tokens - learned)
         self.lengths["learned"].add(numbers, learned)
         self.lengths["cut"].add(numbers[cut > 0], cut[cut > 0])
@@ -90,7 +96,9 @@ class Kept:
 
 def kinds_of(table: pa.Table) -> pa.Array:
     """For each row what it has besides a question and its answer, list<string>."""
-    calls = pc.or_(pc.is_valid(table["tool_calls"]), pc.greater(pc.list_value_length(table["steps"]), 0))
+    calls = pc.is_valid(table["tool_calls"])
+    for name in ("history", "steps"):
+        calls = pc.or_(calls, calling(table[name]))
     has: dict[str, pa.ChunkedArray] = {
         "system": pc.is_valid(table["system"]),
         "turns": pc.greater(pc.list_value_length(table["history"]), 0),
@@ -109,6 +117,15 @@ def kinds_of(table: pa.Table) -> pa.Array:
     offsets = np.concatenate([[0], np.cumsum(rows.sum(axis=1))])
     names = pa.array(list(has)).take(pa.array(np.nonzero(rows)[1]))
     return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), names)
+
+
+def calling(column: pa.ChunkedArray) -> pa.Array:
+    """For each row whether one of the messages in its list calls a tool."""
+    lists = column.combine_chunks()
+    found = np.zeros(len(lists), bool)
+    calls = pc.is_valid(pc.struct_field(pc.list_flatten(lists), "tool_calls"))
+    found[pc.list_parent_indices(lists).filter(calls).to_numpy()] = True
+    return pa.array(found)
 
 
 def messagecounts_of(table: pa.Table) -> dict[int, int]:

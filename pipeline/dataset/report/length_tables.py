@@ -6,8 +6,8 @@ from pipeline.dataset.report.gather import Summary
 from pipeline.dataset.report.kept import MEASURED
 from pipeline.dataset.report.lengths import Bar, Box
 
-#: Bars of a histogram, and lengths that are tried in place of max_length.
-BARS, TRIED = 48, (64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768)
+#: Bars of a histogram.
+BARS = 48
 
 
 class Distribution(NamedTuple):
@@ -62,9 +62,8 @@ def parts(summary: Summary) -> list[Part]:
 
 def limits(summary: Summary) -> list[tuple[int, int, int]]:
     """For max_length as it is, and others: the sequences and the tokens that it cuts."""
-    now, whole = summary.manifest.options.tokenize.max_length, summary.lengths["whole"]
-    box = whole.box()
+    now, box, above = summary.manifest.options.tokenize.max_length, summary.lengths["whole"].box(), summary.above
     if box is None:
         return []
-    tried = sorted({now, *(length for length in TRIED if now // 8 <= length <= max(box.longest * 2, now))})
-    return [(length, *whole.above(length)) for length in tried]
+    found = zip(above.limits.tolist(), above.number.tolist(), above.over.tolist(), strict=True)
+    return [each for each in found if each[0] == now or now // 8 <= each[0] <= max(box.longest * 2, now)]

@@ -4,7 +4,7 @@ Below 256 a bin is one length. Above, there are 128 bins from each power of two 
 its length wide.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -56,6 +56,27 @@ class Bar(NamedTuple):
     number: int
 
 
+class Above:
+    """For each of some limits, how many lengths are above it, and by how much in sum: exact."""
+
+    def __init__(self, limits: Iterable[int]) -> None:
+        self.limits = np.array(sorted(limits), np.int64)
+        self.number, self.over = (np.zeros(len(self.limits), np.int64) for _ in range(2))
+
+    def add(self, lengths: Ints) -> None:
+        """Count these lengths.
+
+        >>> above = Above([512, 514])
+        >>> above.add(np.array([512, 513, 515]))
+        >>> above.number.tolist(), above.over.tolist()
+        ([2, 1], [4, 1])
+        """
+        for at, limit in enumerate(self.limits.tolist()):
+            longer = lengths[lengths > limit]
+            self.number[at] += len(longer)
+            self.over[at] += longer.sum() - limit * len(longer)
+
+
 class Lengths:
     """Lengths of one kind, for each of several sources."""
 
@@ -100,11 +121,6 @@ class Lengths:
         heights = np.bincount(number, weights=self.counts.sum(axis=0), minlength=count)
         for at, height in enumerate(heights):
             yield Bar(at * width, (at + 1) * width, int(height))
-
-    def above(self, limit: int) -> tuple[int, int]:
-        """How many are longer than the limit, and by how much in sum."""
-        counts, over = self.counts.sum(axis=0), np.maximum(FLOORS - limit, 0)
-        return int(counts[over > 0].sum()), int((counts * over).sum())
 
     @property
     def total(self) -> int:

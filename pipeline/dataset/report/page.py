@@ -37,6 +37,8 @@ from schemas.manifest import Manifest, config_name
 
 HERE = Path(__file__).parent
 PAGE, STYLE, SCRIPT = "page.html", "style.css", "script.js"
+#: What the head of each report holds, and the bytes in which it is.
+GENERATOR, HEAD = b'<meta name="generator" content="ko-instruct">', 2000
 
 
 def page(
@@ -85,6 +87,25 @@ def page(
     )
 
 
+def share(value: float) -> str:
+    """A share in percent, never rounded to all or to nothing.
+
+    >>> share(0.99999), share(1.0), share(0.5)
+    ('> 99.9%', '100.0%', '50.0%')
+    """
+    if 0.9995 <= value < 1:
+        return "> 99.9%"
+    return "< 0.1%" if 0 < value < 0.0005 else f"{value:.1%}"
+
+
+def is_report(path: Path) -> bool:
+    """Whether this file is a report, by its head."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return GENERATOR in file.read(HEAD)
+
+
 def _texts_of(summary: Summary) -> dict[str, Any]:
     """All that holds texts of rows."""
     return {
@@ -117,7 +138,7 @@ def _template() -> Template:
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.globals.update(t=t, meaning=meaning, charts=charts, short=short, max=max)
-    environment.filters.update(number="{:,}".format, percent="{:.1%}".format)
+    environment.filters.update(number="{:,}".format, percent="{:.1%}".format, share=share)
     return environment.get_template(PAGE)
 
 

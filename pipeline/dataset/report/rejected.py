@@ -43,7 +43,7 @@ class Rejected:
         self.sample = Sample(PER_KEY)
         self.doubt = Sample(PAIRS)
         self.differences: Counter[str] = Counter()
-        self.clusters: list[Hashes] = []
+        self.repeats: list[Hashes] = []
 
     def add(self, table: pa.Table) -> None:
         kinds = kinds_of_differences(table)
@@ -51,7 +51,7 @@ class Rejected:
         facets = {"source": table["source"], "reason": reason, "difference": kinds}
         self.sample.add(table, facets)
         self.differences.update(counts_of(kinds.flatten()))
-        self.clusters.append(cluster_hashes(table["duplicate_of"]))
+        self.repeats.append(cluster_hashes(table["duplicate_of"]))
         similar = table.filter(pc.is_in(table["reject_reason"], pa.array(SIMILAR)))
         self.doubt.add(similar, {"reason": pc.if_else(pc.is_valid(similar["duplicate_of"]), "similar", None)})
 

@@ -13,11 +13,17 @@ import pytest
 
 from pipeline import dedupe, export, normalize, screen, tokenize, validate
 from pipeline.dataset.manifest_file import read_manifest
+from pipeline.dataset.reader import read_batches
 from pipeline.dataset.report import report
+from pipeline.dataset.report.duplicates import Size, cluster_hashes, heads_of, of_heads, sizes
+from pipeline.dataset.report.gather import gather
+from pipeline.dataset.report.kept import kinds_of
+from pipeline.dataset.report.length_tables import limits
 from pipeline.dataset.report.texts import in_korean, meanings, texts
 from pipeline.dataset.verify import verify
 from pipeline.hub.publishable import select
 from pipeline.stages.split import split
+from pipeline.table.hashes import hashes_of
 from pipeline.table.reject_and_flag import complete
 from pipeline.tokenizers.load import load_tokenizer
 from schemas.columns import INGESTED
@@ -148,6 +154,53 @@ def test_rejected_rows_show_the_row_that_they_repeat(tmp_path: Path) -> None:
         ["instruction", "1번 문장을 짧게 요약해 주세요."],
         ["output", "1번 답입니다."],
     ]
+
+
+def test_a_row_that_repeats_no_head_is_counted_in_the_cluster_of_the_kept_row() -> None:
+    """ "다:1" is kept and in the cluster of "가:1"; the dropped rows repeat "다:1", "가:1" and "라:1"."""
+    kept = pa.table({"origin": ["가:1", "다:1", "라:1"], "cluster": ["가:1", "가:1", "라:1"]})
+    repeats = hashes_of(pa.array(["다:1", "가:1", "라:1"]))
+    clusters = [*of_heads([repeats], [heads_of(kept)]), cluster_hashes(kept["cluster"])]
+    assert sizes(clusters) == [Size(2, 2, 1, 2), Size(4, 4, 1, 4)]
+
+
+def test_the_cut_now_is_that_of_the_manifest(tmp_path: Path) -> None:
+    """A row that is a few tokens too long is in the same bin as one that fits."""
+    records = [record(number, output="가 " * (500 + number)) for number in range(30)]
+    exported(records, tmp_path / "a")
+    manifest = read_manifest(tmp_path / "a")
+    summary = gather(tmp_path / "a", manifest, read_batches)
+    now = manifest.options.tokenize.max_length
+    (row,) = [row for row in limits(summary) if row[0] == now]
+    assert row == (now, manifest.tokens.cut_rows, manifest.tokens.cut)
+    assert manifest.tokens.cut_rows
+
+
+def test_calls_in_earlier_turns_count() -> None:
+    call = '[{"name": "f", "arguments": {}}]'
+    plain = {"role": "assistant", "content": "네", "reasoning": None, "tool_calls": None}
+    turns = [[], [plain], [plain, plain | {"content": None, "tool_calls": call}]]
+    table = table_of([record(number, history=history) for number, history in enumerate(turns)])
+    table = (
+        table.append_column("published_split", pa.nulls(3)) if "published_split" not in table.column_names else table
+    )
+    assert ["calls" in kinds for kinds in kinds_of(table).to_pylist()] == [False, False, True]
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_what_is_not_known_is_not_claimed(packed: bool, tmp_path: Path) -> None:
+    """Packed rows have no texts, and a dataset may have no rows."""
+    provenance = about(options={"tokenize": {"layout": "causal"}, "export": {"packing": packed}})
+    found = load_tokenizer(["embedded"]).tokenizer
+    table = tokenize(validate(table_of([record(1)] if packed else [])), found, provenance.options.tokenize)
+    table = dedupe(screen(table))
+    written = provenance.options.export
+    export([table.append_column("split", split(table, written))], tmp_path / "a", written, provenance)
+    text = Page((tmp_path / "a" / "report.html").read_text()).text
+    for claim in ("a question and its answer, and nothing more", "--no-samples", "There are no duplicates"):
+        assert claim not in text
+    why = "Not known: packed rows have no texts and no lengths of their own." if packed else "No row was kept."
+    assert text.count(why) == (6 if packed else 5)
 
 
 def hostile() -> list[dict[str, Any]]:

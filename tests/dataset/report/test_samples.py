@@ -8,7 +8,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.dataset.report.lengths import FLOORS, Lengths, bins_of
+from pipeline.dataset.report.lengths import FLOORS, Above, Lengths, bins_of
 from pipeline.dataset.report.sample import Key, Sample
 
 names = st.lists(st.sampled_from("가나다"), max_size=3, unique=True)
@@ -61,6 +61,9 @@ def test_lengths_are_counted(pairs: list[tuple[int, int]], limit: int) -> None:
     assert all(found <= value <= found * 129 / 128 + 1 for found, value in zip(box.quantiles, expected, strict=True))
     bars = list(lengths.bars(100, 10))
     assert sum(bar.number for bar in bars) == len(values)
-    cut, tokens = lengths.above(limit)
-    assert cut == (values > limit).sum()
-    assert 0 <= np.maximum(values - limit, 0).sum() - tokens <= values.sum() / 128
+    above = Above([limit, 300])
+    above.add(values[::2])
+    above.add(values[1::2])
+    for tried, number, over in zip(above.limits, above.number, above.over, strict=True):
+        assert number == (values > tried).sum()
+        assert over == np.maximum(values - tried, 0).sum()
