@@ -218,3 +218,19 @@ def test_damaged_files_are_named(tmp_path: Path, name: str, damage: Any) -> None
     result = call(good, tmp_path / "damaged")
     assert result.exit_code == 1
     assert str(path) in result.stderr
+
+
+def test_personal_data_is_masked_in_examples(tmp_path: Path) -> None:
+    """Also where one of the datasets does not mask it."""
+    records = [
+        *RECORDS,
+        {"instruction": "연락처를 알려 줘.", "output": "담당자 전화는 010-2345-6789입니다.", "phone": 1098765432},
+        {"instruction": "메일 주소를 알려 줘.", "output": "hong.gildong@example-corp.co.kr 입니다."},
+    ]
+    old = built(tmp_path / "old", records)
+    new = built(tmp_path / "new", records[:-1], screen={"mask": ["pii-phone", "pii-email"]})
+    secrets = ("2345-6789", "1098765432", "hong.gildong")
+    for options in ((), ("--json",)):
+        assert not [text for text in secrets if text in call(old, new, *options).stdout]
+    assert "hong.gildong" in call(old, new, "--raw").stdout
+    assert all(text in call(old, new, "--raw", "--json").stdout for text in secrets)

@@ -333,3 +333,9 @@ def test_a_file_of_a_dataset_has_the_tokenizer_of_the_dataset(tmp_path: Path) ->
     for split in ("pair/train-*.parquet", "train/*.arrow"):
         (file,) = folder.glob(split)
         assert shown(file) == whole, file
+
+
+def test_a_condition_that_is_not_utf_8(tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["show", str(tmp_path), "--where", 'output has "\udcff"'])
+    assert result.exit_code == 2
+    assert "this is not UTF-8" in result.stderr

@@ -12,14 +12,15 @@ from pipeline.dataset.diff.join import join
 from pipeline.dataset.diff.records import Group, Records, records_of
 from pipeline.dataset.diff.rows import DiffError, has_rejects
 from pipeline.dataset.diff.settings import Manifest, same_ids, settings
+from pipeline.dataset.hidden import Hide, masked
 from pipeline.dataset.manifest_file import read_any_manifest
 from schemas.difference import Difference, Rows
 
 __all__ = ["DiffError", "diff"]
 
 
-def diff(old: Path, new: Path, count: int = 10) -> Difference:
-    """The difference between two datasets, with `count` examples of each kind.
+def diff(old: Path, new: Path, count: int = 10, hide: Hide = masked) -> Difference:
+    """The difference between two datasets, with `count` examples of each kind. `hide`: what is done to their texts.
 
     `old`, `new`: folders under processed/, configs of a downloaded repository, or files of rows. Raises DiffError, and
     RowsError or ManifestError for a file that is damaged.
@@ -42,7 +43,7 @@ def diff(old: Path, new: Path, count: int = 10) -> Difference:
         moved=int((both & joined.moved).sum()),
         rows=[Rows(kind=one.kind, source=one.source, why=one.why, rows=len(one.old)) for one in found],
         settings=settings(before, after),
-        examples=examples(old, new, found, count),
+        examples=examples(old, new, found, count, hide),
         notes=[*_notes(old, before), *_notes(new, after), *([] if with_ids else [IDS_DIFFER])],
     )
 
