@@ -14,8 +14,9 @@ from pipeline.dataset.shown_rows import ShowError
 from pipeline.dataset.whereabouts import Whereabouts
 from pipeline.io.highlight import clipped, highlighted
 from pipeline.io.terminal_text import visible
-from pipeline.run.explain import CHANGING, Explanation, Step, as_text
+from pipeline.run.explain import CHANGING, Explanation, Step, as_text, evidence_of
 from schemas.errors import TableError
+from schemas.reasons import FLAGS
 
 Row = dict[str, Any]
 #: Characters of a record that are shown, and the columns of a duplicate.
@@ -31,8 +32,11 @@ def report(found: Explanation, colour: bool, hide: Hide = masked) -> str:
         if found.raw is not None:
             lines += ["raw record:", visible(clipped(hide(found.raw), RECORD)), ""]
         lines += ["row:", _row(found.row, hide), ""]
+    rejected = False
     for step in found.steps:
-        lines += _step(step, colour, hide)
+        reached = not rejected or bool(step.changes or step.fixes or step.flags)
+        lines += _step(step, colour, hide) if reached else [f"{step.name}: not reached"]
+        rejected = bool(step.rejected) or (rejected and not (reached and step.name == "verdicts"))  # brought back
     lines += _tokens(found, colour, hide)
     if found.origin:
         lines += _dataset(found, colour, hide)
@@ -63,6 +67,8 @@ def _step(step: Step, colour: bool, hide: Hide) -> Iterator[str]:
 
 
 def _tokens(found: Explanation, colour: bool, hide: Hide) -> Iterator[str]:
+    if cut := found.last.get("truncated"):
+        yield f"  truncated: {cut:,} tokens are cut, because the row is longer than max_length"
     if found.tokenizer is None:
         yield visible(f"tokens: none: {found.why_not_tokenized}")
         return
@@ -93,6 +99,9 @@ def _dataset(found: Explanation, colour: bool, hide: Hide) -> Iterator[str]:
         yield visible(f"{row['reject_stage']}: rejected: {row['reject_reason']}: {hide(row['reject_detail'] or '')}")
     elif row.get("reject_stage") is None:
         yield "dedupe: kept"
+    for flag in row.get("flags") or ():
+        if flag in FLAGS["dedupe"]:
+            yield visible(f"  flag {hide(evidence_of(flag, row))}")
     yield from _others(where, colour, hide)
     yield f"split: {where.split}" if where.split else visible(f"in rejects.jsonl, by {row['reject_stage']}")
     other = [name for name in CHANGING if name != "raw" and as_text(row.get(name)) != as_text(found.last.get(name))]
