@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import click
+from click.core import ParameterSource
 
 from pipeline.commands.shared import (
     DATASET,
@@ -54,6 +55,13 @@ def readable(ctx: click.Context, param: click.Parameter, text: str | None) -> st
             f"this is not UTF-8: {text.encode(errors='backslashreplace').decode()}. Write it in UTF-8."
         )
     return text
+
+
+def _apart(*options: str) -> None:
+    """Raises UsageError where two options are given of which one would have no effect."""
+    context = click.get_current_context()
+    if all(context.get_parameter_source(name) is ParameterSource.COMMANDLINE for name in options):
+        raise click.UsageError(" and ".join(f"--{name}" for name in options) + ": give one of them, not both")
 
 
 def has_colour() -> bool:
@@ -110,6 +118,8 @@ def show(
     from pipeline.dataset.shown_rows import Place, rows_of
     from pipeline.dataset.shown_rows import sample as sampled
 
+    _apart("sample", "row")
+    _apart("rejects", "split")
     place = Place(path, split, rejects, where)
     rows = rows_of(place, sampled(place, sample, seed) if sample else [row])
     colour = has_colour()
