@@ -190,7 +190,8 @@ def diff(old: Path, new: Path, examples: int, exit_code: bool, raw: bool, as_jso
     of the other where both have the same origin and text; else the same text, as after a raw file was renamed or a
     record was inserted; else other fields (an id) that no other record has; else the same origin, as after an option
     changed the text. What changed in a text is in colour, or in brackets: [-old-]{+new+}. Exit code 0, also where they
-    differ.
+    differ. Of a folder the Parquet files are read (without them Arrow, then JSON Lines) and rejects.jsonl: `verify`
+    checks all files.
 
     \b
     Example: ko-instruct diff processed/old processed/sample
