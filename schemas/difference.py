@@ -41,6 +41,8 @@ class Difference(BaseModel):
 
     `kept`, `rejected`: records of the old and of the new one; null where a dataset has no rejects.jsonl. `totals`:
     records of each kind; one that changed in two ways is in two of `rows`. `same`: kept in both, and not changed.
+    `rejects`: rejected records that the old one does not have at all, that the new one does not have, and that have
+    another reason; null where a dataset has no rejects.jsonl.
     `moved`: kept in both, from another place. `notes`: what could not be compared.
     """
 
@@ -48,6 +50,7 @@ class Difference(BaseModel):
     new: str
     kept: tuple[int, int]
     rejected: tuple[int | None, int | None]
+    rejects: tuple[int, int, int] | None = None
     totals: dict[Kind, int]
     same: int
     moved: int
@@ -58,4 +61,4 @@ class Difference(BaseModel):
 
     @property
     def differs(self) -> bool:
-        return bool(self.rows or self.settings or self.moved)
+        return bool(self.rows or self.settings or self.moved or any(self.rejects or ()))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 import click
+from click.core import ParameterSource
 
 from pipeline.commands.shared import (
     DATASET,
@@ -51,6 +52,22 @@ def inspect(file: Path, config_path: Path) -> None:
     click.echo(describe(look(file, unit.source, options, lambda rows: validate(rows, held_to))))
 
 
+def readable(ctx: click.Context, param: click.Parameter, text: str | None) -> str | None:
+    """A text from the command line. Raises BadParameter for bytes that are not UTF-8."""
+    if text and any("\ud800" <= character <= "\udfff" for character in text):
+        raise click.BadParameter(
+            f"this is not UTF-8: {text.encode(errors='backslashreplace').decode()}. Write it in UTF-8."
+        )
+    return text
+
+
+def _apart(*options: str) -> None:
+    """Raises UsageError where two options are given of which one would have no effect."""
+    context = click.get_current_context()
+    if all(context.get_parameter_source(name) is ParameterSource.COMMANDLINE for name in options):
+        raise click.UsageError(" and ".join(f"--{name}" for name in options) + ": give one of them, not both")
+
+
 def has_colour() -> bool:
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
@@ -60,6 +77,7 @@ def has_colour() -> bool:
 @click.option(
     "--where",
     default="",
+    callback=readable,
     metavar="CONDITION",
     help="Only rows for which this holds, in the language of `keep`: 'len(output) > 500 and flags has \"refusal\"'. "
     "--row and --sample then count these.",
@@ -104,6 +122,8 @@ def show(
     from pipeline.dataset.shown_rows import Place, rows_of
     from pipeline.dataset.shown_rows import sample as sampled
 
+    _apart("sample", "row")
+    _apart("rejects", "split")
     place = Place(path, split, rejects, where)
     rows = rows_of(place, sampled(place, sample, seed) if sample else [row])
     colour = has_colour()
@@ -112,8 +132,10 @@ def show(
 
 
 @click.command(cls=Command)
-@click.argument("origin", required=False)
-@click.option("--text", help="Explain this text instead: what normalize, screen and the tokenizer do with it.")
+@click.argument("origin", required=False, callback=readable)
+@click.option(
+    "--text", callback=readable, help="Explain this text instead: what normalize, screen and the tokenizer do with it."
+)
 @click.option(
     "--raw", is_flag=True, help="Show personal data as it is in the file. Without it, what is found is masked."
 )
@@ -141,13 +163,16 @@ def explain(
     Examples: ko-instruct explain sample/office.csv:525
               ko-instruct explain --text "전화는 010-1234-5678 입니다"
     """
+    from pipeline.dataset.hidden import masked
     from pipeline.run.explain import explain as explanation
     from pipeline.run.explain import explain_text
-    from pipeline.run.explanation_text import masked, report
+    from pipeline.run.explanation_text import report
     from pipeline.run.plan import plan_of_config, plan_of_files
 
-    if (origin is None) == (text is None):
+    if origin is None and text is None:
         raise click.UsageError("name the ORIGIN of a record, or a text with --text")
+    if origin is not None and text is not None:
+        raise click.UsageError("name the ORIGIN of a record or a text with --text, not both")
     needed = origin is not None or config_path.exists()
     plan = plan_of_config(config_path, layout, changes) if needed else plan_of_files((), Path(), config_of(config_path))
     plan = changed(plan, layout, names)
@@ -160,23 +185,26 @@ def explain(
 @click.argument("new", type=click.Path(path_type=Path, exists=True))
 @click.option("--examples", type=click.IntRange(min=0), default=10, show_default=True, help="Examples of each kind.")
 @click.option("--exit-code", is_flag=True, help="Exit code 1 if the datasets differ, as in git diff.")
+@click.option("--raw", is_flag=True, help="Show personal data in examples. Without it, what is found is masked.")
 @json_option
-def diff(old: Path, new: Path, examples: int, exit_code: bool, as_json: bool) -> None:
+def diff(old: Path, new: Path, examples: int, exit_code: bool, raw: bool, as_json: bool) -> None:
     """Compare two datasets: which records came, went and changed, why, and which options and versions differ.
 
     OLD and NEW are folders below processed/, configs of a downloaded dataset, or files of rows. A record of one is that
     of the other where both have the same origin and text; else the same text, as after a raw file was renamed or a
     record was inserted; else other fields (an id) that no other record has; else the same origin, as after an option
     changed the text. What changed in a text is in colour, or in brackets: [-old-]{+new+}. Exit code 0, also where they
-    differ.
+    differ. Of a folder the Parquet files are read (without them Arrow, then JSON Lines) and rejects.jsonl: `verify`
+    checks all files.
 
     \b
     Example: ko-instruct diff processed/old processed/sample
     """
     from pipeline.dataset.diff import diff as compare
     from pipeline.dataset.diff.report import report
+    from pipeline.dataset.hidden import masked
 
-    found = compare(old, new, examples)
+    found = compare(old, new, examples, str if raw else masked)
     click.echo(
         visible_json(found.model_dump_json(indent=1)) if as_json else report(found, has_colour()), color=has_colour()
     )

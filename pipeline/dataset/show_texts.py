@@ -22,10 +22,12 @@ def as_messages(row: Row) -> str:
     """Who says what, one message after another: with thoughts, calls and tools, and why the row was rejected."""
     if "input_ids" not in row:
         need_row(row)
-    if not has_texts(row):
-        raise ShowError("this row has no texts, as packed rows and unreadable records have none. Try --format json.")
     why = ": ".join(str(row[name]) for name in MARKS.names if row.get(name))
     title = f"# {row.get('origin') or 'row'}" + (f", rejected by {why}" if why else "")
+    if not has_texts(row):
+        if why:
+            return visible(f"{title}\n[raw record]\n{row.get('raw') or 'not kept'}\n")
+        raise ShowError("this row has no texts, as packed rows have none. Try --format json.")
     parts = [title]
     if row.get("tools"):
         parts.append(f"[tools]\n{tools_text(row['tools'])}")

@@ -73,11 +73,14 @@ def _inside(old: str, new: str) -> Iterator[Span]:
 
 
 def highlighted(old: str, new: str, colour: bool) -> str:
-    """The new text with what changed in it, on one line. Long parts that are the same are shortened to ….
+    """The new text with what changed in it, on one line. Long parts that are the same are shortened to …. Of equal
+    texts, as when what differs is masked in both, the beginning.
 
     >>> print(highlighted("값은\u200b 3입니다.", "값은 4입니다.", colour=False))
     값은[-\\u200b-] [-3-]{+4+}입니다.
     """
+    if old == new:
+        return visible(clipped(new.replace("\n", "⏎"), 4 * AROUND))
     spans = changes(old, new)
     last = len(spans) - 1
     parts = [

@@ -54,7 +54,8 @@ def naming(path: Path) -> Iterator[None]:
     except DAMAGED as error:
         if isinstance(error, OSError) and error.filename is not None:
             raise  # the file system's own error
-        raise RowsError(f"{path}: it does not hold rows, or is damaged: {error}. Make or download it again.") from None
+        why = str(error).rstrip(".")
+        raise RowsError(f"{path}: it does not hold rows, or is damaged: {why}. Make or download it again.") from None
 
 
 def _row(path: Path, number: int, line: bytes) -> dict[str, object]:

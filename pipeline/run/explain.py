@@ -78,9 +78,12 @@ class Explanation(NamedTuple):
 
 def explain(plan: Plan, origin: str) -> Explanation:
     """The way of the record of this origin, or of a copy of it that `repeat` added (`#2`). Raises OriginError."""
+    origin = _below_raw(plan, origin)
     record = COPY.sub("", origin)
     unit = _unit_of(plan, record)
     table = _row_of(plan, unit, record)
+    if record != origin and unit.source.repeat == 1:
+        raise OriginError(f"{origin}: the source {unit.source.name} does not repeat its records. Name {record}.")
     tokenizer, why = _tokenizer(plan)
     stages = cleaning(plan, unit.source, load_benchmarks(plan), plan.verdicts_on(unit))
     stages += tokenizing(plan, unit.source, tokenizer) if tokenizer else []
@@ -138,12 +141,12 @@ def _step(name: str, before: Row, after: Row) -> Step:
         name,
         tuple(change for change in changed if change.old != change.new),
         tuple(fix for fix in after["fixes"] or () if fix not in (before.get("fixes") or ())),
-        tuple(_evidence(flag, after) for flag in after["flags"] or () if flag not in (before.get("flags") or ())),
+        tuple(evidence_of(flag, after) for flag in after["flags"] or () if flag not in (before.get("flags") or ())),
         f"{after['reject_reason']}: {after['reject_detail']}" if rejected else "",
     )
 
 
-def _evidence(flag: str, row: Row) -> str:
+def evidence_of(flag: str, row: Row) -> str:
     """A flag with what was found, and where; without evidence, with its meaning."""
     found = [f"{one['field']}: {one['detail']}" for one in row.get("evidence") or () if one["flag"] == flag]
     meaning = next((flags[flag] for flags in FLAGS.values() if flag in flags), "")
@@ -170,6 +173,12 @@ def _unit_of(plan: Plan, origin: str) -> Unit:
         f"{origin}: {'this is a file, and not a record' if exact else 'no source has such a file'}. "
         f"The origin of a record is its file and its place there, as in rejects.jsonl. {_near(firsts)}"
     )
+
+
+def _below_raw(plan: Plan, origin: str) -> str:
+    """The origin without the folder of the raw files, which the completion of a shell writes before it."""
+    bare = origin.removeprefix("raw/")
+    return bare if bare != origin and not any(_fits(unit, origin) for unit in plan.units) else origin
 
 
 def _fits(unit: Unit, origin: str) -> bool:

@@ -2,43 +2,26 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
 
+from pipeline.dataset.hidden import Hide, hidden, masked
 from pipeline.dataset.show import TRAINED, Shown, as_tokens, in_brackets, in_colour, pieces_of
 from pipeline.dataset.show_texts import as_messages, has_texts
 from pipeline.dataset.shown_rows import ShowError
 from pipeline.dataset.whereabouts import Whereabouts
 from pipeline.io.highlight import clipped, highlighted
 from pipeline.io.terminal_text import visible
-from pipeline.run.explain import CHANGING, Explanation, Step, as_text
-from pipeline.stages.screen.pii import find_pii, kinds_of, mask_pii
+from pipeline.run.explain import CHANGING, Explanation, Step, as_text, evidence_of
 from schemas.errors import TableError
+from schemas.reasons import FLAGS
 
-#: Control characters but tab and line end, and those of no width.
-UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\xad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 Row = dict[str, Any]
-Hide = Callable[[str], str]
 #: Characters of a record that are shown, and the columns of a duplicate.
 RECORD = 2000
 OTHER = ("system", "history", "instruction", "input", "output", "rejected")
-
-
-def masked(text: str) -> str:
-    r"""The text with all personal data that is found in it masked, whatever the options of screen are.
-
-    Characters that cannot be seen are left out where they hide some of it: normalize would remove them, too.
-
-    >>> masked("전화 010-23\u200b45-6789"), masked("사과\u200b는")
-    ('전화 <전화번호>', '사과\u200b는')
-    """
-    kinds = kinds_of(disguised=True)
-    bare = UNSEEN.sub("", text)
-    hidden = len(find_pii(bare, kinds)) > len(find_pii(text, kinds))
-    return mask_pii(bare if hidden else text, kinds, kinds)
 
 
 def report(found: Explanation, colour: bool, hide: Hide = masked) -> str:
@@ -49,8 +32,11 @@ def report(found: Explanation, colour: bool, hide: Hide = masked) -> str:
         if found.raw is not None:
             lines += ["raw record:", visible(clipped(hide(found.raw), RECORD)), ""]
         lines += ["row:", _row(found.row, hide), ""]
+    rejected = False
     for step in found.steps:
-        lines += _step(step, colour, hide)
+        reached = not rejected or bool(step.changes or step.fixes or step.flags)
+        lines += _step(step, colour, hide) if reached else [f"{step.name}: not reached"]
+        rejected = bool(step.rejected) or (rejected and not (reached and step.name == "verdicts"))  # brought back
     lines += _tokens(found, colour, hide)
     if found.origin:
         lines += _dataset(found, colour, hide)
@@ -61,28 +47,19 @@ def _row(row: Row, hide: Hide) -> str:
     if not has_texts(row):
         return "  no texts were read from it"
     try:
-        return "\n".join(as_messages({name: _hidden(value, hide) for name, value in row.items()}).split("\n")[1:-1])
+        return "\n".join(as_messages({name: hidden(value, hide) for name, value in row.items()}).split("\n")[1:-1])
     except (TableError, ShowError, ValueError, KeyError) as error:
         return visible(f"  cannot be shown as messages: {error}")
-
-
-def _hidden(value: Any, hide: Hide) -> Any:
-    """A value with each text in it hidden. (JSON in a text stays JSON: masks hold no quotation marks.)"""
-    match value:
-        case str():
-            return hide(value)
-        case list():
-            return [_hidden(item, hide) for item in value]
-        case dict():
-            return {name: _hidden(item, hide) for name, item in value.items()}
-    return value
 
 
 def _step(step: Step, colour: bool, hide: Hide) -> Iterator[str]:
     nothing = not (step.changes or step.fixes or step.flags or step.rejected)
     yield f"{step.name}: {'no change' if nothing else ', '.join(step.fixes)}".rstrip(": ")
     for change in step.changes:
-        yield f"  {change.field}: {highlighted(hide(change.old), hide(change.new), colour)}"
+        new = hide(change.new)
+        # What screen changes it masks: the old text is shown with --raw alone, also where `hide` does not find it.
+        old = new if step.name == "screen" and hide is not str else hide(change.old)
+        yield f"  {change.field}: {highlighted(old, new, colour)}"
     for flag in step.flags:
         yield visible(f"  flag {hide(flag)}")
     if step.rejected:
@@ -90,6 +67,8 @@ def _step(step: Step, colour: bool, hide: Hide) -> Iterator[str]:
 
 
 def _tokens(found: Explanation, colour: bool, hide: Hide) -> Iterator[str]:
+    if cut := found.last.get("truncated"):
+        yield f"  truncated: {cut:,} tokens are cut, because the row is longer than max_length"
     if found.tokenizer is None:
         yield visible(f"tokens: none: {found.why_not_tokenized}")
         return
@@ -120,6 +99,9 @@ def _dataset(found: Explanation, colour: bool, hide: Hide) -> Iterator[str]:
         yield visible(f"{row['reject_stage']}: rejected: {row['reject_reason']}: {hide(row['reject_detail'] or '')}")
     elif row.get("reject_stage") is None:
         yield "dedupe: kept"
+    for flag in row.get("flags") or ():
+        if flag in FLAGS["dedupe"]:
+            yield visible(f"  flag {hide(evidence_of(flag, row))}")
     yield from _others(where, colour, hide)
     yield f"split: {where.split}" if where.split else visible(f"in rejects.jsonl, by {row['reject_stage']}")
     other = [name for name in CHANGING if name != "raw" and as_text(row.get(name)) != as_text(found.last.get(name))]

@@ -218,3 +218,44 @@ def test_damaged_files_are_named(tmp_path: Path, name: str, damage: Any) -> None
     result = call(good, tmp_path / "damaged")
     assert result.exit_code == 1
     assert str(path) in result.stderr
+
+
+def test_personal_data_is_masked_in_examples(tmp_path: Path) -> None:
+    """Also where one of the datasets does not mask it."""
+    records = [
+        *RECORDS,
+        {"instruction": "연락처를 알려 줘.", "output": "담당자 전화는 010-2345-6789입니다.", "phone": 1098765432},
+        {"instruction": "메일 주소를 알려 줘.", "output": "hong.gildong@example-corp.co.kr 입니다."},
+    ]
+    old = built(tmp_path / "old", records)
+    new = built(tmp_path / "new", records[:-1], screen={"mask": ["pii-phone", "pii-email"]})
+    secrets = ("2345-6789", "1098765432", "hong.gildong")
+    for options in ((), ("--json",)):
+        assert not [text for text in secrets if text in call(old, new, *options).stdout]
+    assert "hong.gildong" in call(old, new, "--raw").stdout
+    assert all(text in call(old, new, "--raw", "--json").stdout for text in secrets)
+
+
+def test_without_a_manifest_on_one_side_nothing_is_new(tmp_path: Path) -> None:
+    old, new = built(tmp_path / "old", RECORDS), built(tmp_path / "new", RECORDS)
+    (old / "manifest.json").unlink()
+    found = diff(old, new)
+    assert not found.settings
+    assert [note for note in found.notes if "options, versions and raw files are not compared" in note]
+    assert found.notes[-1].startswith("token ids are not compared: without manifest.json")
+
+
+def test_rejected_records_that_differ(tmp_path: Path) -> None:
+    """New, gone and rejected for another reason: none of them is kept in any dataset."""
+    row = {"source": "a", "instruction": "사과는?", "output": "달콤합니다."}
+    gone = [row | {"origin": f"a:{n}", "output": f"답 {n}", "reject_stage": "screen"} for n in range(3)]
+    kept = row | {"origin": "a:9", "output": "새콤합니다."}
+    first = [kept, *(one | {"reject_reason": "refusal", "reject_detail": ""} for one in gone[:2])]
+    second = [kept, *(one | {"reject_reason": "no-answer", "reject_detail": ""} for one in gone[1:])]
+    old, new = written(tmp_path / "old.jsonl", first), written(tmp_path / "new.jsonl", second)
+    result = call(old, new, "--exit-code")
+    assert result.exit_code == 1
+    assert "no difference" not in result.stdout
+    found = Difference.model_validate_json(call(old, new, "--json").stdout)
+    assert found.rejects == (1, 1, 1)
+    assert "rejected records: 1 are new, 1 are gone, 1 have another reason" in result.stdout

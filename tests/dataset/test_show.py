@@ -323,7 +323,7 @@ def test_a_record_that_could_not_be_read_is_shown_as_json(tmp_path: Path) -> Non
         '{"origin": "a:1", "instruction": null, "output": null, "raw": "{", "reject_reason": "invalid-json"}'
     )
     assert "with --format json" in call(path).stderr
-    assert "Try --format json" in call(path, "--format", "messages").stderr
+    assert shown(path, "--format", "messages") == "# a:1, rejected by invalid-json\n[raw record]\n{\n\n"
     assert json.loads(shown(path, "--format", "json"))["raw"] == "{"
 
 
@@ -333,3 +333,29 @@ def test_a_file_of_a_dataset_has_the_tokenizer_of_the_dataset(tmp_path: Path) ->
     for split in ("pair/train-*.parquet", "train/*.arrow"):
         (file,) = folder.glob(split)
         assert shown(file) == whole, file
+
+
+def test_a_condition_that_is_not_utf_8(tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["show", str(tmp_path), "--where", 'output has "\udcff"'])
+    assert result.exit_code == 2
+    assert "this is not UTF-8" in result.stderr
+
+
+@pytest.mark.parametrize("options", [("--sample", "2", "--row", "1"), ("--rejects", "--split", "train")])
+def test_options_of_which_one_would_have_no_effect(tmp_path: Path, options: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(main, ["show", str(tmp_path), *options])
+    assert result.exit_code == 2
+    assert "give one of them, not both" in result.stderr
+
+
+def test_a_rejected_record_without_texts(tmp_path: Path) -> None:
+    """It is shown as it is in the file, with the reason, between others."""
+    rejects = [
+        {"origin": "a:1", "instruction": None, "output": None, "raw": '{"a": 1', "reject_stage": "ingest"},
+        {"origin": "a:2", "instruction": "사과는?", "output": "", "raw": None, "reject_stage": "validate"},
+    ]
+    rows = [row | {"reject_reason": "why", "reject_detail": "여기"} for row in rejects]
+    (tmp_path / "rejects.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    text = shown(tmp_path, "--rejects", "--sample", "2")
+    assert '# a:1, rejected by ingest: why: 여기\n[raw record]\n{"a": 1\n' in text
+    assert "사과는?" in text

@@ -137,3 +137,14 @@ def test_without_the_tokenizer_the_other_stages_are_shown(tmp_path: Path) -> Non
     assert shown.exit_code == 0
     assert "screen: no change" in shown.stdout
     assert "tokens: none: None of the listed tokenizers is available" in shown.stdout
+
+
+@pytest.mark.parametrize("command", [("explain", "--text", "가\udcff"), ("explain", "가\udcff:1")])
+def test_a_text_that_is_not_utf_8(command: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 2
+    assert "this is not UTF-8: 가\\udcff" in result.stderr
+
+
+def test_an_origin_and_a_text(tmp_path: Path) -> None:
+    assert "not both" in call(tmp_path, "a:1", "--text", "가").stderr

@@ -9,6 +9,7 @@ import numpy as np
 
 from pipeline.dataset.diff.found import Found
 from pipeline.dataset.diff.rows import records_at
+from pipeline.dataset.hidden import Hide, hidden
 from schemas.columns import MESSAGES, TEXTS
 from schemas.difference import Example, Kind
 
@@ -20,12 +21,13 @@ Place = tuple[int, int]
 KINDS: tuple[Kind, ...] = ("came", "went", "changed")
 
 
-def examples(old: Path, new: Path, found: Sequence[Found], count: int) -> list[Example]:
-    """So many examples of each kind."""
+def examples(old: Path, new: Path, found: Sequence[Found], count: int, hide: Hide) -> list[Example]:
+    """Up to `count` examples of each kind, with their texts hidden."""
     chosen = [one for kind in KINDS for one in _chosen(found, kind, count)]
     numbers = np.array([place for _, place in chosen], np.int64).reshape(-1, 2)
     olds, news = (records_at(path, side[side >= 0]) for path, side in zip((old, new), numbers.T, strict=True))
-    return [_example(one, olds.get(place[0]), news.get(place[1])) for one, place in chosen]
+    shown = (_example(one, olds.get(place[0]), news.get(place[1])) for one, place in chosen)
+    return [_hidden(one, hide) for one in shown]
 
 
 def _chosen(found: Sequence[Found], kind: Kind, count: int) -> Iterator[tuple[Found, Place]]:
@@ -54,3 +56,9 @@ def _example(found: Found, old: dict[str, Any] | None, new: dict[str, Any] | Non
 
 def _of(row: dict[str, Any] | None, names: Sequence[str]) -> dict[str, Any] | None:
     return row and {name: row.get(name) for name in ("origin", *names)}
+
+
+def _hidden(example: Example, hide: Hide) -> Example:
+    """The origin stays: it names the record."""
+    old, new = (side and hidden(side, hide) | {"origin": side["origin"]} for side in (example.old, example.new))
+    return Example(kind=example.kind, why=hide(example.why), old=old, new=new)

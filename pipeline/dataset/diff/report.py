@@ -32,6 +32,9 @@ def _counts(found: Difference) -> Iterator[str]:
     totals = ", ".join(f"{found.totals[kind]:,} {HEADINGS[kind]}" for kind in KINDS)
     moved = f" ({found.moved:,} kept records have another place in the raw files)" if found.moved else ""
     yield f"{totals}, {found.same:,} the same{moved}"
+    if found.rejects and any(found.rejects):
+        came, went, other = found.rejects
+        yield f"rejected records: {came:,} are new, {went:,} are gone, {other:,} have another reason"
 
 
 def _reasons(found: Difference) -> Iterator[str]:

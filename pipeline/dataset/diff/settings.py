@@ -14,7 +14,9 @@ Manifest = Mapping[str, Any]
 
 
 def settings(old: Manifest, new: Manifest) -> list[Setting]:
-    """Everything that differs, by its place in the manifest: `options.normalize.on`."""
+    """Everything that differs, by its place in the manifest: `options.normalize.on`. Nothing where one is not known."""
+    if not (old and new):
+        return []
     found = [setting for name in HOW for setting in _differences(name, old.get(name), new.get(name))]
     found += _differences("sources", _by_name(old.get("sources")), _by_name(new.get("sources")))
     raw = [{name: _at(file, DIGEST) for name, file in _section(side.get("raw")).items()} for side in (old, new)]
