@@ -34,11 +34,13 @@ def make_plan(
     """
     from pipeline.io.folders import clean_up
     from pipeline.io.lock import pass_on, take
+    from pipeline.run.plan import require_raw_files
     from pipeline.run.shards import take_for_make
     from pipeline.run.stamps import write_plan
     from pipeline.run.tokenizer import find_tokenizer
 
     plan = changed(plan_to_run(config_path, layout, changes), layout, names)
+    require_raw_files(plan)
     lock = take(plan.stages, "make processed")
     clean_up(plan.folder, plan.stages)
     makefile = write_plan(plan)

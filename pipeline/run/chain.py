@@ -24,6 +24,7 @@ def run(plan: Plan, workers: int, engine: Engine | None = None) -> Manifest:
 
     `engine`: where the row-wise stages run; None: in this process.
     """
+    require_raw_files(plan)
     with locked(plan.stages, "ko-instruct run"):
         clean_up(plan.folder, plan.stages)
         return _run(plan, workers, engine or Local(workers))

@@ -125,8 +125,6 @@ def plan_of_config(path: Path, layout: str | None = None, changes: Sequence[str]
     folder = root / "processed" / (config.dataset.name + other)
     raw = root / "raw"
     units = find_units(config.source, raw)
-    if not units:
-        raise ConfigError(f"no source has a file below {raw}. Put one there, or name one that is there in `files`.")
     return Plan(
         config,
         units,
@@ -137,6 +135,12 @@ def plan_of_config(path: Path, layout: str | None = None, changes: Sequence[str]
         find_steps(config, root),
         find_verdicts(config.source, root),
     )
+
+
+def require_raw_files(plan: Plan) -> None:
+    """Raises ConfigError for a plan without raw files: no dataset can be built of it."""
+    if not plan.units:
+        raise ConfigError("no source has a file below raw. Put one there, or name one that is there in `files`.")
 
 
 def plan_of_files(files: Sequence[Path], out: Path, config: Config, root: Path = Path()) -> Plan:

@@ -156,8 +156,15 @@ def fold_and_compose(texts: pa.StringArray) -> tuple[Codes, Ints, pa.StringArray
     return *keep_codes(entries, bounds, entries != 0), texts
 
 
+_LAUGHTER = np.array([ord(sign) for sign in "ㅋㅎㅠㅜㅡ"], np.uint32)
+#: Signs that are words of their own.
+_SIGNS = np.array([ord(sign) for sign in "@#$%&*()+/=<>[]{}\\|-_"], np.uint32)
+#: Letters of laughter that a text of signs may have: folding leaves few of a run.
+_FEW = 4
+
+
 def letters(codes: Codes, bounds: Ints) -> tuple[Codes, Ints]:
-    """The letters (`LETTER`) of folded texts, with new bounds. Of a text of punctuation alone, all of it.
+    """The letters (`LETTER`) of folded texts, with new bounds. Of a text of signs, laughed at or not, all of it.
 
     >>> codes, bounds = letters(*fold_texts(pa.array(["네, 좋아요!", "?!"])))
     >>> (codes & CODE).tobytes().decode("utf-32-le"), bounds.tolist()
@@ -165,9 +172,17 @@ def letters(codes: Codes, bounds: Ints) -> tuple[Codes, Ints]:
     """
     kept = (codes & LETTER) != 0
     found = keep_codes(codes, bounds, kept)
-    punctuation_alone = (found[1][1:] == found[1][:-1]) & (bounds[1:] > bounds[:-1])
-    if punctuation_alone.any():
-        kept |= np.repeat(punctuation_alone, np.diff(bounds))
+    letters_of = np.diff(found[1])
+    signs_alone = (letters_of == 0) & (bounds[1:] > bounds[:-1])
+    short = np.flatnonzero((letters_of > 0) & (letters_of <= _FEW) & (letters_of < np.diff(bounds)))
+    laughed = np.isin(found[0][found[1][short]] & CODE, _LAUGHTER)
+    for text in short[laughed]:  # ㅋㅋ behind a sign is laughter about it
+        own = codes[bounds[text] : bounds[text + 1]] & CODE
+        signs_alone[text] = np.isin(own[kept[bounds[text] : bounds[text + 1]]], _LAUGHTER).all() and (
+            np.isin(own, _SIGNS).any()
+        )
+    if signs_alone.any():
+        kept |= np.repeat(signs_alone, np.diff(bounds))
         found = keep_codes(codes, bounds, kept)
     return found
 
