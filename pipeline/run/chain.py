@@ -10,7 +10,7 @@ from pipeline.run.dedupe import dedupe_in_parts
 from pipeline.run.engines import Engine
 from pipeline.run.engines.local import Local
 from pipeline.run.export import export_units
-from pipeline.run.plan import Plan, Unit
+from pipeline.run.plan import Plan, Unit, require_raw_files
 from pipeline.run.row_wise import Tools, UnitRows
 from pipeline.run.shards import take_for_run
 from pipeline.run.times import read_times
