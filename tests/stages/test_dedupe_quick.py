@@ -119,6 +119,8 @@ def test_forms_of_one_verb_may_say_the_same(forms: list[str], data: st.DataObjec
         ("메뉴 추천 부탁드립니다", "메뉴 추천해 줘"),
         ("성공하려면 노력이 필요하다", "성공하기 위해서는 노력이 필요하다"),
         ("제발 도와줘", "제바아알 도와줘"),
+        ("-_- ^-^", "-_- ^-^"),
+        ("@ @", "@ @ ㅋㅋ"),
     ],
 )
 def test_what_changes_in_a_stem(one: str, other: str) -> None:

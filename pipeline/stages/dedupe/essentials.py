@@ -115,7 +115,7 @@ def essentials_of(codes: Codes, bounds: Ints) -> Essentials:
     of_class = _classes()[hangul]
     tables = _grammar()
     needed = _first_of_runs(essential & tables.sure[syllable], of_class, text)
-    other = np.flatnonzero(_is_other(codes) & ~is_hangul)
+    other = np.flatnonzero(_is_other(codes, bounds) & ~is_hangul)
     needs, has = _masks(
         np.concatenate([text, text_of[other]]),
         np.concatenate([of_class, _classes()[codes[other]]]),
@@ -146,9 +146,11 @@ def _essential(syllable: Ints, bounds: Ints, at_start: Ints) -> Bools:
     return essential
 
 
-def _is_other(codes: Codes) -> Bools:
+def _is_other(codes: Codes, bounds: Ints) -> Bools:
     """bool[characters]: a letter or sign that is essential: not the nose of a smile, as in ^-^."""
-    in_smile = np.append(False, codes[:-1] == ord("^"))[: len(codes)] & np.isin(codes, [ord("-"), ord("_")])
+    behind = np.append(False, codes[:-1] == ord("^"))[: len(codes)]
+    behind[bounds[:-1][bounds[:-1] < len(codes)]] = False  # a text begins there
+    in_smile = behind & np.isin(codes, [ord("-"), ord("_")])
     found: Bools = (_classes()[codes] > 0) & ~in_smile
     return found
 
