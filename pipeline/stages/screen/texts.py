@@ -38,6 +38,8 @@ def rows_of(
     found = np.asarray(distinct_matches(texts, pattern)).astype(bool)
     if check:
         found[found] = [check(text) for text in texts.filter(pa.array(found)).to_pylist()]
+    if not found.any():
+        return []
     picked = np.zeros(len(answers.dictionary) + 1, bool)  # the last one is for null
     picked[np.asarray(places)[found]] = True
     indices = np.asarray(pc.fill_null(answers.indices, len(answers.dictionary)))
