@@ -1,11 +1,16 @@
-"""A dataset to look at: plain and hostile texts, a conversation with a tool, a pair, and rejected rows."""
+"""A dataset to look at, and its server: plain and hostile texts, a conversation with a tool, a pair, and rejected rows."""
 
 import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from click.testing import CliRunner
 
+from pipeline.browse.answers import Answers
+from pipeline.browse.server import Server
 from pipeline.cli import main
 
 #: Texts that would be markup or code if a page took them as such.
@@ -64,3 +69,14 @@ def build(project: Path, formats: str = '["arrow"]', verdicts: str = "") -> Path
     done = CliRunner().invoke(main, ["run", "--config", str(project / "pipeline.toml"), "--quiet"])
     assert done.exit_code == 0, done.output
     return project / "processed/mine"
+
+
+@contextmanager
+def serving(folder: Path, verdicts: Path) -> Iterator[Server]:
+    """The server of a dataset, while it answers. `verdicts`: the file that it writes."""
+    with Server(Answers(folder, verdicts, (), 2)) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()

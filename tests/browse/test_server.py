@@ -11,10 +11,9 @@ from urllib.parse import urlencode
 
 import pytest
 
-from pipeline.browse.answers import Answers
 from pipeline.browse.server import LONGEST, PAGE, TOKEN, Server
 from pipeline.io.verdict_file import read_verdicts
-from tests.browse.built import HOSTILE, build
+from tests.browse.built import HOSTILE, build, serving
 
 
 @pytest.fixture(scope="module")
@@ -24,12 +23,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def server(folder: Path, tmp_path: Path) -> Iterator[Server]:
-    with Server(Answers(folder, tmp_path / "v.jsonl", (), 2)) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with serving(folder, tmp_path / "v.jsonl") as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def request(

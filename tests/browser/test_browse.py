@@ -1,35 +1,17 @@
 """browse in a real browser: rows are found and read, verdicts are given by keys, and a text of the data is never more
 than a text. Skipped where playwright or a browser is not installed."""
 
-import os
-import shutil
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pipeline.browse.answers import Answers
 from pipeline.browse.server import Server
 from pipeline.io.verdict_file import read_verdicts
-from tests.browse.built import HOSTILE, build
+from tests.browse.built import HOSTILE, build, serving
 
 pytestmark = pytest.mark.browser
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None:
-        pytest.skip(f"no browser is installed: none of {', '.join(BROWSERS)}")
-    with playwright.sync_playwright() as running:
-        started = running.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")
@@ -70,12 +52,8 @@ class Opened:
 
 @pytest.fixture
 def server(folder: Path, tmp_path: Path) -> Iterator[Server]:
-    with Server(Answers(folder, tmp_path / "v.jsonl", (), 2)) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with serving(folder, tmp_path / "v.jsonl") as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
