@@ -1,4 +1,4 @@
-"""A dataset to look at, and its server: plain and hostile texts, a conversation with a tool, a pair, and rejected rows."""
+"""A dataset to look at, with plain and hostile texts, a tool, a pair and rejected rows; and its server."""
 
 import json
 import threading

@@ -83,13 +83,10 @@ def box_plot(box: Box, most: int, kind: str = "s1") -> Markup:
     return stretched(line + rect(kind, first, max(third - first, 0.4)) + median, "box")
 
 
-class _Circle:
-    """Points on a circle around (300, 300), by the share of a turn from the top."""
-
-    @staticmethod
-    def at(share: float, radius: float) -> str:
-        angle = 2 * math.pi * share
-        return f"{_round(300 + radius * math.sin(angle))} {_round(300 - radius * math.cos(angle))}"
+def _on_circle(share: float, radius: float) -> str:
+    """A point on a circle around (300, 300), by the share of a turn from the top."""
+    angle = 2 * math.pi * share
+    return f"{_round(300 + radius * math.sin(angle))} {_round(300 - radius * math.cos(angle))}"
 
 
 def ring(kind: str, start: float, end: float, radii: tuple[int, int], title: str) -> Markup:
@@ -98,8 +95,8 @@ def ring(kind: str, start: float, end: float, radii: tuple[int, int], title: str
     end = min(end, start + 0.99999)
     large = int(end - start > 0.5)
     path = (
-        f"M{_Circle.at(start, outer)}A{outer} {outer} 0 {large} 1 {_Circle.at(end, outer)}"
-        f"L{_Circle.at(end, inner)}A{inner} {inner} 0 {large} 0 {_Circle.at(start, inner)}Z"
+        f"M{_on_circle(start, outer)}A{outer} {outer} 0 {large} 1 {_on_circle(end, outer)}"
+        f"L{_on_circle(end, inner)}A{inner} {inner} 0 {large} 0 {_on_circle(start, inner)}Z"
     )
     return Markup('<path class="{}" d="{}"><title>{}</title></path>').format(kind, path, title)
 
@@ -112,7 +109,7 @@ def label(text: str, start: float, end: float, radii: tuple[int, int]) -> Markup
         return Markup("")
     longest = max(room // size, 1)
     text = text if len(text) <= longest else f"{text[: longest - 1]}…"
-    x, y = _Circle.at(middle, (inner + outer) / 2).split()
+    x, y = _on_circle(middle, (inner + outer) / 2).split()
     turn = _round(360 * middle - (90 if middle < 0.5 else 270))
     return Markup('<text x="{0}" y="{1}" transform="rotate({2} {0} {1})" dy="6">{3}</text>').format(x, y, turn, text)
 
