@@ -4,6 +4,7 @@ The 30 examples of a property are the same in each run. HYPOTHESIS_PROFILE=night
 examples in each run, and 1,000 where a test sets no number. The hosted workflow nightly.yml does that.
 """
 
+import gc
 import os
 from pathlib import Path
 
@@ -15,6 +16,14 @@ settings.register_profile(
 )
 settings.register_profile("nightly", settings.get_profile("ko-instruct"), derandomize=False, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ko-instruct"))
+
+
+def pytest_collection_finish() -> None:
+    """Take what thousands of collected tests hold out of the garbage collector, and let it run less often: it took a
+    sixth of the time of the tests."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 def _named(variable: str, what: str) -> Path:

@@ -84,7 +84,7 @@ def test_an_extra_that_is_installed_later_is_in_the_stamp(plan: Plan, monkeypatc
 
 
 def made_of_copy(folder: Path) -> dict[str, Made]:
-    environment = os.environ | {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = os.environ | {"PYTHONPATH": str(folder)}
     command = [sys.executable, "-c", MADE_OF]
     done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, check=True)
     found: dict[str, Made] = json.loads(done.stdout)
