@@ -1,15 +1,18 @@
 """The page: one HTML file that needs nothing else. The texts in it are escaped; only its own script runs."""
 
 import base64
+import contextlib
 import hashlib
 from collections import Counter
 from collections.abc import Mapping
 from functools import cache
+from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any
 
 import orjson
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2 import Environment, FileSystemBytecodeCache, FileSystemLoader, StrictUndefined, Template
+from jinja2.bccache import Bucket
 from markupsafe import Markup
 
 from pipeline.dataset.report import charts
@@ -131,11 +134,24 @@ def _messages(counted: Counter[int]) -> list[tuple[int, int]]:
     return sorted(counted.items())[:40]
 
 
+class _Compiled(FileSystemBytecodeCache):
+    """The compiled template, beside Python's compiled code, where a file can be written: to compile it takes longer than
+    the rest of a small report."""
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        with contextlib.suppress(OSError):
+            super().dump_bytecode(bucket)
+
+
 @cache
 def _template() -> Template:
-    # Not compiled into a file, and not read again: one process writes few reports.
     environment = Environment(
-        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(HERE),
+        bytecode_cache=_Compiled(str(Path(cache_from_source(__file__)).parent)),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.globals.update(t=t, meaning=meaning, charts=charts, short=short, max=max)
     environment.filters.update(number="{:,}".format, percent="{:.1%}".format, share=share)
