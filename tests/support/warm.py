@@ -66,6 +66,7 @@ def serve(address: str) -> None:
     """Fork for each call, until a signal ends this process, or the tests have ended without one."""
     for module in IMPORTED:
         import_module(module)
+    _compile_patterns()
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     listening.bind(address)
     listening.listen()
@@ -83,6 +84,16 @@ def serve(address: str) -> None:
         with contextlib.suppress(ChildProcessError):  # what has ended
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
+
+
+def _compile_patterns() -> None:
+    """A pattern is compiled when it is first used, in each process: here, once."""
+    import pyarrow as pa
+
+    from pipeline.stages.normalize import normalize
+    from pipeline.stages.screen import screen
+
+    screen(normalize(pa.table({"instruction": ["물음"], "input": [""], "output": ["답"]})))
 
 
 def _answer(client: socket.socket) -> None:
