@@ -135,7 +135,7 @@ def _messages(counted: Counter[int]) -> list[tuple[int, int]]:
 
 
 class _Compiled(FileSystemBytecodeCache):
-    """The compiled template, beside Python's compiled code, where a file can be written: to compile it takes longer than
+    """The compiled template, beside Python's compiled code, if a file can be written: to compile takes longer than
     the rest of a small report."""
 
     def dump_bytecode(self, bucket: Bucket) -> None:
