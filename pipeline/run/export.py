@@ -111,7 +111,7 @@ def _keys(
         return None
     made = made_of(kept_made_of()["export"], plan.config.stages)
     states = [state_of_file(plan.file(unit, files.tokenized)) for unit in plan.units]
-    decided = decisions.append_column("split", sides)
+    decided = decisions.drop_columns(["component"]).append_column("split", sides).replace_schema_metadata(None)
 
     def key(piece: Sequence[Part]) -> str:
         parts = [(states[part.range.file], part.range.start, part.range.stop) for part in piece]
