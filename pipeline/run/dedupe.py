@@ -102,9 +102,7 @@ def dedupe_added(
     again = decide_added(fingerprints, rows, before, added, options, workers)
     if again is None:
         return None
-    note(
-        f"{'dedupe':<11} all sources: {len(again.rows):,} of {len(rows):,} rows are compared"
-    )
+    note(f"{'dedupe':<11} all sources: {len(again.rows):,} of {len(rows):,} rows are compared")
     return Decided(rows, again.decisions, 0), again
 
 
