@@ -46,11 +46,15 @@ OF_RUN = RowFiles("run.arrow", "run.keys.arrow")
 
 #: What `dedupe` decides about each row.
 DECISIONS = "dedupe.arrow"
+#: Which rows these decisions are on, and by which options.
+DECIDED_ON = "dedupe.rows.json"
 #: What it found about pairs of texts.
 KNOWN_PAIRS = "dedupe.pairs.arrow"
 MEASURED_PAIRS = "dedupe.measured.arrow"
 #: How long it took.
 DECISION_TIMES = "dedupe.times.json"
+#: The pieces of the dataset that `export` wrote, for the next one.
+PIECES = "export.pieces.json"
 #: Which tokenizer the dataset is made with, and why: a `Resolution`.
 TOKENIZER = "tokenizer.json"
 #: The plan as Make reads it.

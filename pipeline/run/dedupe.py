@@ -17,6 +17,8 @@ from pipeline.io.stage_files import RowFiles
 from pipeline.io.workers import ordered
 from pipeline.run.raw_state import unchanged
 from pipeline.stages.dedupe import decide, fingerprint
+from pipeline.stages.dedupe.arrays import Ints
+from pipeline.stages.dedupe.changed import Again, decide_changed
 from pipeline.stages.dedupe.job import Job
 from pipeline.stages.dedupe.known import Known
 from pipeline.stages.dedupe.parts import Part, decide_part, join, parts_of, shared_outputs
@@ -89,6 +91,21 @@ def dedupe_units(
         return Decided(all_.rows, decisions, len(all_.known))
 
 
+def dedupe_changed(
+    plan: Plan, files: RowFiles, before: pa.Table, place: Ints, options: DedupeOptions, workers: int
+) -> tuple[Decided, Again] | None:
+    """The same where some rows are decided already, by `before` and `place` of `decide_changed`; and the rows that were
+    decided on. None where it has to be decided on all."""
+    rows = rows_of_units(plan, files)
+    prints = [open_table(plan.file(unit, files.fingerprints)) for unit in plan.units]
+    fingerprints = pa.concat_tables([FINGERPRINT.empty_table(), *prints])
+    again = decide_changed(fingerprints, rows, before, place, options, workers)
+    if again is None:
+        return None
+    note(f"{'dedupe':<11} all sources: {len(again.rows):,} of {len(rows):,} rows are compared")
+    return Decided(rows, again.decisions, 0), again
+
+
 def dedupe_in_parts(plan: Plan, files: RowFiles, engine: Engine, count: int, workers: int) -> Decided:
     """The same by an engine, in parts that it decides at the same time: with the same decisions."""
     options = plan.config.dedupe
@@ -118,5 +135,14 @@ def _rows(part: Part) -> int:
 
 def rows_of_units(plan: Plan, files: RowFiles) -> pa.Table:
     """All rows of the plan, from these stage files, on memory maps."""
-    tables = [INGESTED.empty_table(), *(open_table(plan.file(unit, files.tokenized)) for unit in plan.units)]
-    return pa.concat_tables(tables, promote_options="default")
+    return concatenated(tables_of_units(plan, files))
+
+
+def tables_of_units(plan: Plan, files: RowFiles) -> list[pa.Table]:
+    """The rows of each raw file of the plan."""
+    return [open_table(plan.file(unit, files.tokenized)) for unit in plan.units]
+
+
+def concatenated(tables: list[pa.Table]) -> pa.Table:
+    """The rows of all raw files, from those of each."""
+    return pa.concat_tables([INGESTED.empty_table(), *tables], promote_options="default")

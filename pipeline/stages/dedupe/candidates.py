@@ -1,13 +1,14 @@
 """Candidate pairs: the few pairs whose texts are compared. Their number grows with the rows, not with their square."""
 
 from statistics import NormalDist
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.io.workers import ordered
 from pipeline.stages.dedupe import keys
-from pipeline.stages.dedupe.arrays import Bytes, Hashes, Ints, Signatures, ranges, sorted_unique
+from pipeline.stages.dedupe.arrays import Bools, Bytes, Hashes, Ints, Signatures, ranges, sorted_unique
 from pipeline.stages.dedupe.groups import repeated_keys
 from pipeline.stages.dedupe.job import Job
 from pipeline.stages.dedupe.minhash import HASHES, band_keys, choose_bands
@@ -20,11 +21,19 @@ BAG_WIDTH = 4
 _PAIRS = 1 << 13
 
 
-def candidate_pairs(job: Job, part: str, rows: Ints, salt: Hashes) -> tuple[Ints, Ints]:
+class Candidates(NamedTuple):
+    """Pairs of places in some rows, and the places of which not all pairs are candidates: a group was too large."""
+
+    first: Ints  # int64[pairs], the lesser place
+    second: Ints  # int64[pairs]
+    crowded: Ints  # int64[n]
+
+
+def candidate_pairs(job: Job, part: str, rows: Ints, salt: Hashes) -> Candidates:
     """Pairs of rows that agree in the salt, and in a band of similar signatures or in their bags.
 
     `part`: of the prompt, as the columns of a fingerprint name it; `rows`: int64[n] of the table;
-    `salt`: uint64[n]. Returns places in `rows`: int64[pairs] twice, the lesser first.
+    `salt`: uint64[n].
     """
     threshold = job.options.threshold
     bands = choose_bands(threshold, job.options.recall)
@@ -35,27 +44,46 @@ def candidate_pairs(job: Job, part: str, rows: Ints, salt: Hashes) -> tuple[Ints
     signatures = job.column(f"{part}_signature", rows, np.uint16)
     salted = keys.mix(salt)
 
-    def pairs_of_band(band: int) -> tuple[Ints, int]:
-        first, second, skipped = _pairs_of_key(band_keys(signatures, band, bands) ^ salted)
+    def pairs_of_band(band: int) -> tuple[Ints, int, Ints]:
+        first, second, skipped, crowded = _pairs_of_key(band_keys(signatures, band, bands) ^ salted)
         likely = agreeing_hashes(signatures, first, second) >= enough
-        return first[likely] * len(rows) + second[likely], skipped
+        return first[likely] * len(rows) + second[likely], skipped, crowded
 
     bag = job.column(f"{part}_bag", rows, np.uint32)[:, 0].astype(np.uint64)
-    first, second, skipped = _pairs_of_key(keys.mix(bag) ^ salted, BAG_WIDTH)
+    first, second, skipped, crowded = _pairs_of_key(keys.mix(bag) ^ salted, BAG_WIDTH)
     job.counts["skipped"] += skipped
-    found = [first * len(rows) + second]
-    for pairs, skipped in ordered(pairs_of_band, range(bands.bands if len(rows) else 0), job.workers):
+    found, places = [first * len(rows) + second], [crowded]
+    for pairs, skipped, crowded in ordered(pairs_of_band, range(bands.bands if len(rows) else 0), job.workers):
         found.append(pairs)
+        places.append(crowded)
         job.counts["skipped"] += skipped
     first, second = np.divmod(sorted_unique(np.concatenate(found)), max(len(rows), 1))
-    return first, second
+    return Candidates(first, second, sorted_unique(np.concatenate(places)))
 
 
-def _pairs_of_key(key: Hashes, width: int = WIDTH) -> tuple[Ints, Ints, int]:
-    """Pairs of rows of equal keys, uint64[rows]: int64[pairs] twice, the lesser first; and how many are skipped."""
+def _pairs_of_key(key: Hashes, width: int = WIDTH) -> tuple[Ints, Ints, int, Ints]:
+    """Pairs of rows of equal keys, uint64[rows]: int64[pairs] twice, the lesser first; how many are skipped, and the
+    rows that these are of."""
     place, group = repeated_keys(keys.mix(key))
     first, second, skipped = pairs_in_groups(group, width)
-    return place[first], place[second], skipped
+    crowded = place[is_crowded(group, width)] if skipped else place[:0]
+    return place[first], place[second], skipped, crowded
+
+
+def is_crowded(group: npt.NDArray[np.generic], width: int) -> Bools:
+    """bool[n]: `pairs_in_groups` skips a pair of places of this value.
+
+    >>> is_crowded(np.array([3, 3, 3, 3, 8, 9, 9, 9]), width=1).tolist()
+    [True, True, True, True, False, False, False, False]
+    """
+    starts = np.flatnonzero(np.append(True, group[1:] != group[:-1])[: len(group)])
+    sizes = np.diff(np.append(starts, len(group)))
+    return np.repeat(sizes > most_in_group(width), sizes)
+
+
+def most_in_group(width: int) -> int:
+    """How many places may hold one value, so that `pairs_in_groups` skips none of their pairs."""
+    return width + 2
 
 
 def agreeing_hashes(signatures: Signatures, first: Ints, second: Ints) -> Bytes:

@@ -24,7 +24,7 @@ from pipeline.stages.dedupe.fingerprint_columns import Fingerprints, read_column
 from pipeline.stages.dedupe.groups import group_rows
 from pipeline.stages.dedupe.job import SHARED_OUTPUT, Job, order_of_preference
 from pipeline.stages.dedupe.keepers import equal_rows
-from pipeline.stages.dedupe.similar import NO_PAIRS, Pairs, PromptPairs, similar_contexts
+from pipeline.stages.dedupe.similar import Pairs, PromptPairs, none_where_nothing_is_near, similar_contexts
 from pipeline.table.take_rows import take_table_rows
 from schemas.columns import FINGERPRINT
 from schemas.options import DedupeOptions
@@ -34,15 +34,15 @@ class Part(NamedTuple):
     """Rows that are decided together. `against`: how many at its beginning are of an existing dataset."""
 
     rows: Ints  # int64[rows] of the table, in order
-    of_contexts: PromptPairs  # by the numbers that the contexts have in the part
-    against: int
+    of_contexts: PromptPairs | None  # by the numbers that the contexts have in the part; None: not known yet
+    against: int = 0
 
 
 def parts_of(job: Job, count: int, against: int = 0) -> list[Part]:
     """The rows of a job in at most `count` parts; rows without a fingerprint are in none."""
     rows = order_of_preference(job, against)
     prompts = group_rows(*job.column("prompt", rows, np.uint64).T)
-    contexts, of_contexts = similar_contexts(job, rows[prompts.first], _none_where_nothing_is_near(job.options))
+    contexts, of_contexts = similar_contexts(job, rows[prompts.first], none_where_nothing_is_near(job.options))
     context_of = contexts.of_row[prompts.of_row]
     pairs = of_contexts.pairs
     records, talks = continuations(job, rows)
@@ -56,10 +56,6 @@ def parts_of(job: Job, count: int, against: int = 0) -> list[Part]:
     ]
 
 
-def _none_where_nothing_is_near(options: DedupeOptions) -> PromptPairs | None:
-    return NO_PAIRS if options.near == "keep" and options.near_prompt == "keep" else None
-
-
 def _inside(of_contexts: PromptPairs, chosen: Bools) -> PromptPairs:
     """The pairs of the contexts that are chosen, by their numbers among these: both ends are, or none.
 
@@ -71,17 +67,22 @@ def _inside(of_contexts: PromptPairs, chosen: Bools) -> PromptPairs:
     pairs, number = of_contexts.pairs, np.cumsum(chosen) - 1
     here = chosen[pairs.first]
     some = Pairs(number[pairs.first[here]], number[pairs.second[here]], pairs.similarity[here])
-    return PromptPairs(some, of_contexts.same[here])
+    crowded = of_contexts.crowded
+    return PromptPairs(some, of_contexts.same[here], number[crowded[chosen[crowded]]])
 
 
 def decide_part(
     fingerprints: Fingerprints, table: pa.Table, options: DedupeOptions, part: Part, workers: int = 1
 ) -> pa.Table:
     """The decisions on the rows of a part. `fingerprints`, `table`: of all rows; those of the part alone are read."""
-    columns = [_fixed_size(fingerprints, name, part.rows) for name in FINGERPRINT.names]
     alone = options.model_copy(update={"shared_output": "keep"})
-    prints, texts = pa.table(columns, FINGERPRINT), take_table_rows(table, part.rows)
+    prints, texts = take_fingerprints(fingerprints, part.rows), take_table_rows(table, part.rows)
     return decide(prints, texts, alone, part.against, workers, of_contexts=part.of_contexts)
+
+
+def take_fingerprints(fingerprints: Fingerprints, rows: Ints) -> pa.Table:
+    """The fingerprints of these rows, which all have one."""
+    return pa.table([_fixed_size(fingerprints, name, rows) for name in FINGERPRINT.names], FINGERPRINT)
 
 
 def _fixed_size(fingerprints: Fingerprints, name: str, rows: Ints) -> pa.Array:
@@ -97,7 +98,7 @@ def join(
 
     `shared`: the rows whose output many prompts share. `counts`: how much was compared before.
     """
-    nothing = _nothing(count)
+    nothing = nothing_decided(count)
     rows = np.concatenate([np.empty(0, np.int64), *(part.rows for part in parts)])
     place = np.arange(len(nothing))
     place[rows] = len(nothing) + np.arange(len(rows))
@@ -110,7 +111,7 @@ def join(
     return joined.replace_schema_metadata({"report": orjson.dumps(counts)})
 
 
-def _nothing(count: int) -> pa.Table:
+def nothing_decided(count: int) -> pa.Table:
     """The decisions on rows that take no part."""
     columns = {field.name: pa.nulls(count, field.type) for field in DECISION}
     return pa.table(columns | {"flags": pa.array(np.zeros(count, np.uint8))}, DECISION)
