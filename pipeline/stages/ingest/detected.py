@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.stages.ingest.calls import is_empty
-from pipeline.stages.ingest.columns import labelled
+from pipeline.stages.ingest.columns import by_number, choices_in, labelled
 from pipeline.stages.ingest.detect import readings_of, shapes_of
 from pipeline.stages.ingest.detect_columns import one_or_more
 from pipeline.stages.ingest.detect_conversations import role_key, text_key
@@ -135,8 +135,8 @@ class Detected:
 
 
 def may_hold_transcript(names: Sequence[str]) -> bool:
-    """Whether one of these columns may be a transcript, turns written into a text, or a label, beside the others."""
-    return any(name.casefold() in TRANSCRIPTS + TURNS + LABELS for name in names)
+    """Whether a column may be a label beside the others, or a transcript, turns or answers printed into a text."""
+    return any(name.casefold() in (*TRANSCRIPTS, *TURNS, *LABELS, "answers") for name in names)
 
 
 #: Options of a shape that name keys inside of its list.
@@ -188,8 +188,22 @@ def _must_map_texts(found: Sequence[tuple[Record, Shape]]) -> None:
             raise _in_two_languages(twins, shape)
         if names := unmapped_texts(records, shape):
             raise _unmapped(names, shape, records)
+        if isinstance(shape, Columns) and (remedy := _counted_from_0(records, shape)):
+            raise Fault("ambiguous-shape", f"`{shape.output}` is the number of a choice: {remedy}")
         if isinstance(shape, Columns) and (names := unmapped_values(records, shape)):
             raise _unmapped_values(names, shape, records)
+
+
+def _counted_from_0(records: Sequence[Record], shape: Columns) -> str | None:
+    """The template of records whose answers are numbers of choices, as texts, and count from 0; None for others."""
+    answers = [str(at(record, shape.output)).strip() for record in records]
+    counts = [len(choices_in(record, paths_of(shape.input))) for record in records]
+    if "0" not in answers or not all(map(str.isdecimal, answers)) or not all(counts):
+        return None
+    numbers = list(map(int, answers))
+    if any(number >= count for number, count in zip(numbers, counts, strict=True)):
+        return None
+    return by_number(numbers, max(counts), labelled(shape.instruction, paths_of(shape.input), shape.output or ""))
 
 
 def _in_two_languages(twins: Mapping[str, str], shape: Columns | Preference) -> Fault:

@@ -25,6 +25,8 @@ CONTEXT = (
 CHOICES = ("choices", "options", "choice", "option", "보기", "선택지", "선지")
 NUMBERED_CHOICE = re.compile(r"(?:choice|option|opt|보기|선택지|선지)[ _]?(?:\d|[a-e])", re.IGNORECASE)
 LETTERS = ("A", "B", "C", "D", "E")
+#: Fields of several texts that a task is about.
+LISTS = ("contexts", "passages", "documents")
 OUTPUT = (
     "output",
     "response",
