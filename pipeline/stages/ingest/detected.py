@@ -11,7 +11,7 @@ from pipeline.stages.ingest.detect import readings_of, shapes_of
 from pipeline.stages.ingest.detect_columns import one_or_more
 from pipeline.stages.ingest.detect_conversations import role_key, text_key
 from pipeline.stages.ingest.fields import Record, at
-from pipeline.stages.ingest.given import is_given, paths_of
+from pipeline.stages.ingest.given import is_given, paths_of, spelled
 from pipeline.stages.ingest.names import (
     ASKED,
     BETTER,
@@ -22,6 +22,7 @@ from pipeline.stages.ingest.names import (
     GROUPS,
     JUDGED,
     LABELS,
+    OPINIONS,
     OUTPUT,
     TRANSCRIPTS,
     TURNS,
@@ -46,6 +47,7 @@ from schemas.shapes import (
     Conversation,
     Preference,
     Shape,
+    TreeRecords,
     TurnRecords,
 )
 
@@ -68,8 +70,8 @@ class Detected:
         #: Questions that only repeat the instruction beside them.
         self.copies: frozenset[str] = frozenset()
         #: Where each record is a turn, how they are grouped.
-        self.grouped = turn_records(records)
-        if self.grouped and self.grouped.speakers == "in-order":
+        self.grouped: TurnRecords | TreeRecords | None = tree_records(records) or turn_records(records)
+        if isinstance(self.grouped, TurnRecords) and self.grouped.speakers == "in-order":
             raise _unknown(records, [toml(self.grouped)])
         if self.grouped:
             self.shapes: list[Shape] = [self.grouped] * len(records)
@@ -243,11 +245,26 @@ def _unmapped(names: Sequence[str], shape: Columns | Conversation | Preference, 
         detail = f"{spoken} texts, and `{better}` may say which is better: write the better answer as `chosen` and the"
         meta = f"choose in the source `{toml(shape)}`, so that they stay in meta"
         return Fault("unmapped-text", f"{detail} other one as `rejected` in the source file, or {meta}")
+    opinions = [name for name in names if name.strip().casefold() in OPINIONS]
+    if isinstance(shape, Columns) and shape.output and opinions:
+        return _opinions(opinions[0], shape)
     read, meant = _with_unmapped(names, shape, records)
     return Fault(
         "unmapped-text",
         f"{spoken} texts that differ from record to record, and no column takes them: choose in the source "
         f"`{toml(read)}`, so that they are {' and '.join(meant)}, or `{toml(shape)}`, so that they stay in meta",
+    )
+
+
+def _opinions(name: str, shape: Columns) -> Fault:
+    """The fault of records that hold what others say of their answers."""
+    judged = shape.model_copy(
+        update={"input": one_or_more([*paths_of(shape.input), shape.output or ""]), "output": name}
+    )
+    return Fault(
+        "unmapped-text",
+        f"`{name}` holds what is said of `{shape.output}`: choose in the source `{toml(shape)}`, so that "
+        f"`{shape.output}` is learned and `{name}` stays in meta, or `{toml(judged)}`, so that `{name}` is learned",
     )
 
 
@@ -279,6 +296,18 @@ def _with_unmapped(
     words = {"input": "a part of the input", "reasoning": "the thought before the answer", "output": "the answer"}
     meant = [word for name, word in words.items() if name in taken]
     return shape.model_copy(update=taken), meant
+
+
+def tree_records(records: Sequence[Record]) -> TreeRecords | None:
+    """How records that are a message each, and name the one that they answer, make trees; None for other records."""
+    if not records or not all("parent_id" in record and "replies" not in record for record in records):
+        return None
+    role, text = role_key(records), text_key(records)
+    ids = [key for key in named(records[0], ("message_id", "id")) if all(record.get(key) for record in records)]
+    parents = {spelled(record["parent_id"]) for record in records if record["parent_id"] not in (None, "")}
+    if not role or not text or not ids or not parents & {spelled(record[ids[0]]) for record in records}:
+        return None
+    return TreeRecords(id=ids[0], role=role, text=text)
 
 
 def turn_records(records: Sequence[Record]) -> TurnRecords | None:

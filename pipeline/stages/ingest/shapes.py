@@ -19,7 +19,7 @@ from pipeline.stages.ingest.preferences import choice, completions, preference
 from pipeline.stages.ingest.printed import opened
 from pipeline.stages.ingest.rows import Row, around, numbered, rejected, row, with_outer
 from pipeline.stages.ingest.toml_line import toml
-from pipeline.stages.ingest.trees import tree
+from pipeline.stages.ingest.trees import tree, tree_records
 from schemas.shapes import Articles, Instances, Shape, Template
 
 #: The shape of a record. Raises Fault where it has none, or several.
@@ -199,6 +199,7 @@ SHAPES: dict[str, Callable[..., list[Row]]] = {
     "turn-records": turn_records,
     "turn-fields": turn_fields,
     "tree": tree,
+    "tree-records": tree_records,
     "delimited": delimited,
     "preference": preference,
     "choice": choice,
