@@ -97,7 +97,7 @@ def _columns_of(record: Record, instruction: str, output: str | None, about: Seq
         output=output,
         input=one_or_more(given),
         system=systems[0] if systems else None,
-        history="history" if isinstance(at(record, "history"), list) else None,
+        history="history" if isinstance(opened(at(record, "history")), list) else None,
         tools=tools_field(record),
     )
 

@@ -41,7 +41,15 @@ from pipeline.stages.ingest.unmapped import (
     unmapped_texts,
     unmapped_values,
 )
-from pipeline.stages.ingest.ways import beside_shapes, guesses, made_of_another, message_columns, other_texts, ways
+from pipeline.stages.ingest.ways import (
+    ANSWER,
+    beside_shapes,
+    guesses,
+    made_of_another,
+    message_columns,
+    other_texts,
+    ways,
+)
 from schemas.shapes import (
     Columns,
     Conversation,
@@ -138,7 +146,7 @@ class Detected:
 
 def may_hold_transcript(names: Sequence[str]) -> bool:
     """Whether a column may be a label beside the others, or a transcript, turns or answers printed into a text."""
-    return any(name.casefold() in (*TRANSCRIPTS, *TURNS, *LABELS, "answers") for name in names)
+    return any(name.casefold() in (*TRANSCRIPTS, *TURNS, *LABELS, "answers", "history") for name in names)
 
 
 #: Options of a shape that name keys inside of its list.
@@ -288,9 +296,10 @@ def _with_unmapped(
             taken["reasoning"] = thoughts
             rest = [name for name in names if name not in thoughts]
         answers = [name for record in records for name in other_texts(record, shape) if not explains(name)]
-        if shape.output is None and answers:
-            taken["output"] = answers[-1]
-            rest = [name for name in rest if name != answers[-1]]
+        attempts = [name for name in rest if ANSWER.fullmatch(name)]
+        if attempts or (shape.output is None and answers):
+            taken["output"] = (attempts or answers[-1:])[0]
+            rest = [name for name in rest if name not in (*attempts, taken["output"])]
     if rest:
         taken["input"] = one_or_more([*paths_of(shape.input), *rest])
     words = {"input": "a part of the input", "reasoning": "the thought before the answer", "output": "the answer"}
@@ -356,10 +365,16 @@ def _unknown(records: Sequence[Record], known: Sequence[str] = ()) -> Fault:
     if "…" in remedy:
         remedy += ", with the task in words of your own in place of …"
     if "column1" in record:
-        remedy += '; or the names of its columns as `header = ["…", "…"]`, with a `skip` of 1 where line 1 is a header'
+        names = ", ".join(['"…"'] * len(record))
+        remedy += f"; or the names of its columns as `header = [{names}]`, with a `skip` of 1 where line 1 is a header"
     return Fault("unknown-shape", f"{found}: name its shape in the source, {remedy}")
 
 
 def _ambiguous(record: Record, shapes: Sequence[Shape]) -> Fault:
     lines = " or ".join(f"`{toml(shape)}`" for shape in shapes)
+    winner = named(record, JUDGED) if all(isinstance(shape, Conversation) for shape in shapes) else []
+    if winner:
+        lines += (
+            f"; or, where `{winner[0]}` says which is better, write that one as `chosen` and the other as `rejected`"
+        )
     return Fault("ambiguous-shape", f"the record can be read in {len(shapes)} ways: choose in the source {lines}")
