@@ -19,6 +19,7 @@ from pipeline.stages.dedupe.essentials import may_say_the_same
 from pipeline.stages.dedupe.job import Job
 from pipeline.stages.dedupe.known import pair_keys
 from pipeline.stages.dedupe.middles import Prose
+from pipeline.stages.dedupe.rests import are_words, rests
 from pipeline.table.take_rows import take_rows
 
 #: A bigram is two code points of 21 bits.
@@ -105,15 +106,9 @@ def differ_in_form(job: Job, fields: tuple[str, ...], rows: Ints, first: Ints, s
         found = np.ones(len(one), bool)
         for name in fields:
             if not _is_empty(job.table[name]):
-                texts = _texts(job.table[name], rows[places])
-                prose = Prose.of(texts)
-                plain = prose.is_prose & ~is_about_form
-                simple = found & plain[one] & plain[other]
-                found[simple] = middles.differ_in_form(prose, one[simple], other[simple], decided, job.calls)
-                some = np.flatnonzero(found & ~simple)
-                may = _may_say_the_same(texts, one[some], other[some])
-                found[some[~may]], some = False, some[may]
-                found[some] = _same_texts(job, texts, instructions, one[some], other[some], name)
+                texts = Texts(_texts(job.table[name], rows[places]), name, instructions, is_about_form)
+                some = np.flatnonzero(found)
+                found[some] = _texts_differ_in_form(job, texts, one[some], other[some], decided)
         return found
 
     asked = [column for name in ("system", "instruction") if not _is_empty(column := job.table[name])]
@@ -161,6 +156,51 @@ def _parts(columns: list[pa.ChunkedArray], rows: Ints, first: Ints, second: Ints
     return list(itertools.chain.from_iterable(map(halves, parts)))
 
 
+class Texts(NamedTuple):
+    """The texts of a field, and what their rows ask for."""
+
+    values: pa.StringArray
+    field: str
+    instructions: list[str]
+    are_about_form: Bools  # bool[texts]: these ask for something about form, so that every difference counts
+
+
+def _texts_differ_in_form(job: Job, texts: Texts, one: Ints, other: Ints, decided: dict[int, bool]) -> Bools:
+    """Whether pairs of texts differ in form alone: bool[pairs]. `one`, `other`: int64[pairs]; `decided`: of middles."""
+    found, left = _prose_differs_in_form(job, texts.values, one, other, ~texts.are_about_form, decided)
+    some = left[_may_say_the_same(texts.values, one[left], other[left])]
+    places, text_of = np.unique(np.concatenate([one[some], other[some]]), return_inverse=True)
+    of_words = are_words(texts.values.take(pa.array(places))) & ~texts.are_about_form[places]
+    mine, yours = np.split(text_of, 2)
+    cut = of_words[mine] & of_words[yours]
+    found[some[cut]], left = _rests_differ_in_form(job, texts.values, one[some[cut]], other[some[cut]], decided)
+    some = np.concatenate([some[~cut], some[cut][left]])
+    found[some] = _same_texts(job, texts, one[some], other[some])
+    return found
+
+
+def _prose_differs_in_form(
+    job: Job, texts: pa.StringArray, one: Ints, other: Ints, plain: Bools, decided: dict[int, bool]
+) -> tuple[Bools, Ints]:
+    """The same of those pairs that are prose and `plain`, bool[texts]; and the numbers of the other pairs."""
+    prose = Prose.of(texts)
+    plain = prose.is_prose & plain
+    simple = plain[one] & plain[other]
+    found = np.zeros(len(one), bool)
+    found[simple] = middles.differ_in_form(prose, one[simple], other[simple], decided, job.calls)
+    return found, np.flatnonzero(~simple)
+
+
+def _rests_differ_in_form(
+    job: Job, texts: pa.StringArray, one: Ints, other: Ints, decided: dict[int, bool]
+) -> tuple[Bools, Ints]:
+    """The same of pairs of words (`are_words`) of which the rests are prose; and the numbers of the other pairs."""
+    pieces = pa.concat_arrays(rests(texts, one, other)).dictionary_encode()
+    mine, yours = np.split(pieces.indices.to_numpy().astype(np.int64), 2)
+    plain = np.ones(len(pieces.dictionary), bool)
+    return _prose_differs_in_form(job, pieces.dictionary, mine, yours, plain, decided)
+
+
 def _may_say_the_same(texts: pa.StringArray, one: Ints, other: Ints) -> Bools:
     """`may_say_the_same` of pairs of texts, int64[pairs] each: only these are read."""
     places, text_of = np.unique(np.concatenate([one, other]), return_inverse=True)
@@ -181,19 +221,19 @@ def _only(texts: tuple[Codes, Ints], one: Ints, other: Ints) -> tuple[tuple[Code
     return (codes[ranges(bounds[places], sizes)], np.concatenate([[0], np.cumsum(sizes)])), one, other
 
 
-def _same_texts(job: Job, texts: pa.StringArray, instructions: list[str], one: Ints, other: Ints, name: str) -> Bools:
-    """Whether pairs of any texts of the field `name`, int64[pairs] each, differ in form alone: bool[pairs]."""
+def _same_texts(job: Job, texts: Texts, one: Ints, other: Ints) -> Bools:
+    """Whether pairs of any texts, int64[pairs] each, differ in form alone: bool[pairs]."""
     places, text_of = np.unique(np.concatenate([one, other]), return_inverse=True)
     one, other = np.split(text_of, 2)
-    values = texts.take(pa.array(places)).to_pylist()
-    about = [instructions[place] for place in places.tolist()]
+    values = texts.values.take(pa.array(places)).to_pylist()
+    about = [texts.instructions[place] for place in places.tolist()]
     # Pairs of texts with the same essences, under the same instructions, are decided once.
     text, instruction = _numbered([essence(value) or value for value in values]), _numbered(about)
     pair_of_key, key_of = _first_of_each(
         np.concatenate([np.sort(np.stack([of[one], of[other]]), axis=0) for of in (text, instruction)]).T
     )
     pairs = [
-        (values[a], values[b], f"{about[a]}\n{about[b]}", name == "instruction", job.options.numbers)
+        (values[a], values[b], f"{about[a]}\n{about[b]}", texts.field == "instruction", job.options.numbers)
         for a, b in zip(one[pair_of_key].tolist(), other[pair_of_key].tolist(), strict=True)
     ]
     return np.array(job.calls(same, pairs), bool)[key_of]
