@@ -1,7 +1,7 @@
 """What is left of two texts of words without the words that both begin and end with, letter for letter.
 
-Two words stay before and behind what differs, for all that decides about it: "서울에 사는 친구에게 갔다" and "서울에 사는
-친구한테 갔다" are compared from their first word on, but of a page that differs in one word five words are compared.
+Two words stay before and behind what differs, for they may decide about it. So of two pages that differ in one word,
+five words are compared.
 """
 
 import numpy as np
