@@ -5,6 +5,7 @@ Of such texts nothing else decides whether they differ in form alone: "정말 �
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -194,6 +195,7 @@ def _same_runs(one: Run, other: Run) -> bool:
     return same_essence(_words(one), _words(other), about_words=False, numbers=True)
 
 
+@lru_cache(1 << 14)
 def _words(run: Run) -> tuple[Word, ...]:
     """A run of words as a text that `differences` compares."""
     found = [
