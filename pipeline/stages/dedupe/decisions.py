@@ -21,6 +21,7 @@ from pipeline.stages.dedupe.arrays import Bools, Bytes, Hashes, Ints
 from pipeline.stages.dedupe.components import connected_components
 from pipeline.stages.dedupe.continuations import continuations
 from pipeline.stages.dedupe.contradictions import contradicted
+from pipeline.stages.dedupe.differ_in_form import differences_of
 from pipeline.stages.dedupe.fingerprint_columns import Fingerprints
 from pipeline.stages.dedupe.first_turns import by_first_turn
 from pipeline.stages.dedupe.groups import Groups
@@ -43,7 +44,6 @@ from pipeline.stages.dedupe.similar import (
     similar_prompts,
     similar_rows,
 )
-from pipeline.stages.dedupe.verify import differences_of
 from pipeline.table.take_rows import take_rows
 from schemas.options import DedupeOptions
 

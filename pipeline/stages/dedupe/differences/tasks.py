@@ -64,10 +64,23 @@ def about_form(instructions: pa.StringArray) -> list[bool]:
     ]
 
 
+def may_be_about_words(instructions: pa.StringArray) -> list[bool]:
+    """For each instruction False where `is_about_words` is False for sure.
+
+    >>> may_be_about_words(pa.array(["설명하세요.", "번역하세요."]))
+    [False, True]
+    """
+    found: list[bool] = pc.match_substring_regex(instructions, _MAY_BE_ABOUT_WORDS).to_pylist()
+    return found
+
+
 #: The same patterns as far as RE2 knows it: they find more, and never less.
 _MAY_NAME_FORM = "(?is)" + re.sub(r"\s+|\(\?<?!.*?\)|\\b", "", f"{_ABOUT_FORM.pattern}|{_JUDGES_FORM.pattern}").replace(
     r"\s?", ".?"
 )
+
+
+_MAY_BE_ABOUT_WORDS = f"(?i){_ABOUT_WORDS.pattern}".replace(r"\b", "")
 
 
 #: How an instruction ends that only says what to do, and holds no text to do it with.
