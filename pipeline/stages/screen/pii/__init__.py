@@ -142,9 +142,8 @@ def find_pii(text: str, kinds: Sequence[Kind] = KINDS, label: str = "") -> list[
         if linked and kind.name not in ("secret", "pii-email"):
             rest, linked = _URL.sub(_without_path, rest), False
         for form in kind.forms:
-            if (near if form.digits >= NUMBER else digits) < form.digits or not any(
-                sign in rest for sign in form.signs
-            ):
+            enough = (near if form.digits >= NUMBER else digits) >= form.digits
+            if not enough or (form.signs and not any(map(rest.__contains__, form.signs))):
                 continue
 
             def claim(match: Match, kind: Kind = kind, form: Form = form) -> str:
