@@ -152,8 +152,9 @@ def _rows(
 
     numbers, found = tee(ordered(decided, read(), workers))
     count = sum(part.range.rows for _, part in fresh)
-    what = f"{plan.folder}" + (f", {len(decisions) - count:,} rows as before" if kept else "")
-    tables = watch((table for _, table in found), "export", what, count, ["dedupe"])
+    before = f"{len(decisions) - count:,} more are as before" if kept else ""
+    every = (table for _, table in found)
+    tables = watch(every, "export", str(plan.folder), count, ["dedupe"], before)
     first = open_table(paths[0]).slice(0, 0) if paths else INGESTED.empty_table()
     return Rows(
         decided((0, first, slice(0, 0)))[1],
