@@ -8,16 +8,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 import orjson
+import pyarrow as pa
 from pydantic import ValidationError
 
 from pipeline.io import stage_files
-from pipeline.io.arrow_files import write_tables
+from pipeline.io.arrow_files import open_table, write_tables
 from pipeline.io.atomic_files import whole
 from pipeline.io.clock import Clock
 from pipeline.io.terminal_text import visible
 from pipeline.run.config import ConfigError
 from pipeline.run.dedupe import Decided, dedupe_changed, dedupe_units
-from pipeline.run.kept_decisions import read_before, write_before
+from pipeline.run.kept_decisions import is_decided, read_before, write_before
 from pipeline.run.known_pairs import read_known, write_known
 from pipeline.run.plan import Plan, compared_with
 from pipeline.run.stamps import Made, kept_made_of
@@ -95,6 +96,13 @@ def find_duplicates(trial: Trial, workers: int, anew: bool = False) -> Duplicate
         write_before(plan, made["dedupe"])
         leave_times(plan.stages / stage_files.DECISION_TIMES, clock.times("dedupe", len(new), workers))
     return Duplicates(found.decided, plan.config.dedupe, listed)
+
+
+def decide_for_export(plan: Plan, workers: int) -> pa.Table:
+    """The decisions on the rows of a plan: the last ones where they are on these rows."""
+    if not is_decided(plan, kept_made_of()["dedupe"]):
+        find_duplicates(Trial(plan, ()), workers)
+    return open_table(plan.stages / stage_files.DECISIONS)
 
 
 class Found(NamedTuple):

@@ -16,7 +16,7 @@ from pipeline.io.arrow_files import open_table, read_range
 from pipeline.io.clock import Clock
 from pipeline.io.hashed_files import state_of_file
 from pipeline.io.progress import watch
-from pipeline.io.stage_files import OF_MAKE, PIECES, RAW, VERDICTS, RowFiles
+from pipeline.io.stage_files import PIECES, RAW, VERDICTS, RowFiles
 from pipeline.io.versions import versions
 from pipeline.io.workers import ordered
 from pipeline.run.dedupe import concatenated, tables_of_units
@@ -24,7 +24,6 @@ from pipeline.run.gates import check_gates
 from pipeline.run.kept_pieces import can_be_kept, made_of, piece_key, read_pieces, write_pieces
 from pipeline.run.mix import Mixed, arranged, mix_units, parts_of, written
 from pipeline.run.mix import Part as PartOfMixture
-from pipeline.run.stamps import kept_made_of
 from pipeline.run.verdicts import used
 from pipeline.stages.dedupe import apply
 from pipeline.stages.split import split
@@ -36,6 +35,7 @@ from schemas.run_times import RunTimes, StepTimes
 if TYPE_CHECKING:
     from pipeline.dataset.piece_writer import Piece
     from pipeline.run.plan import Plan
+    from pipeline.run.stamps import Made
     from schemas.tokenizer import Resolution
 
 
@@ -46,11 +46,12 @@ def export_units(
     tokenizer: Resolution,
     workers: int,
     times: Iterable[StepTimes] = (),
+    made: Made | None = None,
 ) -> Manifest:
     """Write processed/<dataset>/ from these stage files and the decisions on their rows. Raises GateError.
 
-    From the stage files of Make, pieces that are as the last export wrote them are not written again. `times`: of the
-    steps before, for run.json.
+    `times`: of the steps before, for run.json. `made`: the code of export, and its libraries: with it, pieces that are
+    as the last export wrote them are not written again, which is for stage files that stay.
     """
     clock = Clock()
     tables = tables_of_units(plan, files)
@@ -73,7 +74,7 @@ def export_units(
         rows, keys = _mixed_rows(plan, every, mixed, decisions, sides, workers), None
     else:
         pieces = cut_pieces([unit.origin for unit in plan.units], tables, plan.config.export.shard_rows)
-        keys = _keys(plan, files, pieces, decisions, sides)
+        keys = _keys(plan, files, pieces, decisions, sides, made) if made else None
         rows = _rows(plan, files, pieces, _kept(plan, keys), decisions, sides, workers)
     record = plan.stages / PIECES
     record.unlink(missing_ok=True)
@@ -104,18 +105,18 @@ def cut_pieces(names: Sequence[str], tables: Sequence[pa.Table], most: int) -> l
 
 
 def _keys(
-    plan: Plan, files: RowFiles, pieces: Sequence[Sequence[Part]], decisions: pa.Table, sides: pa.Array
+    plan: Plan, files: RowFiles, pieces: Sequence[Sequence[Part]], decisions: pa.Table, sides: pa.Array, made: Made
 ) -> list[str] | None:
-    """The keys of the pieces; None where they are not to be kept."""
-    if files is not OF_MAKE or not can_be_kept(plan.config.export):
+    """The keys of the pieces; None where they cannot be kept."""
+    if not can_be_kept(plan.config.export):
         return None
-    made = made_of(kept_made_of()["export"], plan.config.stages)
+    alike = made_of(made, plan.config.stages)
     states = [state_of_file(plan.file(unit, files.tokenized)) for unit in plan.units]
     decided = decisions.drop_columns(["component"]).append_column("split", sides).replace_schema_metadata(None)
 
     def key(piece: Sequence[Part]) -> str:
         parts = [(states[part.range.file], part.range.start, part.range.stop) for part in piece]
-        return piece_key(made, parts, (decided[part.place] for part in piece))
+        return piece_key(alike, parts, (decided[part.place] for part in piece))
 
     return list(map(key, pieces))
 
@@ -152,8 +153,9 @@ def _rows(
 
     numbers, found = tee(ordered(decided, read(), workers))
     count = sum(part.range.rows for _, part in fresh)
-    what = f"{plan.folder}" + (f", {len(decisions) - count:,} rows as before" if kept else "")
-    tables = watch((table for _, table in found), "export", what, count, ["dedupe"])
+    before = f"{len(decisions) - count:,} more are as before" if kept else ""
+    every = (table for _, table in found)
+    tables = watch(every, "export", str(plan.folder), count, ["dedupe"], before)
     first = open_table(paths[0]).slice(0, 0) if paths else INGESTED.empty_table()
     return Rows(
         decided((0, first, slice(0, 0)))[1],

@@ -17,6 +17,7 @@ from pipeline.io import stage_files
 from pipeline.io.arrow_files import open_table
 from pipeline.io.atomic_files import whole
 from pipeline.io.hashed_files import state_of_file
+from pipeline.run.raw_state import state_of
 from pipeline.run.stamps import Made
 from pipeline.stages.dedupe.arrays import Ints
 
@@ -33,11 +34,21 @@ class Before(NamedTuple):
     place: Ints
 
 
+def is_decided(plan: Plan, made: Made) -> bool:
+    """Whether the last decisions are on the rows of this plan, and by its options and this code (`made`)."""
+    with contextlib.suppress(OSError, ValueError):
+        return bool(orjson.loads((plan.stages / stage_files.DECIDED_ON).read_bytes()) == _record(plan, made))
+    return False
+
+
 def read_before(plan: Plan, made: Made) -> Before | None:
-    """The last decisions; None where there are none, or where they are by other options or code.
+    """The last decisions; None where there are none, or where they are by other options or code, or where rows were
+    compared with existing datasets.
 
     `made`: the code of dedupe, and its libraries.
     """
+    if plan.existing:
+        return None
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError, pa.ArrowInvalid):
         kept, now = orjson.loads((plan.stages / stage_files.DECIDED_ON).read_bytes()), _record(plan, made)
         if any(kept[name] != now[name] for name in ("made", "files")):
@@ -68,16 +79,14 @@ def _places(before: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]
 
 
 def write_before(plan: Plan, made: Made) -> None:
-    """Write what the decisions, which are there, are on. Of a plan that compares with existing datasets nothing is
-    kept."""
-    if not plan.existing:
-        with whole(plan.stages / stage_files.DECIDED_ON) as sink:
-            sink.write(orjson.dumps(_record(plan, made)))
+    """Write what the decisions, which are there, are on."""
+    with whole(plan.stages / stage_files.DECIDED_ON) as sink:
+        sink.write(orjson.dumps(_record(plan, made)))
 
 
 def _record(plan: Plan, made: Made) -> dict[str, Any]:
     """What the decisions depend on, and the state of their files."""
-    content = [made, plan.config.dedupe.model_dump(mode="json"), [unit.origin for unit in plan.existing]]
+    content = [made, plan.config.dedupe.model_dump(mode="json"), [state_of(unit) for unit in plan.existing]]
     files = (stage_files.DECISIONS, stage_files.duplicates())
     return {
         "made": hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest(),
