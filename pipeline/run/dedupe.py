@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from pipeline.dataset.reference import read_existing
 from pipeline.io.arrow_files import BATCH_ROWS, open_table, read_column
+from pipeline.io.processes import Processes
 from pipeline.io.progress import note
 from pipeline.io.stage_files import RowFiles
 from pipeline.io.workers import ordered
@@ -81,11 +82,17 @@ class Compared:
 
 
 def dedupe_units(
-    plan: Plan, files: RowFiles, options: DedupeOptions, workers: int, known: Known | None = None
+    plan: Plan,
+    files: RowFiles,
+    options: DedupeOptions,
+    workers: int,
+    known: Known | None = None,
+    python: Processes | None = None,
 ) -> Decided:
-    """Decide over all rows of the plan, from these stage files, and of existing datasets. `known`: as of `decide`."""
+    """Decide over all rows of the plan, from these stage files, and of existing datasets. `known`, `python`: as of
+    `decide`."""
     with _comparing(Compared(plan, files, workers)) as all_:
-        decisions = decide(all_.prints, all_.rows, options, len(all_.known), workers, known=known)
+        decisions = decide(all_.prints, all_.rows, options, len(all_.known), workers, known, python=python)
         return Decided(all_.rows, decisions, len(all_.known))
 
 
@@ -93,7 +100,7 @@ def dedupe_in_parts(plan: Plan, files: RowFiles, engine: Engine, count: int, wor
     """The same by an engine, in parts that it decides at the same time: with the same decisions."""
     options = plan.config.dedupe
     if count == 1 or options.within != "prompt" or options.semantic:
-        return dedupe_units(plan, files, options, workers)
+        return dedupe_units(plan, files, options, workers, python=engine.python)
     with _comparing(Compared(plan, files, workers)) as all_:
         job = Job(all_.prints, all_.rows, options, workers)
         parts = parts_of(job, count, len(all_.known))

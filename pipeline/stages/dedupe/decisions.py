@@ -5,6 +5,7 @@
 A row is here its place in the order of preference: of several rows, the least is the one to keep.
 """
 
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -69,6 +70,7 @@ def decide(
     workers: int = 1,
     known: Known | None = None,
     of_contexts: PromptPairs | None = None,
+    python: Processes | None = None,
 ) -> pa.Table:
     """The decision on each row (DECISION), in the order of the fingerprints.
 
@@ -77,13 +79,14 @@ def decide(
     `against`: the number of rows at the beginning that are an existing dataset; none of them is dropped.
     `known`: what an earlier decision found about pairs of texts. What this one finds is added.
     `of_contexts`: the similar contexts of these rows, where they are known (`pipeline.stages.dedupe.parts`).
+    `python`: processes that are there already.
 
     Raises ValueError where the number of fingerprints is not that of the rows.
     """
     if options.within == "first-turn":
         table, fingerprints = by_first_turn(table, fingerprints)
-    with Processes(workers - 1) as python:
-        return _decide(Job(fingerprints, table, options, workers, python, known), against, of_contexts)
+    with nullcontext(python) if python else Processes(workers - 1) as processes:
+        return _decide(Job(fingerprints, table, options, workers, processes, known), against, of_contexts)
 
 
 def _decide(job: Job, against: int, of_contexts: PromptPairs | None) -> pa.Table:
