@@ -15,7 +15,8 @@ class Local:
     """Work in this process, with this many threads; or in these processes, if `prepare` is called."""
 
     def __init__(self, workers: int, processes: Processes | None = None) -> None:
-        self.inside, self.workers, self.python = threads(workers), workers, processes
+        self.inside, self.workers = threads(workers), workers
+        self.python = processes
 
     def prepare(self, load: Callable[[], object]) -> None:
         if self.python and self.workers > 1:
