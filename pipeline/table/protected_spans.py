@@ -43,7 +43,7 @@ _START = re.compile(
 #: What every span has one of. Most prose has none, and is so done with.
 _SIGN = re.compile(rf"[`~$@/\\|{{\[<{MARK}]|www\.|^[ \t]*+(?:[-*+•]|\d{{1,9}}[.)])", re.MULTILINE)
 #: Without these a span starts with one of _AT, or a line.
-_ANYWHERE = ("@", "|", ":/", ":\\", "www.", "./")
+_ANYWHERE = ("@", ":/", ":\\", "www.", "./")
 _AT = re.compile(rf"[\n`$~/\\{{\[{MARK}]")
 #: Backticks in code: those with a name behind them open a fence in a fence, those at the end of a line close one.
 _FENCE = re.compile(r"(?P<opens>^[ \t]*`{3,}(?=[\w+#.-]++[ \t]*$))|(?P<closes>`{3,}(?=[ \t]*$))|`{3,}", re.MULTILINE)
