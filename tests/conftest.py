@@ -6,10 +6,13 @@ examples in each run, and 1,000 where a test sets no number. The hosted workflow
 
 import gc
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.support import warm
 
 settings.register_profile(
     "ko-instruct", derandomize=True, deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow]
@@ -43,3 +46,10 @@ def data() -> Path:
 def spiece() -> Path:
     """KoBERT's real vocabulary, named by KOBERT_SPIECE."""
     return _named("KOBERT_SPIECE", "KoBERT's spiece.model")
+
+
+@pytest.fixture(scope="session")
+def warm_command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """An executable file that works as `ko-instruct` in a fraction of its time: see tests/support/warm.py."""
+    with warm.running(tmp_path_factory.mktemp("warm")) as command:
+        yield command
