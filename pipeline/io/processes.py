@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from pipeline.io import stop
+
 Result = TypeVar("Result")
 Process = subprocess.Popen[bytes]
 
@@ -40,14 +42,13 @@ class Processes(contextlib.AbstractContextManager["Processes"]):
 
         def work(process: Process | None) -> None:
             while waiting:
+                stop.check()
                 with contextlib.suppress(IndexError):  # another one took the last part
                     at = waiting.popleft()
                     found[at] = _ask(process, function, parts[at]) if process else _call(function, parts[at])
 
         helping = self._take() if len(arguments) >= _MANY else []
-        if not helping:
-            return _call(function, arguments)
-        with ThreadPoolExecutor(len(helping)) as pool:
+        with ThreadPoolExecutor(max(len(helping), 1)) as pool:
             done = [pool.submit(work, process) for process in helping]
             work(None)
         for process, end in zip(helping, done, strict=True):
