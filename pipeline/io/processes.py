@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import IO, Any, TypeVar
 
+from pipeline.io import stop
 from pipeline.io.workers import ordered
 
 Item = TypeVar("Item")
@@ -116,14 +117,13 @@ class Processes(contextlib.AbstractContextManager["Processes"]):
 
         def work(process: Process | None) -> None:
             while waiting:
+                stop.check()
                 with contextlib.suppress(IndexError):  # another one took the last part
                     at = waiting.popleft()
                     found[at] = _ask(process, function, parts[at]) if process else _call(function, parts[at])
 
         helping = self._take() if len(arguments) >= _MANY else []
-        if not helping:
-            return _call(function, arguments)
-        with ThreadPoolExecutor(len(helping)) as pool:
+        with ThreadPoolExecutor(max(len(helping), 1)) as pool:
             done = [pool.submit(work, process) for process in helping]
             work(None)
         for process, end in zip(helping, done, strict=True):
