@@ -556,16 +556,20 @@ Rows dropped as `near`, drawn at random and read by the session that wrote the r
 ## Pairs by others
 
 Scored at first sight, before any rule was changed for them (`tests/stages/test_dedupe_heldout.py` holds what is reached
-now). Those who wrote the first four files had not read the rules; the last two are by the author of the rules.
+now). Those who wrote the files `heldout` and the first `mentioned` had not read the rules; the other two are by the author
+of the rules.
 
 | file | mean something else | lose a row | say the same | found |
 |---|---|---|---|---|
 | dedupe_pairs_heldout.jsonl | 93 | 1 | 79 | 58 |
 | dedupe_pairs_heldout2.jsonl | 40 | 0 | 60 | 45 |
 | dedupe_pairs_heldout3.jsonl | 75 | 3 | 75 | 46 |
+| dedupe_pairs_heldout4.jsonl | 30 | 0 | 30 | 23 |
 | dedupe_pairs_mentioned.jsonl: quoted texts, and texts to work on | 20 | 12 | | |
 | dedupe_pairs_mentioned2.jsonl: the same in other words | 40 | 0 | | |
 | dedupe_pairs_fresh.jsonl | 16 | 0 | 24 | 23 |
+
+Of the fourth, a contracted past (취소되었을, 취소됐을), 위해서 and 려면, 지만 and 는데, 에서 and 에 are still missed.
 
 Of a text that is quoted, or that stands behind a colon or on a line of its own, every difference counts. That costs
 duplicates: of all prompts, those that hold such texts included, 97.3 % of the pairs of spacing, 97.6 % of punctuation
