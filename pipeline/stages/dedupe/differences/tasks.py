@@ -26,7 +26,9 @@ _ABOUT_FORM = re.compile(
 #: Also what a text is judged or changed by: the form of the instruction itself means nothing there.
 _JUDGES_FORM = re.compile(
     r"정중|존중|예의|구어체|문어체|뉘앙스|어감|자연스러|다듬어|순화|윤문|첨삭|"
-    r"(?:질문|의문|명령|부탁|요청|농담|반어|비꼬).{0,6}인지"
+    r"어조|논조|톤[을은이의으,.?]|비꼬|비꼼|빈정|냉소|반어|풍자|장난인|장난스|진지한|진지하|친근|다정|무뚝뚝|"
+    r"(?:감정|긍정|부정|분노|기쁨|슬픔).{0,4}(?:강도|세기|정도)|얼마나 (?:긍정|부정|강|화)|"
+    r"(?:질문|의문|명령|부탁|요청|농담).{0,6}인지"
 )
 #: Instructions about single words, where a capital makes another word: polish, Polish.
 _ABOUT_WORDS = re.compile(r"번역|낱말|단어|어휘|영단어|translat|\bwords?\b", re.IGNORECASE)
