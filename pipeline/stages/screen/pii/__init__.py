@@ -118,8 +118,8 @@ def digits_in(text: str) -> int:
 def most_digits_together(text: str) -> int:
     """The most digits that no gap parts: a long text without a number has many digits, but few of them together.
 
-    >>> most_digits_together("1999년에 010-2345-6789로 걸었고, 2001년에 끊었습니다.")
-    15
+    >>> most_digits_together("1999년에는 아무 일도 없었고, 010-2345-6789로 걸었습니다.")
+    11
     """
     return max(map(digits_in, _GAP.split(text)))
 
