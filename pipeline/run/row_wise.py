@@ -10,7 +10,6 @@ import pickle
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from importlib import import_module
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
@@ -63,8 +62,8 @@ class Tools:
 
     def load(self) -> None:
         """Load all that the stages of this plan need."""
-        for name in ("ingest", "validate", "normalize", "screen", "tokenize", "dedupe"):
-            import_module(f"pipeline.stages.{name}")
+        from pipeline.stages import dedupe, ingest, normalize, screen, tokenize, validate  # noqa: F401
+
         self.tokenizer, self.benchmarks  # noqa: B018
 
     @cached_property
