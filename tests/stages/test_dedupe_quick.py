@@ -228,9 +228,11 @@ def test_long_texts_that_begin_to_differ_and_say_the_same(one: str, other: str) 
         assert same(f"{around}{one} {around}", f"{around}{other} {around}")
 
 
-SOME_WORDS = (
-    "영화 배우가 정말 재미있는 이야기를 보고 나서 생각했다 그리고 우리는 집에 돌아왔다 날씨가 좋아서 산책을 했다"
-).split()
+SOME_WORDS = [
+    *("영화", "배우가", "정말", "재미있는", "이야기를", "보고", "나서", "생각했다"),
+    *("그리고", "우리는", "집에", "돌아왔다", "날씨가", "좋아서", "산책을", "했다"),
+]
+
 #: What a writer changes in a long text, by the number of a word; whether it still says the same.
 CHANGES: dict[str, tuple[Callable[[int, str], str], bool]] = {
     "two words": (lambda at, word: "다른" if at in (3, 90) else word, False),
