@@ -49,6 +49,8 @@ DECISIONS = "dedupe.arrow"
 #: What it found about pairs of texts.
 KNOWN_PAIRS = "dedupe.pairs.arrow"
 MEASURED_PAIRS = "dedupe.measured.arrow"
+#: The folder of what its tasks give each other, where `ko-instruct run` decides in parts.
+EXCHANGES = "run.exchanges"
 #: How long it took.
 DECISION_TIMES = "dedupe.times.json"
 #: Which tokenizer the dataset is made with, and why: a `Resolution`.

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
@@ -13,13 +15,13 @@ import pyarrow as pa
 from pipeline.dataset.reference import read_existing
 from pipeline.io.arrow_files import BATCH_ROWS, open_table, read_column
 from pipeline.io.progress import note
-from pipeline.io.stage_files import RowFiles
+from pipeline.io.stage_files import EXCHANGES, RowFiles
 from pipeline.io.workers import ordered
+from pipeline.run.dedupe_in_parts import Steps, decide_in_parts
 from pipeline.run.raw_state import unchanged
-from pipeline.stages.dedupe import decide, fingerprint
+from pipeline.stages.dedupe import TEXTS_READ, decide, fingerprint
 from pipeline.stages.dedupe.job import Job
 from pipeline.stages.dedupe.known import Known
-from pipeline.stages.dedupe.parts import Part, decide_part, join, parts_of, shared_outputs
 from schemas.columns import FINGERPRINT, INGESTED
 
 if TYPE_CHECKING:
@@ -43,7 +45,8 @@ class Decided(NamedTuple):
 
 @dataclass(frozen=True)
 class Compared:
-    """All rows that are compared, from stage files of a plan and existing datasets, in whatever process."""
+    """All rows that are compared, from stage files of a plan and existing datasets, in whatever process
+    (`pipeline.stages.dedupe.parts.Rows`)."""
 
     plan: Plan
     files: RowFiles
@@ -65,15 +68,26 @@ class Compared:
     def rows(self) -> pa.Table:
         return pa.concat_tables([*self.existing, rows_of_units(self.plan, self.files)], promote_options="default")
 
-    def prints(self, name: str) -> Iterator[pa.Array]:
-        """A column of the fingerprints of all rows."""
+    @property
+    def against(self) -> int:
+        return len(self.known)
+
+    def column(self, name: str) -> Iterator[pa.Array]:
+        """A column of the fingerprints of all rows, which leaves memory when it is read."""
         yield from self.known[name].chunks
         for unit in self.plan.units:
             yield from read_column(self.plan.file(unit, self.files.fingerprints), name)
 
-    def __call__(self, part: Part) -> pa.Table:
-        """The decisions on the rows of a part."""
-        return decide_part(self.prints, self.rows, self.plan.config.dedupe, part, self.workers)
+    @cached_property
+    def prints(self) -> pa.Table:
+        """The fingerprints of all rows, on memory maps."""
+        files = (open_table(self.plan.file(unit, self.files.fingerprints)) for unit in self.plan.units)
+        return pa.concat_tables([self.known, *files])
+
+    @cached_property
+    def job(self) -> Job:
+        names = [name for name in TEXTS_READ if name in self.rows.column_names]
+        return Job(self.prints, self.rows.select(names), self.plan.config.dedupe, self.workers)
 
     def __reduce__(self) -> tuple[Callable[..., Compared], tuple[Any, ...]]:
         """A pickle holds no rows."""
@@ -85,8 +99,8 @@ def dedupe_units(
 ) -> Decided:
     """Decide over all rows of the plan, from these stage files, and of existing datasets. `known`: as of `decide`."""
     with _comparing(Compared(plan, files, workers)) as all_:
-        decisions = decide(all_.prints, all_.rows, options, len(all_.known), workers, known=known)
-        return Decided(all_.rows, decisions, len(all_.known))
+        decisions = decide(all_.column, all_.rows, options, all_.against, workers, known=known)
+        return Decided(all_.rows, decisions, all_.against)
 
 
 def dedupe_in_parts(plan: Plan, files: RowFiles, engine: Engine, count: int, workers: int) -> Decided:
@@ -94,13 +108,17 @@ def dedupe_in_parts(plan: Plan, files: RowFiles, engine: Engine, count: int, wor
     options = plan.config.dedupe
     if count == 1 or options.within != "prompt" or options.semantic:
         return dedupe_units(plan, files, options, workers)
-    with _comparing(Compared(plan, files, workers)) as all_:
-        job = Job(all_.prints, all_.rows, options, workers)
-        parts = parts_of(job, count, len(all_.known))
-        note(f"{'dedupe':<11} in {len(parts):,} parts, the largest of {max(map(_rows, parts), default=0):,} rows")
-        decided = list(engine.each(Compared(plan, files, 1), parts))
-        decisions = join(decided, parts, len(all_.rows), shared_outputs(job, count), job.counts)
-        return Decided(all_.rows, decisions, len(all_.known))
+    with _comparing(Compared(plan, files, engine.workers)) as all_, _folder(plan.stages / EXCHANGES) as folder:
+        decisions = decide_in_parts(all_, Steps(engine.each, folder, count))
+        return Decided(all_.rows, decisions, all_.against)
+
+
+@contextlib.contextmanager
+def _folder(path: Path) -> Iterator[Path]:
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -110,10 +128,6 @@ def _comparing(compared: Compared) -> Iterator[Compared]:
             reading.enter_context(unchanged(unit))
         note(f"{'dedupe':<11} all sources: {len(compared.rows):,} rows are compared")
         yield compared
-
-
-def _rows(part: Part) -> int:
-    return len(part.rows)
 
 
 def rows_of_units(plan: Plan, files: RowFiles) -> pa.Table:

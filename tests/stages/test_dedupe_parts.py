@@ -2,16 +2,19 @@
 
 import itertools
 import random
-from typing import Any
+import tempfile
+from pathlib import Path
+from typing import Any, NamedTuple
 
+import orjson
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.run.dedupe_in_parts import Steps, decide_in_parts
 from pipeline.stages.dedupe import decide, fingerprint, texts
 from pipeline.stages.dedupe.job import Job
-from pipeline.stages.dedupe.parts import decide_part, join, parts_of, shared_outputs
 from pipeline.table.reject_and_flag import complete
 from schemas.columns import INGESTED
 from schemas.options import DedupeOptions
@@ -19,6 +22,7 @@ from schemas.options import DedupeOptions
 CONTEXTS = [
     "다음 글을 한 문장으로 요약해 주세요.",
     "다음 글을 한 문장으로 요약해주세요!",
+    "다음 글을 한 문장으로 요약해 주십시오.",
     "아래 문장을 영어로 옮겨 주세요.",
     "아래 문장을 일본어로 옮겨 주세요.",
     "오늘 날씨가 어떤지 알려 주세요.",
@@ -69,21 +73,34 @@ def table_of(records: list[Any]) -> pa.Table:
     return complete(pa.Table.from_pylist(rows, schema))
 
 
-def check(table: pa.Table, options: DedupeOptions, count: int, against: int) -> None:
+class InMemory(NamedTuple):
+    """All rows of a table (`pipeline.stages.dedupe.parts.Rows`)."""
+
+    prints: pa.Table
+    job: Job
+    against: int
+
+
+def check(table: pa.Table, options: DedupeOptions, count: int, against: int, **limits: int) -> None:
+    """Decided in so many parts, with these limits of `Steps`, the rows have the decisions of one part."""
     prints, rows = fingerprint(table), texts(table, "#")
     whole = decide(prints, rows, options, against)
-    job = Job(prints, rows, options)
-    parts = parts_of(job, count, against)
-    decided = [decide_part(prints, rows, options, part) for part in parts]
-    joined = join(decided, parts, len(table), shared_outputs(job, count), job.counts)
+    with tempfile.TemporaryDirectory() as folder:
+        steps = Steps(map, Path(folder), count, **limits)
+        joined = decide_in_parts(InMemory(prints, Job(prints, rows, options), against), steps)
     assert joined.schema == whole.schema
+    assert orjson.loads(joined.schema.metadata[b"report"]) == orjson.loads(whole.schema.metadata[b"report"])
     for name in whole.column_names:
         assert joined[name].to_pylist() == whole[name].to_pylist(), name
 
 
-@given(RECORDS, st.sampled_from(OPTIONS), st.sampled_from([1, 2, 7, 50]), st.integers(0, 5))
-def test_parts_decide_as_one(records: list[Any], options: DedupeOptions, count: int, against: int) -> None:
-    check(table_of(records), options, count, min(against, len(records)))
+@given(
+    RECORDS, st.sampled_from(OPTIONS), st.sampled_from([1, 2, 7, 50]), st.integers(0, 5), st.sampled_from([0, 1 << 26])
+)
+def test_parts_decide_as_one(
+    records: list[Any], options: DedupeOptions, count: int, against: int, most_links: int
+) -> None:
+    check(table_of(records), options, count, min(against, len(records)), span=8, most_links=most_links)
 
 
 @pytest.mark.parametrize("options", OPTIONS)
@@ -94,4 +111,4 @@ def test_more_alike_contexts_than_are_paired(options: DedupeOptions, count: int)
     words = ["봄", "여름", "가을", "겨울", "아침", "저녁", "바다", "하늘", "나무", "구름", "노을", "강물"]
     contexts = [f"{' '.join(some)} 이야기를 들려 주세요" for some in itertools.permutations(words, 3)]
     records = [(context, "", chosen.choice(ANSWERS), [], None) for context in chosen.sample(contexts, 700)]
-    check(table_of(records), options, count, 0)
+    check(table_of(records), options, count, 0, span=100)

@@ -98,7 +98,11 @@ def similar_parts(job: Job, part: str, rows: Ints, salt: Hashes) -> PromptPairs:
 
     `rows`: int64[n] of the table; `salt`: uint64[n].
     """
-    first, second = candidate_pairs(job, part, rows, salt)
+    return similar_pairs(job, part, rows, *candidate_pairs(job, part, rows, salt))
+
+
+def similar_pairs(job: Job, part: str, rows: Ints, first: Ints, second: Ints) -> PromptPairs:
+    """The candidate pairs that are similar in this part of their prompts: `first`, `second`: places in `rows`."""
     job.counts["compared"] += len(first)
     similarity = verify(job, COLUMNS[part], rows, first, second)
     verified = similarity.have_alike_stems
@@ -143,14 +147,21 @@ def _comparable_prompts(job: Job, rows: Ints, of_contexts: PromptPairs | None) -
 
 def similar_contexts(job: Job, rows: Ints, known: PromptPairs | None = None) -> tuple[Groups, PromptPairs]:
     """Groups of rows whose contexts are equal, and pairs of such groups whose contexts are similar, or those known."""
-    letters, numbers = _part_keys(job, CONTEXT, rows)
-    calls = job.column("prompt_calls", rows, np.uint32)[:, 0].astype(np.uint64)
+    contexts, salt = equal_contexts(job, rows)
+    return contexts, similar_parts(job, CONTEXT, rows[contexts.first], salt) if known is None else known
+
+
+def equal_contexts(job: Job, rows: Ints) -> tuple[Groups, Hashes]:
+    """Groups of rows whose contexts are equal; and for each group what similar contexts have to be equal in."""
+    letters, numbers, calls = context_keys(job, rows)
     contexts = group_rows(letters, numbers, calls)
-    if known is not None:
-        return contexts, known
-    salt = keys.mix(calls[contexts.first]) ^ numbers[contexts.first]
-    del letters, numbers
-    return contexts, similar_parts(job, CONTEXT, rows[contexts.first], salt)
+    return contexts, keys.mix(calls[contexts.first]) ^ numbers[contexts.first]
+
+
+def context_keys(job: Job, rows: Ints) -> tuple[Hashes, Hashes, Hashes]:
+    """The key of each row's context, in three parts: its letters, its numbers, its tools and calls. uint64[rows]"""
+    calls = job.column("prompt_calls", rows, np.uint32)[:, 0].astype(np.uint64)
+    return *_part_keys(job, CONTEXT, rows), calls
 
 
 def _similar_inputs(job: Job, rows: Ints, component: Hashes) -> tuple[Groups, PromptPairs]:
