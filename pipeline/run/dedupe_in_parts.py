@@ -78,7 +78,7 @@ def decide_in_parts(all_: Rows, to: Steps) -> pa.Table:
     count = sum(step.rows for step in linked)
     few = count <= to.most_links
     note(f"{'dedupe':<11} {count:,} links between contexts, brought together {'here' if few else 'by tasks'}")
-    labels = Labels((_labels if few else _labels_by_stars)(linked, to))
+    labels = Labels((brought_together if few else brought_together_by_tasks)(linked, to))
     prints = to.begin("prints", partial(parts.rows_to_parts, all_, labels), spans)
     pairs = to.go_on("pairs", partial(parts.pairs_to_parts, labels), similar)
     decided = to.give(partial(parts.decide_part, all_), prints, pairs)
@@ -111,14 +111,14 @@ def _continuations(all_: Rows, to: Steps, spans: list[Span]) -> list[Exchange]:
     return [to.go_on("continued", parts.links, records)]
 
 
-def _labels(linked: list[Exchange], to: Steps) -> Exchange:
+def brought_together(linked: list[Exchange], to: Steps) -> Exchange:
     """The labels of the connected components, found here."""
     edges = pa.concat_tables([part.select(parts.LINK.names) for step in linked for part in step])
     found = components.labels(*(edges[name].to_numpy() for name in parts.LINK.names))
     return exchange(lambda work, items: map(work, items), lambda _: found, [None], to.folder / "labels", to.parts)
 
 
-def _labels_by_stars(linked: list[Exchange], to: Steps) -> Exchange:
+def brought_together_by_tasks(linked: list[Exchange], to: Steps) -> Exchange:
     """The same by rounds of tasks, until a round changes nothing."""
     every = [(step, number) for step in linked for number in range(step.parts)]
     edges, before, number = to.begin("edges", _both_ways, every), None, 0

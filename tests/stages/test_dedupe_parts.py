@@ -6,15 +6,19 @@ import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import orjson
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.run.dedupe_in_parts import Steps, decide_in_parts
+from pipeline.io.exchange import Sent
+from pipeline.run.dedupe_in_parts import Steps, brought_together_by_tasks, decide_in_parts
 from pipeline.stages.dedupe import decide, fingerprint, texts
+from pipeline.stages.dedupe.components import Labels, connected_components
 from pipeline.stages.dedupe.job import Job
+from pipeline.stages.dedupe.parts import LINK
 from pipeline.table.reject_and_flag import complete
 from schemas.columns import INGESTED
 from schemas.options import DedupeOptions
@@ -112,3 +116,31 @@ def test_more_alike_contexts_than_are_paired(options: DedupeOptions, count: int)
     contexts = [f"{' '.join(some)} 이야기를 들려 주세요" for some in itertools.permutations(words, 3)]
     records = [(context, "", chosen.choice(ANSWERS), [], None) for context in chosen.sample(contexts, 700)]
     check(table_of(records), options, count, 0, span=100)
+
+
+def test_conversations_continue_records_of_other_parts() -> None:
+    answer = {"role": "assistant", "reasoning": None, "tool_calls": None}
+    records: list[Any] = [
+        (f"{number}번 상자를 열어 보세요.", "", f"구슬 {number}개.", [], None) for number in range(40)
+    ]
+    for number in range(40):
+        turns = [{"role": "user", "content": records[number][0]}, answer | {"content": records[number][2]}]
+        records.append((f"{number * 7}층까지 걸어서 올라가요?", "", "네, 걸어서요.", turns, None))
+    for most_links in (0, 1 << 26):
+        check(table_of(records), DedupeOptions(), 50, 0, span=7, most_links=most_links)
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30))), st.sampled_from([1, 2, 7]), st.booleans())
+def test_rounds_of_tasks_label_as_one_process(links: list[tuple[int, int]], count: int, chain: bool) -> None:
+    """`chain`: with a path through many nodes, whose numbers are in no order."""
+    path = [number * 7919 % 257 for number in range(250 if chain else 0)]
+    one, other = np.array([*links, *itertools.pairwise(path)], np.uint64).reshape(-1, 2).T
+    edges = Sent(pa.table([one, other], LINK), one)
+    with tempfile.TemporaryDirectory() as folder:
+        steps = Steps(map, Path(folder), count)
+        linked = steps.begin("links", lambda _: edges, [None])
+        labels = Labels(brought_together_by_tasks([linked], steps))
+        nodes = np.arange(300, dtype=np.uint64)
+        found = labels.of(nodes)
+    least = connected_components(300, one.astype(np.int64), other.astype(np.int64))
+    assert found.tolist() == least.tolist()
