@@ -377,8 +377,9 @@ class ExportOptions(Options):
     """
     report: bool = True
     """Write report.html, too: counts, lengths, duplicates and samples of the rows, to look at in a browser."""
-    shard_rows: int = Field(default=500_000, ge=1)
-    """Largest number of rows in one file of a format."""
+    shard_rows: int = Field(default=65_536, ge=1)
+    """Largest number of rows in one file of a format. When raw files come or change, files whose rows are as before are
+    not written again: with fewer rows in each, more of them stay."""
 
 
 def known_flags(shares: dict[str, float]) -> dict[str, float]:

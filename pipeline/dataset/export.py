@@ -4,17 +4,17 @@ The one stage that ends in files. They are written in a folder of their own, whi
 when the last of them, the manifest, is written: a dataset is never half there.
 """
 
-import contextlib
 import hashlib
 import shutil
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import chain, groupby, islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
 import orjson
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline.dataset.card import Shape, card
 from pipeline.dataset.form_files import FormFiles
@@ -22,41 +22,54 @@ from pipeline.dataset.layout import CARD, INFO, LLAMA_FACTORY, REJECTS, REPORT, 
 from pipeline.dataset.manifest_file import write_manifest
 from pipeline.dataset.masks import with_masks
 from pipeline.dataset.packing import PACKED, pack_rows
+from pipeline.dataset.piece_writer import Destination, Piece, PieceWriter, Size, copy_lines, kept_columns
 from pipeline.dataset.reader import read_written
 from pipeline.dataset.report import report
-from pipeline.dataset.shard_writer import Shards, read_arrow
+from pipeline.dataset.row_counts import RowCounts
+from pipeline.dataset.shard_writer import Placed, Shard, Shards, name_shards, read_arrow
 from pipeline.dataset.trainers import llama_factory_datasets
 from pipeline.io.arrow_files import batched
 from pipeline.io.atomic_files import sync
 from pipeline.io.folders import whole_folder
 from pipeline.io.hashed_files import HashedFile, describe_file
-from pipeline.io.json_lines import json_lines
-from pipeline.stages.mix import COPY
 from pipeline.stages.split import SPLITS
 from pipeline.table.sequences import unroll
-from schemas.columns import INGESTED, MARKS, STAGES
-from schemas.manifest import Counts, File, Manifest, Packing, Provenance, Rejected, Tokens, config_name
+from schemas.manifest import File, Manifest, Packing, Provenance, config_name
 from schemas.options import ExportOptions
 from schemas.text_forms import TextForm
 from schemas.tokenizer import public_name
 
 #: Of packed data: the rows to pack, by split, in a folder that is removed when they are packed.
 ROWS_TO_PACK = "{split}.rows"
-#: Columns of no use in a kept row: it has no marks and no unread text, and is in the files of its split.
-NOT_KEPT = (*MARKS.names, "raw", "cluster_key", "split", COPY)
-#: Columns of rejects.jsonl.
-OF_REJECTS = (*INGESTED.names, "duplicate_of")
-#: Columns of records, and of their sequences, that the manifest counts.
-COUNTED = ["source", "split", "fixes", "flags", "reject_stage", "reject_reason"]
-COUNTED_OF_SEQUENCES = ["n_tokens", "n_learned", "truncated", "n_unk"]
+#: Pieces whose files may still be being written when the next one begins.
+AHEAD = 1
+
+
+class Rows(NamedTuple):
+    """All rows of a dataset, deduplicated, with the column `split`, which is null in rejected rows.
+
+    `empty`: a table with their columns, and no rows. `pieces`: those that an earlier export wrote; None for each that
+    is to be written. `tables`: the rows of these, each with the number of its piece.
+    """
+
+    empty: pa.Table
+    pieces: Sequence[Piece | None]
+    tables: Iterable[tuple[int, pa.Table]]
 
 
 class Written(NamedTuple):
-    """The data files of an export: the files of each split, the columns of their rows, every file by its name."""
+    """The data files of an export: the size of each split, the columns of their rows, every file by its name."""
 
-    splits: dict[str, Shards]
+    splits: dict[str, Size]
     schema: pa.Schema
     files: dict[str, File]
+
+
+class Exported(NamedTuple):
+    """A dataset, and its pieces for the next export."""
+
+    manifest: Manifest
+    pieces: list[Piece]
 
 
 def export(tables: Iterable[pa.Table], folder: Path, options: ExportOptions, about: Provenance) -> Manifest:
@@ -70,41 +83,76 @@ def export(tables: Iterable[pa.Table], folder: Path, options: ExportOptions, abo
 
     Raises ValueError if the rows do not add up: each row that came in must have been kept or rejected.
     """
+    return export_pieces(rows_of_tables(tables), folder, options, about).manifest
+
+
+def rows_of_tables(tables: Iterable[pa.Table]) -> Rows:
+    """Rows in one piece."""
+    every = iter(tables)
+    first = next(every, None)
+    if first is None:
+        return Rows(pa.table({}), [], ())
+    return Rows(first.slice(0, 0), [None], ((0, table) for table in chain([first], every)))
+
+
+def export_pieces(rows: Rows, folder: Path, options: ExportOptions, about: Provenance) -> Exported:
+    """The same, of rows in pieces: the files of those that are there are not written again."""
     with whole_folder(folder) as fresh:
-        return _fill(fresh, tables, options, _with_public_names(about))
+        manifest, pieces = _fill(fresh, rows, options, _with_public_names(about))
+    return Exported(manifest, [_moved(piece, fresh, folder) for piece in pieces])
 
 
-def _fill(fresh: Path, tables: Iterable[pa.Table], options: ExportOptions, about: Provenance) -> Manifest:
+def _moved(piece: Piece, folder: Path, place: Path) -> Piece:
+    """The piece when its folder has moved to another place."""
+
+    def moved(path: Path) -> Path:
+        return place / path.relative_to(folder)
+
+    shards = {
+        split: [{kind: Placed(moved(path), file) for kind, (path, file) in shard.items()} for shard in shards]
+        for split, shards in piece.shards.items()
+    }
+    return replace(piece, rejects=piece.rejects._replace(path=moved(piece.rejects.path)), shards=shards)
+
+
+def _fill(fresh: Path, rows: Rows, options: ExportOptions, about: Provenance) -> Exported:
     """Write all files of the dataset to an empty folder: the data, the card that describes them, the manifest."""
     config = config_name(about.options)
-    counting = RowCounts()
-    splits = {split: Shards(fresh, _row_files(split, options, config), options.shard_rows) for split in SPLITS}
     forms = {form: FormFiles(fresh, form) for form in text_forms(options)}
-    rows_of = (lambda records: with_masks(unroll(records))) if options.masks else unroll
-    written = _write_rows(fresh, tables, rows_of, splits, forms, counting)
+    places = {split: _row_files(split, options, config) for split in SPLITS}
+    rows_of = _masked if options.masks else unroll
+    with HashedFile(fresh / REJECTS) as rejects:
+        to = Destination(fresh, places, options.shard_rows, rejects, forms.values(), rows_of)
+        pieces = _write_pieces(rows, to)
+    pieces, files = _named(fresh, places, pieces)
+    schema = rows_of(kept_columns(rows.empty)).schema
+    written = Written(_sizes(pieces), schema, {REJECTS: rejects.described()} | files)
+    counting = RowCounts()
+    for piece in pieces:
+        counting.include(piece.counts)
     counts, tokens = counting.counts(), counting.tokens()
     packing = None
     if options.packing:
         capacity = about.options.tokenize.max_length
         written = _write_packs(fresh, written, options, config, capacity)
         packing = _packing(written.splits, capacity, tokens.total)
-    for files in forms.values():
-        written.files.update(files.finish())
+    for form_files in forms.values():
+        written.files.update(form_files.finish())
     if "arrow" in options.formats:
         _describe_splits(fresh, list(written.splits), written.files)
     manifest = Manifest(
         **dict(about),
         counts=counts,
         tokens=tokens,
-        examples={name: shards.rows for name, shards in written.splits.items()},
+        examples={name: size.rows for name, size in written.splits.items()},
         packing=packing,
-        forms={form: files.counts() for form, files in forms.items()},
+        forms={form: form_files.counts() for form, form_files in forms.items()},
         columns={field.name: str(field.type) for field in written.schema},
         files=written.files,
     )
     shape = Shape(
         written.schema if written.splits else pa.schema([]),
-        {name: shards.bytes for name, shards in written.splits.items()},
+        {name: size.bytes for name, size in written.splits.items()},
     )
     if datasets := llama_factory_datasets(manifest):
         (fresh / LLAMA_FACTORY).write_bytes(orjson.dumps(datasets, option=orjson.OPT_INDENT_2))
@@ -114,7 +162,11 @@ def _fill(fresh: Path, tables: Iterable[pa.Table], options: ExportOptions, about
         (fresh / REPORT).write_text(report(fresh, manifest, read=read_written), encoding="utf-8")
         sync(fresh / REPORT)
     write_manifest(fresh, manifest)
-    return manifest
+    return Exported(manifest, pieces)
+
+
+def _masked(records: pa.Table) -> pa.Table:
+    return with_masks(unroll(records))
 
 
 def row_formats(options: ExportOptions) -> list[Format]:
@@ -137,59 +189,73 @@ def _row_files(split: str, options: ExportOptions, config: str) -> dict[Format, 
     return {"arrow": f"{ROWS_TO_PACK.format(split=split)}/data-{{shard}}.arrow", **texts}
 
 
-def _write_rows(
-    fresh: Path,
-    tables: Iterable[pa.Table],
-    rows_of: Callable[[pa.Table], pa.Table],
-    splits: dict[str, Shards],
-    forms: dict[TextForm, FormFiles],
-    counting: "RowCounts",
-) -> Written:
-    """Write the kept records to the files of their splits, the rejected ones to rejects.jsonl, and count them all.
-
-    `rows_of`: the rows of records, as they are written.
-    """
-    schema = pa.schema([])
-    with contextlib.ExitStack() as open_files:
-        rejects = open_files.enter_context(HashedFile(fresh / REJECTS))
-        reject = open_files.enter_context(batched(lambda batch: rejects.write(json_lines(batch))))
-        write = {
-            name: open_files.enter_context(batched(open_files.enter_context(shards).write))
-            for name, shards in splits.items()
-        }
-        for files in forms.values():
-            open_files.enter_context(contextlib.closing(files))
-        for table in tables:
-            rejected = table.select([name for name in OF_REJECTS if name in table.column_names])
-            reject(rejected.filter(pc.is_valid(table["reject_stage"])))
-            counting.add(table.select([*COUNTED, *([COPY] if COPY in table.column_names else [])]))
-            kept = table.drop_columns([name for name in NOT_KEPT if name in table.column_names])
-            schema = rows_of(kept.slice(0, 0)).schema
-            for name in SPLITS:
-                records = kept.filter(pc.equal(table["split"], name))
-                for files in forms.values():
-                    files.write(name, records)
-                sequences = rows_of(records)
-                counting.add_sequences(sequences.select(COUNTED_OF_SEQUENCES))
-                write[name](sequences)
-    splits = {name: shards for name, shards in splits.items() if shards.rows}
-    return Written(splits, schema, {REJECTS: rejects.described()} | _named(splits))
+def _write_pieces(rows: Rows, to: Destination) -> list[Piece]:
+    """Write the pieces that are not there yet, and the rejected rows of all of them in their order."""
+    found: list[Piece | None] = []
+    writing: dict[int, PieceWriter] = {}
+    groups = groupby(rows.tables, itemgetter(0))
+    try:
+        for number, piece in enumerate(rows.pieces):
+            if piece:
+                found.append(replace(piece, rejects=copy_lines(piece.rejects, to.rejects)))
+                continue
+            writing[number] = PieceWriter(to, number)
+            writing[number].write(table for _, table in next(groups)[1])
+            found.append(None)
+            for done in list(writing)[:-AHEAD]:
+                found[done] = writing[done].written()
+                del writing[done]
+    finally:
+        for files in to.forms:
+            files.close()
+        for writer in writing.values():
+            writer.wait()
+    return [piece or writing[number].written() for number, piece in enumerate(found)]
 
 
 def _write_packs(fresh: Path, rows: Written, options: ExportOptions, config: str, capacity: int) -> Written:
     """Write packs of `capacity` tokens in place of the rows, which are removed; JSON Lines stay as they are."""
-    splits = {}
+    stay = {name: file for name, file in rows.files.items() if not _is_to_pack(name)}
+    sizes, files = dict[str, Size](), dict[str, File]()
     for split in rows.splits:
-        files: dict[Format, str] = {k: data_file(k, split, config) for k in row_formats(options) if k != "jsonl"}
-        splits[split] = Shards(fresh, files, options.shard_rows)
-        _pack(fresh / ROWS_TO_PACK.format(split=split), splits[split], capacity)
-    stay = {name: file for name, file in rows.files.items() if (fresh / name).exists()}
-    return Written(splits, PACKED, stay | _named(splits))
+        places: dict[Format, str] = {k: data_file(k, split, config) for k in row_formats(options) if k != "jsonl"}
+        packs = Shards(fresh, places, options.shard_rows)
+        _pack(fresh / ROWS_TO_PACK.format(split=split), packs, capacity)
+        sizes[split] = Size(packs.rows, packs.bytes)
+        files |= _files_of(fresh, name_shards(fresh, places, packs.written()))
+    return Written(sizes, PACKED, stay | files)
 
 
-def _named(splits: dict[str, Shards]) -> dict[str, File]:
-    """The files of all splits by their names, which they get now that the number of files is known."""
-    return {name: file for shards in splits.values() for name, file in shards.named().items()}
+def _is_to_pack(name: str) -> bool:
+    return name.partition("/")[0] in {ROWS_TO_PACK.format(split=split) for split in SPLITS}
+
+
+def _named(
+    fresh: Path, places: dict[str, dict[Format, str]], pieces: Sequence[Piece]
+) -> tuple[list[Piece], dict[str, File]]:
+    """Give the files of all pieces their names, now that their number is known; and all files by their names."""
+    files = dict[str, File]()
+    named: list[dict[str, list[Shard]]] = [{} for _ in pieces]
+    for split in SPLITS:
+        of_split = name_shards(
+            fresh, places[split], [shard for piece in pieces for shard in piece.shards.get(split, ())]
+        )
+        files |= _files_of(fresh, of_split)
+        rest = iter(of_split)
+        for piece, shards in zip(pieces, named, strict=True):
+            if split in piece.shards:
+                shards[split] = list(islice(rest, len(piece.shards[split])))
+    return [replace(piece, shards=shards) for piece, shards in zip(pieces, named, strict=True)], files
+
+
+def _files_of(folder: Path, shards: Iterable[Shard]) -> dict[str, File]:
+    return {path.relative_to(folder).as_posix(): file for shard in shards for path, file in shard.values()}
+
+
+def _sizes(pieces: Iterable[Piece]) -> dict[str, Size]:
+    """The size of each split that has rows."""
+    sizes = {split: [piece.sizes[split] for piece in pieces if split in piece.sizes] for split in SPLITS}
+    return {split: Size(*map(sum, zip(*some, strict=True))) for split, some in sizes.items() if some}
 
 
 def _with_public_names(about: Provenance) -> Provenance:
@@ -211,9 +277,9 @@ def _pack(rows: Path, packs: Shards, capacity: int) -> None:
     shutil.rmtree(rows)
 
 
-def _packing(splits: dict[str, Shards], capacity: int, tokens: int) -> Packing:
+def _packing(splits: dict[str, Size], capacity: int, tokens: int) -> Packing:
     """What the manifest says of these packs, which hold this number of tokens."""
-    packs = sum(shards.rows for shards in splits.values())
+    packs = sum(size.rows for size in splits.values())
     return Packing(length=capacity, packs=packs, fill=round(tokens / (packs * capacity), 4) if packs else 0.0)
 
 
@@ -246,73 +312,3 @@ def describe_folder(folder: Path, known: dict[str, File]) -> dict[str, File]:
             sync(path)
         described[name] = known.get(name) or describe_file(path)
     return described
-
-
-class RowCounts:
-    """Counts over all rows, table by table."""
-
-    def __init__(self) -> None:
-        self.rows_in = 0
-        self.repeated = 0
-        self.rejected: Counter[tuple[str, str, str]] = Counter()
-        self.sources: Counter[str] = Counter()
-        self.splits: Counter[str] = Counter()
-        self.fixes: Counter[str] = Counter()
-        self.flags: Counter[str] = Counter()
-        self.sums: Counter[str] = Counter()
-        self.longest = 0
-
-    def add(self, table: pa.Table) -> None:
-        """Count a table of the columns COUNTED: the kept by their split, the rejected by their mark. Of a mixture COPY
-        says which rows are repeated."""
-        repeated = pc.sum(pc.greater(table[COPY], 1)).as_py() or 0 if COPY in table.column_names else 0
-        self.rows_in += len(table) - repeated
-        self.repeated += repeated
-        kept, rejected = (table.filter(pc.is_valid(table[name])) for name in ("split", "reject_stage"))
-        groups = rejected.group_by(["source", "reject_stage", "reject_reason"]).aggregate([([], "count_all")])
-        for group in groups.to_pylist():
-            self.rejected[(group["source"], group["reject_stage"], group["reject_reason"])] += group["count_all"]
-        self.sources.update(_counts(kept["source"]))
-        self.splits.update(_counts(kept["split"]))
-        self.fixes.update(_counts(pc.list_flatten(kept["fixes"])))
-        self.flags.update(_counts(pc.list_flatten(kept["flags"])))
-
-    def add_sequences(self, table: pa.Table) -> None:
-        """Count the sequences of kept rows, one a row: a table of the columns COUNTED_OF_SEQUENCES."""
-        if len(table):
-            self.sums["sequences"] += len(table)
-            for name in COUNTED_OF_SEQUENCES:
-                self.sums[name] += pc.sum(table[name]).as_py()
-            self.sums["cut_sequences"] += pc.sum(pc.greater(table["truncated"], 0)).as_py()
-            self.longest = max(self.longest, pc.max(table["n_tokens"]).as_py())
-
-    def counts(self) -> Counts:
-        groups = sorted(self.rejected.items(), key=lambda group: (STAGES.index(group[0][1]), *group[0]))
-        rejected = [Rejected(source=s, stage=t, reason=r, rows=n) for (s, t, r), n in groups]
-        return Counts(
-            rows_in=self.rows_in,
-            repeated=self.repeated,
-            kept=sum(self.sources.values()),
-            rejected=rejected,
-            sources=dict(self.sources),
-            splits=dict(self.splits),
-            fixes=dict(sorted(self.fixes.items())),
-            flags=dict(sorted(self.flags.items())),
-        )
-
-    def tokens(self) -> Tokens:
-        sequences = self.sums["sequences"]
-        return Tokens(
-            sequences=sequences,
-            total=self.sums["n_tokens"],
-            learned=self.sums["n_learned"],
-            mean=round(self.sums["n_tokens"] / sequences, 2) if sequences else 0.0,
-            longest=self.longest,
-            unknown=self.sums["n_unk"],
-            cut=self.sums["truncated"],
-            cut_rows=self.sums["cut_sequences"],
-        )
-
-
-def _counts(column: pa.Array | pa.ChunkedArray) -> dict[str, int]:
-    return {item["values"]: item["counts"] for item in pc.value_counts(column).to_pylist()}

@@ -1,11 +1,14 @@
 """The files of a split: rows written in every format as they come, each file in a thread of its own."""
 
 import contextlib
+import os
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import wait
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,6 +16,7 @@ import pyarrow.parquet as pq
 
 from pipeline.dataset.layout import Format, shard_number
 from pipeline.io.arrow_files import BATCH_ROWS, own
+from pipeline.io.atomic_files import sync
 from pipeline.io.hashed_files import HashedFile
 from pipeline.io.json_lines import json_lines
 from pipeline.io.workers import Background
@@ -24,29 +28,39 @@ ROW_GROUP = 8 * BATCH_ROWS
 SHARD_BYTES = 500_000_000
 
 
-class Shards(contextlib.AbstractContextManager["Shards"]):
-    """The rows of one split, in files that hold the same rows in each format.
+class Placed(NamedTuple):
+    """A file that was written, and where it is now."""
 
-    `places`: for each format the name of its files in the folder, with {shard} for `shard_number`. A file ends at
-    `shard_rows` rows, or after the batch with which it has grown to SHARD_BYTES.
+    path: Path
+    file: File
+
+
+#: A shard: files that hold the same rows, one in each format.
+Shard = dict[Format, Placed]
+
+
+class Shards(contextlib.AbstractContextManager["Shards"]):
+    """Rows of one split, in files that hold the same rows in each format.
+
+    `places`: for each format the name of its files in the folder, with {shard} for `shard_number`; until `name_shards`
+    the number has `piece` before it. A file ends at `shard_rows` rows, or after the batch with which it has grown to
+    SHARD_BYTES.
     """
 
-    def __init__(self, folder: Path, places: dict[Format, str], shard_rows: int) -> None:
-        self.folder, self.places, self.shard_rows = folder, places, shard_rows
-        self.schema = pa.schema([])
+    def __init__(self, folder: Path, places: dict[Format, str], shard_rows: int, piece: int = 0) -> None:
+        self.folder, self.places, self.shard_rows, self.piece = folder, places, shard_rows, piece
         self.rows = self.bytes = 0
-        self._files: list[tuple[str, int, Background[pa.Table, File]]] = []  # place, number
+        self._shards: list[dict[Format, tuple[Path, Background[pa.Table, File]]]] = []
         self._open: list[Background[pa.Table, File]] = []
-        self._count = self._room = self._grown = 0
+        self._room = self._grown = 0
 
     def write(self, batch: pa.Table) -> None:
         """Write rows in the batches that the files are to have: the bytes depend on where a batch ends."""
-        self.schema = batch.schema
         self.rows += len(batch)
         self.bytes += batch.nbytes
         while len(batch):
             if self._room == 0 or self._grown >= SHARD_BYTES:
-                self._next()
+                self._next(batch.schema)
             fits, rest = batch.slice(0, self._room), batch.slice(self._room)
             if len(rest):
                 fits, rest = own(fits), own(rest)
@@ -56,15 +70,17 @@ class Shards(contextlib.AbstractContextManager["Shards"]):
             self._grown += fits.nbytes
             batch = rest
 
-    def _next(self) -> None:
+    def _next(self, schema: pa.Schema) -> None:
         """Begin the next file of each format."""
         self._end()
+        files = {}
         for kind, place in self.places.items():
-            path = self.folder / place.format(shard=shard_number(self._count))
+            path = self.folder / place.format(shard=f"{self.piece:05}.{len(self._shards):05}")
             path.parent.mkdir(exist_ok=True)
-            self._open.append(Background(partial(WRITERS[kind], path, self.schema)))
-            self._files.append((place, self._count, self._open[-1]))
-        self._count, self._room, self._grown = self._count + 1, self.shard_rows, 0
+            files[kind] = (path, Background(partial(WRITERS[kind], path, schema)))
+            self._open.append(files[kind][1])
+        self._shards.append(files)
+        self._room, self._grown = self.shard_rows, 0
 
     def _end(self) -> None:
         for file in self._open:
@@ -72,17 +88,47 @@ class Shards(contextlib.AbstractContextManager["Shards"]):
         self._open = []
 
     def __exit__(self, *error: object) -> None:
+        """No more rows come. The files may still be being written (`wait`)."""
         self._end()
-        wait([file.done for _, _, file in self._files])
 
-    def named(self) -> dict[str, File]:
-        """The files by their names in the folder, which they get now: their number and count, as on the Hub."""
-        found = {}
-        for place, number, file in self._files:
-            name = place.format(shard=shard_number(number, self._count))
-            found[name] = file.done.result()
-            (self.folder / place.format(shard=shard_number(number))).rename(self.folder / name)
-        return found
+    def wait(self) -> None:
+        """Wait until nothing is being written."""
+        wait([file.done for shard in self._shards for _, file in shard.values()])
+
+    def written(self) -> list[Shard]:
+        """The shards, when all is written."""
+        self.wait()
+        return [
+            {kind: Placed(path, file.done.result()) for kind, (path, file) in shard.items()} for shard in self._shards
+        ]
+
+
+def name_shards(folder: Path, places: dict[Format, str], shards: Sequence[Shard]) -> list[Shard]:
+    """Give the files of a split their names in the folder: their number and count, as on the Hub.
+
+    A file of another folder stays there, too.
+    """
+    named = []
+    for number, shard in enumerate(shards):
+        here: Shard = {}
+        for kind, (path, file) in shard.items():
+            here[kind] = Placed(folder / places[kind].format(shard=shard_number(number, len(shards))), file)
+            _bring(path, here[kind].path, path.is_relative_to(folder))
+        named.append(here)
+    return named
+
+
+def _bring(path: Path, place: Path, is_ours: bool) -> None:
+    """Move a file that is ours to its place, or give another one a second name there."""
+    place.parent.mkdir(exist_ok=True)
+    if is_ours:
+        path.rename(place)
+        return
+    try:
+        os.link(path, place)
+    except OSError:  # not every file system has such names
+        shutil.copy2(path, place)
+        sync(place)
 
 
 def write_arrow(path: Path, schema: pa.Schema, batches: Iterator[pa.Table]) -> File:

@@ -22,6 +22,16 @@ def read_tables(path: Path) -> Iterator[pa.Table]:
             yield pa.Table.from_batches([reader.get_batch(number)])
 
 
+def read_range(path: Path, start: int, stop: int) -> Iterator[pa.Table]:
+    """The same of some rows, of a file that `write_tables` wrote."""
+    with pa.OSFile(str(path)) as source:
+        reader = pa.ipc.open_file(source)
+        for number in range(start // BATCH_ROWS, -(-stop // BATCH_ROWS)):
+            first = number * BATCH_ROWS
+            begin = max(start - first, 0)
+            yield pa.Table.from_batches([reader.get_batch(number).slice(begin, stop - first - begin)])
+
+
 def validated(table: pa.Table) -> pa.Table:
     """The same table, if its buffers are what its schema says: offsets, dictionary indices, UTF-8.
 

@@ -14,6 +14,7 @@ class HashedFile(io.BufferedWriter):
 
     def __init__(self, path: Path) -> None:
         super().__init__(io.FileIO(path, "wb"), 1 << 20)
+        self.path = path
         self.sha256 = hashlib.sha256()
         self.size = 0
 
@@ -30,6 +31,29 @@ class HashedFile(io.BufferedWriter):
 
     def described(self) -> File:
         return File(sha256=self.sha256.hexdigest(), bytes=self.size)
+
+
+class HashOf(io.RawIOBase):
+    """A file to write that keeps the sha256 of what was written, and nothing else. It begins with `data`."""
+
+    def __init__(self, data: bytes = b"") -> None:
+        self.sha256 = hashlib.sha256(data)
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self.sha256.update(data)
+        return memoryview(data).nbytes
+
+    def hexdigest(self) -> str:
+        return self.sha256.hexdigest()
+
+
+def state_of_file(path: Path) -> list[int]:
+    """What changes with any change of a file, and where another file takes its place. The file is not read."""
+    state = path.stat()
+    return [state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns]
 
 
 def files_of(path: Path) -> list[Path]:

@@ -53,6 +53,8 @@ MEASURED_PAIRS = "dedupe.measured.arrow"
 EXCHANGES = "run.exchanges"
 #: How long it took.
 DECISION_TIMES = "dedupe.times.json"
+#: The pieces of the dataset that `export` wrote, for the next one.
+PIECES = "export.pieces.json"
 #: Which tokenizer the dataset is made with, and why: a `Resolution`.
 TOKENIZER = "tokenizer.json"
 #: The plan as Make reads it.

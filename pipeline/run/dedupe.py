@@ -132,5 +132,14 @@ def _comparing(compared: Compared) -> Iterator[Compared]:
 
 def rows_of_units(plan: Plan, files: RowFiles) -> pa.Table:
     """All rows of the plan, from these stage files, on memory maps."""
-    tables = [INGESTED.empty_table(), *(open_table(plan.file(unit, files.tokenized)) for unit in plan.units)]
-    return pa.concat_tables(tables, promote_options="default")
+    return concatenated(tables_of_units(plan, files))
+
+
+def tables_of_units(plan: Plan, files: RowFiles) -> list[pa.Table]:
+    """The rows of each raw file of the plan."""
+    return [open_table(plan.file(unit, files.tokenized)) for unit in plan.units]
+
+
+def concatenated(tables: list[pa.Table]) -> pa.Table:
+    """The rows of all raw files, from those of each."""
+    return pa.concat_tables([INGESTED.empty_table(), *tables], promote_options="default")

@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate, tee
+from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.dataset.export import export
+from pipeline.dataset.export import Rows, export_pieces, rows_of_tables
+from pipeline.dataset.pieces import Range, cut
 from pipeline.dataset.run_file import write_run
-from pipeline.io.arrow_files import read_tables
+from pipeline.io.arrow_files import open_table, read_range
 from pipeline.io.clock import Clock
+from pipeline.io.hashed_files import state_of_file
 from pipeline.io.progress import watch
-from pipeline.io.stage_files import RAW, VERDICTS, RowFiles
+from pipeline.io.stage_files import OF_MAKE, PIECES, RAW, VERDICTS, RowFiles
 from pipeline.io.versions import versions
 from pipeline.io.workers import ordered
-from pipeline.run.dedupe import rows_of_units
+from pipeline.run.dedupe import concatenated, tables_of_units
 from pipeline.run.gates import check_gates
-from pipeline.run.mix import Mixed, Part, arranged, mix_units, parts_of, written
+from pipeline.run.kept_pieces import can_be_kept, made_of, piece_key, read_pieces, write_pieces
+from pipeline.run.mix import Mixed, arranged, mix_units, parts_of, written
+from pipeline.run.mix import Part as PartOfMixture
+from pipeline.run.stamps import kept_made_of
 from pipeline.run.verdicts import used
 from pipeline.stages.dedupe import apply
 from pipeline.stages.split import split
 from pipeline.table.reject_and_flag import set_column
+from schemas.columns import INGESTED
 from schemas.manifest import Manifest, Provenance, RawFile
 from schemas.run_times import RunTimes, StepTimes
 
 if TYPE_CHECKING:
+    from pipeline.dataset.piece_writer import Piece
     from pipeline.run.plan import Plan
     from schemas.tokenizer import Resolution
 
@@ -42,17 +49,15 @@ def export_units(
 ) -> Manifest:
     """Write processed/<dataset>/ from these stage files and the decisions on their rows. Raises GateError.
 
-    `times`: of the steps before, for run.json.
+    From the stage files of Make, pieces that are as the last export wrote them are not written again. `times`: of the
+    steps before, for run.json.
     """
     clock = Clock()
-    every = rows_of_units(plan, files)
+    tables = tables_of_units(plan, files)
+    every = concatenated(tables)
     mixed = mix_units(plan, every, decisions)
     check_gates(plan, every, decisions, mixed.copies if mixed else None)
     sides = _sides(plan, every, decisions, mixed)
-    if mixed:
-        tables = ordered(_of_mixture(mixed, decisions, sides), parts_of(every, arranged(plan, mixed)), workers)
-    else:
-        tables = ordered(_decided(decisions, sides), _parts(plan, files), workers)
     about = Provenance(
         dataset=plan.config.dataset,
         sources=[source for source in plan.config.source if any(unit.source == source for unit in plan.units)],
@@ -64,31 +69,108 @@ def export_units(
         verdicts=used(plan.verdicts.values(), [plan.file(unit, VERDICTS) for unit in plan.units]),
         mixture=mixed.mixture if mixed else None,
     )
-    stages = ["dedupe", "mix"] if mixed else ["dedupe"]
-    tables = watch(tables, "export", str(plan.folder), len(decisions), stages)
-    manifest = export(tables, plan.folder, plan.config.export, about)
+    if mixed:
+        rows, keys = _mixed_rows(plan, every, mixed, decisions, sides, workers), None
+    else:
+        pieces = cut_pieces([unit.origin for unit in plan.units], tables, plan.config.export.shard_rows)
+        keys = _keys(plan, files, pieces, decisions, sides)
+        rows = _rows(plan, files, pieces, _kept(plan, keys), decisions, sides, workers)
+    record = plan.stages / PIECES
+    record.unlink(missing_ok=True)
+    exported = export_pieces(rows, plan.folder, plan.config.export, about)
+    if keys:
+        write_pieces(record, plan.folder, keys, exported.pieces)
     write_run(plan.folder, RunTimes(steps=[*times, clock.times("export", len(decisions), workers)]))
-    return manifest
+    return exported.manifest
 
 
-def _parts(plan: Plan, files: RowFiles) -> Iterator[tuple[pa.Table, slice]]:
-    """All rows of the plan in their order, and the place of each part of them."""
-    start = 0
-    for table in chain.from_iterable(read_tables(plan.file(unit, files.tokenized)) for unit in plan.units):
-        yield table, slice(start, start + len(table))
-        start += len(table)
+class Part(NamedTuple):
+    """Rows of a piece: a range of a raw file, and where it begins among all rows of the plan."""
+
+    range: Range
+    at: int
+
+    @property
+    def place(self) -> slice:
+        return slice(self.at, self.at + self.range.rows)
 
 
-def _decided(decisions: pa.Table, sides: pa.Array) -> Callable[[tuple[pa.Table, slice]], pa.Table]:
-    def decided(part: tuple[pa.Table, slice]) -> pa.Table:
-        table, place = part
-        return set_column(apply(table, decisions[place]), "split", sides[place])
+def cut_pieces(names: Sequence[str], tables: Sequence[pa.Table], most: int) -> list[list[Part]]:
+    """All rows of the plan in pieces of at most `most`."""
+    starts = accumulate(map(len, tables), initial=0)
+    first = dict(enumerate(starts))
+    pieces = cut([(name, len(table)) for name, table in zip(names, tables, strict=True)], most)
+    return [[Part(some, first[some.file] + some.start) for some in piece] for piece in pieces]
 
-    return decided
+
+def _keys(
+    plan: Plan, files: RowFiles, pieces: Sequence[Sequence[Part]], decisions: pa.Table, sides: pa.Array
+) -> list[str] | None:
+    """The keys of the pieces; None where they are not to be kept."""
+    if files is not OF_MAKE or not can_be_kept(plan.config.export):
+        return None
+    made = made_of(kept_made_of()["export"], plan.config.stages)
+    states = [state_of_file(plan.file(unit, files.tokenized)) for unit in plan.units]
+    decided = decisions.append_column("split", sides)
+
+    def key(piece: Sequence[Part]) -> str:
+        parts = [(states[part.range.file], part.range.start, part.range.stop) for part in piece]
+        return piece_key(made, parts, (decided[part.place] for part in piece))
+
+    return list(map(key, pieces))
 
 
-def _of_mixture(mixed: Mixed, decisions: pa.Table, sides: pa.Array) -> Callable[[Part], pa.Table]:
-    def decided(part: Part) -> pa.Table:
+def _kept(plan: Plan, keys: Sequence[str] | None) -> dict[int, Piece]:
+    """The pieces that are as the last export wrote them, by their numbers."""
+    there = read_pieces(plan.stages / PIECES, plan.folder) if keys else {}
+    return {number: there[key] for number, key in enumerate(keys or ()) if key in there}
+
+
+def _rows(
+    plan: Plan,
+    files: RowFiles,
+    pieces: Sequence[Sequence[Part]],
+    kept: Mapping[int, Piece],
+    decisions: pa.Table,
+    sides: pa.Array,
+    workers: int,
+) -> Rows:
+    """The rows of the plan: those of the pieces that are not kept are read."""
+    paths = [plan.file(unit, files.tokenized) for unit in plan.units]
+    fresh = [(number, part) for number, piece in enumerate(pieces) if number not in kept for part in piece]
+
+    def read() -> Iterator[tuple[int, pa.Table, slice]]:
+        for number, part in fresh:
+            at = part.at
+            for table in read_range(paths[part.range.file], part.range.start, part.range.stop):
+                yield number, table, slice(at, at + len(table))
+                at += len(table)
+
+    def decided(some: tuple[int, pa.Table, slice]) -> tuple[int, pa.Table]:
+        number, table, place = some
+        return number, set_column(apply(table, decisions[place]), "split", sides[place])
+
+    numbers, found = tee(ordered(decided, read(), workers))
+    count = sum(part.range.rows for _, part in fresh)
+    what = f"{plan.folder}" + (f", {len(decisions) - count:,} rows as before" if kept else "")
+    tables = watch((table for _, table in found), "export", what, count, ["dedupe"])
+    first = open_table(paths[0]).slice(0, 0) if paths else INGESTED.empty_table()
+    return Rows(
+        decided((0, first, slice(0, 0)))[1],
+        [kept.get(number) for number in range(len(pieces))],
+        ((number, table) for table, (number, _) in zip(tables, numbers, strict=True)),
+    )
+
+
+def _mixed_rows(plan: Plan, every: pa.Table, mixed: Mixed, decisions: pa.Table, sides: pa.Array, workers: int) -> Rows:
+    """The rows of a mixture in their order: which rows are in a piece depends on all others, so that none is kept."""
+    tables = ordered(_of_mixture(mixed, decisions, sides), parts_of(every, arranged(plan, mixed)), workers)
+    watched = watch(tables, "export", str(plan.folder), len(decisions), ["dedupe", "mix"])
+    return rows_of_tables(watched)
+
+
+def _of_mixture(mixed: Mixed, decisions: pa.Table, sides: pa.Array) -> Callable[[PartOfMixture], pa.Table]:
+    def decided(part: PartOfMixture) -> pa.Table:
         table = apply(part.table, decisions.take(part.rows))
         return set_column(written(table, mixed.copies.take(part.rows), part.copy), "split", sides.take(part.rows))
 

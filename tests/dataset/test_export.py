@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from pipeline import dedupe, export, tokenize, validate
-from pipeline.dataset.shard_writer import WRITERS, Shards
+from pipeline.dataset.layout import Format
+from pipeline.dataset.shard_writer import WRITERS, Shards, name_shards
 from pipeline.stages.split import split
 from pipeline.tokenizers.load import load_tokenizer
 from schemas.manifest import Counts, File, Manifest, Provenance
@@ -122,10 +123,12 @@ def test_a_new_export_takes_the_place_of_the_old(tmp_path: Path) -> None:
 def test_a_shard_ends_when_it_is_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table = finished([RECORD | {"instruction": f"{number}번을 외쳐 줘."} for number in range(10)])
     monkeypatch.setattr(import_module("pipeline.dataset.shard_writer"), "SHARD_BYTES", 1)
-    with Shards(tmp_path, {"parquet": "pair/train-{shard}.parquet"}, shard_rows=6) as shards:
+    places: dict[Format, str] = {"parquet": "pair/train-{shard}.parquet"}
+    with Shards(tmp_path, places, shard_rows=6) as shards:
         for batch in (table.slice(0, 4), table.slice(4, 6)):
             shards.write(batch)
-    rows = {name: pq.read_metadata(tmp_path / name).num_rows for name in shards.named()}
+    files = [shard["parquet"].path for shard in name_shards(tmp_path, places, shards.written())]
+    rows = {file.relative_to(tmp_path).as_posix(): pq.read_metadata(file).num_rows for file in files}
     assert rows == {f"pair/train-{number:05}-of-00002.parquet": count for number, count in enumerate([4, 6])}
 
 

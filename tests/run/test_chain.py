@@ -110,9 +110,9 @@ def test_the_bytes_do_not_depend_on_workers_or_batches(
     tmp_path: Path, first: dict[str, str], workers: int, rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`rows`: of the tables in which rows come to the stages, and later to dedupe's decisions and to export."""
-    read, reread = ingest.ingest, export.read_tables
+    read, reread = ingest.ingest, export.read_range
     monkeypatch.setattr(ingest, "ingest", lambda *arguments: rechunk(read(*arguments), rows))
-    monkeypatch.setattr(export, "read_tables", lambda path: rechunk(reread(path), rows))
+    monkeypatch.setattr(export, "read_range", lambda *arguments: rechunk(reread(*arguments), rows))
     assert bytes_of(tmp_path / "sample", workers) == first
 
 

@@ -1,7 +1,9 @@
 """Raw files that come, change and go: what is redone gives the bytes of a build from nothing."""
 
 import hashlib
+import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
@@ -13,7 +15,7 @@ from pipeline.run.duplicates import find_duplicates, trial_of
 from pipeline.run.export import export_units
 from pipeline.run.plan import Plan, plan_of_config
 from pipeline.run.row_wise import tokenize_unit
-from pipeline.run.stamps import write_plan
+from pipeline.run.stamps import kept_made_of, write_plan
 from pipeline.run.tokenizer import find_tokenizer
 from schemas.run_times import RUN
 
@@ -61,6 +63,101 @@ def digests(plan: Plan) -> dict[str, str]:
     times = plan.folder / RUN
     files = [*(set(plan.folder.rglob("*")) - {times}), plan.stages / stage_files.duplicates()]
     return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files if path.is_file()}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project with raw files that have rows in several pieces; it is built."""
+    project = tmp_path / "project"
+    (project / "raw").mkdir(parents=True)
+    (project / "pipeline.toml").write_text(CONFIG)
+    for name in ("a", "b", "c"):
+        (project / "raw" / f"{name}.jsonl").write_text("".join(lines(Random(f"{name}{part}")) for part in range(3)))
+    redo(project)
+    return project
+
+
+def like_a_build_from_nothing(project: Path) -> bool:
+    found = redo(project)
+    shutil.rmtree(project / "processed")
+    return redo(project) == found
+
+
+def test_files_whose_rows_are_as_before_are_not_written_again(project: Path) -> None:
+    def files() -> dict[int, Path]:
+        return {path.stat().st_ino: path for path in (project / "processed" / "small").rglob("*-of-*")}
+
+    before = files()
+    (project / "raw" / "b2.jsonl").write_text(ROW.format("바다 이야기를 들려 주세요.", "파도가 높습니다."))
+    redo(project)
+    same = before.keys() & files().keys()
+    assert len(before) - len(same) <= 4  # one piece: train and validation, in two formats
+    assert len(same) >= 10
+    assert like_a_build_from_nothing(project)
+
+
+def damage(path: Path) -> None:
+    data = path.read_bytes()
+    path.write_bytes(data[:-9] + b"x" + data[-8:])
+
+
+def put_another_in_its_place(path: Path) -> None:
+    state = path.stat()
+    other = path.with_name("other")
+    other.write_bytes(bytes(state.st_size))
+    os.utime(other, ns=(state.st_atime_ns, state.st_mtime_ns))
+    other.replace(path)
+
+
+@pytest.mark.parametrize("change", [damage, put_another_in_its_place, Path.unlink])
+@pytest.mark.parametrize(
+    "file",
+    [
+        "small/pair/train-00001-of-*.parquet",
+        "small/train/data-00000-of-*.arrow",
+        "small/rejects.jsonl",
+        "small/manifest.json",
+        ".stages/small/export.pieces.json",
+    ],
+)
+def test_a_kept_file_that_is_not_what_it_was_is_written_again(
+    project: Path, file: str, change: Callable[[Path], None]
+) -> None:
+    change(next((project / "processed").glob(file)))
+    assert like_a_build_from_nothing(project)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "shard_rows = 20",
+        "shard_rows = 40\nreport = false",
+        "shard_rows = 40\nvalidation = 0.4",
+        "shard_rows = 40\nstratify = true",
+        'shard_rows = 40\nformats = ["parquet", "jsonl"]',
+        'shard_rows = 40\nformats = ["arrow", "messages"]',
+        "shard_rows = 40\n[dedupe]\nnear = 'flag'",
+        "shard_rows = 40\n[mix]\ntotal_rows = 30",
+    ],
+)
+def test_other_options_give_the_bytes_of_a_build_from_nothing(project: Path, options: str) -> None:
+    (project / "pipeline.toml").write_text(CONFIG.replace("shard_rows = 40", options))
+    assert like_a_build_from_nothing(project)
+    (project / "pipeline.toml").write_text(CONFIG)
+    assert like_a_build_from_nothing(project)
+
+
+def test_other_code_writes_all_files_again(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def files() -> set[int]:
+        return {path.stat().st_ino for path in (project / "processed" / "small").rglob("*-of-*")}
+
+    before = files()
+    redo(project)
+    assert files() == before
+    made = {stage: {**about, "versions": {"pyarrow": "0"}} for stage, about in kept_made_of().items()}
+    monkeypatch.setattr("pipeline.run.export.kept_made_of", lambda: made)
+    redo(project)
+    assert not files() & before
 
 
 @pytest.mark.parametrize("seed", range(2))

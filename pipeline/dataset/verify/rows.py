@@ -9,7 +9,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
-from pipeline.dataset.export import COUNTED, COUNTED_OF_SEQUENCES, RowCounts
 from pipeline.dataset.layout import REJECTS, Format
 from pipeline.dataset.reader import (
     DataFile,
@@ -18,6 +17,7 @@ from pipeline.dataset.reader import (
     read_values,
     table_files,
 )
+from pipeline.dataset.row_counts import COUNTED, COUNTED_OF_SEQUENCES, RowCounts
 from pipeline.dataset.verify.check import Check
 from pipeline.table.hashes import Hashes, hashes_of
 from pipeline.table.sequences import SEQUENCE
