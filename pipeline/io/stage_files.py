@@ -49,8 +49,10 @@ DECISIONS = "dedupe.arrow"
 #: What it found about pairs of texts.
 KNOWN_PAIRS = "dedupe.pairs.arrow"
 MEASURED_PAIRS = "dedupe.measured.arrow"
-#: The folder of what its tasks give each other, where `ko-instruct run` decides in parts.
+#: The folder of what tasks give each other, where `ko-instruct run` decides in parts, or other machines write.
 EXCHANGES = "run.exchanges"
+#: In it, what was decided about all rows.
+DECIDED = "decided.arrow"
 #: How long it took.
 DECISION_TIMES = "dedupe.times.json"
 #: The pieces of the dataset that `export` wrote, for the next one.

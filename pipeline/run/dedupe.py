@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
@@ -108,17 +106,9 @@ def dedupe_in_parts(plan: Plan, files: RowFiles, engine: Engine, count: int, wor
     options = plan.config.dedupe
     if count == 1 or options.within != "prompt" or options.semantic:
         return dedupe_units(plan, files, options, workers)
-    with _comparing(Compared(plan, files, engine.workers)) as all_, _folder(plan.stages / EXCHANGES) as folder:
-        decisions = decide_in_parts(all_, Steps(engine.each, folder, count))
+    with _comparing(Compared(plan, files, engine.workers)) as all_:
+        decisions = decide_in_parts(all_, Steps(engine.each, plan.stages / EXCHANGES, count))
         return Decided(all_.rows, decisions, all_.against)
-
-
-@contextlib.contextmanager
-def _folder(path: Path) -> Iterator[Path]:
-    try:
-        yield path
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
 from itertools import accumulate, tee
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.dataset.export import Rows, export_pieces, rows_of_tables
+from pipeline.dataset.export import Rows, export_pieces, rows_of_tables, write_piece
 from pipeline.dataset.pieces import Range, cut
 from pipeline.dataset.run_file import write_run
-from pipeline.io.arrow_files import open_table, read_range
+from pipeline.io.arrow_files import open_table, read_range, write_tables
 from pipeline.io.clock import Clock
 from pipeline.io.hashed_files import state_of_file
-from pipeline.io.progress import watch
-from pipeline.io.stage_files import OF_MAKE, PIECES, RAW, VERDICTS, RowFiles
+from pipeline.io.progress import note, watch
+from pipeline.io.stage_files import DECIDED, EXCHANGES, OF_MAKE, PIECES, RAW, VERDICTS, RowFiles
 from pipeline.io.versions import versions
 from pipeline.io.workers import ordered
 from pipeline.run.dedupe import concatenated, tables_of_units
@@ -35,6 +37,7 @@ from schemas.run_times import RunTimes, StepTimes
 
 if TYPE_CHECKING:
     from pipeline.dataset.piece_writer import Piece
+    from pipeline.run.engines import Engine
     from pipeline.run.plan import Plan
     from schemas.tokenizer import Resolution
 
@@ -46,11 +49,12 @@ def export_units(
     tokenizer: Resolution,
     workers: int,
     times: Iterable[StepTimes] = (),
+    engine: Engine | None = None,
 ) -> Manifest:
     """Write processed/<dataset>/ from these stage files and the decisions on their rows. Raises GateError.
 
     From the stage files of Make, pieces that are as the last export wrote them are not written again. `times`: of the
-    steps before, for run.json.
+    steps before, for run.json. `engine`: writes the pieces, where they have files of their own; None: this process.
     """
     clock = Clock()
     tables = tables_of_units(plan, files)
@@ -73,8 +77,12 @@ def export_units(
         rows, keys = _mixed_rows(plan, every, mixed, decisions, sides, workers), None
     else:
         pieces = cut_pieces([unit.origin for unit in plan.units], tables, plan.config.export.shard_rows)
-        keys = _keys(plan, files, pieces, decisions, sides)
-        rows = _rows(plan, files, pieces, _kept(plan, keys), decisions, sides, workers)
+        decided = decisions.append_column("split", sides)
+        keys = _keys(plan, files, pieces, decided)
+        if engine and can_be_kept(plan.config.export):
+            rows = _written_by(engine, plan, files, pieces, decided)
+        else:
+            rows = _rows(plan, files, pieces, _kept(plan, keys), decided, workers)
     record = plan.stages / PIECES
     record.unlink(missing_ok=True)
     exported = export_pieces(rows, plan.folder, plan.config.export, about)
@@ -103,15 +111,12 @@ def cut_pieces(names: Sequence[str], tables: Sequence[pa.Table], most: int) -> l
     return [[Part(some, first[some.file] + some.start) for some in piece] for piece in pieces]
 
 
-def _keys(
-    plan: Plan, files: RowFiles, pieces: Sequence[Sequence[Part]], decisions: pa.Table, sides: pa.Array
-) -> list[str] | None:
+def _keys(plan: Plan, files: RowFiles, pieces: Sequence[Sequence[Part]], decided: pa.Table) -> list[str] | None:
     """The keys of the pieces; None where they are not to be kept."""
     if files is not OF_MAKE or not can_be_kept(plan.config.export):
         return None
     made = made_of(kept_made_of()["export"], plan.config.stages)
     states = [state_of_file(plan.file(unit, files.tokenized)) for unit in plan.units]
-    decided = decisions.append_column("split", sides)
 
     def key(piece: Sequence[Part]) -> str:
         parts = [(states[part.range.file], part.range.start, part.range.stop) for part in piece]
@@ -131,35 +136,77 @@ def _rows(
     files: RowFiles,
     pieces: Sequence[Sequence[Part]],
     kept: Mapping[int, Piece],
-    decisions: pa.Table,
-    sides: pa.Array,
+    decided: pa.Table,
     workers: int,
 ) -> Rows:
     """The rows of the plan: those of the pieces that are not kept are read."""
-    paths = [plan.file(unit, files.tokenized) for unit in plan.units]
     fresh = [(number, part) for number, piece in enumerate(pieces) if number not in kept for part in piece]
-
-    def read() -> Iterator[tuple[int, pa.Table, slice]]:
-        for number, part in fresh:
-            at = part.at
-            for table in read_range(paths[part.range.file], part.range.start, part.range.stop):
-                yield number, table, slice(at, at + len(table))
-                at += len(table)
-
-    def decided(some: tuple[int, pa.Table, slice]) -> tuple[int, pa.Table]:
-        number, table, place = some
-        return number, set_column(apply(table, decisions[place]), "split", sides[place])
-
-    numbers, found = tee(ordered(decided, read(), workers))
+    numbers, found = tee(ordered(partial(_marked, decided), _read(plan, files, fresh), workers))
     count = sum(part.range.rows for _, part in fresh)
-    what = f"{plan.folder}" + (f", {len(decisions) - count:,} rows as before" if kept else "")
+    what = f"{plan.folder}" + (f", {len(decided) - count:,} rows as before" if kept else "")
     tables = watch((table for _, table in found), "export", what, count, ["dedupe"])
-    first = open_table(paths[0]).slice(0, 0) if paths else INGESTED.empty_table()
     return Rows(
-        decided((0, first, slice(0, 0)))[1],
+        _without_rows(plan, files, decided),
         [kept.get(number) for number in range(len(pieces))],
         ((number, table) for table, (number, _) in zip(tables, numbers, strict=True)),
     )
+
+
+def _read(plan: Plan, files: RowFiles, parts: Iterable[tuple[int, Part]]) -> Iterator[tuple[int, pa.Table, slice]]:
+    """The rows of parts of pieces, with the number of the piece and their place among all rows."""
+    for number, part in parts:
+        at = part.at
+        path = plan.file(plan.units[part.range.file], files.tokenized)
+        for table in read_range(path, part.range.start, part.range.stop):
+            yield number, table, slice(at, at + len(table))
+            at += len(table)
+
+
+def _marked(decided: pa.Table, some: tuple[int, pa.Table, slice]) -> tuple[int, pa.Table]:
+    """Rows with what was decided about them. `decided`: about all rows."""
+    number, table, place = some
+    return number, set_column(apply(table, decided[place]), "split", decided["split"][place])
+
+
+def _without_rows(plan: Plan, files: RowFiles, decided: pa.Table) -> pa.Table:
+    paths = [plan.file(unit, files.tokenized) for unit in plan.units[:1]]
+    first = open_table(paths[0]).slice(0, 0) if paths else INGESTED.empty_table()
+    return _marked(decided, (0, first, slice(0, 0)))[1]
+
+
+def _written_by(
+    engine: Engine, plan: Plan, files: RowFiles, pieces: Sequence[Sequence[Part]], decided: pa.Table
+) -> Rows:
+    """The rows of the plan, each piece written by a task."""
+    folder = plan.stages / EXCHANGES
+    write_tables(folder / DECIDED, [decided], decided.schema)
+    note(f"{'export':<11} {plan.folder}: {len(decided):,} rows in {len(pieces):,} pieces, each the work of a task")
+    written = list(engine.each(WritePiece(plan, files), list(enumerate(pieces))))
+    return Rows(_without_rows(plan, files, decided), written, ())
+
+
+@dataclass(frozen=True)
+class WritePiece:
+    """Writes a piece to a folder of its own, in whatever process."""
+
+    plan: Plan
+    files: RowFiles
+
+    @cached_property
+    def decided(self) -> pa.Table:
+        return open_table(self.plan.stages / EXCHANGES / DECIDED)
+
+    def __call__(self, numbered: tuple[int, Sequence[Part]]) -> Piece:
+        number, parts = numbered
+        folder = self.plan.stages / EXCHANGES / f"piece-{number}"
+        folder.mkdir(exist_ok=True)
+        some = ((number, part) for part in parts)
+        tables = (_marked(self.decided, each)[1] for each in _read(self.plan, self.files, some))
+        return write_piece(tables, folder, number, self.plan.config.stages)
+
+    def __reduce__(self) -> tuple[Callable[..., WritePiece], tuple[Any, ...]]:
+        """A pickle holds no rows."""
+        return WritePiece, (self.plan, self.files)
 
 
 def _mixed_rows(plan: Plan, every: pa.Table, mixed: Mixed, decisions: pa.Table, sides: pa.Array, workers: int) -> Rows:

@@ -12,6 +12,8 @@ Result = TypeVar("Result")
 class Local:
     """Work in this process, with this many threads."""
 
+    has_others = False
+
     def __init__(self, workers: int) -> None:
         self.inside, self.workers = threads(workers), workers
 

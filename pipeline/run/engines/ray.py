@@ -43,6 +43,8 @@ class EngineError(KoInstructError, RuntimeError):
 class Ray:
     """Work as tasks of a Ray cluster."""
 
+    has_others = True
+
     def __init__(self) -> None:
         self.inside, self.workers = spread, 1
 
