@@ -49,7 +49,8 @@ class Place(NamedTuple):
         import fsspec
 
         try:
-            return fsspec.filesystem(self.scheme, use_listings_cache=False)
+            # What an earlier run of this process has seen is not what is there now.
+            return fsspec.filesystem(self.scheme, use_listings_cache=False, skip_instance_cache=True)
         except ImportError as error:
             raise MissingLibraryError(f"{self.scheme}:// needs a library: {install('storage')}. ({error})") from error
         except ValueError as error:
