@@ -140,7 +140,7 @@ def dedupe(
     tokenized = (plan.file(unit, stage_files.OF_MAKE.tokenized) for unit in plan.units)
     require(tokenized, "dedupe", plan, config_path)
     trial = trial_of(plan, rethreshold, against, config_path.parent)
-    found = find_duplicates(trial, workers)
+    found = find_duplicates(trial, workers, anew=explain)
     if explain:
         click.echo(found.explain())
     if explain or trial.tried:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -16,10 +16,11 @@ from pipeline.io.atomic_files import whole
 from pipeline.io.clock import Clock
 from pipeline.io.terminal_text import visible
 from pipeline.run.config import ConfigError
-from pipeline.run.dedupe import Decided, dedupe_units
+from pipeline.run.dedupe import Decided, dedupe_added, dedupe_units
+from pipeline.run.kept_decisions import read_before, write_before
 from pipeline.run.known_pairs import read_known, write_known
 from pipeline.run.plan import Plan, compared_with
-from pipeline.run.stamps import kept_made_of
+from pipeline.run.stamps import Made, kept_made_of
 from pipeline.run.times import leave_times
 from pipeline.stages.dedupe import report
 from schemas.errors import problems
@@ -70,19 +71,47 @@ class Duplicates:
         return f"{report.summary(self.decided.new)}\nclusters with their texts: {self.listed}"
 
 
-def find_duplicates(trial: Trial, workers: int) -> Duplicates:
-    """Decide, and list the clusters. The decisions are written for `export` unless this is a trial."""
+def find_duplicates(trial: Trial, workers: int, anew: bool = False) -> Duplicates:
+    """Decide, and list the clusters. The decisions are written for `export` unless this is a trial.
+
+    Where rows came to those of the last decisions, it is decided on what has to do with them alone; `anew`: on all.
+    """
     plan, clock = trial.plan, Clock()
-    made = kept_made_of()["fingerprint"]
-    known = read_known(plan.stages, made)
-    decided = dedupe_units(plan, stage_files.OF_MAKE, plan.config.dedupe, workers, known)
+    made = kept_made_of()
     listed = plan.stages / stage_files.duplicates(*trial.tried)
+    known = None
+    found = None if anew or trial.tried else _found_again(plan, made["dedupe"], workers)
+    if found is None:
+        known = read_known(plan.stages, made["fingerprint"])
+        decided = dedupe_units(plan, stage_files.OF_MAKE, plan.config.dedupe, workers, known)
+        found = Found(decided, report.lines(report.clusters(decided.rows, decided.decisions)))
     with whole(listed) as sink:
-        for cluster in report.clusters(decided.rows, decided.decisions):
-            sink.write(orjson.dumps(cluster, option=orjson.OPT_APPEND_NEWLINE))
+        sink.writelines(found.clusters)
     if not trial.tried:
-        write_known(plan.stages, made, known)
-        write_tables(plan.stages / stage_files.DECISIONS, [decided.new], decided.decisions.schema)
-        times = clock.times("dedupe", len(decided.new), workers)
-        leave_times(plan.stages / stage_files.DECISION_TIMES, times)
-    return Duplicates(decided, plan.config.dedupe, listed)
+        if known:
+            write_known(plan.stages, made["fingerprint"], known)
+        new = found.decided.new
+        write_tables(plan.stages / stage_files.DECISIONS, [new], new.schema)
+        write_before(plan, made["dedupe"])
+        leave_times(plan.stages / stage_files.DECISION_TIMES, clock.times("dedupe", len(new), workers))
+    return Duplicates(found.decided, plan.config.dedupe, listed)
+
+
+class Found(NamedTuple):
+    """What was decided, and the lines of the clusters."""
+
+    decided: Decided
+    clusters: Iterable[bytes]
+
+
+def _found_again(plan: Plan, made: Made, workers: int) -> Found | None:
+    """What is decided where rows came to those that are decided already; None where it is to be decided on all."""
+    before = read_before(plan, made)
+    if before is None:
+        return None
+    found = dedupe_added(plan, stage_files.OF_MAKE, before.decisions, before.added, plan.config.dedupe, workers)
+    if found is None:
+        return None
+    decided, again = found
+    lines = before.listed.read_bytes().splitlines(keepends=True)
+    return Found(decided, report.lines_again(lines, decided.rows, decided.decisions, again.rows))

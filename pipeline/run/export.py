@@ -69,7 +69,8 @@ def export_units(
         verdicts=used(plan.verdicts.values(), [plan.file(unit, VERDICTS) for unit in plan.units]),
         mixture=mixed.mixture if mixed else None,
     )
-    decided, most = decisions.append_column(SPLIT, sides), plan.config.export.shard_rows
+    decided = decisions.drop_columns(["component"]).append_column(SPLIT, sides).replace_schema_metadata(None)
+    most = plan.config.export.shard_rows
     if mixed:
         decided = decided.append_column(COPIES, mixed.copies)
         pieces, keys = pieces_of_mixture(arranged(plan, mixed), most), None

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import marshal
 from collections import Counter
 from collections.abc import Mapping
 from functools import cache
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from pipeline.dataset.report import charts
@@ -33,6 +34,7 @@ from pipeline.dataset.report.tables import (
     sources,
 )
 from pipeline.dataset.report.texts import meaning, t, texts
+from pipeline.io.kept import kept
 from schemas.manifest import Manifest, config_name
 
 HERE = Path(__file__).parent
@@ -133,13 +135,17 @@ def _messages(counted: Counter[int]) -> list[tuple[int, int]]:
 
 @cache
 def _template() -> Template:
-    # Not compiled into a file, and not read again: one process writes few reports.
-    environment = Environment(
-        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.globals.update(t=t, meaning=meaning, charts=charts, short=short, max=max)
     environment.filters.update(number="{:,}".format, percent="{:.1%}".format, share=share)
-    return environment.get_template(PAGE)
+
+    def compiled() -> str:
+        source = (HERE / PAGE).read_text(encoding="utf-8")
+        return base64.b64encode(marshal.dumps(environment.compile(source, PAGE, str(HERE / PAGE)))).decode()
+
+    # To compile it takes longer than to fill it.
+    code = marshal.loads(base64.b64decode(kept("report_page", compiled)))
+    return Template.from_code(environment, code, environment.make_globals(None))
 
 
 def _policy(style: str, script: str) -> str:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from pipeline.io.workers import ordered
 from pipeline.stages.dedupe import keys
-from pipeline.stages.dedupe.arrays import Bytes, Codes, Hashes, Ints, Signatures, ranges, sorted_unique
+from pipeline.stages.dedupe.arrays import Bools, Bytes, Codes, Hashes, Ints, Signatures, ranges, sorted_unique
 from pipeline.stages.dedupe.groups import repeated_keys
 from pipeline.stages.dedupe.job import Job
 from pipeline.stages.dedupe.minhash import HASHES, Bands, band_keys, choose_bands
@@ -23,6 +23,14 @@ WIDTH = 64
 BAG_WIDTH = 4
 #: Pairs whose signatures are held at once.
 _PAIRS = 1 << 13
+
+
+class Candidates(NamedTuple):
+    """Pairs of places in some rows, and the places of which not all pairs are candidates: a group was too large."""
+
+    first: Ints  # int64[pairs], the lesser place
+    second: Ints  # int64[pairs]
+    crowded: Ints  # int64[n]
 
 
 class Buckets(NamedTuple):
@@ -51,39 +59,58 @@ class Buckets(NamedTuple):
         key = keys.mix(bag.astype(np.uint64)) if number == self.bag else band_keys(signatures, number, self.bands)
         return key ^ keys.mix(salt)
 
-    def pairs(self, number: int, key: Hashes, agreeing: Callable[[Ints, Ints], Bytes]) -> tuple[Ints, Ints, int]:
-        """The candidate pairs of rows in the buckets of this number, int64[pairs] twice, the lesser first; and how many
-        pairs are skipped. `key`: as of `keys`; `agreeing`: how many hashes of the signatures of two rows agree."""
+    def pairs(self, number: int, key: Hashes, agreeing: Callable[[Ints, Ints], Bytes]) -> tuple[Candidates, int]:
+        """The candidate pairs of rows in the buckets of this number, and how many pairs are skipped.
+
+        `key`: as of `keys`; `agreeing`: in how many hashes the signatures of two rows agree.
+        """
+        width = BAG_WIDTH if number == self.bag else WIDTH
         place, group = repeated_keys(keys.mix(key))
-        first, second, skipped = pairs_in_groups(group, BAG_WIDTH if number == self.bag else WIDTH)
+        first, second, skipped = pairs_in_groups(group, width)
         first, second = place[first], place[second]
         if number != self.bag:
             likely = agreeing(first, second) >= self.enough
             first, second = first[likely], second[likely]
-        return first, second, skipped
+        return Candidates(first, second, place[is_crowded(group, width)] if skipped else place[:0]), skipped
 
 
-def candidate_pairs(job: Job, part: str, rows: Ints, salt: Hashes) -> tuple[Ints, Ints]:
+def candidate_pairs(job: Job, part: str, rows: Ints, salt: Hashes) -> Candidates:
     """Pairs of rows that agree in the salt, and in a band of similar signatures or in their bags.
 
-    `part`: of the prompt, as the columns of a fingerprint name it; `rows`: int64[n] of the table;
-    `salt`: uint64[n]. Returns places in `rows`: int64[pairs] twice, the lesser first.
+    `part`: of the prompt, as the columns of a fingerprint name it; `rows`: int64[n] of the table; `salt`: uint64[n].
     """
     buckets = Buckets.of(job.options)
     signatures = job.column(f"{part}_signature", rows, np.uint16)
     bag = job.column(f"{part}_bag", rows, np.uint32)[:, 0]
 
-    def pairs_of(number: int) -> tuple[Ints, int]:
+    def pairs_of(number: int) -> tuple[Ints, Ints, int]:
         key = buckets.keys(number, signatures, bag, salt)
-        first, second, skipped = buckets.pairs(number, key, partial(agreeing_hashes, signatures))
-        return first * len(rows) + second, skipped
+        (first, second, crowded), skipped = buckets.pairs(number, key, partial(agreeing_hashes, signatures))
+        return first * len(rows) + second, crowded, skipped
 
-    found = [np.empty(0, np.int64)]
-    for pairs, skipped in ordered(pairs_of, range(buckets.bag + 1 if len(rows) else 0), job.workers):
+    found, places = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    for pairs, crowded, skipped in ordered(pairs_of, range(buckets.bag + 1 if len(rows) else 0), job.workers):
         found.append(pairs)
+        places.append(crowded)
         job.counts["skipped"] += skipped
     first, second = np.divmod(sorted_unique(np.concatenate(found)), max(len(rows), 1))
-    return first, second
+    return Candidates(first, second, sorted_unique(np.concatenate(places)))
+
+
+def is_crowded(group: npt.NDArray[np.generic], width: int) -> Bools:
+    """bool[n]: `pairs_in_groups` skips a pair of places of this value.
+
+    >>> is_crowded(np.array([3, 3, 3, 3, 8, 9, 9, 9]), width=1).tolist()
+    [True, True, True, True, False, False, False, False]
+    """
+    starts = np.flatnonzero(np.append(True, group[1:] != group[:-1])[: len(group)])
+    sizes = np.diff(np.append(starts, len(group)))
+    return np.repeat(sizes > most_in_group(width), sizes)
+
+
+def most_in_group(width: int) -> int:
+    """How many places may hold one value, so that `pairs_in_groups` skips none of their pairs."""
+    return width + 2
 
 
 def agreeing_hashes(signatures: Signatures, first: Ints, second: Ints) -> Bytes:

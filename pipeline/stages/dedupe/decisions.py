@@ -5,6 +5,7 @@
 A row is here its place in the order of preference: of several rows, the least is the one to keep.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.io.processes import Processes
-from pipeline.stages.dedupe.arrays import Bools, Bytes, Ints
+from pipeline.stages.dedupe import keys
+from pipeline.stages.dedupe.arrays import Bools, Bytes, Hashes, Ints
 from pipeline.stages.dedupe.components import connected_components
 from pipeline.stages.dedupe.continuations import continuations
 from pipeline.stages.dedupe.contradictions import contradicted
@@ -34,6 +36,9 @@ from pipeline.stages.dedupe.similar import (
     NO_ROW_PAIRS,
     Pairs,
     PromptPairs,
+    context_keys,
+    none_where_nothing_is_near,
+    similar_contexts,
     similar_prompts,
     similar_rows,
 )
@@ -56,6 +61,7 @@ DECISION = pa.schema(
             "differences", pa.list_(pa.string())
         ),  # to the row that is kept, of a similar row: "kind: one → other"
         pa.field("cluster_key", pa.uint64()),
+        pa.field("component", pa.uint64()),  # equal in rows that have to do with each other (`components_of`)
         pa.field("semantic_near", pa.string()),  # the row whose prompt is nearest in meaning, and their similarity
     ]
 )
@@ -92,12 +98,17 @@ def _decide(job: Job, against: int, of_contexts: PromptPairs | None) -> pa.Table
     fixed = int((rows < against).sum())
     kinds = job.column("answer_kind", rows, np.uint32)[:, 0]
     equal = equal_rows(job.column("prompt", rows, np.uint64), job.column("output", rows, np.uint64), kinds, options)
+    prompts = rows[equal.prompts.first]
+    contexts, of_contexts = similar_contexts(job, prompts, of_contexts or none_where_nothing_is_near(options))
     prompt_pairs, row_pairs = NO_PAIRS, NO_ROW_PAIRS
     if options.near != "keep" or options.near_prompt != "keep":
         # Candidate pairs, verified: of prompts, then of rows whose prompts are equal or similar.
-        prompt_pairs = similar_prompts(job, rows[equal.prompts.first], of_contexts)
+        prompt_pairs = similar_prompts(job, prompts, contexts, of_contexts)
         row_pairs = similar_rows(job, rows, equal.prompts, equal.answers, prompt_pairs)
-    cluster = first_of_cluster(equal.prompts, prompt_pairs.pairs, *continuations(job, rows))
+    continued = continuations(job, rows)
+    cluster = first_of_cluster(equal.prompts, prompt_pairs.pairs, *continued)
+    component = components_of(job, prompts, contexts, of_contexts, [equal.prompts.of_row[some] for some in continued])
+    component = component[equal.prompts.of_row]
     outcome = choose_keepers(equal, row_pairs, options, fixed)
     flags = choose_flags(equal, row_pairs, outcome, options)
     if options.conflict != "keep":
@@ -106,8 +117,28 @@ def _decide(job: Job, against: int, of_contexts: PromptPairs | None) -> pa.Table
     if options.semantic:
         near = near_in_meaning(job, rows, equal.prompts, outcome.reason == KEPT)
         flags |= (near.row >= 0).astype(np.uint8) << np.uint8(SEMANTIC_NEAR)
-    del equal, prompt_pairs, row_pairs
-    return decision_table(job, rows, cluster, outcome, flags, near)
+    del equal, prompt_pairs, row_pairs, contexts, of_contexts
+    return decision_table(job, rows, cluster, component, outcome, flags, near)
+
+
+def components_of(
+    job: Job, rows: Ints, contexts: Groups, of_contexts: PromptPairs, continued: Sequence[Ints] = (NO_ROWS, NO_ROWS)
+) -> Hashes:
+    """The key of the component of each prompt, uint64[rows]: rows of different ones have nothing to do with each other.
+
+    They are the connected components of similar contexts, and of records with the conversations that continue them
+    (`continued`, places in `rows`). The key is that of a context in it. It is odd where not all candidate pairs of its
+    contexts were compared: then other components decide, too, which of them were.
+    """
+    pairs = of_contexts.pairs
+    ends = [[end, contexts.of_row[more]] for end, more in zip(pairs[:2], continued, strict=True)]
+    component = connected_components(len(contexts.first), *map(np.concatenate, ends))
+    crowded = np.zeros(len(contexts.first), bool)
+    crowded[component[of_contexts.crowded]] = True
+    key = keys.mix(np.bitwise_xor.reduce([keys.mix(column) for column in context_keys(job, rows[contexts.first])]))
+    key = key[component] & ~np.uint64(1) | crowded[component]
+    found: Hashes = key[contexts.of_row]
+    return found
 
 
 def first_of_cluster(prompts: Groups, similar: Pairs, records: Ints = NO_ROWS, continued: Ints = NO_ROWS) -> Ints:
@@ -126,11 +157,11 @@ def first_of_cluster(prompts: Groups, similar: Pairs, records: Ints = NO_ROWS, c
 
 
 def decision_table(
-    job: Job, rows: Ints, cluster: Ints, outcome: Outcome, flags: Bytes, near: Near | None = None
+    job: Job, rows: Ints, cluster: Ints, component: Hashes, outcome: Outcome, flags: Bytes, near: Near | None = None
 ) -> pa.Table:
     """The table of DECISION for all rows. `rows`: those that take part; the others have nulls and no flags.
 
-    `cluster`: int64[rows], the first row of each row's cluster.
+    `cluster`: int64[rows], the first row of each row's cluster. `component`: uint64[rows].
     """
     count = len(job.table)
     key = job.column("prompt", rows, np.uint64)[cluster, 0]
@@ -154,6 +185,7 @@ def decision_table(
         "similarity": column(outcome.similarity, dropped & (outcome.reason != CONFLICT)),
         "differences": _differences(job, rows, outcome),
         "cluster_key": column(key, np.ones(len(rows), bool)),
+        "component": column(component, np.ones(len(rows), bool)),
         "semantic_near": pa.nulls(count, pa.string()),
     }
     if near is not None:

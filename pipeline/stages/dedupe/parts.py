@@ -50,7 +50,8 @@ OF_CONTEXT = ("context", "context_numbers", "context_bag", "context_signature", 
 
 #: A link between the nodes of two contexts.
 LINK = pa.schema([pa.field("one", pa.uint64()), pa.field("other", pa.uint64())])
-#: A pair of similar contexts: their first rows, and the link between them.
+#: A pair of similar contexts: their first rows, and the link between them. Of a context of which not all pairs were
+#: compared, also the pair with itself.
 SIMILAR = pa.schema(
     [
         pa.field("first", pa.int64()),
@@ -130,7 +131,8 @@ def buckets(all_: Rows, found: pa.Table) -> Sent:
 
 
 def candidates(all_: Rows, entries: pa.Table) -> Sent:
-    """The candidate pairs of contexts, by their first rows. `entries`: of `buckets`, each bucket with all contexts."""
+    """The candidate pairs of contexts, by their first rows; of a context of which not all pairs are candidates, also
+    the pair with itself. `entries`: of `buckets`, each bucket with all contexts."""
     job, kinds, counts = all_.job, Buckets.of(all_.job.options), Counter[str]()
     bucket, key, row, ranks = (entries[name].to_numpy() for name in ("bucket", "key", "row", "rank"))
     order = np.lexsort((row, ranks, bucket))
@@ -138,10 +140,10 @@ def candidates(all_: Rows, entries: pa.Table) -> Sent:
     found = []
     for number in range(kinds.bag + 1):
         some = order[bounds[number] : bounds[number + 1]]
-        first, second, skipped = kinds.pairs(number, key[some], partial(_agreeing, job, row[some]))
-        found.append((row[some][first], row[some][second]))
+        (first, second, crowded), skipped = kinds.pairs(number, key[some], partial(_agreeing, job, row[some]))
+        found += [row[some][[first, second]], row[some][[crowded, crowded]]]
         counts["skipped"] += skipped
-    first, second = map(np.concatenate, zip(*found, strict=True))
+    first, second = np.concatenate(found, axis=1)
     return Sent(pa.table({"first": first, "second": second}), keys.mix(first.astype(np.uint64)), counts)
 
 
@@ -157,10 +159,13 @@ def verified(all_: Rows, pairs: pa.Table) -> Sent:
     job = replace(all_.job, counts=Counter())
     ends = np.unique(np.stack([pairs["first"].to_numpy(), pairs["second"].to_numpy()], axis=1), axis=0)
     rows, of_ends = np.unique(ends, return_inverse=True)
-    found = similar_pairs(job, CONTEXT, rows, *of_ends.reshape(-1, 2).T)
+    first, second = of_ends.reshape(-1, 2).T
+    crowded = first[first == second]
+    found = similar_pairs(job, CONTEXT, rows, first[first != second], second[first != second])
     node = nodes(job, rows)
-    first, second = found.pairs.first, found.pairs.second
-    columns = [rows[first], rows[second], found.pairs.similarity, found.same, node[first], node[second]]
+    first, second = (np.append(some, crowded) for some in (found.pairs.first, found.pairs.second))
+    similarity, same = np.append(found.pairs.similarity, np.ones(len(crowded))), np.append(found.same, crowded >= 0)
+    columns = [rows[first], rows[second], similarity, same, node[first], node[second]]
     return Sent(pa.table(columns, SIMILAR), keys.mix(node[first]), job.counts)
 
 
@@ -258,8 +263,9 @@ def _numbered(job: Job, against: int, rows: Ints, pairs: pa.Table) -> PromptPair
     number[order[prompts.first][groups.first]] = np.arange(len(groups.first))
     first, second = (number[np.searchsorted(rows, pairs[name].to_numpy())] for name in ("first", "second"))
     sort = np.lexsort((second, first))
+    sort, crowded = sort[first[sort] != second[sort]], np.sort(first[first == second])
     found = Pairs(first[sort], second[sort], pairs["similarity"].to_numpy()[sort])
-    return PromptPairs(found, pairs["same"].to_numpy(zero_copy_only=False)[sort])
+    return PromptPairs(found, pairs["same"].to_numpy(zero_copy_only=False)[sort], crowded)
 
 
 def join(decided: Iterable[Decided], count: int, shared: Sequence[Ints], counts: Counter[str]) -> pa.Table:
@@ -267,7 +273,7 @@ def join(decided: Iterable[Decided], count: int, shared: Sequence[Ints], counts:
 
     `shared`: rows whose output many prompts share. `counts`: how much was compared before.
     """
-    nothing, parts = _nothing(count), list(decided)
+    nothing, parts = nothing_decided(count), list(decided)
     rows = np.concatenate([np.empty(0, np.int64), *(part.rows for part in parts)])
     place = np.arange(len(nothing))
     place[rows] = len(nothing) + np.arange(len(rows))
@@ -280,7 +286,7 @@ def join(decided: Iterable[Decided], count: int, shared: Sequence[Ints], counts:
     return joined.replace_schema_metadata({"report": orjson.dumps(counts)})
 
 
-def _nothing(count: int) -> pa.Table:
+def nothing_decided(count: int) -> pa.Table:
     """The decisions on rows that take no part."""
     columns = {field.name: pa.nulls(count, field.type) for field in DECISION}
     return pa.table(columns | {"flags": pa.array(np.zeros(count, np.uint8))}, DECISION)

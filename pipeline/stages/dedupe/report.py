@@ -1,7 +1,7 @@
 """Reports for people: the chance of finding a pair, the clusters with their texts, the most doubtful rejections."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from pipeline.stages.dedupe.arrays import Ints
 from pipeline.stages.dedupe.minhash import HASHES, choose_bands
-from pipeline.table.take_rows import take_rows
+from pipeline.table.take_rows import take_rows, take_table_rows
 from schemas.options import DedupeOptions
 
 SHOWN = ("origin", "instruction", "input", "output")
@@ -79,6 +79,30 @@ def clusters(table: pa.Table, decisions: pa.Table) -> Iterator[dict[str, Any]]:
             members.append(member)
     if members:
         yield {"cluster": name, "rows": members}
+
+
+def lines(clusters: Iterable[dict[str, Any]]) -> Iterator[bytes]:
+    """Clusters as JSON Lines."""
+    return (orjson.dumps(cluster, option=orjson.OPT_APPEND_NEWLINE) for cluster in clusters)
+
+
+def lines_again(before: Iterable[bytes], table: pa.Table, decisions: pa.Table, rows: Ints) -> Iterator[bytes]:
+    """The lines of all clusters, where only those of some rows are not as before: int64[n], whole clusters."""
+    some = take_table_rows(table.select(SHOWN), rows)
+    new = clusters(some, take_table_rows(decisions.select(["cluster", *DECIDED]), rows))
+    by_name = {_name(line): line for line in before} | {_name(line): line for line in lines(new)}
+    for name in pc.unique(decisions["cluster"]).drop_null().to_pylist():
+        yield by_name[name]
+
+
+def _name(line: bytes) -> str:
+    """The name of the cluster that a line lists.
+
+    >>> _name(next(lines([{"cluster": 'a "b".jsonl:1', "rows": []}])))
+    'a "b".jsonl:1'
+    """
+    name: str = orjson.loads(line[len(b'{"cluster":') : line.index(b',"rows":[')])
+    return name
 
 
 def doubtful(table: pa.Table, decisions: pa.Table, count: int = 20) -> list[dict[str, Any]]:

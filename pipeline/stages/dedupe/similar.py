@@ -15,6 +15,7 @@ from pipeline.stages.dedupe.components import connected_components
 from pipeline.stages.dedupe.groups import Groups, group_rows
 from pipeline.stages.dedupe.job import NEAR, NEAR_PROMPT, Job
 from pipeline.stages.dedupe.verify import differ_in_form, verify
+from schemas.options import DedupeOptions
 
 #: The two parts of a prompt, as the columns of a fingerprint name them, and their columns in the table.
 CONTEXT, INPUT = "context", "input"
@@ -62,11 +63,15 @@ class Pairs(NamedTuple):
         return np.where(first == second, 1.0, similarity)
 
 
+_NONE = np.empty(0, np.int64)
+
+
 class PromptPairs(NamedTuple):
     """Pairs of prompts, or of parts of prompts, that are similar or say the same."""
 
     pairs: Pairs
     same: Bools  # bool[pairs]: they differ in form alone; before their words are compared: they may
+    crowded: Ints = _NONE  # int64[n]: of these not all pairs were compared
 
     def same_of(self, first: Ints, second: Ints) -> Bools:
         """Whether two prompts, int64[n] each, are equal or differ in form alone: bool[n]."""
@@ -88,9 +93,13 @@ class RowPairs(NamedTuple):
         return RowPairs(self.first[chosen], self.second[chosen], self.similarity[chosen], self.kind[chosen])
 
 
-_NONE = np.empty(0, np.int64)
 NO_PAIRS = PromptPairs(Pairs(_NONE, _NONE, np.empty(0)), np.empty(0, bool))
 NO_ROW_PAIRS = RowPairs(_NONE, _NONE, np.empty(0), np.empty(0, np.int8))
+
+
+def none_where_nothing_is_near(options: DedupeOptions) -> PromptPairs | None:
+    """The similar contexts, where no option asks for similar rows."""
+    return NO_PAIRS if options.near == "keep" and options.near_prompt == "keep" else None
 
 
 def similar_parts(job: Job, part: str, rows: Ints, salt: Hashes) -> PromptPairs:
@@ -98,7 +107,9 @@ def similar_parts(job: Job, part: str, rows: Ints, salt: Hashes) -> PromptPairs:
 
     `rows`: int64[n] of the table; `salt`: uint64[n].
     """
-    return similar_pairs(job, part, rows, *candidate_pairs(job, part, rows, salt))
+    candidates = candidate_pairs(job, part, rows, salt)
+    pairs, may_be_same, _ = similar_pairs(job, part, rows, candidates.first, candidates.second)
+    return PromptPairs(pairs, may_be_same, candidates.crowded)
 
 
 def similar_pairs(job: Job, part: str, rows: Ints, first: Ints, second: Ints) -> PromptPairs:
@@ -110,12 +121,12 @@ def similar_pairs(job: Job, part: str, rows: Ints, first: Ints, second: Ints) ->
     return PromptPairs(pairs, similarity.may_be_same[verified])
 
 
-def similar_prompts(job: Job, rows: Ints, of_contexts: PromptPairs | None = None) -> PromptPairs:
+def similar_prompts(job: Job, rows: Ints, contexts: Groups, of_contexts: PromptPairs) -> PromptPairs:
     """Pairs of places in `rows` whose prompts differ in form alone, or are similar.
 
-    `rows`: int64[n] of the table, all of different prompts. `of_contexts`: of `similar_contexts`, where it is known.
+    `rows`: int64[n] of the table, all of different prompts. `contexts`, `of_contexts`: of `similar_contexts`.
     """
-    pairs, same = _comparable_prompts(job, rows, of_contexts)
+    pairs, same, _ = _comparable_prompts(job, rows, contexts, of_contexts)
     fields = (*COLUMNS[CONTEXT], *COLUMNS[INPUT])
     same[same] = differ_in_form(job, fields, rows, pairs.first[same], pairs.second[same])
     kept = same | (pairs.similarity >= job.options.prompt_threshold)
@@ -123,9 +134,8 @@ def similar_prompts(job: Job, rows: Ints, of_contexts: PromptPairs | None = None
     return PromptPairs(Pairs(pairs.first[kept], pairs.second[kept], pairs.similarity[kept]), same[kept])
 
 
-def _comparable_prompts(job: Job, rows: Ints, of_contexts: PromptPairs | None) -> PromptPairs:
+def _comparable_prompts(job: Job, rows: Ints, contexts: Groups, of_contexts: PromptPairs) -> PromptPairs:
     """Pairs of places in `rows` with similar stems in every field of their prompts."""
-    contexts, of_contexts = similar_contexts(job, rows, of_contexts)
     context_pairs = of_contexts.pairs
     component = connected_components(len(contexts.first), context_pairs.first, context_pairs.second)
     # Inputs are compared where their contexts are equal or similar.
@@ -155,13 +165,19 @@ def equal_contexts(job: Job, rows: Ints) -> tuple[Groups, Hashes]:
     """Groups of rows whose contexts are equal; and for each group what similar contexts have to be equal in."""
     letters, numbers, calls = context_keys(job, rows)
     contexts = group_rows(letters, numbers, calls)
-    return contexts, keys.mix(calls[contexts.first]) ^ numbers[contexts.first]
+    return contexts, context_salt(numbers[contexts.first], calls[contexts.first])
 
 
 def context_keys(job: Job, rows: Ints) -> tuple[Hashes, Hashes, Hashes]:
-    """The key of each row's context, in three parts: its letters, its numbers, its tools and calls. uint64[rows]"""
-    calls = job.column("prompt_calls", rows, np.uint32)[:, 0].astype(np.uint64)
-    return *_part_keys(job, CONTEXT, rows), calls
+    """The keys of the letters, the numbers and the calls of contexts: uint64[rows] each. Contexts are equal where all
+    three are."""
+    letters, numbers = _part_keys(job, CONTEXT, rows)
+    return letters, numbers, job.column("prompt_calls", rows, np.uint32)[:, 0].astype(np.uint64)
+
+
+def context_salt(numbers: Hashes, calls: Hashes) -> Hashes:
+    """What has to be equal in similar contexts: uint64[rows]."""
+    return keys.mix(calls) ^ numbers
 
 
 def _similar_inputs(job: Job, rows: Ints, component: Hashes) -> tuple[Groups, PromptPairs]:
@@ -175,7 +191,7 @@ def _similar_inputs(job: Job, rows: Ints, component: Hashes) -> tuple[Groups, Pr
     first = inputs.first[filled]
     salt = keys.mix(component[first]) ^ numbers[first]
     del letters, numbers, component
-    pairs, may_be_same = similar_parts(job, INPUT, rows[first], salt)
+    pairs, may_be_same, _ = similar_parts(job, INPUT, rows[first], salt)
     return inputs, PromptPairs(Pairs(filled[pairs.first], filled[pairs.second], pairs.similarity), may_be_same)
 
 

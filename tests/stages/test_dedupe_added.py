@@ -1,0 +1,84 @@
+"""Rows that came to others that are decided have the decisions of all at once, and so have the others."""
+
+import random
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.stages.dedupe import added, decide, fingerprint, texts
+from pipeline.stages.dedupe.added import decide_added
+from schemas.options import DedupeOptions
+from tests.stages.test_dedupe_parts import ANSWERS, OPTIONS, RECORDS, table_of
+
+WORDS = [*"봄산들강숲", "여름", "가을", "겨울", "아침", "저녁", "바다", "하늘", "나무", "구름", "도서관", "자전거"]
+ENDS = (
+    "이야기를 들려 주세요",
+    "이야기를 들려줘",
+    "이야기 들려주세요!!",
+    "설명을 해 주세요.",
+    "3번 쓰세요",
+    "4번 쓰세요",
+)
+
+
+def check(table: pa.Table, new: set[int], options: DedupeOptions) -> int | None:
+    """The number of rows that were decided on again; None where all are to be decided on."""
+    is_new = np.isin(np.arange(len(table)), sorted(new))
+    prints, rows = fingerprint(table), texts(table, "#")
+    there = pa.array(np.flatnonzero(~is_new))
+    before = decide(prints.take(there), rows.take(there), options)
+    found = decide_added(prints, rows, before, is_new, options)
+    if found is None:
+        return None
+    whole = decide(prints, rows, options)
+    assert found.decisions.schema == whole.schema
+    for name in whole.column_names:
+        assert found.decisions[name].to_pylist() == whole[name].to_pylist(), name
+    return len(found.rows)
+
+
+@given(RECORDS, st.sampled_from(OPTIONS), st.sets(st.integers(0, 39), max_size=4))
+def test_added_rows_are_decided_as_all(records: list[Any], options: DedupeOptions, new: set[int]) -> None:
+    with mock.patch.object(added, "MOST", 1):
+        check(table_of(records), new, options)
+
+
+def records_of(chosen: random.Random, count: int) -> list[Any]:
+    def context() -> str:
+        return f"{chosen.choice(WORDS)} {chosen.choice(WORDS)} {chosen.choice(WORDS)} {chosen.choice(ENDS)}"
+
+    return [(context(), "", chosen.choice(ANSWERS), [], None) for _ in range(count)]
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+@pytest.mark.parametrize("seed", range(3))
+def test_few_are_decided_again(options: DedupeOptions, seed: int) -> None:
+    chosen = random.Random(seed)
+    table = table_of(records_of(chosen, 400))
+    again = check(table, set(chosen.sample(range(400), 3)), options)
+    assert again is None or 3 <= again <= 100
+
+
+def test_nothing_new_decides_nothing() -> None:
+    assert check(table_of(records_of(random.Random(1), 50)), set(), DedupeOptions()) == 0
+
+
+def test_where_many_contexts_are_alike_all_rows_are_decided_on() -> None:
+    """Of many contexts in one bucket some pairs are not compared: a new one among them changes which."""
+    chosen = random.Random(1)
+    contexts = [f"{' '.join(chosen.sample(WORDS[:6], 3))} 이야기를 들려 주세요" for _ in range(500)]
+    table = table_of([(context, "", chosen.choice(ANSWERS), [], None) for context in contexts])
+    with mock.patch.object(added, "MOST", 1):
+        assert check(table, {7}, DedupeOptions(threshold=0.5)) is None
+
+
+@pytest.mark.parametrize("options", [DedupeOptions(within="first-turn"), DedupeOptions(semantic=True)])
+def test_options_that_compare_all_rows_decide_on_all(options: DedupeOptions) -> None:
+    table = table_of(records_of(random.Random(1), 9))
+    before = decide(fingerprint(table), texts(table, "#"))
+    assert decide_added(fingerprint(table), table, before, np.zeros(9, bool), options) is None
