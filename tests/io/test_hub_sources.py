@@ -1,6 +1,7 @@
 """Sources on the Hub (hf://), from a small Hub on the loopback: huggingface_hub's own file system, real HTTP."""
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -77,6 +78,20 @@ def test_a_file_that_the_hub_refuses_is_not_there_in_part(hub: Hub) -> None:
     assert "hf://datasets/tester/korean/data/b.jsonl" in done.stderr
     assert [path.name for path in Path("raw").rglob("*.jsonl*")] == ["a.jsonl"]
     assert copied(command("run")) == ["b.jsonl"]
+
+
+@pytest.mark.parametrize(("scheme", "remedy"), [("s3", "-e '.[storage]'"), ("gs", "pip install gcsfs")])
+def test_a_store_whose_library_is_not_installed(
+    scheme: str, remedy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for library in ("s3fs", "gcsfs"):
+        monkeypatch.setitem(sys.modules, library, None)
+    monkeypatch.chdir(tmp_path)
+    Path("pipeline.toml").write_text(CONFIG.replace("hf://datasets", f"{scheme}://bucket"))
+    done = command("run")
+    assert done.exit_code == 1
+    assert f"{scheme}:// needs a library: " in done.stderr
+    assert remedy in done.stderr
 
 
 def test_no_such_dataset(hub: Hub) -> None:
