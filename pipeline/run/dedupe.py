@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
 from pipeline.dataset.reference import read_existing
-from pipeline.io.arrow_files import BATCH_ROWS, open_table, read_column
+from pipeline.io.arrow_files import BATCH_ROWS, open_table, read_column, write_tables
 from pipeline.io.progress import note
-from pipeline.io.stage_files import EXCHANGES, RowFiles
+from pipeline.io.stage_files import EXCHANGES, KNOWN_PRINTS, RowFiles
 from pipeline.io.workers import ordered
 from pipeline.run.dedupe_in_parts import Steps, decide_in_parts
 from pipeline.run.raw_state import unchanged
@@ -51,6 +52,8 @@ class Compared:
     plan: Plan
     files: RowFiles
     workers: int
+    #: The fingerprints of existing datasets, where another process has made them.
+    known_prints: Path | None = None
 
     @cached_property
     def existing(self) -> list[pa.Table]:
@@ -59,6 +62,8 @@ class Compared:
     @cached_property
     def known(self) -> pa.Table:
         """The fingerprints of existing datasets."""
+        if self.known_prints:
+            return open_table(self.known_prints)
         tables = (
             table.slice(start, BATCH_ROWS) for table in self.existing for start in range(0, len(table), BATCH_ROWS)
         )
@@ -91,7 +96,7 @@ class Compared:
 
     def __reduce__(self) -> tuple[Callable[..., Compared], tuple[Any, ...]]:
         """A pickle holds no rows."""
-        return Compared, (self.plan, self.files, self.workers)
+        return Compared, (self.plan, self.files, self.workers, self.known_prints)
 
 
 def dedupe_units(
@@ -124,7 +129,10 @@ def dedupe_in_parts(plan: Plan, files: RowFiles, engine: Engine, count: int, wor
     if count == 1 or options.within != "prompt" or options.semantic:
         return dedupe_units(plan, files, options, workers)
     with _comparing(Compared(plan, files, engine.workers)) as all_:
-        decisions = decide_in_parts(all_, Steps(engine.each, plan.stages / EXCHANGES, count))
+        folder = plan.stages / EXCHANGES
+        write_tables(folder / KNOWN_PRINTS, [all_.known], FINGERPRINT)
+        far = replace(all_, known_prints=folder / KNOWN_PRINTS)
+        decisions = decide_in_parts(far, Steps(engine.each, folder, count))
         return Decided(all_.rows, decisions, all_.against)
 
 
