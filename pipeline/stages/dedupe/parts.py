@@ -209,7 +209,13 @@ def records(all_: Rows, known: Hashes, span: Span) -> Sent:
 
 
 def links(found: pa.Table) -> Sent:
-    """The nodes of records, and of the conversations that continue them. `found`: of `records`."""
+    """The nodes of records, and of the conversations that continue them. `found`: of `records`.
+
+    >>> numbers = {"key": [7, 7, 8], "rest": [1, 1, 1], "node": [40, 50, 60]}
+    >>> columns = {name: np.array(values, np.uint64) for name, values in numbers.items()}
+    >>> links(pa.table(columns | {"begun": [False, True, True]})).rows.to_pylist()
+    [{'one': 40, 'other': 50}]
+    """
     key, rest, node, begun = (found[name].to_numpy() for name in ("key", "rest", "node", "begun"))
     groups = group_rows(key, rest)
     record_of = np.full(len(groups.first), -1)
