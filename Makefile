@@ -50,15 +50,13 @@ dataset: $(FOLDER)/manifest.json
 $(STAGES)/%/$(TOKENIZED) $(STAGES)/%/$(FINGERPRINTS): $(STAGES)/%/$(SOURCE) $(CLEANING) $(TOKENIZING)
 	@$(KO) make-rows $(RAW) $(if $(filter-out $(TOKENIZING),$?),,--cleaned) --config "$(CONFIG)" $(CHANGED)
 
-$(DECISIONS): $(UNITS:%=$(STAGES)/%/$(FINGERPRINTS)) $(UNITS:%=$(STAGES)/%/$(TOKENIZED)) $(DEDUPING)
-	@$(KO) dedupe --config "$(CONFIG)" $(if $(LAYOUT),--layout $(LAYOUT)) $(SETS)
-
-$(FOLDER)/manifest.json: $(DECISIONS) $(EXPORTING)
-	@$(KO) export --config "$(CONFIG)" $(CHANGED)$(eval WRITTEN := yes)
+# The duplicates of all rows, and the dataset, are one step, too: what is decided already, it does not decide again.
+$(FOLDER)/manifest.json: $(UNITS:%=$(STAGES)/%/$(FINGERPRINTS)) $(UNITS:%=$(STAGES)/%/$(TOKENIZED)) $(DEDUPING) $(EXPORTING)
+	@$(KO) make-dataset --config "$(CONFIG)" $(CHANGED)$(eval WRITTEN := yes)
 
 .SECONDARY:
 # Ctrl-C does not delete the stage files of the run before: what a step writes takes their place only when it is whole.
-.PRECIOUS: $(STAGES)/%/$(TOKENIZED) $(STAGES)/%/$(FINGERPRINTS) $(DECISIONS) $(FOLDER)/manifest.json
+.PRECIOUS: $(STAGES)/%/$(TOKENIZED) $(STAGES)/%/$(FINGERPRINTS) $(FOLDER)/manifest.json
 endif
 
 # --- the tools -------------------------------------------------------------------------------------------------------

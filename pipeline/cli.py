@@ -94,7 +94,7 @@ FAMILIES = (
     ),
 )
 #: Commands for the Makefile alone, not in the list.
-PRIVATE = Family("", "make", {"make-plan": "", "make-rows": "", "make-forget": ""})
+PRIVATE = Family("", "make", {"make-plan": "", "make-rows": "", "make-dataset": "", "make-forget": ""})
 
 MODULES = {command: family.module for family in (*FAMILIES, PRIVATE) for command in family.commands}
 

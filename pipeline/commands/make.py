@@ -1,4 +1,5 @@
-"""The commands of the Makefile, which people do not need: plan a run, take one raw file, remove the stage files."""
+"""The commands of the Makefile, which people do not need: plan a run, take one raw file, write the dataset, remove the
+stage files."""
 
 import os
 from pathlib import Path
@@ -13,6 +14,7 @@ from pipeline.commands.shared import (
     layout_option,
     plan_to_run,
     set_option,
+    show_summary,
     tokenizer_option,
     workers_option,
 )
@@ -86,6 +88,35 @@ def make_rows(
     if unit not in plan.units:
         raise click.UsageError(f"{file} is not a raw file of {config_path}: add it to a source, or use ko-instruct run")
     tokenize_unit(plan, unit, cleaned, workers)
+
+
+@click.command("make-dataset", cls=Command, hidden=True)
+@layout_option
+@tokenizer_option
+@set_option
+@config_option
+@workers_option
+def make_dataset(
+    layout: str | None, names: tuple[str, ...], changes: tuple[str, ...], config_path: Path, workers: int
+) -> None:
+    """Decide on the duplicates of the stage files that Make keeps, write the dataset, and report on the run.
+
+    \b
+    Example: ko-instruct make-dataset --config pipeline.toml
+    """
+    from pipeline.io.lock import locked
+    from pipeline.io.stage_files import OF_MAKE
+    from pipeline.run.duplicates import decide_for_export
+    from pipeline.run.export import export_units
+    from pipeline.run.plan import plan_of_config
+    from pipeline.run.times import times_left
+    from pipeline.run.tokenizer import find_tokenizer
+
+    plan = changed(plan_of_config(config_path, layout, changes), layout, names)
+    click.get_current_context().with_resource(locked(plan.stages, "make processed"))
+    decisions = decide_for_export(plan, workers)
+    manifest = export_units(plan, OF_MAKE, decisions, find_tokenizer(plan), workers, times_left(plan))
+    show_summary(manifest, plan.folder, as_json=False)
 
 
 @click.command("make-forget", cls=Command, hidden=True)

@@ -75,7 +75,7 @@ def watch(
     """Pass tables through; show on stderr how far they are, and how many rows the stages of this step rejected.
 
     `total`: rows to come, where that is known. `stages`: those of the step, where it is not one stage of that name.
-    `place`: which of several files this is.
+    `place`: which of several files this is, or what else is to be known of it.
     """
     rows, begin = 0, time.monotonic()
     shown = begin

@@ -61,8 +61,8 @@ def changes_of(plan: Plan) -> Changes:
     ids = any(of_stages[name] for name in TOKENIZING)
     tokenize = [unit.origin for unit in plan.units if ids and unit.origin not in read]
     dedupe = bool(read or tokenize or of_stages["dedupe"] or of_stages["sources"] or gone)
-    dedupe = dedupe or not (plan.stages / stage_files.DECISIONS).exists()
     export = dedupe or bool(of_stages["export"]) or not (plan.folder / MANIFEST).exists()
+    dedupe = dedupe or (export and not (plan.stages / stage_files.DECISIONS).exists())
     return Changes(changes + gone, read, tokenize, dedupe, export)
 
 

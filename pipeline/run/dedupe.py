@@ -19,8 +19,8 @@ from pipeline.io.workers import ordered
 from pipeline.run.dedupe_in_parts import Steps, decide_in_parts
 from pipeline.run.raw_state import unchanged
 from pipeline.stages.dedupe import TEXTS_READ, decide, fingerprint
-from pipeline.stages.dedupe.added import Again, decide_added
-from pipeline.stages.dedupe.arrays import Bools
+from pipeline.stages.dedupe.arrays import Ints
+from pipeline.stages.dedupe.changed import Again, decide_changed
 from pipeline.stages.dedupe.job import Job
 from pipeline.stages.dedupe.known import Known
 from schemas.columns import FINGERPRINT, INGESTED
@@ -108,15 +108,15 @@ def dedupe_units(
         return Decided(all_.rows, decisions, all_.against)
 
 
-def dedupe_added(
-    plan: Plan, files: RowFiles, before: pa.Table, added: Bools, options: DedupeOptions, workers: int
+def dedupe_changed(
+    plan: Plan, files: RowFiles, before: pa.Table, place: Ints, options: DedupeOptions, workers: int
 ) -> tuple[Decided, Again] | None:
-    """The same where the rows that are not `added` (bool[rows]) are decided already: with the same decisions, and the
-    rows that were decided on. None where it has to be decided on all."""
+    """The same where some rows are decided already, by `before` and `place` of `decide_changed`; and the rows that were
+    decided on. None where it has to be decided on all."""
     rows = rows_of_units(plan, files)
     prints = [open_table(plan.file(unit, files.fingerprints)) for unit in plan.units]
     fingerprints = pa.concat_tables([FINGERPRINT.empty_table(), *prints])
-    again = decide_added(fingerprints, rows, before, added, options, workers)
+    again = decide_changed(fingerprints, rows, before, place, options, workers)
     if again is None:
         return None
     note(f"{'dedupe':<11} all sources: {len(again.rows):,} of {len(rows):,} rows are compared")

@@ -8,16 +8,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 import orjson
+import pyarrow as pa
 from pydantic import ValidationError
 
 from pipeline.io import stage_files
-from pipeline.io.arrow_files import write_tables
+from pipeline.io.arrow_files import open_table, write_tables
 from pipeline.io.atomic_files import whole
 from pipeline.io.clock import Clock
 from pipeline.io.terminal_text import visible
 from pipeline.run.config import ConfigError
-from pipeline.run.dedupe import Decided, dedupe_added, dedupe_units
-from pipeline.run.kept_decisions import read_before, write_before
+from pipeline.run.dedupe import Decided, dedupe_changed, dedupe_units
+from pipeline.run.kept_decisions import is_decided, read_before, write_before
 from pipeline.run.known_pairs import read_known, write_known
 from pipeline.run.plan import Plan, compared_with
 from pipeline.run.stamps import Made, kept_made_of
@@ -74,7 +75,7 @@ class Duplicates:
 def find_duplicates(trial: Trial, workers: int, anew: bool = False) -> Duplicates:
     """Decide, and list the clusters. The decisions are written for `export` unless this is a trial.
 
-    Where rows came to those of the last decisions, it is decided on what has to do with them alone; `anew`: on all.
+    Where rows came or went since the last decisions, it is decided on what has to do with them alone; `anew`: on all.
     """
     plan, clock = trial.plan, Clock()
     made = kept_made_of()
@@ -97,6 +98,13 @@ def find_duplicates(trial: Trial, workers: int, anew: bool = False) -> Duplicate
     return Duplicates(found.decided, plan.config.dedupe, listed)
 
 
+def decide_for_export(plan: Plan, workers: int) -> pa.Table:
+    """The decisions on the rows of a plan: the last ones where they are on these rows."""
+    if not is_decided(plan, kept_made_of()["dedupe"]):
+        find_duplicates(Trial(plan, ()), workers)
+    return open_table(plan.stages / stage_files.DECISIONS)
+
+
 class Found(NamedTuple):
     """What was decided, and the lines of the clusters."""
 
@@ -105,11 +113,11 @@ class Found(NamedTuple):
 
 
 def _found_again(plan: Plan, made: Made, workers: int) -> Found | None:
-    """What is decided where rows came to those that are decided already; None where it is to be decided on all."""
+    """What is decided where most rows are decided already; None where it is to be decided on all."""
     before = read_before(plan, made)
     if before is None:
         return None
-    found = dedupe_added(plan, stage_files.OF_MAKE, before.decisions, before.added, plan.config.dedupe, workers)
+    found = dedupe_changed(plan, stage_files.OF_MAKE, before.decisions, before.place, plan.config.dedupe, workers)
     if found is None:
         return None
     decided, again = found

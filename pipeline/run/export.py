@@ -120,10 +120,11 @@ def _rows(sources: Sources, pieces: Pieces, kept: Mapping[int, Piece], workers: 
         return numbered[0], pieces.mark(sources.decided, numbered[1])
 
     numbers, found = tee(ordered(marked, parts, workers))
-    before = sum(piece.counts.rows_in for piece in kept.values())
-    what = f"{sources.plan.folder}" + (f", {before:,} rows as before" if kept else "")
+    there = sum(piece.counts.rows_in for piece in kept.values())
+    before = f"{there:,} more are as before" if kept else ""
     stages = ["dedupe", "mix"] if sources.plan.config.mixed else ["dedupe"]
-    tables = watch((table for _, table in found), "export", what, len(sources.decided) - before, stages)
+    every = (table for _, table in found)
+    tables = watch(every, "export", str(sources.plan.folder), len(sources.decided) - there, stages, before)
     return Rows(
         pieces.empty(sources),
         [kept.get(number) for number in range(len(pieces.every))],

@@ -115,7 +115,6 @@ def _makefile(plan: Plan) -> list[str]:
         "SOURCE": stage_files.SOURCE,
         "TOKENIZED": stage_files.OF_MAKE.tokenized,
         "FINGERPRINTS": stage_files.OF_MAKE.fingerprints,
-        "DECISIONS": plan.stages / stage_files.DECISIONS,
         "CLEANING": " ".join(str(plan.stamp(name)) for name in CLEANING),
         "TOKENIZING": " ".join([*(str(plan.stamp(name)) for name in TOKENIZING), str(plan.tokenizer)]),
         "DEDUPING": f"{plan.stamp('dedupe')} {plan.stamp('sources')}",

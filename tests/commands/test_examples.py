@@ -28,6 +28,7 @@ ORDER = (
         "rows",
         "dedupe",
         "export",
+        "make-dataset",
         "show",
         "browse",
         "explain",

@@ -65,6 +65,12 @@ def digests(plan: Plan) -> dict[str, str]:
     return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files if path.is_file()}
 
 
+@pytest.fixture(autouse=True)
+def however_many_are_to_be_decided_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here most rows have to do with most others: they are decided on again all the same, with those that are new."""
+    monkeypatch.setattr("pipeline.stages.dedupe.changed.MOST", 1)
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A project with raw files that have rows in several pieces; it is built."""
@@ -81,6 +87,17 @@ def like_a_build_from_nothing(project: Path) -> bool:
     found = redo(project)
     shutil.rmtree(project / "processed")
     return redo(project) == found
+
+
+def test_rows_that_have_nothing_to_do_with_new_ones_are_not_decided_on(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "raw" / "b2.jsonl").write_text(ROW.format("바다 이야기를 들려 주세요.", "파도가 높습니다."))
+    redo(project)
+    assert "1 of 283 rows are compared" in capsys.readouterr().err
+    (project / "raw" / "b2.jsonl").unlink()
+    assert like_a_build_from_nothing(project)
+    assert "0 of 282 rows are compared" in capsys.readouterr().err
 
 
 def test_files_whose_rows_are_as_before_are_not_written_again(project: Path) -> None:
@@ -109,15 +126,22 @@ def put_another_in_its_place(path: Path) -> None:
     other.replace(path)
 
 
-@pytest.mark.parametrize("change", [damage, put_another_in_its_place, Path.unlink])
+PARQUET = "small/pair/train-00001-of-*.parquet"
+
+
 @pytest.mark.parametrize(
-    "file",
+    ("file", "change"),
     [
-        "small/pair/train-00001-of-*.parquet",
-        "small/train/data-00000-of-*.arrow",
-        "small/rejects.jsonl",
-        "small/manifest.json",
-        ".stages/small/export.pieces.json",
+        (PARQUET, damage),
+        (PARQUET, put_another_in_its_place),
+        (PARQUET, Path.unlink),
+        ("small/train/data-00000-of-*.arrow", damage),
+        ("small/rejects.jsonl", damage),
+        ("small/manifest.json", damage),
+        (".stages/small/export.pieces.json", damage),
+        (".stages/small/dedupe.arrow", damage),
+        (".stages/small/dedupe.rows.json", damage),
+        (".stages/small/duplicates.jsonl", damage),
     ],
 )
 def test_a_kept_file_that_is_not_what_it_was_is_written_again(

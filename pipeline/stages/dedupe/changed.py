@@ -1,4 +1,4 @@
-"""Decide when rows came to others that are decided already: only on rows that have to do with the new ones.
+"""Decide when rows came or went, and the others are decided already: only on rows that have to do with these.
 
     rows with contexts like those of new rows → their components → decide on these rows alone → join
 
@@ -42,46 +42,57 @@ class Again(NamedTuple):
     decisions: pa.Table
 
 
-def decide_added(
+def decide_changed(
     fingerprints: pa.Table,
     table: pa.Table,
     before: pa.Table,
-    added: Bools,
+    place: Ints,
     options: DedupeOptions = DedupeOptions(),
     workers: int = 1,
 ) -> Again | None:
     """The decisions on all rows, where those on some of them are known. None where `decide` is to decide on all.
 
-    `fingerprints`, `table`: of all rows; best memory-mapped, since few of them are read. `before`: what was decided on
-    the rows that were there, in their order, by these options, and without an existing dataset. `added`: bool[rows].
+    `fingerprints`, `table`: of all rows; best memory-mapped, since few of them are read. `before`: what was decided by
+    these options, without an existing dataset. `place`: int64[rows], the number of each row in `before`; -1: it is new.
     """
-    if options.within != "prompt" or options.semantic:
+    there = place >= 0
+    if options.within != "prompt" or options.semantic or (np.diff(place[there]) <= 0).any():
         return None
     job = Job(fingerprints, table, options, workers)
     takes_part = take_part(fingerprints)
-    new, old = np.flatnonzero(takes_part & added), np.flatnonzero(takes_part & ~added)
+    new, old = np.flatnonzero(takes_part & ~there), np.flatnonzero(takes_part & there)
     near = _near(job, new, old)
     if near is None:
         return None
-    place = np.cumsum(~added) - 1  # of each row that was there, in `before`
-    component = before["component"].fill_null(0).to_numpy()[place[old]]
-    touched = np.unique(component[near])
-    again = np.sort(np.concatenate([new, old[_is_one_of(component, touched)]]))
+    component = before["component"].fill_null(0).to_numpy()
+    gone = before["component"].is_valid().to_numpy()
+    gone[place[there]] = False
+    touched = np.unique(np.append(component[gone], component[place[old[near]]]))
+    again = np.sort(np.concatenate([new, old[is_one_of(component[place[old]], touched)]]))
     if (touched & np.uint64(1)).any() or len(again) > MOST * len(table):
         return None
     alone = options.model_copy(update={"shared_output": "keep"})
     prints, texts = take_fingerprints(fingerprints, again), take_table_rows(table, again)
     decided = decide(prints, texts, alone, workers=workers)
-    nothing = len(before)
-    index = np.where(added, nothing, place)
-    index[again] = nothing + 1 + np.arange(len(again))
-    joined = pa.concat_tables([before, nothing_decided(1), decided]).take(pa.array(index))
+    joined = _joined(before, decided, again, place)
+    # How many prompts share an output is counted over all rows: again where one of them is new, or is gone.
+    counted = (new, old) if not gone.any() else (np.concatenate([new, old]), old[:0])
     flags = joined["flags"].to_numpy().copy()
-    there = again[~added[again]]
-    flags[there] |= before["flags"].to_numpy()[place[there]] & _SHARED
-    flags[_sharing(job, new, old)] |= _SHARED
+    rows, shared = _shared_outputs(job, *counted)
+    flags[rows] = flags[rows] & ~_SHARED | np.where(shared, _SHARED, 0).astype(np.uint8)
     joined = joined.set_column(joined.schema.get_field_index("flags"), joined.schema.field("flags"), pa.array(flags))
     return Again(again, joined.replace_schema_metadata(decided.schema.metadata))
+
+
+def _joined(before: pa.Table, decided: pa.Table, again: Ints, place: Ints) -> pa.Table:
+    """The decisions on all rows, from those before and those on some, but for shared outputs: these are as before."""
+    nothing = len(before)
+    index = np.where(place >= 0, place, nothing)
+    flags = np.append(before["flags"].to_numpy(), 0)[index[again]] & _SHARED | decided["flags"].to_numpy()
+    at = decided.schema.get_field_index("flags")
+    decided = decided.set_column(at, decided.schema.field("flags"), pa.array(flags, pa.uint8()))
+    index[again] = nothing + 1 + np.arange(len(again))
+    return pa.concat_tables([before, nothing_decided(1), decided]).take(pa.array(index))
 
 
 def _near(job: Job, new: Ints, old: Ints) -> Bools | None:
@@ -174,8 +185,12 @@ def _values(chunk: pa.Array, kind: type[Number]) -> npt.NDArray[Number]:
     return values.reshape(-1, width)[chunk.offset :]
 
 
-def _is_one_of(keys_: Hashes, wanted: Hashes) -> Bools:
-    """bool[keys]: the key is one of a few. `np.isin`, several times faster."""
+def is_one_of(keys_: Hashes, wanted: Hashes) -> Bools:
+    """bool[keys]: the key is one of a few. Several times faster than `np.isin`.
+
+    >>> is_one_of(np.array([7, 8, 7 + (1 << 32)], np.uint64), np.array([7, 9], np.uint64)).tolist()
+    [True, False, False]
+    """
     table = np.zeros(1 << _BITS, bool)
     table[_low_bits(wanted)] = True
     found = table[_low_bits(keys_)]
@@ -183,13 +198,13 @@ def _is_one_of(keys_: Hashes, wanted: Hashes) -> Bools:
     return found
 
 
-def _sharing(job: Job, new: Ints, old: Ints) -> Ints:
-    """The rows with an output of a new row, where many prompts have it and that is to be flagged: int64[n]."""
+def _shared_outputs(job: Job, new: Ints, old: Ints) -> tuple[Ints, Bools]:
+    """The rows with an output of a new row, int64[n]; and whether many prompts share it, and that is to be flagged."""
     if job.options.shared_output == "keep":
-        return new[:0]
+        return new[:0], np.empty(0, bool)
     rows = np.concatenate([new, old])
     output = job.column("output", rows, np.uint64)
-    same = _is_one_of(output[:, 0], np.unique(output[: len(new), 0]))
+    same = is_one_of(output[:, 0], np.unique(output[: len(new), 0]))
     some = rows[same]
     kinds = np.zeros(len(some), np.uint32)
-    return some[equal_rows(job.column("prompt", some, np.uint64), output[same], kinds, job.options).shared_output]
+    return some, equal_rows(job.column("prompt", some, np.uint64), output[same], kinds, job.options).shared_output
