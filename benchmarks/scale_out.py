@@ -87,24 +87,31 @@ def run(project: Path, arguments: list[str]) -> Run:
 def watch(project: Path, pid: int, seen: dict[str, float], start: float, stop: threading.Event) -> None:
     files = len(list((project / "raw").iterdir()))
     while not stop.wait(0.5):
-        seen["memory"] = max(seen["memory"], own_memory(pid))
+        seen["memory"] = max(seen["memory"], used_by(pid).memory)
         found = list((project / "processed/.stages").rglob("run*.arrow"))
         seen["bytes"] = max(seen["bytes"], sum(path.stat().st_size for path in found if path.exists()))
         if len(found) == 2 * files and not seen["rows"]:
             seen["rows"] = time.perf_counter() - start
 
 
-def own_memory(pid: int) -> int:
-    """KiB of a process and its children that are not pages of files."""
-    total, parents = 0, {pid}
+class Used(NamedTuple):
+    """KiB of a process and its children that are not pages of files, and the processor seconds that they took."""
+
+    memory: int
+    seconds: float
+
+
+def used_by(pid: int) -> Used:
+    memory, ticks, parents = 0, 0, {pid}
     for path in sorted(Path("/proc").glob("[0-9]*"), key=lambda path: int(path.name)):
         with contextlib.suppress(OSError, ValueError):
             lines = (line.partition(":") for line in (path / "status").read_text().splitlines())
             status = {name: value.split() for name, _, value in lines}
             if int(path.name) in parents or int(status["PPid"][0]) in parents:
                 parents.add(int(path.name))
-                total += sum(int(status[name][0]) for name in ("RssAnon", "RssShmem") if name in status)
-    return total
+                memory += sum(int(status[name][0]) for name in ("RssAnon", "RssShmem") if name in status)
+                ticks += sum(map(int, (path / "stat").read_text().rpartition(")")[2].split()[11:13]))
+    return Used(memory, ticks / os.sysconf("SC_CLK_TCK"))
 
 
 def digest(folder: Path) -> str:
