@@ -19,6 +19,7 @@ from pipeline.io.stage_files import OF_MAKE
 from pipeline.run.duplicates import decide_for_export
 from pipeline.run.export import export_units
 from pipeline.run.plan import Plan, plan_of_config
+from pipeline.run.stamps import kept_made_of
 from pipeline.run.tokenizer import find_tokenizer
 
 #: The functions that are measured, each without the others that it calls, with what they do.
@@ -55,7 +56,7 @@ def functions(plan: Plan, meter: Meter) -> float:
     meter.spent.clear()
     start = time.process_time()
     decisions = decide_for_export(plan, CORES)
-    export_units(plan, OF_MAKE, decisions, find_tokenizer(plan), CORES)
+    export_units(plan, OF_MAKE, decisions, find_tokenizer(plan), CORES, made=kept_made_of()["export"])
     return time.process_time() - start
 
 

@@ -176,6 +176,7 @@ def export(
     from pipeline.io.lock import locked
     from pipeline.run.export import export_units
     from pipeline.run.plan import plan_of_config
+    from pipeline.run.stamps import kept_made_of
     from pipeline.run.times import times_left
     from pipeline.run.tokenizer import find_tokenizer
 
@@ -183,7 +184,8 @@ def export(
     click.get_current_context().with_resource(locked(plan.stages, "ko-instruct export"))
     require([plan.stages / stage_files.DECISIONS], "export", plan, config_path)
     decisions = open_table(plan.stages / stage_files.DECISIONS)
-    manifest = export_units(plan, stage_files.OF_MAKE, decisions, find_tokenizer(plan), workers, times_left(plan))
+    made = kept_made_of()["export"]
+    manifest = export_units(plan, stage_files.OF_MAKE, decisions, find_tokenizer(plan), workers, times_left(plan), made)
     show_summary(manifest, plan.folder, as_json)
 
 

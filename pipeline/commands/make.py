@@ -109,13 +109,15 @@ def make_dataset(
     from pipeline.run.duplicates import decide_for_export
     from pipeline.run.export import export_units
     from pipeline.run.plan import plan_of_config
+    from pipeline.run.stamps import kept_made_of
     from pipeline.run.times import times_left
     from pipeline.run.tokenizer import find_tokenizer
 
     plan = changed(plan_of_config(config_path, layout, changes), layout, names)
     click.get_current_context().with_resource(locked(plan.stages, "make processed"))
     decisions = decide_for_export(plan, workers)
-    manifest = export_units(plan, OF_MAKE, decisions, find_tokenizer(plan), workers, times_left(plan))
+    made = kept_made_of()["export"]
+    manifest = export_units(plan, OF_MAKE, decisions, find_tokenizer(plan), workers, times_left(plan), made)
     show_summary(manifest, plan.folder, as_json=False)
 
 

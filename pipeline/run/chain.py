@@ -43,7 +43,9 @@ def _run(plan: Plan, workers: int, engine: Engine) -> Manifest:
         times.append(clock.times("dedupe", len(decisions), workers))
         # What Make exported last may be of other options, so that it must export again.
         plan.stamp("export").unlink(missing_ok=True)
-        return export_units(plan, OF_RUN, decisions, found, workers, times, engine if engine.has_others else None)
+        return export_units(
+            plan, OF_RUN, decisions, found, workers, times, engine=engine if engine.has_others else None
+        )
     finally:
         shutil.rmtree(plan.stages / EXCHANGES, ignore_errors=True)
         for unit in plan.units:

@@ -113,9 +113,10 @@ def dedupe_changed(
 ) -> tuple[Decided, Again] | None:
     """The same where some rows are decided already, by `before` and `place` of `decide_changed`; and the rows that were
     decided on. None where it has to be decided on all."""
-    rows = rows_of_units(plan, files)
     prints = [open_table(plan.file(unit, files.fingerprints)) for unit in plan.units]
-    fingerprints = pa.concat_tables([FINGERPRINT.empty_table(), *prints])
+    if any(table.schema != FINGERPRINT for table in prints):  # of an older version: `read_column` refuses them
+        return None
+    rows, fingerprints = rows_of_units(plan, files), pa.concat_tables([FINGERPRINT.empty_table(), *prints])
     again = decide_changed(fingerprints, rows, before, place, options, workers)
     if again is None:
         return None

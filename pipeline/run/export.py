@@ -16,7 +16,7 @@ from pipeline.io.arrow_files import write_tables
 from pipeline.io.clock import Clock
 from pipeline.io.hashed_files import state_of_file
 from pipeline.io.progress import note, watch
-from pipeline.io.stage_files import DECIDED, EXCHANGES, OF_MAKE, PIECES, RAW, VERDICTS, RowFiles
+from pipeline.io.stage_files import DECIDED, EXCHANGES, PIECES, RAW, VERDICTS, RowFiles
 from pipeline.io.versions import versions
 from pipeline.io.workers import ordered
 from pipeline.run.dedupe import concatenated, tables_of_units
@@ -24,7 +24,6 @@ from pipeline.run.gates import check_gates
 from pipeline.run.kept_pieces import can_be_kept, made_of, piece_key, read_pieces, write_pieces
 from pipeline.run.mix import Mixed, arranged, mix_units
 from pipeline.run.piece_rows import COPIES, SPLIT, Part, Pieces, Sources, pieces_in_order, pieces_of_mixture
-from pipeline.run.stamps import kept_made_of
 from pipeline.run.verdicts import used
 from pipeline.stages.split import split
 from pipeline.table.reject_and_flag import set_column
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from pipeline.dataset.piece_writer import Piece
     from pipeline.run.engines import Engine
     from pipeline.run.plan import Plan
+    from pipeline.run.stamps import Made
     from schemas.tokenizer import Resolution
 
 
@@ -45,12 +45,14 @@ def export_units(
     tokenizer: Resolution,
     workers: int,
     times: Iterable[StepTimes] = (),
+    made: Made | None = None,
     engine: Engine | None = None,
 ) -> Manifest:
     """Write processed/<dataset>/ from these stage files and the decisions on their rows. Raises GateError.
 
-    From the stage files of Make, pieces that are as the last export wrote them are not written again. `times`: of the
-    steps before, for run.json. `engine`: writes the pieces, where they have files of their own; None: this process.
+    `times`: of the steps before, for run.json. `made`: the code of export, and its libraries: with it, pieces that are
+    as the last export wrote them are not written again, which is for stage files that stay. `engine`: writes the
+    pieces, where they have files of their own; None: this process.
     """
     clock = Clock()
     tables = tables_of_units(plan, files)
@@ -76,7 +78,7 @@ def export_units(
         pieces, keys = pieces_of_mixture(arranged(plan, mixed), most), None
     else:
         pieces = pieces_in_order([unit.origin for unit in plan.units], tables, most)
-        keys = _keys(plan, files, pieces.every, decided)
+        keys = _keys(plan, files, pieces.every, decided, made) if made else None
     sources = Sources(plan, files, decided)
     if engine and can_be_kept(plan.config.export):
         rows = _written(engine, sources, pieces)
@@ -91,16 +93,18 @@ def export_units(
     return exported.manifest
 
 
-def _keys(plan: Plan, files: RowFiles, pieces: Sequence[Sequence[Part]], decided: pa.Table) -> list[str] | None:
-    """The keys of the pieces; None where they are not to be kept."""
-    if files is not OF_MAKE or not can_be_kept(plan.config.export):
+def _keys(
+    plan: Plan, files: RowFiles, pieces: Sequence[Sequence[Part]], decided: pa.Table, made: Made
+) -> list[str] | None:
+    """The keys of the pieces; None where they cannot be kept."""
+    if not can_be_kept(plan.config.export):
         return None
-    made = made_of(kept_made_of()["export"], plan.config.stages)
+    alike = made_of(made, plan.config.stages)
     states = [state_of_file(plan.file(unit, files.tokenized)) for unit in plan.units]
 
     def key(piece: Sequence[Part]) -> str:
         parts = [(states[part.range.file], part.range.start, part.range.stop) for part in piece]
-        return piece_key(made, parts, (decided[part.place] for part in piece))
+        return piece_key(alike, parts, (decided[part.place] for part in piece))
 
     return list(map(key, pieces))
 

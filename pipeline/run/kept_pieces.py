@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pyarrow as pa
@@ -22,9 +22,11 @@ from pipeline.dataset.shard_writer import Placed
 from pipeline.io.arrow_files import own
 from pipeline.io.atomic_files import whole
 from pipeline.io.hashed_files import HashOf, state_of_file
-from pipeline.run.stamps import Made
 from schemas.manifest import File, config_name
 from schemas.options import ExportOptions, StageOptions
+
+if TYPE_CHECKING:
+    from pipeline.run.stamps import Made
 
 
 def can_be_kept(options: ExportOptions) -> bool:
