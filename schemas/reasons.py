@@ -39,6 +39,7 @@ REASONS: dict[str, dict[str, str]] = {
         "not-data": "a member of an archive is neither JSON nor a table",
         "not-text": "a field that must be a text is something else",
         "not-wanted": NOT_WANTED,
+        "parted-tree": "a message of a tree does not follow the message that it answers",
         "parted-conversation": "the turns of a conversation do not follow one another in the file",
         "rejected-before": "a row of rejects.jsonl: an earlier run rejected it",
         "result-without-call": "a conversation has the result of a tool without a call before it",

@@ -176,6 +176,24 @@ class Tree(Mapping):
     roles: dict[str, Role] = {}
 
 
+class TreeRecords(Mapping):
+    """Each record is one message of a tree and names the message that it answers, which comes before it in the file."""
+
+    kind: Literal["tree-records"] = "tree-records"
+    id: str = "message_id"
+    #: The field of the message that is answered: empty where a tree begins.
+    parent: str = "parent_id"
+    role: str = "role"
+    text: str = "text"
+    #: As in the shape `tree`.
+    paths: Literal["all", "best"] = "all"
+    rank: str = "rank"
+    reasoning: tuple[str, ...] = REASONING
+    learn: tuple[str, ...] = LEARN
+    learn_from: LearnFrom = None
+    roles: dict[str, Role] = {}
+
+
 class Delimited(Mapping):
     """A transcript in one text: `### Human:`, `<usr>`, ChatML, Alpaca's `### Instruction:` and so on."""
 
@@ -317,6 +335,7 @@ Shape = Annotated[
     | TurnRecords
     | TurnFields
     | Tree
+    | TreeRecords
     | Delimited
     | Preference
     | Choice

@@ -21,7 +21,7 @@ from pydantic.fields import FieldInfo
 
 import pipeline
 from pipeline.cli import main
-from pipeline.commands.shared import GATE
+from pipeline.commands.shared import CLOSED, GATE
 from pipeline.commands.signals import STOPPING
 from pipeline.dataset.packing import PACKED
 from pipeline.hub.benchmarks import known_benchmarks
@@ -65,6 +65,7 @@ EXIT_CODES = {
     1: "the command failed, and the message says why and what to do; `verify` found faults",
     click.UsageError.exit_code: "the command line is wrong: an unknown option, a missing argument, a wrong value",
     GATE: "the rows do not pass the gates of the config ([gate]): nothing was written",
+    CLOSED: "the reader of a pipe had left (`ko-instruct show … | head -1`) before all was written to it",
     **{128 + number: f"stopped by {number.name}: no file is half written" for number in STOPPING},
 }
 

@@ -95,9 +95,16 @@ class Project:
         for name in ("pyproject.toml", "constraints.txt"):
             (folder / name).touch()
         (folder / "venv" / "bin").mkdir(parents=True)
-        (folder / "venv" / "bin" / "ko-instruct").symlink_to(Path(sys.executable).parent / "ko-instruct")
         (folder / "venv" / ".installed").touch()
-        return cls(folder)
+        project = cls(folder)
+        project.use(Path(sys.executable).parent / "ko-instruct")
+        return project
+
+    def use(self, command: Path) -> None:
+        """Let the project run this command as `ko-instruct`."""
+        link = self.folder / "venv" / "bin" / "ko-instruct"
+        link.unlink(missing_ok=True)
+        link.symlink_to(command)
 
     @property
     def built(self) -> Path:

@@ -6,8 +6,8 @@ thousands (ATTACKS=…, SEED=…).
 
 import os
 import random
-import time
 from collections.abc import Callable
+from functools import partial
 
 import pyarrow as pa
 import pytest
@@ -19,14 +19,11 @@ from pipeline.stages.screen.texts import DISTINCT, Texts
 from pipeline.table.protected_spans import find_spans
 from schemas.options import ScreenOptions
 from tests.support.adversarial import PARTS, adversarial
+from tests.support.growth import is_linear, seconds
 
 ATTACKS = int(os.environ.get("ATTACKS", "10"))
 SEED = int(os.environ.get("SEED", "0"))
 SHORT, LONG = 2_000, 16_000
-#: Eight times the text: eight times the time if it is linear, 64 times if it is quadratic.
-ALLOWED = 30
-#: Seconds of a processor below which no ratio is looked at.
-NOTHING = 0.05
 
 
 def finding(defect: Defect) -> Callable[[str], object]:
@@ -56,19 +53,6 @@ WORK: dict[str, Callable[[str], object]] = {
 }
 
 
-def seconds(work: Callable[[str], object], parts: tuple[str, str, str], length: int) -> float:
-    """The least of three times, in seconds of a processor: of one time only where it is next to nothing."""
-    text = adversarial(parts, length)
-    best = float("inf")
-    for _ in range(3):
-        start = time.process_time()
-        work(text)
-        best = min(best, time.process_time() - start)
-        if best < NOTHING:
-            break
-    return best
-
-
 #: Texts whose square once decided.
 KNOWN = {
     "defect template-residue of output": ("<", "_", "가"),
@@ -81,9 +65,8 @@ KNOWN = {
 def test_time_is_linear(name: str) -> None:
     drawn = random.Random(f"{SEED} {name}").sample(PARTS, min(ATTACKS, len(PARTS)))
     for parts in [KNOWN[name], *drawn] if name in KNOWN else drawn:
-        assert seconds(WORK[name], parts, SHORT) < 1, parts
-        if (long := seconds(WORK[name], parts, LONG)) > NOTHING:
-            assert long < ALLOWED * max(seconds(WORK[name], parts, SHORT), NOTHING / ALLOWED), parts
+        assert seconds(WORK[name], adversarial(parts, SHORT)) < 1, parts
+        assert is_linear(WORK[name], partial(adversarial, parts), SHORT, LONG), parts
 
 
 def test_quadratic_time_is_noticed() -> None:
@@ -91,5 +74,4 @@ def test_quadratic_time_is_noticed() -> None:
         for _ in range(len(text) ** 2 // 40):
             pass
 
-    parts = ("", "가", "x")
-    assert seconds(work, parts, LONG) > ALLOWED * seconds(work, parts, SHORT)
+    assert not is_linear(work, lambda length: "가" * length, SHORT, LONG)

@@ -19,7 +19,6 @@ import re
 import shutil
 import subprocess
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,7 +27,6 @@ import yaml
 
 from pipeline.stages.ingest.recipes import recipes
 from schemas.options import Config
-from tests.support import warm
 from tests.support.paths import ROOT
 from tests.support.small_tokenizers import TOOLS, save_causal
 
@@ -76,7 +74,7 @@ def blocks_of(page: Path) -> list[Block]:
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def base(tmp_path_factory: pytest.TempPathFactory, warm_command: Path) -> Path:
     """This project with the raw sample, its dataset and a tokenizer `model` with a chat template."""
     folder = tmp_path_factory.mktemp("pages")
     for name in ("Makefile", "pyproject.toml", "constraints.txt", "pipeline.toml"):
@@ -87,9 +85,9 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     scripts = folder / ".venv" / "bin"
     scripts.mkdir(parents=True)
     (folder / ".venv" / ".installed").touch()
-    with warm.running(scripts):
-        assert run("make processed", folder).returncode == 0
-        yield folder
+    (scripts / "ko-instruct").symlink_to(warm_command)
+    assert run("make processed", folder).returncode == 0
+    return folder
 
 
 def run(script: str, project: Path) -> "subprocess.CompletedProcess[str]":
@@ -111,7 +109,7 @@ def run(script: str, project: Path) -> "subprocess.CompletedProcess[str]":
 @pages
 def test_the_blocks_of_a_page_run(page: Path, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     project = tmp_path / "project"
-    shutil.copytree(base, project, symlinks=True, ignore=shutil.ignore_patterns("warm"))
+    shutil.copytree(base, project, symlinks=True)
     monkeypatch.chdir(project)
     monkeypatch.syspath_prepend(project)
     blocks = blocks_of(page)

@@ -15,6 +15,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.dataset.complete_folder import REMEDY
 from pipeline.dataset.layout import REJECTS
 from pipeline.dataset.reader import DataFile, data_files
 from pipeline.io.arrow_files import BATCH_ROWS, validated
@@ -171,8 +172,8 @@ def _reader_of_lines(
             try:
                 rows.append(orjson.loads(line))
             except orjson.JSONDecodeError as error:
-                raise RowsError(f"{path}, line {number}: {error}. Build the dataset again (make processed).") from None
-        with naming(path):
+                raise RowsError(f"{path}, line {number}: {error}. {REMEDY}") from None
+        with naming(path, REMEDY):
             return pa.Table.from_pylist(rows, schema=OF_REJECTS).select(list(columns))
 
     return read

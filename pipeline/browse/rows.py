@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
-
-import orjson
 
 from pipeline.browse.blocks import REJECTED, Part
 from pipeline.browse.search import Place
@@ -94,11 +93,14 @@ def fixable(row: Mapping[str, Any]) -> dict[str, str]:
 
 def _message(message: Mapping[str, Any]) -> Row:
     """A message with its texts cut, and its calls as lines of JSON."""
-    calls = [
-        orjson.dumps(call["function"], option=orjson.OPT_INDENT_2).decode() for call in message.get("tool_calls", ())
-    ]
+    given = message.get("tool_calls", ())
+    calls = [given] if isinstance(given, str) else list(map(_call, given))
     texts = {name: _cut(message[name]) for name in ("content", "reasoning_content") if message.get(name)}
     return {**message, **texts, "tool_calls": [_cut(call) for call in calls]}
+
+
+def _call(call: Mapping[str, Any]) -> str:
+    return json.dumps(call["function"], ensure_ascii=False, indent=2)
 
 
 def _cut(text: str | None) -> str | None:

@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 import orjson
 
@@ -121,15 +121,15 @@ class Handler(BaseHTTPRequestHandler):
             raise
 
     def _get(self) -> tuple[bytes, str]:
-        address = urlsplit(self.path)
-        if address.path in self.server.page:
-            return self.server.page[address.path]
-        answer = self.server.answers.get.get(address.path)
+        path, _, query = self.path.partition("?")
+        if path in self.server.page:
+            return self.server.page[path]
+        answer = self.server.answers.get.get(path)
         if answer is None:
             raise RefusedError(HTTPStatus.NOT_FOUND, "there is nothing at this address")
         self._check_token()
         self.server.answers.check_same_dataset()
-        asked = parse_qs(address.query, keep_blank_values=True)
+        asked = parse_qs(query, keep_blank_values=True)
         return _json(answer({name: values[-1] for name, values in asked.items()}))
 
     def _post(self) -> tuple[bytes, str]:

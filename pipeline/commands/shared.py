@@ -95,8 +95,9 @@ class Failure(click.ClickException):
         click.echo(f"ko-instruct: {visible(self.format_message())}", err=True)
 
 
-#: Exit code where the rows do not pass the gates of the config.
-GATE = 3
+#: Exit codes where the rows do not pass the gates of the config, and where the reader of a pipe has left: what shells
+#: give to a process that SIGPIPE has ended.
+GATE, CLOSED = 3, 141
 
 
 class Command(click.Command):

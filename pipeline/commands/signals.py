@@ -8,6 +8,7 @@ from types import FrameType
 from typing import Never
 
 from pipeline.commands.shared import Failure
+from pipeline.io import stop
 
 #: The signals that stop a command.
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -44,6 +45,7 @@ def stopping() -> Iterator[None]:
     try:
         yield
     finally:
+        stop.asked.clear()
         for number in caught:
             signal.signal(number, before[number])
 
@@ -52,4 +54,5 @@ def _stop(number: int, frame: FrameType | None) -> Never:
     for one in STOPPING:
         if signal.getsignal(one) is _stop:
             signal.signal(one, signal.SIG_DFL)
+    stop.asked.set()
     raise Stopped(number)

@@ -57,10 +57,10 @@ def read_any_manifest(path: Path) -> dict[str, Any]:
     Raises ManifestError where it is damaged.
     """
     try:
-        found = json.loads((path / MANIFEST).read_bytes())
+        found = orjson.loads((path / MANIFEST).read_bytes())
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         why = str(error)
     else:
         if isinstance(found, dict):

@@ -9,8 +9,10 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.dataset.layout import Format, format_and_split
+from pipeline.dataset.complete_folder import REMEDY
+from pipeline.dataset.layout import REJECTS, Format, format_and_split
 from pipeline.io.arrow_files import BATCH_ROWS, validated
+from pipeline.io.row_files import read_rows
 
 
 class DataFile(NamedTuple):
@@ -71,6 +73,11 @@ def read_written(file: DataFile, columns: list[str] | None = None) -> Iterator[p
         for batch in reader:
             table = pa.Table.from_batches([batch])
             yield table.select(columns) if columns else table
+
+
+def read_rejects(folder: Path) -> Iterator[pa.Table]:
+    """The rejected rows of a dataset, batch by batch. Raises RowsError for a damaged file."""
+    return read_rows(folder / REJECTS, REMEDY)
 
 
 def read_values(file: DataFile, column: str) -> Iterator[pa.Array]:

@@ -56,12 +56,13 @@ def need_row(row: Row) -> None:
 
 
 def _message(message: Message) -> str:
-    role = message["role"]
+    role = str(message["role"])
     about = [str(message["name"])] if message.get("name") else []
     about += [f"#{message['tool_call_id']}"] if message.get("tool_call_id") else []
     head = f"[{' '.join([role, *about])}{', not learned' if message.get('weight') == 0 else ''}]"
     thought = [f"({message[THOUGHT]})"] if message.get(THOUGHT) else []
-    calls = [call_text(call) for call in message.get("tool_calls", ())]
+    given = message.get("tool_calls", ())
+    calls = [given] if isinstance(given, str) else list(map(call_text, given))
     content = [message["content"]] if message["content"] or not (thought or calls) else []
     return "\n".join([head, *thought, *content, *calls])
 

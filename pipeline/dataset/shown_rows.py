@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from pipeline.dataset.layout import REJECTS
-from pipeline.dataset.reader import DataFile, data_files, read_batches, table_files
+from pipeline.dataset.reader import DataFile, data_files, read_batches, read_rejects, table_files
 from pipeline.io.arrow_files import validated
 from pipeline.io.row_files import naming, read_rows
 from pipeline.table.keep import holds
@@ -98,7 +98,7 @@ def _every(place: Place) -> Iterator[pa.Table]:
     elif place.rejects:
         if not (path / REJECTS).is_file():
             raise ShowError(f"{path}: there is no {REJECTS}. Name the folder of a dataset that was built here.")
-        yield from read_rows(path / REJECTS)
+        yield from read_rejects(path)
     else:
         yield from _tables_of_split(path, place.split)
 

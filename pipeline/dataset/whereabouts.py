@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.dataset.layout import REJECTS
-from pipeline.dataset.reader import data_files, read_batches, schema_of, table_files
-from pipeline.io.row_files import naming, read_rows
+from pipeline.dataset.reader import data_files, read_batches, read_rejects, schema_of, table_files
+from pipeline.io.row_files import naming
 from pipeline.table.sequences import SEQUENCE
 from schemas.columns import DEDUPED, INGESTED
 
@@ -67,7 +67,7 @@ def _tables(folder: Path) -> Iterator[tuple[str, pa.Table]]:
             for table in read_batches(file, [name for name in READ if name in names]):
                 yield file.split, table.filter(pc.equal(table[SEQUENCE], 0)) if SEQUENCE in names else table
     if (folder / REJECTS).is_file():
-        yield from (("", table) for table in read_rows(folder / REJECTS))
+        yield from (("", table) for table in read_rejects(folder))
 
 
 def _rows(table: pa.Table, column: str, value: str | None) -> list[Row]:

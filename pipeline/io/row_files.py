@@ -17,25 +17,31 @@ from schemas.columns import INGESTED
 from schemas.errors import KoInstructError
 
 #: What Arrow raises of a file that it cannot read, or whose buffers are not what its schema says.
-DAMAGED = (pa.ArrowException, OSError, UnicodeDecodeError)
+DAMAGED = (pa.ArrowException, OSError, UnicodeDecodeError, OverflowError)
+#: What to do about a file that is damaged, and about one that is a raw file.
+AGAIN = "Make or download it again."
+INGEST = "Read raw files by `ko-instruct ingest`."
 
 
 class RowsError(KoInstructError, ValueError):
     """A file of rows cannot be read as such."""
 
 
-def read_rows(path: Path) -> Iterator[pa.Table]:
-    """Tables of at most BATCH_ROWS rows. Raises RowsError for a file or a line that does not hold rows."""
+def read_rows(path: Path, remedy: str = "") -> Iterator[pa.Table]:
+    """Tables of at most BATCH_ROWS rows. Raises RowsError for a file or a line that does not hold rows.
+
+    `remedy`: what to do then, where the file can be no raw file.
+    """
     if path.suffix == ".arrow":
-        with naming(path):
+        with naming(path, remedy):
             for table in read_tables(path):
                 yield complete(validated(table))
         return
     lines = sys.stdin.buffer if str(path) == "-" else path.open("rb")
-    with lines, naming(path):
+    with lines, naming(path, remedy):
         numbered = ((number, line) for number, line in enumerate(lines, 1) if line.strip())
         while batch := list(islice(numbered, BATCH_ROWS)):
-            yield complete(_table([_row(path, number, line) for number, line in batch]))
+            yield complete(_table([_row(path, number, line, remedy or INGEST) for number, line in batch]))
 
 
 def _table(rows: list[dict[str, object]]) -> pa.Table:
@@ -45,28 +51,26 @@ def _table(rows: list[dict[str, object]]) -> pa.Table:
 
 
 @contextlib.contextmanager
-def naming(path: Path) -> Iterator[None]:
-    """Give what Arrow cannot read, or not as a row, the name of the file. Raises RowsError."""
+def naming(path: Path, remedy: str = "") -> Iterator[None]:
+    """Give what Arrow cannot read, or not as a row, the name of the file, and what to do about it. Raises RowsError."""
     try:
         yield
     except ColumnTypeError as error:
-        raise RowsError(f"{path}: it does not hold rows: {error} Read raw files by `ko-instruct ingest`.") from None
+        raise RowsError(f"{path}: it does not hold rows: {error} {remedy or INGEST}") from None
     except DAMAGED as error:
         if isinstance(error, OSError) and error.filename is not None:
             raise  # the file system's own error
         why = str(error).rstrip(".")
-        raise RowsError(f"{path}: it does not hold rows, or is damaged: {why}. Make or download it again.") from None
+        raise RowsError(f"{path}: it does not hold rows, or is damaged: {why}. {remedy or AGAIN}") from None
 
 
-def _row(path: Path, number: int, line: bytes) -> dict[str, object]:
+def _row(path: Path, number: int, line: bytes, remedy: str) -> dict[str, object]:
     try:
         row = orjson.loads(line)
     except ValueError as error:
-        raise RowsError(f"{path}:{number}: {error}. Raw files are read by `ko-instruct ingest`.") from None
+        raise RowsError(f"{path}:{number}: {error}. {remedy}") from None
     if not isinstance(row, dict) or not {"instruction", "output"} <= row.keys():
-        raise RowsError(
-            f"{path}:{number}: not a row: `instruction` or `output` is missing. Read raw files by `ko-instruct ingest`."
-        )
+        raise RowsError(f"{path}:{number}: not a row: `instruction` or `output` is missing. {remedy}")
     return {name: row.get(name) for name in INGESTED.names if name in row} | row
 
 

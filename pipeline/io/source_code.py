@@ -212,14 +212,27 @@ def _distributions() -> dict[str, list[str]]:
 
 def state() -> str:
     """A digest of all that this module reads: the project's files, and what is installed. As long as it is the same, so
-    is every answer given here."""
+    is every answer given here, whichever way Python was started."""
     digest = hashlib.sha256(platform.python_version().encode())
     for file in _files():
         digest.update(file.relative_to(HOME).as_posix().encode() + hashlib.sha256(file.read_bytes()).digest())
+    digest.update("\n".join(_installed()).encode())
+    return digest.hexdigest()
+
+
+def _installed() -> list[str]:
+    """What is installed, as the names of its folders: of a distribution that is there twice, the first on the path.
+
+    Of this project its version: `python -m` looks for what is installed in the current folder too, which may be HOME,
+    and `ko-instruct` does not.
+    """
+    first: dict[str, str] = {}
     for folder in sys.path:
         for kind in ("*.dist-info", "*.egg-info"):
-            digest.update("\n".join([folder, *sorted(glob.glob(kind, root_dir=folder or "."))]).encode())
-    return digest.hexdigest()
+            for name in sorted(glob.glob(kind, root_dir=folder or ".")):
+                first.setdefault(name.partition("-")[0], name)
+    others = (name for name in first.values() if not name.startswith("ko_instruct"))
+    return [importlib.metadata.version("ko-instruct"), *sorted(others)]
 
 
 def _files() -> list[Path]:

@@ -2,8 +2,8 @@
 
 import re
 
-#: Control characters but tab and line end, and those that turn the direction of writing.
-STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+#: Control characters but tab and line end, those that turn the direction of writing, and halves of a character.
+STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def visible(text: str) -> str:

@@ -13,7 +13,7 @@ from pipeline.run.engines import Engine
 from pipeline.run.engines.local import Local
 from pipeline.run.export import export_units
 from pipeline.run.plan import Plan, Unit, require_raw_files
-from pipeline.run.row_wise import Tools, UnitRows
+from pipeline.run.row_wise import UnitRows, tools_of, worth_processes
 from pipeline.run.shards import take_for_run
 from pipeline.run.times import read_times
 from pipeline.run.tokenizer import find_tokenizer
@@ -36,7 +36,10 @@ def _run(plan: Plan, workers: int, engine: Engine) -> Manifest:
     found = find_tokenizer(plan)
     try:
         units = take_for_run(plan)
-        times = _make_rows(plan, units, UnitRows(Tools(plan, found), engine.inside, engine.workers), engine)
+        tools = tools_of(plan, found)
+        if worth_processes(plan, units):
+            engine.prepare(tools.load)
+        times = _make_rows(plan, units, UnitRows(tools, engine.inside, engine.workers), engine)
         # The decisions alone are kept of it: its mapped files leave memory before others are written.
         clock = Clock()
         decisions = dedupe_in_parts(plan, OF_RUN, engine, plan.config.run.parts, workers).new

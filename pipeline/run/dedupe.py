@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from pipeline.dataset.reference import read_existing
 from pipeline.io.arrow_files import BATCH_ROWS, open_table, read_column, write_tables
+from pipeline.io.processes import Processes
 from pipeline.io.progress import note
 from pipeline.io.stage_files import EXCHANGES, KNOWN_PRINTS, RowFiles
 from pipeline.io.workers import ordered
@@ -100,11 +101,17 @@ class Compared:
 
 
 def dedupe_units(
-    plan: Plan, files: RowFiles, options: DedupeOptions, workers: int, known: Known | None = None
+    plan: Plan,
+    files: RowFiles,
+    options: DedupeOptions,
+    workers: int,
+    known: Known | None = None,
+    python: Processes | None = None,
 ) -> Decided:
-    """Decide over all rows of the plan, from these stage files, and of existing datasets. `known`: as of `decide`."""
+    """Decide over all rows of the plan, from these stage files, and of existing datasets. `known`, `python`: as of
+    `decide`."""
     with _comparing(Compared(plan, files, workers)) as all_:
-        decisions = decide(all_.column, all_.rows, options, all_.against, workers, known=known)
+        decisions = decide(all_.column, all_.rows, options, all_.against, workers, known, python=python)
         return Decided(all_.rows, decisions, all_.against)
 
 
@@ -128,7 +135,7 @@ def dedupe_in_parts(plan: Plan, files: RowFiles, engine: Engine, count: int, wor
     """The same by an engine, in parts that it decides at the same time: with the same decisions."""
     options = plan.config.dedupe
     if count == 1 or options.within != "prompt" or options.semantic:
-        return dedupe_units(plan, files, options, workers)
+        return dedupe_units(plan, files, options, workers, python=engine.python)
     with _comparing(Compared(plan, files, engine.workers)) as all_:
         folder = plan.stages / EXCHANGES
         write_tables(folder / KNOWN_PRINTS, [all_.known], FINGERPRINT)

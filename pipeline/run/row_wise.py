@@ -6,19 +6,22 @@ A stage is imported when it is first needed: a step under Make is a process of i
 from __future__ import annotations
 
 import contextlib
+import pickle
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
 from pipeline.io import stage_files
-from pipeline.io.arrow_files import read_tables, table_writer
+from pipeline.io.arrow_files import own, read_tables, table_writer
 from pipeline.io.atomic_files import replacing, whole
 from pipeline.io.clock import Clock
+from pipeline.io.hashed_files import size_of
 from pipeline.io.progress import watch
-from pipeline.io.workers import Each, threads
+from pipeline.io.workers import Each
+from pipeline.run.engines.local import with_processes
 from pipeline.run.named_stages import ROW_WISE, NamedStage, cleaning, through, tokenizing
 from pipeline.run.read_units import ingest_unit, load_benchmarks
 from pipeline.run.times import leave_times
@@ -36,6 +39,12 @@ if TYPE_CHECKING:
     from schemas.verdict import Key, Outcome
 
 
+#: Bytes of raw files from which on other processes help.
+MUCH = 1 << 20
+#: Rows that are worth to be shared: each piece costs some hundredths of a second.
+PIECE = 2048
+
+
 @dataclass(frozen=True)
 class Tools:
     """What the stages of all raw files of a plan share. Each process loads it once: a pickle holds the plan alone."""
@@ -51,8 +60,34 @@ class Tools:
     def benchmarks(self) -> Benchmarks | None:
         return load_benchmarks(self.plan)
 
+    def load(self) -> None:
+        """Load all that the stages of this plan need."""
+        from pipeline.stages import dedupe, ingest, normalize, screen, tokenize, validate  # noqa: F401
+
+        self.tokenizer, self.benchmarks  # noqa: B018
+
+    @cached_property
+    def packed(self) -> bytes:
+        return pickle.dumps((self.plan, self.found))
+
     def __reduce__(self) -> tuple[Callable[..., Tools], tuple[Any, ...]]:
-        return Tools, (self.plan, self.found)
+        return _unpacked, (self.packed,)
+
+
+def tools_of(plan: Plan, found: Resolution) -> Tools:
+    """The tools of this plan, which the copies of this process take over with what is loaded."""
+    return _unpacked(Tools(plan, found).packed)
+
+
+@lru_cache(maxsize=1)
+def _unpacked(packed: bytes) -> Tools:
+    return Tools(*pickle.loads(packed))
+
+
+def worth_processes(plan: Plan, units: Iterable[Unit]) -> bool:
+    """Whether there is more to do in these raw files than other processes cost. Steps of a user stay in one process:
+    they may print, or count."""
+    return not plan.steps and sum(size_of(unit.path) for unit in units) >= MUCH
 
 
 def tokenize_unit(plan: Plan, unit: Unit, cleaned: bool, workers: int) -> None:
@@ -64,11 +99,14 @@ def tokenize_unit(plan: Plan, unit: Unit, cleaned: bool, workers: int) -> None:
     is_clean = cleaned and clean.exists()
     # The last to appear are the two that Make looks at.
     wanted = [plan.file(unit, name) for name in stage_files.OF_MAKE] + ([] if is_clean else [clean])
-    stages = RowStages(Tools(plan, find_tokenizer(plan)), unit, is_clean, results=len(wanted))
-    with contextlib.ExitStack() as files:
+    tools = tools_of(plan, find_tokenizer(plan))
+    stages = RowStages(tools, unit, is_clean, results=len(wanted))
+    with contextlib.ExitStack() as files, with_processes(workers) as engine:
+        if worth_processes(plan, [unit]):
+            engine.prepare(tools.load)
         sinks = [files.enter_context(whole(path)) for path in wanted]
         tables = read_tables(clean) if is_clean else ingest_unit(plan, unit)
-        times = pass_over(stages, tables, threads(workers), workers, sinks)
+        times = pass_over(stages, tables, engine.inside, workers, sinks)
     leave_times(plan.file(unit, stage_files.TIMES), times)
     if not is_clean:
         write_outcomes(plan.file(unit, stage_files.VERDICTS), stages.outcomes)
@@ -145,6 +183,17 @@ class Batch(NamedTuple):
     outcomes: dict[Key, Outcome]
 
 
+def _shared(tables: Iterable[pa.Table], workers: int) -> Iterator[pa.Table]:
+    """The tables, the first of them in a piece for each worker: of a small file it is all that there is."""
+    waiting = iter(tables)
+    for table in waiting:
+        rows = max(PIECE, -(-len(table) // workers))
+        yield from (own(table.slice(start, rows)) for start in range(0, len(table), rows))
+        if len(table) > PIECE:
+            break
+    yield from waiting
+
+
 def pass_over(
     stages: RowStages, tables: Iterable[pa.Table], each: Each, workers: int, sinks: Sequence[IO[bytes]]
 ) -> StepTimes:
@@ -156,12 +205,13 @@ def pass_over(
     from pipeline.stages.tokenize import check_unknown
 
     clock, plan, unit = Clock(), stages.tools.plan, stages.unit
+    read = tables if stages.clean else clock.each("ingest", tables)
     with contextlib.ExitStack() as files:
         schemas = (INGESTED, FINGERPRINT, INGESTED)
         write = [files.enter_context(table_writer(*file)) for file in zip(sinks, schemas, strict=False)]
 
         def written() -> Iterator[pa.Table]:
-            for done in each(stages, tables if stages.clean else clock.each("ingest", tables)):
+            for done in each(stages, _shared(read, workers)):
                 clock.add(done.seconds)
                 stages.outcomes.update(done.outcomes)
                 for put, table in zip(write, done.tables, strict=True):

@@ -5,10 +5,13 @@ after 408, 409, 429, 5xx, a timeout or a lost connection: after the time in Retr
 It does not repeat a request whose answer is malformed; we do.
 """
 
+import contextlib
 import json
 import os
+import threading
+from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Any
 
 from pipeline.self_instruct.errors import GeneratorError
@@ -41,11 +44,25 @@ class Endpoint:
         self._client = OpenAI(api_key=self._key or "none", max_retries=retries, timeout=timeout)
 
     def answers(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[Answer]:
-        executor = ThreadPoolExecutor(self.concurrency)
+        """In the order of the requests. Nobody waits for the answers that are still to come when a command ends."""
+        answers = [Future[Answer]() for _ in requests]
+        waiting = deque(zip(requests, answers, strict=True))
+
+        def work() -> None:
+            with contextlib.suppress(IndexError):  # no request waits
+                while True:
+                    request, answer = waiting.popleft()
+                    try:
+                        answer.set_result(self._answer(request, sampling))
+                    except Exception as error:
+                        answer.set_exception(error)
+
+        for _ in requests[: self.concurrency]:
+            threading.Thread(target=work, daemon=True).start()
         try:
-            yield from executor.map(lambda request: self._answer(request, sampling), requests)
+            yield from (answer.result() for answer in answers)
         finally:
-            executor.shutdown(cancel_futures=True)
+            waiting.clear()
 
     def _answer(self, request: Request, sampling: Sampling) -> Answer:
         from openai import APIConnectionError, APIStatusError, APITimeoutError, OpenAIError

@@ -7,6 +7,7 @@ A text is a column (TEXTS), the content, the reasoning or the name of a message 
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +15,7 @@ import pyarrow.compute as pc
 
 from pipeline.table.json_strings import ESCAPED, ChangeString, map_strings
 from pipeline.table.message_columns import lengths_of, listed, with_field
+from pipeline.table.rare_signs import hold_sign
 from pipeline.table.reject_and_flag import alive, replace_rows, set_column
 from schemas.columns import MESSAGES
 
@@ -27,8 +29,8 @@ DATA = ("tools", "tool_calls", "meta", "raw")
 PROSE = ("content", "reasoning")
 CALLS, NAME = "tool_calls", "name"
 
-#: So few distinct texts are scanned once for all batches.
-FEW = 8
+#: So few distinct texts, of so many bytes, are scanned once for all batches.
+FEW, FEW_BYTES = 32, 8192
 #: No row at all.
 NONE = pa.array([], pa.uint64())
 
@@ -37,8 +39,7 @@ def matches(texts: pa.Array, pattern: str) -> pa.Array:
     """Boolean per text: it matches this RE2 pattern. Null texts do not. Texts that repeat are scanned once."""
     if texts.null_count == len(texts):
         return pa.array(np.zeros(len(texts), bool))
-    head = texts[:128]
-    if len(head.unique()) * 2 <= len(head):
+    if few_distinct(texts):
         encoded = texts.dictionary_encode()
         found = distinct_matches(encoded.dictionary, pattern).take(encoded.indices)
     else:
@@ -46,16 +47,28 @@ def matches(texts: pa.Array, pattern: str) -> pa.Array:
     return pc.fill_null(found, False) if found.null_count else found
 
 
+def few_distinct(texts: pa.Array) -> bool:
+    """Whether at least half of the first texts are repeats."""
+    head = texts[:128]
+    return len(head.unique()) * 2 <= len(head)
+
+
 def distinct_matches(texts: pa.Array, pattern: str) -> pa.Array:
     """The same for distinct texts. A few of them, such as labels, come again in each batch, and are known."""
-    if len(texts) > FEW:
+    if len(texts) > FEW or texts.nbytes > FEW_BYTES:
         return pc.match_substring_regex(texts, pattern)
-    return pa.array(_matches_of_few(pattern, tuple(texts.to_pylist())), pa.bool_())
+    known, few = _known(pattern), texts.to_pylist()
+    if len(known) > 4 * FEW:
+        known.clear()
+    if new := [text for text in few if text not in known]:
+        known.update(zip(new, pc.match_substring_regex(pa.array(new, pa.string()), pattern).to_pylist(), strict=True))
+    return pa.array([known[text] for text in few], pa.bool_())
 
 
 @functools.lru_cache(maxsize=512)
-def _matches_of_few(pattern: str, texts: tuple[str, ...]) -> list[bool]:
-    return list(pc.match_substring_regex(pa.array(texts, pa.string()), pattern).to_pylist())
+def _known(pattern: str) -> dict[str | None, bool | None]:
+    """For texts that were among few distinct ones: whether they match the RE2 pattern."""
+    return {}
 
 
 def data_matches(texts: pa.Array, pattern: str, numbers: str | None = None) -> pa.Array:
@@ -76,18 +89,33 @@ def data_matches(texts: pa.Array, pattern: str, numbers: str | None = None) -> p
     return pa.array(sure)
 
 
+def signed_rows(table: pa.Table, columns: Sequence[str]) -> dict[str, pa.Array]:
+    """Per column the rows whose text holds one of SIGNS: no other row matches a pattern that needs one of them.
+
+    Without the columns whose texts repeat: there a scan of the distinct ones is cheaper. `table`: one record batch.
+    """
+    texts = {column: table[column].chunk(0) for column in columns}
+    return {
+        column: pc.indices_nonzero(hold_sign(values))
+        for column, values in texts.items()
+        if not values.null_count and not few_distinct(values)
+    }
+
+
 def suspects(
     table: pa.Table,
     patterns: Mapping[str, str],
     rows: pa.Array | None = None,
     whole: bool = False,
     numbers: str | None = None,
+    signed: Mapping[str, pa.Array] = MappingProxyType({}),
 ) -> dict[str, pa.Array]:
     """Per column the rows with a text that may match its RE2 pattern, in order. `table`: one record batch.
 
     Of a column of messages it is the numbers of the messages, counted through all lists, for each of their fields:
     history.content, history.reasoning. `rows`: boolean per row, those that are looked at; else the living ones.
     `whole`: of messages all texts, not the prose alone. `numbers`: an RE2 pattern of JSON with a number to look at.
+    `signed`: for some columns of texts the rows that can match at all (`signed_rows`).
     """
     asked = alive(table).chunk(0) if rows is None else rows
     found = {}
@@ -96,6 +124,9 @@ def suspects(
         if column not in MESSAGES:
             if values.null_count == len(values):
                 found[column] = NONE
+                continue
+            if column in signed:
+                found[column] = narrowed(values, signed[column].filter(asked.take(signed[column])), pattern)
                 continue
             hit = data_matches(values, pattern, numbers) if column in DATA else matches(values, pattern)
             found[column] = pc.indices_nonzero(pc.and_(hit, asked))

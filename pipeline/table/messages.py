@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from schemas.errors import TableError
+from schemas.record import json_list
 
 Message = dict[str, Any]
 
@@ -24,7 +25,8 @@ def to_messages(row: Mapping[str, Any]) -> list[Message]:
     tool_call_id, name, weight (1: to be learned, 0: not). The row's `tools` are not among them.
 
     The user's last message is instruction, newline, input. Beside the content `input` says which part of it is the
-    input, so that `from_messages` gives the row back.
+    input, so that `from_messages` gives the row back. Of a row that `validate` rejects, `tool_calls` that are no calls
+    are given as the text that they are.
 
     >>> to_messages({"system": None, "instruction": "영어로 옮겨라.", "input": "사과", "output": "apple"})
     ... # doctest: +NORMALIZE_WHITESPACE
@@ -34,10 +36,10 @@ def to_messages(row: Mapping[str, Any]) -> list[Message]:
     messages: list[Message] = []
     if row.get("system"):
         messages.append({"role": "system", "content": row["system"]})
-    messages += map(_openai, row.get("history") or ())
+    messages += map(_openai, filter(None, row.get("history") or ()))
     if row.get("instruction") is not None:
         messages.append(_question(row["instruction"], row.get("input") or ""))
-    messages += map(_openai, row.get("steps") or ())
+    messages += map(_openai, filter(None, row.get("steps") or ()))
     if row.get("output") is not None or row.get("tool_calls") is not None:
         answer = {name: row.get(name) for name in ("reasoning", "tool_calls", "learn")}
         messages.append(_openai({"role": "assistant", "content": row.get("output") or "", **answer}))
@@ -108,13 +110,20 @@ def _openai(message: Mapping[str, Any]) -> Message:
     if message.get("reasoning") is not None:
         written[THOUGHT] = message["reasoning"]
     if message.get("tool_calls") is not None:
-        written["tool_calls"] = json.loads(message["tool_calls"])
+        written["tool_calls"] = _calls(message["tool_calls"])
     for name in ("tool_call_id", "name"):
         if message.get(name) is not None:
             written[name] = message[name]
     if message.get("learn") is not None:
         written["weight"] = int(message["learn"])
     return written
+
+
+def _calls(text: str) -> Any:
+    """The calls in a text; the text where it holds none."""
+    calls = json_list(text)
+    functions = [call.get("function") if isinstance(call, dict) else None for call in calls or ()]
+    return calls if all(isinstance(function, dict) and "name" in function for function in functions or [None]) else text
 
 
 def _message(written: Mapping[str, Any]) -> Message:
@@ -124,8 +133,12 @@ def _message(written: Mapping[str, Any]) -> Message:
         "role": written["role"],
         "content": written["content"],
         "reasoning": written.get(THOUGHT),
-        "tool_calls": None if calls is None else json.dumps(calls, ensure_ascii=False, separators=(",", ":")),
+        "tool_calls": calls if calls is None or isinstance(calls, str) else _compact(calls),
         "tool_call_id": written.get("tool_call_id"),
         "name": written.get("name"),
         "learn": None if weight is None else bool(weight),
     }
+
+
+def _compact(calls: Any) -> str:
+    return json.dumps(calls, ensure_ascii=False, separators=(",", ":"))

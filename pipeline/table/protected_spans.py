@@ -5,6 +5,7 @@ marker of a Markdown list item (its words are prose), or a JSON or XML block. Ev
 delimiter that is never closed is looked for once.
 """
 
+import functools
 import re
 
 #: Takes the place of a span in the prose. A noncharacter: Unicode promises it no meaning, and one that is in the text
@@ -41,6 +42,9 @@ _START = re.compile(
 )
 #: What every span has one of. Most prose has none, and is so done with.
 _SIGN = re.compile(rf"[`~$@/\\|{{\[<{MARK}]|www\.|^[ \t]*+(?:[-*+•]|\d{{1,9}}[.)])", re.MULTILINE)
+#: Without these a span starts with one of _AT, or a line.
+_ANYWHERE = ("@", ":/", ":\\", "www.", "./")
+_AT = re.compile(rf"[\n`$~/\\{{\[{MARK}]")
 #: Backticks in code: those with a name behind them open a fence in a fence, those at the end of a line close one.
 _FENCE = re.compile(r"(?P<opens>^[ \t]*`{3,}(?=[\w+#.-]++[ \t]*$))|(?P<closes>`{3,}(?=[ \t]*$))|`{3,}", re.MULTILINE)
 _CLOSE = {"$$": "$$", "\\(": "\\)", "\\[": "\\]"}
@@ -61,7 +65,8 @@ def find_spans(text: str, blocks: bool = True) -> list[tuple[int, int]]:
     spans: list[tuple[int, int]] = []
     ends = _Ends(text)
     at = 0
-    while start := _START.search(text, at):
+    search = _START.search if any(sign in text for sign in _ANYWHERE) else _search_at_signs
+    while start := search(text, at):
         kind = start.lastgroup or ""
         end = -1 if kind in ("xml", "document") and not blocks else ends.of(start, kind)
         if end < 0:
@@ -70,6 +75,19 @@ def find_spans(text: str, blocks: bool = True) -> list[tuple[int, int]]:
             spans.append((start.start(kind), end))
             at = end
     return spans
+
+
+def _search_at_signs(text: str, at: int) -> re.Match[str] | None:
+    """The same as `_START.search` of a text without _ANYWHERE, where it looks at few places: a long text has many."""
+    while True:
+        if (not at or text[at - 1] == "\n") and (start := _START.match(text, at)):
+            return start
+        sign = _AT.search(text, at)
+        if not sign:
+            return None
+        at = sign.end()
+        if sign[0] != "\n" and (start := _START.match(text, at - 1)):
+            return start
 
 
 class _Ends:
@@ -156,6 +174,16 @@ def hide(text: str) -> tuple[str, list[str]]:
     True
     """
     return _hidden(text, find_spans(text))
+
+
+@functools.lru_cache(maxsize=8)  # the finders of a row ask about the same texts
+def without_spans(text: str) -> str:
+    """The text with a space in the place of every protected span.
+
+    >>> without_spans("값은 `x` 입니다")
+    '값은   입니다'
+    """
+    return hide(text)[0].replace(MARK, " ")
 
 
 def hide_nothing(text: str) -> tuple[str, list[str]]:

@@ -6,7 +6,7 @@ import re
 import numpy as np
 
 from pipeline.table.patterns import pattern
-from pipeline.table.protected_spans import MARK, hide
+from pipeline.table.protected_spans import without_spans
 
 #: Scripts that decide, in the order of the report, with the blocks of their letters.
 SCRIPTS = {
@@ -38,7 +38,7 @@ def letters(text: str) -> dict[str, int]:
     >>> letters("한글 abc 漢字 `code`")
     {'Hangul': 2, 'Latin': 3, 'Han': 2}
     """
-    prose = _QUOTED.sub("", hide(text)[0].replace(MARK, " "))
+    prose = _QUOTED.sub("", without_spans(text))
     codes = np.frombuffer(prose.encode("utf-32-le"), np.uint32)
     counts = np.bincount(_SCRIPT_OF[np.minimum(codes, 0x10000)], minlength=len(SCRIPTS) + 1)[1:].tolist()
     return {name: count for name, count in zip(SCRIPTS, counts, strict=True) if count}

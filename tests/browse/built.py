@@ -1,16 +1,17 @@
-"""A dataset to look at, with plain and hostile texts, a tool, a pair and rejected rows; and its server."""
+"""A dataset to look at, with plain and hostile texts, a tool, a pair and rejected rows; its server; requests."""
 
 import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import Any
 
 from click.testing import CliRunner
 
 from pipeline.browse.answers import Answers
-from pipeline.browse.server import Server
+from pipeline.browse.server import TOKEN, Server
 from pipeline.cli import main
 
 #: Texts that would be markup or code if a page took them as such.
@@ -80,3 +81,26 @@ def serving(folder: Path, verdicts: Path) -> Iterator[Server]:
         yield server
         server.shutdown()
         thread.join()
+
+
+def request(
+    server: Server, path: str, body: bytes | None = None, method: str | None = None, **headers: str | None
+) -> tuple[HTTPResponse, bytes]:
+    """A request as the page makes it, but for these headers; None leaves one out."""
+    host = f"127.0.0.1:{server.server_port}"
+    made: dict[str, str | None] = {"Host": host, TOKEN: server.token}
+    if body is not None:
+        made |= {"Origin": f"http://{host}", "Content-Type": "application/json"}
+    made |= {name.replace("_", "-"): value for name, value in headers.items()}
+    connection = HTTPConnection("127.0.0.1", server.server_port, timeout=10)
+    connection.putrequest(method or ("GET" if body is None else "POST"), path, skip_host=True)
+    for name, value in (
+        made | ({} if body is None else {"Content-Length": made.get("Content-Length", str(len(body)))})
+    ).items():
+        if value is not None:
+            connection.putheader(name, value)
+    connection.endheaders(body)
+    response = connection.getresponse()
+    data = response.read()
+    connection.close()
+    return response, data

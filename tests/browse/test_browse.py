@@ -170,7 +170,7 @@ def test_ctrl_c_ends_the_command_with_one_line(folder: Path) -> None:
     assert "Traceback" not in err
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_during_requests_leaves_no_traceback(folder: Path, number: signal.Signals) -> None:
     command = [sys.executable, "-m", "ko_instruct", "browse", str(folder), "--workers", "2"]
     environment = os.environ | {"PYTHONUNBUFFERED": "1"}

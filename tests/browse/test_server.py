@@ -4,7 +4,6 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
-from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -13,7 +12,7 @@ import pytest
 
 from pipeline.browse.server import LONGEST, PAGE, TOKEN, Server
 from pipeline.io.verdict_file import read_verdicts
-from tests.browse.built import HOSTILE, build, serving
+from tests.browse.built import HOSTILE, build, request, serving
 
 
 @pytest.fixture(scope="module")
@@ -25,29 +24,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def server(folder: Path, tmp_path: Path) -> Iterator[Server]:
     with serving(folder, tmp_path / "v.jsonl") as server:
         yield server
-
-
-def request(
-    server: Server, path: str, body: bytes | None = None, method: str | None = None, **headers: str | None
-) -> tuple[HTTPResponse, bytes]:
-    """A request as the page makes it, but for these headers; None leaves one out."""
-    host = f"127.0.0.1:{server.server_port}"
-    made: dict[str, str | None] = {"Host": host, TOKEN: server.token}
-    if body is not None:
-        made |= {"Origin": f"http://{host}", "Content-Type": "application/json"}
-    made |= {name.replace("_", "-"): value for name, value in headers.items()}
-    connection = HTTPConnection("127.0.0.1", server.server_port, timeout=10)
-    connection.putrequest(method or ("GET" if body is None else "POST"), path, skip_host=True)
-    for name, value in (
-        made | ({} if body is None else {"Content-Length": made.get("Content-Length", str(len(body)))})
-    ).items():
-        if value is not None:
-            connection.putheader(name, value)
-    connection.endheaders(body)
-    response = connection.getresponse()
-    data = response.read()
-    connection.close()
-    return response, data
 
 
 def ask(server: Server, what: str, **asked: object) -> Any:

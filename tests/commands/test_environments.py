@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from pipeline.cli import main
-from pipeline.commands.shared import ADDRESS_SPACE
+from pipeline.commands.shared import ADDRESS_SPACE, CLOSED
 from tests.support.paths import ROOT
 
 CONFIG = """
@@ -92,10 +92,35 @@ def test_no_memory_is_one_line(project: Path, monkeypatch: pytest.MonkeyPatch) -
     assert done.stderr.startswith("ko-instruct: not enough memory. No file is half written")
 
 
-def test_a_reader_that_leaves_ends_the_command(project: Path) -> None:
-    done = shell(f"{{ {COMMAND} ingest raw/파일1.jsonl -; echo $? >&2; }} | true", project)
-    assert done.stderr.splitlines()[-1] in ("0", "1")
+#: Commands that write to standard output.
+WRITING = {
+    "show": "processed/mine",
+    "explain": "파일1.jsonl:1",
+    "report": "processed/mine --out -",
+    "ingest": "raw/파일1.jsonl -",
+    "diff": "processed/mine processed/mine",
+    "inspect": "raw/파일1.jsonl",
+    "check": "",
+    "plan": "",
+    "schema": "",
+    "verify": "processed/mine",
+    "run": "--json",
+}
+
+
+@pytest.mark.parametrize("name", WRITING if "ATTACKS" in os.environ else list(WRITING)[:4])
+def test_a_reader_that_leaves_ends_every_command_alike(name: str, project: Path) -> None:
+    if not (project / "processed").exists():
+        assert shell(f"{COMMAND} run", project).returncode == 0
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-c", "from pipeline.cli import main; main()", name, *WRITING[name].split()]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=project, env=environment, stdout=write, stderr=subprocess.PIPE, text=True)
+    os.close(write)
+    assert done.returncode == CLOSED, done.stderr
     assert "Traceback" not in done.stderr
+    assert "Broken" not in done.stderr
 
 
 def test_closed_streams_take_no_files_of_the_run(project: Path) -> None:

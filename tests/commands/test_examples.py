@@ -7,7 +7,6 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -61,8 +60,9 @@ def examples(name: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of this project with the embedded tokenizer, files that the examples name, and ko-instruct as a script."""
+def project(tmp_path_factory: pytest.TempPathFactory, warm_command: Path) -> Path:
+    """A copy of this project with the embedded tokenizer, files that the examples name, and ko-instruct as a command
+    without a network."""
     folder = tmp_path_factory.mktemp("project")
     (folder / "raw").mkdir()
     for name in ("sample", "seeds"):
@@ -78,17 +78,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         file.write('{"instruction": "바다는?", "input": "", "output": "동해입니다."}\n')
     scripts = folder / ".venv" / "bin"
     scripts.mkdir(parents=True)
-    script = scripts / "ko-instruct"
-    code = "import sys; sys.argv[0] = 'ko-instruct'; from pipeline.cli import main; main()"
-    script.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{code}" "$@"\n')
-    script.chmod(0o755)
+    (scripts / "ko-instruct").symlink_to(warm_command)
     return folder
 
 
 def run(line: str, project: Path) -> tuple[int, str]:
-    """Exit code and standard error of an example. To start a process takes longer than most commands, so that only
-    those run in one of their own that need it: with a pipe, with Make, or without the network from the start.
-    """
+    """Exit code and standard error of an example. A process of its own takes longer, so that only those have one that
+    need it: with a pipe, with Make, or without the network from the start."""
     command = shlex.split(line)
     if command[1] in (*STOPS_AT, "make-plan") or {"|", ">"} & set(command):
         done = run_alone(line, project)

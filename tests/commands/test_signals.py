@@ -1,6 +1,9 @@
 """Ctrl-C, kill and a closed terminal: one line, an exit code, whole files, and a next run that goes on."""
 
+import contextlib
+import json
 import os
+import random
 import signal
 import sys
 import threading
@@ -13,9 +16,11 @@ import pytest
 from click.testing import CliRunner
 
 from pipeline.cli import main
-from pipeline.commands.signals import Stopped, stopping
+from pipeline.commands.signals import STOPPING, Stopped, stopping
 from pipeline.io.stage_files import LOCK, OF_RUN, RAW, TOKENIZER
-from tests.support import hub_server
+from tests.self_instruct.test_self_instruct import write_seeds
+from tests.support import hub_server, openai_server
+from tests.support.openai_server import Fault
 from tests.support.paths import ROOT
 
 CONFIG = """
@@ -28,6 +33,8 @@ license = "cc0-1.0"
 [tokenize]
 tokenizer = ["embedded"]
 """
+#: `make test` tries one, `make test-attack` each: all have the same handler.
+TRIED = STOPPING if "ATTACKS" in os.environ else STOPPING[:1]
 
 
 @pytest.fixture
@@ -54,10 +61,20 @@ def start(arguments: Sequence[str], folder: Path, environment: Mapping[str, str]
     return Popen(command, cwd=folder, env={**environment, "PYTHONPATH": str(ROOT)}, stderr=PIPE, text=True)
 
 
-def stop(process: "Popen[str]", number: signal.Signals, when: Callable[[], bool]) -> str:
-    """Send the signal at this moment: the process ends soon, with one line. The line."""
+def children(process: "Popen[str]") -> set[int]:
+    """The processes that this one has started and that still run."""
+    found = set()
+    for task in Path(f"/proc/{process.pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            found |= set(map(int, task.read_text().split()))
+    return found
+
+
+def stop(process: "Popen[str]", number: signal.Signals, when: Callable[[], bool]) -> None:
+    """Send the signal at this moment: the process ends soon, with one line, and so do those that it has started."""
     while process.poll() is None and not when():
         time.sleep(0.005)
+    started = children(process)
     process.send_signal(number)
     asked = time.monotonic()
     _, shown = process.communicate()
@@ -66,7 +83,7 @@ def stop(process: "Popen[str]", number: signal.Signals, when: Callable[[], bool]
     assert "Traceback" not in shown
     line = shown.splitlines()[-1]
     assert line.startswith(f"ko-instruct: stopped by {number.name}. No file is half written")
-    return line
+    assert not [child for child in started if Path(f"/proc/{child}").exists()]
 
 
 @pytest.mark.parametrize(
@@ -83,6 +100,51 @@ def test_a_run_that_is_stopped(project: Path, number: signal.Signals, after: str
     processed = project / "processed"
     stop(start(["run"], project), number, lambda: any(processed.glob(after)))
     assert {path.name for path in processed.rglob("*") if path.is_file()} <= {LOCK, RAW, TOKENIZER}
+
+
+@pytest.mark.parametrize("number", TRIED)
+def test_a_run_whose_duplicates_are_decided_in_other_processes(project: Path, number: signal.Signals) -> None:
+    rng = random.Random(0)
+    words = [noun + particle for noun in ("나무", "바람", "하늘", "구름", "바다", "사람") for particle in "은을에의도"]
+    base = rng.choices(words, k=60)
+    rows = []
+    for _ in range(1_000):
+        one, other = rng.sample(range(60), 2)
+        text = [rng.choice(words) if place in (one, other) else word for place, word in enumerate(base)]
+        rows.append(json.dumps({"instruction": "이야기를 써 줘.", "output": " ".join(text)}))
+    (project / "raw" / "a.jsonl").write_text("\n".join(rows))
+    process = start(["run", "--workers", "2"], project)
+    stop(process, number, lambda: bool(children(process)))
+    assert {path.name for path in (project / "processed").rglob("*") if path.is_file()} <= {LOCK, RAW, TOKENIZER}
+
+
+@pytest.mark.parametrize("number", TRIED)
+def test_self_instruct_that_waits_for_answers_is_stopped(tmp_path: Path, number: signal.Signals) -> None:
+    """The log holds the answers that came, whole; the same command goes on from there."""
+    write_seeds(tmp_path / "seeds")
+    arguments = [
+        "self-instruct",
+        "--generator",
+        "openai:gpt-x",
+        "--count",
+        "10",
+        "--out",
+        "new.jsonl",
+        "--seeds",
+        "seeds",
+    ]
+    with openai_server.running() as server:
+        server.faults = [Fault()] * 9 + [Fault(silence=60)] * 99
+        environment = os.environ | openai_server.environment(server)
+        stop(start(arguments, tmp_path, environment), number, lambda: len(server.requests) > 12)
+        assert not (tmp_path / "new.jsonl").exists()
+        log = (tmp_path / "new.log").read_bytes()
+        assert [json.loads(line) for line in log.splitlines()]
+        assert log.endswith(b"\n")
+        server.faults = []
+        process = start(arguments, tmp_path, environment)
+        assert process.communicate()[1].endswith("10 tasks written to new.jsonl, the log to new.log\n")
+    assert (tmp_path / "new.log").read_bytes().startswith(log)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """What is kept until the code or the installation changes."""
 
+import importlib.metadata
+import sys
 from pathlib import Path
 
 import pytest
@@ -33,6 +35,28 @@ def test_an_installation_changes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.syspath_prepend(str(tmp_path))
     assert kept("answer", lambda: "second") == "second"
     assert kept("answer", again) == "second"
+
+
+def test_the_way_in_which_python_was_started_does_not_change_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`python -m` puts the current folder on the path, and `ko-instruct` the folder of the command."""
+    kept("answer", lambda: "first")
+    (tmp_path / "ko_instruct.egg-info").mkdir()  # as in a clone of this project
+    about = f"Metadata-Version: 2.1\nName: ko-instruct\nVersion: {importlib.metadata.version('ko-instruct')}\n"
+    (tmp_path / "ko_instruct.egg-info" / "PKG-INFO").write_text(about)
+    for folder in (*reversed(sys.path), "", "/no/such/folder", str(tmp_path)):
+        monkeypatch.syspath_prepend(folder)
+        assert kept("answer", again) == "first"
+
+
+def test_the_version_that_is_first_on_the_path_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for version in ("1.0", "2.0"):
+        (tmp_path / version / f"new-{version}.dist-info").mkdir(parents=True)
+        monkeypatch.syspath_prepend(str(tmp_path / version))
+        assert kept("answer", lambda version=version: version) == version
+    monkeypatch.syspath_prepend(str(tmp_path / "1.0"))
+    assert kept("answer", lambda: "the first again") == "the first again"
 
 
 def test_a_change_of_the_code_changes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """The composition: evaluation sets kept out, and the same bytes on any number of workers."""
 
 import json
+import sys
 import tempfile
 from pathlib import Path
 
@@ -9,8 +10,10 @@ from datasets import Dataset
 
 from pipeline.io.arrow_files import BATCH_ROWS
 from pipeline.io.versions import versions
-from pipeline.run import piece_rows
+from pipeline.run import piece_rows, row_wise
 from pipeline.run.chain import run
+from pipeline.run.engines import Engine
+from pipeline.run.engines.local import with_processes
 from pipeline.run.plan import plan_of_config, plan_of_files
 from pipeline.stages import ingest
 from pipeline.stages.tokenize import UnknownTokensError
@@ -86,7 +89,7 @@ def test_a_run_that_fails_leaves_no_files_of_its_own(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def bytes_of(folder: Path, workers: int) -> dict[str, str]:
+def bytes_of(folder: Path, workers: int, engine: Engine | None = None) -> dict[str, str]:
     """raw/sample through the whole chain: sha256 of every file of the dataset."""
     files = [ROOT / "raw" / "sample" / name for name in ("everyday.jsonl", "study.json", "office.csv")]
     config = {
@@ -95,7 +98,7 @@ def bytes_of(folder: Path, workers: int) -> dict[str, str]:
         "tokenize": {"tokenizer": "embedded"},
         "export": {"formats": ["arrow", "parquet", "jsonl"]},
     }
-    run(plan_of_files(files, folder, Config.model_validate(config)), workers)
+    run(plan_of_files(files, folder, Config.model_validate(config)), workers, engine)
     return digests(folder)
 
 
@@ -114,6 +117,17 @@ def test_the_bytes_do_not_depend_on_workers_or_batches(
     monkeypatch.setattr(ingest, "ingest", lambda *arguments: rechunk(read(*arguments), rows))
     monkeypatch.setattr(piece_rows, "read_range", lambda *arguments: rechunk(reread(*arguments), rows))
     assert bytes_of(tmp_path / "sample", workers) == first
+
+
+@pytest.mark.parametrize("workers", [2, 4])
+def test_the_bytes_do_not_depend_on_processes(
+    tmp_path: Path, first: dict[str, str], workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(row_wise, "MUCH", 0)
+    monkeypatch.setattr(row_wise, "PIECE", 50)
+    with with_processes(workers) as engine:
+        assert bytes_of(tmp_path / "sample", workers, engine) == first
+        assert (engine.python and len(engine.python._started) == workers - 1) or sys.platform != "linux"
 
 
 def test_the_bytes_of_the_sample_are_those_of_every_machine(first: dict[str, str]) -> None:

@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -26,7 +26,6 @@ from pipeline.run.stamps import write_plan
 from schemas.columns import MASKED
 from schemas.run_times import StepTimes
 from tests.support import small_tokenizers as small
-from tests.support import warm
 from tests.support.folders import digests
 from tests.support.paths import ROOT
 
@@ -93,12 +92,6 @@ def built(raw_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Built:
     folder = copy(raw_project, tmp_path_factory.mktemp("built"))
     said = run_make(folder, PYTHONHASHSEED="1")
     return Built(folder, said, digests(folder / "processed" / "small"))
-
-
-@pytest.fixture(scope="module")
-def warm_command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    with warm.running(tmp_path_factory.mktemp("warm")) as command:
-        yield command
 
 
 @pytest.fixture

@@ -4,6 +4,8 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -99,23 +101,19 @@ def test_a_raw_file_that_changed_is_made_again(project: Path) -> None:
     assert "바다는 무슨 색인가요?" in "".join(rows)
 
 
-def make(*arguments: str) -> subprocess.CompletedProcess[str]:
+@pytest.fixture
+def make(warm_command: Path) -> Callable[[], subprocess.CompletedProcess[str]]:
     venv = Path("venv/bin")
-    if not venv.exists():
-        venv.mkdir(parents=True)
-        (venv / "ko-instruct").write_text(
-            f"#!/bin/sh\nexec {sys.executable} -c 'from pipeline.cli import main; main()' \"$@\"\n"
-        )
-        (venv / "ko-instruct").chmod(0o755)
-        (venv.parent / ".installed").touch()
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
-    environment |= {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
+    venv.mkdir(parents=True)
+    (venv / "ko-instruct").symlink_to(warm_command)
+    (venv.parent / ".installed").touch()
     shutil.copy(ROOT / "Makefile", "Makefile")
-    line = ["make", "-o", "venv/.installed", "VENV=venv", "processed", *arguments]
-    return subprocess.run(line, env=environment, capture_output=True, text=True, check=False)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    line = ["make", "-o", "venv/.installed", "VENV=venv", "processed"]
+    return partial(subprocess.run, line, env=environment, capture_output=True, text=True, check=False)
 
 
-def test_make_goes_on_from_the_shares() -> None:
+def test_make_goes_on_from_the_shares(make: Callable[[], subprocess.CompletedProcess[str]]) -> None:
     for shard in ("1/2", "2/2"):
         command("rows", "--shard", shard)
     done = make()
@@ -128,7 +126,7 @@ def test_make_goes_on_from_the_shares() -> None:
     assert dataset() == made
 
 
-def test_make_does_not_take_shares_of_other_options() -> None:
+def test_make_does_not_take_shares_of_other_options(make: Callable[[], subprocess.CompletedProcess[str]]) -> None:
     command("rows", "--shard", "1/1", "--set", "normalize.on=['quotes']")
     done = make()
     assert done.returncode == 0, done.stderr

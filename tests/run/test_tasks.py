@@ -48,6 +48,9 @@ class Elsewhere:
     """An engine whose work has been pickled."""
 
     inside, workers, has_others = threads(1), 1, True
+    python = None
+
+    def prepare(self, load: Callable[[], object]) -> None: ...
 
     def each(self, work: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
         return map(pickle.loads(pickle.dumps(work)), pickle.loads(pickle.dumps(items)))

@@ -13,6 +13,8 @@ First sight, before any rule was changed for them:
 - dedupe_pairs_mentioned2.jsonl (other words, by the author of the rules after they were changed): 0 of 40 lost a row.
 - dedupe_pairs_fresh.jsonl (other words and kinds, by the same): 0 of 16 lost a row; 23 of 24 were found. Missed: 1 of 3
   laughter.
+- dedupe_pairs_heldout4.jsonl (by someone who had not yet read the rules): 0 of 30 lost a row; 23 of 30 were found.
+  Missed: 3 of 4 grammar-synonym, 2 of 6 spelling, 1 of 5 particle, 1 of 5 word-order.
 
 The levels below are those that are reached now. A change may raise them; one that lowers them loses something.
 """
@@ -42,6 +44,7 @@ MISSED = {
     "dedupe_pairs_mentioned.jsonl": {},
     "dedupe_pairs_mentioned2.jsonl": {},
     "dedupe_pairs_fresh.jsonl": {},
+    "dedupe_pairs_heldout4.jsonl": {"particle": 1, "grammar-synonym": 3},
 }
 
 

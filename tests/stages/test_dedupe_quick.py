@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.stages.dedupe import decide, fingerprint, keys, verify
+from pipeline.stages.dedupe import decide, fingerprint, keys, pair_texts, verify
+from pipeline.stages.dedupe import differ_in_form as by_form
 from pipeline.stages.dedupe.differences import (
     FORM,
     LONG,
@@ -27,7 +28,8 @@ from pipeline.stages.dedupe.differences import (
     tasks,
 )
 from pipeline.stages.dedupe.essentials import may_say_the_same
-from pipeline.stages.dedupe.middles import Prose, differ_in_form
+from pipeline.stages.dedupe.middles import Prose, differ_in_form, is_prose
+from pipeline.stages.dedupe.rests import are_words, rests
 from pipeline.table.reject_and_flag import complete, set_column
 from schemas.options import DedupeOptions
 
@@ -163,6 +165,37 @@ def test_middles_decide_as_whole_texts_do(pairs: list[tuple[str, str]]) -> None:
     assert found.tolist() == [same(texts[at], texts[at + 1]) for at in both]
 
 
+@given(pairs_of_texts(), st.lists(st.tuples(WORD, JOINT), min_size=3, max_size=8), st.integers(0, 8), st.booleans())
+@settings(max_examples=600, deadline=None)
+def test_rests_decide_as_whole_texts_do(
+    pair: tuple[str, str], around: list[tuple[str, str]], cut: int, numbers: bool
+) -> None:
+    before, behind = (
+        "".join(word + (joint if len(joint) < 2 else " ") for word, joint in some)
+        for some in (around[:cut], around[cut:])
+    )
+    one, other = (f"{before} {text} {behind}" for text in pair)
+    texts = pa.array([one, other])
+    pieces = [found[0].as_py() for found in rests(texts, np.array([0]), np.array([1]))]
+    if are_words(texts).all() and is_prose(pa.array(pieces)).all():
+        assert same(*pieces, numbers=numbers) == same(one, other, numbers=numbers)
+        assert differences(*pieces) == differences(one, other)
+
+
+@given(st.lists(st.sampled_from(["가", "나", "은", "좀", "아", "!", "3"]), max_size=9), st.data())
+@settings(max_examples=600, deadline=None)
+def test_rests_of_texts_that_repeat_words(words: list[str], data: st.DataObject) -> None:
+    other = list(words)
+    for _ in range(data.draw(st.integers(0, 3))):
+        at = data.draw(st.integers(0, len(other)))
+        other[at : at + data.draw(st.integers(0, 2))] = data.draw(st.lists(st.sampled_from("가나은좀"), max_size=3))
+    texts = [" ".join(some) for some in (words, other)]
+    pieces = [found[0].as_py() for found in rests(pa.array(texts), np.array([0]), np.array([1]))]
+    if are_words(pa.array(texts)).all() and is_prose(pa.array(pieces)).all():
+        assert same(*pieces) == same(*texts)
+        assert differences(*pieces) == differences(*texts)
+
+
 #: Stands around what differs in long texts; a difference in the second is of code.
 AROUND = ("이 영화는 정말 볼 만합니다. " * 12, "`x = 1` 이 줄은 값을 정합니다. " * 12)
 
@@ -201,8 +234,8 @@ def test_decisions_do_not_depend_on_how_pairs_are_parted(pairs: list[tuple[str, 
     fingerprints, options = fingerprint(table), DedupeOptions(threshold=0.3, recall=0.999)
     at_once = decide(fingerprints, table, options)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(verify, "_BYTES", 100)
-        patch.setattr(verify, "_MOST_PAIRS", 3)
+        patch.setattr(pair_texts, "_BYTES", 100)
+        patch.setattr(pair_texts, "_MOST_PAIRS", 3)
         patch.setattr(verify, "_BIGRAMS", 10)
         assert decide(fingerprints, table, options).equals(at_once)
 
@@ -223,7 +256,9 @@ def every_pair_word_by_word() -> Iterator[None]:
         return found._replace(is_prose=np.zeros_like(found.is_prose))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(verify, "may_say_the_same", lambda codes, bounds, first, second: np.ones(len(first), bool))
+        for module in (verify, by_form):
+            patch.setattr(module, "may_say_the_same", lambda codes, bounds, first, second: np.ones(len(first), bool))
+        patch.setattr(by_form, "is_prose", lambda texts: np.zeros(len(texts), bool))
         patch.setattr(Prose, "of", no_prose)
         yield
 

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import time
 import unicodedata
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from pipeline.table.reject_and_flag import complete
 from schemas.columns import MESSAGES
 from schemas.columns import TEXTS as TEXT_COLUMNS
 from schemas.options import NormalizeOptions
+from tests.support.growth import is_linear
 from tests.support.paths import CASES
 from tests.support.tables import message, table_of, tables
 
@@ -391,28 +391,22 @@ HOSTILE += [
 ]
 
 
-@pytest.mark.parametrize("piece", HOSTILE, ids=repr)
-def test_the_work_is_linear(piece: str) -> None:
-    """Lines of 0.25 MB. The bound is CPU time, far above what a linear pattern takes and far below a quadratic one."""
-    text = piece * (250_000 // len(piece)) + "x"
-    start = time.process_time()
+def apply_each(text: str) -> None:
     find_spans(text)
     for fix in LIGHT:
         pc.match_substring_regex(pa.array([text]), fix.scan)
         fix.fix(text)
-    assert time.process_time() - start < 1.9
 
 
-def seconds(unit: str, length: int) -> float:
-    start = time.process_time()
-    apply_fixes(unit * (length // len(unit)), DEFAULTS)
-    return time.process_time() - start
+@pytest.mark.parametrize("piece", HOSTILE, ids=repr)
+def test_the_work_is_linear(piece: str) -> None:
+    assert is_linear(apply_each, lambda length: piece * (length // len(piece)) + "x")
 
 
 @pytest.mark.parametrize("unit", HOSTILE, ids=repr)
 def test_all_fixes_together_take_time_as_the_text_grows(unit: str) -> None:
     """Fixes run until none changes the text: a fix must not leave work to the next round at each place."""
-    assert seconds(unit, 160_000) < 9 * seconds(unit, 40_000) + 0.1
+    assert is_linear(lambda text: apply_fixes(text, DEFAULTS), lambda length: unit * (length // len(unit)))
 
 
 def test_hanja_is_read_and_kept_by_option() -> None:

@@ -3,7 +3,6 @@
 import base64
 import itertools
 import json
-import time
 from typing import Any
 
 import pyarrow as pa
@@ -16,6 +15,7 @@ from ko_instruct import find_personal_data
 from pipeline.stages.screen import key_of, screen
 from pipeline.stages.screen.pii import KINDS, find_pii, kinds_of, mask_pii, scan_of, secrets
 from schemas.options import ScreenOptions
+from tests.support.growth import is_linear
 from tests.support.tables import message, table_of
 
 ALL = tuple(kind.name for kind in KINDS)
@@ -209,20 +209,9 @@ UNITS = [
 ]
 
 
-def seconds(unit: str, length: int) -> float:
-    text = "가" + unit * (length // len(unit)) + "x"
-    best = 1e9
-    for _ in range(2):
-        start = time.process_time()
-        find_pii(text, DISGUISED)
-        best = min(best, time.process_time() - start)
-    return best
-
-
 @pytest.mark.parametrize("unit", UNITS, ids=repr)
-def test_the_work_grows_with_the_text_and_no_faster(unit: str) -> None:
-    """Four times the text takes about four times as long; quadratic work would take sixteen times."""
-    assert seconds(unit, 160_000) < 9 * seconds(unit, 40_000) + 0.02
+def test_the_work_is_linear(unit: str) -> None:
+    assert is_linear(lambda text: find_pii(text, DISGUISED), lambda length: "가" + unit * (length // len(unit)) + "x")
 
 
 @pytest.mark.parametrize(

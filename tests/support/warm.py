@@ -1,9 +1,10 @@
 """`ko-instruct` for tests in which Make starts it many times: each is a fork of a process that has imported everything.
 
-    with warm.running(tmp_path) as command:  # an executable file, to use in place of ko-instruct
+    def test(warm_command: Path) -> None:  # an executable file, to use in place of ko-instruct
 
 A process of its own for each command, with its own arguments, folder, environment and standard streams. What it lacks
-is the start: tests of PYTHONHASHSEED, of signals, and of files that a process inherits need the installed command.
+is the start: tests of PYTHONHASHSEED, of signals, and of files that a process inherits need the installed command. It
+has no network, and a cache of the Hub that is empty.
 """
 
 import atexit
@@ -32,12 +33,12 @@ streams = array.array("i", [0, 1, 2]).tobytes()
 server.sendmsg([call], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, streams)])
 os._exit(server.recv(1)[0])
 """
-#: What a small dataset needs, without the libraries of other tokenizers than KoBERT's.
+#: What a small dataset needs.
 IMPORTED = (
     *("pipeline.commands.make", "pipeline.commands.build", "pipeline.run.stamps", "pipeline.run.chain"),
     *("pipeline.stages.ingest", "pipeline.stages.validate", "pipeline.stages.normalize", "pipeline.stages.screen"),
     *("pipeline.stages.tokenize", "pipeline.stages.dedupe", "pipeline.dataset.export"),
-    *("ko_instruct.__main__", "ftfy", "sentencepiece", "tqdm", "yaml"),
+    *("ko_instruct.__main__", "ftfy", "sentencepiece", "tqdm", "transformers.models.auto", "yaml"),
     *("pyarrow.acero", "pyarrow.csv", "pyarrow.dataset", "pyarrow.parquet"),
 )
 #: The largest call: arguments and environment.
@@ -50,7 +51,8 @@ def running(folder: Path) -> Iterator[Path]:
     address, command = folder / "warm", folder / "ko-instruct"
     command.write_text(CLIENT.format(python=sys.executable, address=str(address)))
     command.chmod(0o755)
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
+    alone = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(folder / "hub")}
+    environment = os.environ | alone | {"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
     code = f"from tests.support.warm import serve; serve({str(address)!r})"
     with subprocess.Popen([sys.executable, "-c", code], env=environment) as server:
         while not address.exists():
@@ -66,6 +68,7 @@ def serve(address: str) -> None:
     """Fork for each call, until a signal ends this process, or the tests have ended without one."""
     for module in IMPORTED:
         import_module(module)
+    _compile_patterns()
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     listening.bind(address)
     listening.listen()
@@ -83,6 +86,16 @@ def serve(address: str) -> None:
         with contextlib.suppress(ChildProcessError):  # what has ended
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
+
+
+def _compile_patterns() -> None:
+    """A pattern is compiled when it is first used, in each process: here, once."""
+    import pyarrow as pa
+
+    from pipeline.stages.normalize import normalize
+    from pipeline.stages.screen import screen
+
+    screen(normalize(pa.table({"instruction": ["물음"], "input": [""], "output": ["답"]})))
 
 
 def _answer(client: socket.socket) -> None:

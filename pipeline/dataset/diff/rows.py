@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.dataset.layout import REJECTS
-from pipeline.dataset.reader import DataFile, data_files, read_batches, schema_of, table_files
+from pipeline.dataset.reader import DataFile, data_files, read_batches, read_rejects, schema_of, table_files
 from pipeline.dataset.shown_rows import tables_of_file
 from pipeline.io.row_files import naming, read_rows
 from pipeline.table.reject_and_flag import complete, set_column
@@ -46,7 +46,7 @@ def batches(path: Path) -> Iterator[Batch]:
         for table in _tables(file):
             yield _batch(file.path, file.split, table)
     if (path / REJECTS).is_file():
-        yield from (_batch(path / REJECTS, "", table) for table in read_rows(path / REJECTS))
+        yield from (_batch(path / REJECTS, "", table) for table in read_rejects(path))
 
 
 def has_rejects(path: Path) -> bool:

@@ -1,16 +1,18 @@
 """The page: one HTML file that needs nothing else. The texts in it are escaped; only its own script runs."""
 
 import base64
+import contextlib
 import hashlib
-import marshal
 from collections import Counter
 from collections.abc import Mapping
 from functools import cache
+from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any
 
 import orjson
-from jinja2 import Environment, StrictUndefined, Template
+from jinja2 import Environment, FileSystemBytecodeCache, FileSystemLoader, StrictUndefined, Template
+from jinja2.bccache import Bucket
 from markupsafe import Markup
 
 from pipeline.dataset.report import charts
@@ -34,7 +36,6 @@ from pipeline.dataset.report.tables import (
     sources,
 )
 from pipeline.dataset.report.texts import meaning, t, texts
-from pipeline.io.kept import kept
 from schemas.manifest import Manifest, config_name
 
 HERE = Path(__file__).parent
@@ -133,19 +134,28 @@ def _messages(counted: Counter[int]) -> list[tuple[int, int]]:
     return sorted(counted.items())[:40]
 
 
+class _Compiled(FileSystemBytecodeCache):
+    """The compiled template, beside Python's compiled code, if a file can be written: to compile takes longer than
+    the rest of a small report."""
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        with contextlib.suppress(OSError):
+            super().dump_bytecode(bucket)
+
+
 @cache
 def _template() -> Template:
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        loader=FileSystemLoader(HERE),
+        bytecode_cache=_Compiled(str(Path(cache_from_source(__file__)).parent)),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     environment.globals.update(t=t, meaning=meaning, charts=charts, short=short, max=max)
     environment.filters.update(number="{:,}".format, percent="{:.1%}".format, share=share)
-
-    def compiled() -> str:
-        source = (HERE / PAGE).read_text(encoding="utf-8")
-        return base64.b64encode(marshal.dumps(environment.compile(source, PAGE, str(HERE / PAGE)))).decode()
-
-    # To compile it takes longer than to fill it.
-    code = marshal.loads(base64.b64decode(kept("report_page", compiled)))
-    return Template.from_code(environment, code, environment.make_globals(None))
+    return environment.get_template(PAGE)
 
 
 def _policy(style: str, script: str) -> str:

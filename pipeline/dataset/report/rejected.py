@@ -9,9 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json
 
+from pipeline.dataset.complete_folder import REMEDY
 from pipeline.dataset.layout import REJECTS
 from pipeline.dataset.report.duplicates import SIMILAR, cluster_hashes, kinds_of_differences
 from pipeline.dataset.report.sample import PER_KEY, Key, Row, Sample, counts_of
+from pipeline.io.arrow_files import validated
 from pipeline.io.row_files import naming
 from pipeline.table.hashes import Hashes
 from schemas.columns import INGESTED
@@ -29,11 +31,11 @@ def read_rejects(folder: Path) -> Iterator[pa.Table]:
     if not path.is_file():
         return
     parse = pyarrow.json.ParseOptions(explicit_schema=SCHEMA, unexpected_field_behavior="ignore")
-    with path.open("rb") as lines, naming(path):
+    with path.open("rb") as lines, naming(path, REMEDY):
         while block := lines.read(BLOCK):
             block += lines.readline()
             read = pyarrow.json.ReadOptions(use_threads=False, block_size=len(block) + 1)
-            yield pyarrow.json.read_json(io.BytesIO(block), read, parse)
+            yield validated(pyarrow.json.read_json(io.BytesIO(block), read, parse))
 
 
 class Rejected:

@@ -7,13 +7,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import xxhash
 
 from pipeline.dataset.layout import REJECTS, Format
 from pipeline.dataset.reader import (
     DataFile,
     read_batches,
-    read_lines,
+    read_rejects,
     read_values,
     table_files,
 )
@@ -34,7 +33,7 @@ def check_rows(folder: Path, files: Sequence[DataFile], manifest: Manifest) -> C
     rejected, rejected_origins = Counter[RejectGroup](), np.array([], np.uint64)
     notes = []
     if (folder / REJECTS).is_file():
-        rejected, rejected_origins = _count_rejects(folder / REJECTS)
+        rejected, rejected_origins = _count_rejects(folder)
         faults += _wrong_rejects(rejected, manifest)
     else:
         notes.append(f"without {REJECTS} the rejected rows cannot be counted")
@@ -100,18 +99,19 @@ def _wrong_counts(kind: str, rows: Counter[str], records: Counter[str], manifest
 RejectGroup = tuple[str, str, str]
 
 
-def _count_rejects(path: Path) -> tuple[Counter[RejectGroup], Hashes]:
+def _count_rejects(folder: Path) -> tuple[Counter[RejectGroup], Hashes]:
     """The rejected rows by group, and the hash of each row's origin."""
-    rejected, hashes = Counter[RejectGroup](), []
-    for row in read_lines(path):
-        rejected[(row["source"], row["reject_stage"], row["reject_reason"])] += 1
-        hashes.append(xxhash.xxh3_64_intdigest(row["origin"].encode()))
-    return rejected, np.array(hashes, np.uint64)
+    rejected, hashes = Counter[RejectGroup](), [np.array([], np.uint64)]
+    for table in read_rejects(folder):
+        groups = (table[name].to_pylist() for name in ("source", "reject_stage", "reject_reason"))
+        rejected.update(zip(*groups, strict=True))
+        hashes.append(hashes_of(table["origin"].combine_chunks()))
+    return rejected, np.concatenate(hashes)
 
 
 def _wrong_rejects(rejected: Counter[RejectGroup], manifest: Manifest) -> Iterator[str]:
     counted = {(group.source, group.stage, group.reason): group.rows for group in manifest.counts.rejected}
-    for key in sorted(rejected.keys() | counted.keys()):
+    for key in sorted(rejected.keys() | counted.keys(), key=str):
         if rejected[key] != counted.get(key, 0):
             source, stage, reason = key
             yield (

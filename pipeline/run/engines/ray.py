@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
 
+from pipeline.io.processes import Processes
 from pipeline.io.progress import note, recorded
 from pipeline.io.source_code import closure, code_of
 from pipeline.io.versions import CHAIN, versions
@@ -47,6 +48,10 @@ class Ray:
 
     def __init__(self) -> None:
         self.inside, self.workers = spread, 1
+        self.python: Processes | None = None
+
+    def prepare(self, load: Callable[[], object]) -> None:
+        """Each process of Ray loads for itself."""
 
     def each(self, work: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
         """All items are tasks at once, and Ray begins one where a core is free. What each notes is shown in order."""

@@ -6,6 +6,7 @@ A row is here its place in the order of preference: of several rows, the least i
 """
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from pipeline.stages.dedupe.arrays import Bools, Bytes, Hashes, Ints
 from pipeline.stages.dedupe.components import connected_components
 from pipeline.stages.dedupe.continuations import continuations
 from pipeline.stages.dedupe.contradictions import contradicted
+from pipeline.stages.dedupe.differ_in_form import differences_of
 from pipeline.stages.dedupe.fingerprint_columns import Fingerprints
 from pipeline.stages.dedupe.first_turns import by_first_turn
 from pipeline.stages.dedupe.groups import Groups
@@ -42,7 +44,6 @@ from pipeline.stages.dedupe.similar import (
     similar_prompts,
     similar_rows,
 )
-from pipeline.stages.dedupe.verify import differences_of
 from pipeline.table.take_rows import take_rows
 from schemas.options import DedupeOptions
 
@@ -75,6 +76,7 @@ def decide(
     workers: int = 1,
     known: Known | None = None,
     of_contexts: PromptPairs | None = None,
+    python: Processes | None = None,
 ) -> pa.Table:
     """The decision on each row (DECISION), in the order of the fingerprints.
 
@@ -83,13 +85,14 @@ def decide(
     `against`: the number of rows at the beginning that are an existing dataset; none of them is dropped.
     `known`: what an earlier decision found about pairs of texts. What this one finds is added.
     `of_contexts`: the similar contexts of these rows, where they are known (`pipeline.stages.dedupe.parts`).
+    `python`: processes that are there already.
 
     Raises ValueError where the number of fingerprints is not that of the rows.
     """
     if options.within == "first-turn":
         table, fingerprints = by_first_turn(table, fingerprints)
-    with Processes(workers - 1) as python:
-        return _decide(Job(fingerprints, table, options, workers, python, known), against, of_contexts)
+    with nullcontext(python) if python else Processes(workers - 1) as processes:
+        return _decide(Job(fingerprints, table, options, workers, processes, known), against, of_contexts)
 
 
 def _decide(job: Job, against: int, of_contexts: PromptPairs | None) -> pa.Table:

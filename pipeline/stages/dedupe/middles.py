@@ -5,6 +5,7 @@ Of such texts nothing else decides whether they differ in form alone: "정말 �
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -30,6 +31,24 @@ Run: TypeAlias = tuple[str, bytes, bytes]
 Calls: TypeAlias = Callable[[Callable[..., bool], Sequence[tuple[Any, ...]]], list[bool]]
 
 
+def is_prose(texts: pa.StringArray) -> Bools:
+    """bool[texts]: short texts of Hangul words alone, and marks that neither ask nor mention a text.
+
+    >>> is_prose(pa.array(["정말 재밌어요! ^^", "왜?", "다음 글: 가나다"])).tolist()
+    [True, False, False]
+    """
+    texts = _with_smiles_as_laughter(texts)
+    found = pc.and_(pc.match_substring_regex(texts, _PROSE), pc.less(pc.utf8_length(texts), LONG))
+    is_code = pc.starts_with(pc.utf8_ltrim_whitespace(texts), "~~~")
+    found = pc.and_not(found, pc.or_(is_code, pc.match_substring_regex(texts, POINTS)))
+    mask: Bools = found.to_numpy(zero_copy_only=False)
+    return mask
+
+
+def _with_smiles_as_laughter(texts: pa.StringArray) -> pa.StringArray:
+    return pc.replace_substring_regex(texts, _SMILE, "ㅎ")
+
+
 class Prose(NamedTuple):
     """The words of texts of prose, one text after the other."""
 
@@ -52,11 +71,9 @@ class Prose(NamedTuple):
         >>> prose.ends.tolist(), prose.glued.tolist()
         ([False, True, True], [False, False, True])
         """
-        texts = pc.replace_substring_regex(texts, _SMILE, "ㅎ")
-        is_prose = pc.and_(pc.match_substring_regex(texts, _PROSE), pc.less(pc.utf8_length(texts), LONG))
-        is_code = pc.starts_with(pc.utf8_ltrim_whitespace(texts), "~~~")
-        is_prose = pc.and_not(is_prose, pc.or_(is_code, pc.match_substring_regex(texts, POINTS)))
-        codes, bounds = keys.code_points(pc.if_else(is_prose, texts, ""))
+        texts = _with_smiles_as_laughter(texts)
+        prose = is_prose(texts)
+        codes, bounds = keys.code_points(pc.if_else(pa.array(prose), texts, ""))
         hangul = keys.is_hangul(codes)
         first, last = (np.zeros(len(codes) + 1, bool) for _ in range(2))
         first[bounds[:-1]] = last[bounds[1:]] = True
@@ -73,7 +90,7 @@ class Prose(NamedTuple):
         glued = ~first[start] & (before != ord(" "))
         text = codes.tobytes().decode("utf-32-le")
         hashed = _sums(codes.astype(np.uint64), start, end - start)
-        return cls(text, is_prose.to_numpy(zero_copy_only=False), of_text, start, end, hashed, ends, glued)
+        return cls(text, prose, of_text, start, end, hashed, ends, glued)
 
     def runs(self, starts: Ints, ends: Ints) -> Iterator[Run]:
         """Runs of words."""
@@ -178,6 +195,7 @@ def _same_runs(one: Run, other: Run) -> bool:
     return same_essence(_words(one), _words(other), about_words=False, numbers=True)
 
 
+@lru_cache(1 << 14)
 def _words(run: Run) -> tuple[Word, ...]:
     """A run of words as a text that `differences` compares."""
     found = [

@@ -12,9 +12,10 @@ from pipeline.stages.dedupe import keys
 from pipeline.stages.dedupe.arrays import Bools, Floats, Hashes, Ints, Kinds
 from pipeline.stages.dedupe.candidates import candidate_pairs, pairs_across_groups
 from pipeline.stages.dedupe.components import connected_components
+from pipeline.stages.dedupe.differ_in_form import differ_in_form
 from pipeline.stages.dedupe.groups import Groups, group_rows
 from pipeline.stages.dedupe.job import NEAR, NEAR_PROMPT, Job
-from pipeline.stages.dedupe.verify import differ_in_form, verify
+from pipeline.stages.dedupe.verify import verify
 from schemas.options import DedupeOptions
 
 #: The two parts of a prompt, as the columns of a fingerprint name them, and their columns in the table.

@@ -25,7 +25,7 @@ from pipeline.stages.ingest.shapes import Choose, rows_or_rejects
 from pipeline.stages.ingest.streams import SAMPLE, Reading, are_pages, in_pages, readings_of
 from pipeline.stages.ingest.unpacking import IngestError
 from schemas.options import IngestOptions, Source
-from schemas.shapes import Shape, TurnRecords
+from schemas.shapes import Shape, TreeRecords, TurnRecords
 
 __all__ = ["IngestError", "describe", "ingest", "inspect"]
 
@@ -93,7 +93,7 @@ def _tables(reading: Reading, origin: str, source: Source, left_out: set[str]) -
         choose, turns = detected.of, detected.grouped
     else:
         choose, turns = _constant(shape), shape
-    if isinstance(turns, TurnRecords):
+    if isinstance(turns, TurnRecords | TreeRecords):
         entries, lines = grouped(_one_by_one(entries, lines), turns), None
     if lines is not None:
         for tables in ordered(lambda some: _block(some, choose, place, source, left_out), lines, WORKERS):

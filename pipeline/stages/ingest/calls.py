@@ -6,6 +6,7 @@ import re
 from typing import Any, NamedTuple
 
 from pipeline.stages.ingest.parsing import Fault, dumps, parse
+from pipeline.stages.ingest.printed import json_value
 
 Call = dict[str, Any]
 
@@ -187,30 +188,6 @@ def results_in(text: str) -> list[str]:
 def is_result(text: str) -> bool:
     """Whether a text is results of tools between <tool_response> marks, and nothing else."""
     return "<tool_response>" in text and not RESULT.sub("", text).strip()
-
-
-def json_value(text: str) -> Any:
-    """The value of a JSON text, numbers as they are spelled, or of a Python literal that JSON can write; None where it
-    is neither, or has a key twice with different values.
-    """
-    try:
-        return parse(text.encode(errors="surrogatepass")).value
-    except Fault as fault:
-        if fault.reason == "duplicate-key":
-            return None
-    try:
-        tree = ast.parse(text.strip(), mode="eval")
-        value = None if any(map(_repeats_key, ast.walk(tree))) else ast.literal_eval(tree)
-        dumps(value)
-    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
-        return None
-    return value if isinstance(value, dict | list) else None
-
-
-def _repeats_key(node: ast.AST) -> bool:
-    """Whether a dict of Python source has a key twice."""
-    keys = [key.value for key in node.keys if isinstance(key, ast.Constant)] if isinstance(node, ast.Dict) else []
-    return len(set(keys)) < len(keys)
 
 
 def _tagged(text: str) -> Written | None:

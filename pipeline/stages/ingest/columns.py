@@ -7,9 +7,8 @@ from pipeline.stages.ingest.calls import calls_in, calls_of, is_empty, is_whole,
 from pipeline.stages.ingest.exchanges import earlier_turns
 from pipeline.stages.ingest.fields import Record, at, kind, text_at, without
 from pipeline.stages.ingest.framing import Entry
-from pipeline.stages.ingest.given import given_at, is_list_of_choices, paths_of
+from pipeline.stages.ingest.given import NUMBERS, choices_at, given_at, lettered_choices, paths_of
 from pipeline.stages.ingest.marks import Marks, take_label, take_learn
-from pipeline.stages.ingest.names import LETTERS
 from pipeline.stages.ingest.parsing import Fault, dumps
 from pipeline.stages.ingest.preferences import prompt_turns, turns_in_field
 from pipeline.stages.ingest.rows import Row, rejected, row
@@ -77,7 +76,7 @@ def _texts(record: Record, shape: Columns) -> tuple[dict[str, str | None], tuple
     for name in ("instruction", "input", "output", "system"):
         try:
             if name == "input":
-                texts[name], fixes = given_at(record, shape.input, at(record, shape.output) in LETTERS)
+                texts[name], fixes = given_at(record, shape.input, at(record, shape.output))
             else:
                 texts[name] = text_at(record, getattr(shape, name))
         except Fault as found:
@@ -161,26 +160,32 @@ def _numbers_are_not_text(fault: Fault, record: Record, shape: Columns) -> Fault
         return fault
     given = [path for path in paths_of(shape.input) if at(record, path) is not None]
     template = labelled(shape.instruction, given, shape.output or "")
-    choices = next((at(record, path) for path in given if is_list_of_choices(record, path)), None)
-    if choices and isinstance(value, int) and not isinstance(value, bool):
-        return Fault("not-text", f"`{shape.output}` is {kind(value)}, not text: {_by_number(value, choices, template)}")
+    count = len(choices_in(record, given))
+    if count and isinstance(value, int) and not isinstance(value, bool):
+        return Fault("not-text", f"`{shape.output}` is {kind(value)}, not text: {by_number([value], count, template)}")
     number = "" if isinstance(value, bool) else 'write `numbers = "as-text"` in the source, or '
     return Fault("not-text", f"`{shape.output}` is {kind(value)}, not text: {number}use `{toml(template)}`")
 
 
-def _by_number(value: int, choices: Sequence[Any], template: Template) -> str:
+def choices_in(record: Record, paths: Sequence[str]) -> Sequence[Any]:
+    """The answers to choose from in some fields: a list of them, or the fields A, B and so on."""
+    listed = (choices for path in paths if (choices := choices_at(record, path)))
+    return next(listed, None) or lettered_choices(paths)
+
+
+def by_number(values: Sequence[int], count: int, template: Template) -> str:
     """The templates that read the number of a choice: the input counts choices from 1, the number may count from 0."""
-    words = {str(number): str(number + 1) for number in range(max(len(choices), 5))}
+    words = {str(number): str(number + 1) for number in range(max(count, len(NUMBERS)))}
     from_0 = f"`{toml(template.model_copy(update={'labels': {template.output[1:-1]: words}}))}`"
-    if value == 0:
+    if 0 in values:
         return f"where 0 is the first of the choices use {from_0}"
-    if value == len(choices):
+    if count in values:
         return f"where 1 is the first of the choices use `{toml(template)}`"
     return f"where 1 is the first of the choices use `{toml(template)}`, where it is 0 use {from_0}"
 
 
 def labelled(question: str, given: Sequence[str], answer: str) -> Template:
     """The template that reads a question, what it is about, and an answer that is not a text."""
-    several = len(given) > 1
-    lines = [f"{path}: {{{path}}}" if several else f"{{{path}}}" for path in given]
+    names = dict(zip(lettered_choices(given), NUMBERS, strict=False))  # an answer that is a text needs no template
+    lines = [f"{names.get(path, path)}: {{{path}}}" if len(given) > 1 else f"{{{path}}}" for path in given]
     return Template(instruction=f"{{{question}}}", input="\n".join(lines), output=f"{{{answer}}}")

@@ -9,7 +9,7 @@ from pipeline.stages.ingest.parsing import FileFault
 from pipeline.stages.ingest.recipes import recipe
 from pipeline.stages.ingest.shapes import FIELD, rows_of
 from schemas.options import Source
-from schemas.shapes import Columns, Shape, Template, TurnRecords
+from schemas.shapes import Columns, Shape, Template, TreeRecords, TurnRecords
 
 
 def declared_shape(source: Source) -> Shape | None:
@@ -29,6 +29,8 @@ def is_of(record: Record, shape: Shape) -> bool:
     """Whether an object is a record of a declared shape, and not a document around them."""
     if isinstance(shape, TurnRecords):
         return at(record, shape.group) is not None and at(record, shape.role) is not None
+    if isinstance(shape, TreeRecords):
+        return at(record, shape.id) is not None and at(record, shape.role) is not None
     if isinstance(shape, Columns):
         # Columns give a row of any object, if need be one without texts.
         answers = (shape.instruction,) if shape.output is None else (shape.output, shape.tool_calls)

@@ -26,6 +26,7 @@ from pipeline.stages.ingest.names import (
     numbered_choices,
 )
 from pipeline.stages.ingest.parsing import Number
+from pipeline.stages.ingest.printed import opened
 from pipeline.stages.ingest.tool_definitions import tools_at
 from schemas.shapes import (
     Columns,
@@ -36,7 +37,7 @@ from schemas.shapes import (
 
 def text_path(record: Record, key: str, names: Sequence[str]) -> str:
     """The path of the text under a key: the key, or the one text of the object that it holds, by one of the names."""
-    value = record[key]
+    value = opened(record[key]) if key == "answers" else record[key]
     if isinstance(value, dict):
         inside = [inner for inner in dict.fromkeys((*names, *TEXT_KEYS)) if isinstance(value.get(inner), str)]
         if len(inside) == 1:
@@ -60,15 +61,16 @@ def columns_in(record: Record) -> Iterator[Shape]:
     answers = [key for key in named(record, OUTPUT) or named(record, ANSWER_KEYS) if key not in letters]
     directives, asked = named(record, DIRECTIVES), named(record, ASKED)
     inputs = [key for key in named(record, INPUT) if isinstance(record[key], str | dict | None)]
-    if not answers and isinstance(record.get("answers"), dict):
+    listed = opened(record.get("answers"))
+    if not answers and isinstance(listed, dict):
         answers = ["answers"]  # SQuAD on the Hub: {"text": ["…"], "answer_start": [0]}
     if not directives and not asked and inputs and answers:
         # An object may hold the question and its input: {"input": {"question": "…", "context": "…"}}.
         directives = inputs[:1]
     questions = [key for key in (*directives, *asked) if _may_ask(record, key)]
-    if not answers and questions and are_texts(record.get("answers")):
+    if not answers and questions and are_texts(listed):
         yield _columns_of(record, text_path(record, questions[0], INSTRUCTION), "answers.0")  # each of them is right
-    if not answers and questions and calls_of(record.get("answers")):
+    if not answers and questions and calls_of(listed):
         instruction = text_path(record, questions[0], INSTRUCTION)  # xLAM
         yield _columns_of(record, instruction, None).model_copy(update={"tool_calls": "answers"})
     # Where there is an instruction and a question, the question is what the instruction is about.
@@ -95,7 +97,7 @@ def _columns_of(record: Record, instruction: str, output: str | None, about: Seq
         output=output,
         input=one_or_more(given),
         system=systems[0] if systems else None,
-        history="history" if isinstance(at(record, "history"), list) else None,
+        history="history" if isinstance(opened(at(record, "history")), list) else None,
         tools=tools_field(record),
     )
 

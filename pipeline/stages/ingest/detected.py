@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.stages.ingest.calls import is_empty
-from pipeline.stages.ingest.columns import labelled
+from pipeline.stages.ingest.columns import by_number, choices_in, labelled
 from pipeline.stages.ingest.detect import readings_of, shapes_of
 from pipeline.stages.ingest.detect_columns import one_or_more
 from pipeline.stages.ingest.detect_conversations import role_key, text_key
 from pipeline.stages.ingest.fields import Record, at
-from pipeline.stages.ingest.given import is_given, paths_of
+from pipeline.stages.ingest.given import is_given, paths_of, spelled
 from pipeline.stages.ingest.names import (
     ASKED,
     BETTER,
@@ -22,6 +22,7 @@ from pipeline.stages.ingest.names import (
     GROUPS,
     JUDGED,
     LABELS,
+    OPINIONS,
     OUTPUT,
     TRANSCRIPTS,
     TURNS,
@@ -40,12 +41,21 @@ from pipeline.stages.ingest.unmapped import (
     unmapped_texts,
     unmapped_values,
 )
-from pipeline.stages.ingest.ways import beside_shapes, guesses, made_of_another, message_columns, other_texts, ways
+from pipeline.stages.ingest.ways import (
+    ANSWER,
+    beside_shapes,
+    guesses,
+    made_of_another,
+    message_columns,
+    other_texts,
+    ways,
+)
 from schemas.shapes import (
     Columns,
     Conversation,
     Preference,
     Shape,
+    TreeRecords,
     TurnRecords,
 )
 
@@ -68,8 +78,8 @@ class Detected:
         #: Questions that only repeat the instruction beside them.
         self.copies: frozenset[str] = frozenset()
         #: Where each record is a turn, how they are grouped.
-        self.grouped = turn_records(records)
-        if self.grouped and self.grouped.speakers == "in-order":
+        self.grouped: TurnRecords | TreeRecords | None = tree_records(records) or turn_records(records)
+        if isinstance(self.grouped, TurnRecords) and self.grouped.speakers == "in-order":
             raise _unknown(records, [toml(self.grouped)])
         if self.grouped:
             self.shapes: list[Shape] = [self.grouped] * len(records)
@@ -135,8 +145,8 @@ class Detected:
 
 
 def may_hold_transcript(names: Sequence[str]) -> bool:
-    """Whether one of these columns may be a transcript, turns written into a text, or a label, beside the others."""
-    return any(name.casefold() in TRANSCRIPTS + TURNS + LABELS for name in names)
+    """Whether a column may be a label beside the others, or a transcript, turns or answers printed into a text."""
+    return any(name.casefold() in (*TRANSCRIPTS, *TURNS, *LABELS, "answers", "history") for name in names)
 
 
 #: Options of a shape that name keys inside of its list.
@@ -188,8 +198,22 @@ def _must_map_texts(found: Sequence[tuple[Record, Shape]]) -> None:
             raise _in_two_languages(twins, shape)
         if names := unmapped_texts(records, shape):
             raise _unmapped(names, shape, records)
+        if isinstance(shape, Columns) and (remedy := _counted_from_0(records, shape)):
+            raise Fault("ambiguous-shape", f"`{shape.output}` is the number of a choice: {remedy}")
         if isinstance(shape, Columns) and (names := unmapped_values(records, shape)):
             raise _unmapped_values(names, shape, records)
+
+
+def _counted_from_0(records: Sequence[Record], shape: Columns) -> str | None:
+    """The template of records whose answers are numbers of choices, as texts, and count from 0; None for others."""
+    answers = [str(at(record, shape.output)).strip() for record in records]
+    counts = [len(choices_in(record, paths_of(shape.input))) for record in records]
+    if "0" not in answers or not all(map(str.isdecimal, answers)) or not all(counts):
+        return None
+    numbers = list(map(int, answers))
+    if any(number >= count for number, count in zip(numbers, counts, strict=True)):
+        return None
+    return by_number(numbers, max(counts), labelled(shape.instruction, paths_of(shape.input), shape.output or ""))
 
 
 def _in_two_languages(twins: Mapping[str, str], shape: Columns | Preference) -> Fault:
@@ -229,11 +253,26 @@ def _unmapped(names: Sequence[str], shape: Columns | Conversation | Preference, 
         detail = f"{spoken} texts, and `{better}` may say which is better: write the better answer as `chosen` and the"
         meta = f"choose in the source `{toml(shape)}`, so that they stay in meta"
         return Fault("unmapped-text", f"{detail} other one as `rejected` in the source file, or {meta}")
+    opinions = [name for name in names if name.strip().casefold() in OPINIONS]
+    if isinstance(shape, Columns) and shape.output and opinions:
+        return _opinions(opinions[0], shape)
     read, meant = _with_unmapped(names, shape, records)
     return Fault(
         "unmapped-text",
         f"{spoken} texts that differ from record to record, and no column takes them: choose in the source "
         f"`{toml(read)}`, so that they are {' and '.join(meant)}, or `{toml(shape)}`, so that they stay in meta",
+    )
+
+
+def _opinions(name: str, shape: Columns) -> Fault:
+    """The fault of records that hold what others say of their answers."""
+    judged = shape.model_copy(
+        update={"input": one_or_more([*paths_of(shape.input), shape.output or ""]), "output": name}
+    )
+    return Fault(
+        "unmapped-text",
+        f"`{name}` holds what is said of `{shape.output}`: choose in the source `{toml(shape)}`, so that "
+        f"`{shape.output}` is learned and `{name}` stays in meta, or `{toml(judged)}`, so that `{name}` is learned",
     )
 
 
@@ -257,14 +296,27 @@ def _with_unmapped(
             taken["reasoning"] = thoughts
             rest = [name for name in names if name not in thoughts]
         answers = [name for record in records for name in other_texts(record, shape) if not explains(name)]
-        if shape.output is None and answers:
-            taken["output"] = answers[-1]
-            rest = [name for name in rest if name != answers[-1]]
+        attempts = [name for name in rest if ANSWER.fullmatch(name)]
+        if attempts or (shape.output is None and answers):
+            taken["output"] = (attempts or answers[-1:])[0]
+            rest = [name for name in rest if name not in (*attempts, taken["output"])]
     if rest:
         taken["input"] = one_or_more([*paths_of(shape.input), *rest])
     words = {"input": "a part of the input", "reasoning": "the thought before the answer", "output": "the answer"}
     meant = [word for name, word in words.items() if name in taken]
     return shape.model_copy(update=taken), meant
+
+
+def tree_records(records: Sequence[Record]) -> TreeRecords | None:
+    """How records that are a message each, and name the one that they answer, make trees; None for other records."""
+    if not records or not all("parent_id" in record and "replies" not in record for record in records):
+        return None
+    role, text = role_key(records), text_key(records)
+    ids = [key for key in named(records[0], ("message_id", "id")) if all(record.get(key) for record in records)]
+    parents = {spelled(record["parent_id"]) for record in records if record["parent_id"] not in (None, "")}
+    if not role or not text or not ids or not parents & {spelled(record[ids[0]]) for record in records}:
+        return None
+    return TreeRecords(id=ids[0], role=role, text=text)
 
 
 def turn_records(records: Sequence[Record]) -> TurnRecords | None:
@@ -313,10 +365,16 @@ def _unknown(records: Sequence[Record], known: Sequence[str] = ()) -> Fault:
     if "…" in remedy:
         remedy += ", with the task in words of your own in place of …"
     if "column1" in record:
-        remedy += '; or the names of its columns as `header = ["…", "…"]`, with a `skip` of 1 where line 1 is a header'
+        names = ", ".join(['"…"'] * len(record))
+        remedy += f"; or the names of its columns as `header = [{names}]`, with a `skip` of 1 where line 1 is a header"
     return Fault("unknown-shape", f"{found}: name its shape in the source, {remedy}")
 
 
 def _ambiguous(record: Record, shapes: Sequence[Shape]) -> Fault:
     lines = " or ".join(f"`{toml(shape)}`" for shape in shapes)
+    winner = named(record, JUDGED) if all(isinstance(shape, Conversation) for shape in shapes) else []
+    if winner:
+        lines += (
+            f"; or, where `{winner[0]}` says which is better, write that one as `chosen` and the other as `rejected`"
+        )
     return Fault("ambiguous-shape", f"the record can be read in {len(shapes)} ways: choose in the source {lines}")

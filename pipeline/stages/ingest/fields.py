@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pipeline.stages.ingest.parsing import Fault, Number, dumps
+from pipeline.stages.ingest.printed import opened
 
 Record = dict[str, Any]
 
@@ -55,14 +56,14 @@ def kind(value: object) -> str:
 
 
 def at(record: Any, path: str | None) -> Any:
-    """The value under a key or a dotted path, None where there is none."""
+    """The value under a key or a dotted path, also into a printed list or object; None where there is none."""
     if not path:
         return None
     if isinstance(record, dict):
         if path in record:
             return record[path]
         head, _, rest = path.partition(".")
-        return at(record[head], rest) if rest and head in record else None
+        return at(opened(record[head]), rest) if rest and head in record else None
     if isinstance(record, list):
         head, _, rest = path.partition(".")
         if head.isdigit() and int(head) < len(record):

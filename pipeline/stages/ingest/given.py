@@ -1,13 +1,17 @@
 """What a task gives beside its question: a passage, choices, and so on, from the fields that a shape names."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from pipeline.stages.ingest.fields import Record, at, kind
-from pipeline.stages.ingest.names import CHOICES, LETTERS, SPEAKER
+from pipeline.stages.ingest.names import CHOICES, LETTERS, LISTS, SPEAKER
 from pipeline.stages.ingest.parsing import Fault, Number
+from pipeline.stages.ingest.printed import opened
 from pipeline.stages.ingest.rows import MEANS_NO_INPUT
 from schemas.shapes import Fields
 
+#: The numbers of answers to choose from, beside LETTERS.
+NUMBERS = ("1", "2", "3", "4", "5")
 #: The keys of a text beside its label.
 TEXT_NAMES = {"text", "content", "value", "내용", "텍스트", "문장"}
 
@@ -17,39 +21,50 @@ def paths_of(fields: Fields) -> tuple[str, ...]:
     return fields if isinstance(fields, tuple) else (fields,) if fields else ()
 
 
-def is_list_of_choices(record: Record, path: str) -> bool:
-    """Whether a field is a list of answers to choose from, each a text or a number."""
-    value = at(record, path)
-    return path.strip().casefold() in CHOICES and isinstance(value, list) and all(map(_is_scalar, value))
+def may_be_printed(path: str) -> bool:
+    """Whether a list under this name is also read where it is printed into a text."""
+    return path.strip().casefold() in (*CHOICES, *LISTS)
 
 
-def given_at(record: Record, fields: Fields, lettered: bool = False) -> tuple[str | None, tuple[str, ...]]:
+def choices_at(record: Record, path: str) -> list[Any] | None:
+    """The list of answers to choose from in a field, each a text or a number; None where it holds something else."""
+    value = opened(at(record, path)) if path.strip().casefold() in CHOICES else None
+    return value if isinstance(value, list) and all(map(_is_scalar, value)) else None
+
+
+def lettered_choices(paths: Sequence[str]) -> tuple[str, ...]:
+    """The fields A, B and so on among some: each holds an answer to choose from."""
+    found = tuple(path for path in paths if path in LETTERS)
+    return found if len(found) > 1 and found == LETTERS[: len(found)] else ()
+
+
+def given_at(record: Record, fields: Fields, answer: Any = None) -> tuple[str | None, tuple[str, ...]]:
     r"""The text in the fields, and the repairs that this took: of several texts, each is under its name.
 
-    `lettered`: the answer is the letter of a choice. Raises Fault: not-text.
+    `answer`: what the task ends in. The letter, or the number, of a choice: then the choices are named like that.
+    Raises Fault: not-text.
 
     >>> given_at({"지문": "고래는 젖을 먹인다.", "보기": ["참", "거짓"]}, ("지문", "보기"))
     ('지문: 고래는 젖을 먹인다.\n보기:\n1. 참\n2. 거짓', ())
+    >>> given_at({"A": "참", "B": "거짓"}, ("A", "B"), "2")
+    ('1: 참\n2: 거짓', ())
     """
     paths = paths_of(fields)
-    if lettered:
-        choices = {path: at(record, path) for path in paths if is_list_of_choices(record, path)}
-        record = {
-            **record,
-            **{
-                path: dict(zip(LETTERS, items, strict=False))
-                for path, items in choices.items()
-                if len(items) <= len(LETTERS)
-            },
-        }
+    values = {path: opened(at(record, path)) if may_be_printed(path) else at(record, path) for path in paths}
+    letters, names = lettered_choices(paths), {path: path for path in paths}
+    if answer in LETTERS:
+        lists = {path: items for path in paths if (items := choices_at(record, path)) and len(items) <= len(LETTERS)}
+        values |= {path: dict(zip(LETTERS, items, strict=False)) for path, items in lists.items()}
+    elif letters and answer in NUMBERS[: len(letters)]:
+        names |= dict(zip(letters, NUMBERS, strict=False))
     if len(paths) < 2:
-        return (text_of(at(record, paths[0]), paths[0]), ()) if paths else (None, ())
-    texts = {path: text for path in paths if (text := text_of(at(record, path), path))}
+        return (text_of(values[paths[0]], paths[0]), ()) if paths else (None, ())
+    texts = {path: text for path in paths if (text := text_of(values[path], path))}
     given = {path: text for path, text in texts.items() if not MEANS_NO_INPUT.match(text)}
     fixes = ("no-input",) if len(given) < len(texts) else ()
     if len(given) < 2:
         return "".join(given.values()) or None, fixes
-    return "\n".join(f"{path}:{_gap(text)}{text}" for path, text in given.items()), fixes
+    return "\n".join(f"{names[path]}:{_gap(text)}{text}" for path, text in given.items()), fixes
 
 
 def _gap(text: str) -> str:

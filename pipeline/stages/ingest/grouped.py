@@ -6,23 +6,28 @@ from typing import Any
 from pipeline.stages.ingest.fields import Record, at
 from pipeline.stages.ingest.framing import Entry
 from pipeline.stages.ingest.given import spelled
+from pipeline.stages.ingest.joined import joined
 from pipeline.stages.ingest.parsing import Fault
 from pipeline.stages.ingest.speakers import must_go_on
-from schemas.shapes import Shape, TurnRecords
+from schemas.shapes import Shape, TreeRecords, TurnRecords
 
 #: The key of the turns in the record of a conversation.
 TURNS = "turns"
 
 
 def grouped(entries: Iterator[Entry], shape: Shape | None) -> Iterator[Entry]:
-    """An entry for each conversation, placed where its first turn is; other shapes leave the entries as they are.
+    """An entry for each conversation, or tree of them, where each record is a turn; else the entries as they are."""
+    if isinstance(shape, TreeRecords):
+        return joined(entries, shape)
+    return _conversations(entries, shape) if isinstance(shape, TurnRecords) else entries
+
+
+def _conversations(entries: Iterator[Entry], shape: TurnRecords) -> Iterator[Entry]:
+    """An entry for each conversation, placed where its first turn is.
 
     Turns that follow one another with the same value in `group` are a conversation. One that goes on after another
     began is faulty (parted-conversation), as is one whose turns go back (turns-out-of-order). Faulty entries stay.
     """
-    if not isinstance(shape, TurnRecords):
-        yield from entries
-        return
     seen: set[str] = set()
     held: list[Entry] = []
     for entry in entries:

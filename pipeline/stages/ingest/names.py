@@ -25,6 +25,8 @@ CONTEXT = (
 CHOICES = ("choices", "options", "choice", "option", "보기", "선택지", "선지")
 NUMBERED_CHOICE = re.compile(r"(?:choice|option|opt|보기|선택지|선지)[ _]?(?:\d|[a-e])", re.IGNORECASE)
 LETTERS = ("A", "B", "C", "D", "E")
+#: Fields of several texts that a task is about.
+LISTS = ("contexts", "passages", "documents")
 OUTPUT = (
     "output",
     "response",
@@ -83,8 +85,11 @@ ORIGIN = (
 NOTES = (
     *("type", "task", "task_type", "task_name", "domain", "subject", "topic", "title", "tag", "tags", "keyword"),
     *("keywords", "level", "difficulty", "score", "rating", "label", "labels", "name", "template", "note", "genre"),
+    *("intent", "intention", "task_category", "other_task_category", "quality_explanation", "의도"),
     *("분류", "범주", "유형", "주제", "제목", "키워드", "난이도", "태그", "과목", "도메인", "분야", "카테고리", "비고"),
 )
+#: What Magpie says about each question: notes where all of them are there.
+MAGPIE = ("intent", "knowledge", "difficulty")
 #: What explains an answer: with it in the input, the answer would be given away.
 EXPLANATIONS = (
     *(
@@ -100,6 +105,17 @@ EXPLANATIONS = (
         "정답해설",
     ),
     *("정답 해설", "답변근거", "근거"),
+)
+#: In what manner the answer is written: a few words, which the task needs where they differ.
+MANNER = (
+    *("style", "tone", "register", "formality", "speech_level", "target_style", "politeness"),
+    *("target_lang", "tgt_lang", "target_language", "output_language"),
+    *("말투", "문체", "어투", "어조", "스타일", "종결어미", "높임법", "목표언어", "목표 언어", "번역언어"),
+)
+#: What others say of an answer: with it in the input, the answer would be given away.
+OPINIONS = (
+    *("feedback", "critique", "critic", "judgement", "judgment", "evaluation", "assessment", "review_comment"),
+    *("피드백", "첨삭", "첨삭내용", "평가", "평가내용", "평가의견", "총평", "심사평"),
 )
 #: What a model thought, in a name that says more than that.
 THOUGHT = re.compile(r".*(?:reasoning|thinking|thought|추론|사고).*")

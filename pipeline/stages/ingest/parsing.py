@@ -13,6 +13,8 @@ BOM = b"\xef\xbb\xbf"
 #: Nesting that orjson still writes (its limit is 254): a record that is deeper cannot be kept in `meta`.
 DEPTH = 200
 
+#: How an object begins that Python printed.
+PRINTED = re.compile(r"\s*[{\[]\s*(?:\{\s*)?'")
 KEY_END = re.compile(rb'"[ \t\r\n]*:')
 
 
@@ -113,6 +115,9 @@ def _exact(data: bytes, line: int, error: orjson.JSONDecodeError | None) -> Pars
         dumps(value)
     except json.JSONDecodeError as found:
         found = error or found
+        if PRINTED.match(text):
+            detail = "the record is written as Python prints a dict, and not as JSON"
+            raise Fault("invalid-json", f"{detail} (line {line}): write the source file with json.dumps") from None
         place = f"line {line + found.lineno - 1}, column {found.colno}"
         raise Fault("invalid-json", f"{found.msg} ({place}): fix this record in the source file") from None
     except (RecursionError, TypeError) as wrong:

@@ -11,14 +11,15 @@ from pipeline.stages.ingest.exchanges import exchanges, pairs, questions, turn_f
 from pipeline.stages.ingest.exported import exported
 from pipeline.stages.ingest.fields import Record, at, kind, list_at, not_an_object, text_at, without
 from pipeline.stages.ingest.framing import Entry
-from pipeline.stages.ingest.given import is_given, spelled, text_of
+from pipeline.stages.ingest.given import is_given, may_be_printed, spelled, text_of
 from pipeline.stages.ingest.marks import UnclearLearn
 from pipeline.stages.ingest.names import CHOICES
 from pipeline.stages.ingest.parsing import Fault, FileFault, dumps
 from pipeline.stages.ingest.preferences import choice, completions, preference
+from pipeline.stages.ingest.printed import opened
 from pipeline.stages.ingest.rows import Row, around, numbered, rejected, row, with_outer
 from pipeline.stages.ingest.toml_line import toml
-from pipeline.stages.ingest.trees import tree
+from pipeline.stages.ingest.trees import tree, tree_records
 from schemas.shapes import Articles, Instances, Shape, Template
 
 #: The shape of a record. Raises Fault where it has none, or several.
@@ -151,6 +152,7 @@ def template(entry: Entry, shape: Template) -> list[Row]:
 
 def _worded(value: Any, path: str, shape: Template) -> str:
     """A value as the template's `labels` or `items` word it. Raises Fault: unknown-label, not-a-list, not-text."""
+    value = opened(value) if may_be_printed(path) else value
     if path in shape.items:
         return "\n".join(_items(value, path, shape.items[path]))
     text = _spelled(value, path)
@@ -197,6 +199,7 @@ SHAPES: dict[str, Callable[..., list[Row]]] = {
     "turn-records": turn_records,
     "turn-fields": turn_fields,
     "tree": tree,
+    "tree-records": tree_records,
     "delimited": delimited,
     "preference": preference,
     "choice": choice,

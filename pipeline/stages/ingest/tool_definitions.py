@@ -3,9 +3,10 @@
 import re
 from typing import NamedTuple
 
-from pipeline.stages.ingest.calls import json_value, repairs_in_json
+from pipeline.stages.ingest.calls import repairs_in_json
 from pipeline.stages.ingest.fields import Record, at
 from pipeline.stages.ingest.parsing import dumps
+from pipeline.stages.ingest.printed import json_value
 
 #: Tools in the system prompt of Glaive: a sentence about functions, and their declarations.
 GLAIVE_TOOLS = re.compile(r"SYSTEM:\s*(.*?functions.*?)(?:\s*-\s*|\s+)(\{.*\})\s*$", re.DOTALL)

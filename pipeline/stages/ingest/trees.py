@@ -3,14 +3,23 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from pipeline.stages.ingest.fields import Record, at, kind, list_at, without
+from pipeline.stages.ingest.fields import Record, at, kind, list_at, number_of, without
 from pipeline.stages.ingest.framing import Entry
+from pipeline.stages.ingest.joined import REPLIES, ROOT
 from pipeline.stages.ingest.marks import Marks
 from pipeline.stages.ingest.parsing import Fault
 from pipeline.stages.ingest.rows import Row, numbered
 from pipeline.stages.ingest.talk_rows import row_of_talk
 from pipeline.stages.ingest.turn_objects import Keys, turn_of
-from schemas.shapes import Tree
+from schemas.shapes import Tree, TreeRecords
+
+
+def tree_records(entry: Entry, shape: TreeRecords) -> list[Row]:
+    """The rows of the tree that `joined` put together."""
+    if not isinstance(at(entry.value, ROOT), dict):
+        raise Fault("no-turns", f"the record holds no tree of messages with `{shape.id}` and `{shape.parent}`")
+    options = {name: value for name, value in shape if name not in ("kind", "id", "parent")}
+    return tree(entry, Tree(root=ROOT, replies=REPLIES, **options))
 
 
 class Way(NamedTuple):
@@ -59,8 +68,8 @@ def _best_way(root: Record, shape: Tree) -> Way:
     messages = []
     message = root
     while replies := list_at(message, shape.replies):
-        ranks = [at(reply, shape.rank) for reply in replies]
-        best = min(range(len(replies)), key=lambda place: (not isinstance(ranks[place], int), ranks[place] or 0, place))
+        ranks = [number_of(at(reply, shape.rank)) for reply in replies]
+        best = min(range(len(replies)), key=lambda place: (ranks[place] is None, ranks[place] or 0, place))
         others = [reply for place, reply in enumerate(replies) if place != best]
         messages.append({**without(message, [shape.replies]), **({shape.replies: others} if others else {})})
         message = _message(replies[best], shape)

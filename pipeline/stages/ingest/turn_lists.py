@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from pipeline.stages.ingest.calls import json_value
 from pipeline.stages.ingest.fields import Record, at, list_at
+from pipeline.stages.ingest.printed import opened
 
 
 def each_record(record: Record, path: str) -> list[tuple[Record, str]]:
@@ -33,9 +33,7 @@ def turns_in(value: Any) -> Any:
     >>> turns_in("[['q', 'a']]"), turns_in({"role": ["user"], "content": ["안녕?"]})
     ([['q', 'a']], [{'role': 'user', 'content': '안녕?'}])
     """
-    if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
-        read = json_value(value)
-        value = value if read is None else read
+    value = opened(value)
     if isinstance(value, dict) and len(value) > 1 and all(isinstance(items, list) for items in value.values()):
         lengths = {len(items) for items in value.values()}
         if len(lengths) == 1:

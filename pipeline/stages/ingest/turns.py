@@ -9,11 +9,11 @@ from pipeline.stages.ingest.calls import (
     calls_of,
     is_result,
     is_whole,
-    json_value,
     repairs_in,
 )
 from pipeline.stages.ingest.fields import Record
 from pipeline.stages.ingest.parsing import Fault
+from pipeline.stages.ingest.printed import json_value
 from pipeline.stages.ingest.talk_messages import Messages, written
 from pipeline.stages.ingest.turn import Turn
 from pipeline.table.messages import Message

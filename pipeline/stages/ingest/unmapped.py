@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline.stages.ingest.fields import Record, at
 from pipeline.stages.ingest.given import is_given, paths_of
-from pipeline.stages.ingest.names import NOTES, ORIGIN, SCENE, named
+from pipeline.stages.ingest.names import MAGPIE, MANNER, NOTES, ORIGIN, SCENE, named
 from pipeline.stages.ingest.parsing import dumps
 from schemas.shapes import Columns, Conversation, Preference
 
@@ -51,18 +51,32 @@ def unmapped_texts(records: Sequence[Record], shape: Columns | Preference) -> li
     prompts = [tuple(_text(record, path) for path in mapped if path != _answer(shape)) for record in records]
     answers = [_text(record, _answer(shape)) for record in records]
     needed = _say_too_little(prompts, answers)
+    is_magpie = len(named(records[0], MAGPIE)) == len(MAGPIE)
     found = []
     for name in dict.fromkeys(key for record in records for key in record if key not in taken):
         word = name.strip().casefold()
         values = [_text(record, name) for record in records]
         if word in ORIGIN or not any(values) or is_copy(values, records, mapped):
             continue
-        is_note = word in NOTES or TWIN.fullmatch(word) is not None
+        is_note = word in NOTES or TWIN.fullmatch(word) is not None or (word in MAGPIE and is_magpie)
+        if word in MANNER and _differs(values) and not _are_named(values, prompts):
+            found.append(name)
+            continue
         is_text = not is_note and not _is_twin(values, records, mapped) and _are_texts(values)
         is_text = is_text or (TITLE.fullmatch(word) is not None and len(set(values)) > MOST * len(values))
         if is_text or (needed and _tells_apart(values, prompts)):
             found.append(name)
     return found
+
+
+def _differs(values: Sequence[str]) -> bool:
+    return len(set(values)) > 1
+
+
+def _are_named(values: Sequence[str], prompts: Sequence[tuple[str, ...]]) -> bool:
+    """Whether nearly each prompt holds the value itself."""
+    held = [value in text for value, texts in zip(values, prompts, strict=True) for text in ["\n".join(texts)] if value]
+    return _share(held) >= NEARLY_ALL
 
 
 def unmapped_scene(records: Sequence[Record], shape: Conversation) -> list[str]:

@@ -46,13 +46,13 @@ from schemas.shapes import (
 def ways(records: Sequence[Record]) -> Iterator[str]:
     """The lines of toml that read records of no known shape."""
     record = records[0]
+    for name, recipe in recipes().items():
+        if recipe.shape and _has_all(record, recipe.shape):
+            yield f'recipe = "{name}"'
     likely = _likely_conversation(record)
     if likely:
         yield from map(toml, _with_roles(likely, records))
     yield from _headers(record)
-    for name, recipe in recipes().items():
-        if recipe.shape and _has_all(record, recipe.shape):
-            yield f'recipe = "{name}"'
     yield from map(toml, _inside(record))
     yield from map(toml, _marked(records))
     asked = named(record, INSTRUCTION)
@@ -61,7 +61,7 @@ def ways(records: Sequence[Record]) -> Iterator[str]:
         yield from map(toml, _in_question(record, asked[0], answers))
     elif answers and not likely and not _inside_is(record, answers[0]):
         taken = (*asked[:1], answers[0])
-        fields = (*given_fields(record), *(_texts(record) or _titles(record)))
+        fields = (*given_fields(record), *(_texts(record) or _titles(record)), *_texts_in_objects(record))
         given = [path for path in dict.fromkeys(fields) if path not in taken]
         template = labelled(asked[0] if asked else "", given, answers[0])
         yield toml(template if asked else _to_word(template))
@@ -121,7 +121,7 @@ def guesses(records: Sequence[Record]) -> Iterator[str]:
 
 #: Names of an answer, also of one of several.
 ANSWER = re.compile(
-    r"(?:.*_)?(?:output|answer|response|completion|reply|target|result|feedback)s?[ _]?(?:\d+|[a-e])?(?:\..*)?"
+    r"(?:.*_)?(?:output|answer|response|completion|reply|target|result|feedback|attempt)s?[ _]?(?:\d+|[a-e])?(?:\..*)?"
     r"|.*(?:답변|응답|대답|정답|회신|처리결과)\d*(?:\..*)?",
     re.IGNORECASE,
 )

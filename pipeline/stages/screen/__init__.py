@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +14,7 @@ from pipeline.stages.screen.contamination import Benchmarks, benchmarks_of, over
 from pipeline.stages.screen.defects import DEFECTS, Defect
 from pipeline.stages.screen.exchanges import Exchanges, earlier_exchanges, own_exchanges, texts_of
 from pipeline.stages.screen.texts import DISTINCT, Texts
-from pipeline.table.map_texts import distinct_matches, map_texts, matches, narrowed, suspects
+from pipeline.table.map_texts import NONE, distinct_matches, map_texts, matches, narrowed, signed_rows, suspects
 from pipeline.table.reject_and_flag import add_names, alive, complete, reject, replace_rows, row_mask, set_column
 from pipeline.table.thoughts import split_thought
 from schemas.columns import MESSAGES, SCREENED, TEXTS
@@ -36,6 +37,9 @@ ON_DEMAND = (*(kind.name for kind in pii.ON_DEMAND), *(defect.name for defect in
 PERSONAL = (*TEXTS, *MESSAGES, "tools", "tool_calls", "meta")
 #: Columns of a rejected row that hold it, too: what could not be read, and the sentence that may quote it.
 OF_REJECTED = (*PERSONAL, "raw", "reject_detail")
+
+#: Fields in which no defect shows without one of SIGNS: a link, a mark of a template, a number, a line break.
+SIGNED = ("input",)
 
 Finding = tuple[int, str, str, str]  # row, name, field, detail
 
@@ -94,8 +98,9 @@ def screen_batch(table: pa.Table, options: ScreenOptions, benchmarks: Benchmarks
         if defect.name not in options.off and (not defect.on_demand or defect.name in options.on)
     ]
     table = mask_rejected(table, kinds, options)
-    table, findings = find_personal(table, kinds, options)
-    findings += find_defects(own_exchanges(table), defects, options)
+    signed = signed_rows(table, TEXTS)
+    table, findings = find_personal(table, kinds, options, signed if {*kinds} <= {*pii.KINDS} else {})
+    findings += find_defects(own_exchanges(table), defects, options, signed)
     if earlier := earlier_exchanges(table):
         findings += find_defects(earlier, [defect for defect in defects if not defect.of_the_row], options)
     findings += find_same_answers(table, options)
@@ -132,7 +137,9 @@ def mask_rejected(table: pa.Table, kinds: Sequence[pii.Kind], options: ScreenOpt
     return add_mask(map_texts(table, rows, mask, mask_number), touched)
 
 
-def find_personal(table: pa.Table, kinds: Sequence[pii.Kind], options: ScreenOptions) -> tuple[pa.Table, list[Finding]]:
+def find_personal(
+    table: pa.Table, kinds: Sequence[pii.Kind], options: ScreenOptions, signed: Mapping[str, pa.Array]
+) -> tuple[pa.Table, list[Finding]]:
     """Personal data in every text, and the table with the kinds masked that the options name."""
     if not kinds:
         return table, []
@@ -157,7 +164,8 @@ def find_personal(table: pa.Table, kinds: Sequence[pii.Kind], options: ScreenOpt
         new = look(spelled, row, field) if spelled else number
         return number if new == spelled else new
 
-    rows = suspects(table, dict.fromkeys(PERSONAL, pii.scan_of(kinds)), whole=True, numbers=pii.NAMED_NUMBER)
+    scan = dict.fromkeys(PERSONAL, pii.scan_of(kinds))
+    rows = suspects(table, scan, whole=True, numbers=pii.NAMED_NUMBER, signed=signed)
     return add_mask(map_texts(table, rows, look, look_at_number), touched), findings
 
 
@@ -178,7 +186,9 @@ def add_mask(table: pa.Table, rows: Sequence[int]) -> pa.Table:
     return set_column(table, "fixes", fixes.combine_chunks())
 
 
-def near(columns: Mapping[str, pa.Array], field: str, defects: Sequence[Defect]) -> Mapping[str, pa.Array]:
+def near(
+    columns: Mapping[str, pa.Array], field: str, defects: Sequence[Defect], signed: Mapping[str, pa.Array]
+) -> Mapping[str, pa.Array]:
     """Scan → the exchanges whose text in this field matches it.
 
     One scan for all clears most prompts of them. Of answers half match one or the other, and RE2 is slower on a pattern
@@ -189,18 +199,30 @@ def near(columns: Mapping[str, pa.Array], field: str, defects: Sequence[Defect])
         return {}
     if field != "output":
         texts = columns[field]
-        rows = pc.indices_nonzero(matches(texts, "|".join(f"(?:{scan})" for scan in scans)))
+        of_all = "|".join(f"(?:{scan})" for scan in scans)
+        if field in SIGNED and field in signed:
+            rows = narrowed(texts, signed[field], of_all)
+        else:
+            rows = pc.indices_nonzero(matches(texts, of_all))
         return {scan: narrowed(texts, rows, scan) for scan in scans}
     distinct = columns[DISTINCT]
     found = {scan: distinct_matches(distinct.dictionary, scan) for scan in scans}
-    return {scan: pc.indices_nonzero(found[scan].take(distinct.indices)) for scan in scans}
+    return {
+        scan: pc.indices_nonzero(found[scan].take(distinct.indices)) if pc.any(found[scan]).as_py() else NONE
+        for scan in scans
+    }
 
 
-def find_defects(exchanges: Exchanges, defects: Sequence[Defect], options: ScreenOptions) -> list[Finding]:
-    """The defects of these exchanges."""
+def find_defects(
+    exchanges: Exchanges,
+    defects: Sequence[Defect],
+    options: ScreenOptions,
+    signed: Mapping[str, pa.Array] = MappingProxyType({}),
+) -> list[Finding]:
+    """The defects of these exchanges. `signed`: the rows that hold one of SIGNS, of some fields."""
     asked: dict[int, list[Defect]] = {}
     columns = exchanges.texts | {DISTINCT: exchanges.texts["output"].dictionary_encode()}
-    rows = {field: near(columns, field, defects) for field in {defect.field for defect in defects}}
+    rows = {field: near(columns, field, defects, signed) for field in {defect.field for defect in defects}}
     picked = {pick: pick(columns) for pick in dict.fromkeys(defect.pick for defect in defects) if pick}
     for defect in defects:
         numbers = list(picked[defect.pick]) if defect.pick else []

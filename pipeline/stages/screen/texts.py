@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from pipeline.table.map_texts import distinct_matches
 from pipeline.table.patterns import pattern
-from pipeline.table.protected_spans import MARK, hide
+from pipeline.table.protected_spans import without_spans
 
 #: The answers, dictionary-encoded, beside the columns of the texts of exchanges.
 DISTINCT = "distinct answers"
@@ -71,13 +71,12 @@ QUOTED = pattern(
 )
 
 
-@functools.lru_cache(maxsize=8)  # the finders of a row ask about the same texts
 def prose_of(text: str) -> str:
     """The text without code, links, formulae and tables."""
-    return hide(text)[0].replace(MARK, " ")
+    return without_spans(text)
 
 
-@functools.lru_cache(maxsize=8)
+@functools.lru_cache(maxsize=8)  # the finders of a row ask about the same texts
 def unquoted(text: str) -> str:
     """The prose of the text without what it quotes, and without what stands in parentheses.
 

@@ -18,6 +18,7 @@ from pipeline.stages.dedupe.differences.tasks import (
     about_form,
     is_about_form,
     is_about_words,
+    may_be_about_words,
     request_after_task,
     same_task,
 )
@@ -47,7 +48,17 @@ _OPTIONAL = frozenset(particle for role in particles.OPTIONAL for particle in pa
 
 Text = Sequence[Word]
 
-__all__ = ["FORM", "Difference", "about_form", "differences", "essence", "is_about_form", "is_about_words", "same"]
+__all__ = [
+    "FORM",
+    "Difference",
+    "about_form",
+    "differences",
+    "essence",
+    "is_about_form",
+    "is_about_words",
+    "may_be_about_words",
+    "same",
+]
 
 
 class Difference(NamedTuple):

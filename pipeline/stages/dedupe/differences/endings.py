@@ -337,6 +337,7 @@ _EXPLICIT = (
 
 #: Endings inside a sentence that say the same after one stem, without spaces.
 PURPOSES = (("려면", "기위해서는", "기위해선", "기위하여서는"), ("려고", "기위해", "기위해서", "기위하여"))
+_OF_PURPOSE = tuple(ending for alike in PURPOSES for ending in alike)
 
 
 def differ_in_purpose(one: str, other: str) -> bool:
@@ -347,6 +348,8 @@ def differ_in_purpose(one: str, other: str) -> bool:
     >>> differ_in_purpose("성공하려면", "성공하려고"), differ_in_purpose("성공하려면", "실패하기위해서는")
     (False, False)
     """
+    if not (one.endswith(_OF_PURPOSE) and other.endswith(_OF_PURPOSE)):
+        return False
     return any(_purposes(one, alike) & _purposes(other, alike) for alike in PURPOSES)
 
 

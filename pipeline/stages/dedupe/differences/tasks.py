@@ -26,7 +26,9 @@ _ABOUT_FORM = re.compile(
 #: Also what a text is judged or changed by: the form of the instruction itself means nothing there.
 _JUDGES_FORM = re.compile(
     r"정중|존중|예의|구어체|문어체|뉘앙스|어감|자연스러|다듬어|순화|윤문|첨삭|"
-    r"(?:질문|의문|명령|부탁|요청|농담|반어|비꼬).{0,6}인지"
+    r"어조|논조|톤[을은이의으,.?]|비꼬|비꼼|빈정|냉소|반어|풍자|장난인|장난스|진지한|진지하|친근|다정|무뚝뚝|"
+    r"(?:감정|긍정|부정|분노|기쁨|슬픔).{0,4}(?:강도|세기|정도)|얼마나 (?:긍정|부정|강|화)|"
+    r"(?:질문|의문|명령|부탁|요청|농담).{0,6}인지"
 )
 #: Instructions about single words, where a capital makes another word: polish, Polish.
 _ABOUT_WORDS = re.compile(r"번역|낱말|단어|어휘|영단어|translat|\bwords?\b", re.IGNORECASE)
@@ -64,10 +66,23 @@ def about_form(instructions: pa.StringArray) -> list[bool]:
     ]
 
 
+def may_be_about_words(instructions: pa.StringArray) -> list[bool]:
+    """For each instruction False where `is_about_words` is False for sure.
+
+    >>> may_be_about_words(pa.array(["설명하세요.", "번역하세요."]))
+    [False, True]
+    """
+    found: list[bool] = pc.match_substring_regex(instructions, _MAY_BE_ABOUT_WORDS).to_pylist()
+    return found
+
+
 #: The same patterns as far as RE2 knows it: they find more, and never less.
 _MAY_NAME_FORM = "(?is)" + re.sub(r"\s+|\(\?<?!.*?\)|\\b", "", f"{_ABOUT_FORM.pattern}|{_JUDGES_FORM.pattern}").replace(
     r"\s?", ".?"
 )
+
+
+_MAY_BE_ABOUT_WORDS = f"(?i){_ABOUT_WORDS.pattern}".replace(r"\b", "")
 
 
 #: How an instruction ends that only says what to do, and holds no text to do it with.

@@ -64,6 +64,11 @@ ADVERBS = frozenset(
 )
 #: What two things have together, in whatever order they are named.
 MUTUAL = re.compile(r"(?:공통점|차이|차이점|관계|비교|유사점|장단점|특징)(?:[은는이가을를과와]|에|의)?$|비교")
+#: For how long: what stands before it says nothing else.
+_DURATION = re.compile(
+    r"(?:하루|이틀|사흘|나흘|닷새|며칠|(?:[한두세네몇일이삼사오육칠팔구십백]|다섯|여섯|일곱|여덟|아홉|열)+\s?"
+    r"(?:시간|분|일|주|주일|달|개월|년|해|학기)|일주일|한나절|반나절|온종일|평생) (?:내내|동안)"
+)
 _AND = re.compile(r"([가-힣]+)(?:와|과|랑|이랑|하고)")
 #: How a sentence ends.
 _FINITE = re.compile(r"(?:다|요|줘|까|네|니|냐|세|시오|구나|군)$")
@@ -77,6 +82,10 @@ def moved(one: Sequence[Word], other: Sequence[Word]) -> tuple[str, str] | None:
     ('친구에게 한국어를', '한국어를 친구에게')
     >>> moved(words_of("나 요즘 바빠"), words_of("요즘 나 바빠"))
     ('나 요즘', '요즘 나')
+    >>> moved(words_of("부산에서 하루 동안 쉬기"), words_of("하루 동안 부산에서 쉬기"))
+    ('부산에서 하루 동안', '하루 동안 부산에서')
+    >>> moved(words_of("부산에서 자는 동안 쉬기"), words_of("자는 동안 부산에서 쉬기")) is None
+    True
     >>> moved(words_of("여름이 너무 덥다"), words_of("너무 덥다 여름이"))
     ('여름이 너무 덥다', '너무 덥다 여름이')
     >>> moved(words_of("시와 소설의 차이는?"), words_of("소설과 시의 차이는?"))
@@ -126,7 +135,7 @@ def _is_inverted(subject: list[str], predicate: list[str]) -> bool:
 
 def _are_apart(one: list[str], other: list[str], before: list[str]) -> bool:
     """Whether both parts say by their ends what they do, differently, and no word before belongs to the first."""
-    roles = [_roles(part[-1]) for part in (one, other)]
+    roles = [{"for"} if _DURATION.fullmatch(" ".join(part)) else _roles(part[-1]) for part in (one, other)]
     return all(roles) and not roles[0] & roles[1] and (not before or bool(_roles(before[-1])))
 
 

@@ -106,6 +106,24 @@ _QUERY = pattern(
 )
 
 
+#: A form with so many digits is a number, and has its digits together: between two of them is less than this gap.
+NUMBER = 6
+_GAP = pattern(r"[^0-9]{9,}")
+
+
+def digits_in(text: str) -> int:
+    return sum(map(text.count, "0123456789"))
+
+
+def most_digits_together(text: str) -> int:
+    """The most digits that no gap parts: a long text without a number has many digits, but few of them together.
+
+    >>> most_digits_together("1999년에는 아무 일도 없었고, 010-2345-6789로 걸었습니다.")
+    11
+    """
+    return max(map(digits_in, _GAP.split(text)))
+
+
 def find_pii(text: str, kinds: Sequence[Kind] = KINDS, label: str = "") -> list[tuple[Kind, int, int]]:
     """Every stretch of personal data as (kind, start, end), apart and in order of their place.
 
@@ -117,13 +135,15 @@ def find_pii(text: str, kinds: Sequence[Kind] = KINDS, label: str = "") -> list[
     found: list[tuple[Kind, int, int]] = []
     name = f"{label}: " if label else ""
     rest = folded(name + text)
-    linked, digits = "://" in rest, sum(map(rest.count, "0123456789"))
+    linked, digits = "://" in rest, digits_in(rest)
+    near = most_digits_together(rest) if digits >= NUMBER else 0
     for kind in kinds:
         # The digits of a link are its own; its host may be an IP address.
         if linked and kind.name not in ("secret", "pii-email"):
             rest, linked = _URL.sub(_without_path, rest), False
         for form in kind.forms:
-            if digits < form.digits or not any(sign in rest for sign in form.signs):
+            enough = (near if form.digits >= NUMBER else digits) >= form.digits
+            if not enough or (form.signs and not any(map(rest.__contains__, form.signs))):
                 continue
 
             def claim(match: Match, kind: Kind = kind, form: Form = form) -> str:

@@ -3,10 +3,26 @@
 from pipeline.stages.screen.pii.forms import Form, Kind, Match, before, heading, spaced
 from pipeline.table.patterns import pattern
 
-_PROVINCE = (
-    r"(?:서울|부산|대구|인천|광주|대전|울산|세종|경기|강원|충북|충남|충청[남북]|전북|전남|전라[남북]|경북|경남|경상[남북]|제주)"
-    r"(?:특별자치시|특별자치도|특별시|광역시|시|도)?"
+_PROVINCES = (
+    *(
+        "서울",
+        "부산",
+        "대구",
+        "인천",
+        "광주",
+        "대전",
+        "울산",
+        "세종",
+        "경기",
+        "강원",
+        "충북",
+        "충남",
+        "충청남",
+        "충청북",
+    ),
+    *("전북", "전남", "전라남", "전라북", "경북", "경남", "경상남", "경상북", "제주"),
 )
+_PROVINCE = rf"(?:{'|'.join(_PROVINCES)})(?:특별자치시|특별자치도|특별시|광역시|시|도)?"
 #: Words of every day that end like the name of a street.
 _NO_STREET = pattern(
     r".*(?:으|적|[그이저]대|[뜻맘말]대|멋대|마음대|절대|스스)로"
@@ -14,7 +30,8 @@ _NO_STREET = pattern(
 )
 #: A district before a street or a lot shows that it is one: 강남구, 수원시; not 친구, 역시.
 _DISTRICT = pattern(r"(?!반드시|또다시|다시|잠시)(?:[가-힣]{2,4}[시군]|[가-힣]{2,3}구|[중동서남북]구) ")
-_WORD = pattern(r"(?:주소|배송지|거주|소재지|사는 곳|자택|본사|address)[^\n]{0,12}$")
+_WORDS = ("주소", "배송지", "거주", "소재지", "사는 곳", "자택", "본사", "address")
+_WORD = pattern(rf"(?:{'|'.join(_WORDS)})[^\n]{{0,12}}$")
 #: Words of every day that end like the name of a village: 마포구 활동 2-3회.
 _NO_LOT = pattern(r"(?:활|운|행|이|자|변|작|진|감|노|가|출|충|소|공|반|연|시|구|율|선|난|요|태|격|기|발|제|수|유|부)동")
 _YEAR = pattern(r"(?:19|20)\d\d")
@@ -70,6 +87,8 @@ _REST = (
     rf"(?:{_BRACKET}|\ ?\([가-힣A-Za-z0-9 ]{{2,20}}\)(?=,?\ ?(?:{_UNIT})))?"
     rf"(?:,?\ ?{_BUILDING}(?=,?\ (?:{_UNIT})|[^가-힣]|$|에|으?로|입니|이))?(?:,?\ ?(?:{_UNIT})){{0,4}}(?:{_BRACKET})?"
 )
+#: An address has its province, city, district or town before it, or a word that names it; or 번지 behind a lot.
+_SIGNS = (*_PROVINCES, *(f"{end} " for end in "시군구읍면"), "번지", *_WORDS)
 
 ADDRESS = Kind(
     "pii-address",
@@ -89,6 +108,7 @@ ADDRESS = Kind(
             _address,
             r"(?:[^으]로|길) ?(?:[0-9]|지하)|[동리] ?산? ?(?:[0-9]{2}|[0-9]-|[0-9]번)|[0-9]가 ?[0-9]",
             1,
+            _SIGNS,
         ),
     ),
 )

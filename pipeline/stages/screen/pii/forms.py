@@ -20,8 +20,8 @@ class Form(NamedTuple):
     scan: str
     #: Fewest digits that a match has: a text with fewer is not searched.
     digits: int = 0
-    #: A text without one of these is not searched.
-    signs: tuple[str, ...] = ("",)
+    #: A text without one of these, if there are any, is not searched.
+    signs: tuple[str, ...] = ()
 
 
 class Kind(NamedTuple):
