@@ -5,7 +5,7 @@
 # make test-train  run the tests that need torch or TRL (installs them)
 # make test-trainers  load the text forms with TRL and compare what it trains (installs it apart; also with
 #                  test-axolotl, test-torchtune, which take long to install)
-# make test-ray    more than one machine: clusters of Ray on this one, and an object store (installs both apart)
+# make test-ray    more than one machine: clusters of Ray on this one, and object stores (installs both apart)
 # make test-browser  look at the report in a browser (chromium from the distribution; installs playwright apart)
 # make test-kill   kill KILLS=100 runs of each way at random moments; the next run must give the same bytes
 # make test-attack damage ATTACKS=2000 files of each kind, and try the laws on RANDOM_ROWS=40000 rows (see below)
@@ -106,7 +106,8 @@ test-train: $(VENV)/.installed-train
 
 # The text forms in the trainers that read them, each in an environment of its own: TRL with the versions of
 # constraints.txt, the others with those that they ask for.
-STORE := s3fs==2026.9.0 fsspec==2026.9.0 botocore==1.43.117 'moto[server]==5.2.5' pyspark==4.3.0
+STORE := s3fs==2026.7.0 gcsfs==2026.7.0 fsspec==2026.7.0 botocore==1.43.117 'moto[server]==5.2.5' \
+	gcp-storage-emulator==2026.7.19 pyspark==4.3.0
 TRAINERS := .venv-trainers
 AXOLOTL := axolotl==0.19.0
 TORCHTUNE := torchtune==0.6.1 torchao==0.14.1 torch==2.13.0
@@ -132,7 +133,7 @@ $(TRAINERS)/.installed: pyproject.toml constraints.txt
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check $(PEER) pytest hypothesis -e .
 	@touch $@
 
-# More than one machine, in an environment of its own. What s3fs and moto need is at odds with constraints.txt.
+# More than one machine, in an environment of its own. What s3fs, gcsfs and moto need is at odds with constraints.txt.
 test-ray: .venv-ray/.installed
 	@.venv-ray/bin/python -m pytest -m ray
 

@@ -413,8 +413,8 @@ class RunOptions(Options):
     engine: EngineName = "local"
     """local: this process. ray: the machines of a Ray cluster, or processes of this machine (`--address`)."""
     parts: int = Field(default=1, ge=1)
-    """In how many parts `dedupe` decides, each of them work for the engine, with the same decisions. Before, contexts
-    are compared in one process. (With `semantic`, and within = "first-turn", all is one part.)"""
+    """In how many parts `dedupe` decides, each of them work for the engine, with the same decisions. No process then
+    holds all rows. (With `semantic`, and within = "first-turn", all is one part.)"""
 
 
 class SourceGate(Options):

@@ -36,13 +36,19 @@ def make_plan(
     """
     from pipeline.io.folders import clean_up
     from pipeline.io.lock import pass_on, take
+    from pipeline.io.progress import note
     from pipeline.run.plan import require_raw_files
     from pipeline.run.shards import take_for_make
     from pipeline.run.stamps import write_plan
     from pipeline.run.tokenizer import find_tokenizer
+    from schemas.options import RunOptions
 
     plan = changed(plan_to_run(config_path, layout, changes), layout, names)
     require_raw_files(plan)
+    if plan.config.run != RunOptions():
+        note(
+            f"{'make':<11} [run] is for `ko-instruct run`. Make works on this machine, in one part: the bytes are equal"
+        )
     lock = take(plan.stages, "make processed")
     clean_up(plan.folder, plan.stages)
     makefile = write_plan(plan)

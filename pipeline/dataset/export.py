@@ -4,9 +4,10 @@ The one stage that ends in files. They are written in a folder of their own, whi
 when the last of them, the manifest, is written: a dataset is never half there.
 """
 
+import contextlib
 import hashlib
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, groupby, islice
 from operator import itemgetter
@@ -35,7 +36,7 @@ from pipeline.io.hashed_files import HashedFile, describe_file
 from pipeline.stages.split import SPLITS
 from pipeline.table.sequences import unroll
 from schemas.manifest import File, Manifest, Packing, Provenance, config_name
-from schemas.options import ExportOptions
+from schemas.options import ExportOptions, StageOptions
 from schemas.text_forms import TextForm
 from schemas.tokenizer import public_name
 
@@ -119,13 +120,10 @@ def _fill(fresh: Path, rows: Rows, options: ExportOptions, about: Provenance) ->
     """Write all files of the dataset to an empty folder: the data, the card that describes them, the manifest."""
     config = config_name(about.options)
     forms = {form: FormFiles(fresh, form) for form in text_forms(options)}
-    places = {split: _row_files(split, options, config) for split in SPLITS}
-    rows_of = _masked if options.masks else unroll
-    with HashedFile(fresh / REJECTS) as rejects:
-        to = Destination(fresh, places, options.shard_rows, rejects, forms.values(), rows_of)
+    with _destination(fresh, options, config, list(forms.values())) as to:
         pieces = _write_pieces(rows, to)
-    pieces, files = _named(fresh, places, pieces)
-    schema = rows_of(kept_columns(rows.empty)).schema
+    pieces, files = _named(fresh, to.places, pieces)
+    rejects, schema = to.rejects, to.rows_of(kept_columns(rows.empty)).schema
     written = Written(_sizes(pieces), schema, {REJECTS: rejects.described()} | files)
     counting = RowCounts()
     for piece in pieces:
@@ -163,6 +161,24 @@ def _fill(fresh: Path, rows: Rows, options: ExportOptions, about: Provenance) ->
         sync(fresh / REPORT)
     write_manifest(fresh, manifest)
     return Exported(manifest, pieces)
+
+
+def write_piece(tables: Iterable[pa.Table], folder: Path, number: int, options: StageOptions) -> Piece:
+    """Write one piece alone, to a folder that is there, in whatever process: `export_pieces` then takes it as one that
+    is there already. Text forms and packs are not of single pieces."""
+    with _destination(folder, options.export, config_name(options), []) as to:
+        writer = PieceWriter(to, number)
+        writer.write(tables)
+        return writer.written()
+
+
+@contextlib.contextmanager
+def _destination(
+    folder: Path, options: ExportOptions, config: str, forms: Sequence[FormFiles]
+) -> Iterator[Destination]:
+    places = {split: _row_files(split, options, config) for split in SPLITS}
+    with HashedFile(folder / REJECTS) as rejects:
+        yield Destination(folder, places, options.shard_rows, rejects, forms, _masked if options.masks else unroll)
 
 
 def _masked(records: pa.Table) -> pa.Table:

@@ -65,7 +65,8 @@ def settle(folder: Path) -> None:
 def clean_up(folder: Path, stages: Path) -> None:
     """Remove what a killed run left of a dataset and its stage files. The caller holds their lock."""
     settle(folder)
-    shutil.rmtree(_beside(folder, "export"), ignore_errors=True)
+    for rest in (_beside(folder, "export"), stages / stage_files.EXCHANGES):
+        shutil.rmtree(rest, ignore_errors=True)
     for left in (*folder.glob(f".{RUN}.*.part"), *(left for name in LEFTOVERS for left in stages.rglob(name))):
         left.unlink(missing_ok=True)
 

@@ -24,6 +24,9 @@ REPLACED = "manifest.replaced.json"
 #: What a store says of a file that changes when its content does. A store has some of these.
 IDENTITY = ("ETag", "etag", "md5Hash", "sha256", "blob_id", "size", "LastModified", "mtime")
 
+#: How to install the library of a store that no extra has: it asks for another version of fsspec than constraints.txt.
+OWN_LIBRARY = {"gs": "pip install gcsfs"}
+
 
 class StorageError(KoInstructError, OSError):
     """An object store does not give or take a file. The message names its address."""
@@ -49,9 +52,11 @@ class Place(NamedTuple):
         import fsspec
 
         try:
-            return fsspec.filesystem(self.scheme, use_listings_cache=False)
+            # What an earlier run of this process has seen is not what is there now.
+            return fsspec.filesystem(self.scheme, use_listings_cache=False, skip_instance_cache=True)
         except ImportError as error:
-            raise MissingLibraryError(f"{self.scheme}:// needs a library: {install('storage')}. ({error})") from error
+            remedy = OWN_LIBRARY.get(self.scheme) or install("storage")
+            raise MissingLibraryError(f"{self.scheme}:// needs a library: {remedy}. ({error})") from error
         except ValueError as error:
             raise StorageError(f"{self.scheme}://: {error}. Known are s3, gs, hf and the others of fsspec.") from error
 

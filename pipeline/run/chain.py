@@ -1,11 +1,13 @@
 """The whole chain as one run (`ko-instruct run`): the steps that Make runs one by one, with other stage files."""
 
+import shutil
+
 from pipeline.io.clock import Clock
 from pipeline.io.folders import clean_up
 from pipeline.io.hashed_files import size_of
 from pipeline.io.lock import locked
 from pipeline.io.progress import watch_bytes
-from pipeline.io.stage_files import OF_RUN, TIMES
+from pipeline.io.stage_files import EXCHANGES, OF_RUN, TIMES
 from pipeline.run.dedupe import dedupe_in_parts
 from pipeline.run.engines import Engine
 from pipeline.run.engines.local import Local
@@ -44,8 +46,11 @@ def _run(plan: Plan, workers: int, engine: Engine) -> Manifest:
         times.append(clock.times("dedupe", len(decisions), workers))
         # What Make exported last may be of other options, so that it must export again.
         plan.stamp("export").unlink(missing_ok=True)
-        return export_units(plan, OF_RUN, decisions, found, workers, times)
+        return export_units(
+            plan, OF_RUN, decisions, found, workers, times, engine=engine if engine.has_others else None
+        )
     finally:
+        shutil.rmtree(plan.stages / EXCHANGES, ignore_errors=True)
         for unit in plan.units:
             for name in OF_RUN:
                 plan.file(unit, name).unlink(missing_ok=True)

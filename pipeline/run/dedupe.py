@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
 from pipeline.dataset.reference import read_existing
-from pipeline.io.arrow_files import BATCH_ROWS, open_table, read_column
+from pipeline.io.arrow_files import BATCH_ROWS, open_table, read_column, write_tables
 from pipeline.io.processes import Processes
 from pipeline.io.progress import note
-from pipeline.io.stage_files import RowFiles
+from pipeline.io.stage_files import EXCHANGES, KNOWN_PRINTS, RowFiles
 from pipeline.io.workers import ordered
+from pipeline.run.dedupe_in_parts import Steps, decide_in_parts
 from pipeline.run.raw_state import unchanged
-from pipeline.stages.dedupe import decide, fingerprint
+from pipeline.stages.dedupe import TEXTS_READ, decide, fingerprint
 from pipeline.stages.dedupe.arrays import Ints
 from pipeline.stages.dedupe.changed import Again, decide_changed
 from pipeline.stages.dedupe.job import Job
 from pipeline.stages.dedupe.known import Known
-from pipeline.stages.dedupe.parts import Part, decide_part, join, parts_of, shared_outputs
 from schemas.columns import FINGERPRINT, INGESTED
 
 if TYPE_CHECKING:
@@ -46,11 +47,14 @@ class Decided(NamedTuple):
 
 @dataclass(frozen=True)
 class Compared:
-    """All rows that are compared, from stage files of a plan and existing datasets, in whatever process."""
+    """All rows that are compared, from stage files of a plan and existing datasets, in whatever process
+    (`pipeline.stages.dedupe.parts.Rows`)."""
 
     plan: Plan
     files: RowFiles
     workers: int
+    #: The fingerprints of existing datasets, where another process has made them.
+    known_prints: Path | None = None
 
     @cached_property
     def existing(self) -> list[pa.Table]:
@@ -59,6 +63,8 @@ class Compared:
     @cached_property
     def known(self) -> pa.Table:
         """The fingerprints of existing datasets."""
+        if self.known_prints:
+            return open_table(self.known_prints)
         tables = (
             table.slice(start, BATCH_ROWS) for table in self.existing for start in range(0, len(table), BATCH_ROWS)
         )
@@ -68,19 +74,30 @@ class Compared:
     def rows(self) -> pa.Table:
         return pa.concat_tables([*self.existing, rows_of_units(self.plan, self.files)], promote_options="default")
 
-    def prints(self, name: str) -> Iterator[pa.Array]:
-        """A column of the fingerprints of all rows."""
+    @property
+    def against(self) -> int:
+        return len(self.known)
+
+    def column(self, name: str) -> Iterator[pa.Array]:
+        """A column of the fingerprints of all rows, which leaves memory when it is read."""
         yield from self.known[name].chunks
         for unit in self.plan.units:
             yield from read_column(self.plan.file(unit, self.files.fingerprints), name)
 
-    def __call__(self, part: Part) -> pa.Table:
-        """The decisions on the rows of a part."""
-        return decide_part(self.prints, self.rows, self.plan.config.dedupe, part, self.workers)
+    @cached_property
+    def prints(self) -> pa.Table:
+        """The fingerprints of all rows, on memory maps."""
+        files = (open_table(self.plan.file(unit, self.files.fingerprints)) for unit in self.plan.units)
+        return pa.concat_tables([self.known, *files])
+
+    @cached_property
+    def job(self) -> Job:
+        names = [name for name in TEXTS_READ if name in self.rows.column_names]
+        return Job(self.prints, self.rows.select(names), self.plan.config.dedupe, self.workers)
 
     def __reduce__(self) -> tuple[Callable[..., Compared], tuple[Any, ...]]:
         """A pickle holds no rows."""
-        return Compared, (self.plan, self.files, self.workers)
+        return Compared, (self.plan, self.files, self.workers, self.known_prints)
 
 
 def dedupe_units(
@@ -94,8 +111,8 @@ def dedupe_units(
     """Decide over all rows of the plan, from these stage files, and of existing datasets. `known`, `python`: as of
     `decide`."""
     with _comparing(Compared(plan, files, workers)) as all_:
-        decisions = decide(all_.prints, all_.rows, options, len(all_.known), workers, known, python=python)
-        return Decided(all_.rows, decisions, len(all_.known))
+        decisions = decide(all_.column, all_.rows, options, all_.against, workers, known, python=python)
+        return Decided(all_.rows, decisions, all_.against)
 
 
 def dedupe_changed(
@@ -119,13 +136,12 @@ def dedupe_in_parts(plan: Plan, files: RowFiles, engine: Engine, count: int, wor
     options = plan.config.dedupe
     if count == 1 or options.within != "prompt" or options.semantic:
         return dedupe_units(plan, files, options, workers, python=engine.python)
-    with _comparing(Compared(plan, files, workers)) as all_:
-        job = Job(all_.prints, all_.rows, options, workers)
-        parts = parts_of(job, count, len(all_.known))
-        note(f"{'dedupe':<11} in {len(parts):,} parts, the largest of {max(map(_rows, parts), default=0):,} rows")
-        decided = list(engine.each(Compared(plan, files, 1), parts))
-        decisions = join(decided, parts, len(all_.rows), shared_outputs(job, count), job.counts)
-        return Decided(all_.rows, decisions, len(all_.known))
+    with _comparing(Compared(plan, files, engine.workers)) as all_:
+        folder = plan.stages / EXCHANGES
+        write_tables(folder / KNOWN_PRINTS, [all_.known], FINGERPRINT)
+        far = replace(all_, known_prints=folder / KNOWN_PRINTS)
+        decisions = decide_in_parts(far, Steps(engine.each, folder, count))
+        return Decided(all_.rows, decisions, all_.against)
 
 
 @contextlib.contextmanager
@@ -135,10 +151,6 @@ def _comparing(compared: Compared) -> Iterator[Compared]:
             reading.enter_context(unchanged(unit))
         note(f"{'dedupe':<11} all sources: {len(compared.rows):,} rows are compared")
         yield compared
-
-
-def _rows(part: Part) -> int:
-    return len(part.rows)
 
 
 def rows_of_units(plan: Plan, files: RowFiles) -> pa.Table:

@@ -3,37 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import accumulate, tee
-from typing import TYPE_CHECKING, NamedTuple
+from functools import partial
+from itertools import tee
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.dataset.export import Rows, export_pieces, rows_of_tables
-from pipeline.dataset.pieces import Range, cut
+from pipeline.dataset.export import Rows, export_pieces, write_piece
 from pipeline.dataset.run_file import write_run
-from pipeline.io.arrow_files import open_table, read_range
+from pipeline.io.arrow_files import write_tables
 from pipeline.io.clock import Clock
 from pipeline.io.hashed_files import state_of_file
-from pipeline.io.progress import watch
-from pipeline.io.stage_files import PIECES, RAW, VERDICTS, RowFiles
+from pipeline.io.progress import note, watch
+from pipeline.io.stage_files import DECIDED, EXCHANGES, PIECES, RAW, VERDICTS, RowFiles
 from pipeline.io.versions import versions
 from pipeline.io.workers import ordered
 from pipeline.run.dedupe import concatenated, tables_of_units
 from pipeline.run.gates import check_gates
 from pipeline.run.kept_pieces import can_be_kept, made_of, piece_key, read_pieces, write_pieces
-from pipeline.run.mix import Mixed, arranged, mix_units, parts_of, written
-from pipeline.run.mix import Part as PartOfMixture
+from pipeline.run.mix import Mixed, arranged, mix_units
+from pipeline.run.piece_rows import COPIES, SPLIT, Part, Pieces, Sources, pieces_in_order, pieces_of_mixture
 from pipeline.run.verdicts import used
-from pipeline.stages.dedupe import apply
 from pipeline.stages.split import split
 from pipeline.table.reject_and_flag import set_column
-from schemas.columns import INGESTED
 from schemas.manifest import Manifest, Provenance, RawFile
 from schemas.run_times import RunTimes, StepTimes
 
 if TYPE_CHECKING:
     from pipeline.dataset.piece_writer import Piece
+    from pipeline.run.engines import Engine
     from pipeline.run.plan import Plan
     from pipeline.run.stamps import Made
     from schemas.tokenizer import Resolution
@@ -47,11 +46,13 @@ def export_units(
     workers: int,
     times: Iterable[StepTimes] = (),
     made: Made | None = None,
+    engine: Engine | None = None,
 ) -> Manifest:
     """Write processed/<dataset>/ from these stage files and the decisions on their rows. Raises GateError.
 
     `times`: of the steps before, for run.json. `made`: the code of export, and its libraries: with it, pieces that are
-    as the last export wrote them are not written again, which is for stage files that stay.
+    as the last export wrote them are not written again, which is for stage files that stay. `engine`: writes the
+    pieces, where they have files of their own; None: this process.
     """
     clock = Clock()
     tables = tables_of_units(plan, files)
@@ -70,12 +71,19 @@ def export_units(
         verdicts=used(plan.verdicts.values(), [plan.file(unit, VERDICTS) for unit in plan.units]),
         mixture=mixed.mixture if mixed else None,
     )
+    decided = decisions.drop_columns(["component"]).append_column(SPLIT, sides).replace_schema_metadata(None)
+    most = plan.config.export.shard_rows
     if mixed:
-        rows, keys = _mixed_rows(plan, every, mixed, decisions, sides, workers), None
+        decided = decided.append_column(COPIES, mixed.copies)
+        pieces, keys = pieces_of_mixture(arranged(plan, mixed), most), None
     else:
-        pieces = cut_pieces([unit.origin for unit in plan.units], tables, plan.config.export.shard_rows)
-        keys = _keys(plan, files, pieces, decisions, sides, made) if made else None
-        rows = _rows(plan, files, pieces, _kept(plan, keys), decisions, sides, workers)
+        pieces = pieces_in_order([unit.origin for unit in plan.units], tables, most)
+        keys = _keys(plan, files, pieces.every, decided, made) if made else None
+    sources = Sources(plan, files, decided)
+    if engine and can_be_kept(plan.config.export):
+        rows = _written(engine, sources, pieces)
+    else:
+        rows = _rows(sources, pieces, _kept(plan, keys), workers)
     record = plan.stages / PIECES
     record.unlink(missing_ok=True)
     exported = export_pieces(rows, plan.folder, plan.config.export, about)
@@ -85,34 +93,14 @@ def export_units(
     return exported.manifest
 
 
-class Part(NamedTuple):
-    """Rows of a piece: a range of a raw file, and where it begins among all rows of the plan."""
-
-    range: Range
-    at: int
-
-    @property
-    def place(self) -> slice:
-        return slice(self.at, self.at + self.range.rows)
-
-
-def cut_pieces(names: Sequence[str], tables: Sequence[pa.Table], most: int) -> list[list[Part]]:
-    """All rows of the plan in pieces of at most `most`."""
-    starts = accumulate(map(len, tables), initial=0)
-    first = dict(enumerate(starts))
-    pieces = cut([(name, len(table)) for name, table in zip(names, tables, strict=True)], most)
-    return [[Part(some, first[some.file] + some.start) for some in piece] for piece in pieces]
-
-
 def _keys(
-    plan: Plan, files: RowFiles, pieces: Sequence[Sequence[Part]], decisions: pa.Table, sides: pa.Array, made: Made
+    plan: Plan, files: RowFiles, pieces: Sequence[Sequence[Part]], decided: pa.Table, made: Made
 ) -> list[str] | None:
     """The keys of the pieces; None where they cannot be kept."""
     if not can_be_kept(plan.config.export):
         return None
     alike = made_of(made, plan.config.stages)
     states = [state_of_file(plan.file(unit, files.tokenized)) for unit in plan.units]
-    decided = decisions.drop_columns(["component"]).append_column("split", sides).replace_schema_metadata(None)
 
     def key(piece: Sequence[Part]) -> str:
         parts = [(states[part.range.file], part.range.start, part.range.stop) for part in piece]
@@ -127,56 +115,50 @@ def _kept(plan: Plan, keys: Sequence[str] | None) -> dict[int, Piece]:
     return {number: there[key] for number, key in enumerate(keys or ()) if key in there}
 
 
-def _rows(
-    plan: Plan,
-    files: RowFiles,
-    pieces: Sequence[Sequence[Part]],
-    kept: Mapping[int, Piece],
-    decisions: pa.Table,
-    sides: pa.Array,
-    workers: int,
-) -> Rows:
-    """The rows of the plan: those of the pieces that are not kept are read."""
-    paths = [plan.file(unit, files.tokenized) for unit in plan.units]
-    fresh = [(number, part) for number, piece in enumerate(pieces) if number not in kept for part in piece]
+def _rows(sources: Sources, pieces: Pieces, kept: Mapping[int, Piece], workers: int) -> Rows:
+    """The rows of the pieces: those of the pieces that are not kept are read."""
+    fresh = [number for number in range(len(pieces.every)) if number not in kept]
+    parts = ((number, some) for number in fresh for some in pieces.read(sources, pieces.every[number]))
 
-    def read() -> Iterator[tuple[int, pa.Table, slice]]:
-        for number, part in fresh:
-            at = part.at
-            for table in read_range(paths[part.range.file], part.range.start, part.range.stop):
-                yield number, table, slice(at, at + len(table))
-                at += len(table)
+    def marked(numbered: tuple[int, Any]) -> tuple[int, pa.Table]:
+        return numbered[0], pieces.mark(sources.decided, numbered[1])
 
-    def decided(some: tuple[int, pa.Table, slice]) -> tuple[int, pa.Table]:
-        number, table, place = some
-        return number, set_column(apply(table, decisions[place]), "split", sides[place])
-
-    numbers, found = tee(ordered(decided, read(), workers))
-    count = sum(part.range.rows for _, part in fresh)
-    before = f"{len(decisions) - count:,} more are as before" if kept else ""
+    numbers, found = tee(ordered(marked, parts, workers))
+    there = sum(piece.counts.rows_in for piece in kept.values())
+    before = f"{there:,} more are as before" if kept else ""
+    stages = ["dedupe", "mix"] if sources.plan.config.mixed else ["dedupe"]
     every = (table for _, table in found)
-    tables = watch(every, "export", str(plan.folder), count, ["dedupe"], before)
-    first = open_table(paths[0]).slice(0, 0) if paths else INGESTED.empty_table()
+    tables = watch(every, "export", str(sources.plan.folder), len(sources.decided) - there, stages, before)
     return Rows(
-        decided((0, first, slice(0, 0)))[1],
-        [kept.get(number) for number in range(len(pieces))],
+        pieces.empty(sources),
+        [kept.get(number) for number in range(len(pieces.every))],
         ((number, table) for table, (number, _) in zip(tables, numbers, strict=True)),
     )
 
 
-def _mixed_rows(plan: Plan, every: pa.Table, mixed: Mixed, decisions: pa.Table, sides: pa.Array, workers: int) -> Rows:
-    """The rows of a mixture in their order: which rows are in a piece depends on all others, so that none is kept."""
-    tables = ordered(_of_mixture(mixed, decisions, sides), parts_of(every, arranged(plan, mixed)), workers)
-    watched = watch(tables, "export", str(plan.folder), len(decisions), ["dedupe", "mix"])
-    return rows_of_tables(watched)
+def _written(engine: Engine, sources: Sources, pieces: Pieces) -> Rows:
+    """The same, each piece written by a task."""
+    plan, decided = sources.plan, sources.decided
+    write_tables(plan.stages / EXCHANGES / DECIDED, [decided], decided.schema)
+    note(
+        f"{'export':<11} {plan.folder}: {len(decided):,} rows in {len(pieces.every):,} pieces, each the work of a task"
+    )
+    work = partial(_write, sources, pieces.read, pieces.mark)
+    return Rows(pieces.empty(sources), list(engine.each(work, list(enumerate(pieces.every)))), ())
 
 
-def _of_mixture(mixed: Mixed, decisions: pa.Table, sides: pa.Array) -> Callable[[PartOfMixture], pa.Table]:
-    def decided(part: PartOfMixture) -> pa.Table:
-        table = apply(part.table, decisions.take(part.rows))
-        return set_column(written(table, mixed.copies.take(part.rows), part.copy), "split", sides.take(part.rows))
-
-    return decided
+def _write(
+    sources: Sources,
+    read: Callable[[Sources, Any], Iterator[Any]],
+    mark: Callable[[pa.Table, Any], pa.Table],
+    numbered: tuple[int, Any],
+) -> Piece:
+    """Write a piece to a folder of its own."""
+    number, piece = numbered
+    folder = sources.plan.stages / EXCHANGES / f"piece-{number}"
+    folder.mkdir(exist_ok=True)
+    tables = (mark(sources.decided, some) for some in read(sources, piece))
+    return write_piece(tables, folder, number, sources.plan.config.stages)
 
 
 def _sides(plan: Plan, table: pa.Table, decisions: pa.Table, mixed: Mixed | None) -> pa.Array:

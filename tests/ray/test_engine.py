@@ -40,6 +40,7 @@ def test_the_command_gives_the_bytes_of_the_local_engine(
     assert lines[0] == "ray         2 cores of 1 machine"
     files = [line.partition(".jsonl")[0].split()[-1] for line in lines if line.startswith("tokenize")]
     assert files == ["z", *(f"a{part}" for part in range(6)), "many"]
+    assert lines[-1].partition("rows in ")[2].startswith("4 pieces, each the work of a task"), lines[-1]
     assert "rows in" in done.stdout
     assert [path.name for path in Path("processed/.stages/x").rglob("*.arrow")] == []
 

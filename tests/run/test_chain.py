@@ -10,7 +10,7 @@ from datasets import Dataset
 
 from pipeline.io.arrow_files import BATCH_ROWS
 from pipeline.io.versions import versions
-from pipeline.run import export, row_wise
+from pipeline.run import piece_rows, row_wise
 from pipeline.run.chain import run
 from pipeline.run.engines import Engine
 from pipeline.run.engines.local import with_processes
@@ -113,9 +113,9 @@ def test_the_bytes_do_not_depend_on_workers_or_batches(
     tmp_path: Path, first: dict[str, str], workers: int, rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`rows`: of the tables in which rows come to the stages, and later to dedupe's decisions and to export."""
-    read, reread = ingest.ingest, export.read_range
+    read, reread = ingest.ingest, piece_rows.read_range
     monkeypatch.setattr(ingest, "ingest", lambda *arguments: rechunk(read(*arguments), rows))
-    monkeypatch.setattr(export, "read_range", lambda *arguments: rechunk(reread(*arguments), rows))
+    monkeypatch.setattr(piece_rows, "read_range", lambda *arguments: rechunk(reread(*arguments), rows))
     assert bytes_of(tmp_path / "sample", workers) == first
 
 

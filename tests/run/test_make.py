@@ -399,6 +399,12 @@ def test_a_layout_that_does_not_go_with_the_config(project: Path) -> None:
         assert says in done.stderr
 
 
+def test_an_engine_and_parts_are_for_run_alone(project: Path, make: Make, built: Built) -> None:
+    (project / "pipeline.toml").write_text(CONFIG + '[run]\nengine = "ray"\nparts = 4\n')
+    assert "[run] is for `ko-instruct run`. Make works on this machine, in one part" in make()
+    assert digests(project / "processed" / "small") == built.files
+
+
 def test_ctrl_c_says_how_to_go_on_at_any_moment(project: Path) -> None:
     """Python says it too, but only once it has begun."""
     script = project / "venv" / "bin" / "ko-instruct"

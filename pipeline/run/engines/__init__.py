@@ -19,6 +19,8 @@ class Engine(Protocol):
 
     #: How the work on one item does its own parts.
     inside: Each
+    #: Whether it works in other processes, so that each file of a dataset is worth a task.
+    has_others: bool
     #: How many parts of an item are worked on at the same time, on its own machine.
     workers: int
     #: Make the calls of `dedupe` that hold the GIL; None: it starts processes of its own.

@@ -14,6 +14,8 @@ Result = TypeVar("Result")
 class Local:
     """Work in this process, with this many threads; or in these processes, if `prepare` is called."""
 
+    has_others = False
+
     def __init__(self, workers: int, processes: Processes | None = None) -> None:
         self.inside, self.workers = threads(workers), workers
         self.python = processes

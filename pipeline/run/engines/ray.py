@@ -44,6 +44,8 @@ class EngineError(KoInstructError, RuntimeError):
 class Ray:
     """Work as tasks of a Ray cluster."""
 
+    has_others = True
+
     def __init__(self) -> None:
         self.inside, self.workers = spread, 1
         self.python: Processes | None = None

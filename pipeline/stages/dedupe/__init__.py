@@ -12,13 +12,12 @@ import pyarrow.compute as pc
 
 from pipeline.stages.dedupe.decisions import decide
 from pipeline.stages.dedupe.fingerprints import STAGE, fingerprint
-from pipeline.stages.dedupe.job import KINDS
+from pipeline.stages.dedupe.job import KINDS, TEXTS_READ
 from pipeline.stages.dedupe.marks import apply
 from pipeline.table.reject_and_flag import complete, set_column
-from schemas.columns import MESSAGES, TEXTS
 from schemas.options import DedupeOptions
 
-__all__ = ["KINDS", "STAGE", "apply", "decide", "dedupe", "fingerprint", "texts"]
+__all__ = ["KINDS", "STAGE", "TEXTS_READ", "apply", "decide", "dedupe", "fingerprint", "texts"]
 
 #: Calls between `datasets.map` and the function that it was given.
 MAP_DEPTH = 4
@@ -46,7 +45,7 @@ def texts(table: pa.Table, name: str) -> pa.Table:
         numbers = pc.cast(pa.array(range(len(table)), pa.int64()), pa.string())
         named = pc.coalesce(table["origin"], pc.binary_join_element_wise(name, numbers, ""))
         table = set_column(table, "origin", named)
-    return table.select(["origin", "tools", "tool_calls", "label", "learn", *MESSAGES, *TEXTS])
+    return table.select(TEXTS_READ)
 
 
 def _warn_of_batches() -> None:

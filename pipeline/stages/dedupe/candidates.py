@@ -1,5 +1,8 @@
 """Candidate pairs: the few pairs whose texts are compared. Their number grows with the rows, not with their square."""
 
+import math
+from collections.abc import Callable
+from functools import partial
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -8,10 +11,11 @@ import numpy.typing as npt
 
 from pipeline.io.workers import ordered
 from pipeline.stages.dedupe import keys
-from pipeline.stages.dedupe.arrays import Bools, Bytes, Hashes, Ints, Signatures, ranges, sorted_unique
+from pipeline.stages.dedupe.arrays import Bools, Bytes, Codes, Hashes, Ints, Signatures, ranges, sorted_unique
 from pipeline.stages.dedupe.groups import repeated_keys
 from pipeline.stages.dedupe.job import Job
-from pipeline.stages.dedupe.minhash import HASHES, band_keys, choose_bands
+from pipeline.stages.dedupe.minhash import HASHES, Bands, band_keys, choose_bands
+from schemas.options import DedupeOptions
 
 #: Each member of a group is paired with as many of the members that follow it.
 WIDTH = 64
@@ -29,45 +33,68 @@ class Candidates(NamedTuple):
     crowded: Ints  # int64[n]
 
 
+class Buckets(NamedTuple):
+    """In which buckets rows are: rows of one bucket are candidate pairs. A bucket for each band of a signature, and
+    one for the bag, which is the last."""
+
+    bands: Bands
+    enough: int  # hashes of two signatures that have to agree; those of equal bags need not
+
+    @classmethod
+    def of(cls, options: DedupeOptions) -> "Buckets":
+        threshold = options.threshold
+        # Of the pairs at the threshold that may be missed, a quarter is missed by this estimate.
+        deviations = NormalDist().inv_cdf(1 - (1 - options.recall) / 4)
+        deviation = (threshold * (1 - threshold) / HASHES) ** 0.5
+        enough = math.ceil((threshold - deviations * deviation) * HASHES)
+        return cls(choose_bands(threshold, options.recall), enough)
+
+    @property
+    def bag(self) -> int:
+        """The number of the bucket of the bag."""
+        return self.bands.bands
+
+    def keys(self, number: int, signatures: Signatures, bag: Codes, salt: Hashes) -> Hashes:
+        """The key of each row's bucket of this number, uint64[rows]: equal where two rows are in one."""
+        key = keys.mix(bag.astype(np.uint64)) if number == self.bag else band_keys(signatures, number, self.bands)
+        return key ^ keys.mix(salt)
+
+    def pairs(self, number: int, key: Hashes, agreeing: Callable[[Ints, Ints], Bytes]) -> tuple[Candidates, int]:
+        """The candidate pairs of rows in the buckets of this number, and how many pairs are skipped.
+
+        `key`: as of `keys`; `agreeing`: in how many hashes the signatures of two rows agree.
+        """
+        width = BAG_WIDTH if number == self.bag else WIDTH
+        place, group = repeated_keys(keys.mix(key))
+        first, second, skipped = pairs_in_groups(group, width)
+        first, second = place[first], place[second]
+        if number != self.bag:
+            likely = agreeing(first, second) >= self.enough
+            first, second = first[likely], second[likely]
+        return Candidates(first, second, place[is_crowded(group, width)] if skipped else place[:0]), skipped
+
+
 def candidate_pairs(job: Job, part: str, rows: Ints, salt: Hashes) -> Candidates:
     """Pairs of rows that agree in the salt, and in a band of similar signatures or in their bags.
 
-    `part`: of the prompt, as the columns of a fingerprint name it; `rows`: int64[n] of the table;
-    `salt`: uint64[n].
+    `part`: of the prompt, as the columns of a fingerprint name it; `rows`: int64[n] of the table; `salt`: uint64[n].
     """
-    threshold = job.options.threshold
-    bands = choose_bands(threshold, job.options.recall)
-    # Of the pairs at the threshold that may be missed, a quarter is missed by this estimate.
-    deviations = NormalDist().inv_cdf(1 - (1 - job.options.recall) / 4)
-    deviation = (threshold * (1 - threshold) / HASHES) ** 0.5
-    enough = np.ceil((threshold - deviations * deviation) * HASHES)
+    buckets = Buckets.of(job.options)
     signatures = job.column(f"{part}_signature", rows, np.uint16)
-    salted = keys.mix(salt)
+    bag = job.column(f"{part}_bag", rows, np.uint32)[:, 0]
 
-    def pairs_of_band(band: int) -> tuple[Ints, int, Ints]:
-        first, second, skipped, crowded = _pairs_of_key(band_keys(signatures, band, bands) ^ salted)
-        likely = agreeing_hashes(signatures, first, second) >= enough
-        return first[likely] * len(rows) + second[likely], skipped, crowded
+    def pairs_of(number: int) -> tuple[Ints, Ints, int]:
+        key = buckets.keys(number, signatures, bag, salt)
+        (first, second, crowded), skipped = buckets.pairs(number, key, partial(agreeing_hashes, signatures))
+        return first * len(rows) + second, crowded, skipped
 
-    bag = job.column(f"{part}_bag", rows, np.uint32)[:, 0].astype(np.uint64)
-    first, second, skipped, crowded = _pairs_of_key(keys.mix(bag) ^ salted, BAG_WIDTH)
-    job.counts["skipped"] += skipped
-    found, places = [first * len(rows) + second], [crowded]
-    for pairs, skipped, crowded in ordered(pairs_of_band, range(bands.bands if len(rows) else 0), job.workers):
+    found, places = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    for pairs, crowded, skipped in ordered(pairs_of, range(buckets.bag + 1 if len(rows) else 0), job.workers):
         found.append(pairs)
         places.append(crowded)
         job.counts["skipped"] += skipped
     first, second = np.divmod(sorted_unique(np.concatenate(found)), max(len(rows), 1))
     return Candidates(first, second, sorted_unique(np.concatenate(places)))
-
-
-def _pairs_of_key(key: Hashes, width: int = WIDTH) -> tuple[Ints, Ints, int, Ints]:
-    """Pairs of rows of equal keys, uint64[rows]: int64[pairs] twice, the lesser first; how many are skipped, and the
-    rows that these are of."""
-    place, group = repeated_keys(keys.mix(key))
-    first, second, skipped = pairs_in_groups(group, width)
-    crowded = place[is_crowded(group, width)] if skipped else place[:0]
-    return place[first], place[second], skipped, crowded
 
 
 def is_crowded(group: npt.NDArray[np.generic], width: int) -> Bools:

@@ -18,12 +18,14 @@ from pipeline.stages.dedupe import keys
 from pipeline.stages.dedupe.arrays import Bools, Hashes, Ints, Number, Signatures
 from pipeline.stages.dedupe.candidates import BAG_WIDTH, WIDTH, most_in_group
 from pipeline.stages.dedupe.continuations import continuations
-from pipeline.stages.dedupe.fingerprint_columns import take_part
+from pipeline.stages.dedupe.decisions import decide
+from pipeline.stages.dedupe.fingerprint_columns import take_fingerprints, take_part
 from pipeline.stages.dedupe.job import SHARED_OUTPUT, Job
 from pipeline.stages.dedupe.keepers import equal_rows
 from pipeline.stages.dedupe.minhash import Bands, band_keys, choose_bands
-from pipeline.stages.dedupe.parts import Part, decide_part, nothing_decided
+from pipeline.stages.dedupe.parts import nothing_decided
 from pipeline.stages.dedupe.similar import CONTEXT, context_keys, context_salt
+from pipeline.table.take_rows import take_table_rows
 from schemas.options import DedupeOptions
 
 #: The largest share of all rows that are decided on again: of more, it is faster to decide on all.
@@ -69,7 +71,9 @@ def decide_changed(
     again = np.sort(np.concatenate([new, old[is_one_of(component[place[old]], touched)]]))
     if (touched & np.uint64(1)).any() or len(again) > MOST * len(table):
         return None
-    decided = decide_part(fingerprints, table, options, Part(again, None), workers)
+    alone = options.model_copy(update={"shared_output": "keep"})
+    prints, texts = take_fingerprints(fingerprints, again), take_table_rows(table, again)
+    decided = decide(prints, texts, alone, workers=workers)
     joined = _joined(before, decided, again, place)
     # How many prompts share an output is counted over all rows: again where one of them is new, or is gone.
     counted = (new, old) if not gone.any() else (np.concatenate([new, old]), old[:0])

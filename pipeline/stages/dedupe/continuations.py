@@ -24,27 +24,36 @@ def continuations(job: Job, rows: Ints) -> tuple[Ints, Ints]:
 
     `rows`: int64[n] of the table.
     """
-    talks = _with_history(job, rows)
+    talks = with_history(job, rows)
     if not len(talks):
         return talks, talks
     answers = job.column("output", rows, np.uint64)
-    found: list[tuple[Hashes, Ints]] = []
-    known = np.unique(answers[:, 0])
+    begun, talk = begun_records(job, rows, talks, np.unique(answers[:, 0]))
+    return _equal_records(keys.combine_keys([job.column("prompt", rows, np.uint64), answers]), begun, talk)
+
+
+def begun_records(job: Job, rows: Ints, talks: Ints, known: Hashes) -> tuple[Hashes, Ints]:
+    """The keys of the records that conversations begin with, uint64[n, 2], and the place of each one's conversation.
+
+    `talks`: places in `rows` of the conversations; `known`: uint64[m] in order, at least one, the keys of the answers
+    that records have.
+    """
+    begun = [np.empty((0, 2), np.uint64)]
+    talk = [np.empty(0, np.int64)]
     for start in range(0, len(talks), _ROWS):
         part = talks[start : start + _ROWS]
         turns, of_talk = _beginnings(job, rows[part], known)
         if turns:
             schema = pa.schema([field for field in job.table.schema if field.name in turns[0]])
-            begun = fingerprint(pa.Table.from_pylist(turns, schema))
+            prints = fingerprint(pa.Table.from_pylist(turns, schema))
             every = np.arange(len(turns))
-            parts = [read_column(begun, name, every, np.uint64) for name in ("prompt", "output")]
-            found.append((keys.combine_keys(parts), part[of_talk]))
-    if not found:
-        return talks[:0], talks[:0]
-    return _equal_records(keys.combine_keys([job.column("prompt", rows, np.uint64), answers]), found)
+            parts = [read_column(prints, name, every, np.uint64) for name in ("prompt", "output")]
+            begun.append(keys.combine_keys(parts))
+            talk.append(part[of_talk])
+    return np.concatenate(begun), np.concatenate(talk)
 
 
-def _with_history(job: Job, rows: Ints) -> Ints:
+def with_history(job: Job, rows: Ints) -> Ints:
     """The places in `rows` of the records that have earlier messages."""
     lengths = pc.fill_null(pc.list_value_length(job.table["history"]), 0).to_numpy()
     return np.flatnonzero(lengths[rows] > 0)
@@ -56,10 +65,8 @@ def _beginnings(job: Job, rows: Ints, known: Hashes) -> tuple[list[dict[str, Any
     Only those whose answer may be that of a record: `known`, uint64[n] in order, are the keys of all answers.
     """
     histories = take_rows(job.table["history"], rows)
-    contents = pc.struct_field(histories.flatten(), "content").fill_null("")
-    key = keys.text_keys(contents)[:, 0]
-    near = np.minimum(np.searchsorted(known, key), len(known) - 1)
-    may_end = iter((known[near] == key).tolist())
+    key = message_keys(histories)
+    may_end = iter((known[np.minimum(np.searchsorted(known, key), len(known) - 1)] == key).tolist())
     beside = [
         take_rows(job.table[name], rows).to_pylist() if name in job.table.column_names else None for name in _KEPT
     ]
@@ -100,12 +107,16 @@ def _record(history: list[dict[str, Any]], asked: int, answered: int) -> dict[st
     }
 
 
-def _equal_records(key: Hashes, found: list[tuple[Hashes, Ints]]) -> tuple[Ints, Ints]:
-    """The first place of each record that equals first turns, and the place of their conversation.
+def message_keys(histories: pa.ListArray) -> Hashes:
+    """The key of the content of each message, as that of an answer without anything beside it: uint64[messages]."""
+    return keys.text_keys(pc.struct_field(histories.flatten(), "content").fill_null(""))[:, 0]
 
-    `key`: uint64[rows, 2]; `found`: keys of first turns, uint64[turns, 2], with the places of their conversations.
+
+def _equal_records(key: Hashes, begun: Hashes, talk: Ints) -> tuple[Ints, Ints]:
+    """The first place of each record that conversations begin with, and the place of the conversation.
+
+    `key`: uint64[rows, 2]; `begun`, `talk`: as of `begun_records`.
     """
-    begun, talk = (np.concatenate(parts) for parts in zip(*found, strict=True))
     order = np.argsort(key[:, 0], kind="stable")
     place = np.minimum(np.searchsorted(key[order, 0], begun[:, 0]), len(key) - 1)
     record = order[place]

@@ -37,6 +37,17 @@ def read_column(fingerprints: Fingerprints, name: str, rows: Ints, kind: type[Nu
     return found
 
 
+def take_fingerprints(fingerprints: Fingerprints, rows: Ints) -> pa.Table:
+    """The fingerprints of these rows, which all have one."""
+    return pa.table([_fixed_size(fingerprints, name, rows) for name in FINGERPRINT.names], FINGERPRINT)
+
+
+def _fixed_size(fingerprints: Fingerprints, name: str, rows: Ints) -> pa.Array:
+    """A column of the fingerprints of these rows, as it was."""
+    values = np.ascontiguousarray(read_column(fingerprints, name, rows, np.uint8))
+    return pa.Array.from_buffers(FINGERPRINT.field(name).type, len(rows), [None, pa.py_buffer(values)])
+
+
 def _chunks(fingerprints: Fingerprints, name: str) -> Iterable[pa.Array]:
     chunks: Iterable[pa.Array] = fingerprints[name].chunks if isinstance(fingerprints, pa.Table) else fingerprints(name)
     return chunks

@@ -8,11 +8,10 @@ import pyarrow.compute as pc
 from pipeline.stages.dedupe import keys
 from pipeline.stages.dedupe.fingerprint_columns import Fingerprints, take_part
 from pipeline.stages.dedupe.fingerprints import fingerprint
+from pipeline.stages.dedupe.job import TEXTS_READ
 from pipeline.table.reject_and_flag import complete, replace_rows, set_column
-from schemas.columns import MARKS, MESSAGES, TEXTS
+from schemas.columns import MARKS, MESSAGES
 
-#: What a decision reads of a row.
-_READ = ("origin", "tools", "tool_calls", "label", "learn", *MESSAGES, *TEXTS)
 #: Rows whose messages are held at once.
 _ROWS = 1 << 13
 
@@ -20,7 +19,7 @@ _ROWS = 1 << 13
 def by_first_turn(table: pa.Table, fingerprints: Fingerprints) -> tuple[pa.Table, pa.Table]:
     """The rows as `first_turns` gives them, and their fingerprints; null where those given are."""
     takes_part = take_part(fingerprints)
-    table = table.select([name for name in _READ if name in table.column_names])
+    table = table.select([name for name in TEXTS_READ if name in table.column_names])
     parts = [first_turns(table.slice(start, _ROWS)) for start in range(0, len(table), _ROWS)]
     turns = pa.concat_tables(parts) if parts else complete(table)
     stage = pc.if_else(pa.array(takes_part), pa.scalar(None, pa.string()), "earlier")

@@ -13,6 +13,7 @@ from pipeline.io.processes import Processes
 from pipeline.stages.dedupe.arrays import Ints
 from pipeline.stages.dedupe.fingerprint_columns import Fingerprints, Number, read_column, take_part
 from pipeline.stages.dedupe.known import Known
+from schemas.columns import MESSAGES, TEXTS
 from schemas.errors import TableError
 from schemas.options import DedupeOptions
 
@@ -20,6 +21,8 @@ Result = TypeVar("Result")
 #: The kinds of duplicates: the reason of a rejection, or the name of a flag (its bit in a decision's `flags`).
 KINDS = ("exact", "near", "conflict", "near-prompt", "shared-output", "semantic-near")
 EXACT, NEAR, CONFLICT, NEAR_PROMPT, SHARED_OUTPUT, SEMANTIC_NEAR = range(len(KINDS))
+#: What a decision reads of each row.
+TEXTS_READ = ("origin", "tools", "tool_calls", "label", "learn", *MESSAGES, *TEXTS)
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,13 @@ def order_of_preference(job: Job, against: int) -> Ints:
         raise TableError(f"{len(valid):,} fingerprints of {len(job.table):,} rows: each row needs one fingerprint")
     rows = np.flatnonzero(valid)
     if job.options.keeper == "longest":
-        lengths = job.column("length", rows, np.uint32)[:, 0].astype(np.int64)
-        rows = rows[np.lexsort((rows, -lengths, rows >= against))]
+        rows = rows[np.lexsort((rows, rank(job, rows, against)))]
     return rows
+
+
+def rank(job: Job, rows: Ints, against: int) -> Ints:
+    """int64[rows]: of two rows the one with the lesser rank is to be kept; of equal ranks the first row."""
+    if job.options.keeper == "first":
+        return np.zeros(len(rows), np.int64)
+    lengths = job.column("length", rows, np.uint32)[:, 0].astype(np.int64)
+    return np.where(rows < against, np.iinfo(np.int64).min, -lengths)

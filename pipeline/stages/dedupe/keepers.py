@@ -51,16 +51,19 @@ def equal_rows(prompt: Hashes, output: Hashes, kind: npt.NDArray[np.uint32], opt
     several = np.flatnonzero(np.bincount(prompts.of_row)[prompts.of_row] > 1)
     first[several] = several[first_equal_rows(*combine_keys([prompt[several], output[several]]).T)]
     answers = Groups.of(first)
-    return EqualRows(prompts, answers, _shared_output(prompt, output, options), (kind & 1).astype(bool))
+    shared = shared_output(prompt[:, 0], output[:, 0], options)
+    return EqualRows(prompts, answers, shared, (kind & 1).astype(bool))
 
 
-def _shared_output(prompt: Hashes, output: Hashes, options: DedupeOptions) -> Bools:
-    """bool[rows]: at least `shared_by` different prompts have the row's output, and that is to be flagged."""
+def shared_output(prompt: Hashes, output: Hashes, options: DedupeOptions) -> Bools:
+    """bool[rows]: at least `shared_by` different prompts have the row's output, and that is to be flagged.
+
+    `prompt`, `output`: their folded keys, uint64[rows]: prompts that differ in case and spaces alone are not different.
+    """
     if options.shared_output == "keep":
         return np.zeros(len(output), bool)
-    # By their folded keys: prompts that differ in case and spaces alone are not different ones.
-    same_output = first_equal_rows(output[:, 0])
-    asked = Groups.of(first_equal_rows(prompt[:, 0], output[:, 0]))
+    same_output = first_equal_rows(output)
+    asked = Groups.of(first_equal_rows(prompt, output))
     prompts = np.bincount(same_output[asked.first], minlength=len(output))
     shared: Bools = prompts[same_output] >= options.shared_by
     return shared

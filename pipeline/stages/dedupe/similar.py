@@ -108,12 +108,18 @@ def similar_parts(job: Job, part: str, rows: Ints, salt: Hashes) -> PromptPairs:
 
     `rows`: int64[n] of the table; `salt`: uint64[n].
     """
-    first, second, crowded = candidate_pairs(job, part, rows, salt)
+    candidates = candidate_pairs(job, part, rows, salt)
+    pairs, may_be_same, _ = similar_pairs(job, part, rows, candidates.first, candidates.second)
+    return PromptPairs(pairs, may_be_same, candidates.crowded)
+
+
+def similar_pairs(job: Job, part: str, rows: Ints, first: Ints, second: Ints) -> PromptPairs:
+    """The candidate pairs that are similar in this part of their prompts: `first`, `second`: places in `rows`."""
     job.counts["compared"] += len(first)
     similarity = verify(job, COLUMNS[part], rows, first, second)
     verified = similarity.have_alike_stems
     pairs = Pairs(first[verified], second[verified], np.maximum(similarity.letters[verified], LEAST))
-    return PromptPairs(pairs, similarity.may_be_same[verified], crowded)
+    return PromptPairs(pairs, similarity.may_be_same[verified])
 
 
 def similar_prompts(job: Job, rows: Ints, contexts: Groups, of_contexts: PromptPairs) -> PromptPairs:
@@ -152,13 +158,15 @@ def _comparable_prompts(job: Job, rows: Ints, contexts: Groups, of_contexts: Pro
 
 def similar_contexts(job: Job, rows: Ints, known: PromptPairs | None = None) -> tuple[Groups, PromptPairs]:
     """Groups of rows whose contexts are equal, and pairs of such groups whose contexts are similar, or those known."""
+    contexts, salt = equal_contexts(job, rows)
+    return contexts, similar_parts(job, CONTEXT, rows[contexts.first], salt) if known is None else known
+
+
+def equal_contexts(job: Job, rows: Ints) -> tuple[Groups, Hashes]:
+    """Groups of rows whose contexts are equal; and for each group what similar contexts have to be equal in."""
     letters, numbers, calls = context_keys(job, rows)
     contexts = group_rows(letters, numbers, calls)
-    if known is not None:
-        return contexts, known
-    salt = context_salt(numbers[contexts.first], calls[contexts.first])
-    del letters, numbers, calls
-    return contexts, similar_parts(job, CONTEXT, rows[contexts.first], salt)
+    return contexts, context_salt(numbers[contexts.first], calls[contexts.first])
 
 
 def context_keys(job: Job, rows: Ints) -> tuple[Hashes, Hashes, Hashes]:
