@@ -37,8 +37,8 @@ FEW, TEMPLATES = 8, 4
 THOUGHT_OR_CALL = (*thoughts.finds((*thoughts.MARKS, *calls.MARKS, "<tool_response>")), r"\)\]\s*$")
 #: The same in JSON, where a sign may be written as \u and its number.
 ANYWHERE = (*THOUGHT_OR_CALL[:-1], r"\)\](?: |\\[tnfr])*\"", r"\\u(?:00[2-7]|25[cC]1)")
-#: What may be bytes as base64, in JSON.
-BYTES = (*(sign.rstrip(":") for sign in SIGNS), r"\\u00[2-7]")
+#: A sign of ASCII that is written as its number, and what else shows bytes as base64 in JSON.
+NUMBERED, BYTES = r"\\u00[2-7]", [sign.rstrip(":").encode() for sign in SIGNS]
 
 
 class Plain(NamedTuple):
@@ -53,7 +53,8 @@ def plain_rows(block: Unread, choose: Choose, origin: str, source: str) -> tuple
     signs = Signs.of(block)
     if signs is None:
         return None
-    given = Given(block, origin, source, _may_hold(ANYWHERE, signs.data), _may_hold(BYTES, signs.data))
+    may_hold_bytes = any(sign in signs.data for sign in BYTES) or _may_hold((NUMBERED,), signs.data)
+    given = Given(block, origin, source, _may_hold(ANYWHERE, signs.data), may_hold_bytes)
     found = []
     others = np.ones(len(signs.starts), bool)
     for count in np.flatnonzero(np.bincount(signs.n_quotes)).tolist():
