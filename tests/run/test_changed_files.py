@@ -51,8 +51,8 @@ def redo(project: Path, made: Made | None = None) -> dict[str, str]:
     write_plan(plan)
     tokenizer = find_tokenizer(plan)
     for unit in plan.units:
-        source, made = (plan.file(unit, name) for name in (stage_files.SOURCE, stage_files.OF_MAKE.tokenized))
-        if not made.exists() or made.stat().st_mtime_ns < source.stat().st_mtime_ns:
+        source, rows = (plan.file(unit, name) for name in (stage_files.SOURCE, stage_files.OF_MAKE.tokenized))
+        if not rows.exists() or rows.stat().st_mtime_ns < source.stat().st_mtime_ns:
             tokenize_unit(plan, unit, False, 1)
     find_duplicates(trial_of(plan, None, (), project), 2)
     decisions = open_table(plan.stages / stage_files.DECISIONS)
