@@ -35,7 +35,7 @@ _SERVICE = _words(
     안내 말씀 말해 말하 알려 알리 공유 소개 제안 제시 분석 완성 해결 평가 조언 상담 판단 의견 견해
     언급 관여 개입 진행 이행 협조 다루 다룰 따르 따를 응하 응할 풀어 만들 써 쓰 지어 짓 드리 드릴 드려
     주기 줄 해드 해줄 대필 작명 진단 처방 밝히 밝힐 말하기 찾아 찾지 확인 조회 검색 접근 열람 파악
-    이해 인식 읽
+    이해 인식 읽 살펴 기여 정리 결과 답글
     """
 )
 #: Who speaks, and why it cannot.
@@ -62,7 +62,7 @@ _INSTEAD = _words(
     나중 추후 다음에 새로 직접 스스로 본인 먼저 우선 주시 주세 주십 주실 주셔 주신 주어 줘 주지 준
     주면 보내 올려 올리 입력 붙여 넣어 적어 알아보 물어 여쭤 문의 방문 이용 참고 시도 상의 의논 구체
     자세 정확 명확 필요 부탁 바랍 바라 보세 보십 보시 보겠 볼게 봐 궁금 있으시 있으면 있다면 언제든
-    편하게 기꺼이 최선
+    편하게 기꺼이 최선 인터넷 포털 구글 네이버 위키 누리집 웹 검색 도서관 유튜브 매뉴얼 설명서 책
     """
 )
 #: Words that have no content in any answer.
@@ -76,7 +76,7 @@ _FUNCTION = _words(
     이번 별도 따로 관계 경우 정도 가능 양해 이해해 감사 하셔 하시 달라 라고 가까운 인근 해야 좋은 좋아
     멋진 전달 꼼꼼 열심 정성 조금만 금방 알겠 물론 훌륭 흥미 않으셨 그러면 줄씩 하나씩 듯 싶 서비스
     대신 제대로 모두 전부 일단 아마 혹시 실례 기다 계시 여러분 사용자 고객 님 당신 그대로 직접적 일반
-    특정 이상 이하 들
+    특정 이상 이하 들 어느 그쪽 이쪽 흠 아하 오 와 네네 확실 당연 되어 있으 만한 차근 하나 이제 그런데
     """
 )
 #: Who speaks, and words that a conversation between people has as well.
@@ -103,11 +103,17 @@ def beginning_with(*tables: tuple[str, ...]) -> re.Pattern[str]:
     return pattern(rf"{long}[가-힣]*" + (rf"|[{short}]{_END}" if short else ""))
 
 
+def stem_of_talk() -> str:
+    """A pattern of the beginnings of words that talk about requests and answers."""
+    words = {word for table in (_REQUEST, _SERVICE, _INSTEAD) for word in table if len(word) > 1}
+    return any_of(*sorted(words))
+
+
 _TALK = beginning_with(_REQUEST, _SERVICE, _SPEAKER, _NOT, _INSTEAD, _FUNCTION)
 _ABOUT = beginning_with(_REQUEST, _SERVICE, _SPEAKER, _INSTEAD)
 _OF_ALL = beginning_with(_COMMON)
 _NEGATIVE = beginning_with(_NOT)
-_WORD = pattern(r"[가-힣]+|[A-Za-z0-9]+")
+WORD = pattern(r"[가-힣]+|[A-Za-z0-9]+")
 _SAYS_NOT = any_of(*_NOT)
 #: An answer that ends in a promise, or in what was asked.
 _PROMISES = (
@@ -167,10 +173,10 @@ def talk_of(texts: Texts) -> list[str] | None:
     ['제', '담당이', '아니라서요']
     >>> talk_of(Texts("고양이 이름을 지어 줘.", "", "나비는 어떠세요?"))
     """
-    asked = [letters_of(word) for word in _WORD.findall(f"{texts.instruction} {texts.input}")]
+    asked = [letters_of(word) for word in WORD.findall(f"{texts.instruction} {texts.input}")]
     begins = {3: {word[:3] for word in asked}, 4: {word[:4] for word in asked}}
     talk = []
-    for word in _WORD.findall(_SENT_TO.sub("", texts.output)):
+    for word in WORD.findall(_SENT_TO.sub("", texts.output)):
         size = 3 if len(word) < 3 else 4
         if letters_of(word)[:size] in begins[size]:
             continue
@@ -275,7 +281,7 @@ def promise(texts: Texts, options: ScreenOptions) -> str | None:
     if _PROMISED.fullmatch(answer.strip()) and shares_words(texts) and not asks(texts.instruction, *_SPOKEN_TO):
         return f"the answer promises an answer and gives none: {quoted(answer, 60)}"
     talk = talk_of(texts)
-    if len(_WORD.findall(answer)) < 2:
+    if len(WORD.findall(answer)) < 2:
         return None
     if talk is None or any(map(_NEGATIVE.fullmatch, talk)) or not asks_for_content(texts):
         return None

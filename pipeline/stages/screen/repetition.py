@@ -46,6 +46,7 @@ def repeats(text: str) -> bool:
     end, far, half, near = len(text), len(text) * 3 // 4, len(text) // 2, len(text) // 4
     return (
         text.count(text[end - 4 :]) > 2
+        or text.count(text[end - 9 : end - 3]) > 2
         or text.count(text[far - 4 : far]) > 2
         or text.count(text[half - 4 : half]) > 2
         or text.count(text[near - 4 : near]) > 2
@@ -57,7 +58,13 @@ def repetition(texts: Texts, options: ScreenOptions) -> str | None:
         # A sound or a chorus comes again; no one asks for one letter without end.
         return loop(texts.output) if re.search(r"(\S)\1{29}", texts.output) else None
     text = unnumbered(texts.output)
-    return loop(text) or (None if asks(texts.instruction, "labels", "code", "json") else same_units(text))
+    if run := _LETTER_RUN.search(text):
+        return f"“{run[1]}” {len(run[0])} times on end"
+    return (
+        loop(text)
+        or phrases_again(text)
+        or (None if asks(texts.instruction, "labels", "code", "json") else same_units(text))
+    )
 
 
 def loop(text: str) -> str | None:
@@ -86,6 +93,54 @@ def loop(text: str) -> str | None:
 def is_words(unit: str) -> bool:
     return not re.search(r"</?\w|[{};]", unit) and len(re.findall(r"[^\W\d_]", unit)) * 3 >= len(unit)
 
+
+#: One syllable or vowel without end, which is no laugh, cry or sound.
+_LETTER_RUN = pattern(r"(?![ㅋㅎㅠㅜㅡㅇ하호히허헤흐후크아악오우와야어음으에이엉잉쿵둥땡쉿쉬빵뿌])([가-힣ㅏ-ㅣ])\1{9,}")
+
+
+def phrases_again(text: str) -> str | None:
+    """Words of which most come again in the same order: five words that are there before.
+
+    >>> again = "운동을 하면 마음이 가벼워지기 때문에 마음을 풀려면 운동을 하면 좋습니다. "
+    >>> phrases_again(again * 2 + again)
+    '20 of 30 words repeat those before them'
+    """
+    words = text.split()
+    if not 15 <= len(words) <= 400 or not is_words(text):
+        return None
+    seen: set[tuple[str, ...]] = set()
+    again = set[int]()
+    for at in range(len(words) - 4):
+        five = tuple(words[at : at + 5])
+        if five in seen:
+            again.update(range(at, at + 5))
+        seen.add(five)
+    return f"{len(again)} of {len(words)} words repeat those before them" if len(again) * 10 >= len(words) * 6 else None
+
+
+def says_again(units: list[str]) -> str | None:
+    """Four sentences or more of which each says what the first ones did: hardly a word begins as none before.
+
+    >>> says_again(["물을 아껴야 합니다", "물 사용을 아껴야 합니다", "물을 아끼는 것이 필요합니다", "물을 아껴야 합니다"])
+    '3 of 4 sentences say nothing that is not there before'
+    """
+    if len(units) < 4:
+        return None
+    seen: set[str] = set()
+    stale = 0
+    for unit in units:
+        heads = {word[:2] for word in re.findall("[가-힣]{2,}", unit) if not _EMPTY_WORD.match(word)}
+        new = heads - seen
+        stale += bool(seen) and bool(heads) and (not new or len(new) * 5 <= len(heads))
+        seen |= heads
+    few = stale * 4 >= len(units) * 3 and len(seen) <= 2 * len(units)
+    return f"{stale} of {len(units)} sentences say nothing that is not there before" if few else None
+
+
+#: Words that a sentence needs whatever it says.
+_EMPTY_WORD = pattern(
+    r"(?:합니다|입니다|있습니다|됩니다|해야|것이|것은|필요|사용|중요|좋습니다|수가|하는|있는|되는|위해|대한|또한|그리고)"
+)
 
 _WORD_RUN = pattern(r"(?<!\S)([가-힣]{2,12})(?:\s+\1){4,}(?!\S)")
 _SYLLABLE_RUN = pattern(r"(([가-힣])(?!\2)[가-힣]{1,5}?)\1{7,}")
@@ -122,7 +177,7 @@ def same_units(text: str) -> str | None:
     half = len(units) // 2
     if half > 1 and units[:half] == units[half:] and len(text) >= 40 and is_words(text):
         return f"{quoted(' '.join(units[:half]), 30)} twice, and nothing else"
-    return most_of_all(units) or few_items(text) or same_tails(units)
+    return most_of_all(units) or few_items(text) or same_tails(units) or says_again(units)
 
 
 def most_of_all(units: list[str]) -> str | None:
@@ -159,7 +214,10 @@ def same_tails(units: list[str]) -> str | None:
 # Echo
 
 #: What stands before a text that is given back with its name: 질문: …, 입력: …
-LABEL = r"^\s*(?:질문|물음|문제|지시문?|명령어?|입력|본문|원문|답변?|[QA]|Input|Question|Answer) ?[:：.] ?"
+LABEL = (
+    r"^\s*(?:질문|물음|문제|지시문?|명령어?|입력|본문|원문|답변?|문장|리뷰|글|텍스트|내용|기사|댓글|[QA]|Input|Question|Answer|Text"
+    r"|Review) ?[:：.] ?"
+)
 #: A label at the end, with nothing behind it.
 _LABEL_ALONE = pattern(r"[ \t]*(?:#{1,6} ?)?(?:답변?|응답|출력|정답|A|Answer|Response|Output) ?[:：]")
 _ENDS = " \t\n\r.!?。…\"'“”‘’*#`[](){}<>_~"

@@ -1,0 +1,148 @@
+"""Answers without a word that says anything: they talk about answering, announce what never comes, send the reader
+elsewhere, or say the request again in other forms of its words.
+"""
+
+import re
+from collections.abc import Mapping
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.stages.screen.own_words import (
+    LONGEST,
+    WORD,
+    asks_for_content,
+    letters_of,
+    stem_of_talk,
+    talk_of,
+)
+from pipeline.stages.screen.requests import asks
+from pipeline.stages.screen.texts import DISTINCT, Texts, any_of, quoted, rows_of
+from pipeline.table.patterns import pattern
+from schemas.options import ScreenOptions
+
+#: An answer that only hesitates or agrees.
+_HESITATES = (
+    r"[^가-힣A-Za-z0-9]*(?:(?:글쎄|음|흠|어|그게|저기|아|네|예|응|그래|알겠|확인했|이해했|물론이|좋|그럼)"
+    r"(?:요|습니다|습니다만|죠|지요|어요|아요)?[^가-힣A-Za-z0-9]*){1,3}"
+)
+_HESITATION = pattern(_HESITATES)
+#: The last words of an answer whose content should follow.
+_ANNOUNCES = (
+    r"(?:다음|아래|이하)(?:[과와] ?같(?:습니다|다|아요|음)|[을를의 ][^\n.!?]{0,14}참[고조][가-힣 ]{1,8})[ .:：]*$"
+)
+_ANNOUNCEMENT = pattern(_ANNOUNCES)
+#: Where the reader is sent: 인터넷에서 검색해 보세요.
+_ELSEWHERE = (
+    r"(?:인터넷|포털|구글|네이버|위키백과|위키|누리집|홈페이지|웹사이트|사이트|검색|도서관|유튜브|책|기관|전문가)[가-힣]{0,4} "
+    r"[^\n.!?]{0,20}(?:검색|찾아|확인|참고|참조|문의|방문|이용|상담|알아)[가-힣 ]{0,5}"
+    r"(?:보세요|보시|하세요|바랍니다|주세요|보십시오|하십시오|있습니다|됩니다|봐|하시[가-힣 ]{1,9})[ .!]*$"
+)
+_SENDS = pattern(_ELSEWHERE)
+#: A link, and nothing else.
+LINK_ALONE = r"^\s*[<(\[]?(?:https?://|www\.)[^\s<>()\[\]]+[>)\]]?\s*$"
+#: Words of requests for a place in the web.
+_WEB = pattern(
+    r"(?i:사이트|페이지|누리집|웹|주소|링크|어디서|문서|자료|영상|출처|사진|이미지|유튜브|url|http|영화|노래|뉴스|기사)"
+)
+#: Requests to which an answer of the words of the request can be right.
+_OF_ITS_WORDS = (
+    *("labels", "selection", "copy", "short", "dialogue", "persona", "as-it-may-be", "continuation", "rewriting"),
+    *("proofreading", "translation", "sorting", "title", "verse", "repeating", "examples", "questions", "code"),
+)
+
+
+def may_be_nothing(texts: Mapping[str, pa.Array]) -> list[int]:
+    """Short answers that end in words of talking about answers, hesitate, announce, send away or are a link."""
+    sizes = pc.binary_length(texts[DISTINCT].dictionary)
+    short = pc.less_equal(sizes, 3 * LONGEST)
+    last = rf"(?:{stem_of_talk()})[가-힣]*[^0-9A-Za-z가-힣]*$"
+    return rows_of(texts[DISTINCT], short, any_of(rf"^{_HESITATES}$", _ANNOUNCES, _ELSEWHERE, LINK_ALONE, last))
+
+
+def says_nothing(texts: Texts, options: ScreenOptions) -> str | None:
+    """An answer in which nothing is said about what was asked.
+
+    >>> says_nothing(Texts("훈민정음을 설명해 줘.", "", "물론이죠! 무엇이든 도와드릴 준비가 되어 있습니다."), ScreenOptions())
+    'the answer says nothing about what was asked: “물론이죠! 무엇이든 도와드릴 준비가 되어 있습니다.”'
+    >>> says_nothing(Texts("훈민정음을 설명해 줘.", "", "세종이 만든 글자입니다."), ScreenOptions())
+    """
+    answer = texts.output.strip()
+    if re.fullmatch(LINK_ALONE, answer) and asks_for_content(texts):
+        elsewhere = asks(texts.instruction, "about-links", "about-names", "code") or _WEB.search(texts.instruction)
+        return None if elsewhere or "http" in texts.input else f"the whole answer is a link: {quoted(answer, 60)}"
+    if not asks_for_content(texts) or asks(texts.instruction, "questions", "title"):
+        return None
+    if _HESITATION.fullmatch(answer):
+        return (
+            None if _YES_OR_NO.search(texts.instruction) else f"the answer only hesitates or agrees: {quoted(answer)}"
+        )
+    if asks(texts.instruction, *_OF_ITS_WORDS) or answer[:1] in "\"'“‘「『":
+        return None
+    one_sentence = len(re.findall(r"[.!?:](?=\s|$)", answer)) <= 1 and "\n" not in answer
+    if one_sentence and (_ANNOUNCEMENT.search(answer) or _SENDS.search(answer)):
+        return f"the answer announces what does not follow, or sends away: {quoted(answer, 60)}"
+    talk = None if _HAVE_YOU.search(texts.instruction) or "라고 " in answer else talk_of(texts)
+    if talk is None or len(talk) < 2 or len(WORD.findall(answer)) < 3 or not talks_of_service(talk):
+        return None
+    return f"the answer says nothing about what was asked: {quoted(answer, 60)}"
+
+
+_YES_OR_NO = pattern(r"(?:나요|까요?|니|는가|은가|을까|지|어|아|해|돼|요)\?|네|예|응|알겠")
+#: A question about what someone did, which talk can answer.
+_HAVE_YOU = pattern(r"[셨했었았봤](?:나|니|어|지)요?\?")
+_SERVED = pattern(
+    r"(?:도와|도움|답변|질문|요청|말씀|궁금|알려|설명|안내|작성|제공|준비|정리|살펴|참고|검색|문의|내용)[가-힣]*"
+)
+
+
+def talks_of_service(talk: list[str]) -> bool:
+    return any(map(_SERVED.fullmatch, talk))
+
+
+def may_restate(texts: Mapping[str, pa.Array]) -> list[int]:
+    """Answers of at most twice the length of the instruction that have its first syllable in their first ten."""
+    answers, asked = texts["output"], texts["instruction"]
+    size, of_asked = pc.binary_length(answers), pc.binary_length(asked)
+    near = pc.and_(pc.less_equal(size, pc.multiply(of_asked, 2)), pc.greater(size, 24))
+    rows = pc.indices_nonzero(pc.fill_null(pc.and_(near, pc.less_equal(size, 3 * LONGEST)), False))
+    pairs = zip(rows.to_pylist(), asked.take(rows).to_pylist(), answers.take(rows).to_pylist(), strict=True)
+    return [row for row, question, answer in pairs if question.lstrip()[:2] in answer[:12]]
+
+
+def restated(texts: Texts, options: ScreenOptions) -> str | None:
+    """An answer that has the words of the instruction, nearly all of them, and no other that says something.
+
+    >>> restated(Texts("눈이 하얀 까닭은 무엇인가요?", "", "눈이 하얀 까닭은 눈이 하얗기 때문입니다."), ScreenOptions())
+    'the answer only says the instruction again: “눈이 하얀 까닭은 눈이 하얗기 때문입니다.”'
+    >>> restated(Texts("눈이 하얀 까닭은 무엇인가요?", "", "눈이 하얀 까닭은 빛이 흩어지기 때문입니다."), ScreenOptions())
+    """
+    if texts.input or asks(texts.instruction, *_OF_ITS_WORDS) or re.search("중에|또는|아니면|vs", texts.instruction):
+        return None
+    asked, said = heads_of(texts.instruction), heads_of(texts.output)
+    if len(asked) < 3 or len(said) < 3 or not asks_for(texts.instruction):
+        return None
+    kept = sum(head in said for head in asked)
+    own = [head for head in said if head not in asked]
+    if kept * 4 < len(asked) * 3 or own or re.search(r"[0-9]", texts.output):
+        return None
+    return f"the answer only says the instruction again: {quoted(texts.output, 60)}"
+
+
+def asks_for(instruction: str) -> bool:
+    return asks_for_content(Texts(instruction, "", "")) or asks(instruction, "letter", "apology")
+
+
+#: Words that carry no content: those of asking, of reasons, and of doing what is asked.
+_EMPTY = pattern(
+    r"(?:무엇|무슨|뭔|어떻|어떤|누구|언제|어디|얼마|때문|이유|까닭|주세|주십|주시|알려|알리|설명|말해|말하|말씀|대해|대한|대하"
+    r"|관해|관한|합니|입니|이에|인가|일까|질문|요청|물론|한번|그리고|그것|있[는을으어습]|없[는을으어습]|드리|드릴|달라|보겠|하겠|각각"
+    r"|아래|다음|이네|이군|군요|하는|하기|되는|된다|됩니)[가-힣]{0,7}|(?:뭐|왜|몇|줘|해|하|했|된|되|예|네|좀|것|수|할|세|두|위)"
+    r"(?:[은는이가을를도의요야죠]|예요|지|까요|니)?|가지(?:[를만]|씩)?"
+)
+
+
+def heads_of(text: str) -> dict[str, None]:
+    """The beginnings of the words with content, in single letters: 하얀 and 하얗기 begin alike."""
+    words = [word for word in WORD.findall(text) if not _EMPTY.fullmatch(word)]
+    return dict.fromkeys(letters_of(word)[: 3 if len(word) < 3 else 4] for word in words)
