@@ -193,7 +193,7 @@ def other_script(texts: Texts, options: ScreenOptions) -> str | None:
         return None
     if keeps_source(texts) and not still_korean(texts, counts):
         return None
-    if asks(texts.instruction, "code") or _HOW_TO_SAY.search(texts.instruction):
+    if asks(texts.instruction, "code") or _HOW_TO_SAY.search(re.split("[:：\n]", texts.instruction)[0]):
         return None
     if not asks(texts.instruction, "translation") and sum(counts.values()) < 10:
         return None

@@ -3,7 +3,7 @@ elsewhere, or say the request again in other forms of its words.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,10 +21,10 @@ from pipeline.stages.screen.texts import DISTINCT, Texts, any_of, quoted, rows_o
 from pipeline.table.patterns import pattern
 from schemas.options import ScreenOptions
 
-#: An answer that only hesitates or agrees.
+#: An answer that only hesitates, or says that it has understood.
 _HESITATES = (
-    r"[^가-힣A-Za-z0-9]*(?:(?:글쎄|음|흠|어|그게|저기|아|네|예|응|그래|알겠|확인했|이해했|물론이|좋|그럼)"
-    r"(?:요|습니다|습니다만|죠|지요|어요|아요)?[^가-힣A-Za-z0-9]*){1,3}"
+    r"[^가-힣A-Za-z0-9]*(?:(?:네|예|응|그래|좋아|아|어|그게)(?:요|습니다)?[^가-힣A-Za-z0-9]+)?"
+    r"(?:(?:글쎄|음|흠|알겠|확인했|이해했|물론이)(?:요|습니다|습니다만|죠|지요|어요|어)?[^가-힣A-Za-z0-9]*){1,2}"
 )
 _HESITATION = pattern(_HESITATES)
 #: The last words of an answer whose content should follow.
@@ -71,12 +71,13 @@ def says_nothing(texts: Texts, options: ScreenOptions) -> str | None:
     if re.fullmatch(LINK_ALONE, answer) and asks_for_content(texts):
         elsewhere = asks(texts.instruction, "about-links", "about-names", "code") or _WEB.search(texts.instruction)
         return None if elsewhere or "http" in texts.input else f"the whole answer is a link: {quoted(answer, 60)}"
+    if offers_help(texts):
+        return f"the answer offers to answer, and does not: {quoted(answer, 60)}"
     if not asks_for_content(texts) or asks(texts.instruction, "questions", "title"):
         return None
     if _HESITATION.fullmatch(answer):
-        return (
-            None if _YES_OR_NO.search(texts.instruction) else f"the answer only hesitates or agrees: {quoted(answer)}"
-        )
+        one_word = _YES_OR_NO.search(texts.instruction) and not _WH.search(texts.instruction)
+        return None if one_word else f"the answer only hesitates or agrees: {quoted(answer)}"
     if asks(texts.instruction, *_OF_ITS_WORDS) or answer[:1] in "\"'“‘「『":
         return None
     one_sentence = len(re.findall(r"[.!?:](?=\s|$)", answer)) <= 1 and "\n" not in answer
@@ -88,12 +89,37 @@ def says_nothing(texts: Texts, options: ScreenOptions) -> str | None:
     return f"the answer says nothing about what was asked: {quoted(answer, 60)}"
 
 
-_YES_OR_NO = pattern(r"(?:나요|까요?|니|는가|은가|을까|지|어|아|해|돼|요)\?|네|예|응|알겠")
+#: A question that a single word answers, or an order to say one.
+_YES_OR_NO = pattern(r"(?:나요|까요?|니|는가|은가|을까|지|어|아|해|돼|요)\?|(?:라고|만) (?:답|대답|말)")
+_WH = pattern(r"무엇|무슨|뭐|뭔|어떤|어떻게|왜|누구|언제|어디|얼마|몇|알려|설명|추천|이유")
 #: A question about what someone did, which talk can answer.
 _HAVE_YOU = pattern(r"[셨했었았봤](?:나|니|어|지)요?\?")
 _SERVED = pattern(
     r"(?:도와|도움|답변|질문|요청|말씀|궁금|알려|설명|안내|작성|제공|준비|정리|살펴|참고|검색|문의|내용)[가-힣]*"
 )
+
+
+#: Words with which one who answers offers to: 무엇이든 도와드릴 준비가 되어 있습니다.
+_OFFER = pattern(
+    r"(?:도움|도와|질문|궁금|답변|요청)[^.!?\n]{0,20}(?:준비|드릴 수 있|드리겠|드릴게|말씀해 ?주|물어봐|물어보|남겨|환영|최선|언제든|기다리)"
+)
+
+
+def offers_help(texts: Texts) -> bool:
+    """Whether the answer has no word but those of an offer to answer, to a request that is none for such an offer.
+
+    >>> offers_help(Texts("첫 문장을 추천해 줘.", "", "네! 어떤 질문이든 언제든지 말씀해 주세요."))
+    True
+    """
+    instruction = texts.instruction
+    if asks(instruction, "dialogue", "persona", "letter", "examples", "title", "translation", "rewriting", "copy"):
+        return False
+    if not _ASKED_FOR.search(instruction) or not _OFFER.search(texts.output):
+        return False
+    return talk_of(Texts("", "", texts.output)) is not None
+
+
+_ASKED_FOR = pattern(r"알려|설명|추천|써|작성|만들|소개|나열|정리|요약|제안|비교|무엇|어떻게|얼마|이유|방법")
 
 
 def talks_of_service(talk: list[str]) -> bool:
@@ -120,10 +146,11 @@ def restated(texts: Texts, options: ScreenOptions) -> str | None:
     if texts.input or asks(texts.instruction, *_OF_ITS_WORDS) or re.search("중에|또는|아니면|vs", texts.instruction):
         return None
     asked, said = heads_of(texts.instruction), heads_of(texts.output)
-    if len(asked) < 3 or len(said) < 3 or not asks_for(texts.instruction):
+    words = len(WORD.findall(texts.output))
+    if len(asked) < 2 or words < (3 if len(asked) > 2 else 5) or not asks_for(texts.instruction):
         return None
-    kept = sum(head in said for head in asked)
-    own = [head for head in said if head not in asked]
+    kept = sum(is_among(head, said) for head in asked)
+    own = [head for head in said if not is_among(head, asked)]
     if kept * 4 < len(asked) * 3 or own or re.search(r"[0-9]", texts.output):
         return None
     return f"the answer only says the instruction again: {quoted(texts.output, 60)}"
@@ -142,7 +169,12 @@ _EMPTY = pattern(
 )
 
 
+def is_among(head: str, heads: Iterable[str]) -> bool:
+    """Whether one of the beginnings is the same, as far as the shorter one goes."""
+    return any(head.startswith(other) or other.startswith(head) for other in heads)
+
+
 def heads_of(text: str) -> dict[str, None]:
     """The beginnings of the words with content, in single letters: 하얀 and 하얗기 begin alike."""
     words = [word for word in WORD.findall(text) if not _EMPTY.fullmatch(word)]
-    return dict.fromkeys(letters_of(word)[: 3 if len(word) < 3 else 4] for word in words)
+    return dict.fromkeys(letters_of(word)[:4] for word in words)

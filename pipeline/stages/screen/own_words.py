@@ -125,7 +125,7 @@ _PROMISE = pattern(_PROMISES)
 #: A request that wants something told or written, and is no remark.
 _WANTS = pattern(
     r"(?:알려|설명|추천|써|쓰|작성|만들|소개|나열|정리|요약|말해|말하|제안|비교|번역|옮기|옮겨|계산|서술|묘사|분석|지어|지으"
-    r"|짓|짜|세워|세우|예를? 들어|찾아|해|바꿔|바꾸|고쳐|고치|구하|구해|그려|다듬|적어|적으|풀어|뽑아|골라)[가-힣]* ?"
+    r"|짓|짜|세워|세우|예를? 들어|들어 ?보|찾아|해|바꿔|바꾸|고쳐|고치|구하|구해|그려|다듬|적어|적으|풀어|뽑아|골라)[가-힣]* ?"
     r"(?:줘|주|라|시오|세요|십시오|봐|보|달라)|무엇|무슨|뭐|뭔가요|어떤|어떻게|누구|언제|어디|얼마|몇|[은는]\?|[법기]은?\?"
 )
 #: Requests to which an answer without content is right, or whose answer has the words of the request.
@@ -213,6 +213,13 @@ def whole_refusal(texts: Texts, options: ScreenOptions) -> str | None:
     return f"the whole answer is a refusal: {whole}" if whole else None
 
 
+#: The task as the subject of the first sentence: 이메일 작성은 …, 글 작성 요청은 …
+_OF_THE_TASK = pattern(
+    r"(?:(?:그런|이런|해당|죄송하지만|죄송합니다만|미안하지만)[ ,]+)?[가-힣]{1,6} ?(?:작성|쓰기|창작|대필|생성|제작|만들기) ?(?:요청|기능|작업)?"
+    r"[은는이]? [^\n.!?]*(?:않|없|못|불가|어렵|힘들|아니|제한)[^\n.!?]*[.!]?$"
+)
+
+
 def refuses_in_all(texts: Texts) -> str | None:
     answer = texts.output
     if len(answer) > LONGEST or answer[:1] in "\"'“‘「『" or _STATES.search(answer):
@@ -227,6 +234,8 @@ def refuses_in_all(texts: Texts) -> str | None:
     if talk and wants_text(texts, talk):
         return quoted(answer, 60)
     negative = [word for word in talk or () if _NEGATIVE.fullmatch(word)]
+    if talk and negative and _OF_THE_TASK.match(answer) and not asks(texts.instruction, *_OF_A_TEXT):
+        return quoted(answer, 60)
     if not talk or not negative or not asks_for_content(texts):
         return None
     about = [word for word in talk if _ABOUT.fullmatch(word) and word not in negative]

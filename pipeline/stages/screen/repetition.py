@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.stages.screen.own_words import letters_of
 from pipeline.stages.screen.requests import asks
 from pipeline.stages.screen.texts import DISTINCT, Texts, quoted
 from pipeline.table.patterns import pattern
@@ -129,7 +130,7 @@ def says_again(units: list[str]) -> str | None:
     seen: set[str] = set()
     stale = 0
     for unit in units:
-        heads = {word[:2] for word in re.findall("[가-힣]{2,}", unit) if not _EMPTY_WORD.match(word)}
+        heads = {letters_of(word)[:3] for word in re.findall("[가-힣]{2,}", unit) if not _EMPTY_WORD.match(word)}
         new = heads - seen
         stale += bool(seen) and bool(heads) and (not new or len(new) * 5 <= len(heads))
         seen |= heads
