@@ -34,16 +34,24 @@ _ANNOUNCES = (
 _ANNOUNCEMENT = pattern(_ANNOUNCES)
 #: Where the reader is sent: 인터넷에서 검색해 보세요.
 _ELSEWHERE = (
-    r"(?:인터넷|포털|구글|네이버|위키백과|위키|누리집|홈페이지|웹사이트|사이트|검색|도서관|유튜브|책|기관|전문가)[가-힣]{0,4} "
+    r"(?:인터넷|포털|구글|네이버|위키백과|위키|누리집|홈페이지|웹사이트|사이트|검색|도서관|유튜브|책|기관"
+    r"|전문가)[가-힣]{0,4} "
     r"[^\n.!?]{0,20}(?:검색|찾아|확인|참고|참조|문의|방문|이용|상담|알아)[가-힣 ]{0,5}"
     r"(?:보세요|보시|하세요|바랍니다|주세요|보십시오|하십시오|있습니다|됩니다|봐|하시[가-힣 ]{1,9})[ .!]*$"
 )
 _SENDS = pattern(_ELSEWHERE)
+#: Words with which one who answers offers to: 무엇이든 도와드릴 준비가 되어 있습니다.
+_OFFERS = (
+    r"(?:도움|도와|질문|궁금|답변|요청)[^.!?\n]{0,20}"
+    r"(?:준비|드릴 수 있|드리겠|드릴게|말씀해 ?주|물어봐|물어보|남겨|환영|최선|언제든|기다리)"
+)
+_OFFER = pattern(_OFFERS)
 #: A link, and nothing else.
 LINK_ALONE = r"^\s*[<(\[]?(?:https?://|www\.)[^\s<>()\[\]]+[>)\]]?\s*$"
 #: Words of requests for a place in the web.
 _WEB = pattern(
-    r"(?i:사이트|페이지|누리집|웹|주소|링크|어디서|문서|자료|영상|출처|사진|이미지|유튜브|url|http|영화|노래|뉴스|기사)"
+    r"(?i:사이트|페이지|누리집|웹|주소|링크|어디서|문서|자료|영상|출처|사진|이미지|유튜브|url|http|영화|노래"
+    r"|뉴스|기사)"
 )
 #: Requests to which an answer of the words of the request can be right.
 _OF_ITS_WORDS = (
@@ -57,14 +65,16 @@ def may_be_nothing(texts: Mapping[str, pa.Array]) -> list[int]:
     sizes = pc.binary_length(texts[DISTINCT].dictionary)
     short = pc.less_equal(sizes, 3 * LONGEST)
     last = rf"(?:{stem_of_talk()})[가-힣]*[^0-9A-Za-z가-힣]*$"
-    return rows_of(texts[DISTINCT], short, any_of(rf"^{_HESITATES}$", _ANNOUNCES, _ELSEWHERE, LINK_ALONE, last))
+    return rows_of(
+        texts[DISTINCT], short, any_of(rf"^{_HESITATES}$", _ANNOUNCES, _ELSEWHERE, _OFFERS, LINK_ALONE, last)
+    )
 
 
 def says_nothing(texts: Texts, options: ScreenOptions) -> str | None:
     """An answer in which nothing is said about what was asked.
 
-    >>> says_nothing(Texts("훈민정음을 설명해 줘.", "", "물론이죠! 무엇이든 도와드릴 준비가 되어 있습니다."), ScreenOptions())
-    'the answer says nothing about what was asked: “물론이죠! 무엇이든 도와드릴 준비가 되어 있습니다.”'
+    >>> says_nothing(Texts("훈민정음을 설명해 줘.", "", "아래 내용을 참고하세요:"), ScreenOptions())
+    'the answer announces what does not follow, or sends away: “아래 내용을 참고하세요:”'
     >>> says_nothing(Texts("훈민정음을 설명해 줘.", "", "세종이 만든 글자입니다."), ScreenOptions())
     """
     answer = texts.output.strip()
@@ -96,12 +106,6 @@ _WH = pattern(r"무엇|무슨|뭐|뭔|어떤|어떻게|왜|누구|언제|어디|
 _HAVE_YOU = pattern(r"[셨했었았봤](?:나|니|어|지)요?\?")
 _SERVED = pattern(
     r"(?:도와|도움|답변|질문|요청|말씀|궁금|알려|설명|안내|작성|제공|준비|정리|살펴|참고|검색|문의|내용)[가-힣]*"
-)
-
-
-#: Words with which one who answers offers to: 무엇이든 도와드릴 준비가 되어 있습니다.
-_OFFER = pattern(
-    r"(?:도움|도와|질문|궁금|답변|요청)[^.!?\n]{0,20}(?:준비|드릴 수 있|드리겠|드릴게|말씀해 ?주|물어봐|물어보|남겨|환영|최선|언제든|기다리)"
 )
 
 
@@ -139,10 +143,12 @@ def may_restate(texts: Mapping[str, pa.Array]) -> list[int]:
 def restated(texts: Texts, options: ScreenOptions) -> str | None:
     """An answer that has the words of the instruction, nearly all of them, and no other that says something.
 
-    >>> restated(Texts("눈이 하얀 까닭은 무엇인가요?", "", "눈이 하얀 까닭은 눈이 하얗기 때문입니다."), ScreenOptions())
-    'the answer only says the instruction again: “눈이 하얀 까닭은 눈이 하얗기 때문입니다.”'
-    >>> restated(Texts("눈이 하얀 까닭은 무엇인가요?", "", "눈이 하얀 까닭은 빛이 흩어지기 때문입니다."), ScreenOptions())
+    >>> restated(Texts("눈이 하얀 이유가 뭐야?", "", "눈이 하얀 이유는 눈이 하얗기 때문입니다."), ScreenOptions())
+    'the answer only says the instruction again: “눈이 하얀 이유는 눈이 하얗기 때문입니다.”'
+    >>> restated(Texts("눈이 하얀 이유가 뭐야?", "", "눈이 하얀 이유는 빛이 흩어지기 때문입니다."), ScreenOptions())
     """
+    if all_but_its_end(texts):
+        return f"the answer is the instruction, but for its last letters: {quoted(texts.output, 60)}"
     if texts.input or asks(texts.instruction, *_OF_ITS_WORDS) or re.search("중에|또는|아니면|vs", texts.instruction):
         return None
     asked, said = heads_of(texts.instruction), heads_of(texts.output)
@@ -156,15 +162,32 @@ def restated(texts: Texts, options: ScreenOptions) -> str | None:
     return f"the answer only says the instruction again: {quoted(texts.output, 60)}"
 
 
+def all_but_its_end(texts: Texts) -> bool:
+    """Whether the answer is the instruction with another ending.
+
+    >>> all_but_its_end(Texts("고양이 이름을 지어 줘.", "", "고양이 이름을 지어 줘요."))
+    True
+    """
+    asked, said = (re.sub(r"[\s.?!~]+", "", text) for text in (texts.instruction, texts.output))
+    if texts.input or "?" in texts.instruction or len(asked) < 8 or abs(len(said) - len(asked)) > 4:
+        return False
+    same = next((at for at, (a, b) in enumerate(zip(asked, said, strict=False)) if a != b), min(len(asked), len(said)))
+    kinds = ("copy", "rewriting", "translation", "proofreading", "continuation", "examples", "about-speech")
+    return same >= 7 and len(asked) - same <= 4 and bool(asks_for(texts.instruction)) and not asks(asked, *kinds)
+
+
 def asks_for(instruction: str) -> bool:
     return asks_for_content(Texts(instruction, "", "")) or asks(instruction, "letter", "apology")
 
 
 #: Words that carry no content: those of asking, of reasons, and of doing what is asked.
 _EMPTY = pattern(
-    r"(?:무엇|무슨|뭔|어떻|어떤|누구|언제|어디|얼마|때문|이유|까닭|주세|주십|주시|알려|알리|설명|말해|말하|말씀|대해|대한|대하"
-    r"|관해|관한|합니|입니|이에|인가|일까|질문|요청|물론|한번|그리고|그것|있[는을으어습]|없[는을으어습]|드리|드릴|달라|보겠|하겠|각각"
-    r"|아래|다음|이네|이군|군요|하는|하기|되는|된다|됩니)[가-힣]{0,7}|(?:뭐|왜|몇|줘|해|하|했|된|되|예|네|좀|것|수|할|세|두|위)"
+    r"(?:무엇|무슨|뭔|어떻|어떤|누구|언제|어디|얼마|때문|이유|까닭|주세|주십|주시|알려|알리|설명|말해|말하|말씀"
+    r"|대해|대한|대하"
+    r"|관해|관한|합니|입니|이에|인가|일까|질문|요청|물론|한번|그리고|그것|있[는을으어습]|없[는을으어습]|드리"
+    r"|드릴|달라|보겠|하겠|각각"
+    r"|아래|다음|이네|이군|군요|하는|하기|되는|된다|됩니)[가-힣]{0,7}|(?:뭐|왜|몇|줘|해|하|했|된|되|예|네|좀|것"
+    r"|수|할|세|두|위)"
     r"(?:[은는이가을를도의요야죠]|예요|지|까요|니)?|가지(?:[를만]|씩)?"
 )
 

@@ -117,16 +117,20 @@ WORD = pattern(r"[가-힣]+|[A-Za-z0-9]+")
 _SAYS_NOT = any_of(*_NOT)
 #: An answer that ends in a promise, or in what was asked.
 _PROMISES = (
-    r"(?:겠습니다|[릴할줄볼]게요?|(?:셨|하시는|하신)[가-힣]{0,3}(?:군요|네요)|(?:질문|요청|지시|명령|문제|물음|작업|과제|내용|결과|요약)"
+    r"(?:겠습니다|[릴할줄볼]게요?|(?:셨|하시는|하신)[가-힣]{0,3}(?:군요|네요)|(?:질문|요청|지시|명령|문제|물음"
+    r"|작업|과제|내용|결과|요약)"
     r"(?:입니다|이네요|이군요|이에요|예요)|아래와 같습니다|다음과 같습니다"
     r"|기다려 ?(?:줘|주세요|주십시오|주시[가-힣 ]{1,12})|질문이에요)[.!:~]?\s*$"
 )
 _PROMISE = pattern(_PROMISES)
 #: A request that wants something told or written, and is no remark.
 _WANTS = pattern(
-    r"(?:알려|설명|추천|써|쓰|작성|만들|소개|나열|정리|요약|말해|말하|제안|비교|번역|옮기|옮겨|계산|서술|묘사|분석|지어|지으"
-    r"|짓|짜|세워|세우|예를? 들어|들어 ?보|찾아|해|바꿔|바꾸|고쳐|고치|구하|구해|그려|다듬|적어|적으|풀어|뽑아|골라)[가-힣]* ?"
-    r"(?:줘|주|라|시오|세요|십시오|봐|보|달라)|무엇|무슨|뭐|뭔가요|어떤|어떻게|누구|언제|어디|얼마|몇|[은는]\?|[법기]은?\?"
+    r"(?:알려|설명|추천|써|쓰|작성|만들|소개|나열|정리|요약|말해|말하|제안|비교|번역|옮기|옮겨|계산|서술|묘사"
+    r"|분석|지어|지으"
+    r"|짓|짜|세워|세우|예를? 들어|들어 ?보|찾아|해|바꿔|바꾸|고쳐|고치|구하|구해|그려|다듬|적어|적으|풀어|뽑아"
+    r"|골라)[가-힣]* ?"
+    r"(?:줘|주|라|시오|세요|십시오|봐|보|달라)|무엇|무슨|뭐|뭔가요|어떤|어떻게|누구|언제|어디|얼마|몇|[은는]\?"
+    r"|[법기]은?\?"
 )
 #: Requests to which an answer without content is right, or whose answer has the words of the request.
 _MAY_HAVE_NONE = (
@@ -144,11 +148,14 @@ _ENGLISH_SPEAKER = r"(?i:\b(?:i|we|my|request|question|help|answer)\b)"
 #: English words of a refusal; a refusal in English has no others.
 _ENGLISH_NOT = r"(?i:\b(?:sorry|cannot|can['’]?t|unable|unfortunately|apologi[zs]e|not|beyond|won['’]?t|don['’]?t)\b)"
 _ENGLISH = pattern(
-    r"(?i:i|m|am|ve|ll|s|t|re|we|you|your|my|me|it|is|are|be|that|this|these|those|the|a|an|any|to|with|for|on|of|in|at|as|by"
+    r"(?i:i|m|am|ve|ll|s|t|re|we|you|your|my|me|it|is|are|be|that|this|these|those|the|a|an|any|to|with|for|on"
+    r"|of|in|at|as|by"
     r"|do|does|don|won|can|cannot|could|would|will|not|no|but|and|or|so|if|there|here|what|which|how|sorry|afraid"
     r"|unable|able|unfortunately|regret(?:tably|fully)?|apologi[zs]e|apolog(?:y|ies)|beyond|outside|against|scope"
-    r"|help|assist(?:ance)?|answer(?:ing)?|provide|fulfil+|comply|support(?:ed)?|discuss|create|generate|write|respond"
-    r"|response|request(?:ed|s)?|question|topic|task|content|information|kind|sort|type|thing|something|anything|else|ask"
+    r"|help|assist(?:ance)?|answer(?:ing)?|provide|fulfil+|comply|support(?:ed)?|discuss|create|generate|write"
+    r"|respond"
+    r"|response|request(?:ed|s)?|question|topic|task|content|information|kind|sort|type|thing|something|anything"
+    r"|else|ask"
     r"|asking|try|please|different|other|another|again|have|has|access|enough|know|understand|sure|comfortable|feel"
     r"|guidelines?|policy|policies|allowed|possible|right|now|moment|time|sensitive|particular|specific|more|further"
     r"|details?|professional|expert|consult|let|need|want|like|been|must|may|about|from|just|really|such|doing|way)"
@@ -215,8 +222,14 @@ def whole_refusal(texts: Texts, options: ScreenOptions) -> str | None:
 
 #: The task as the subject of the first sentence: 이메일 작성은 …, 글 작성 요청은 …
 _OF_THE_TASK = pattern(
-    r"(?:(?:그런|이런|해당|죄송하지만|죄송합니다만|미안하지만)[ ,]+)?[가-힣]{1,6} ?(?:작성|쓰기|창작|대필|생성|제작|만들기) ?(?:요청|기능|작업)?"
+    r"(?:(?:그런|이런|해당|죄송하지만|죄송합니다만|미안하지만)[ ,]+)?[가-힣]{1,6} ?(?:작성|쓰기|창작|대필|생성"
+    r"|제작|만들기) ?(?:요청|기능|작업)?"
     r"[은는이]? [^\n.!?]*(?:않|없|못|불가|어렵|힘들|아니|제한)[^\n.!?]*[.!]?$"
+)
+
+
+_ASK_ANOTHER = pattern(
+    r"다른 (?:걸|것을?|질문을?|요청을?|주제로?|도움이?) ?[^.!?\n]{0,10}(?:물어|말씀|요청|부탁|해 ?주|필요|질문|알려)"
 )
 
 
@@ -234,7 +247,8 @@ def refuses_in_all(texts: Texts) -> str | None:
     if talk and wants_text(texts, talk):
         return quoted(answer, 60)
     negative = [word for word in talk or () if _NEGATIVE.fullmatch(word)]
-    if talk and negative and _OF_THE_TASK.match(answer) and not asks(texts.instruction, *_OF_A_TEXT):
+    no_such_task = _OF_THE_TASK.match(answer) or _ASK_ANOTHER.search(answer)
+    if talk and negative and no_such_task and not asks(texts.instruction, *_OF_A_TEXT):
         return quoted(answer, 60)
     if not talk or not negative or not asks_for_content(texts):
         return None
@@ -271,8 +285,14 @@ def english_refusal(texts: Texts) -> str | None:
 
 #: An answer that promises an answer, and ends there: … 알려 드리겠습니다.
 _PROMISED = pattern(
-    r"[^\n.!?]{4,60}(?:알려|설명|소개|말씀|정리|작성|추천|안내|제안|공유|답변?|서술|요약|보여|만들어|써)[가-힣]{0,3} ?"
+    r"[^\n.!?]{4,60}(?:알려|설명|소개|말씀|정리|작성|추천|안내|제안|공유|답변?|서술|요약|보여|만들어"
+    r"|써)[가-힣]{0,3} ?"
     r"(?:드리겠습니다|드릴게요|하겠습니다|할게요?|드리도록 하겠습니다|보겠습니다|볼게요?|줄게요?)[.!~]?"
+)
+#: Words before a promise, and behind it.
+_AROUND_PROMISE = pattern(
+    r"\A\W*(?:네|예|응|좋아요?|좋습니다|물론이죠|물론입니다|알겠습니다|알겠어요?|그럼요|그래)[,.!~]+ "
+    r"|(?<=[.!] )(?:잠시만|조금만|잠깐만)[^.!?\n]{0,12}기다려[^.!?\n]{0,10}[.!]?\s*\Z"
 )
 #: Requests for words to someone, which may promise.
 _SPOKEN_TO = ("letter", "dialogue", "story", "title", "rewriting", "translation", "continuation", "about-speech")
@@ -287,7 +307,11 @@ def promise(texts: Texts, options: ScreenOptions) -> str | None:
     answer = texts.output
     if len(answer) > LONGEST or answer[:1] in "\"'“‘「『" or not _PROMISE.search(answer):
         return None
-    if _PROMISED.fullmatch(answer.strip()) and shares_words(texts) and not asks(texts.instruction, *_SPOKEN_TO):
+    if (
+        _PROMISED.fullmatch(_AROUND_PROMISE.sub("", answer).strip())
+        and shares_words(texts)
+        and not asks(texts.instruction, *_SPOKEN_TO)
+    ):
         return f"the answer promises an answer and gives none: {quoted(answer, 60)}"
     talk = talk_of(texts)
     if len(WORD.findall(answer)) < 2:

@@ -122,7 +122,7 @@ def phrases_again(text: str) -> str | None:
 def says_again(units: list[str]) -> str | None:
     """Four sentences or more of which each says what the first ones did: hardly a word begins as none before.
 
-    >>> says_again(["물을 아껴야 합니다", "물 사용을 아껴야 합니다", "물을 아끼는 것이 필요합니다", "물을 아껴야 합니다"])
+    >>> says_again(["물을 아껴야 합니다", "꼭 물을 아껴야 합니다", "물을 아끼는 것이 필요합니다", "물을 아껴야 합니다"])
     '3 of 4 sentences say nothing that is not there before'
     """
     if len(units) < 4:
@@ -140,7 +140,8 @@ def says_again(units: list[str]) -> str | None:
 
 #: Words that a sentence needs whatever it says.
 _EMPTY_WORD = pattern(
-    r"(?:합니다|입니다|있습니다|됩니다|해야|것이|것은|필요|사용|중요|좋습니다|수가|하는|있는|되는|위해|대한|또한|그리고)"
+    r"(?:합니다|입니다|있습니다|됩니다|해야|것이|것은|필요|사용|중요|좋습니다|수가|하는|있는|되는|위해|대한|또한"
+    r"|그리고)"
 )
 
 _WORD_RUN = pattern(r"(?<!\S)([가-힣]{2,12})(?:\s+\1){4,}(?!\S)")
@@ -216,7 +217,8 @@ def same_tails(units: list[str]) -> str | None:
 
 #: What stands before a text that is given back with its name: 질문: …, 입력: …
 LABEL = (
-    r"^\s*(?:질문|물음|문제|지시문?|명령어?|입력|본문|원문|답변?|문장|리뷰|글|텍스트|내용|기사|댓글|[QA]|Input|Question|Answer|Text"
+    r"^\s*(?:질문|물음|문제|지시문?|명령어?|입력|본문|원문|답변?|문장|리뷰|글|텍스트|내용|기사|댓글|[QA]|Input"
+    r"|Question|Answer|Text"
     r"|Review) ?[:：.] ?"
 )
 #: A label at the end, with nothing behind it.

@@ -73,7 +73,7 @@ def test_defects_of_the_eighth_set() -> None:
 def test_defects_of_the_ninth_set() -> None:
     """Of someone who had seen no rule: 92 of 120 were found at first sight, and 2 of 100 clean rows flagged."""
     missed, false = missed_and_false("screen_defects_heldout4.jsonl")
-    assert len(missed) == 11
+    assert len(missed) == 10
     assert not false
 
 
