@@ -117,7 +117,7 @@ WORD = pattern(r"[가-힣]+|[A-Za-z0-9]+")
 _SAYS_NOT = any_of(*_NOT)
 #: An answer that ends in a promise, or in what was asked.
 _PROMISES = (
-    r"(?:겠습니다|[릴할줄볼]게요?|(?:셨|하시는|하신)[가-힣]{0,3}(?:군요|네요)|(?:질문|요청|지시|명령|문제|물음"
+    r"(?:겠습니다|[릴할줄볼]게요?|(?:셨|하시는|하신|하시)[가-힣]{0,3}(?:군요|네요)|(?:질문|요청|지시|명령|문제|물음"
     r"|작업|과제|내용|결과|요약)"
     r"(?:입니다|이네요|이군요|이에요|예요)|아래와 같습니다|다음과 같습니다"
     r"|기다려 ?(?:줘|주세요|주십시오|주시[가-힣 ]{1,12})|질문이에요)[.!:~]?\s*$"
@@ -228,6 +228,10 @@ _OF_THE_TASK = pattern(
 )
 
 
+#: … 요청은 받지 않습니다.
+_NOT_TAKEN = pattern(
+    r"[^\n.!?]{0,20}(?:요청|문의|질문|부탁|의뢰)[은는을를]? ?(?:따로 |더 )?(?:받지 (?:않|못)|사양)[가-힣 ]*[.!]?"
+)
 _ASK_ANOTHER = pattern(
     r"다른 (?:걸|것을?|질문을?|요청을?|주제로?|도움이?) ?[^.!?\n]{0,10}(?:물어|말씀|요청|부탁|해 ?주|필요|질문|알려)"
 )
@@ -243,6 +247,8 @@ def refuses_in_all(texts: Texts) -> str | None:
         return None  # 예측할 수 없습니다.
     if asks(texts.instruction, "title") and not re.search(r"(?:니다|요|죠)\W*$", answer):
         return None  # 수당 누락 확인 요청
+    if _NOT_TAKEN.fullmatch(answer.strip()) and asks_for_content(texts):
+        return quoted(answer, 60)
     talk = talk_of(texts)
     if talk and wants_text(texts, talk):
         return quoted(answer, 60)
@@ -289,6 +295,11 @@ _PROMISED = pattern(
     r"|써)[가-힣]{0,3} ?"
     r"(?:드리겠습니다|드릴게요|하겠습니다|할게요?|드리도록 하겠습니다|보겠습니다|볼게요?|줄게요?)[.!~]?"
 )
+#: … 대한 질문이네요.
+_A_QUESTION = pattern(
+    r"[^\n.!?]{4,80}(?:대한|관한|묻는|물으시는|관련된|하는) (?:질문|물음)(?:이네요|이군요|입니다|이에요"
+    r"|이시군요)[.!]?"
+)
 #: Words before a promise, and behind it.
 _AROUND_PROMISE = pattern(
     r"\A\W*(?:네|예|응|좋아요?|좋습니다|물론이죠|물론입니다|알겠습니다|알겠어요?|그럼요|그래)[,.!~]+ "
@@ -313,6 +324,8 @@ def promise(texts: Texts, options: ScreenOptions) -> str | None:
         and not asks(texts.instruction, *_SPOKEN_TO)
     ):
         return f"the answer promises an answer and gives none: {quoted(answer, 60)}"
+    if _A_QUESTION.fullmatch(answer.strip()) and "?" in texts.instruction:
+        return f"the answer says that this is a question, and no more: {quoted(answer, 60)}"
     talk = talk_of(texts)
     if len(WORD.findall(answer)) < 2:
         return None

@@ -64,6 +64,7 @@ def repetition(texts: Texts, options: ScreenOptions) -> str | None:
     return (
         loop(text)
         or phrases_again(text)
+        or threes_again(text)
         or (None if asks(texts.instruction, "labels", "code", "json") else same_units(text))
     )
 
@@ -85,7 +86,7 @@ def loop(text: str) -> str | None:
         times = (end - start) // period
         # Four times on end, or three and a half of most of the text.
         whole = times == 3 and " " in unit and (end - start) * 2 >= period * 7 and (end - start) * 5 >= len(text) * 3
-        long = times == 3 and " " in unit and period >= 12
+        long = times == 3 and " " in unit and (period >= 12 or (period >= 8 and (end - start) * 2 >= period * 7))
         if (times >= 4 or whole or long) and end - start >= 30 and is_words(unit):
             return f"“{' '.join(unit[:30].split())}” {times} times on end"
     return None
@@ -117,6 +118,20 @@ def phrases_again(text: str) -> str | None:
             again.update(range(at, at + 5))
         seen.add(five)
     return f"{len(again)} of {len(words)} words repeat those before them" if len(again) * 10 >= len(words) * 6 else None
+
+
+def threes_again(text: str) -> str | None:
+    """The same for three words by their beginnings, which come four times: 행복은 마음의 평화입니다, … 평화이며.
+
+    >>> threes_again("책은 좋은 친구입니다. 책은 좋은 친구이며, 책은 좋은 친구이고, 책은 좋은 친구라고 합니다.")
+    '“책은 좋은 친구” 4 times'
+    """
+    words = re.findall("[가-힣]+", text)
+    if not 10 <= len(words) <= 200 or not is_words(text) or len("".join(words)) * 2 < len(text):
+        return None
+    threes = collections.Counter((words[at], words[at + 1], words[at + 2][:2]) for at in range(len(words) - 2))
+    three, times = max(threes.items(), key=lambda item: item[1])
+    return f"{quoted(' '.join(three))} {times} times" if times >= 4 and times * 3 * 10 >= len(words) * 7 else None
 
 
 def says_again(units: list[str]) -> str | None:
@@ -314,6 +329,8 @@ _PART = pattern(
 def must_change(texts: Texts, exact: bool) -> bool:
     """Whether the request would change its text, so that the same text is no answer to it."""
     instruction = texts.instruction
+    if exact and (options := _OPTIONS.search(instruction)) and asks(instruction, "selection"):
+        return texts.input.strip(" .") not in map(str.strip, options[1].split(","))
     if asks(instruction, "copy", "as-it-may-be", "about-characters", "about-links", "short"):
         return False
     if asks(instruction, "sorting"):
@@ -325,6 +342,8 @@ def must_change(texts: Texts, exact: bool) -> bool:
         return False  # a full stop more or less is a correction
     if exact and _ONE_OF.search(instruction) and len(re.split(r"[,\n]", texts.input.strip(" ,\n"))) > 2:
         return True
+    if exact and asks(instruction, "translation") and len(texts.input.split()) <= 2 and texts.input[:1].isupper():
+        return False  # a name
     if asks(instruction, "selection") and len(texts.input) < 60:
         return (
             exact
@@ -338,6 +357,8 @@ def must_change(texts: Texts, exact: bool) -> bool:
     )
 
 
+#: The answers that are possible: (정치, 경제, 스포츠)
+_OPTIONS = pattern(r"[(\[]([^()\[\]\n]{1,20}(?:,[^()\[\],\n]{1,20})+)[)\]]\W*$")
 #: A request for one of several things.
 _ONE_OF = pattern(
     r"(?:가장|제일) (?:큰|작은|긴|짧은|높은|낮은|많은|적은|빠른|느린|무거운|가벼운|비싼|싼)"
