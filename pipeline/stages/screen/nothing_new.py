@@ -5,6 +5,7 @@ elsewhere, or say the request again in other forms of its words.
 import re
 from collections.abc import Iterable, Mapping
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -131,13 +132,23 @@ def talks_of_service(talk: list[str]) -> bool:
 
 
 def may_restate(texts: Mapping[str, pa.Array]) -> list[int]:
-    """Answers of at most twice the length of the instruction that have its first syllable in their first ten."""
-    answers, asked = texts["output"], texts["instruction"]
-    size, of_asked = pc.binary_length(answers), pc.binary_length(asked)
-    near = pc.and_(pc.less_equal(size, pc.multiply(of_asked, 2)), pc.greater(size, 24))
-    rows = pc.indices_nonzero(pc.fill_null(pc.and_(near, pc.less_equal(size, 3 * LONGEST)), False))
-    pairs = zip(rows.to_pylist(), asked.take(rows).to_pylist(), answers.take(rows).to_pylist(), strict=True)
-    return [row for row, question, answer in pairs if question.lstrip()[:2] in answer[:12]]
+    """Answers of at most twice the length of the instruction that have its first letters in their first twelve."""
+    answers, asked = texts[DISTINCT], texts["instruction"].dictionary_encode()
+    size, of_asked = (np.asarray(pc.fill_null(pc.binary_length(part.dictionary), 0)) for part in (answers, asked))
+    if not len(size) or not len(of_asked):
+        return []
+    # int64[rows]: the number of the answer and of the instruction, -1 for null.
+    answer, question = (np.asarray(pc.fill_null(part.indices, -1)).astype(np.int64) for part in (answers, asked))
+    given = (answer >= 0) & (question >= 0)
+    length = np.where(given, size[answer], 0)
+    rows = np.flatnonzero((length > 24) & (length <= of_asked[question] * 2) & (length <= 3 * LONGEST))
+    # Both repeat: each pair is looked at once.
+    pairs, which = np.unique(answer[rows] * len(of_asked) + question[rows], return_inverse=True)
+    said = answers.dictionary.take(pa.array(pairs // len(of_asked))).to_pylist()
+    wanted = asked.dictionary.take(pa.array(pairs % len(of_asked))).to_pylist()
+    may = np.array([one.lstrip()[:2] in other[:12] for one, other in zip(wanted, said, strict=True)], bool)
+    picked: list[int] = rows[may[which]].tolist()
+    return picked
 
 
 def restated(texts: Texts, options: ScreenOptions) -> str | None:
