@@ -160,15 +160,21 @@ def restated(texts: Texts, options: ScreenOptions) -> str | None:
     """
     if all_but_its_end(texts):
         return f"the answer is the instruction, but for its last letters: {quoted(texts.output, 60)}"
-    if texts.input or asks(texts.instruction, *_OF_ITS_WORDS) or re.search("중에|또는|아니면|vs", texts.instruction):
+    if texts.input or re.search(r"[0-9]", texts.output):
         return None
-    asked, said = heads_of(texts.instruction), heads_of(texts.output)
-    words = len(WORD.findall(texts.output))
-    if len(asked) < 2 or words < (3 if len(asked) > 2 else 5) or not asks_for(texts.instruction):
+    asked, words = heads_of(texts.instruction), WORD.findall(texts.output)
+    if len(asked) < 2 or len(words) < (3 if len(asked) > 2 else 5):
         return None
+    said: list[str] = []
+    for word in words:
+        if not _EMPTY.fullmatch(word):
+            said.append(letters_of(word)[:4])
+            if not is_among(said[-1], asked):
+                return None  # a word of its own
     kept = sum(is_among(head, said) for head in asked)
-    own = [head for head in said if not is_among(head, asked)]
-    if kept * 4 < len(asked) * 3 or own or re.search(r"[0-9]", texts.output):
+    if kept * 4 < len(asked) * 3 or not asks_for(texts.instruction):
+        return None
+    if asks(texts.instruction, *_OF_ITS_WORDS) or re.search("중에|또는|아니면|vs", texts.instruction):
         return None
     return f"the answer only says the instruction again: {quoted(texts.output, 60)}"
 
