@@ -71,8 +71,8 @@ def levels(text: str) -> tuple[int, int, int]:
 
 
 def mixed_speech(texts: Texts, options: ScreenOptions) -> str | None:
-    asked = ("dialogue", "about-speech", "verse", "examples", "translation", "proofreading", "copy")
-    if asks(texts.instruction, *asked):
+    kinds = ("dialogue", "about-speech", "verse", "examples", "translation", "copy", "proofreading")
+    if asks(texts.instruction, *kinds):
         return None
     prose = unquoted(texts.output)
     if re.search(r"^[ \t]*[가-힣A-Za-z]{1,8} ?[:：]", prose, re.MULTILINE):  # a dialogue has several speakers
