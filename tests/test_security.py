@@ -341,6 +341,56 @@ def test_a_card_is_text_whatever_names_it(tmp_path: Path) -> None:
     assert not any(check.faults for check in verify(tmp_path / "processed" / "small"))
 
 
+LONG_NAME = HOSTILE + "\u202e=cmd|' /C calc'!A0\u2066" + "가" * 10_000
+
+
+def test_what_shows_a_dataset_shows_hostile_names_as_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In titles, file names, texts, names of tools and of other fields: of 10,000 characters where allowed."""
+    monkeypatch.chdir(tmp_path)
+    name = LONG_NAME.replace("/", "")[:120] + ".jsonl"
+    call_of = {"type": "function", "function": {"name": LONG_NAME, "arguments": {LONG_NAME: LONG_NAME}}}
+    rows: list[dict[str, object]] = [
+        {"instruction": LONG_NAME, "input": "=1+1", "output": LONG_NAME, LONG_NAME: LONG_NAME},
+        {
+            "messages": [
+                {"role": "user", "content": LONG_NAME},
+                {"role": "assistant", "content": "", "tool_calls": [call_of]},
+            ]
+        },
+        {"instruction": LONG_NAME, "output": ""},
+    ]
+    Path("raw").mkdir()
+    Path("raw", name).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    Path("pipeline.toml").write_text(
+        f'[dataset]\nname = "small"\ntitle = {json.dumps(LONG_NAME)}\n[[source]]\nname = "a"\nfiles = ["*.jsonl"]\n'
+        'license = "mit"\n[tokenize]\ntokenizer = "embedded"\nmax_length = 512\n[normalize]\noff = ["control"]\n'
+        "[gate]\nmax_rejected = 1.0\n"
+    )
+    built = call("run")
+    assert built.exit_code == 0, built.output
+    shown = [
+        built,
+        call("show", "processed/small", "--row", "0"),
+        call("show", "processed/small", "--row", "0", "--format", "messages"),
+        call("show", "processed/small", "--row", "0", "--format", "json"),
+        call("show", "processed/small", "--rejects"),
+        call("explain", f"{name}:1"),
+        call("diff", "processed/small", f"raw/{name}"),
+        call("diff", "processed/small", "processed/small", "--json"),
+        call("verify", "processed/small"),
+        call("inspect", f"raw/{name}"),
+        call("check"),
+        call("plan"),
+    ]
+    for result in shown:
+        assert not isinstance(result.exception, Exception)
+        assert not STEERING.search(result.stdout + result.stderr)
+    page = call("report", "processed/small", "--out", "-").stdout
+    assert "alert(1)" in page
+    assert "<script>alert" not in page
+    assert len(re.findall("<script", page)) == len(re.findall("</script>", page))
+
+
 # --- no token is shown ---
 
 

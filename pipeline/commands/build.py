@@ -68,12 +68,12 @@ def run(
     Examples: ko-instruct run
               ko-instruct run a.json b.jsonl.gz --out processed/mine --tokenizer embedded
     """
+    check_usage(files, out)
     from pipeline.io.progress import note
     from pipeline.run.chain import run as chain
     from pipeline.run.engines.choose import engine_of
     from pipeline.run.plan import compared_with, plan_of_files
 
-    check_usage(files, out)
     plan = (
         plan_to_run(config_path, layout, changes)
         if out is None

@@ -29,14 +29,7 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         data = (folder / MANIFEST).read_bytes()
     except OSError as error:
-        configs = ", ".join(sorted(str(path.parent) for path in folder.glob(f"*/{MANIFEST}")))
-        raise ManifestError(
-            folder,
-            [f"cannot be read ({error.strerror})"],
-            f"This is a repository: choose one of its configs: {configs}."
-            if configs
-            else "This is not a finished dataset: build it (make processed), and name its folder below processed/.",
-        ) from None
+        raise ManifestError(folder, [f"cannot be read ({error.strerror})"], other_folder(folder)) from None
     try:
         return Manifest.model_validate_json(data)
     except ValidationError as error:
@@ -49,6 +42,18 @@ def read_manifest(folder: Path) -> Manifest:
         if other_version
         else "Build the dataset again (make processed).",
     )
+
+
+def other_folder(folder: Path) -> str:
+    """What to name in place of a folder that is no dataset: the one around it, or one in it."""
+    for number, around in enumerate(folder.absolute().parents[:2]):
+        if (around / MANIFEST).is_file():
+            as_written = around if folder.is_absolute() or len(folder.parents) <= number else folder.parents[number]
+            return f"This is a folder in a dataset. Name the dataset: {as_written}"
+    configs = ", ".join(sorted(str(path.parent) for path in folder.glob(f"*/{MANIFEST}")))
+    if configs:
+        return f"There are datasets in this folder. Name one: {configs}"
+    return "This is not a finished dataset: build it (make processed), and name its folder below processed/."
 
 
 def read_any_manifest(path: Path) -> dict[str, Any]:

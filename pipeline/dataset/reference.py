@@ -36,7 +36,8 @@ def read_existing(path: Path, name: str) -> pa.Table:
     """
     tables = [table for file in _files(path) for table in _tables(file)]
     none = complete(pa.table({"instruction": pa.array([], pa.string())})).select(COLUMNS)
-    table = texts(pa.concat_tables([none, *tables]), name="")
+    alike = (table.cast(none.schema) for table in tables)  # another program may have written columns as "not null"
+    table = texts(pa.concat_tables([none, *alike]), name="")
     return set_column(table, "origin", pc.binary_join_element_wise(name, table["origin"], "#"))
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
+from shlex import quote
 from typing import Literal, NamedTuple
 
 from pipeline.dataset.layout import MANIFEST
@@ -15,6 +16,7 @@ from pipeline.io.terminal_text import visible
 from pipeline.stages.tokenize import Tokenizer
 from pipeline.table.sequences import SEQUENCES
 from pipeline.tokenizers.load import open_tokenizer, resolve
+from pipeline.tokenizers.protocol import LoadError
 from schemas.columns import MARKS, MASKED
 from schemas.tokenizer import Resolution, UsedTokenizer
 
@@ -54,10 +56,17 @@ class Shown(NamedTuple):
 def tokenizer_of(path: Path, names: Sequence[str] = ()) -> Tokenizer:
     """The tokenizer that made the ids: the manifest of the dataset, or tokenizer.json of its stage files, names it.
 
-    `names`: where it is now, if elsewhere. Raises ShowError where this is another tokenizer than the one that was used.
+    `names`: where it is now, if elsewhere. Raises ShowError where it is not available, or is another tokenizer than
+    the one that was used.
     """
     used = _used_tokenizer(path)
-    found = resolve(names or [place_of(path, used.name, used.sha256)])
+    try:
+        found = resolve(names or [place_of(path, used.name, used.sha256)])
+    except LoadError as error:
+        raise ShowError(
+            f"{path}: the tokenizer that made its ids is not available ({error.why}). Name where it is now: "
+            f"ko-instruct show {quote(str(path))} --tokenizer PATH"
+        ) from None
     if found.sha256 != used.sha256:
         raise ShowError(
             f"{path}: made with the tokenizer {used.name} of sha256 {used.sha256[:16]}…, but {found.name} is now "

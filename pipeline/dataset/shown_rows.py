@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from pipeline.dataset.layout import REJECTS
+from pipeline.dataset.layout import MANIFEST, REJECTS
+from pipeline.dataset.manifest_file import other_folder
 from pipeline.dataset.reader import DataFile, data_files, read_batches, read_rejects, table_files
 from pipeline.io.arrow_files import validated
 from pipeline.io.row_files import naming, read_rows
@@ -97,10 +98,17 @@ def _every(place: Place) -> Iterator[pa.Table]:
         yield from tables_of_file(path)
     elif place.rejects:
         if not (path / REJECTS).is_file():
-            raise ShowError(f"{path}: there is no {REJECTS}. Name the folder of a dataset that was built here.")
+            raise ShowError(f"{path}: there is no {REJECTS}. {_elsewhere(path)}")
         yield from read_rejects(path)
     else:
         yield from _tables_of_split(path, place.split)
+
+
+def _elsewhere(folder: Path) -> str:
+    """What to name in place of a folder that lacks what was asked for."""
+    if (folder / MANIFEST).is_file():
+        return "It is only in the folder where the dataset was built."
+    return other_folder(folder)
 
 
 def tables_of_file(path: Path) -> Iterator[pa.Table]:
@@ -124,7 +132,8 @@ def _tables_of_split(path: Path, split: str) -> Iterator[pa.Table]:
     of_split = [file for file in files if file.split == split]
     if not of_split:
         has = ", ".join(sorted({file.split for file in files})) or "none"
-        raise ShowError(f"{path}: there is no split {split!r} with Arrow or Parquet files. Splits here: {has}.")
+        where = f" {_elsewhere(path)}" if not files else ""
+        raise ShowError(f"{path}: there is no split {split!r} with Arrow or Parquet files. Splits here: {has}.{where}")
     for file in of_split:
         with naming(file.path):
             yield from read_batches(file)

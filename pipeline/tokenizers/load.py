@@ -69,7 +69,10 @@ def resolve(names: Sequence[str], online: bool = True) -> Resolution:
         except _Missing as reason:
             tried.append((name, str(reason)))
     reasons = "\n".join(f"  {name}: {why}" for name, why in tried) or "  the list is empty"
-    raise LoadError(f"None of the listed tokenizers is available.\n{reasons}\nDo one of these:\n{REMEDIES}")
+    raise LoadError(
+        f"None of the listed tokenizers is available.\n{reasons}\nDo one of these:\n{REMEDIES}",
+        "; ".join(f"{name}: {why}" for name, why in tried),
+    )
 
 
 def open_tokenizer(resolution: Resolution) -> Tokenizer:

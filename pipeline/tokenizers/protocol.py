@@ -88,7 +88,11 @@ class Tokenizer(Protocol):
 
 
 class LoadError(KoInstructError, RuntimeError):
-    """None of the listed tokenizers is available, or one cannot be opened."""
+    """None of the listed tokenizers is available, or one cannot be opened. `why`: in one line."""
+
+    def __init__(self, message: str, why: str = "") -> None:
+        super().__init__(message)
+        self.why = why or message
 
 
 class ChatTemplateError(KoInstructError, ValueError):

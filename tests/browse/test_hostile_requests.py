@@ -18,9 +18,9 @@ import pytest
 from pipeline.browse.server import TOKEN, Server
 from tests.browse.built import build, serving
 
-ATTACKS = int(os.environ.get("ATTACKS", "10"))
+ATTACKS = max(int(os.environ.get("ATTACKS", "100")) // 10, 1)
 SEED = int(os.environ.get("SEED", "0"))
-#: Requests of an attack, one after the other.
+#: Requests of an attack, one after the other: twice ATTACKS in all.
 REQUESTS = 20
 #: Bytes that all attacks together may cost.
 MEMORY = 300 << 20

@@ -6,6 +6,7 @@
 import os
 import re
 import shlex
+import shutil
 import stat
 import subprocess
 import sys
@@ -28,7 +29,9 @@ files = ["*.jsonl"]
 tokenizer = ["embedded"]
 """
 COMMAND = f"{shlex.quote(sys.executable)} -c 'from pipeline.cli import main; main()'"
-FILES = 100
+FILES = 300 if "ATTACKS" in os.environ else 100
+#: Raw files under Make.
+MANY = 300
 
 #: What a shell does before the command, by name. {0}: the command.
 PLACES = {
@@ -74,6 +77,26 @@ def test_a_run_with_little(place: str, project: Path) -> None:
     assert f'"rows_in":{FILES}' in re.sub(r"\s", "", manifest.read_text())
     if place in ("all", "umask 077"):
         assert stat.S_IMODE(manifest.stat().st_mode) == 0o600
+
+
+@pytest.mark.skipif("ATTACKS" not in os.environ, reason="takes minutes: make test-attack")
+def test_make_with_little(tmp_path: Path) -> None:
+    for folder in ("raw", "venv/bin"):
+        (tmp_path / folder).mkdir(parents=True)
+    for name in ("pyproject.toml", "constraints.txt", "venv/.installed"):
+        (tmp_path / name).touch()
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / "venv/bin/ko-instruct").symlink_to(Path(sys.executable).parent / "ko-instruct")
+    (tmp_path / "pipeline.toml").write_text(CONFIG)
+    for number in range(MANY):
+        (tmp_path / "raw" / f"{number}.jsonl").write_text(
+            f'{{"instruction": "질문 {number}", "output": "답 {number * 7}"}}\n'
+        )
+    make = "unset MAKEFLAGS MAKELEVEL; ulimit -n 64; make -j2 processed VENV=venv"
+    done = shell(make, tmp_path)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert f'"rows_in":{MANY}' in re.sub(r"\s", "", (tmp_path / "processed/mine/manifest.json").read_text())
+    assert "is up to date" in shell(make, tmp_path).stdout
 
 
 def test_too_little_address_space_is_refused_with_what_is_enough(project: Path) -> None:

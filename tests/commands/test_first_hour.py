@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -19,16 +18,15 @@ from tests.support.paths import ROOT
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clone of this project whose environment is this one."""
+def project(tmp_path_factory: pytest.TempPathFactory, warm_command: Path) -> Path:
+    """A clone of this project whose environment is this one, and whose cache of the Hub is empty."""
     folder = tmp_path_factory.mktemp("first hour")
     for name in ("Makefile", "pyproject.toml", "constraints.txt", "pipeline.toml"):
         shutil.copy(ROOT / name, folder)
     shutil.copytree(ROOT / "raw" / "sample", folder / "raw" / "sample")
-    script = folder / ".venv" / "bin" / "ko-instruct"
-    script.parent.mkdir(parents=True)
-    script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m ko_instruct "$@"\n')
-    script.chmod(0o755)
+    scripts = folder / ".venv" / "bin"
+    scripts.mkdir(parents=True)
+    (scripts / "ko-instruct").symlink_to(warm_command)
     (folder / ".venv" / ".installed").touch()
     return folder
 

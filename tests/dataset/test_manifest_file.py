@@ -72,7 +72,7 @@ def test_a_damaged_manifest_does_not_blame_the_version(folder: Path) -> None:
 
 
 def test_a_folder_without_a_manifest(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(ManifestError, match=r"This is a repository: choose one of its configs: .*표본"):
+    with pytest.raises(ManifestError, match=r"There are datasets in this folder. Name one: .*표본"):
         read_manifest(tmp_path)
     (folder / "manifest.json").unlink()
     with pytest.raises(ManifestError, match=r"cannot be read \(No such file.*This is not a finished dataset"):

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 from datasets import load_from_disk
@@ -174,3 +175,9 @@ def test_the_stamp_of_dedupe_alone_changes_with_it(old: Path, tmp_path: Path) ->
     (old / "README.md").write_text("다시 만든 데이터")
     after = stamps()
     assert [name for name in before if after[name] != before[name]] == ["dedupe"]
+
+
+def test_a_column_that_is_written_as_never_null(tmp_path: Path) -> None:
+    fields = [pa.field(name, pa.string(), nullable=False) for name in ("instruction", "output")]
+    pq.write_table(pa.table([["가?"], ["네."]], schema=pa.schema(fields)), tmp_path / "a.parquet")
+    assert read_existing(tmp_path / "a.parquet", "x")["output"].to_pylist() == ["네."]

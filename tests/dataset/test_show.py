@@ -2,6 +2,8 @@
 
 import json
 import re
+import shlex
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -150,6 +152,60 @@ def test_what_cannot_be_shown(tmp_path: Path) -> None:
     assert "would decode to the wrong text" in result.stderr
     (folder / "manifest.json").unlink()
     assert "not known which tokenizer made the ids" in call(folder).stderr
+
+
+def test_a_folder_in_a_dataset_or_around_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message names the dataset, in the way in which the folder was named."""
+    folder = built(tmp_path, "embedded", {})
+    for arguments in (["show"], ["show", "--rejects"], ["report"], ["browse"], ["diff", str(folder)]):
+        result = CliRunner().invoke(main, [*arguments, str(folder / "train")])
+        assert result.exit_code == 1
+        assert result.stderr.endswith(f"This is a folder in a dataset. Name the dataset: {folder}\n")
+    monkeypatch.chdir(folder.parent)
+    assert call(Path(folder.name, "train")).stderr.endswith(f"Name the dataset: {folder.name}\n")
+    assert call(Path()).stderr.endswith(f"There are datasets in this folder. Name one: {folder.name}\n")
+    monkeypatch.chdir(folder / "train")
+    assert call(Path()).stderr.endswith(f"Name the dataset: {folder}\n")
+    assert call(folder).exit_code == 0
+
+
+def test_a_copied_dataset_whose_tokenizer_is_elsewhere(tmp_path: Path) -> None:
+    """One line, with the command that shows the row."""
+    small.save_causal(tmp_path / "tok")
+    folder = built(tmp_path, str(tmp_path / "tok"), {"layout": "causal"})
+    copied = tmp_path / "other place"
+    shutil.copytree(folder, copied)
+    (tmp_path / "tok").rename(tmp_path / "now")
+    result = call(copied)
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()
+    command = f"ko-instruct show {shlex.quote(str(copied))} --tokenizer PATH"
+    assert line.endswith(f"Name where it is now: {command}")
+    arguments = shlex.split(command.replace("PATH", str(tmp_path / "now")))[1:]
+    assert CliRunner().invoke(main, arguments).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"{",
+        b'{"a": 1}',
+        b'{"instruction": 1e400, "output": "x"}',
+        b"\xff",
+        b'{"instruction": "x", "output": "x", "history": 3}',
+    ],
+)
+def test_damaged_rejects_are_no_raw_file(tmp_path: Path, line: bytes) -> None:
+    folder = built(tmp_path, "embedded", {})
+    rejects = folder / "rejects.jsonl"
+    rejects.write_bytes(line + b"\n")
+    for arguments in (["show", "--rejects"], ["diff", str(folder)], ["report"]):
+        result = CliRunner().invoke(main, [*arguments, str(folder)])
+        assert result.exit_code == 1
+        assert str(rejects) in result.stderr
+        assert result.stderr.endswith("Build the dataset again (make processed), or download it again.\n"), (
+            result.stderr
+        )
 
 
 def test_a_long_number_of_a_call_is_shown_whole() -> None:

@@ -179,7 +179,7 @@ def test_a_snapshot_of_the_hub_passes_and_says_what_it_lacks(built: Path, tmp_pa
     ]
     (repository,) = verify(config.parent)
     assert repository.faults == ["manifest.json: cannot be read (No such file or directory)"]
-    assert repository.notes == [f"This is a repository: choose one of its configs: {config}."]
+    assert repository.notes == [f"There are datasets in this folder. Name one: {config}"]
 
 
 def test_files_of_the_user_and_an_edited_card_are_no_faults(folder: Path) -> None:

@@ -4,7 +4,9 @@ import gzip
 import itertools
 import json
 import os
-from collections.abc import Iterator
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from pipeline.stages.dedupe import differ_in_form as by_form
 from pipeline.stages.dedupe.differences import (
     FORM,
     LONG,
+    align,
     differences,
     endings,
     is_about_form,
@@ -27,6 +30,7 @@ from pipeline.stages.dedupe.differences import (
     spelling,
     tasks,
 )
+from pipeline.stages.dedupe.differences.words_of_text import Word
 from pipeline.stages.dedupe.essentials import may_say_the_same
 from pipeline.stages.dedupe.middles import Prose, differ_in_form, is_prose
 from pipeline.stages.dedupe.rests import are_words, rests
@@ -89,10 +93,15 @@ def pairs_of_texts(draw: st.DrawFn) -> tuple[str, str]:
 
 
 def may_be_same(one: str, other: str) -> bool:
-    folded = keys.fold_texts(pa.array([one, other]))
-    pair = np.array([0]), np.array([1])
-    by_letters = may_say_the_same(*keys.letters(*folded), *pair)
-    return bool(by_letters[0] and may_say_the_same(*folded, *pair)[0])
+    return each_may_be_same([(one, other)])[0]
+
+
+def each_may_be_same(pairs: Sequence[tuple[str, str]]) -> list[bool]:
+    folded = keys.fold_texts(pa.array([text for pair in pairs for text in pair]))
+    first = np.arange(0, 2 * len(pairs), 2)
+    by_letters = may_say_the_same(*keys.letters(*folded), first, first + 1)
+    both: list[bool] = (by_letters & may_say_the_same(*folded, first, first + 1)).tolist()
+    return both
 
 
 @given(st.one_of(pairs_of_texts(), st.tuples(TEXT, TEXT)), st.booleans())
@@ -104,9 +113,10 @@ def test_texts_that_say_the_same_may_say_the_same(pair: tuple[str, str], numbers
 @given(st.sampled_from(VERBS), st.data())
 @settings(max_examples=1000, deadline=None)
 def test_forms_of_one_verb_may_say_the_same(forms: list[str], data: st.DataObject) -> None:
-    pair = [data.draw(st.sampled_from(forms)) + data.draw(st.sampled_from(ENDINGS)) for _ in range(2)]
-    for one, other in (pair, [f"글을 {text}" for text in pair]):
-        assert may_be_same(one, other) or not same(one, other)
+    one, other = (data.draw(st.sampled_from(forms)) + data.draw(st.sampled_from(ENDINGS)) for _ in range(2))
+    pairs = [(one, other), (f"글을 {one}", f"글을 {other}")]
+    for pair, may_be in zip(pairs, each_may_be_same(pairs), strict=True):
+        assert may_be or not same(*pair), pair
 
 
 @pytest.mark.parametrize(
@@ -150,9 +160,13 @@ def test_a_word_beside_a_number_counts_where_numbers_do_not() -> None:
 
 
 def test_misspellings_may_say_the_same() -> None:
-    for wrong, right in spelling.PAIRS.items():
-        for word, meant in ((wrong, right), (f"아주 {wrong}", f"아주{right}"), (f"{wrong}은", f"{right}은")):
-            assert may_be_same(word, meant) or not same(word, meant), (word, meant)
+    pairs = [
+        pair
+        for wrong, right in spelling.PAIRS.items()
+        for pair in ((wrong, right), (f"아주 {wrong}", f"아주{right}"), (f"{wrong}은", f"{right}은"))
+    ]
+    for pair, may_be in zip(pairs, each_may_be_same(pairs), strict=True):
+        assert may_be or not same(*pair), pair
 
 
 @given(st.lists(st.one_of(pairs_of_texts(), st.tuples(TEXT, TEXT)), min_size=1, max_size=6))
@@ -222,6 +236,52 @@ def test_long_texts_are_the_same_where_every_difference_is_one_of_form(
 def test_long_texts_that_begin_to_differ_and_say_the_same(one: str, other: str) -> None:
     for around in AROUND:
         assert same(f"{around}{one} {around}", f"{around}{other} {around}")
+
+
+SOME_WORDS = [
+    *("영화", "배우가", "정말", "재미있는", "이야기를", "보고", "나서", "생각했다"),
+    *("그리고", "우리는", "집에", "돌아왔다", "날씨가", "좋아서", "산책을", "했다"),
+]
+
+#: What a writer changes in a long text, by the number of a word; whether it still says the same.
+CHANGES: dict[str, tuple[Callable[[int, str], str], bool]] = {
+    "two words": (lambda at, word: "다른" if at in (3, 90) else word, False),
+    "every fifth word": (lambda at, word: f"{word}요" if at % 5 == 0 else word, False),
+    "a filler": (lambda at, word: f"{word} 좀" if at % 10 == 0 else word, True),
+    "spaces": (lambda at, word: f"{word}\n" if at % 7 == 0 else word, True),
+    "order": (lambda at, word: SOME_WORDS[at * 7 % 16], False),
+}
+
+
+def changed(words: int, change: Callable[[int, str], str]) -> tuple[str, str]:
+    rng = random.Random(words)
+    text = [rng.choice(SOME_WORDS) for _ in range(words)]
+    return " ".join(text), " ".join(itertools.starmap(change, enumerate(text)))
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_long_texts_take_time_as_they_grow(name: str) -> None:
+    change, says_the_same = CHANGES[name]
+    spent = []
+    for words in (500, 4000):
+        one, other = changed(words, change)
+        start = time.process_time()
+        assert same(one, other) == says_the_same
+        spent.append(time.process_time() - start)
+    assert spent[1] < max(30 * spent[0], 0.3)
+
+
+@given(st.lists(st.sampled_from("가나다라"), max_size=40), st.lists(st.sampled_from("가나다라"), max_size=40))
+@settings(max_examples=300, deadline=None)
+def test_long_lists_are_equal_between_the_places_where_they_differ(mine: list[str], yours: list[str]) -> None:
+    words = [[Word("Hangul", text, " ", "") for text in some] for some in (mine, yours)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(align, "LONG", 0)
+        found = align.blocks(*words)
+    at = other_at = 0
+    for block in (*found, align.Block(len(mine), len(mine), len(yours), len(yours))):
+        assert mine[at : block.start] == yours[other_at : block.other_start]
+        at, other_at = block.end, block.other_end
 
 
 @given(st.lists(pairs_of_texts(), min_size=1, max_size=6))

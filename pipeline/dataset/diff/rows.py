@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.dataset.layout import REJECTS
+from pipeline.dataset.manifest_file import other_folder
 from pipeline.dataset.reader import DataFile, data_files, read_batches, read_rejects, schema_of, table_files
 from pipeline.dataset.shown_rows import tables_of_file
 from pipeline.io.row_files import naming, read_rows
@@ -60,8 +61,8 @@ def _files(folder: Path) -> list[DataFile]:
     tables = table_files(files)
     if not tables and not lines:
         raise DiffError(
-            f"{folder}: there are no rows here, neither Parquet nor Arrow nor JSON Lines files of a dataset. Name a "
-            "folder below processed/, or the folder of one config of a downloaded dataset."
+            f"{folder}: there are no rows here, neither Parquet nor Arrow nor JSON Lines files of a dataset. "
+            + other_folder(folder)
         )
     if tables and not _has_texts(tables[0]):
         if not lines:

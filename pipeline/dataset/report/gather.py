@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipeline.dataset.complete_folder import need_files, need_rows
+from pipeline.dataset.complete_folder import REMEDY, need_files, need_rows
 from pipeline.dataset.reader import DataFile, data_files, schema_of
 from pipeline.dataset.report.duplicates import Pair, Size, doubtful, of_heads, sizes
 from pipeline.dataset.report.kept import COUNTS, Kept
@@ -17,6 +17,7 @@ from pipeline.dataset.report.sample import Row, Sample
 from pipeline.io.row_files import naming
 from pipeline.table.sequences import SEQUENCE
 from schemas.columns import DEDUPED, INGESTED, SCREENED
+from schemas.errors import DatasetError
 from schemas.manifest import Manifest
 
 #: Reads columns of a data file.
@@ -68,6 +69,10 @@ def gather(folder: Path, manifest: Manifest, read: Read) -> Summary:
     for file in files:
         with naming(file.path):
             names = schema_of(file).names
+            if lost := [name for name in manifest.columns if name in READ and name not in names]:
+                raise DatasetError(
+                    f"{file.path}: it lacks columns that the manifest lists: {', '.join(lost)}. {REMEDY}"
+                )
             if "origin" in names:  # a pack has none
                 for table in read(file, [name for name in names if name in READ]):
                     kept.add(file.split, table)

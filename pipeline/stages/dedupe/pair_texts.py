@@ -20,7 +20,11 @@ _MESSAGE = 1 << 9
 
 
 def is_empty(column: pa.ChunkedArray) -> bool:
-    """Whether no row has a text, as far as that can be seen without reading it: such texts are all equal."""
+    """Whether no row has a text, as far as that can be seen without reading it: such texts are all equal.
+
+    >>> is_empty(pa.chunked_array([[None, None]], pa.string())), is_empty(pa.chunked_array([["가", None]]))
+    (True, False)
+    """
     if pa.types.is_list(column.type):
         return all(len(chunk.flatten()) == 0 for chunk in column.chunks)
     return bool(column.null_count == len(column))

@@ -14,9 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.stages.ingest.fields import Record
-from pipeline.stages.ingest.framing import Unread, spans
+from pipeline.stages.ingest.framing import Lines, Unread, spans
 from pipeline.stages.ingest.json_text import quotes_and_slashes
 from pipeline.stages.ingest.parsing import Fault, Number, parse
+from pipeline.stages.ingest.signs import is_utf8, places_of
 
 #: The keys and places that lead to a value in a record.
 Path = tuple[str | int, ...]
@@ -47,26 +48,33 @@ class Signs(NamedTuple):
     def of(cls, block: Unread) -> "Signs | None":
         """The signs of a block; None where it is not UTF-8."""
         data = block.data
-        whole = pa.BinaryArray.from_buffers(pa.binary(), 1, [None, _ints([0, len(data)]), pa.py_buffer(data)])
-        try:
-            whole.cast(pa.string())
-        except pa.ArrowInvalid:
+        if not is_utf8(data):
             return None
         signs = np.frombuffer(data, np.uint8)
         quotes, slashes = quotes_and_slashes(data)
-        controls = np.flatnonzero(signs < SPACE)
-        starts, ends = spans(block, controls[signs[controls] == LINE_FEED])
-        # No string is between two records.
-        first = np.searchsorted(quotes, starts)
-        n_controls = np.searchsorted(controls, ends) - np.searchsorted(controls, starts)
-        return cls(data, starts, ends, quotes, first, np.diff(first, append=len(quotes)), n_controls, slashes)
+        controls = places_of(np.less, SPACE, data)
+        line_feeds = controls[signs[controls] == LINE_FEED]
+        starts, ends = spans(block, line_feeds)
+        first, n_quotes = _of_each(quotes, starts, ends)
+        if isinstance(block, Lines) and len(line_feeds) == len(controls):
+            n_controls = np.zeros(len(starts), np.int64)
+        else:
+            n_controls = np.searchsorted(controls, ends) - np.searchsorted(controls, starts)
+        return cls(data, starts, ends, quotes, first, n_quotes, n_controls, slashes)
 
     def text(self, number: int) -> bytes:
         return self.data[self.starts[number] : self.ends[number]]
 
 
-def _ints(values: Any) -> pa.Buffer:
-    return pa.py_buffer(np.asarray(values, np.int32))
+def _of_each(quotes: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each record the number of its first quote, and how many it holds. No string is between two records."""
+    count = len(quotes) // max(len(starts), 1)
+    if count and count * len(starts) == len(quotes):
+        first = np.arange(len(starts)) * count
+        if (quotes[::count] >= starts).all() and (quotes[count - 1 :: count] < ends).all():
+            return first, np.full(len(starts), count)
+    first = np.searchsorted(quotes, starts)
+    return first, np.diff(first, append=len(quotes))
 
 
 class Template(NamedTuple):

@@ -37,6 +37,8 @@ FEW, TEMPLATES = 8, 4
 THOUGHT_OR_CALL = (*thoughts.finds((*thoughts.MARKS, *calls.MARKS, "<tool_response>")), r"\)\]\s*$")
 #: The same in JSON, where a sign may be written as \u and its number.
 ANYWHERE = (*THOUGHT_OR_CALL[:-1], r"\)\](?: |\\[tnfr])*\"", r"\\u(?:00[2-7]|25[cC]1)")
+#: A sign of ASCII that is written as its number, and what else shows bytes as base64 in JSON.
+NUMBERED, BYTES = r"\\u00[2-7]", [sign.rstrip(":").encode() for sign in SIGNS]
 
 
 class Plain(NamedTuple):
@@ -51,7 +53,8 @@ def plain_rows(block: Unread, choose: Choose, origin: str, source: str) -> tuple
     signs = Signs.of(block)
     if signs is None:
         return None
-    given = Given(block, origin, source, _may_hold_marks(signs.data))
+    may_hold_bytes = any(sign in signs.data for sign in BYTES) or _may_hold((NUMBERED,), signs.data)
+    given = Given(block, origin, source, _may_hold(ANYWHERE, signs.data), may_hold_bytes)
     found = []
     others = np.ones(len(signs.starts), bool)
     for count in np.flatnonzero(np.bincount(signs.n_quotes)).tolist():
@@ -67,12 +70,16 @@ def plain_rows(block: Unread, choose: Choose, origin: str, source: str) -> tuple
 
 
 class Given(NamedTuple):
-    """What the rows of a block have in common. `marks`: whether a text in it may hold a mark of a thought or a call."""
+    """What the rows of a block have in common.
+
+    `marks`, `bytes`: whether a text in it may hold a mark of a thought or a call, or bytes as base64.
+    """
 
     block: Unread
     origin: str
     source: str
     marks: bool
+    bytes: bool
 
     def places(self, numbers: np.ndarray) -> pa.StringArray:
         before, behind = ("[", "]") if isinstance(self.block, Elements) else (":", "")
@@ -80,9 +87,9 @@ class Given(NamedTuple):
         return pc.binary_join_element_wise(self.origin + before, written, behind, "")
 
 
-def _may_hold_marks(data: bytes) -> bool:
+def _may_hold(patterns: tuple[str, ...], data: bytes) -> bool:
     text = pa.StringArray.from_buffers(1, pa.py_buffer(np.array([0, len(data)], np.int32)), pa.py_buffer(data))
-    return any(pc.match_substring_regex(text, pattern)[0].as_py() for pattern in ANYWHERE)
+    return any(pc.match_substring_regex(text, pattern)[0].as_py() for pattern in patterns)
 
 
 def _like_the_first(signs: Signs, left: np.ndarray, choose: Choose, given: Given) -> tuple[Plain | None, np.ndarray]:
@@ -183,13 +190,13 @@ def _flat(same: Alike, shape: Columns, given: Given) -> Plain:
         fixes=_lists(pa.list_(pa.string()), none.to_numpy(zero_copy_only=False), "no-input"),
     )
     may_be_open = pc.fill_null(pc.match_substring_regex(instruction, OPEN_END), False).to_numpy(zero_copy_only=False)
-    return _where(~(_marked(output, given) | may_be_open | _may_hold_bytes(rows["meta"])), same.numbers, rows)
+    return _where(~(_marked(output, given) | may_be_open | _hold_bytes(rows["meta"], given)), same.numbers, rows)
 
 
-def _may_hold_bytes(meta: pa.ChunkedArray) -> np.ndarray:
+def _hold_bytes(meta: pa.ChunkedArray, given: Given) -> np.ndarray:
     """For each `meta` whether it may hold bytes as base64."""
     found = np.zeros(len(meta), bool)
-    for sign in SIGNS if meta.null_count < len(meta) else ():
+    for sign in SIGNS if given.bytes and meta.null_count < len(meta) else ():
         found |= pc.fill_null(pc.match_substring(meta, sign), False).to_numpy()
     return found
 
@@ -235,7 +242,7 @@ def _talks(same: Alike, shape: Conversation, given: Given) -> Plain:
         meta=_meta(same, [key for key in same.record if key != shape.turns]),
     )
     marked = _marked(earlier, given).reshape(count, before).any(axis=1)
-    marked |= _marked(question, given) | _marked(output, given) | _may_hold_bytes(rows["meta"])
+    marked |= _marked(question, given) | _marked(output, given) | _hold_bytes(rows["meta"], given)
     return _where(~marked, same.numbers, rows)
 
 

@@ -93,7 +93,7 @@ class Detected:
         self.shapes = [self._plain(shape) for shapes in found for shape in shapes]
         if records and not self.shapes:
             raise _unknown(records)
-        lines = [toml(shape) for shape in self.shapes]
+        lines = _lines(self.shapes)
         votes = Counter(lines)
         self.neighbour = self.shapes[lines.index(max(votes, key=lambda line: votes[line]))] if votes else None
         _must_map_texts(
@@ -168,6 +168,12 @@ def fields(shape: Shape) -> list[str]:
     ]
 
 
+def _lines(shapes: Sequence[Shape]) -> list[str]:
+    """The line of toml of each shape. (Most records have one and the same.)"""
+    lines = {name: toml(shape) for name, shape in {id(shape): shape for shape in shapes}.items()}
+    return [lines[id(shape)] for shape in shapes]
+
+
 def _copies(records: Sequence[Record], found: Sequence[Sequence[Shape]]) -> frozenset[str]:
     """The questions beside an instruction that nearly always repeat it, or are repeated in it."""
     rows: dict[str, list[tuple[Record, str]]] = defaultdict(list)
@@ -187,8 +193,8 @@ def _copies(records: Sequence[Record], found: Sequence[Sequence[Shape]]) -> froz
 def _must_map_texts(found: Sequence[tuple[Record, Shape]]) -> None:
     """Hold the shapes to the rule that no text of a task is left out. Raises Fault: unmapped-text."""
     by_shape: dict[str, tuple[Shape, list[Record]]] = {}
-    for record, shape in found:
-        by_shape.setdefault(toml(shape), (shape, []))[1].append(record)
+    for (record, shape), line in zip(found, _lines([shape for _, shape in found]), strict=True):
+        by_shape.setdefault(line, (shape, []))[1].append(record)
     for shape, records in by_shape.values():
         if isinstance(shape, Conversation) and (names := unmapped_scene(records, shape)):
             raise _unmapped(names, shape, records)

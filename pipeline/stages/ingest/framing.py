@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pipeline.stages.ingest.parsing import BOM, Fault, parse
+from pipeline.stages.ingest.signs import pieces_of
 from schemas.options import IngestOptions
 
 LINE = re.compile(rb"[^\n]*\n|[^\n]+")
@@ -75,7 +76,7 @@ def lines_of(blocks: Iterable[bytes], limit: int = MAX_RECORD, first: int = 1) -
 
 def count_byte(data: bytes, byte: int) -> int:
     """How often a byte occurs (numpy counts five times as fast as bytes.count, and lets go of the GIL)."""
-    return int(np.count_nonzero(np.frombuffer(data, np.uint8) == byte))
+    return sum(int(np.count_nonzero(piece == byte)) for _, piece in pieces_of(data))
 
 
 def _hold(held: bytes, dropped: int, limit: int) -> tuple[bytes, int]:

@@ -5,6 +5,7 @@ import re
 import numpy as np
 
 from pipeline.stages.ingest.parsing import Fault, parse
+from pipeline.stages.ingest.signs import places_of
 
 QUOTE, BACKSLASH, OPEN, CLOSE, LOWER = b'"\\{} '
 #: What decides where a JSON value ends: whole strings (skipped), brackets, commas, and a quote that nothing closes.
@@ -116,17 +117,17 @@ def _broken_at(head: bytes) -> int | None:
 
 def quotes_and_slashes(data: bytes) -> tuple[np.ndarray, np.ndarray]:
     """Where the quotes are that open or close a string, and where the backslashes are."""
-    signs = np.frombuffer(data, np.uint8)
-    quotes = signs == QUOTE
+    quotes = places_of(np.equal, QUOTE, data)
     if b"\\" not in data:
-        return np.flatnonzero(quotes), np.zeros(0, np.int64)
-    slashes = np.flatnonzero(signs == BACKSLASH)
+        return quotes, np.zeros(0, np.int64)
+    slashes = places_of(np.equal, BACKSLASH, data)
     # In a run of backslashes the first, the third and so on escape what follows them.
     begins = np.concatenate([[True], np.diff(slashes) > 1])
     place = np.arange(len(slashes)) - np.flatnonzero(begins)[np.cumsum(begins) - 1]
     escaped = slashes[place % 2 == 0] + 1
-    quotes[escaped[escaped < len(signs)]] = False
-    return np.flatnonzero(quotes), slashes
+    at = np.searchsorted(quotes, escaped)
+    at, escaped = at[at < len(quotes)], escaped[at < len(quotes)]
+    return np.delete(quotes, at[quotes[at] == escaped]), slashes
 
 
 def whole_values(data: bytes) -> tuple[np.ndarray, np.ndarray]:

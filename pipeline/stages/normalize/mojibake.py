@@ -6,7 +6,7 @@ import re
 CP1252 = "€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ"
 #: A text that speaks of encodings shows what they do to text.
 _ABOUT_ENCODINGS = re.compile(
-    r"인코딩|디코딩|모지바케|깨[져지진짐졌]|외계어|문자 ?집합|코드 ?페이지"
+    r"인코딩|디코딩|모지바케|占쏙옙|깨[져지진짐졌]|외계어|문자 ?집합|코드 ?페이지"
     r"|(?i:mojibake|encod|decod|charset|utf-?8|euc-?kr|cp-?949|latin-?1|iso-?8859|cp-?1252|windows-?1252|unicode)"
 )
 #: Between two runs of one stretch: signs, digits and spaces, but no letters.

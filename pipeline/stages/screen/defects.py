@@ -15,8 +15,17 @@ from pipeline.stages.screen.fluency import WORDS, disfluent
 from pipeline.stages.screen.foreign import names_language, not_korean, other_script, untranslated, wrong_language
 from pipeline.stages.screen.language import FOREIGN, NO_HANGUL
 from pipeline.stages.screen.merged import JOINED, MERGED, may_ask_again, merged_input, merged_instruction, merged_prompt
-from pipeline.stages.screen.missing import FIELD, PLACE, image_field, missing_image, missing_image_in_input, url_only
+from pipeline.stages.screen.missing import (
+    FIELD,
+    PLACE,
+    image_field,
+    link_in_prompt,
+    missing_image,
+    missing_image_in_input,
+    url_only,
+)
 from pipeline.stages.screen.mojibake import SCAN, mojibake
+from pipeline.stages.screen.nothing_new import may_be_nothing, may_restate, restated, says_nothing
 from pipeline.stages.screen.own_words import may_say_nothing, promise, whole_refusal
 from pipeline.stages.screen.placeholders import PLACEHOLDER, may_be_note, no_answer, note
 from pipeline.stages.screen.refusals import REFUSES, refusal
@@ -26,6 +35,7 @@ from pipeline.stages.screen.residue import (
     PARTICLES,
     PROMPT_MARKS,
     RESIDUE,
+    SLOTS,
     template_as_input,
     template_in_prompt,
     template_residue,
@@ -66,8 +76,9 @@ DEFECTS: tuple[Defect, ...] = (
     Defect("disclaimer", "output", disclaimer, SPEAKS_AS_MODEL),
     Defect("no-answer", "output", no_answer, PLACEHOLDER),
     Defect("no-answer", "output", note, pick=may_be_note),
+    Defect("no-answer", "output", says_nothing, pick=may_be_nothing),
     Defect("template-residue", "output", template_residue, RESIDUE),
-    Defect("template-residue", "instruction", template_in_prompt, rf"{PARTICLES}|{PROMPT_MARKS}"),
+    Defect("template-residue", "instruction", template_in_prompt, rf"{PARTICLES}|{PROMPT_MARKS}|{SLOTS}"),
     Defect("template-residue", "input", template_as_input, ALONE),
     Defect("merged-instruction", "output", merged_instruction, MERGED, pick=may_ask_again),
     Defect("merged-instruction", "instruction", merged_prompt, JOINED),
@@ -75,6 +86,7 @@ DEFECTS: tuple[Defect, ...] = (
     Defect("truncated", "output", truncated, rf"```|{MAY_BE_OPEN}"),
     Defect("repetition", "output", repetition, pick=may_loop),
     Defect("url-only", "input", url_only, r"https?://|www\.|[a-z0-9]\.[a-z]{2,7}/"),
+    Defect("url-only", "instruction", link_in_prompt, r"https?://|www\."),
     Defect(
         "missing-image",
         "instruction",
@@ -88,5 +100,6 @@ DEFECTS: tuple[Defect, ...] = (
     Defect("mixed-speech", "output", mixed_speech, PLAIN),
     Defect("echo", "output", echo, pick=may_echo),
     Defect("echo", "output", promise, pick=may_say_nothing),
+    Defect("echo", "output", restated, pick=may_restate),
     Defect("disfluent", "output", disfluent, WORDS, on_demand=True),
 )

@@ -13,7 +13,7 @@ _OPEN_END = pattern(
     r"(?:[가-힣]*(?:으로|에서|에게|에는|에도|하고|하며|하면|하여|해서|지만|도록|위해|위한|대한|통해"
     r"|통한|하는|되는|있는|없는|라는|이는|로서|로써|부터|처럼|만큼|보다|마다|조차|까지"
     r"|했고|되며|되어|인해|으며|으면|으니|는데|은데|인데|면서|려고|려면|므로|거나|든지|다가|바르고"
-    r"|이고|이며|았고|었고|였고|아서|어서|여서|[가-힣]며|[가-힣]지만"
+    r"|[라다냐]고|이고|이며|았고|었고|였고|아서|어서|여서|[나가와려져춰워켜돼봐줘써꺼]서|[가-힣]며|[가-힣]지만"
     r"|[가-힣]므로|[가-힣]도록|있고|없고|지고|리고|치고|기고|오고|나고|쓰고|우고|추고|내고|키고|시고"
     r"|읽고|먹고|받고|찾고|씻고|놓고|넣고|좋고|많고|굽고|깎고|섞고"
     r"|볶고|[았었였했겠있없됐]습?)"
@@ -84,7 +84,7 @@ def open_form(texts: Texts, text: str) -> str | None:
         return "the answer ends in an operator"
     if before and re.search(r"(?:다음|아래)[과와] ?같(?:습니다|다|아요)[.:]?$", last):
         return "the answer ends where a list begins"
-    if re.search(r"[가-힣] [(\[“‘「『]$", last):
+    if re.search(r"[가-힣](?: [(\[“‘「『]|[(\[])$", last):
         return "the answer ends in an open bracket"
     if last.endswith((":", "：")) and re.search(
         r"(?:습니다|다음과 같(?:다|아요|이)|예를 들어|[가-힣] ?예시?|방법|순서|단계|이유) ?[:：]$", last
@@ -143,17 +143,35 @@ def open_sentence(texts: Texts, text: str, last: str) -> str | None:
         return None
     item = _ITEM.match(last)
     sentences = _SENTENCE.findall(text[: len(text) - len(last)] if item else text)
+    if not sentences and re.search(r"[가-힣](?:[합습입됩]니|기 때)$", last):
+        return "the answer ends in mid-sentence"
     if not sentences:
         opened = (len(last) >= 25 and not item and alone_open(last)) or ("\n" in text and joins(last))
         return "the answer ends in mid-sentence" if opened else None
     rest = _SENTENCE.split(last)[-1].strip() if not item else last[item.end() :].strip()
     if item:
-        return "the answer ends in mid-sentence" if len(sentences) > 1 and item_open(rest) else None
+        stops = item_open(rest) or unlike_the_others(text[: len(text) - len(last)], rest)
+        return "the answer ends in mid-sentence" if len(sentences) > 1 and stops else None
     if _OPEN_END.search(rest[-12:]) and (len(rest) < len(last) or len(last) >= 10):
         return "the answer ends in mid-sentence"
-    if len(rest) < len(last) and rest.count(" ") >= 2 and joins_noun(rest):
+    if len(rest) < len(last) and rest.count(" ") >= 2 and (joins_noun(rest) or unlike_the_others(text, rest)):
         return "the answer ends in mid-sentence"
     return "the answer ends in mid-sentence" if cut_word(rest) or (len(rest) < len(last) and stem(text, rest)) else None
+
+
+def unlike_the_others(text: str, rest: str) -> bool:
+    """Whether a last part of three words or more has no end, where all before it end in full stops.
+
+    >>> unlike_the_others("1. 물을 끓입니다.\\n2. 면을 넣습니다.\\n", "파를 송송 썰어 넣고 한")
+    True
+    """
+    if rest.count(" ") < 2 or not "가" <= rest[-1] <= "힣" or _FINAL.search(rest) or re.search(r"[-:#]|\d[.)]", rest):
+        return False
+    if not _CLAUSE.search(rest) or rest.count(",") > 2:
+        return False
+    lines = [line.rstrip() for line in text.removesuffix(rest).splitlines() if line.strip()]
+    whole = [line for line in lines if re.search(r"[다요죠]\s?[.!?][\"”'’)]?$", line)]
+    return len(whole) == len(lines) >= 1
 
 
 def item_open(rest: str) -> bool:

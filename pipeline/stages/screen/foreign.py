@@ -64,7 +64,8 @@ def wants_explanation(texts: Texts) -> bool:
     """Whether a question about programs or works wants sentences, and the answer has them."""
     if _AS_WRITTEN.search(texts.instruction) or not _EXPLAIN.search(texts.instruction):
         return False
-    return sum(letters(texts.output).values()) >= 40
+    counts = letters(texts.output)
+    return sum(counts.values()) >= (12 if counts.get("Han", 0) + counts.get("Kana", 0) else 40)
 
 
 _CODE = pattern(r"[{};=]|\bdef |\bSELECT\b|^[ \t]*#", re.MULTILINE)
@@ -188,14 +189,22 @@ def other_script(texts: Texts, options: ScreenOptions) -> str | None:
     wanted = wanted_language(texts.instruction)
     script = SCRIPT_OF_LANGUAGE.get(wanted or "Any")
     counts = letters(QUOTE_MARKS.sub(" ", texts.output))
-    if script is None or sum(counts.values()) < 4 or len(texts.output) > 200 or keeps_source(texts):
+    if script is None or sum(counts.values()) < 4 or len(texts.output) > 200:
         return None
-    if asks(texts.instruction, "code") or _HOW_TO_SAY.search(texts.instruction):
+    if keeps_source(texts) and not still_korean(texts, counts):
+        return None
+    if asks(texts.instruction, "code") or _HOW_TO_SAY.search(re.split("[:：\n]", texts.instruction)[0]):
         return None
     if not asks(texts.instruction, "translation") and sum(counts.values()) < 10:
         return None
     of_it = counts.get(script, 0) + (counts.get("Kana", 0) + counts.get("Han", 0) if wanted == "Japanese" else 0)
     return None if of_it else f"the instruction wants {wanted}, the answer has no letter of it: {quoted(texts.output)}"
+
+
+def still_korean(texts: Texts, counts: dict[str, int]) -> bool:
+    """Whether the answer to a translation from Korean is all Korean."""
+    source = share(letters(texts.input), "Hangul") if texts.input else 0
+    return source > 0.7 and share(counts, "Hangul") > 0.9 and asks(texts.instruction, "translation")
 
 
 def untranslated(texts: Texts, options: ScreenOptions) -> str | None:
@@ -298,7 +307,8 @@ _MIXED = pattern(r"(?<![A-Za-z.\-/_@#])([a-z]{5,})(하|한|할|해|되|된|적|�
 
 
 _OF_COMPUTERS = pattern(
-    r"프로그램|컴퓨터|앱|웹|서버|데이터|개발|소프트웨어|인공지능|네트워크|클라우드|디지털|온라인|게임|기술|브랜드|제품|음악|패션|마케팅"
+    r"프로그램|컴퓨터|앱|웹|서버|데이터|개발|소프트웨어|인공지능|네트워크|클라우드|디지털|온라인|게임|기술"
+    r"|브랜드|제품|음악|패션|마케팅"
 )
 
 

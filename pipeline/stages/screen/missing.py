@@ -27,6 +27,30 @@ def url_only(texts: Texts, options: ScreenOptions) -> str | None:
     )
 
 
+#: What is asked of a page, a film or a paper, and the words with which the request points at it.
+_OF_THIS = pattern(
+    r"(?:이|위|아래|다음|해당|첨부) ?(?:링크|영상|동영상|기사|글|게시글|게시물|블로그|논문|페이지|뉴스|사이트"
+    r"|주소|문서|유튜브)|링크의|에 있는"
+)
+_OF_THE_LINK = pattern("도메인|단축|클릭|접속|안전|피싱|마크다운|HTML|파싱|추출|뽑")
+_URL = pattern(r"(?:https?://|www\.)[^\s<>()가-힣]+")
+
+
+def link_in_prompt(texts: Texts, options: ScreenOptions) -> str | None:
+    """A request about what is behind a link in it, and nothing of that.
+
+    >>> link_in_prompt(Texts("이 영상을 요약해 줘. https://vid.example/a1", "", ""), ScreenOptions())
+    'the instruction is about a link whose content is not here'
+    >>> link_in_prompt(Texts("https://a.example/b?c=1 에서 도메인만 뽑아 줘.", "", ""), ScreenOptions())
+    """
+    if texts.input or not _URL.search(texts.instruction):
+        return None
+    rest = _URL.sub(" ", texts.instruction)
+    if not _OF_THIS.search(rest) or _OF_THE_LINK.search(rest) or len(re.findall(r"[가-힣A-Za-z0-9]", rest)) > 50:
+        return None
+    return "the instruction is about a link whose content is not here"
+
+
 _PICTURE = (
     r"(?:이미지|사진|그림|도표|그래프|차트|스크린 ?샷|캡처(?: ?화면)?|삽화|포스터|지도|도형|도면"
     r"|일러스트|만화|악보|엑스레이|X선 사진|영상 캡처)"
@@ -34,7 +58,8 @@ _PICTURE = (
 _IMAGE = pattern(
     rf"(?<![가-힣])(?:이|다음|아래|위|위의|아래의|첨부|첨부된|첨부한|첨부 파일의|주어진|제시된|제공된"
     rf"|왼쪽|오른쪽|옆의?|올린|보낸|보내 ?드린|업로드한)"
-    rf" {_PICTURE}(?:들)?(?: \d)?(?:을|를|에|의|이|은|는|속|에서|가|과|와|만|로|,|\s(?!목록|설명)|$)"
+    rf" (?:[가-힣]{{2,5}} )?{_PICTURE}(?:들)?(?: \d)?"
+    rf"(?:을|를|에|의|이|은|는|속|에서|가|과|와|만|로|,|\s(?!목록|설명|자료 ?구조|이론|알고리즘|탐색|데이터베이스)|$)"
     rf"|(?:^|[.!?\n] ?){_PICTURE}(?:에서 |에 (?:보이|나온|나타난|있는|담긴|적힌|찍힌)| ?속(?:의|에|에서)? )"
     rf"|(?:^|[.!?\n] ?){_PICTURE}(?:을|를) (?:보고|참고|참조|바탕|분석해|보면|살펴)"
     rf"|(?:^|\s){_PICTURE} ?\d+(?:번)?(?:의|에서|을|를|은|는|에|과)? "

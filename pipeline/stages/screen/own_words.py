@@ -35,7 +35,7 @@ _SERVICE = _words(
     안내 말씀 말해 말하 알려 알리 공유 소개 제안 제시 분석 완성 해결 평가 조언 상담 판단 의견 견해
     언급 관여 개입 진행 이행 협조 다루 다룰 따르 따를 응하 응할 풀어 만들 써 쓰 지어 짓 드리 드릴 드려
     주기 줄 해드 해줄 대필 작명 진단 처방 밝히 밝힐 말하기 찾아 찾지 확인 조회 검색 접근 열람 파악
-    이해 인식 읽
+    이해 인식 읽 살펴 기여 정리 결과 답글
     """
 )
 #: Who speaks, and why it cannot.
@@ -62,7 +62,7 @@ _INSTEAD = _words(
     나중 추후 다음에 새로 직접 스스로 본인 먼저 우선 주시 주세 주십 주실 주셔 주신 주어 줘 주지 준
     주면 보내 올려 올리 입력 붙여 넣어 적어 알아보 물어 여쭤 문의 방문 이용 참고 시도 상의 의논 구체
     자세 정확 명확 필요 부탁 바랍 바라 보세 보십 보시 보겠 볼게 봐 궁금 있으시 있으면 있다면 언제든
-    편하게 기꺼이 최선
+    편하게 기꺼이 최선 인터넷 포털 구글 네이버 위키 누리집 웹 검색 도서관 유튜브 매뉴얼 설명서 책
     """
 )
 #: Words that have no content in any answer.
@@ -76,7 +76,7 @@ _FUNCTION = _words(
     이번 별도 따로 관계 경우 정도 가능 양해 이해해 감사 하셔 하시 달라 라고 가까운 인근 해야 좋은 좋아
     멋진 전달 꼼꼼 열심 정성 조금만 금방 알겠 물론 훌륭 흥미 않으셨 그러면 줄씩 하나씩 듯 싶 서비스
     대신 제대로 모두 전부 일단 아마 혹시 실례 기다 계시 여러분 사용자 고객 님 당신 그대로 직접적 일반
-    특정 이상 이하 들
+    특정 이상 이하 들 어느 그쪽 이쪽 흠 아하 오 와 네네 확실 당연 되어 있으 만한 차근 하나 이제 그런데
     """
 )
 #: Who speaks, and words that a conversation between people has as well.
@@ -103,24 +103,34 @@ def beginning_with(*tables: tuple[str, ...]) -> re.Pattern[str]:
     return pattern(rf"{long}[가-힣]*" + (rf"|[{short}]{_END}" if short else ""))
 
 
+def stem_of_talk() -> str:
+    """A pattern of the beginnings of words that talk about requests and answers."""
+    words = {word for table in (_REQUEST, _SERVICE, _INSTEAD) for word in table if len(word) > 1}
+    return any_of(*sorted(words))
+
+
 _TALK = beginning_with(_REQUEST, _SERVICE, _SPEAKER, _NOT, _INSTEAD, _FUNCTION)
 _ABOUT = beginning_with(_REQUEST, _SERVICE, _SPEAKER, _INSTEAD)
 _OF_ALL = beginning_with(_COMMON)
 _NEGATIVE = beginning_with(_NOT)
-_WORD = pattern(r"[가-힣]+|[A-Za-z0-9]+")
+WORD = pattern(r"[가-힣]+|[A-Za-z0-9]+")
 _SAYS_NOT = any_of(*_NOT)
 #: An answer that ends in a promise, or in what was asked.
 _PROMISES = (
-    r"(?:겠습니다|[릴할줄볼]게요?|(?:셨|하시는|하신)[가-힣]{0,3}(?:군요|네요)|(?:질문|요청|지시|명령|문제|물음|작업|과제|내용|결과|요약)"
+    r"(?:겠습니다|[릴할줄볼]게요?|(?:셨|하시는|하신|하시)[가-힣]{0,3}(?:군요|네요)|(?:질문|요청|지시|명령|문제|물음"
+    r"|작업|과제|내용|결과|요약)"
     r"(?:입니다|이네요|이군요|이에요|예요)|아래와 같습니다|다음과 같습니다"
     r"|기다려 ?(?:줘|주세요|주십시오|주시[가-힣 ]{1,12})|질문이에요)[.!:~]?\s*$"
 )
 _PROMISE = pattern(_PROMISES)
 #: A request that wants something told or written, and is no remark.
 _WANTS = pattern(
-    r"(?:알려|설명|추천|써|쓰|작성|만들|소개|나열|정리|요약|말해|말하|제안|비교|번역|옮기|옮겨|계산|서술|묘사|분석|지어|지으"
-    r"|짓|짜|세워|세우|예를? 들어|찾아|해|바꿔|바꾸|고쳐|고치|구하|구해|그려|다듬|적어|적으|풀어|뽑아|골라)[가-힣]* ?"
-    r"(?:줘|주|라|시오|세요|십시오|봐|보|달라)|무엇|무슨|뭐|뭔가요|어떤|어떻게|누구|언제|어디|얼마|몇|[은는]\?|[법기]은?\?"
+    r"(?:알려|설명|추천|써|쓰|작성|만들|소개|나열|정리|요약|말해|말하|제안|비교|번역|옮기|옮겨|계산|서술|묘사"
+    r"|분석|지어|지으"
+    r"|짓|짜|세워|세우|예를? 들어|들어 ?보|찾아|해|바꿔|바꾸|고쳐|고치|구하|구해|그려|다듬|적어|적으|풀어|뽑아"
+    r"|골라)[가-힣]* ?"
+    r"(?:줘|주|라|시오|세요|십시오|봐|보|달라)|무엇|무슨|뭐|뭔가요|어떤|어떻게|누구|언제|어디|얼마|몇|[은는]\?"
+    r"|[법기]은?\?"
 )
 #: Requests to which an answer without content is right, or whose answer has the words of the request.
 _MAY_HAVE_NONE = (
@@ -138,11 +148,14 @@ _ENGLISH_SPEAKER = r"(?i:\b(?:i|we|my|request|question|help|answer)\b)"
 #: English words of a refusal; a refusal in English has no others.
 _ENGLISH_NOT = r"(?i:\b(?:sorry|cannot|can['’]?t|unable|unfortunately|apologi[zs]e|not|beyond|won['’]?t|don['’]?t)\b)"
 _ENGLISH = pattern(
-    r"(?i:i|m|am|ve|ll|s|t|re|we|you|your|my|me|it|is|are|be|that|this|these|those|the|a|an|any|to|with|for|on|of|in|at|as|by"
+    r"(?i:i|m|am|ve|ll|s|t|re|we|you|your|my|me|it|is|are|be|that|this|these|those|the|a|an|any|to|with|for|on"
+    r"|of|in|at|as|by"
     r"|do|does|don|won|can|cannot|could|would|will|not|no|but|and|or|so|if|there|here|what|which|how|sorry|afraid"
     r"|unable|able|unfortunately|regret(?:tably|fully)?|apologi[zs]e|apolog(?:y|ies)|beyond|outside|against|scope"
-    r"|help|assist(?:ance)?|answer(?:ing)?|provide|fulfil+|comply|support(?:ed)?|discuss|create|generate|write|respond"
-    r"|response|request(?:ed|s)?|question|topic|task|content|information|kind|sort|type|thing|something|anything|else|ask"
+    r"|help|assist(?:ance)?|answer(?:ing)?|provide|fulfil+|comply|support(?:ed)?|discuss|create|generate|write"
+    r"|respond"
+    r"|response|request(?:ed|s)?|question|topic|task|content|information|kind|sort|type|thing|something|anything"
+    r"|else|ask"
     r"|asking|try|please|different|other|another|again|have|has|access|enough|know|understand|sure|comfortable|feel"
     r"|guidelines?|policy|policies|allowed|possible|right|now|moment|time|sensitive|particular|specific|more|further"
     r"|details?|professional|expert|consult|let|need|want|like|been|must|may|about|from|just|really|such|doing|way)"
@@ -167,10 +180,10 @@ def talk_of(texts: Texts) -> list[str] | None:
     ['제', '담당이', '아니라서요']
     >>> talk_of(Texts("고양이 이름을 지어 줘.", "", "나비는 어떠세요?"))
     """
-    asked = [letters_of(word) for word in _WORD.findall(f"{texts.instruction} {texts.input}")]
+    asked = [letters_of(word) for word in WORD.findall(f"{texts.instruction} {texts.input}")]
     begins = {3: {word[:3] for word in asked}, 4: {word[:4] for word in asked}}
     talk = []
-    for word in _WORD.findall(_SENT_TO.sub("", texts.output)):
+    for word in WORD.findall(_SENT_TO.sub("", texts.output)):
         size = 3 if len(word) < 3 else 4
         if letters_of(word)[:size] in begins[size]:
             continue
@@ -207,6 +220,23 @@ def whole_refusal(texts: Texts, options: ScreenOptions) -> str | None:
     return f"the whole answer is a refusal: {whole}" if whole else None
 
 
+#: The task as the subject of the first sentence: 이메일 작성은 …, 글 작성 요청은 …
+_OF_THE_TASK = pattern(
+    r"(?:(?:그런|이런|해당|죄송하지만|죄송합니다만|미안하지만)[ ,]+)?[가-힣]{1,6} ?(?:작성|쓰기|창작|대필|생성"
+    r"|제작|만들기) ?(?:요청|기능|작업)?"
+    r"[은는이]? [^\n.!?]*(?:않|없|못|불가|어렵|힘들|아니|제한)[^\n.!?]*[.!]?$"
+)
+
+
+#: … 요청은 받지 않습니다.
+_NOT_TAKEN = pattern(
+    r"[^\n.!?]{0,20}(?:요청|문의|질문|부탁|의뢰)[은는을를]? ?(?:따로 |더 )?(?:받지 (?:않|못)|사양)[가-힣 ]*[.!]?"
+)
+_ASK_ANOTHER = pattern(
+    r"다른 (?:걸|것을?|질문을?|요청을?|주제로?|도움이?) ?[^.!?\n]{0,10}(?:물어|말씀|요청|부탁|해 ?주|필요|질문|알려)"
+)
+
+
 def refuses_in_all(texts: Texts) -> str | None:
     answer = texts.output
     if len(answer) > LONGEST or answer[:1] in "\"'“‘「『" or _STATES.search(answer):
@@ -217,10 +247,15 @@ def refuses_in_all(texts: Texts) -> str | None:
         return None  # 예측할 수 없습니다.
     if asks(texts.instruction, "title") and not re.search(r"(?:니다|요|죠)\W*$", answer):
         return None  # 수당 누락 확인 요청
+    if _NOT_TAKEN.fullmatch(answer.strip()) and asks_for_content(texts):
+        return quoted(answer, 60)
     talk = talk_of(texts)
     if talk and wants_text(texts, talk):
         return quoted(answer, 60)
     negative = [word for word in talk or () if _NEGATIVE.fullmatch(word)]
+    no_such_task = _OF_THE_TASK.match(answer) or _ASK_ANOTHER.search(answer)
+    if talk and negative and no_such_task and not asks(texts.instruction, *_OF_A_TEXT):
+        return quoted(answer, 60)
     if not talk or not negative or not asks_for_content(texts):
         return None
     about = [word for word in talk if _ABOUT.fullmatch(word) and word not in negative]
@@ -256,8 +291,19 @@ def english_refusal(texts: Texts) -> str | None:
 
 #: An answer that promises an answer, and ends there: … 알려 드리겠습니다.
 _PROMISED = pattern(
-    r"[^\n.!?]{4,60}(?:알려|설명|소개|말씀|정리|작성|추천|안내|제안|공유|답변?|서술|요약|보여|만들어|써)[가-힣]{0,3} ?"
+    r"[^\n.!?]{4,60}(?:알려|설명|소개|말씀|정리|작성|추천|안내|제안|공유|답변?|서술|요약|보여|만들어"
+    r"|써)[가-힣]{0,3} ?"
     r"(?:드리겠습니다|드릴게요|하겠습니다|할게요?|드리도록 하겠습니다|보겠습니다|볼게요?|줄게요?)[.!~]?"
+)
+#: … 대한 질문이네요.
+_A_QUESTION = pattern(
+    r"[^\n.!?]{4,80}(?:대한|관한|묻는|물으시는|관련된|하는) (?:질문|물음)(?:이네요|이군요|입니다|이에요"
+    r"|이시군요)[.!]?"
+)
+#: Words before a promise, and behind it.
+_AROUND_PROMISE = pattern(
+    r"\A\W*(?:네|예|응|좋아요?|좋습니다|물론이죠|물론입니다|알겠습니다|알겠어요?|그럼요|그래)[,.!~]+ "
+    r"|(?<=[.!] )(?:잠시만|조금만|잠깐만)[^.!?\n]{0,12}기다려[^.!?\n]{0,10}[.!]?\s*\Z"
 )
 #: Requests for words to someone, which may promise.
 _SPOKEN_TO = ("letter", "dialogue", "story", "title", "rewriting", "translation", "continuation", "about-speech")
@@ -272,10 +318,16 @@ def promise(texts: Texts, options: ScreenOptions) -> str | None:
     answer = texts.output
     if len(answer) > LONGEST or answer[:1] in "\"'“‘「『" or not _PROMISE.search(answer):
         return None
-    if _PROMISED.fullmatch(answer.strip()) and shares_words(texts) and not asks(texts.instruction, *_SPOKEN_TO):
+    if (
+        _PROMISED.fullmatch(_AROUND_PROMISE.sub("", answer).strip())
+        and shares_words(texts)
+        and not asks(texts.instruction, *_SPOKEN_TO)
+    ):
         return f"the answer promises an answer and gives none: {quoted(answer, 60)}"
+    if _A_QUESTION.fullmatch(answer.strip()) and "?" in texts.instruction:
+        return f"the answer says that this is a question, and no more: {quoted(answer, 60)}"
     talk = talk_of(texts)
-    if len(_WORD.findall(answer)) < 2:
+    if len(WORD.findall(answer)) < 2:
         return None
     if talk is None or any(map(_NEGATIVE.fullmatch, talk)) or not asks_for_content(texts):
         return None

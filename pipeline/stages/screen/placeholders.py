@@ -15,7 +15,8 @@ from schemas.options import ScreenOptions
 _ANSWER = r"(?:출력|답변|답안|응답|내용|대답|답|결과|본문|글)"
 _LATER = r"(?:작성|입력|추가|기입|기재|업데이트|보완|채울|제공|준비|생성|공지|공개|수정|확인)"
 _NOUN = (
-    r"(?:해당(?: ?사항)?|입력|출력|답변|답안|응답|내용|대답|결과|답|데이터|정보|자료|기록|본문|텍스트|검색 ?결과|항목)"
+    r"(?:해당(?: ?사항)?|입력|출력|답변|답안|응답|내용|대답|결과|답|데이터|정보|자료|기록|본문|텍스트|검색 ?결과"
+    r"|항목)"
 )
 _SAMPLE = r"(?:예시|샘플|임시|테스트|가짜|더미)"
 _WAITS = r"(?:예정|필요|요망|대기|대기 ?중|중|바람|하세요|해 ?주세요|하겠습니다|합니다|할게요)"
@@ -50,6 +51,14 @@ _EMPTY = pattern(
 _NONE = pattern(
     r"\W*(?:잘 )?(?:없음|없습니다|없어요|모름|모릅니다|모르겠습니다|모르겠어요|몰라요?|알 수 없(?:음|습니다)"
     r"|해당 ?없음)\W*"
+)
+#: That the one who answers does not know, to a question about a fact: 에펠탑의 높이는?
+_UNKNOWN = pattern(
+    r"\W*(?:(?:저는|저도|글쎄요|음|죄송하지만)\W*)?(?:잘 )?(?:모릅니다|모르겠습니다|모르겠어요|모르겠네요|몰라요)\W*"
+)
+_FACT = pattern(
+    r"[가-힣](?:의|에서|에) [가-힣 ]{1,12}(?:[은는]\?|[은는] (?:무엇|누구|어디|언제|몇|얼마)|[이가] (?:무엇|누구"
+    r"|몇|얼마))"
 )
 _CONTENT = pattern(
     r"(?:정리|설명|작성|나열|요약|비교|추천|소개|제안|계산|서술|묘사|번역|기술|논|분석)(?:하|해|을|를)"
@@ -91,8 +100,10 @@ _NOTE = any_of(
 )
 _NOTES = pattern(rf"{_NOTE}[가-힣]{{0,4}}\d?")
 _BESIDE = pattern(
-    r"\d|테스트|확인|필요|항목[은이]?|검수[가-힣]{0,2}|(?:위|아래|앞|뒤|이|그)(?:와|의|에|서|과)?|(?:답|글|시|글쓴이|문장|설명|출력|입력|응답)[은는이가을를]?|중(?:입니다|이에요)?"
-    r"|(?:적|쓸|넣|채울|넣을|적을)[가-힣]{0,4}|[을를은는이가]|곳|것|거|잠시만?|조금만|기다려|기다리|주세요|주십시오|하세요|입니다"
+    r"\d|테스트|확인|필요|항목[은이]?|검수[가-힣]{0,2}|(?:위|아래|앞|뒤|이|그)(?:와|의|에|서|과)?|(?:답|글|시"
+    r"|글쓴이|문장|설명|출력|입력|응답)[은는이가을를]?|중(?:입니다|이에요)?"
+    r"|(?:적|쓸|넣|채울|넣을|적을)[가-힣]{0,4}|[을를은는이가]|곳|것|거|잠시만?|조금만|기다려|기다리|주세요"
+    r"|주십시오|하세요|입니다"
 )
 #: 추천 여행지 1, 추천 여행지 2; 설명:; 가나다라
 _EMPTY_FORM = pattern(
@@ -132,6 +143,7 @@ def no_answer(texts: Texts, options: ScreenOptions) -> str | None:
     if re.search("(?i)더미|lorem|자리 ?채움", texts.instruction):
         return None
     found = _EMPTY.fullmatch(texts.output) or (_NONE.fullmatch(texts.output) and wants_content(texts.instruction))
+    found = found or (_UNKNOWN.fullmatch(texts.output) and _FACT.search(texts.instruction))
     if not found:
         return None
     word = re.sub(r"\W", "", texts.output)

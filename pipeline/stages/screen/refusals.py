@@ -103,7 +103,8 @@ _SOMETHING_ELSE = pattern(
 _NO_HELP = pattern(
     r"\A[^\n.!?]{0,40}?"
     r"(?:답변|답해|답을|답이|대답|추천|말씀|안내|도움|도와|설명|조언|제공|알려|정보|상담|검색|판단|의견|언급)"
-    r"[^\n.!?]{0,24}?(?:없|어렵|힘들|곤란|조심스럽|못|않|부족|불가)[가-힣 ]{0,4}(?:니다|네요|어요|에요|군요|는데요)[.!]"
+    r"[^\n.!?]{0,24}?(?:없|어렵|힘들|곤란|조심스럽|못|않|부족|불가)[가-힣 ]{0,4}(?:니다|네요|어요|에요|군요"
+    r"|는데요)[.!]"
 )
 _OF_ITSELF = pattern(r"(?:^|\s)(?:제가|저는|저에게|저로서|저희|제게|지금은|현재는?|아직은?) ")
 _SENDS_AWAY = pattern(
@@ -158,6 +159,8 @@ _ENGLISH = pattern(
     re.IGNORECASE,
 )
 _ROLE = pattern(r"고객|주문|환불|불편|학생 ?:|상담원|팀 드림")
+#: A request for words that someone is to say, which may refuse.
+_TO_SAY = pattern(r"(?:할|쓸|건넬|전할|하는|쓰는|때의?) (?:말|인사|멘트)(?:을|를|은|는| |$)|멘트")
 #: A text that speaks to someone else, and may so apologise and refuse.
 _VOICED = ("dialogue", "story", "letter")
 #: Every refusal has a match of this RE2 pattern.
@@ -169,7 +172,8 @@ REFUSES = (
     r"|(?:보내|첨부|공유|붙여 ?넣|올려|적어|말씀|명시|제시"
     r"|질문)[해하]? ?(?:주|줘|바)"
     r"|삼가|사양|못 ?[하해합드도알말]|지 (?:못|않)|(?:있는|아는) [가-힣]+ ?(?:없|아니|아닙|아녜)|능력[이 ]"
-    r"|(?i:sorry|cannot|unable|unfortunately|apologies|regrettably|afraid|not al?[bl])|[Cc]an['’]?t|[Ww]on['’]?t|do ?n"
+    r"|(?i:sorry|cannot|unable|unfortunately|apologies|regrettably|afraid|not al?[bl])|[Cc]an['’]?t|[Ww]on['’]?t"
+    r"|do ?n"
 )
 
 
@@ -189,7 +193,7 @@ def refusal(texts: Texts, options: ScreenOptions) -> str | None:
             instruction, "continuation"
         ):
             return None
-    if output[:1] in "\"'“‘「『" or asks(instruction, "apology"):
+    if output[:1] in "\"'“‘「『" or asks(instruction, "apology") or _TO_SAY.search(instruction):
         return None
     if match := _ENGLISH.search(output):
         return f"the answer opens with {around(match)}"

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.stages.screen.own_words import letters_of
 from pipeline.stages.screen.requests import asks
 from pipeline.stages.screen.texts import DISTINCT, Texts, quoted
 from pipeline.table.patterns import pattern
@@ -46,6 +47,7 @@ def repeats(text: str) -> bool:
     end, far, half, near = len(text), len(text) * 3 // 4, len(text) // 2, len(text) // 4
     return (
         text.count(text[end - 4 :]) > 2
+        or text.count(text[end - 9 : end - 3]) > 2
         or text.count(text[far - 4 : far]) > 2
         or text.count(text[half - 4 : half]) > 2
         or text.count(text[near - 4 : near]) > 2
@@ -57,7 +59,14 @@ def repetition(texts: Texts, options: ScreenOptions) -> str | None:
         # A sound or a chorus comes again; no one asks for one letter without end.
         return loop(texts.output) if re.search(r"(\S)\1{29}", texts.output) else None
     text = unnumbered(texts.output)
-    return loop(text) or (None if asks(texts.instruction, "labels", "code", "json") else same_units(text))
+    if run := _LETTER_RUN.search(text):
+        return f"“{run[1]}” {len(run[0])} times on end"
+    return (
+        loop(text)
+        or phrases_again(text)
+        or threes_again(text)
+        or (None if asks(texts.instruction, "labels", "code", "json") else same_units(text))
+    )
 
 
 def loop(text: str) -> str | None:
@@ -77,7 +86,7 @@ def loop(text: str) -> str | None:
         times = (end - start) // period
         # Four times on end, or three and a half of most of the text.
         whole = times == 3 and " " in unit and (end - start) * 2 >= period * 7 and (end - start) * 5 >= len(text) * 3
-        long = times == 3 and " " in unit and period >= 12
+        long = times == 3 and " " in unit and (period >= 12 or (period >= 8 and (end - start) * 2 >= period * 7))
         if (times >= 4 or whole or long) and end - start >= 30 and is_words(unit):
             return f"“{' '.join(unit[:30].split())}” {times} times on end"
     return None
@@ -86,6 +95,69 @@ def loop(text: str) -> str | None:
 def is_words(unit: str) -> bool:
     return not re.search(r"</?\w|[{};]", unit) and len(re.findall(r"[^\W\d_]", unit)) * 3 >= len(unit)
 
+
+#: One syllable or vowel without end, which is no laugh, cry or sound.
+_LETTER_RUN = pattern(r"(?![ㅋㅎㅠㅜㅡㅇ하호히허헤흐후크아악오우와야어음으에이엉잉쿵둥땡쉿쉬빵뿌])([가-힣ㅏ-ㅣ])\1{9,}")
+
+
+def phrases_again(text: str) -> str | None:
+    """Words of which most come again in the same order: five words that are there before.
+
+    >>> again = "운동을 하면 마음이 가벼워지기 때문에 마음을 풀려면 운동을 하면 좋습니다. "
+    >>> phrases_again(again * 2 + again)
+    '20 of 30 words repeat those before them'
+    """
+    words = text.split()
+    if not 15 <= len(words) <= 400 or not is_words(text):
+        return None
+    seen: set[tuple[str, ...]] = set()
+    again = set[int]()
+    for at in range(len(words) - 4):
+        five = tuple(words[at : at + 5])
+        if five in seen:
+            again.update(range(at, at + 5))
+        seen.add(five)
+    return f"{len(again)} of {len(words)} words repeat those before them" if len(again) * 10 >= len(words) * 6 else None
+
+
+def threes_again(text: str) -> str | None:
+    """The same for three words by their beginnings, which come four times: 행복은 마음의 평화입니다, … 평화이며.
+
+    >>> threes_again("책은 좋은 친구입니다. 책은 좋은 친구이며, 책은 좋은 친구이고, 책은 좋은 친구라고 합니다.")
+    '“책은 좋은 친구” 4 times'
+    """
+    words = re.findall("[가-힣]+", text)
+    if not 10 <= len(words) <= 200 or not is_words(text) or len("".join(words)) * 2 < len(text):
+        return None
+    threes = collections.Counter((words[at], words[at + 1], words[at + 2][:2]) for at in range(len(words) - 2))
+    three, times = max(threes.items(), key=lambda item: item[1])
+    return f"{quoted(' '.join(three))} {times} times" if times >= 4 and times * 3 * 10 >= len(words) * 7 else None
+
+
+def says_again(units: list[str]) -> str | None:
+    """Four sentences or more of which each says what the first ones did: hardly a word begins as none before.
+
+    >>> says_again(["물을 아껴야 합니다", "꼭 물을 아껴야 합니다", "물을 아끼는 것이 필요합니다", "물을 아껴야 합니다"])
+    '3 of 4 sentences say nothing that is not there before'
+    """
+    if len(units) < 4:
+        return None
+    seen: set[str] = set()
+    stale = 0
+    for unit in units:
+        heads = {letters_of(word)[:3] for word in re.findall("[가-힣]{2,}", unit) if not _EMPTY_WORD.match(word)}
+        new = heads - seen
+        stale += bool(seen) and bool(heads) and (not new or len(new) * 5 <= len(heads))
+        seen |= heads
+    few = stale * 4 >= len(units) * 3 and len(seen) <= 2 * len(units)
+    return f"{stale} of {len(units)} sentences say nothing that is not there before" if few else None
+
+
+#: Words that a sentence needs whatever it says.
+_EMPTY_WORD = pattern(
+    r"(?:합니다|입니다|있습니다|됩니다|해야|것이|것은|필요|사용|중요|좋습니다|수가|하는|있는|되는|위해|대한|또한"
+    r"|그리고)"
+)
 
 _WORD_RUN = pattern(r"(?<!\S)([가-힣]{2,12})(?:\s+\1){4,}(?!\S)")
 _SYLLABLE_RUN = pattern(r"(([가-힣])(?!\2)[가-힣]{1,5}?)\1{7,}")
@@ -122,7 +194,7 @@ def same_units(text: str) -> str | None:
     half = len(units) // 2
     if half > 1 and units[:half] == units[half:] and len(text) >= 40 and is_words(text):
         return f"{quoted(' '.join(units[:half]), 30)} twice, and nothing else"
-    return most_of_all(units) or few_items(text) or same_tails(units)
+    return most_of_all(units) or few_items(text) or same_tails(units) or says_again(units)
 
 
 def most_of_all(units: list[str]) -> str | None:
@@ -159,7 +231,11 @@ def same_tails(units: list[str]) -> str | None:
 # Echo
 
 #: What stands before a text that is given back with its name: 질문: …, 입력: …
-LABEL = r"^\s*(?:질문|물음|문제|지시문?|명령어?|입력|본문|원문|답변?|[QA]|Input|Question|Answer) ?[:：.] ?"
+LABEL = (
+    r"^\s*(?:질문|물음|문제|지시문?|명령어?|입력|본문|원문|답변?|문장|리뷰|글|텍스트|내용|기사|댓글|[QA]|Input"
+    r"|Question|Answer|Text"
+    r"|Review) ?[:：.] ?"
+)
 #: A label at the end, with nothing behind it.
 _LABEL_ALONE = pattern(r"[ \t]*(?:#{1,6} ?)?(?:답변?|응답|출력|정답|A|Answer|Response|Output) ?[:：]")
 _ENDS = " \t\n\r.!?。…\"'“”‘’*#`[](){}<>_~"
@@ -253,6 +329,8 @@ _PART = pattern(
 def must_change(texts: Texts, exact: bool) -> bool:
     """Whether the request would change its text, so that the same text is no answer to it."""
     instruction = texts.instruction
+    if exact and (options := _OPTIONS.search(instruction)) and asks(instruction, "selection"):
+        return texts.input.strip(" .") not in map(str.strip, options[1].split(","))
     if asks(instruction, "copy", "as-it-may-be", "about-characters", "about-links", "short"):
         return False
     if asks(instruction, "sorting"):
@@ -264,6 +342,8 @@ def must_change(texts: Texts, exact: bool) -> bool:
         return False  # a full stop more or less is a correction
     if exact and _ONE_OF.search(instruction) and len(re.split(r"[,\n]", texts.input.strip(" ,\n"))) > 2:
         return True
+    if exact and asks(instruction, "translation") and len(texts.input.split()) <= 2 and texts.input[:1].isupper():
+        return False  # a name
     if asks(instruction, "selection") and len(texts.input) < 60:
         return (
             exact
@@ -277,6 +357,8 @@ def must_change(texts: Texts, exact: bool) -> bool:
     )
 
 
+#: The answers that are possible: (정치, 경제, 스포츠)
+_OPTIONS = pattern(r"[(\[]([^()\[\]\n]{1,20}(?:,[^()\[\],\n]{1,20})+)[)\]]\W*$")
 #: A request for one of several things.
 _ONE_OF = pattern(
     r"(?:가장|제일) (?:큰|작은|긴|짧은|높은|낮은|많은|적은|빠른|느린|무거운|가벼운|비싼|싼)"

@@ -30,7 +30,7 @@ _SLOT = pattern(
         r"<<[가-힣A-Za-z_ ]{1,20}>>",
         r"\[\[[가-힣A-Za-z_ ]{1,20}\]\]",
         r"(?<![\d%])%[가-힣A-Z_]{2,12}%",
-        r"(?<![\d\w%])%(?:s|d|\(\w{1,20}\)s)(?![\w%])",
+        r"(?<![\d\w%])%(?:s|d|\(\w{1,20}\)s)(?![A-Za-z0-9_%])",
         r"\[object Object\]",
         # [제품명]은 [주요 기능]을 갖춘, [이름]님께
         r"\[[가-힣]{1,8}(?: [가-힣]{1,6})?\](?:은|는|이|가|을|를|의|에|에서|와|과|로|으로|께서)(?![가-힣\w]{3})",
@@ -186,11 +186,20 @@ def template_in_prompt(texts: Texts, options: ScreenOptions) -> str | None:
     slot = _PROMPT_SLOT.search(prompt)
     if slot and len(slot[0].strip("${} ")) > 1 and not re.search(r"집합|원소|수열|,", slot[0]):
         return f"the instruction holds an unfilled slot: {around(slot)}"
+    if bracket := _BRACKET.search(prompt):
+        return f"the instruction holds an unfilled slot: {around(bracket)}"
     if (match := _PARTICLE.search(prompt)) and "/" not in match[0] and not re.search(r"빈칸|알맞은|괄호|고르", prompt):
         return f"the instruction holds an unresolved particle: {around(match)}"
     return None
 
 
+SLOTS = r"[\[<〈][가-힣]{2,3}[0-9]?[\]>〉]"
+#: The name of what belongs there, in brackets, with a particle: [주제]에 대한 글
+_BRACKET = pattern(
+    r"[\[<〈](?:주제|이름|제목|날짜|장소|내용|키워드|단어|문장|텍스트|입력|질문|회사명|제품명|상품명|지역|나라"
+    r"|인물|분야|언어|숫자)[0-9]?[\]>〉]"
+    r" ?(?:에|을|를|의|이|가|은|는|와|과|로|께|님)"
+)
 #: An input that is a slot and nothing else.
 ALONE = r"^\s*(?:%s|\{\{? ?[A-Za-z_]+ ?\}?\}|\$\{?[a-z_]+\}?|<(?:input|text|content|context|query)>)\s*$"
 

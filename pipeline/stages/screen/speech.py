@@ -22,10 +22,13 @@ _VERB_STEMS = "".join(
     if (code - 0xAC00) % 28 in (2, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 17, 18, 19, 22, 23, 25, 26, 27)
 )
 _SPOKEN = pattern(
-    r"(?:[거이해]야|[아었았했있없됐갔왔였겠봤줬렸졌겼꼈]어|[좋많같맞싫찮않잖]아|[줘돼둬]|잖아|거든|구나"  # statements
-    r"|(?:^|\s)(?:해|봐|마|가|와|둬|써|빼|꺼|켜|내|춰|놔)|[가-힣](?:해|봐|와|져|려|켜|춰|꿔|놔|워)|[로을를만] 사"
+    r"(?:[거이해고네]야|[아었았했있없됐갔왔였겠봤줬렸졌겼꼈]어|[좋많같맞싫찮않잖]아|[줘돼둬]|잖아|거든"
+    r"|구나"  # statements
+    r"|(?:^|\s)(?:해|봐|마|가|와|둬|써|빼|꺼|켜|내|춰|놔)|[가-힣](?:해|봐|와|져|려|켜|춰|꿔|놔|워|셔|쳐|껴|펴)"
+    r"|[로을를만] 사"
     rf"|[먹찍죽썩막녹박심숨담감참남품만{_VERB_STEMS}][어아]|[하있없좋]네"
-    r"|[지치] ?마|[꺼켜써줘봐해놔내둬라거어아여워려져러텨]라"  # commands
+    r"|[지치] ?마라?|[꺼켜써줘봐해놔내둬라거어아여워려져러텨]라"  # commands
+    r"|[보되이]이지|[가-힣][아어여]가|[돌나들올내아려겨][아]?와"
     r"|[하있없좋크작많되]니|[가보모으오하]자|[하되있없않좋겠]지|[을할될]까|[는은]데)$"
 )
 _SPOKEN_NOUN = pattern(
@@ -34,13 +37,17 @@ _SPOKEN_NOUN = pattern(
 )
 _END = pattern(r"(?<![.!?…~])([.!?…~]++)(?=\s|$)")
 #: What every sentence of plain speech ends in.
-PLAIN = r"(?:[^니시]다|[^니]까|[야어아줘돼둬해봐마사가와져려라지니자데든나네])[.!?…~]"
+PLAIN = r"(?:[^니시]다|[^니]까|[야어아줘돼둬해봐마사가와져려셔쳐껴펴켜춰꿔워놔써빼꺼내라지니자데든나네])[.!?…~]"
 
 
 #: A sentence of written speech between two polite ones on a line.
 _AMID = pattern(
-    r"(?:니다|요|죠|시오)\. [^\n.!?]{8,120}[^니시]다\. [^\n.!?]{5,120}(?:니다|요|죠|시오)\."
+    r"(?:니다|요|죠|시오)\.\n(?:\d{1,2}[.)]|[-*•])[^\n.!?]{8,120}[^니시]다\.\n(?:\d{1,2}[.)]"
+    r"|[-*•])[^\n.!?]{5,120}(?:니다|요|죠|시오)\."
+    r"|(?:니다|요|죠|시오)\. [^\n.!?]{8,120}[^니시]다\. [^\n.!?]{5,120}(?:니다|요|죠|시오)\."
     r"|[^니시]다\. [^\n.!?]{6,120}(?:니다|요|죠|시오)\. [^\n.!?]{6,120}[^니시]다\."
+    r"|\A[^\n.!?]{5,120}[^니시]다\. [^\n.!?]{4,120}(?:니다|요|죠|시오)\. [^\n.!?]{4,120}(?:니다|요|죠|시오)\."
+    r"|(?:니다|요|죠|시오)\. [^\n.!?]{4,120}(?:니다|요|죠|시오)\. [^\n.!?]{6,120}[^니시]다\.\Z"
 )
 
 
@@ -64,7 +71,8 @@ def levels(text: str) -> tuple[int, int, int]:
 
 
 def mixed_speech(texts: Texts, options: ScreenOptions) -> str | None:
-    if asks(texts.instruction, "dialogue", "about-speech", "verse", "examples", "translation", "copy"):
+    kinds = ("dialogue", "about-speech", "verse", "examples", "translation", "copy", "proofreading")
+    if asks(texts.instruction, *kinds):
         return None
     prose = unquoted(texts.output)
     if re.search(r"^[ \t]*[가-힣A-Za-z]{1,8} ?[:：]", prose, re.MULTILINE):  # a dialogue has several speakers
@@ -74,6 +82,6 @@ def mixed_speech(texts: Texts, options: ScreenOptions) -> str | None:
     if not polite or not plain or min(polite, plain) * 4 < max(polite, plain):
         return None
     # One sentence of written speech may be a heading or a title; spoken speech beside polite speech is a mix.
-    if min(polite, plain) < 2 and not (spoken and polite >= 2) and not _AMID.search(prose):
+    if min(polite, plain) < 2 and not (spoken and polite + plain >= 3) and not _AMID.search(prose):
         return None
     return f"{polite} sentences in polite speech, {plain} in plain speech"

@@ -60,7 +60,7 @@ def test_each_request_has_an_example(request_: Request) -> None:
     "name",
     [
         *("requests", "texts", "language", "speech", "repetition", "disclaimers", "placeholders", "mojibake", "ending"),
-        *("own_words", "foreign"),
+        *("own_words", "foreign", "missing", "nothing_new"),
     ],
 )
 def test_examples_in_docstrings(name: str) -> None:

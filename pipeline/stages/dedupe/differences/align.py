@@ -1,5 +1,6 @@
 """Align two lists of words: the places where they differ, and how the words at such a place belong together."""
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import NamedTuple
@@ -10,6 +11,11 @@ from pipeline.stages.dedupe.differences.words_of_text import Word
 LONGEST = 5
 #: Words at one place that are still taken apart; more have nothing in common, or are another text.
 MOST = 16
+
+#: Lists of more words are compared in linear time: `SequenceMatcher` takes far more where words repeat.
+LONG = 300
+#: How many words of each list a difference may take, the fewest first.
+_STEPS = sorted(itertools.product(range(MOST + 1), repeat=2), key=lambda step: (sum(step), step))
 
 
 class Block(NamedTuple):
@@ -36,10 +42,44 @@ def blocks(one: Sequence[Word], other: Sequence[Word]) -> list[Block]:
         found = [(0, len(mine), 0, len(yours))] if mine or yours else []
     elif set(mine).isdisjoint(yours):
         found = [(0, len(mine), 0, len(yours))]
+    elif min(len(mine), len(yours)) > LONG:
+        found = _nearest_blocks(mine, yours)
     else:
         codes = SequenceMatcher(None, mine, yours, autojunk=False).get_opcodes()
         found = [code[1:] for code in codes if code[0] != "equal"]
     return [Block(*(place + start for place in places)) for places in found]
+
+
+def _nearest_blocks(mine: Sequence[str], yours: Sequence[str]) -> list[tuple[int, int, int, int]]:
+    """The places where long lists differ: each ends at the nearest two words that both have next. In linear time, since
+    no place is longer than what is taken apart, but for the last one.
+
+    >>> _nearest_blocks("가 나 다 라 마 바".split(), "가 하 다 라 좀 마 바".split())
+    [(1, 2, 1, 2), (4, 4, 4, 5)]
+    >>> _nearest_blocks(["가", "나"], ["가", "다", "라"]), _nearest_blocks(["가"] * 20, ["나"] * 20)
+    ([(1, 2, 1, 3)], [(0, 20, 0, 20)])
+    """
+    found: list[tuple[int, int, int, int]] = []
+    at = other_at = 0
+    while at < len(mine) and other_at < len(yours):
+        if mine[at] == yours[other_at]:
+            at, other_at = at + 1, other_at + 1
+            continue
+        end, other_end = next(
+            (
+                (at + some, other_at + others)
+                for some, others in _STEPS
+                if mine[at + some : at + some + 2] == yours[other_at + others : other_at + others + 2]
+                and at + some <= len(mine)
+                and other_at + others <= len(yours)
+            ),
+            (len(mine), len(yours)),
+        )
+        found.append((at, end, other_at, other_end))
+        at, other_at = end, other_end
+    if at < len(mine) or other_at < len(yours):
+        found.append((at, len(mine), other_at, len(yours)))
+    return found
 
 
 def _alike(mine: Sequence[str], yours: Sequence[str]) -> int:

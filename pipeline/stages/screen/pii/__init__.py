@@ -79,7 +79,8 @@ SCAN = scan_of(KINDS)
 
 #: Names of JSON fields whose number is that of a person or a company; a number under any other name is left alone.
 _PERSONAL_NAME = (
-    r"(?i:(?:phone|tel|telephone|mobile|cell|fax|hp|rrn|jumin|ssn|resident|account|acct|card|biz|business|corp|corporate"
+    r"(?i:(?:phone|tel|telephone|mobile|cell|fax|hp|rrn|jumin|ssn|resident|account|acct|card|biz|business|corp"
+    r"|corporate"
     r"|licen[cs]e|주민|휴대 ?(?:폰|전화)|전화|핸드폰|연락처|팩스|계좌|카드|사업자|법인|면허|외국인)"
     r"(?:[ _-]?(?:no|nr|num|number|reg|registration|등록|번호))*[ _-]?[0-9]?)"
 )
@@ -101,7 +102,8 @@ def spelled(number: str, kinds: Sequence[Kind], label: str) -> str:
 _URL = pattern(r"((?:https?|ftp)://[^\s<>\"/?#]*+)([^\s<>\"]*+)")
 #: A value in the query of a link whose name says that it is personal.
 _QUERY = pattern(
-    r"(?<=[?&])(?i:[a-z_]{0,12}(?:phone|tel|mobile|hp|rrn|jumin|ssn|account|acct|card|ip|addr(?:ess)?|email)(?:_?no)?)="
+    r"(?<=[?&])(?i:[a-z_]{0,12}(?:phone|tel|mobile|hp|rrn|jumin|ssn|account|acct|card|ip|addr(?:ess)?"
+    r"|email)(?:_?no)?)="
     r"([^\s&#]{0,60})"
 )
 
