@@ -60,6 +60,8 @@ ALLOWED = {
     # Work between our own processes, through pipes.
     ("pipeline/io/processes.py", "pickle"),
     ("pipeline/io/processes.py", "subprocess"),
+    # What the stages of a plan need, for our own processes.
+    ("pipeline/run/row_wise.py", "pickle"),
     # Tasks of a Ray cluster, which pickles whatever it carries.
     ("pipeline/run/engines/ray.py", "pickle"),
     # Only `dumps`: the bytes that are hashed.

@@ -4,6 +4,7 @@ import contextlib
 import signal
 import threading
 from collections.abc import Iterator
+from concurrent.futures import CancelledError
 from types import FrameType
 from typing import Never
 
@@ -12,6 +13,8 @@ from pipeline.io import stop
 
 #: The signals that stop a command.
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+#: The signal that came.
+_CAME: list[int] = []
 
 
 class Stopped(BaseException):
@@ -44,8 +47,13 @@ def stopping() -> Iterator[None]:
         signal.signal(number, _stop)
     try:
         yield
+    except CancelledError:  # Stopped itself was lost: Python holds back what is raised in some calls from its C code
+        if _CAME:
+            raise Stopped(_CAME[0]) from None
+        raise
     finally:
         stop.asked.clear()
+        _CAME.clear()
         for number in caught:
             signal.signal(number, before[number])
 
@@ -54,5 +62,6 @@ def _stop(number: int, frame: FrameType | None) -> Never:
     for one in STOPPING:
         if signal.getsignal(one) is _stop:
             signal.signal(one, signal.SIG_DFL)
+    _CAME.append(number)
     stop.asked.set()
     raise Stopped(number)

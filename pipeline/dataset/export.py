@@ -222,7 +222,7 @@ def _write_pieces(rows: Rows, to: Destination) -> list[Piece]:
                 found[done] = writing[done].written()
                 del writing[done]
         for number, _ in groups:  # also where nothing is to be written, the end of the rows is shown
-            raise ValueError(f"rows came for piece {number}, which is not to be written")
+            raise AssertionError(f"rows came for piece {number}, which is not to be written")
     finally:
         for files in to.forms:
             files.close()

@@ -30,6 +30,8 @@ sys.path[:] = sys.argv[1:]
 from pipeline.io.processes import serve
 serve(sys.stdin.buffer, sys.stdout.buffer)
 """
+#: Signals that wait while this process is copied.
+_WAITING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 #: Bytes of a pipe, where the system allows it: tables of some megabytes go through.
 _PIPE = 1 << 20
 
@@ -190,15 +192,21 @@ def _forked(others: Sequence[Process]) -> Forked:
     for pipe in (ask, answers):
         with contextlib.suppress(OSError):
             fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE)
-    with warnings.catch_warnings(action="ignore"):  # Python counts the threads of libraries, which are made for this
-        pid = os.fork()
+    # A signal waits: Python calls what libraries have for a fork, and holds back what is raised in it.
+    signals = signal.pthread_sigmask(signal.SIG_BLOCK, _WAITING)
+    try:
+        with warnings.catch_warnings(action="ignore"):  # Python counts the threads of libraries, made for this
+            pid = os.fork()
+        if not pid:
+            for number in _WAITING:
+                signal.signal(number, signal.SIG_DFL)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, signals)
     if pid:
         os.close(asked)
         os.close(answers)
         return Forked(pid, os.fdopen(ask, "wb"), os.fdopen(answer, "rb"))
     try:
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_DFL)
         os.close(ask)
         os.close(answer)
         for other in others:  # open here, they would not see the end of what they are asked

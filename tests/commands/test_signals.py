@@ -17,6 +17,7 @@ from click.testing import CliRunner
 
 from pipeline.cli import main
 from pipeline.commands.signals import STOPPING, Stopped, stopping
+from pipeline.io import stop as stop_asked
 from pipeline.io.stage_files import LOCK, OF_RUN, RAW, TOKENIZER
 from tests.self_instruct.test_self_instruct import write_seeds
 from tests.support import hub_server, openai_server
@@ -209,3 +210,12 @@ def test_a_command_in_another_thread() -> None:
     thread.start()
     thread.join()
     assert found == [0]
+
+
+def test_a_stop_that_python_held_back_comes_with_the_next_part_of_the_work() -> None:
+    with pytest.raises(Stopped) as stopped, stopping():
+        with contextlib.suppress(Stopped):  # as in the calls that a fork makes
+            signal.raise_signal(signal.SIGTERM)
+        stop_asked.check()
+    assert stopped.value.number == signal.SIGTERM
+    assert not stop_asked.asked.is_set()

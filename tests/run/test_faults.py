@@ -447,11 +447,11 @@ def test_a_killed_stage_is_an_error_that_names_its_file(project: Project, warm: 
     script = project.folder / "venv" / "bin" / "ko-instruct"
     real = script.resolve()
     script.unlink()
-    killed = 'case "$1" in dedupe) [ -e spare ] || kill -9 $$ ;; esac'
+    killed = 'case "$1" in make-dataset) [ -e spare ] || kill -9 $$ ;; esac'
     script.write_text(f'#!/bin/sh\n{killed}\nexec {shlex.quote(str(real))} "$@"\n')
     script.chmod(0o755)
     said = failing(project, project.command("make"), 2)
-    assert re.search(r"processed/\.stages/small/dedupe\.arrow\] (Killed|Error 137)", said)
+    assert re.search(r"processed/small/manifest\.json\] (Killed|Error 137)", said)
     assert not project.leftovers()
     finished = {path: path.stat().st_mtime_ns for path in (project.folder / "processed").rglob("*.arrow")}
     assert [path.stem for path in sorted(finished)] == ["clean", "fingerprint", "tokenize"]
