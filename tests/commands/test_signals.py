@@ -213,9 +213,13 @@ def test_a_command_in_another_thread() -> None:
 
 
 def test_a_stop_that_python_held_back_comes_with_the_next_part_of_the_work() -> None:
-    with pytest.raises(Stopped) as stopped, stopping():
-        with contextlib.suppress(Stopped):  # as in the calls that a fork makes
-            signal.raise_signal(signal.SIGTERM)
-        stop_asked.check()
+    def work() -> None:
+        with stopping():
+            with contextlib.suppress(Stopped):  # as in the calls that a fork makes
+                signal.raise_signal(signal.SIGTERM)
+            stop_asked.check()
+
+    with pytest.raises(Stopped) as stopped:
+        work()
     assert stopped.value.number == signal.SIGTERM
     assert not stop_asked.asked.is_set()
