@@ -4,7 +4,6 @@ import contextlib
 import signal
 import threading
 from collections.abc import Iterator
-from concurrent.futures import CancelledError
 from types import FrameType
 from typing import Never
 
@@ -47,7 +46,7 @@ def stopping() -> Iterator[None]:
         signal.signal(number, _stop)
     try:
         yield
-    except CancelledError:  # Stopped itself was lost: Python holds back what is raised in some calls from its C code
+    except Exception:  # Stopped was lost in a call from C code, or a library has put another error in its place
         if _CAME:
             raise Stopped(_CAME[0]) from None
         raise

@@ -81,8 +81,9 @@ class Processes(contextlib.AbstractContextManager["Processes"]):
         with contextlib.suppress(IndexError, OSError):  # all are started; the system allows no more
             while self._to_start:
                 self._to_start.pop()
-                process = _forked(self._started)
-                self._started.append(process)
+                with _signals_wait():
+                    process = _forked(self._started)
+                    self._started.append(process)
                 self._free.append(process)
 
     def each(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
@@ -184,6 +185,17 @@ def _ask(process: Process, function: Callable[..., Result], arguments: Sequence[
     return found
 
 
+@contextlib.contextmanager
+def _signals_wait() -> Iterator[None]:
+    """Signals come after the work within: what they raise is lost in the calls that Python makes at a fork, and a copy
+    that is not noted yet would not be ended."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _WAITING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _forked(others: Sequence[Process]) -> Forked:
     """A copy of this process that answers calls. `others`: those that it has nothing to do with."""
     import fcntl
@@ -192,21 +204,16 @@ def _forked(others: Sequence[Process]) -> Forked:
     for pipe in (ask, answers):
         with contextlib.suppress(OSError):
             fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE)
-    # A signal waits: Python calls what libraries have for a fork, and holds back what is raised in it.
-    signals = signal.pthread_sigmask(signal.SIG_BLOCK, _WAITING)
-    try:
-        with warnings.catch_warnings(action="ignore"):  # Python counts the threads of libraries, made for this
-            pid = os.fork()
-        if not pid:
-            for number in _WAITING:
-                signal.signal(number, signal.SIG_DFL)
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, signals)
+    with warnings.catch_warnings(action="ignore"):  # Python counts the threads of libraries, which are made for this
+        pid = os.fork()
     if pid:
         os.close(asked)
         os.close(answers)
         return Forked(pid, os.fdopen(ask, "wb"), os.fdopen(answer, "rb"))
     try:
+        for number in _WAITING:
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _WAITING)
         os.close(ask)
         os.close(answer)
         for other in others:  # open here, they would not see the end of what they are asked
