@@ -371,12 +371,34 @@ def _begin_alike(one: str, other: str) -> bool:
 
 def _same_but_for_case(one: Text, other: Text, word: str, changed: str) -> bool:
     """Whether capitals change no word: in Korean text, and in a sentence that one writer wrote in small letters."""
-    if word.casefold() != changed.casefold() or len(word) == 1:
+    if word.casefold() != changed.casefold() or not _is_a_word_in_any_case(word, changed):
         return False
     if any(each.kind == HANGUL for each in one):
         return True
     small = (all(not each.text[:1].isupper() for each in text) for text in (one, other))
     return any(small) and sum(each.kind == LATIN for each in one) > 3
+
+
+#: A name in a program, whose capitals part its words: userName. Not a brand: iPhone, macOS.
+_IN_A_PROGRAM = re.compile(r"[a-z]{2,}[A-Z][a-z]")
+#: Letters up to which a word with capitals may be a unit or a formula, and from which it is none.
+_SYMBOL, _LONG = 3, 6
+
+
+def _is_a_word_in_any_case(word: str, changed: str) -> bool:
+    """Whether two forms of a Latin word that differ in capitals are one word: no units, formulas, names in programs.
+
+    >>> [_is_a_word_in_any_case(*pair) for pair in (("ai", "AI"), ("Python", "python"), ("YouTube", "Youtube"))]
+    [True, True, True]
+    >>> [_is_a_word_in_any_case(*pair) for pair in (("mW", "MW"), ("Mb", "MB"), ("CO", "Co"), ("userName", "username"))]
+    [False, False, False, False]
+    """
+    small, large = any(map(str.islower, (word, changed))), any(map(str.isupper, (word, changed)))
+    if len(word) <= _SYMBOL:
+        return len(word) > 1 and small and large
+    if any(map(_IN_A_PROGRAM.match, (word, changed))):
+        return False
+    return small or large or len(word) >= _LONG
 
 
 def _form_of_added(found: Text, places: range) -> str | None:
