@@ -79,9 +79,10 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	$(call install,$(VENV)/bin/python,'.[dev]')
 	@touch $@
 
-# Compiled code is kept, whatever the environment says: tests start many processes of ko-instruct.
+# Compiled code is kept, whatever the environment says: tests start many processes of ko-instruct. One test process more
+# than cores: some tests wait for a server, a signal or another process.
 test: $(VENV)/.installed-dev
-	@PYTHONDONTWRITEBYTECODE= $(VENV)/bin/python -m pytest -n auto --dist worksteal -m "not train and not trainers and not ray and not browser"
+	@PYTHONDONTWRITEBYTECODE= $(VENV)/bin/python -m pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist worksteal -m "not train and not trainers and not ray and not browser"
 
 # Train the embedded vocabulary again, after a change of raw/sample.
 embedded: $(VENV)/.installed

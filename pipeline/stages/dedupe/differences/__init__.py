@@ -7,7 +7,7 @@ The texts are cut into words (`words_of_text`) and aligned (`align`). At each pl
 import itertools
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -307,6 +307,8 @@ def _of_block(
     whole = (0, len(mine), 0, len(yours))
     if min(len(mine), len(yours)) == 1 and form(*whole) == "spacing":
         cut: align.Units | None = [whole]
+    elif spaced := _spaced(one[block.start : block.end], other[block.other_start : block.other_end], form):
+        cut = spaced
     else:
         cut = align.units(len(mine), len(yours), lambda *unit: form(*unit) is not None, may_begin)
     if cut is None:
@@ -315,12 +317,25 @@ def _of_block(
     for unit in cut:
         places, other_places = mine[unit[0] : unit[1]], yours[unit[2] : unit[3]]
         texts = _joined([one[at] for at in places]), _joined([other[at] for at in other_places])
+        if texts[0] == texts[1]:
+            yield from _of_marks(one, places, other, other_places, False)
+            continue
         kind = form(*unit) or WORD
         if kind == "particle" and (pair := particles.exchanged_particle(*(text.replace(" ", "") for text in texts))):
             exchanged.append(pair)
         yield Difference(kind, *texts)
         asks = kind == "ending" and endings.REQUEST in endings.shared_moods(*(text.replace(" ", "") for text in texts))
         yield from _of_marks(one, places, other, other_places, asks)
+
+
+def _spaced(mine: Text, yours: Text, form: Callable[[int, int, int, int], str | None]) -> align.Units:
+    """The units of a long place where spaces alone differ, none where another thing does. `form`: of a unit."""
+    texts = [word.text for word in mine], [word.text for word in yours]
+    if max(map(len, texts)) <= align.MOST or "".join(texts[0]) != "".join(texts[1]):
+        return []
+    units = align.between_common_ends(*texts)
+    others = [unit for unit in units if texts[0][unit[0] : unit[1]] != texts[1][unit[2] : unit[3]]]
+    return units if all(form(*unit) == "spacing" for unit in others) else []
 
 
 def _joined(found: Sequence[Word]) -> str:

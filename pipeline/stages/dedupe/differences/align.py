@@ -133,6 +133,19 @@ def units(
     return None if found is None else list(found)
 
 
+def between_common_ends(mine: Sequence[str], yours: Sequence[str]) -> Units:
+    """Of words with the same letters in another spacing: the units that end where words of both texts end.
+
+    >>> between_common_ends(["가", "나", "다"], ["가나", "다"])
+    [(0, 2, 0, 1), (2, 3, 1, 2)]
+    """
+    ends, others = (list(itertools.accumulate(map(len, words))) for words in (mine, yours))
+    at = {end: number for number, end in enumerate(ends, 1)}
+    other_at = {end: number for number, end in enumerate(others, 1)}
+    both = [(at[end], other_at[end]) for end in ends if end in other_at]
+    return [(a, b, c, d) for (a, c), (b, d) in itertools.pairwise([(0, 0), *both])]
+
+
 def _cut_from(
     at: int,
     other_at: int,
