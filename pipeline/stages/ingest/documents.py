@@ -22,7 +22,7 @@ TaskName = Callable[[str], str | None]
 #: Fields of a document that are a part of each task, and the names that records have for them.
 TASK = {
     "instruction": (*INSTRUCTION, *DEFINITIONS),
-    "system": (*SYSTEM, "system_message", "시스템", "시스템_프롬프트"),
+    "system": SYSTEM,
     "input": (*CONTEXT, *CHOICES),
 }
 KNOWN = {"instruction": INSTRUCTION, "system": SYSTEM, "input": (*CONTEXT, *CHOICES)}

@@ -8,7 +8,7 @@ from pipeline.stages.ingest.fields import Record
 from schemas.shapes import LEARN, REASONING
 
 #: What is to be done, and what is asked. Where a record has one of each, the question is what the instruction is about.
-DIRECTIVES = ("instruction", "지시문", "지시", "명령어", "prompt")
+DIRECTIVES = ("instruction", "지시문", "지시", "지시사항", "명령어", "명령", "명령문", "요청", "요청사항", "prompt")
 ASKED = (
     *("question", "query", "q", "problem", "질문", "질의", "문제", "문항"),
     *("질문내용", "질문 내용", "문의내용", "문의 내용", "민원내용", "민원 내용", "고객문의"),
@@ -43,7 +43,10 @@ OUTPUT = (
 )
 #: Where no other field is an answer.
 ANSWER_KEYS = ("answerkey", "answer_key", "correct_answer", "solution", "회신내용", "상담사답변")
-SYSTEM = ("system", "system_prompt", "systeminstruction", "system_instruction")
+SYSTEM = (
+    *("system", "system_prompt", "systeminstruction", "system_instruction", "system_message", "sys_prompt"),
+    *("시스템", "시스템_프롬프트", "시스템 프롬프트", "시스템프롬프트", "시스템 메시지", "시스템메시지"),
+)
 CHOSEN = ("chosen", "preferred_output", "preferred", "chosen_response", "response_chosen")
 REJECTED = ("rejected", "non_preferred_output", "dispreferred", "rejected_response", "response_rejected")
 #: Two answers by number, and the fields that hold the number of the better one.
