@@ -187,8 +187,10 @@ class Answers:
             raise AskError(f"there is no part {asked.get('part')!r}; parts are {', '.join(self.parts)}")
         return part, Place(part.name, _number(asked, "row"))
 
-    def _base(self, origin: str) -> str:
-        """The origin of a row without the number of its copy."""
+    def _base(self, origin: str | None) -> str:
+        """The origin of a row without the number of its copy; "" where a damaged rejects.jsonl has none."""
+        if origin is None:
+            return ""
         base, mark, number = origin.rpartition("#")
         return base if mark and number.isdecimal() and self.manifest.counts.repeated else origin
 

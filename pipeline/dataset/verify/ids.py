@@ -57,7 +57,10 @@ def check_ids(files: Sequence[DataFile], manifest: Manifest, tokenizer: Tokenize
     encoded, notes = 0, set()
     for file in table_files(files):
         faults += _values_out_of_range(file, size)
-        sample = next(read_batches(file)).slice(0, SAMPLE)
+        first = next(read_batches(file), None)
+        if first is None:
+            continue
+        sample = first.slice(0, SAMPLE)
         if "instruction" not in sample.column_names:
             notes.add("rows without texts cannot be encoded again")
             continue
