@@ -46,8 +46,8 @@ def stopping() -> Iterator[None]:
         signal.signal(number, _stop)
     try:
         yield
-    except Exception:  # Stopped was lost in a call from C code, or a library has put another error in its place
-        if _CAME:
+    except Exception as error:  # Stopped was lost in a call from C code, or a library has put another in its place
+        if _CAME and not isinstance(error, Failure):  # a command that ends in its own words
             raise Stopped(_CAME[0]) from None
         raise
     finally:
