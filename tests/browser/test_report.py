@@ -72,18 +72,18 @@ def test_the_search_finds_rows(opened: Opened) -> None:
     page.fill("#query", "없는 말입니다 zzz")
     assert "No sampled row fits" in page.locator("#found").inner_text()
     page.click("form#search button[type=reset]")
-    page.wait_for_function(f"document.querySelector('#found').textContent.endsWith('{every}')")
+    page.wait_for_function(f"() => document.querySelector('#found').textContent.endsWith('{every}')")
 
 
 def test_a_number_leads_to_its_rows(opened: Opened) -> None:
     page = opened.page
     page.click("#reasons a[href*='output-blank']")
-    page.wait_for_function("document.querySelector('#facet').value.includes('output-blank')")
+    page.wait_for_function("() => document.querySelector('#facet').value.includes('output-blank')")
     cards = page.locator("#rows .row")
     assert cards.count() == shown(page) > 0
     assert all("validate: output-blank" in text for text in cards.all_inner_texts())
     page.click("#duplicates a[href*='rows/difference']")
-    page.wait_for_function("document.querySelector('#facet').value.startsWith('difference/')")
+    page.wait_for_function("() => document.querySelector('#facet').value.startsWith('difference/')")
     page.locator("#rows .row summary").first.click()
     assert "104번 문장을 짧게 요약해 주세요." in page.locator("#rows .row").first.inner_text()
 
