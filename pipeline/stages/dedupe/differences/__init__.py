@@ -304,13 +304,8 @@ def _of_block(
     def may_begin(at: int, other_at: int) -> bool:
         return beginnings.may_begin_alike(one[mine[at]], other[yours[other_at]])
 
-    whole = (0, len(mine), 0, len(yours))
-    if min(len(mine), len(yours)) == 1 and form(*whole) == "spacing":
-        cut: align.Units | None = [whole]
-    elif spaced := _spaced(one[block.start : block.end], other[block.other_start : block.other_end], form):
-        cut = spaced
-    else:
-        cut = align.units(len(mine), len(yours), lambda *unit: form(*unit) is not None, may_begin)
+    cut: align.Units | None = _spaced(one[block.start : block.end], other[block.other_start : block.other_end], form)
+    cut = cut or align.units(len(mine), len(yours), lambda *unit: form(*unit) is not None, may_begin)
     if cut is None:
         yield _another_word(one[block.start : block.end], other[block.other_start : block.other_end])
         return
@@ -329,9 +324,9 @@ def _of_block(
 
 
 def _spaced(mine: Text, yours: Text, form: Callable[[int, int, int, int], str | None]) -> align.Units:
-    """The units of a long place where spaces alone differ, none where another thing does. `form`: of a unit."""
+    """The units of a place where spaces alone differ, none where another thing does. `form`: of a unit."""
     texts = [word.text for word in mine], [word.text for word in yours]
-    if max(map(len, texts)) <= align.MOST or "".join(texts[0]) != "".join(texts[1]):
+    if "".join(texts[0]) != "".join(texts[1]):
         return []
     units = align.between_common_ends(*texts)
     others = [unit for unit in units if texts[0][unit[0] : unit[1]] != texts[1][unit[2] : unit[3]]]
