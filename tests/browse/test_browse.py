@@ -70,6 +70,15 @@ def test_a_damaged_line_of_rejects_is_named(tmp_path: Path, folder: Path) -> Non
         parts_of(copy)[REJECTED].take([0], ["origin"])
 
 
+def test_a_rejected_row_without_an_origin_is_shown(tmp_path: Path, folder: Path) -> None:
+    copy = without(folder, tmp_path / "copy", "pair")
+    lines = [json.loads(line) | {"origin": None} for line in (copy / "rejects.jsonl").read_text().splitlines()]
+    (copy / "rejects.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    answers = Answers(copy, tmp_path / "v.jsonl", (), 1)
+    assert [row["verdict"] for row in answers.rows({"part": REJECTED})["rows"]] == [None] * len(lines)
+    assert answers.record({"part": REJECTED, "row": "0"})["verdicts"] == []
+
+
 def test_a_damaged_arrow_file_is_named(tmp_path: Path, folder: Path) -> None:
     copy = without(folder, tmp_path / "copy", "pair")
     (file,) = (copy / "train").glob("*.arrow")

@@ -239,6 +239,12 @@ def drop_a_row(folder: Path) -> None:
     rewrite(folder, TRAIN, lambda table: table.slice(1))
 
 
+def drop_every_row(folder: Path) -> None:
+    with pq.ParquetWriter(folder / TRAIN, pq.read_schema(folder / TRAIN)):
+        pass
+    describe_again(folder)
+
+
 def double_a_row(folder: Path) -> None:
     rewrite(folder, TRAIN, lambda table: pa.concat_tables([table.slice(1), table.slice(5, 1)]))
 
@@ -337,6 +343,7 @@ DAMAGES: list[tuple[Callable[[Path], None], str, str]] = [
     (name_another_split, "files", "dataset_dict.json has"),
     (drop_a_row, "rows", "rows in parquet, and the manifest counts"),
     (drop_a_row, "counts", "kept: "),
+    (drop_every_row, "rows", "train has 0 rows in parquet, and the manifest counts 334"),
     (double_a_row, "rows", "1 origins appear more than once among the rows of parquet"),
     (move_a_row, "rows", "validation has"),
     (move_a_row, "clusters", "1 clusters are in train and in validation: study.json["),
