@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 #: Characters of the two texts. Eight times the text: eight times the time if it is linear, 64 times if it is quadratic.
 SHORT, LONG = 6_000, 48_000
-ALLOWED = 30
+#: As far from the one as from the other: three times.
+ALLOWED = 22
 #: Seconds of a processor below which no ratio is looked at.
 NOTHING = 0.05
 
