@@ -75,9 +75,14 @@ def _holds_calls(column: pa.DataType) -> bool:
     )
 
 
-def _call(call: dict[str, Any]) -> dict[str, Any]:
-    name, arguments = call["function"]["name"], _arguments(call["function"]["arguments"])
-    written = {"type": call.get("type") or "function", "function": {"name": name, "arguments": arguments}}
+def _call(call: dict[str, Any] | None) -> dict[str, Any] | None:
+    """A call with its arguments as an object. A null in its place, or in that of its function, stays: `validate`
+    rejects the row."""
+    if call is None:
+        return None
+    function = call["function"]
+    read = function and {"name": function["name"], "arguments": _arguments(function["arguments"])}
+    written = {"type": call.get("type") or "function", "function": read}
     return written if call.get("id") is None else {"id": call["id"], **written}
 
 

@@ -125,6 +125,17 @@ def test_calls_in_the_form_of_openai(calls: Any) -> None:
     assert validate(table)["reject_reason"].to_pylist()[0] is None
 
 
+def test_a_null_in_the_place_of_a_call_stays_for_validate_to_reject() -> None:
+    calls = [[*OPENAI, None], [{**OPENAI[0], "function": None}]]
+    rows = [{"instruction": "가", "output": "", "tool_calls": each} for each in [OPENAI, *calls]]
+    table = complete(pa.Table.from_pylist(rows))
+    assert [json.loads(text)[-1] for text in table["tool_calls"].to_pylist()[1:]] == [
+        None,
+        {"id": OPENAI[0]["id"], "type": "function", "function": None},
+    ]
+    assert validate(table)["reject_reason"].to_pylist() == [None, "tool-calls-not-calls", "tool-calls-not-calls"]
+
+
 def test_lists_of_calls_without_calls() -> None:
     rows = [{"instruction": "가", "output": "나", "tool_calls": calls} for calls in ([], None)]
     assert complete(pa.Table.from_pylist(rows))["tool_calls"].to_pylist() == [None, None]

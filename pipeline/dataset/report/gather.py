@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.dataset.complete_folder import REMEDY, need_files, need_rows
 from pipeline.dataset.reader import DataFile, data_files, schema_of
@@ -75,6 +76,7 @@ def gather(folder: Path, manifest: Manifest, read: Read) -> Summary:
                 )
             if "origin" in names:  # a pack has none
                 for table in read(file, [name for name in names if name in READ]):
+                    need_counts(file.path, table)
                     kept.add(file.split, table)
                     rows[file.split] += len(table)
     if manifest.packing is None and files:
@@ -94,6 +96,17 @@ def gather(folder: Path, manifest: Manifest, read: Read) -> Summary:
         pairs=doubtful(rejected.similar(), kept.keepers, DOUBTFUL),
         keepers=kept.keepers,
     )
+
+
+def need_counts(path: Path, table: pa.Table) -> None:
+    """Raises DatasetError where a count of tokens is below zero, or more tokens are learned than there are."""
+    if not set(COUNTS) <= set(table.column_names):
+        return
+    tokens, learned, cut = (table[name].cast(pa.int64()) for name in COUNTS)
+    for name, counts in (("n_learned", learned), ("truncated", cut), ("n_tokens", pc.subtract(tokens, learned))):
+        least = pc.min(counts).as_py()
+        if least is not None and least < 0:
+            raise DatasetError(f"{path}: {name} is damaged: a row would have {least} tokens. {REMEDY}")
 
 
 def files_of(folder: Path) -> list[DataFile]:

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import re
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 
 from pipeline import dedupe, export, normalize, screen, tokenize, validate
 from pipeline.dataset.manifest_file import read_manifest
-from pipeline.dataset.reader import read_batches
+from pipeline.dataset.reader import DataFile, read_batches
 from pipeline.dataset.report import report
 from pipeline.dataset.report.duplicates import Size, cluster_hashes, heads_of, of_heads, sizes
 from pipeline.dataset.report.gather import gather
@@ -24,9 +25,10 @@ from pipeline.dataset.verify import verify
 from pipeline.hub.publishable import select
 from pipeline.stages.split import split
 from pipeline.table.hashes import hashes_of
-from pipeline.table.reject_and_flag import complete
+from pipeline.table.reject_and_flag import complete, set_column
 from pipeline.tokenizers.load import load_tokenizer
 from schemas.columns import INGESTED
+from schemas.errors import DatasetError
 from schemas.options import ExportOptions, ScreenOptions, TokenizeOptions
 from schemas.push import PushOptions
 from tests.dataset.test_export import about
@@ -313,6 +315,18 @@ def test_datasets_of_other_layouts_have_a_report(options: dict[str, Any], tmp_pa
     packed = export_options.packing
     assert ("rows of this dataset are packed" in page.text) == packed
     assert {row["g"] for row in page.rows} == ({"rejected"} if packed else {"kept", "rejected"})
+
+
+@pytest.mark.parametrize(("name", "count"), [("n_learned", -65533), ("truncated", -1), ("n_tokens", 0)])
+def test_counts_that_cannot_be_name_the_file(name: str, count: int, tmp_path: Path) -> None:
+    exported([record(1)], tmp_path)
+
+    def damaged(file: DataFile, names: list[str]) -> Iterator[pa.Table]:
+        for table in read_batches(file, names):
+            yield set_column(table, name, pa.array([count] * len(table), pa.int32()))
+
+    with pytest.raises(DatasetError, match=rf"arrow: {name} is damaged: .* Build the dataset again .make processed"):
+        gather(tmp_path, read_manifest(tmp_path), damaged)
 
 
 def test_a_dataset_without_rows_has_a_report(tmp_path: Path) -> None:
