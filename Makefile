@@ -47,11 +47,13 @@ dataset: $(FOLDER)/manifest.json
 
 # The row-wise stages of a raw file are one step: to start a process and to write all rows takes longer than most of
 # them. The step keeps the rows before `tokenize` too, and begins with these when only TOKENIZING has changed.
+# RAW is given for large files alone: what is small, the next step reads itself.
 $(STAGES)/%/$(TOKENIZED) $(STAGES)/%/$(FINGERPRINTS): $(STAGES)/%/$(SOURCE) $(CLEANING) $(TOKENIZING)
-	@$(KO) make-rows $(RAW) $(if $(filter-out $(TOKENIZING),$?),,--cleaned) --config "$(CONFIG)" $(CHANGED)
+	@$(if $(RAW),$(KO) make-rows $(RAW) $(if $(filter-out $(TOKENIZING),$?),,--cleaned) --config "$(CONFIG)" $(CHANGED))
 
 # The duplicates of all rows, and the dataset, are one step, too: what is decided already, it does not decide again.
-$(FOLDER)/manifest.json: $(UNITS:%=$(STAGES)/%/$(FINGERPRINTS)) $(UNITS:%=$(STAGES)/%/$(TOKENIZED)) $(DEDUPING) $(EXPORTING)
+$(FOLDER)/manifest.json: $(UNITS:%=$(STAGES)/%/$(FINGERPRINTS)) $(UNITS:%=$(STAGES)/%/$(TOKENIZED)) \
+		$(UNITS:%=$(STAGES)/%/$(SOURCE)) $(CLEANING) $(TOKENIZING) $(DEDUPING) $(EXPORTING)
 	@$(KO) make-dataset --config "$(CONFIG)" $(CHANGED)$(eval WRITTEN := yes)
 
 .SECONDARY:

@@ -31,6 +31,7 @@ ROUNDS = 3
 #: datatrove is run on corpora of at most this many rows: at its time per row, NSMC would take longer than all the rest.
 DATATROVE_ROWS = 100_000
 CORES = len(os.sched_getaffinity(0))
+HOME = Path(__file__).parent.parent
 KO_INSTRUCT = Path(sys.executable).with_name("ko-instruct")
 FIELDS = ("instruction", "input", "output")
 
@@ -150,7 +151,7 @@ def make(model: str, files: list[Path], project: Path) -> dict[str, Cost]:
     raw, venv = project / "raw", project / "venv"
     (venv / "bin").mkdir(parents=True)
     raw.mkdir()
-    shutil.copy(Path(__file__).parent.parent / "Makefile", project)
+    shutil.copy(HOME / "Makefile", project)
     (venv / "bin" / "ko-instruct").symlink_to(KO_INSTRUCT)
     for name in ("pyproject.toml", "constraints.txt", "venv/.installed"):
         (project / name).touch()
@@ -281,6 +282,26 @@ def compare(name: str, files: list[Path], model: str) -> None:
         print(f"| {what} | {' | '.join(cells)} |", flush=True)
 
 
+def short(model: str) -> None:
+    """The table of what is over in a moment, on stdout: the best of the rounds."""
+    turns: list[dict[str, Cost]] = []
+    for _ in range(ROUNDS):
+        with tempfile.TemporaryDirectory() as folder:
+            project = Path(folder)
+            shutil.copytree(HOME / "raw" / "sample", project / "raw" / "sample")
+            shutil.copy(HOME / "pipeline.toml", project)
+            turns.append(
+                {
+                    "`ko-instruct --help`": cost(KO_INSTRUCT, "--help", cwd=project),
+                    "`ko-instruct run` of raw/sample": cost(KO_INSTRUCT, "run", "--tokenizer", model, cwd=project),
+                }
+            )
+    print("\n## Short commands\n\n| | s | processor, s | peak, MiB |\n|---|---|---|---|")
+    for what in turns[0]:
+        spent = min(turn[what] for turn in turns)
+        print(f"| {what} | {spent.wall:.2f} | {spent.processor:.2f} | {spent.peak:,.0f} |", flush=True)
+
+
 def scale(model: str, counts: list[int]) -> None:
     """The chain on generated rows: its time per row, and its memory against 700 MB + 600 bytes a row."""
     print(f"""# The whole chain, by size
@@ -362,6 +383,7 @@ def main() -> None:
             shutil.copyfileobj(packed, plain)
         compare("NSMC", [nsmc], model)
         compare("KoAlpaca a + b", [data / f"koalpaca_v1.0_{name}.json" for name in "ab"], model)
+    short(model)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,9 @@
 """The whole chain on long records against SentencePiece alone, and with a large vocabulary against `tokenizers` alone.
 
 KOBERT_SPIECE=…/spiece.model KO_INSTRUCT_DATA=…/data python -m benchmarks.chain_long > benchmarks/chain_long.md
+
+RECORDS=200 VOCABULARY=4000 LARGEST=1 ROUNDS=1 try it in small: these are the conversations, the pieces of the
+vocabulary, the megabytes of the largest record, and the rounds.
 """
 
 import os
@@ -16,13 +19,16 @@ from typing import Any
 
 import orjson
 
-from benchmarks.chain import ALONE, CORES, KO_INSTRUCT, ROUNDS, Cost, apart, cost, three_columns
+from benchmarks.chain import ALONE, CORES, KO_INSTRUCT, Cost, apart, cost, three_columns
 from benchmarks.synthetic import real_rows, reviews
 from pipeline.dataset.manifest_file import read_manifest
 
 #: Long records, and characters of their answers: some 2,000 tokens of KoBERT.
-RECORDS, ANSWER = 10_000, 4_300
-VOCABULARY = 128_000
+RECORDS, ANSWER = int(os.environ.get("RECORDS", 10_000)), 4_300
+VOCABULARY = int(os.environ.get("VOCABULARY", 128_000))
+#: Megabytes of one record.
+LARGEST = int(os.environ.get("LARGEST", 10))
+ROUNDS = int(os.environ.get("ROUNDS", 3))
 TEMPLATE = (
     "{% for message in messages %}{{ '<|im_start|>' + message.role + '\n' + message.content + '<|im_end|>\n' }}"
     "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
@@ -43,21 +49,23 @@ print(time.perf_counter() - start)
 """
 
 
-def long_records(file: Path, columns: Path) -> None:
-    """Conversations: questions of KoAlpaca and the chatbot data, answered with joined film reviews. And their texts as
-    the rows of `ALONE`."""
+def long_records(file: Path, columns: Path, count: int, length: int) -> None:
+    """Conversations: questions of KoAlpaca and the chatbot data, answered with joined film reviews of this length. And
+    their texts as the rows of `ALONE`."""
     rng, questions, texts = random.Random(1), real_rows(), reviews()
 
-    def text(characters: int) -> str:
+    def text() -> str:
         found: list[str] = []
-        while sum(map(len, found)) < characters:
-            found += rng.choices(texts, k=10)
-        return " ".join(found)[:characters]
+        characters = 0
+        while characters < length:
+            found.append(rng.choice(texts))
+            characters += len(found[-1]) + 1
+        return " ".join(found)[:length]
 
     with file.open("wb") as records, columns.open("wb") as rows:
-        for number in range(RECORDS):
+        for number in range(count):
             question = f"{questions[number % len(questions)]['instruction']} ({number})"
-            answer = text(ANSWER)
+            answer = text()
             messages = [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
             records.write(orjson.dumps({"messages": messages}, option=orjson.OPT_APPEND_NEWLINE))
             row = {"instruction": question, "input": "", "output": answer}
@@ -122,16 +130,19 @@ files.
 
 - Long records: {RECORDS:,} conversations with an answer of {ANSWER:,} characters each, made of film reviews; layout
   pair with max_length 8192. SentencePiece encodes question and answer, ready in memory, on all cores.
+- One record of {LARGEST} MB: a question and such an answer, which truncation cuts.
 - A large vocabulary: KoAlpaca a + b with a byte-level BPE of up to {VOCABULARY:,} pieces, trained on the film reviews
   and these rows; layout causal. `tokenizers` encodes the three columns, ready in memory, with encode_batch on all
   cores.""")
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         file, columns, out = home / "long.jsonl", home / "columns.jsonl", home / "built"
-        apart(long_records, file, columns)
         options = ("--tokenizer", model, "--set", "tokenize.max_length=8192")
-        turns = [(alone(ALONE, model, columns, CORES), chain([file], out, *options)) for _ in range(ROUNDS)]
-        show("Long records", f"SentencePiece alone, {CORES} threads", turns, out)
+        letters = LARGEST * 1_000_000 // 3  # of three bytes, most of them
+        for name, count, length in (("Long records", RECORDS, ANSWER), (f"One record of {LARGEST} MB", 1, letters)):
+            apart(long_records, file, columns, count, length)
+            turns = [(alone(ALONE, model, columns, CORES), chain([file], out, *options)) for _ in range(ROUNDS)]
+            show(name, f"SentencePiece alone, {CORES} threads", turns, out)
 
         files = [data / f"koalpaca_v1.0_{name}.json" for name in "ab"]
         rows, corpus, tokenizer, out = home / "rows.jsonl", home / "corpus.jsonl", home / "bpe", home / "built_bpe"

@@ -19,11 +19,13 @@ from pipeline.io.stage_files import OF_MAKE
 from pipeline.run.duplicates import decide_for_export
 from pipeline.run.export import export_units
 from pipeline.run.plan import Plan, plan_of_config
+from pipeline.run.small_files import tokenize_small_units
 from pipeline.run.stamps import kept_made_of
 from pipeline.run.tokenizer import find_tokenizer
 
 #: The functions that are measured, each without the others that it calls, with what they do.
 FUNCTIONS = {
+    "pipeline.run.small_files:tokenize_small_units": "the rows of the new file",
     "pipeline.run.stamps:kept_made_of": "whether the code is as before",
     "pipeline.run.kept_decisions:read_before": "whether the stage files are as before",
     "pipeline.stages.dedupe.changed:_near": "dedupe: rows with contexts like the new ones",
@@ -45,8 +47,7 @@ def steps(project: Path) -> dict[str, Cost]:
     imports = "import pipeline.run.duplicates, pipeline.run.export"
     return {
         "make-plan": cost(KO_INSTRUCT, "make-plan", "--", "true", cwd=project),
-        "make-rows, of the new file": cost(KO_INSTRUCT, "make-rows", "raw/small.jsonl", cwd=project),
-        "make-dataset": cost(KO_INSTRUCT, "make-dataset", cwd=project),
+        "make-dataset, which reads the new file, too": cost(KO_INSTRUCT, "make-dataset", cwd=project),
         "its imports alone": cost(sys.executable, "-c", imports, cwd=project),
     }
 
@@ -55,8 +56,10 @@ def functions(plan: Plan, meter: Meter) -> float:
     """`make-dataset` in this process: its processor seconds."""
     meter.spent.clear()
     start = time.process_time()
+    found = find_tokenizer(plan)
+    tokenize_small_units(plan, found, CORES)
     decisions = decide_for_export(plan, CORES)
-    export_units(plan, OF_MAKE, decisions, find_tokenizer(plan), CORES, made=kept_made_of()["export"])
+    export_units(plan, OF_MAKE, decisions, found, CORES, made=kept_made_of()["export"])
     return time.process_time() - start
 
 
@@ -82,8 +85,7 @@ def main() -> None:
         again()
         found = steps(project)
         again()
-        for step in (("make-plan", "--", "true"), ("make-rows", "raw/small.jsonl")):
-            cost(KO_INSTRUCT, *step, cwd=project)
+        cost(KO_INSTRUCT, "make-plan", "--", "true", cwd=project)
         whole = functions(plan_of_config(project / "pipeline.toml"), meter)
     show(found, {label: meter.spent[place] for place, label in FUNCTIONS.items()}, whole)
 

@@ -1,6 +1,6 @@
 """The options of every stage and the declaration of a run (pipeline.toml). Options are data: a typo is an error.
 
-The text below an option is its meaning: editors show it, docs/reference.md lists it, `model_fields` holds it.
+The text below an option is its meaning: editors show it, docs/reference.md lists it, `meanings` gives it.
 """
 
 import codecs
@@ -13,16 +13,19 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetJsonSchemaHandler,
     PlainSerializer,
     StringConstraints,
     model_validator,
 )
+from pydantic_core import CoreSchema
 
 from schemas.conditions import Column, Contains, tests_of
 from schemas.engines import EngineName
 from schemas.errors import KoInstructError
 from schemas.formats import Format
 from schemas.layouts import Layout
+from schemas.meanings import meanings
 from schemas.parse_condition import parse
 from schemas.reasons import FINDINGS, FLAGS
 from schemas.shapes import Shape
@@ -83,7 +86,16 @@ class OptionError(KoInstructError, ValueError):
 
 
 class Options(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """The JSON schema with the meaning of each option."""
+        schema = handler(core)
+        options = handler.resolve_ref_schema(schema)["properties"]
+        for name, meaning in meanings(cls).items():
+            options[cls.model_fields[name].alias or name]["description"] = meaning
+        return schema
 
 
 class IngestOptions(Options):

@@ -28,6 +28,7 @@ from pipeline.hub.benchmarks import known_benchmarks
 from pipeline.stages.normalize import FIXES
 from pipeline.stages.tokenize import LAYOUTS
 from schemas import columns, conditions, reasons
+from schemas.meanings import meanings
 from schemas.options import (
     Benchmark,
     Dataset,
@@ -379,7 +380,7 @@ def example(documented: object) -> str:
 def meaning_of(model: type[BaseModel], name: str) -> str:
     """The docstring of the field, or the `#:` comment above it."""
     comment = re.search(rf"((?:^ +#: .*\n)+) +{name}:", inspect.getsource(model), re.MULTILINE)
-    return line(model.model_fields[name].description or (comment[1].replace("#:", "") if comment else ""))
+    return line(meanings(model).get(name) or (comment[1].replace("#:", "") if comment else ""))
 
 
 def type_of(field: FieldInfo) -> str:

@@ -20,6 +20,7 @@ from pipeline.table.keep import REASON
 from pipeline.tokenizers.load import load_tokenizer
 from schemas import reasons
 from schemas.columns import MESSAGES
+from schemas.meanings import meanings
 from schemas.options import DedupeOptions, NormalizeOptions, TokenizeOptions
 from scripts import reference, trainers
 from tests.support import small_tokenizers
@@ -173,7 +174,7 @@ def test_the_fixes_and_reasons_of_ingest_in_case_files_are_listed() -> None:
 
 
 def test_the_option_names_every_fix_that_is_off() -> None:
-    listed = (NormalizeOptions.model_fields["on"].description or "").rpartition(":")[2].strip(" .").split(", ")
+    listed = meanings(NormalizeOptions)["on"].rpartition(":")[2].strip(" .").split(", ")
     assert listed == [fix.name for fix in FIXES if not fix.default]
 
 

@@ -81,13 +81,14 @@ def make_rows(
     Example: ko-instruct make-rows raw/sample/office.csv
     """
     from pipeline.run.plan import plan_of_config, unit_of
-    from pipeline.run.row_wise import tokenize_unit
+    from pipeline.run.row_wise import tokenize_unit, tools_of
+    from pipeline.run.tokenizer import find_tokenizer
 
     plan = changed(plan_of_config(config_path, layout, changes), layout, names)
     unit = unit_of(plan, file)
     if unit not in plan.units:
         raise click.UsageError(f"{file} is not a raw file of {config_path}: add it to a source, or use ko-instruct run")
-    tokenize_unit(plan, unit, cleaned, workers)
+    tokenize_unit(tools_of(plan, find_tokenizer(plan)), unit, cleaned, workers)
 
 
 @click.command("make-dataset", cls=Command, hidden=True)
@@ -99,7 +100,7 @@ def make_rows(
 def make_dataset(
     layout: str | None, names: tuple[str, ...], changes: tuple[str, ...], config_path: Path, workers: int
 ) -> None:
-    """Decide on the duplicates of the stage files that Make keeps, write the dataset, and report on the run.
+    """Make the stage files of small raw files, decide on the duplicates of all, write the dataset, report on the run.
 
     \b
     Example: ko-instruct make-dataset --config pipeline.toml
@@ -109,15 +110,18 @@ def make_dataset(
     from pipeline.run.duplicates import decide_for_export
     from pipeline.run.export import export_units
     from pipeline.run.plan import plan_of_config
+    from pipeline.run.small_files import tokenize_small_units
     from pipeline.run.stamps import kept_made_of
     from pipeline.run.times import times_left
     from pipeline.run.tokenizer import find_tokenizer
 
     plan = changed(plan_of_config(config_path, layout, changes), layout, names)
     click.get_current_context().with_resource(locked(plan.stages, "make processed"))
+    found = find_tokenizer(plan)
+    tokenize_small_units(plan, found, workers)
     decisions = decide_for_export(plan, workers)
     made = kept_made_of()["export"]
-    manifest = export_units(plan, OF_MAKE, decisions, find_tokenizer(plan), workers, times_left(plan), made)
+    manifest = export_units(plan, OF_MAKE, decisions, found, workers, times_left(plan), made)
     show_summary(manifest, plan.folder, as_json=False)
 
 

@@ -9,6 +9,7 @@ import click
 from pydantic import BaseModel, ValidationError
 
 from schemas.errors import problems
+from schemas.meanings import meanings
 
 Model = TypeVar("Model", bound=BaseModel)
 Function = Callable[..., None]
@@ -45,7 +46,7 @@ def option_of(model: type[BaseModel], name: str, *spelled: str) -> Callable[[Fun
         multiple=multiple,
         default=field.default,
         show_default=bool(field.default) if kind is bool else field.default not in (None, ()),
-        help=" ".join((field.description or "").split()),
+        help=" ".join(meanings(model).get(name, "").split()),
     )
 
 

@@ -8,6 +8,9 @@ from typing import Any
 
 from schemas.manifest import File
 
+#: Bytes of raw files from which on the work on them is worth another process.
+MUCH = 1 << 20
+
 
 class HashedFile(io.BufferedWriter):
     """A file to write that knows the sha256 and the size of what was written. Closed, it is on the disk."""

@@ -2,7 +2,6 @@
 look between two parts of long work."""
 
 import threading
-from concurrent.futures import CancelledError
 
 #: Set by the handler of the signals.
 asked = threading.Event()
@@ -11,4 +10,6 @@ asked = threading.Event()
 def check() -> None:
     """Raises CancelledError where the work is no longer wanted."""
     if asked.is_set():
+        from concurrent.futures import CancelledError  # with `logging`, which `--help` need not wait for
+
         raise CancelledError

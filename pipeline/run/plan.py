@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from pipeline.dataset.own_files import manifests_of, own_below, place_read_wrongly
 from pipeline.io import stage_files
+from pipeline.io.hashed_files import MUCH, size_of
 from pipeline.io.object_store import is_url
 from pipeline.io.saved_dataset import is_saved_dataset
 from pipeline.io.terminal_text import visible
@@ -44,6 +45,11 @@ class Unit:
                 f"In {folder} is a file whose name is not UTF-8; read as CP949 it is "
                 f"{name.decode('cp949', 'replace')}. Give it a name in UTF-8."
             ) from None
+
+    @property
+    def is_small(self) -> bool:
+        """Whether a process of its own would take longer to start than to read it."""
+        return size_of(self.path) < MUCH
 
     @property
     def key(self) -> str:

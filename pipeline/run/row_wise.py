@@ -18,14 +18,13 @@ from pipeline.io import stage_files
 from pipeline.io.arrow_files import own, read_tables, table_writer
 from pipeline.io.atomic_files import replacing, whole
 from pipeline.io.clock import Clock
-from pipeline.io.hashed_files import size_of
+from pipeline.io.hashed_files import MUCH, size_of
 from pipeline.io.progress import watch
 from pipeline.io.workers import Each
 from pipeline.run.engines.local import with_processes
 from pipeline.run.named_stages import ROW_WISE, NamedStage, cleaning, through, tokenizing
 from pipeline.run.read_units import ingest_unit, load_benchmarks
 from pipeline.run.times import leave_times
-from pipeline.run.tokenizer import find_tokenizer
 from pipeline.run.verdicts import write_outcomes
 from pipeline.tokenizers.load import open_tokenizer
 from schemas.columns import FINGERPRINT, INGESTED
@@ -39,8 +38,6 @@ if TYPE_CHECKING:
     from schemas.verdict import Key, Outcome
 
 
-#: Bytes of raw files from which on other processes help.
-MUCH = 1 << 20
 #: Rows that are worth to be shared: each piece costs some hundredths of a second.
 PIECE = 2048
 
@@ -90,16 +87,16 @@ def worth_processes(plan: Plan, units: Iterable[Unit]) -> bool:
     return not plan.steps and sum(size_of(unit.path) for unit in units) >= MUCH
 
 
-def tokenize_unit(plan: Plan, unit: Unit, cleaned: bool, workers: int) -> None:
+def tokenize_unit(tools: Tools, unit: Unit, cleaned: bool, workers: int) -> None:
     """The stage files of a raw file that Make keeps: its rows cleaned, tokenized, and their fingerprints.
 
     `cleaned`: begin with the rows that an earlier run has cleaned, where they are still there.
     """
+    plan = tools.plan
     clean = plan.file(unit, stage_files.CLEANED)
     is_clean = cleaned and clean.exists()
     # The last to appear are the two that Make looks at.
     wanted = [plan.file(unit, name) for name in stage_files.OF_MAKE] + ([] if is_clean else [clean])
-    tools = tools_of(plan, find_tokenizer(plan))
     stages = RowStages(tools, unit, is_clean, results=len(wanted))
     with contextlib.ExitStack() as files, with_processes(workers) as engine:
         if worth_processes(plan, [unit]):

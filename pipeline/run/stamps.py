@@ -107,7 +107,8 @@ def planned(plan: Plan, unit: Unit) -> dict[str, Any]:
 
 
 def _makefile(plan: Plan) -> list[str]:
-    """The lines of the plan as Make reads it: names of files, lists of stamps, and the raw file of each unit."""
+    """The lines of the plan as Make reads it: names of files, lists of stamps, and the raw file of each unit that has a
+    step of its own."""
     variables = {
         "FOLDER": plan.folder,
         "STAGES": plan.stages,
@@ -121,7 +122,7 @@ def _makefile(plan: Plan) -> list[str]:
         "EXPORTING": plan.stamp("export"),
     }
     lines = [f"{name} := {value}" for name, value in variables.items()]
-    for unit in plan.units:
+    for unit in (unit for unit in plan.units if not unit.is_small):
         raw = shlex.quote(str(unit.path)).replace("$", "$$").replace("#", "\\#")
         made = " ".join(str(plan.file(unit, name)) for name in stage_files.OF_MAKE)
         lines.append(f"{made}: RAW = {raw}")

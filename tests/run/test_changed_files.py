@@ -14,7 +14,7 @@ from pipeline.io.arrow_files import open_table
 from pipeline.run.duplicates import find_duplicates, trial_of
 from pipeline.run.export import export_units
 from pipeline.run.plan import Plan, plan_of_config
-from pipeline.run.row_wise import tokenize_unit
+from pipeline.run.small_files import tokenize_small_units
 from pipeline.run.stamps import Made, kept_made_of, write_plan
 from pipeline.run.tokenizer import find_tokenizer
 from schemas.run_times import RUN
@@ -50,10 +50,7 @@ def redo(project: Path, made: Made | None = None) -> dict[str, str]:
     plan = plan_of_config(project / "pipeline.toml")
     write_plan(plan)
     tokenizer = find_tokenizer(plan)
-    for unit in plan.units:
-        source, rows = (plan.file(unit, name) for name in (stage_files.SOURCE, stage_files.OF_MAKE.tokenized))
-        if not rows.exists() or rows.stat().st_mtime_ns < source.stat().st_mtime_ns:
-            tokenize_unit(plan, unit, False, 1)
+    tokenize_small_units(plan, tokenizer, 1)
     find_duplicates(trial_of(plan, None, (), project), 2)
     decisions = open_table(plan.stages / stage_files.DECISIONS)
     export_units(plan, stage_files.OF_MAKE, decisions, tokenizer, 2, made=made or kept_made_of()["export"])

@@ -4,8 +4,9 @@ import json
 from pathlib import Path
 
 from pipeline.run.plan import plan_of_config
-from pipeline.run.row_wise import tokenize_unit
+from pipeline.run.small_files import tokenize_small_units
 from pipeline.run.stamps import write_plan
+from pipeline.run.tokenizer import find_tokenizer
 from tests.run.test_choose import QUESTIONS, build, command, project, write
 
 __all__ = ["project"]  # the fixture
@@ -93,8 +94,7 @@ def test_what_a_run_would_do(project: Path) -> None:
 
     plan = plan_of_config(project / "pipeline.toml")
     write_plan(plan)
-    for unit in plan.units:
-        tokenize_unit(plan, unit, False, 1)
+    tokenize_small_units(plan, find_tokenizer(plan), 1)
     assert command("dedupe").exit_code == 0
     assert command("export").exit_code == 0
     before = {path: path.stat().st_mtime_ns for path in project.rglob("*")}

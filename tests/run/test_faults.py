@@ -161,11 +161,11 @@ def test_make_exports_anew_what_run_exported(project: Project) -> None:
 
 @pytest.fixture
 def another(project: Project, warm: None) -> Iterator["subprocess.Popen[str]"]:
-    """A `make processed` that is held up in its midst: its `make-rows` waits until the file `go` is there."""
+    """A `make processed` that is held up in its midst: its `make-dataset` waits until the file `go` is there."""
     script = project.folder / "venv" / "bin" / "ko-instruct"
     real = script.resolve()
     script.unlink()
-    wait = 'if [ "$1" = make-rows ] && [ ! -e go ]; then touch waiting; while [ ! -e go ]; do sleep 0.05; done; fi'
+    wait = 'if [ "$1" = make-dataset ] && [ ! -e go ]; then touch waiting; while [ ! -e go ]; do sleep 0.05; done; fi'
     script.write_text(f'#!/bin/sh\n{wait}\nexec {shlex.quote(str(real))} "$@"\n')
     script.chmod(0o755)
     process = project.start(["make", "processed", "VENV=venv"])
@@ -174,7 +174,7 @@ def another(project: Project, warm: None) -> Iterator["subprocess.Popen[str]"]:
             break
         time.sleep(0.05)
     else:
-        pytest.fail("make-rows did not begin")
+        pytest.fail("make-dataset did not begin")
     yield process
     (project.folder / "go").touch()
     process.communicate()
@@ -447,7 +447,8 @@ def test_a_killed_stage_is_an_error_that_names_its_file(project: Project, warm: 
     script = project.folder / "venv" / "bin" / "ko-instruct"
     real = script.resolve()
     script.unlink()
-    killed = 'case "$1" in make-dataset) [ -e spare ] || kill -9 $$ ;; esac'
+    rows = f"{shlex.quote(str(real))} make-rows raw/sample/*"  # which make-dataset makes of small files first
+    killed = f'case "$1" in make-dataset) [ -e spare ] || {{ {rows}; kill -9 $$; }} ;; esac'
     script.write_text(f'#!/bin/sh\n{killed}\nexec {shlex.quote(str(real))} "$@"\n')
     script.chmod(0o755)
     said = failing(project, project.command("make"), 2)

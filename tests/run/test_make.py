@@ -432,3 +432,31 @@ def test_it_is_up_to_date_only_where_nothing_was_written(project: Path) -> None:
     assert said() == "processed/small is up to date\n"
     (project / "pipeline.toml").write_text(CONFIG.replace("formats", "validation = 0.5\nformats"))
     assert said().endswith("written to processed/small\n")
+
+
+def test_a_large_raw_file_has_a_process_of_its_own(project: Path, make: Make, warm_command: Path) -> None:
+    noting = project / "noting"
+    noting.write_text(f'#!/bin/sh\necho "$1" "$2" "$3" >> started\nexec {warm_command} "$@"\n')
+    noting.chmod(0o755)
+    use(noting, project)
+
+    def started(*arguments: str) -> list[str]:
+        (project / "started").write_text("")
+        make(*arguments)
+        lines = [line.split() for line in (project / "started").read_text().splitlines()]
+        return [" ".join(words if words[0] == "make-rows" else words[:1]) for words in lines[1:]]
+
+    large = project / "raw" / "c" / "large.csv"
+    lines = (f"{number}번째 낱말의 뜻은?,,{number}번째 뜻입니다.{'네.' * 100}" for number in range(3000))
+    large.write_text("\n".join(["instruction,input,output", *lines]))
+    assert started("-j2") == ["make-rows raw/c/large.csv --config", "make-dataset"]
+    made = digests(project / "processed" / "small")
+    (project / "raw" / "c" / "d.csv").write_text("instruction,input,output\n인사해 줘.,,안녕!\n")
+    assert started() == ["make-dataset"]
+    (project / "raw" / "c" / "d.csv").unlink()
+    assert started("SET=tokenize.max_length=64") == ["make-rows raw/c/large.csv --cleaned", "make-dataset"]
+    assert started() == ["make-rows raw/c/large.csv --cleaned", "make-dataset"]
+    assert digests(project / "processed" / "small") == made
+    shutil.rmtree(project / "processed")
+    assert run_here(project, "run").exit_code == 0
+    assert digests(project / "processed" / "small") == made

@@ -11,7 +11,7 @@ from pipeline.cli import main
 from pipeline.dataset.manifest_file import read_manifest
 from pipeline.run.changes import changes_of
 from pipeline.run.plan import plan_of_config
-from pipeline.run.row_wise import tokenize_unit
+from pipeline.run.small_files import tokenize_small_units
 from pipeline.run.stamps import write_plan
 from pipeline.run.tokenizer import find_tokenizer
 from pipeline.table.verdicts import digest_of
@@ -140,9 +140,7 @@ def test_a_new_verdict_redoes_its_raw_file_alone(project: Path) -> None:
         return plan_of_config(project / "pipeline.toml")
 
     write_plan(planned())
-    find_tokenizer(planned())
-    for unit in planned().units:
-        tokenize_unit(planned(), unit, False, 1)
+    tokenize_small_units(planned(), find_tokenizer(planned()), 1)
     assert changes_of(planned()).read == []
     write(project / "v.jsonl", [{"origin": "b.jsonl:1", "digest": "0" * 32, "verdict": "drop"}])
     changes = changes_of(planned())

@@ -71,7 +71,8 @@ def cluster_hashes(column: pa.ChunkedArray) -> Hashes:
 
 def heads_of(table: pa.Table) -> tuple[Hashes, Hashes]:
     """The hashes of the origins of rows whose cluster has the name of another row, and those of their clusters."""
-    others = table.filter(pc.not_equal(table["origin"], table["cluster"]))
+    named = table.select(["origin", "cluster"])
+    others = named.filter(pc.not_equal(named["origin"], named["cluster"]))
     return cluster_hashes(others["origin"]), cluster_hashes(others["cluster"])
 
 

@@ -113,9 +113,12 @@ def kinds_of(table: pa.Table) -> pa.Array:
     }
     if "truncated" in table.column_names:
         has["cut"] = pc.fill_null(pc.greater(table["truncated"], 0), False)
-    rows = np.stack([pc.fill_null(column, False).to_numpy().astype(bool) for column in has.values()], axis=1)
+    found = {name: column for name, column in has.items() if pc.any(column).as_py()}
+    rows = np.zeros((len(table), len(found)), bool)
+    for at, column in enumerate(found.values()):
+        rows[:, at] = pc.fill_null(column, False).to_numpy()
     offsets = np.concatenate([[0], np.cumsum(rows.sum(axis=1))])
-    names = pa.array(list(has)).take(pa.array(np.nonzero(rows)[1]))
+    names = pa.array(list(found), pa.string()).take(pa.array(np.nonzero(rows)[1]))
     return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), names)
 
 
@@ -123,6 +126,8 @@ def calling(column: pa.ChunkedArray) -> pa.Array:
     """For each row whether one of the messages in its list calls a tool."""
     lists = column.combine_chunks()
     found = np.zeros(len(lists), bool)
+    if not pc.any(pc.greater(pc.list_value_length(lists), 0)).as_py():
+        return pa.array(found)
     calls = pc.is_valid(pc.struct_field(pc.list_flatten(lists), "tool_calls"))
     found[pc.list_parent_indices(lists).filter(calls).to_numpy()] = True
     return pa.array(found)

@@ -72,9 +72,9 @@ class Above:
         ([2, 1], [4, 1])
         """
         for at, limit in enumerate(self.limits.tolist()):
-            longer = lengths[lengths > limit]
-            self.number[at] += len(longer)
-            self.over[at] += longer.sum() - limit * len(longer)
+            lengths = lengths[lengths > limit]
+            self.number[at] += len(lengths)
+            self.over[at] += lengths.sum() - limit * len(lengths)
 
 
 class Lengths:
@@ -87,7 +87,7 @@ class Lengths:
 
     def add(self, sources: Ints, lengths: Ints) -> None:
         """Count these lengths, each with the number of its source."""
-        for source in np.unique(sources).tolist():
+        for source in np.flatnonzero(np.bincount(sources)).tolist():
             of_source = lengths[sources == source]
             counts = np.bincount(bins_of(of_source))
             self.counts[source, : len(counts)] += counts

@@ -18,7 +18,7 @@ from pipeline.stages.screen.own_words import (
     talk_of,
 )
 from pipeline.stages.screen.requests import asks
-from pipeline.stages.screen.texts import DISTINCT, Texts, any_of, quoted, rows_of
+from pipeline.stages.screen.texts import DISTINCT, Texts, quoted, rows_of
 from pipeline.table.patterns import pattern
 from schemas.options import ScreenOptions
 
@@ -66,9 +66,7 @@ def may_be_nothing(texts: Mapping[str, pa.Array]) -> list[int]:
     sizes = pc.binary_length(texts[DISTINCT].dictionary)
     short = pc.less_equal(sizes, 3 * LONGEST)
     last = rf"(?:{stem_of_talk()})[가-힣]*[^0-9A-Za-z가-힣]*$"
-    return rows_of(
-        texts[DISTINCT], short, any_of(rf"^{_HESITATES}$", _ANNOUNCES, _ELSEWHERE, _OFFERS, LINK_ALONE, last)
-    )
+    return rows_of(texts[DISTINCT], short, rf"^{_HESITATES}$", _ANNOUNCES, _ELSEWHERE, _OFFERS, LINK_ALONE, last)
 
 
 def says_nothing(texts: Texts, options: ScreenOptions) -> str | None:

@@ -182,7 +182,7 @@ LONGEST_NOTE = 150
 def may_be_note(texts: Mapping[str, pa.Array]) -> list[int]:
     """Answers of few words that may be such a note."""
     short = pc.less_equal(pc.binary_length(texts[DISTINCT].dictionary), LONGEST_NOTE)
-    return rows_of(texts[DISTINCT], short, MAY_BE_NOTE, form_of_note)
+    return rows_of(texts[DISTINCT], short, MAY_BE_NOTE, check=form_of_note)
 
 
 def form_of_note(answer: str) -> bool:

@@ -161,6 +161,8 @@ _EMPTY_WORD = pattern(
 
 _WORD_RUN = pattern(r"(?<!\S)([가-힣]{2,12})(?:\s+\1){4,}(?!\S)")
 _SYLLABLE_RUN = pattern(r"(([가-힣])(?!\2)[가-힣]{1,5}?)\1{7,}")
+#: So many syllables such a run has, which few words have.
+_SYLLABLES = pattern("[가-힣]{16}")
 _BETWEEN = pattern(r"(?<=[.!?])\s+|\n\s*")
 
 
@@ -180,7 +182,7 @@ def same_units(text: str) -> str | None:
     units = [_JOINING.sub("", unit).rstrip(".!?~") for part in _BETWEEN.split(text) if (unit := part.strip(" -*•·\t"))]
     if "\n" not in text and len(units) <= 2:
         units = [part.strip(" .") for part in text.split(",")]
-    if match := _WORD_RUN.search(text) or _SYLLABLE_RUN.search(text):
+    if match := _WORD_RUN.search(text) or (_SYLLABLES.search(text) and _SYLLABLE_RUN.search(text)):
         return f"{quoted(match[1], 30)} {match[0].count(match[1])} times on end"
     for period in range(1, 5):
         run = 0

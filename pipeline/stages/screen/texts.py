@@ -30,12 +30,17 @@ class Texts(NamedTuple):
 
 
 def rows_of(
-    answers: pa.DictionaryArray, may: pa.BooleanArray, pattern: str, check: Callable[[str], bool] | None = None
+    answers: pa.DictionaryArray, may: pa.BooleanArray, *patterns: str, check: Callable[[str], bool] | None = None
 ) -> list[int]:
-    """Rows whose answer, one of these distinct ones, matches the RE2 pattern and passes the check."""
+    """Rows whose answer, one of these distinct ones, matches one of the RE2 patterns and passes the check.
+
+    RE2 is ten times as slow on several patterns in one whose states do not fit into its memory.
+    """
     places = pc.indices_nonzero(pc.fill_null(may, False))
     texts = answers.dictionary.take(places)
-    found = np.asarray(distinct_matches(texts, pattern)).astype(bool)
+    found = np.zeros(len(texts), bool)
+    for each in patterns:
+        found |= np.asarray(distinct_matches(texts, each)).astype(bool)
     if check:
         found[found] = [check(text) for text in texts.filter(pa.array(found)).to_pylist()]
     if not found.any():

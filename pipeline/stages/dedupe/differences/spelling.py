@@ -1,7 +1,7 @@
 """Spelling: words that are often written wrongly, and slips of the keyboard that give no other word."""
 
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from pipeline.stages.dedupe.differences.hangul import compose, decompose, is_syllable, with_coda
 from pipeline.stages.dedupe.differences.particles import splits
@@ -106,7 +106,12 @@ SOUNDS_LIKE_HAE = "헤"
 _HAE = re.compile(rf"(?<=[가-힣]){SOUNDS_LIKE_HAE}(?=$|주[세십시실]|줘|줄|요$|서$|야|도$|봐|보[세십시]|라$)")
 #: How misspellings begin: most words hold none of these, and need no search.
 _BEGINNINGS = frozenset(wrong[:2] for wrong in PAIRS)
-_WRONG = re.compile("|".join(sorted(map(re.escape, PAIRS), key=len, reverse=True)))
+
+
+@cache
+def _wrong() -> re.Pattern[str]:
+    """Every misspelling, the longest first. Long to compile, and not every run meets a word."""
+    return re.compile("|".join(sorted(map(re.escape, PAIRS), key=len, reverse=True)))
 
 
 @lru_cache(1 << 14)
@@ -121,7 +126,7 @@ def corrected(word: str) -> str:
     word = _SS.sub(lambda found: with_coda(found[0], "ㅆ"), word)
     for _ in range(2):
         if any(word[at : at + 2] in _BEGINNINGS or word[at] in _BEGINNINGS for at in range(len(word))):
-            word = _WRONG.sub(lambda found: PAIRS[found[0]], word)
+            word = _wrong().sub(lambda found: PAIRS[found[0]], word)
     return word
 
 
