@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Iterator
-from functools import partial
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -97,9 +96,12 @@ def candidate_pairs(job: Job, part: str, rows: Ints, salt: Hashes) -> Candidates
     signatures = job.column(f"{part}_signature", rows, np.uint16)
     bag = job.column(f"{part}_bag", rows, np.uint32)[:, 0]
 
+    def signatures_of(places: Ints) -> Signatures:
+        return signatures.take(places, axis=0)
+
     def pairs_of(number: int) -> tuple[Ints, Ints, int]:
         key = buckets.keys(number, signatures, bag, salt)
-        (first, second, crowded), skipped = buckets.pairs(number, key, partial(signatures.take, axis=0))
+        (first, second, crowded), skipped = buckets.pairs(number, key, signatures_of)
         return first * len(rows) + second, crowded, skipped
 
     found, places = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
