@@ -77,8 +77,9 @@ class Buckets(NamedTuple):
                     likely = agreeing_hashes(signatures, first, second) >= self.enough
                     first, second = first[likely], second[likely]
                 found.append(rows[[first, second]])
-        crowded = np.repeat(sizes > most_in_group(width), sizes)
-        return Candidates(*np.concatenate(found, axis=1), place[crowded]), skipped_pairs(sizes, width)
+        first, second = np.concatenate(found, axis=1)
+        crowded = place[np.repeat(sizes > most_in_group(width), sizes)]
+        return Candidates(first, second, crowded), skipped_pairs(sizes, width)
 
 
 def _parts(starts: Ints, sizes: Ints) -> Iterator[slice]:
