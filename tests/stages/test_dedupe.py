@@ -19,7 +19,7 @@ from pipeline.io import processes
 from pipeline.stages.dedupe import apply, decide, dedupe, differences, fingerprint, keys, report
 from pipeline.stages.dedupe.bags import LEAST, bag_table, bags
 from pipeline.stages.dedupe.differences import same
-from pipeline.stages.dedupe.groups import first_equal_rows, rows_that_may_repeat
+from pipeline.stages.dedupe.groups import first_equal_rows, repeated_keys
 from pipeline.stages.dedupe.known import Known
 from pipeline.stages.dedupe.minhash import HASHES, Bands, choose_bands
 from schemas.columns import INGESTED
@@ -366,11 +366,15 @@ def test_the_first_equal_row_is_the_first(values: list[tuple[int, int]], shift: 
 
 
 @given(st.lists(st.integers(0, 30), max_size=60), st.integers(0, 59))
-def test_rows_that_may_repeat_are_at_least_those_that_do(values: list[int], shift: int) -> None:
-    """However their high bits lie, and in order."""
-    found = rows_that_may_repeat(np.array(values, np.uint64) << np.uint64(shift)).tolist()
-    assert found == sorted(set(found))
-    assert {at for at, value in enumerate(values) if values.count(value) > 1} <= set(found)
+def test_repeated_keys_are_those_that_occur_more_than_once(values: list[int], shift: int) -> None:
+    """However their bits lie: equal keys side by side, the rows of one in order."""
+    keys_ = np.array(values, np.uint64) << np.uint64(shift)
+    rows, found = repeated_keys(keys_)
+    assert found.tolist() == keys_[rows].tolist()
+    assert sorted(rows.tolist()) == [at for at, value in enumerate(values) if values.count(value) > 1]
+    assert [(key, row) for key, row in zip(found.tolist(), rows.tolist(), strict=True)] == sorted(
+        zip(found.tolist(), rows.tolist(), strict=True)
+    )
 
 
 @given(similar_rows(), similar_rows(), OPTIONS)

@@ -1,8 +1,7 @@
 """Candidate pairs: the few pairs whose texts are compared. Their number grows with the rows, not with their square."""
 
 import math
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterator
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -11,7 +10,7 @@ import numpy.typing as npt
 
 from pipeline.io.workers import ordered
 from pipeline.stages.dedupe import keys
-from pipeline.stages.dedupe.arrays import Bools, Bytes, Codes, Hashes, Ints, Signatures, ranges, sorted_unique
+from pipeline.stages.dedupe.arrays import Bytes, Codes, Hashes, Ints, Signatures, ranges, sorted_unique
 from pipeline.stages.dedupe.groups import repeated_keys
 from pipeline.stages.dedupe.job import Job
 from pipeline.stages.dedupe.minhash import HASHES, Bands, band_keys, choose_bands
@@ -21,8 +20,10 @@ from schemas.options import DedupeOptions
 WIDTH = 64
 #: As many where bags are equal: many other texts of few stems have the same bag.
 BAG_WIDTH = 4
-#: Pairs whose signatures are held at once.
-_PAIRS = 1 << 13
+#: Numbers of 64 bits that hold a byte for each hash, and one that holds 1 in each byte.
+_WORDS, _EACH_BYTE = -(-HASHES // 8), np.uint64(0x0101010101010101)
+#: Pairs whose signatures are held at once, and rows: they stay in the processor's cache.
+_PAIRS, _ROWS = 1 << 13, 1 << 16
 
 
 class Candidates(NamedTuple):
@@ -59,19 +60,32 @@ class Buckets(NamedTuple):
         key = keys.mix(bag.astype(np.uint64)) if number == self.bag else band_keys(signatures, number, self.bands)
         return key ^ keys.mix(salt)
 
-    def pairs(self, number: int, key: Hashes, agreeing: Callable[[Ints, Ints], Bytes]) -> tuple[Candidates, int]:
+    def pairs(self, number: int, key: Hashes, signatures_of: Callable[[Ints], Signatures]) -> tuple[Candidates, int]:
         """The candidate pairs of rows in the buckets of this number, and how many pairs are skipped.
 
-        `key`: as of `keys`; `agreeing`: in how many hashes the signatures of two rows agree.
+        `key`: as of `keys`; `signatures_of`: reads the signatures of some rows.
         """
         width = BAG_WIDTH if number == self.bag else WIDTH
         place, group = repeated_keys(keys.mix(key))
-        first, second, skipped = pairs_in_groups(group, width)
-        first, second = place[first], place[second]
-        if number != self.bag:
-            likely = agreeing(first, second) >= self.enough
-            first, second = first[likely], second[likely]
-        return Candidates(first, second, place[is_crowded(group, width)] if skipped else place[:0]), skipped
+        starts, sizes = runs(group)
+        found = [np.empty((2, 0), np.int64)]
+        for part in _parts(starts, sizes):
+            rows = place[part]
+            signatures = None if number == self.bag else signatures_of(rows)
+            for first, second in pair_parts(group[part], width):
+                if signatures is not None:
+                    likely = agreeing_hashes(signatures, first, second) >= self.enough
+                    first, second = first[likely], second[likely]
+                found.append(rows[[first, second]])
+        first, second = np.concatenate(found, axis=1)
+        crowded = place[np.repeat(sizes > most_in_group(width), sizes)]
+        return Candidates(first, second, crowded), skipped_pairs(sizes, width)
+
+
+def _parts(starts: Ints, sizes: Ints) -> Iterator[slice]:
+    """Whole groups of about as many places as are held at once; a larger group is alone."""
+    begins = starts[np.flatnonzero(np.diff(starts // _ROWS, prepend=-1))].tolist()
+    return map(slice, begins, [*begins[1:], int(sizes.sum())])
 
 
 def candidate_pairs(job: Job, part: str, rows: Ints, salt: Hashes) -> Candidates:
@@ -83,9 +97,12 @@ def candidate_pairs(job: Job, part: str, rows: Ints, salt: Hashes) -> Candidates
     signatures = job.column(f"{part}_signature", rows, np.uint16)
     bag = job.column(f"{part}_bag", rows, np.uint32)[:, 0]
 
+    def signatures_of(places: Ints) -> Signatures:
+        return signatures.take(places, axis=0)
+
     def pairs_of(number: int) -> tuple[Ints, Ints, int]:
         key = buckets.keys(number, signatures, bag, salt)
-        (first, second, crowded), skipped = buckets.pairs(number, key, partial(agreeing_hashes, signatures))
+        (first, second, crowded), skipped = buckets.pairs(number, key, signatures_of)
         return first * len(rows) + second, crowded, skipped
 
     found, places = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
@@ -97,15 +114,14 @@ def candidate_pairs(job: Job, part: str, rows: Ints, salt: Hashes) -> Candidates
     return Candidates(first, second, sorted_unique(np.concatenate(places)))
 
 
-def is_crowded(group: npt.NDArray[np.generic], width: int) -> Bools:
-    """bool[n]: `pairs_in_groups` skips a pair of places of this value.
+def runs(group: npt.NDArray[np.generic]) -> tuple[Ints, Ints]:
+    """Where each value of a sorted array begins, and how many places hold it: int64[values] each.
 
-    >>> is_crowded(np.array([3, 3, 3, 3, 8, 9, 9, 9]), width=1).tolist()
-    [True, True, True, True, False, False, False, False]
+    >>> [found.tolist() for found in runs(np.array([3, 3, 3, 8]))]
+    [[0, 3], [3, 1]]
     """
     starts = np.flatnonzero(np.append(True, group[1:] != group[:-1])[: len(group)])
-    sizes = np.diff(np.append(starts, len(group)))
-    return np.repeat(sizes > most_in_group(width), sizes)
+    return starts, np.diff(np.append(starts, len(group)))
 
 
 def most_in_group(width: int) -> int:
@@ -113,14 +129,43 @@ def most_in_group(width: int) -> int:
     return width + 2
 
 
+def skipped_pairs(sizes: Ints, width: int) -> int:
+    """How many pairs `pairs_in_groups` skips in groups of these sizes.
+
+    >>> skipped_pairs(np.array([2, 3, 4]), width=1)
+    1
+    """
+    beyond = np.maximum(sizes - width - 1, 0)
+    return int((beyond * (beyond - 1) // 2).sum())  # beyond * (beyond + 1) / 2 are farther apart
+
+
 def agreeing_hashes(signatures: Signatures, first: Ints, second: Ints) -> Bytes:
     """In how many hashes the signatures of each pair agree: uint8[pairs]."""
-    agreeing = np.empty(len(first), np.uint8)
+    found = np.empty(len(first), np.uint8)
+    agree = np.zeros((_PAIRS, _WORDS * 8), bool)
     for at in range(0, len(first), _PAIRS):
         part = slice(at, at + _PAIRS)
         ones, others = (signatures.take(places[part], axis=0) for places in (first, second))
-        np.sum(ones == others, axis=1, dtype=np.uint8, out=agreeing[part])
-    return agreeing
+        np.equal(ones, others, out=agree[: len(ones), :HASHES])
+        # Eight truth values are one number: these are added byte by byte, then the bytes of the sum.
+        eights = agree[: len(ones)].view(np.uint64)
+        total = eights[:, 0].copy()
+        for number in range(1, _WORDS):
+            total += eights[:, number]
+        found[part] = total * _EACH_BYTE >> np.uint64(56)
+    return found
+
+
+def pair_parts(group: npt.NDArray[np.generic], width: int) -> Iterator[tuple[Ints, Ints]]:
+    """The pairs of `pairs_in_groups`, some at a time."""
+    starts, sizes = runs(group)
+    following = np.repeat(starts + sizes, sizes) - np.arange(len(group)) - 1  # how many places of the same value
+    at = np.arange(len(group))
+    for distance in range(1, min(width, int(sizes.max(initial=1)) - 1) + 1):
+        at = at[following[at] >= distance]
+        yield at, at + distance
+    beyond = np.maximum(sizes - width - 1, 0)
+    yield np.repeat(starts, beyond), ranges(starts + width + 1, beyond)
 
 
 def pairs_in_groups(group: npt.NDArray[np.generic], width: int = WIDTH) -> tuple[Ints, Ints, int]:
@@ -133,22 +178,8 @@ def pairs_in_groups(group: npt.NDArray[np.generic], width: int = WIDTH) -> tuple
     >>> list(zip(first.tolist(), second.tolist())), skipped
     ([(0, 1), (1, 2), (2, 3), (5, 6), (0, 2), (0, 3)], 1)
     """
-    change = np.flatnonzero(group[1:] != group[:-1]) + 1
-    starts = np.concatenate([[0], change]) if len(group) else change
-    sizes = np.diff(np.append(starts, len(group)))
-    beyond = np.maximum(sizes - width - 1, 0)
-    skipped = int((beyond * (beyond - 1) // 2).sum())  # beyond * (beyond + 1) / 2 are farther apart
-    following = np.repeat(starts + sizes, sizes) - np.arange(len(group)) - 1  # how many places of the same value
-    first: list[Ints] = []
-    second: list[Ints] = []
-    at = np.arange(len(group))
-    for distance in range(1, min(width, int(sizes.max(initial=1)) - 1) + 1):
-        at = at[following[at] >= distance]
-        first.append(at)
-        second.append(at + distance)
-    first.append(np.repeat(starts, beyond))
-    second.append(ranges(starts + width + 1, beyond))
-    return np.concatenate(first), np.concatenate(second), skipped
+    first, second = map(np.concatenate, zip(*pair_parts(group, width), strict=True))
+    return first, second, skipped_pairs(runs(group)[1], width)
 
 
 def pairs_across_groups(

@@ -48,6 +48,8 @@ from pipeline.table.take_rows import take_rows
 from schemas.options import DedupeOptions
 
 NO_ROWS = np.empty(0, np.int64)
+#: Rows whose differences are listed at once.
+_LISTED = 1 << 14
 #: The fields of a prompt.
 PROMPT = (*COLUMNS[CONTEXT], *COLUMNS[INPUT])
 #: What is decided of a row. The schema's metadata holds `report`: how much was compared, as JSON.
@@ -202,10 +204,14 @@ def decision_table(
 
 def _differences(job: Job, rows: Ints, outcome: Outcome) -> pa.Array:
     """What differs between each similar row and the row that is kept, list<string>: null for all other rows."""
-    found: list[list[str] | None] = [None] * len(job.table)
+    kind = DECISION.field("differences").type
+    found, place = [pa.array([], kind)], np.full(len(job.table), -1)
+    listed = 0
     for reason, fields in ((NEAR, (*PROMPT, *ANSWER)), (NEAR_PROMPT, PROMPT)):
         dropped = np.flatnonzero(outcome.reason == reason)
-        pairs = differences_of(job, fields, rows[dropped], rows[outcome.keeper[dropped]])
-        for row, differences in zip(rows[dropped].tolist(), pairs, strict=True):
-            found[row] = differences
-    return pa.array(found, pa.list_(pa.string()))
+        for start in range(0, len(dropped), _LISTED):
+            some = dropped[start : start + _LISTED]
+            found.append(pa.array(differences_of(job, fields, rows[some], rows[outcome.keeper[some]]), kind))
+            place[rows[some]] = listed + np.arange(len(some))
+            listed += len(some)
+    return pa.concat_arrays(found).take(pa.array(place, mask=place < 0))

@@ -77,8 +77,8 @@ def repeated_keys(key: Hashes) -> tuple[Ints, Hashes]:
     ([1, 4, 0, 2, 5], [8, 8, 9, 9, 9])
     """
     row_bits = np.uint64(max(len(key) - 1, 0).bit_length())
-    row = rows_that_may_repeat(key)
-    packed = (key[row] >> row_bits << row_bits) | row.view(np.uint64)
+    packed = key >> row_bits << row_bits
+    packed |= np.arange(len(key), dtype=np.uint64)
     packed.sort()
     same = (packed[1:] ^ packed[:-1]) >> row_bits == 0
     packed = packed[np.append(same, False)[: len(packed)] | np.append(False, same)[: len(packed)]]
@@ -91,22 +91,3 @@ def repeated_keys(key: Hashes) -> tuple[Ints, Hashes]:
         row = row[np.append(same, False)[: len(row)] | np.append(False, same)[: len(row)]]
         whole = key[row]
     return row, whole
-
-
-def rows_that_may_repeat(key: Hashes) -> Ints:
-    """The rows whose key may occur more than once, int64[m] in order: all that do, and few others.
-
-    Without a sort, since most keys occur once. `key`: uint64[n], its bits well spread (`mix`).
-
-    >>> rows_that_may_repeat(np.array([9, 4, 9, 5], np.uint64) << np.uint64(60)).tolist()
-    [0, 2]
-    """
-    # The high bits of a key are its slot. Of the rows that share a slot all but the last find another row there.
-    slots = 2 * len(key)
-    slot = (key >> np.uint64(64 - slots.bit_length())).view(np.int64)
-    last = np.empty(1 << slots.bit_length(), np.uint32)
-    row = np.arange(len(key), dtype=np.uint32)
-    last[slot] = row
-    shared = np.zeros(len(last), bool)
-    shared[slot[last[slot] != row]] = True
-    return np.flatnonzero(shared[slot])

@@ -95,11 +95,11 @@ class Prose(NamedTuple):
     def runs(self, starts: Ints, ends: Ints) -> Iterator[Run]:
         """Runs of words."""
         text = self.text
-        places = list(zip(self.start.tolist(), self.end.tolist(), strict=True))
-        flags = self.ends.tobytes(), self.glued.tobytes()
         for begin, stop in zip(starts.tolist(), ends.tolist(), strict=True):
-            words = " ".join([text[start:end] for start, end in places[begin:stop]])
-            yield words, flags[0][begin:stop], flags[1][begin:stop]
+            run = slice(begin, stop)
+            places = zip(self.start[run].tolist(), self.end[run].tolist(), strict=True)
+            words = " ".join([text[start:end] for start, end in places])
+            yield words, self.ends[run].tobytes(), self.glued[run].tobytes()
 
 
 class Middles(NamedTuple):

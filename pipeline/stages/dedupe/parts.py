@@ -23,8 +23,8 @@ import pyarrow as pa
 
 from pipeline.io.exchange import Sent
 from pipeline.stages.dedupe import keys
-from pipeline.stages.dedupe.arrays import Bytes, Hashes, Ints
-from pipeline.stages.dedupe.candidates import Buckets, agreeing_hashes
+from pipeline.stages.dedupe.arrays import Bytes, Hashes, Ints, Signatures
+from pipeline.stages.dedupe.candidates import Buckets
 from pipeline.stages.dedupe.components import Labels
 from pipeline.stages.dedupe.continuations import begun_records, message_keys, with_history
 from pipeline.stages.dedupe.decisions import DECISION, decide
@@ -140,18 +140,16 @@ def candidates(all_: Rows, entries: pa.Table) -> Sent:
     found = []
     for number in range(kinds.bag + 1):
         some = order[bounds[number] : bounds[number + 1]]
-        (first, second, crowded), skipped = kinds.pairs(number, key[some], partial(_agreeing, job, row[some]))
+        (first, second, crowded), skipped = kinds.pairs(number, key[some], partial(_signatures, job, row[some]))
         found += [row[some][[first, second]], row[some][[crowded, crowded]]]
         counts["skipped"] += skipped
     first, second = np.concatenate(found, axis=1)
     return Sent(pa.table({"first": first, "second": second}), keys.mix(first.astype(np.uint64)), counts)
 
 
-def _agreeing(job: Job, rows: Ints, first: Ints, second: Ints) -> Bytes:
-    """As `agreeing_hashes`, of places in `rows`: only the signatures of these are read."""
-    places, of_ends = np.unique(np.concatenate([first, second]), return_inverse=True)
-    one, other = np.split(of_ends, 2)
-    return agreeing_hashes(job.column("context_signature", rows[places], np.uint16), one, other)
+def _signatures(job: Job, rows: Ints, places: Ints) -> Signatures:
+    """The signatures of these places in `rows`."""
+    return job.column("context_signature", rows[places], np.uint16)
 
 
 def verified(all_: Rows, pairs: pa.Table) -> Sent:

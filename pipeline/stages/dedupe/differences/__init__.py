@@ -7,7 +7,7 @@ The texts are cut into words (`words_of_text`) and aligned (`align`). At each pl
 import itertools
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -279,7 +279,8 @@ def _of_words(one: Text, other: Text, about_words: bool) -> Iterator[Difference]
     at = other_at = 0
     for block in (*blocks, align.Block(len(one), len(one), len(other), len(other))):
         for place, other_place in zip(range(at, block.start), range(other_at, block.other_start), strict=True):
-            yield from _between_words(one, place, other, other_place)
+            if one[place] != other[other_place]:
+                yield from _between_words(one, place, other, other_place)
         if block.start < block.end or block.other_start < block.other_end:
             yield from _of_block(one, other, block, about_words, exchanged)
         at, other_at = block.end, block.other_end
@@ -304,8 +305,8 @@ def _of_block(
     def may_begin(at: int, other_at: int) -> bool:
         return beginnings.may_begin_alike(one[mine[at]], other[yours[other_at]])
 
-    cut: align.Units | None = _spaced(one[block.start : block.end], other[block.other_start : block.other_end], form)
-    cut = cut or align.units(len(mine), len(yours), lambda *unit: form(*unit) is not None, may_begin)
+    spaced = _spaced(one[block.start : block.end], other[block.other_start : block.other_end])
+    cut = spaced or align.units(len(mine), len(yours), lambda *unit: form(*unit) is not None, may_begin)
     if cut is None:
         yield _another_word(one[block.start : block.end], other[block.other_start : block.other_end])
         return
@@ -315,7 +316,7 @@ def _of_block(
         if texts[0] == texts[1]:
             yield from _of_marks(one, places, other, other_places, False)
             continue
-        kind = form(*unit) or WORD
+        kind = "spacing" if spaced else form(*unit) or WORD
         if kind == "particle" and (pair := particles.exchanged_particle(*(text.replace(" ", "") for text in texts))):
             exchanged.append(pair)
         yield Difference(kind, *texts)
@@ -323,14 +324,20 @@ def _of_block(
         yield from _of_marks(one, places, other, other_places, asks)
 
 
-def _spaced(mine: Text, yours: Text, form: Callable[[int, int, int, int], str | None]) -> align.Units:
-    """The units of a place where spaces alone differ, none where another thing does. `form`: of a unit."""
+def _spaced(mine: Text, yours: Text) -> align.Units:
+    """The units of a place where spaces alone differ, none where another thing does."""
     texts = [word.text for word in mine], [word.text for word in yours]
     if "".join(texts[0]) != "".join(texts[1]):
         return []
     units = align.between_common_ends(*texts)
-    others = [unit for unit in units if texts[0][unit[0] : unit[1]] != texts[1][unit[2] : unit[3]]]
-    return units if all(form(*unit) == "spacing" for unit in others) else []
+    return units if all(_may_be_spaced(mine[a:b], yours[c:d]) for a, b, c, d in units if b - a > 1 or d - c > 1) else []
+
+
+def _may_be_spaced(mine: Text, yours: Text) -> bool:
+    """Whether words with the same letters, and with no end in common but the last, differ in spaces alone: of Hangul
+    words, spaces of one text are left out; beside other words, they may be at other places, too."""
+    are_hangul = [word.kind == HANGUL for word in (*mine, *yours)]
+    return any(are_hangul) and (not all(are_hangul) or len(mine) == 1 or len(yours) == 1)
 
 
 def _joined(found: Sequence[Word]) -> str:
