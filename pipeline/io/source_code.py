@@ -214,7 +214,7 @@ def _distributions() -> dict[str, list[str]]:
 @cache
 def state() -> str:
     """A digest of all that this module reads: the project's files, and what is installed. As long as it is the same, so
-    is every answer given here, whichever way Python was started. A process works with the code that it has begun with."""
+    is every answer given here, whichever way Python was started. In one process it is the same to its end."""
     digest = hashlib.sha256(platform.python_version().encode())
     for file in _files():
         digest.update(file.relative_to(HOME).as_posix().encode() + hashlib.sha256(file.read_bytes()).digest())
