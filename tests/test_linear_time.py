@@ -19,7 +19,7 @@ from pipeline.stages.screen.texts import DISTINCT, Texts
 from pipeline.table.protected_spans import find_spans
 from schemas.options import ScreenOptions
 from tests.support.adversarial import PARTS, adversarial
-from tests.support.growth import is_linear, seconds
+from tests.support.growth import is_below, is_linear
 
 ATTACKS = int(os.environ.get("ATTACKS", "10"))
 SEED = int(os.environ.get("SEED", "0"))
@@ -65,7 +65,7 @@ KNOWN = {
 def test_time_is_linear(name: str) -> None:
     drawn = random.Random(f"{SEED} {name}").sample(PARTS, min(ATTACKS, len(PARTS)))
     for parts in [KNOWN[name], *drawn] if name in KNOWN else drawn:
-        assert seconds(WORK[name], adversarial(parts, SHORT)) < 1, parts
+        assert is_below(1, WORK[name], adversarial(parts, SHORT)), parts
         assert is_linear(WORK[name], partial(adversarial, parts), SHORT, LONG), parts
 
 

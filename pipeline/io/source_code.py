@@ -11,6 +11,7 @@ import ast
 import glob
 import hashlib
 import importlib.metadata
+import os
 import platform
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -210,9 +211,10 @@ def _distributions() -> dict[str, list[str]]:
     return dict(importlib.metadata.packages_distributions())
 
 
+@cache
 def state() -> str:
     """A digest of all that this module reads: the project's files, and what is installed. As long as it is the same, so
-    is every answer given here, whichever way Python was started."""
+    is every answer given here, whichever way Python was started. In one process it is the same to its end."""
     digest = hashlib.sha256(platform.python_version().encode())
     for file in _files():
         digest.update(file.relative_to(HOME).as_posix().encode() + hashlib.sha256(file.read_bytes()).digest())
@@ -237,5 +239,10 @@ def _installed() -> list[str]:
 
 def _files() -> list[Path]:
     """Every file of this project's packages: code and data."""
-    found = [path for package in PACKAGES for path in [HOME / f"{package}.py", *(HOME / package).rglob("*")]]
-    return sorted(path for path in found if path.is_file() and "__pycache__" not in path.parts)
+    alone = (HOME / f"{package}.py" for package in PACKAGES)
+    found = [file for file in alone if file.is_file()]
+    for package in PACKAGES:
+        for folder, folders, names in os.walk(HOME / package):
+            folders[:] = [name for name in folders if name != "__pycache__"]
+            found += (Path(folder, name) for name in names)
+    return sorted(found)

@@ -2,21 +2,29 @@
 
 import importlib.metadata
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from pipeline.io import kept as module
-from pipeline.io.kept import kept
+from pipeline.io import source_code
 from pipeline.io.versions import versions
 from pipeline.run.stamps import kept_made_of, made_of
 
 
 @pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The folder of the kept files."""
     monkeypatch.setattr(module, "_place", lambda name: tmp_path / "kept" / f"{name}.json")
-    return tmp_path / "kept"
+    yield tmp_path / "kept"
+    source_code.state.cache_clear()
+
+
+def kept(name: str, derive: Callable[[], str]) -> str:
+    """As in a new process."""
+    source_code.state.cache_clear()
+    return module.kept(name, derive)
 
 
 def again() -> str:
@@ -27,6 +35,15 @@ def test_it_is_derived_once() -> None:
     assert kept("answer", lambda: "first") == "first"
     assert kept("answer", again) == "first"
     assert kept("another", lambda: "second") == "second"
+
+
+def test_a_process_works_with_the_code_that_it_has_begun_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source_code, "HOME", tmp_path)
+    assert kept("answer", lambda: "first") == "first"
+    (tmp_path / "schemas").mkdir()
+    (tmp_path / "schemas" / "new.py").touch()
+    assert module.kept("answer", again) == "first"
+    assert kept("answer", lambda: "second") == "second"
 
 
 def test_an_installation_changes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,6 +101,7 @@ def test_where_nothing_can_be_written_it_is_derived_each_time(place: Path) -> No
 
 
 def test_what_is_read_from_the_file_is_what_was_derived() -> None:
+    source_code.state.cache_clear()
     first = versions()
     assert list(versions().items()) == list(first.items())
     assert kept_made_of() == kept_made_of() == made_of()

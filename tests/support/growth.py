@@ -9,24 +9,27 @@ SHORT, LONG = 6_000, 48_000
 ALLOWED = 22
 #: Seconds of a processor below which no ratio is looked at.
 NOTHING = 0.05
+#: The least of so many times decides.
+TIMES = 3
 
 
 def is_linear(work: Callable[[str], object], text: Callable[[int], str], short: int = SHORT, long: int = LONG) -> bool:
     """Whether the time that `work` takes grows with the text of a length. `long` is eight times `short`."""
-    took = seconds(work, text(long))
+    grown = text(long)
+    took = seconds(work, grown)
     if took <= NOTHING:
         return True
-    least = min(seconds(work, text(short)) for _ in range(3))
-    return took < ALLOWED * max(least, NOTHING / ALLOWED)
+    limit = max(ALLOWED * min(seconds(work, text(short)) for _ in range(TIMES)), NOTHING)
+    return took < limit or is_below(limit, work, grown, TIMES - 1)
+
+
+def is_below(limit: float, work: Callable[[str], object], text: str, times: int = TIMES) -> bool:
+    """Whether the least of the times is below the limit. The first that is below decides: most often one is enough."""
+    return any(seconds(work, text) < limit for _ in range(times))
 
 
 def seconds(work: Callable[[str], object], text: str) -> float:
-    """The least of three times, in seconds of a processor: of one time only where it is next to nothing."""
-    best = float("inf")
-    for _ in range(3):
-        start = time.process_time()
-        work(text)
-        best = min(best, time.process_time() - start)
-        if best < NOTHING:
-            break
-    return best
+    """The time of a processor."""
+    start = time.process_time()
+    work(text)
+    return time.process_time() - start

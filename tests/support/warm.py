@@ -68,6 +68,7 @@ def serve(address: str) -> None:
     """Fork for each call, until a signal ends this process, or the tests have ended without one."""
     for module in IMPORTED:
         import_module(module)
+    _derive_what_is_kept()
     _compile_patterns()
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     listening.bind(address)
@@ -86,6 +87,15 @@ def serve(address: str) -> None:
         with contextlib.suppress(ChildProcessError):  # what has ended
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
+
+
+def _derive_what_is_kept() -> None:
+    """What each process reads from the code that it works with: here, once."""
+    from pipeline.io.versions import versions
+    from pipeline.run.stamps import kept_made_of
+
+    kept_made_of()
+    versions()
 
 
 def _compile_patterns() -> None:
