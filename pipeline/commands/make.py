@@ -81,14 +81,16 @@ def make_rows(
     Example: ko-instruct make-rows raw/sample/office.csv
     """
     from pipeline.run.plan import plan_of_config, unit_of
-    from pipeline.run.row_wise import tokenize_unit, tools_of
+    from pipeline.run.row_wise import engine_of, tokenize_unit, tools_of
     from pipeline.run.tokenizer import find_tokenizer
 
     plan = changed(plan_of_config(config_path, layout, changes), layout, names)
     unit = unit_of(plan, file)
     if unit not in plan.units:
         raise click.UsageError(f"{file} is not a raw file of {config_path}: add it to a source, or use ko-instruct run")
-    tokenize_unit(tools_of(plan, find_tokenizer(plan)), unit, cleaned, workers)
+    tools = tools_of(plan, find_tokenizer(plan))
+    with engine_of(tools, [unit], workers) as engine:
+        tokenize_unit(tools, unit, cleaned, engine)
 
 
 @click.command("make-dataset", cls=Command, hidden=True)

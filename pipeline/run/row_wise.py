@@ -21,7 +21,7 @@ from pipeline.io.clock import Clock
 from pipeline.io.hashed_files import MUCH, size_of
 from pipeline.io.progress import watch
 from pipeline.io.workers import Each
-from pipeline.run.engines.local import with_processes
+from pipeline.run.engines.local import Local, with_processes
 from pipeline.run.named_stages import ROW_WISE, NamedStage, cleaning, through, tokenizing
 from pipeline.run.read_units import ingest_unit, load_benchmarks
 from pipeline.run.times import leave_times
@@ -87,7 +87,16 @@ def worth_processes(plan: Plan, units: Iterable[Unit]) -> bool:
     return not plan.steps and sum(size_of(unit.path) for unit in units) >= MUCH
 
 
-def tokenize_unit(tools: Tools, unit: Unit, cleaned: bool, workers: int) -> None:
+@contextlib.contextmanager
+def engine_of(tools: Tools, units: Iterable[Unit], workers: int) -> Iterator[Local]:
+    """The engine for the stages of these raw files, with other processes where these are worth it."""
+    with with_processes(workers) as engine:
+        if worth_processes(tools.plan, units):
+            engine.prepare(tools.load)
+        yield engine
+
+
+def tokenize_unit(tools: Tools, unit: Unit, cleaned: bool, engine: Local) -> None:
     """The stage files of a raw file that Make keeps: its rows cleaned, tokenized, and their fingerprints.
 
     `cleaned`: begin with the rows that an earlier run has cleaned, where they are still there.
@@ -98,12 +107,10 @@ def tokenize_unit(tools: Tools, unit: Unit, cleaned: bool, workers: int) -> None
     # The last to appear are the two that Make looks at.
     wanted = [plan.file(unit, name) for name in stage_files.OF_MAKE] + ([] if is_clean else [clean])
     stages = RowStages(tools, unit, is_clean, results=len(wanted))
-    with contextlib.ExitStack() as files, with_processes(workers) as engine:
-        if worth_processes(plan, [unit]):
-            engine.prepare(tools.load)
+    with contextlib.ExitStack() as files:
         sinks = [files.enter_context(whole(path)) for path in wanted]
         tables = read_tables(clean) if is_clean else ingest_unit(plan, unit)
-        times = pass_over(stages, tables, engine.inside, workers, sinks)
+        times = pass_over(stages, tables, engine.inside, engine.workers, sinks)
     leave_times(plan.file(unit, stage_files.TIMES), times)
     if not is_clean:
         write_outcomes(plan.file(unit, stage_files.VERDICTS), stages.outcomes)

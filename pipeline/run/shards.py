@@ -20,7 +20,7 @@ from pipeline.io.lock import locked_with_others
 from pipeline.io.progress import note
 from pipeline.run.plan import Plan, Unit
 from pipeline.run.raw_state import state_of
-from pipeline.run.row_wise import tokenize_unit, tools_of
+from pipeline.run.row_wise import engine_of, tokenize_unit, tools_of
 from pipeline.run.stamps import CLEANING, TOKENIZING, made_of, stamps
 from pipeline.run.tokenizer import find_tokenizer
 
@@ -71,7 +71,8 @@ def write_rows(plan: Plan, shard: Shard, workers: int) -> None:
             if _is_there(plan, unit) and not any(made.differences(plan, unit)):
                 note(f"{'rows':<11} {unit.origin}: is there already")
                 continue
-            tokenize_unit(tools, unit, cleaned=False, workers=workers)
+            with engine_of(tools, [unit], workers) as engine:
+                tokenize_unit(tools, unit, cleaned=False, engine=engine)
             kept = {"stamps": made.stamps, "unit": state_of(unit), "files": _states(plan, unit)}
             write_if_changed(plan.file(unit, stage_files.MADE), json.dumps(kept, sort_keys=True) + "\n")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.io import stage_files
-from pipeline.run.row_wise import tokenize_unit, tools_of
+from pipeline.run.row_wise import engine_of, tokenize_unit, tools_of
 from pipeline.run.stamps import CLEANING, TOKENIZING
 
 if TYPE_CHECKING:
@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 
 def tokenize_small_units(plan: Plan, found: Resolution, workers: int) -> None:
     """Make the stage files of the small raw files, where those that are there are out of date."""
-    for unit, cleaned in out_of_date(plan):
-        tokenize_unit(tools_of(plan, found), unit, cleaned, workers)
+    if units := [*out_of_date(plan)]:
+        tools = tools_of(plan, found)
+        with engine_of(tools, [unit for unit, _ in units], workers) as engine:
+            for unit, cleaned in units:
+                tokenize_unit(tools, unit, cleaned, engine)
 
 
 def out_of_date(plan: Plan) -> Iterator[tuple[Unit, bool]]:
