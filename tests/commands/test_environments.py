@@ -31,7 +31,7 @@ tokenizer = ["embedded"]
 COMMAND = f"{shlex.quote(sys.executable)} -c 'from pipeline.cli import main; main()'"
 FILES = 300 if "ATTACKS" in os.environ else 100
 #: Raw files under Make.
-MANY = 300
+MANY = 3000
 
 #: What a shell does before the command, by name. {0}: the command.
 PLACES = {
