@@ -115,7 +115,7 @@ def computed_imports(module: str) -> Iterator[ast.Call]:
                 yield node
 
 
-def test_the_reader_sees_the_arrows() -> None:
+def test_the_reader_sees_the_arrows(imports: dict[str, set[str]]) -> None:
     """Else the tests above would hold nothing."""
     assert {"pipeline.io.arrow_files", "pipeline.stages.dedupe"} <= imports["pipeline.run.row_wise"]
     assert "pipeline.stages.normalize" in imports["pipeline"]
