@@ -25,8 +25,12 @@ FLOORS = (
     ("pipeline", "pipeline.kobert", "ko_instruct"),
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
-#: Every module, and the modules that it imports by any statement. Around a module are packages, which it does not name.
-IMPORTS = {module: set[str]().union(*map(targets, source_of(module).imports)) - {module} for module in modules()}
+
+
+@pytest.fixture(scope="module")
+def imports() -> dict[str, set[str]]:
+    """Of every module those that it imports by any statement. Around a module are packages, which it does not name."""
+    return {module: set[str]().union(*map(targets, source_of(module).imports)) - {module} for module in modules()}
 
 
 def room(module: str) -> str:
@@ -54,35 +58,35 @@ def test_every_package_is_installed() -> None:
     assert sorted(listed) == sorted(found)
 
 
-def test_schemas_import_nothing_of_the_pipeline() -> None:
-    arrows = {(module, other) for module, others in IMPORTS.items() for other in others if room(module) == "schemas"}
+def test_schemas_import_nothing_of_the_pipeline(imports: dict[str, set[str]]) -> None:
+    arrows = {(module, other) for module, others in imports.items() for other in others if room(module) == "schemas"}
     assert {other for _, other in arrows if room(other) != "schemas"} == set()
 
 
-def test_no_arrow_runs_up() -> None:
+def test_no_arrow_runs_up(imports: dict[str, set[str]]) -> None:
     assert [
         f"{module} imports {other}"
-        for module, others in IMPORTS.items()
+        for module, others in imports.items()
         for other in sorted(others)
         if room(module) != room(other) and FLOOR[room(module)] <= FLOOR[room(other)]
     ] == []
 
 
-def test_no_stage_imports_another_stage() -> None:
+def test_no_stage_imports_another_stage(imports: dict[str, set[str]]) -> None:
     def stage(module: str) -> str:
         return module.split(".")[2] if module.startswith("pipeline.stages.") else ""
 
     assert [
         f"{module} imports {other}"
-        for module, others in IMPORTS.items()
+        for module, others in imports.items()
         for other in sorted(others)
         if stage(module) and stage(other) and stage(module) != stage(other)
     ] == []
 
 
-def test_no_circle_between_modules() -> None:
+def test_no_circle_between_modules(imports: dict[str, set[str]]) -> None:
     try:
-        TopologicalSorter(IMPORTS).prepare()
+        TopologicalSorter(imports).prepare()
     except CycleError as error:
         pytest.fail(" → ".join(reversed(error.args[1])))
 
@@ -111,8 +115,8 @@ def computed_imports(module: str) -> Iterator[ast.Call]:
                 yield node
 
 
-def test_the_reader_sees_the_arrows() -> None:
+def test_the_reader_sees_the_arrows(imports: dict[str, set[str]]) -> None:
     """Else the tests above would hold nothing."""
-    assert {"pipeline.io.arrow_files", "pipeline.stages.dedupe"} <= IMPORTS["pipeline.run.row_wise"]
-    assert "pipeline.stages.normalize" in IMPORTS["pipeline"]
-    assert len(IMPORTS) > 90
+    assert {"pipeline.io.arrow_files", "pipeline.stages.dedupe"} <= imports["pipeline.run.row_wise"]
+    assert "pipeline.stages.normalize" in imports["pipeline"]
+    assert len(imports) > 90

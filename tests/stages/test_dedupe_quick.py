@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -36,6 +37,8 @@ from pipeline.stages.dedupe.middles import Prose, differ_in_form, is_prose
 from pipeline.stages.dedupe.rests import are_words, rests
 from pipeline.table.reject_and_flag import complete, set_column
 from schemas.options import DedupeOptions
+
+T = TypeVar("T")
 
 #: Forms of one stem, as they stand before endings.
 VERBS = [
@@ -104,17 +107,26 @@ def each_may_be_same(pairs: Sequence[tuple[str, str]]) -> list[bool]:
     return both
 
 
-@given(st.one_of(pairs_of_texts(), st.tuples(TEXT, TEXT)), st.booleans())
-@settings(max_examples=600, deadline=None)
-def test_texts_that_say_the_same_may_say_the_same(pair: tuple[str, str], numbers: bool) -> None:
-    assert may_be_same(*pair) or not same(*pair, numbers=numbers)
+def some(strategy: st.SearchStrategy[T], count: int) -> st.SearchStrategy[list[T]]:
+    """So many values in one example: to look at many pairs takes little longer than to look at one."""
+    return st.lists(strategy, min_size=count, max_size=count)
 
 
-@given(st.sampled_from(VERBS), st.data())
-@settings(max_examples=1000, deadline=None)
-def test_forms_of_one_verb_may_say_the_same(forms: list[str], data: st.DataObject) -> None:
-    one, other = (data.draw(st.sampled_from(forms)) + data.draw(st.sampled_from(ENDINGS)) for _ in range(2))
-    pairs = [(one, other), (f"글을 {one}", f"글을 {other}")]
+@given(some(st.one_of(pairs_of_texts(), st.tuples(TEXT, TEXT)), 10), st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_texts_that_say_the_same_may_say_the_same(pairs: list[tuple[str, str]], numbers: bool) -> None:
+    for pair, may_be in zip(pairs, each_may_be_same(pairs), strict=True):
+        assert may_be or not same(*pair, numbers=numbers), pair
+
+
+FORMS = st.sampled_from(VERBS).flatmap(lambda forms: st.tuples(*[st.sampled_from(forms)] * 2))
+
+
+@given(some(st.tuples(FORMS, st.sampled_from(ENDINGS), st.sampled_from(ENDINGS)), 25))
+@settings(max_examples=40, deadline=None)
+def test_forms_of_one_verb_may_say_the_same(drawn: list[tuple[tuple[str, str], str, str]]) -> None:
+    words = [(one + ending, other + another) for (one, other), ending, another in drawn]
+    pairs = words + [(f"글을 {one}", f"글을 {other}") for one, other in words]
     for pair, may_be in zip(pairs, each_may_be_same(pairs), strict=True):
         assert may_be or not same(*pair), pair
 
@@ -141,16 +153,24 @@ def test_what_changes_in_a_stem(one: str, other: str) -> None:
     assert may_be_same(one, other)
 
 
-@given(st.sampled_from(["프로그램을 만들어", "스마트폰 화면", "정말 재밌었어요", "설명을 갔다"]), st.data())
-@settings(max_examples=500, deadline=None)
-def test_slips_may_say_the_same(text: str, data: st.DataObject) -> None:
-    """One syllable of a text with another jamo, as it is typed by mistake."""
-    at = data.draw(st.sampled_from([at for at, syllable in enumerate(text) if syllable != " "]))
-    jamo = list(np.unravel_index(ord(text[at]) - 0xAC00, (19, 21, 28)))
-    place = data.draw(st.integers(0, 2))
-    jamo[place] = data.draw(st.integers(0, (18, 20, 27)[place]))
-    slip = text[:at] + chr(0xAC00 + int(np.ravel_multi_index(jamo, (19, 21, 28)))) + text[at + 1 :]
-    assert may_be_same(text, slip) or not same(text, slip)
+def slips(text: str) -> Iterator[str]:
+    """The text with another jamo in one syllable, as it is typed by mistake: every such text."""
+    jamo = (19, 21, 28)
+    for at, syllable in enumerate(text):
+        if syllable != " ":
+            right = np.unravel_index(ord(syllable) - 0xAC00, jamo)
+            for place, count in enumerate(jamo):
+                for other in range(count):
+                    wrong = np.ravel_multi_index([*right[:place], other, *right[place + 1 :]], jamo)
+                    yield text[:at] + chr(0xAC00 + int(wrong)) + text[at + 1 :]
+
+
+@pytest.mark.parametrize("text", ["프로그램을 만들어", "스마트폰 화면", "정말 재밌었어요", "설명을 갔다"])
+def test_slips_may_say_the_same(text: str) -> None:
+    pairs = [(text, slip) for slip in slips(text)]
+    assert len(set(pairs)) > 300
+    for pair, may_be in zip(pairs, each_may_be_same(pairs), strict=True):
+        assert may_be or not same(*pair), pair
 
 
 def test_a_word_beside_a_number_counts_where_numbers_do_not() -> None:
@@ -179,35 +199,52 @@ def test_middles_decide_as_whole_texts_do(pairs: list[tuple[str, str]]) -> None:
     assert found.tolist() == [same(texts[at], texts[at + 1]) for at in both]
 
 
-@given(pairs_of_texts(), st.lists(st.tuples(WORD, JOINT), min_size=3, max_size=8), st.integers(0, 8), st.booleans())
-@settings(max_examples=600, deadline=None)
-def test_rests_decide_as_whole_texts_do(
-    pair: tuple[str, str], around: list[tuple[str, str]], cut: int, numbers: bool
-) -> None:
+def check_rests(pairs: list[tuple[str, str]], numbers: bool = True) -> None:
+    """What is left of two texts between their equal beginnings and ends decides as the whole texts do."""
+    texts = pa.array(list(itertools.chain.from_iterable(pairs)))
+    first = np.arange(0, len(texts), 2)
+    pieces = rests(texts, first, first + 1)
+    left = np.logical_and(*map(is_prose, pieces))
+    words = are_words(texts)
+    for at, (whole, piece) in enumerate(
+        zip(pairs, zip(*(one.to_pylist() for one in pieces), strict=True), strict=True)
+    ):
+        if words[2 * at] and words[2 * at + 1] and left[at]:
+            assert same(*piece, numbers=numbers) == same(*whole, numbers=numbers)
+            assert differences(*piece) == differences(*whole)
+
+
+@st.composite
+def texts_that_differ_in_the_middle(draw: st.DrawFn) -> tuple[str, str]:
+    around, cut = draw(st.lists(st.tuples(WORD, JOINT), min_size=3, max_size=8)), draw(st.integers(0, 8))
     before, behind = (
         "".join(word + (joint if len(joint) < 2 else " ") for word, joint in some)
         for some in (around[:cut], around[cut:])
     )
-    one, other = (f"{before} {text} {behind}" for text in pair)
-    texts = pa.array([one, other])
-    pieces = [found[0].as_py() for found in rests(texts, np.array([0]), np.array([1]))]
-    if are_words(texts).all() and is_prose(pa.array(pieces)).all():
-        assert same(*pieces, numbers=numbers) == same(one, other, numbers=numbers)
-        assert differences(*pieces) == differences(one, other)
+    one, other = draw(pairs_of_texts())
+    return f"{before} {one} {behind}", f"{before} {other} {behind}"
 
 
-@given(st.lists(st.sampled_from(["가", "나", "은", "좀", "아", "!", "3"]), max_size=9), st.data())
-@settings(max_examples=600, deadline=None)
-def test_rests_of_texts_that_repeat_words(words: list[str], data: st.DataObject) -> None:
+@given(some(texts_that_differ_in_the_middle(), 10), st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_rests_decide_as_whole_texts_do(pairs: list[tuple[str, str]], numbers: bool) -> None:
+    check_rests(pairs, numbers)
+
+
+@st.composite
+def texts_that_repeat_words(draw: st.DrawFn) -> tuple[str, str]:
+    words = draw(st.lists(st.sampled_from(["가", "나", "은", "좀", "아", "!", "3"]), max_size=9))
     other = list(words)
-    for _ in range(data.draw(st.integers(0, 3))):
-        at = data.draw(st.integers(0, len(other)))
-        other[at : at + data.draw(st.integers(0, 2))] = data.draw(st.lists(st.sampled_from("가나은좀"), max_size=3))
-    texts = [" ".join(some) for some in (words, other)]
-    pieces = [found[0].as_py() for found in rests(pa.array(texts), np.array([0]), np.array([1]))]
-    if are_words(pa.array(texts)).all() and is_prose(pa.array(pieces)).all():
-        assert same(*pieces) == same(*texts)
-        assert differences(*pieces) == differences(*texts)
+    for _ in range(draw(st.integers(0, 3))):
+        at = draw(st.integers(0, len(other)))
+        other[at : at + draw(st.integers(0, 2))] = draw(st.lists(st.sampled_from("가나은좀"), max_size=3))
+    return " ".join(words), " ".join(other)
+
+
+@given(some(texts_that_repeat_words(), 10))
+@settings(max_examples=60, deadline=None)
+def test_rests_of_texts_that_repeat_words(pairs: list[tuple[str, str]]) -> None:
+    check_rests(pairs)
 
 
 #: Stands around what differs in long texts; a difference in the second is of code.

@@ -35,11 +35,15 @@ os._exit(server.recv(1)[0])
 """
 #: What a small dataset needs.
 IMPORTED = (
-    *("pipeline.commands.make", "pipeline.commands.build", "pipeline.run.stamps", "pipeline.run.chain"),
+    *("pipeline.cli", "pipeline.commands.make", "pipeline.commands.build", "pipeline.commands.look"),
+    *("pipeline.run.stamps", "pipeline.run.chain", "pipeline.run.summary", "pipeline.run.steps"),
+    *("pipeline.run.duplicates", "pipeline.run.known_pairs", "pipeline.run.kept_decisions"),
     *("pipeline.stages.ingest", "pipeline.stages.validate", "pipeline.stages.normalize", "pipeline.stages.screen"),
-    *("pipeline.stages.tokenize", "pipeline.stages.dedupe", "pipeline.dataset.export"),
+    *("pipeline.stages.tokenize", "pipeline.stages.dedupe", "pipeline.stages.dedupe.report"),
+    *("pipeline.dataset.export", "pipeline.dataset.report", "pipeline.dataset.show"),
     *("ko_instruct.__main__", "ftfy", "sentencepiece", "tqdm", "transformers.models.auto", "yaml"),
-    *("pyarrow.acero", "pyarrow.csv", "pyarrow.dataset", "pyarrow.parquet"),
+    *("transformers.models.auto.tokenization_auto", "pyarrow.acero", "pyarrow.csv", "pyarrow.dataset"),
+    *("pyarrow.parquet", "encodings.utf_8_sig", "encodings.utf_32_le", "encodings.cp949"),
 )
 #: The largest call: arguments and environment.
 CALL = 1 << 17
@@ -68,8 +72,7 @@ def serve(address: str) -> None:
     """Fork for each call, until a signal ends this process, or the tests have ended without one."""
     for module in IMPORTED:
         import_module(module)
-    _derive_what_is_kept()
-    _compile_patterns()
+    _prepare()
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     listening.bind(address)
     listening.listen()
@@ -89,23 +92,26 @@ def serve(address: str) -> None:
                 pass
 
 
-def _derive_what_is_kept() -> None:
-    """What each process reads from the code that it works with: here, once."""
-    from pipeline.io.versions import versions
-    from pipeline.run.stamps import kept_made_of
-
-    kept_made_of()
-    versions()
-
-
-def _compile_patterns() -> None:
-    """A pattern is compiled when it is first used, in each process: here, once."""
+def _prepare() -> None:
+    """What each process derives from its code when it first needs it, and the patterns that it compiles: here, once."""
     import pyarrow as pa
 
+    from pipeline.dataset.report.page import _template
+    from pipeline.dataset.report.texts import texts
+    from pipeline.io.versions import versions
+    from pipeline.run.stamps import kept_made_of
+    from pipeline.stages.dedupe import dedupe
     from pipeline.stages.normalize import normalize
     from pipeline.stages.screen import screen
 
-    screen(normalize(pa.table({"instruction": ["물음"], "input": [""], "output": ["답"]})))
+    kept_made_of()
+    versions()
+    _template()
+    texts("page")
+    table = pa.table(
+        {"instruction": ["물음을 하나 써 줘", "물음을 하나 써 주세요"], "input": [""] * 2, "output": ["답"] * 2}
+    )
+    dedupe(screen(normalize(table)))
 
 
 def _answer(client: socket.socket) -> None:

@@ -6,7 +6,7 @@ or a call in each message; an answer at the end; weights 0 or 1, on answers alon
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from pydantic import TypeAdapter
@@ -17,12 +17,6 @@ from tests.trainers.built import CALLS, TALKS, Built, Rows
 from tests.trainers.conftest import Record
 
 pytestmark = pytest.mark.trainers
-pytest.importorskip("openai", reason="the library openai is not installed")
-
-from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolParam  # noqa: E402
-
-MESSAGES = TypeAdapter(list[ChatCompletionMessageParam])
-DEFINITIONS = TypeAdapter(list[ChatCompletionToolParam])
 KEYS = {"role", "content", "name", "weight", "tool_calls", "tool_call_id"}
 WEIGHED: Rows = [
     {"messages": [*row["messages"][:-1], row["messages"][-1] | {"weight": number % 2}]}
@@ -30,7 +24,22 @@ WEIGHED: Rows = [
 ]
 
 
-def assert_allowed(line: dict[str, Any]) -> None:
+class Types(NamedTuple):
+    """What the library takes as messages and as definitions of tools."""
+
+    messages: TypeAdapter[Any]
+    tools: TypeAdapter[Any]
+
+
+@pytest.fixture(scope="module")
+def types() -> Types:
+    """Imported when a test asks: every test process reads this file, and the library takes long to import."""
+    chat = pytest.importorskip("openai.types.chat", reason="the library openai is not installed")
+    one, other = chat.ChatCompletionMessageParam, chat.ChatCompletionToolParam
+    return Types(TypeAdapter(list[one]), TypeAdapter(list[other]))
+
+
+def assert_allowed(line: dict[str, Any], types: Types) -> None:
     assert line.keys() <= {"messages", "tools"}
     for message in line["messages"]:
         assert message.keys() <= KEYS
@@ -40,19 +49,19 @@ def assert_allowed(line: dict[str, Any]) -> None:
         assert "weight" not in message or (message["role"] == "assistant" and message["weight"] in (0, 1))
     assert line["messages"][-1]["role"] == "assistant"
     plain = [{key: value for key, value in message.items() if key != "weight"} for message in line["messages"]]
-    MESSAGES.validate_python(plain, strict=True)
-    DEFINITIONS.validate_python(line.get("tools", []), strict=True)
+    types.messages.validate_python(plain, strict=True)
+    types.tools.validate_python(line.get("tools", []), strict=True)
 
 
 @pytest.mark.parametrize("rows", [TALKS, CALLS, WEIGHED], ids=["talks", "calls", "weights"])
-def test_the_rules(rows: Rows, tmp_path: Path, record: Record) -> None:
+def test_the_rules(rows: Rows, tmp_path: Path, record: Record, types: Types) -> None:
     built = Built(tmp_path, rows, TOOLS, "openai", layout="causal")
     path = built.folder / "openai" / "train" / "openai.jsonl"
     lines = [json.loads(line) for line in path.read_bytes().splitlines()]
     assert 10 <= len(lines) == len(rows)
     assert path.stat().st_size < 512_000_000
     for line in lines:
-        assert_allowed(line)
+        assert_allowed(line, types)
     weights = [message.get("weight") for line in lines for message in line["messages"][-1:]]
     assert weights == [row["messages"][-1].get("weight") for row in rows]
     with_ = {id(TALKS): "conversations", id(CALLS): "tools, calls and results"}.get(id(rows), "weights")
