@@ -15,7 +15,7 @@ from pipeline.stages.dedupe.essentials import may_say_the_same
 from pipeline.stages.dedupe.job import Job
 from pipeline.stages.dedupe.middles import Prose, is_prose
 from pipeline.stages.dedupe.pair_texts import is_empty, keys_of_pairs, parts_of, texts_of
-from pipeline.stages.dedupe.rests import are_words, rests
+from pipeline.stages.dedupe.rests import are_words, decide_alone, rests
 
 
 class Tasks(NamedTuple):
@@ -90,9 +90,10 @@ def _texts_differ_in_form(job: Job, texts: Texts, one: Ints, other: Ints, decide
     of_words = are_words(texts.values.take(pa.array(places))) & ~texts.tasks.are_about_form[places]
     mine, yours = np.split(text_of, 2)
     cut = of_words[mine] & of_words[yours]
-    found[some[cut]], left = _rests_differ_in_form(job, texts.values, one[some[cut]], other[some[cut]], decided)
+    found[some[cut]], left = _rests_differ_in_form(job, texts, one[some[cut]], other[some[cut]], decided)
     some = np.concatenate([some[~cut], some[cut][left]])
-    found[some] = _same_texts(job, texts, one[some], other[some])
+    tasks = texts.tasks.of_pairs(one[some], other[some])
+    found[some] = _same_texts(job, texts.values, texts.field, tasks, one[some], other[some])
     return found
 
 
@@ -109,13 +110,21 @@ def _prose_differs_in_form(
 
 
 def _rests_differ_in_form(
-    job: Job, texts: pa.StringArray, one: Ints, other: Ints, decided: dict[int, bool]
+    job: Job, texts: Texts, one: Ints, other: Ints, decided: dict[int, bool]
 ) -> tuple[Bools, Ints]:
-    """The same of pairs of words (`are_words`) of which the rests are prose; and the numbers of the other pairs."""
-    pieces = pa.concat_arrays(rests(texts, one, other)).dictionary_encode()
-    mine, yours = np.split(pieces.indices.to_numpy().astype(np.int64), 2)
-    plain = np.ones(len(pieces.dictionary), bool)
-    return _prose_differs_in_form(job, pieces.dictionary, mine, yours, plain, decided)
+    """The same of pairs of words (`are_words`), by their rests; and the numbers of the pairs of which more decides."""
+    pieces = rests(texts.values, one, other)
+    alone = np.ones(len(one), bool)
+    for piece, numbers in zip(pieces, (one, other), strict=True):
+        alone &= decide_alone(piece, texts.values.take(pa.array(numbers)))
+    encoded = pa.concat_arrays(pieces).dictionary_encode()
+    mine, yours = np.split(encoded.indices.to_numpy().astype(np.int64), 2)
+    plain = np.ones(len(encoded.dictionary), bool)
+    found, left = _prose_differs_in_form(job, encoded.dictionary, mine, yours, plain, decided)
+    some = left[alone[left]]
+    tasks = texts.tasks.of_pairs(one[some], other[some])
+    found[some] = _same_texts(job, encoded.dictionary, texts.field, tasks, mine[some], yours[some])
+    return found, left[~alone[left]]
 
 
 def _may_say_the_same(texts: pa.StringArray, one: Ints, other: Ints) -> Bools:
@@ -124,11 +133,10 @@ def _may_say_the_same(texts: pa.StringArray, one: Ints, other: Ints) -> Bools:
     return may_say_the_same(*keys.fold_texts(texts.take(pa.array(places))), *np.split(text_of, 2))
 
 
-def _same_texts(job: Job, texts: Texts, one: Ints, other: Ints) -> Bools:
-    """Whether pairs of any texts, int64[pairs] each, differ in form alone: bool[pairs]."""
-    values = [texts.values.take(pa.array(numbers)).to_pylist() for numbers in (one, other)]
-    tasks = texts.tasks.of_pairs(one, other)
-    of_instruction = texts.field == "instruction"
+def _same_texts(job: Job, texts: pa.StringArray, field: str, tasks: list[str], one: Ints, other: Ints) -> Bools:
+    """Whether pairs of any texts, int64[pairs] each, differ in form alone: bool[pairs]. `tasks`: `Tasks.of_pairs`."""
+    values = [texts.take(pa.array(numbers)).to_pylist() for numbers in (one, other)]
+    of_instruction = field == "instruction"
     pairs = [
         (*sorted(pair), task, of_instruction, job.options.numbers) for *pair, task in zip(*values, tasks, strict=True)
     ]
@@ -165,8 +173,8 @@ def _shortened(one: pa.StringArray, other: pa.StringArray, plain: Bools) -> tupl
     simple = plain.copy()
     for words in np.split(are_words(both), 2):
         simple &= words
-    for piece in pieces:
-        simple &= is_prose(piece)
+    for piece, text in zip(pieces, (one, other), strict=True):
+        simple &= is_prose(piece) | decide_alone(piece, text)
     chosen = pa.array(simple)
     return pc.if_else(chosen, pieces[0], one), pc.if_else(chosen, pieces[1], other)
 

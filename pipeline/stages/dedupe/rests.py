@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.stages.dedupe.arrays import Bools, Bytes, Ints, ranges
+from pipeline.stages.dedupe.differences import ASKS
 from pipeline.stages.dedupe.differences.mentioned import POINTS
 
 #: Texts in which words alone decide: they hold no protected span, and mention no text, in whatever signs.
@@ -17,6 +18,8 @@ _HOLDS_MORE = (
     r"""\x{0300}-\x{036f}\x{a960}-\x{a97f}\x{d7b0}-\x{d7ff}\x{ff01}-\x{ff5e}]"""
     rf"""|www\.|~~~|\A\s*(?:[-*+•]|\d+[.)])|{POINTS}"""
 )
+#: Words and marks that are read alike without the words before and behind, but for a question mark in a text that asks.
+_ALONE = r"\A[가-힣ㄱ-ㅣ0-9A-Za-z .,!?~·;♡♥★☆^()%&*#+=_-]*\z"
 #: A text is cut between two words of Hangul, so that nothing beside it is read otherwise.
 _KEPT = 2
 #: Bytes of two texts that are compared at once.
@@ -26,6 +29,21 @@ _STEP = 64
 def are_words(texts: pa.StringArray) -> Bools:
     """bool[texts]: words and marks alone, so that what two texts share says nothing of what differs."""
     found: Bools = pc.invert(pc.match_substring_regex(texts, _HOLDS_MORE)).to_numpy(zero_copy_only=False)
+    return found
+
+
+def decide_alone(pieces: pa.StringArray, texts: pa.StringArray) -> Bools:
+    """bool[texts]: the rest of a text of words (`are_words`) says as much of what differs as all of the text.
+
+    Whether a question mark makes a question, a word that asks decides, wherever it stands.
+
+    >>> texts = pa.array(["누가 뭐래도 난 참 좋았다?", "난 뭐 정말 참 좋았다.", "그래도 난 참 좋았다?"])
+    >>> decide_alone(pa.array(["난 참 좋았다?", "정말 참 좋았다.", "난 참 좋았다?"]), texts).tolist()
+    [False, True, True]
+    """
+    asks = pc.and_(pc.match_substring(pieces, "?"), pc.match_substring_regex(texts, ASKS))
+    alone = pc.and_not(pc.match_substring_regex(pieces, _ALONE), asks)
+    found: Bools = alone.to_numpy(zero_copy_only=False)
     return found
 
 

@@ -49,6 +49,7 @@ _OPTIONAL = frozenset(particle for role in particles.OPTIONAL for particle in pa
 Text = Sequence[Word]
 
 __all__ = [
+    "ASKS",
     "FORM",
     "Difference",
     "about_form",
@@ -489,7 +490,9 @@ def _kind_of_marks(found: Text, at: int, one: str, other: str) -> str:
     return "punctuation" if LAUGHTER_LETTERS.sub("", one) != LAUGHTER_LETTERS.sub("", other) else "repetition"
 
 
-_ASKS = re.compile(r"무엇|무슨|뭐|뭘|뭔|어떻|어떤|어느|어디|왜|언제|누구|누가|얼마|몇")
+#: How words begin that ask; the same in Python and in RE2.
+ASKS = "무엇|무슨|뭐|뭘|뭔|어떻|어떤|어느|어디|왜|언제|누구|누가|얼마|몇"
+_ASKS = re.compile(ASKS)
 _QUESTION_END = ("나요", "가요", "까요", "까", "니", "냐", "인가", "는가", "은가", "ㄴ가")
 
 
