@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ko_instruct import find_personal_data
-from pipeline.stages.screen import key_of, screen
+from pipeline.stages.screen import key_of, pii, screen
 from pipeline.stages.screen.pii import KINDS, find_pii, kinds_of, mask_pii, scan_of, secrets
 from schemas.options import ScreenOptions
 from tests.support.growth import is_linear
+from tests.support.paths import CASES
 from tests.support.tables import message, table_of
 
 ALL = tuple(kind.name for kind in KINDS)
@@ -236,3 +237,17 @@ def test_a_bare_number_of_fewer_than_nine_digits_is_of_no_kind(name: str) -> Non
 )
 def test_a_secret_may_hold_the_name_of_one(text: str, found: list[str]) -> None:
     assert [text[start:end] for _, start, end in find_pii(text)] == found
+
+
+@pytest.mark.parametrize("kinds", [KINDS, DISGUISED], ids=["kinds", "disguised"])
+def test_a_long_text_is_searched_for_the_kinds_that_it_may_hold_with_the_same_result(
+    kinds: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The scan that picks the kinds is for long texts; on short ones it is tried here, where each kind is in one."""
+    lines = (CASES / "screen_pii.jsonl").read_text("utf-8").splitlines()
+    texts = [*TOKENS, *(text for line in lines for text in json.loads(line).values() if isinstance(text, str))]
+    monkeypatch.setattr(pii, "LONG", 1 << 30)
+    found = [find_pii(text, kinds) for text in texts]
+    assert {kind.name for each in found for kind, _, _ in each} >= set(ALL) - {"pii-person-name"}
+    monkeypatch.setattr(pii, "LONG", 0)
+    assert [find_pii(text, kinds) for text in texts] == found

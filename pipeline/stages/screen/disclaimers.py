@@ -29,7 +29,7 @@ _CANNOT = r"(?:수(?:는|가)? ?없습니다|수(?:는|가)? ?없어|못합니�
 #: What a person has and a model has not.
 _HUMAN = r"(?:감정|의식|자아|신체|육체|물리적|미각|후각|촉각|감각|성별|취향|선호)"
 
-#: Ways in which a model speaks of itself, by what it speaks of.
+#: Ways in which a model speaks of itself, by what it speaks of: in Korean, and in English.
 SPEECHES = {
     "what it is: 챗봇으로서, 저는 AI이므로": rf"(?:\A|[.!?\n][ \t]?|{_I}){_MODEL}{_AS}",
     "what it is: 챗봇인 저는": rf"{_MODEL}인 (?:저|제|나|내)(?:는|가|로|에게|의)? ",
@@ -126,6 +126,8 @@ SPEECHES = {
         r"(?:생성|작성|제공|만든|만들|자동)"
     ),
     "ChatGPT, in the third person": r"\bChatGPT(?:는|로서|이므로)[^\n.]{0,40}수 없",
+}
+ENGLISH_SPEECHES = {
     "as an AI": r"(?i:\bas an? (?:\w+ ){0,2}(?:ai|language model|artificial intelligence|llm|chatbot)\b)",
     "I am an AI": r"(?i:\bi(?:['’]m| am) (?:just |only |merely )?an? (?:\w+ ){0,2}(?:ai|language model"
     r"|artificial intelligence|chatbot)\b)",
@@ -137,6 +139,9 @@ SPEECHES = {
     ),
 }
 _DISCLAIMER = pattern(any_of(*SPEECHES.values()))
+_IN_ENGLISH = pattern(any_of(*ENGLISH_SPEECHES.values()))
+#: How each of ENGLISH_SPEECHES begins: this is found, or not, in a tenth of the time.
+_ENGLISH = pattern(r"[AaIi\u0130\u0131Mm](?i:s an?\b|['’]m| am| do| can|y [kt])")
 #: Every disclaimer has a match of this RE2 pattern.
 SPEAKS_AS_MODEL = any_of(
     *("AI", "지능", "언어 ?모델", "대화 ?모델", "챗봇", "GPT", "LLM", "어시스턴트"),
@@ -167,10 +172,17 @@ def disclaimer(texts: Texts, options: ScreenOptions) -> str | None:
     text = unquoted(texts.output)
     if of_a_model and not _FIRST_PERSON.search(text):
         return None
-    match = _DISCLAIMER.search(text)
+    match = first_disclaimer(text)
     if match is None or (asks(texts.instruction, "persona") and speaks_as_itself(texts.instruction)):
         return None
     return f"the answer speaks as a model: {around(match)}"
+
+
+def first_disclaimer(text: str) -> re.Match[str] | None:
+    """The first place at which a model speaks of itself."""
+    korean = _DISCLAIMER.search(text)
+    english = _IN_ENGLISH.search(text) if _ENGLISH.search(text) else None
+    return min(filter(None, (korean, english)), key=lambda match: match.start(), default=None)
 
 
 def speaks_as_itself(instruction: str) -> bool:

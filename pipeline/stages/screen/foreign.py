@@ -1,5 +1,6 @@
 """Answers in another language than the one asked for, and foreign text that a translation left."""
 
+import functools
 import re
 from collections.abc import Mapping
 
@@ -82,8 +83,10 @@ _KOREAN_LINE = pattern(
 
 def language_of_answer(texts: Texts) -> str | None:
     """The language of an answer that is not Korean, by its sentences; None: Korean, or too little to say."""
+    if _KOREAN_LINE.search(texts.output):
+        return None
     counts = letters(texts.output)
-    if not counts or share(letters(unquoted(texts.output)), "Hangul") > 0.04 or _KOREAN_LINE.search(texts.output):
+    if not counts or share(letters(unquoted(texts.output)), "Hangul") > 0.04:
         return None
     if len(re.findall("[가-힣]", texts.output)) * 6 > len(texts.output):  # the rest may be a gloss
         return None
@@ -134,6 +137,7 @@ def only_han(texts: Texts) -> bool:
     return not re.search("[가-힣A-Za-z]", texts.output) and len(re.findall("[\u4e00-\u9fff]", texts.output)) >= 2
 
 
+@functools.lru_cache(maxsize=8)  # the finders of a row ask about the same texts
 def foreign_answer(texts: Texts) -> tuple[str, str] | None:
     """The language expected and the one that the whole answer has, where they are not the same."""
     expected, got = expected_language(texts), language_of_answer(texts)

@@ -3,13 +3,15 @@
 import doctest
 import importlib
 import json
+import re
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from pipeline.stages.screen import screen
+from pipeline.stages.screen import disclaimers, screen
 from pipeline.stages.screen.requests import REQUESTS, Request, requests
+from pipeline.stages.screen.texts import any_of
 from pipeline.stages.validate import validate
 from tests.support.paths import CASES
 from tests.support.tables import message, table_of
@@ -87,3 +89,19 @@ def test_a_system_prompt_chooses_the_language() -> None:
     row = {"reject": None, "instruction": "한국의 수도는 어디인가요?", "output": answer}
     assert screen(table_of([row])).to_pylist()[0]["flags"] == ["wrong-language"]
     assert screen(table_of([row | {"system": "모든 물음에 영어로 답하세요."}])).to_pylist()[0]["flags"] == []
+
+
+def test_the_first_disclaimer_is_that_of_all_patterns_in_one() -> None:
+    """Their beginnings decide whether the English ones are tried: no text with a match may lack them."""
+    every = re.compile(any_of(*disclaimers.SPEECHES.values(), *disclaimers.ENGLISH_SPEECHES.values()))
+    texts = [row[name] for row in ROWS for name in ("instruction", "input", "output") if row[name]]
+    texts += [
+        "Sorry, AS AN AI, I cannot.",
+        "İ am an AI",
+        "My \u212anowledge cutoff is 2023",
+        "저는 AI입니다만, as an AI",
+    ]
+    found = [every.search(text) for text in texts]
+    assert sum(map(bool, found)) > 10
+    spans = [match and match.span() for match in map(disclaimers.first_disclaimer, texts)]
+    assert spans == [match and match.span() for match in found]
