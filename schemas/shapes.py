@@ -110,6 +110,8 @@ class Conversation(Mapping):
     learn_from: LearnFrom = None
     #: Whether the answer is a good one: a field beside the turns.
     label: str | None = None
+    #: A field beside the turns that holds the answer to the last question: a text, a message or a list of messages.
+    answer: str | None = None
 
 
 class Exchanges(Mapping):
@@ -249,13 +251,14 @@ class Choice(Mapping):
 class Completions(Mapping):
     """A prompt with a list of scored answers (UltraFeedback): the best is the output, the worst is `rejected`.
 
+    Without `text` the answers are texts, and `score` is a list of their scores beside them.
     Of equal scores the first one counts; where all are equal there is no worse answer. The others stay in meta.
     """
 
     kind: Literal["completions"] = "completions"
     instruction: str = "instruction"
     completions: str = "completions"
-    text: str = "response"
+    text: str | None = "response"
     score: str = "overall_score"
     #: Which score is the best. None: the highest, where the name of the score is not that of a rank.
     best: Literal["highest", "lowest"] | None = None

@@ -8,11 +8,13 @@ from typing import Any
 from pipeline.stages.ingest.calls import is_empty
 from pipeline.stages.ingest.columns import by_number, choices_in, labelled
 from pipeline.stages.ingest.detect import readings_of, shapes_of
+from pipeline.stages.ingest.detect_answers import unanswered
 from pipeline.stages.ingest.detect_columns import one_or_more
 from pipeline.stages.ingest.detect_conversations import role_key, text_key
 from pipeline.stages.ingest.fields import Record, at
 from pipeline.stages.ingest.given import is_given, paths_of, spelled
 from pipeline.stages.ingest.names import (
+    ANSWER,
     ASKED,
     BETTER,
     CHOSEN,
@@ -42,7 +44,6 @@ from pipeline.stages.ingest.unmapped import (
     unmapped_values,
 )
 from pipeline.stages.ingest.ways import (
-    ANSWER,
     beside_shapes,
     guesses,
     made_of_another,
@@ -196,6 +197,8 @@ def _must_map_texts(found: Sequence[tuple[Record, Shape]]) -> None:
     for (record, shape), line in zip(found, _lines([shape for _, shape in found]), strict=True):
         by_shape.setdefault(line, (shape, []))[1].append(record)
     for shape, records in by_shape.values():
+        if fault := unanswered(records, shape):
+            raise fault
         if isinstance(shape, Conversation) and (names := unmapped_scene(records, shape)):
             raise _unmapped(names, shape, records)
         if not isinstance(shape, Columns | Preference):

@@ -59,6 +59,7 @@ SCENE = ("persona", "personas", "situation", "scenario", "페르소나", "상황
 #: Of completions with scores (UltraFeedback): the text and the score of each.
 COMPLETIONS = ("completions",)
 SCORES = ("overall_score", "score", "fine-grained_score", "rating")
+RANKS = ("rank", "ranking", "순위", "등수")
 #: What says whether an answer is a good one: in any record (LLaMA-Factory), beside a prompt and its completion (KTO).
 TAGS, LABELS = ("kto_tag",), ("label",)
 #: Texts beside a prompt that are about the record.
@@ -168,6 +169,23 @@ TOOLS = ("tools", "functions", "available_tools")
 DEFINITIONS = ("definition", "task_definition", "task_instruction", "instructions")
 QUESTIONS = ("questions", "instructions", "prompts", "turns")
 ANSWERS = ("answers", "outputs", "responses")
+#: Fields of several answers to one prompt.
+SEVERAL = (
+    *(*ANSWERS, *COMPLETIONS, "candidates", "generations", "samples", "replies", "references", "model_outputs"),
+    *("reference_answers", "answer_list", "gold_answers", "choices", "답변들", "답변목록", "응답들", "후보답변"),
+)
+#: Names of an answer, also of one of several.
+ANSWER = re.compile(
+    r"(?:.*_)?(?:output|answer|response|completion|reply|target|result|feedback|attempt)s?[ _]?(?:\d+|[a-e])?(?:\..*)?"
+    r"|.*(?:답변|응답|대답|정답|회신|처리결과)\d*(?:\..*)?",
+    re.IGNORECASE,
+)
+#: Other names that an answer has beside the prompt alone.
+ALONE = re.compile(
+    r"(?:.*_)?(?:gold|ground_?truth|ideal|reference|generated|generation|generated_text|label|assistant|bot|gpt)"
+    r"|.*(?:답안|모범답|어시스턴트|챗봇)",
+    re.IGNORECASE,
+)
 #: Fields that may hold a transcript beside other columns.
 TRANSCRIPTS = ("text", "conversation", "dialogue", "transcript", "chat")
 
@@ -204,6 +222,11 @@ def explains(name: str) -> bool:
     """Whether a field of this name explains the answer, or is the thought that leads to it."""
     plain = name.strip().casefold()
     return plain in EXPLANATIONS or THOUGHT.fullmatch(plain) is not None
+
+
+def may_answer(name: str) -> bool:
+    """Whether a field of this name may hold the answer to a prompt that has none."""
+    return ANSWER.fullmatch(name.strip()) is not None or ALONE.fullmatch(name.strip()) is not None
 
 
 def named(record: Record, names: Sequence[str]) -> list[str]:

@@ -222,6 +222,8 @@ def is_copy(values: Sequence[str], records: Sequence[Record], mapped: Sequence[s
 def _is_twin(values: Sequence[str], records: Sequence[Record], mapped: Sequence[str]) -> bool:
     """Whether a field is in another language than the texts of the shape: a translation, or what was translated."""
     texts = ["".join(_text(record, path) for path in mapped) for record in records]
+    if not any(texts):
+        return False  # a prompt of messages: its language is not looked at
     korean = _share([HANGUL.search(text) is not None for text in texts if text])
     own = _share([HANGUL.search(value) is not None for value in values if value])
     return min(own, korean) <= 1 - NEARLY_ALL and max(own, korean) >= NEARLY_ALL

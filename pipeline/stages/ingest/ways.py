@@ -7,11 +7,13 @@ from typing import Any
 
 from pipeline.stages.ingest.columns import labelled
 from pipeline.stages.ingest.detect import shapes_of
+from pipeline.stages.ingest.detect_answers import several_answers
 from pipeline.stages.ingest.detect_columns import given_fields, one_or_more
 from pipeline.stages.ingest.detect_conversations import role_key, text_key
 from pipeline.stages.ingest.fields import Record, at
 from pipeline.stages.ingest.given import is_given, paths_of
 from pipeline.stages.ingest.names import (
+    ANSWER,
     ANSWER_KEYS,
     ANSWERS,
     DIRECTIVES,
@@ -105,6 +107,9 @@ def guesses(records: Sequence[Record]) -> Iterator[str]:
     for record in records:
         length.update({path: len(at(record, path)) for path in (*_texts(record), *_texts_in_objects(record))})
     asked = named(records[0], INSTRUCTION)
+    if asked and (lines := several_answers(records, asked[0])):
+        yield from lines
+        return
     if asked and length[asked[0]]:
         for answer in _answers_to(asked[0], length) or _first_of_list(records[0]):
             yield toml(Columns(instruction=asked[0], output=answer, input=None))
@@ -117,14 +122,6 @@ def guesses(records: Sequence[Record]) -> Iterator[str]:
         yield toml(Columns(instruction=first, output=second[0], input=None))
     elif first and not second:
         yield toml(_to_word(labelled("", (), first)))
-
-
-#: Names of an answer, also of one of several.
-ANSWER = re.compile(
-    r"(?:.*_)?(?:output|answer|response|completion|reply|target|result|feedback|attempt)s?[ _]?(?:\d+|[a-e])?(?:\..*)?"
-    r"|.*(?:답변|응답|대답|정답|회신|처리결과)\d*(?:\..*)?",
-    re.IGNORECASE,
-)
 
 
 def _answers_to(question: str, length: Counter[str]) -> list[str]:
