@@ -57,8 +57,9 @@ def _turns(found: Sequence[Any], shape: Conversation) -> list[Turn]:
 def _answer(record: Record, shape: Conversation) -> list[Turn]:
     """The turns of an answer beside the turns. Raises Fault as `turns_in_field` does."""
     value = at(record, shape.answer)
-    if isinstance(value, str):
-        return [Turn("assistant", value)]
+    if not isinstance(value, list | dict):
+        text = text_at(record, shape.answer)
+        return [] if text is None else [Turn("assistant", text)]
     return turns_in_field(value, "assistant", shape.answer, Marks(shape.learn, shape.learn_from))
 
 

@@ -24,14 +24,17 @@ from pipeline.stages.ingest.names import (
     GROUPS,
     JUDGED,
     LABELS,
+    OF_USER,
     OPINIONS,
     OUTPUT,
+    PERSONA,
     TRANSCRIPTS,
     TURNS,
     explains,
     named,
+    tells_the_task,
 )
-from pipeline.stages.ingest.parsing import Fault, FileFault, Number
+from pipeline.stages.ingest.parsing import Fault, FileFault, Number, dumps
 from pipeline.stages.ingest.roles import known_role
 from pipeline.stages.ingest.speakers import speaker_of
 from pipeline.stages.ingest.toml_line import toml
@@ -54,6 +57,8 @@ from pipeline.stages.ingest.ways import (
 from schemas.shapes import (
     Columns,
     Conversation,
+    Delimited,
+    Exchanges,
     Preference,
     Shape,
     TreeRecords,
@@ -199,7 +204,7 @@ def _must_map_texts(found: Sequence[tuple[Record, Shape]]) -> None:
     for shape, records in by_shape.values():
         if fault := unanswered(records, shape):
             raise fault
-        if isinstance(shape, Conversation) and (names := unmapped_scene(records, shape)):
+        if isinstance(shape, Conversation | Exchanges | Delimited) and (names := unmapped_scene(records, shape)):
             raise _unmapped(names, shape, records)
         if not isinstance(shape, Columns | Preference):
             continue
@@ -256,7 +261,19 @@ def _unmapped_values(names: Sequence[str], shape: Columns, records: Sequence[Rec
     return Fault("unmapped-text", f"{found}: {way}, so that they stay in meta")
 
 
-def _unmapped(names: Sequence[str], shape: Columns | Conversation | Preference, records: Sequence[Record]) -> Fault:
+#: The shapes whose records may hold texts beside those that they take.
+Mapped = Columns | Preference | Conversation | Exchanges | Delimited
+#: What a text is in a column, for a message.
+MEANT = {
+    "instruction": "the instruction",
+    "system": "the system prompt",
+    "input": "a part of the input",
+    "reasoning": "the thought before the answer",
+    "output": "the answer",
+}
+
+
+def _unmapped(names: Sequence[str], shape: Mapped, records: Sequence[Record]) -> Fault:
     spoken = ", ".join(f"`{name}`" for name in names) + (" holds" if len(names) == 1 else " hold")
     if isinstance(shape, Columns) and (better := _says_which_is_better(names, records)):
         detail = f"{spoken} texts, and `{better}` may say which is better: write the better answer as `chosen` and the"
@@ -266,9 +283,11 @@ def _unmapped(names: Sequence[str], shape: Columns | Conversation | Preference, 
     if isinstance(shape, Columns) and shape.output and opinions:
         return _opinions(opinions[0], shape)
     read, meant = _with_unmapped(names, shape, records)
+    differ = any(len({dumps(record.get(name)) for record in records}) > 1 for name in names)
+    texts = "texts that differ from record to record" if differ or len(records) < 2 else "the same text in each record"
     return Fault(
         "unmapped-text",
-        f"{spoken} texts that differ from record to record, and no column takes them: choose in the source "
+        f"{spoken} {texts}, and no column takes them: choose in the source "
         f"`{toml(read)}`, so that they are {' and '.join(meant)}, or `{toml(shape)}`, so that they stay in meta",
     )
 
@@ -294,13 +313,19 @@ def _says_which_is_better(names: Sequence[str], records: Sequence[Record]) -> st
     return few[0] if few else None
 
 
-def _with_unmapped(
-    names: Sequence[str], shape: Columns | Conversation | Preference, records: Sequence[Record]
-) -> tuple[Shape, list[str]]:
+def _with_unmapped(names: Sequence[str], shape: Mapped, records: Sequence[Record]) -> tuple[Shape, list[str]]:
     """The shape that takes these texts as well, and what they are in it."""
     taken: dict[str, Any] = {}
     rest = [*names]
+    prompts = [name for name in rest if _may_be_system(name, shape)]
+    if len(prompts) == 1 and not shape.system:
+        taken["system"] = prompts[0]
+        rest.remove(prompts[0])
     if isinstance(shape, Columns):
+        tasks = [name for name in rest if tells_the_task(name)]
+        if tasks and shape.instruction.strip().casefold() not in DIRECTIVES:
+            taken["instruction"] = tasks[0]
+            rest = [shape.instruction, *(name for name in rest if name != tasks[0])]
         if thoughts := tuple(filter(explains, names)):
             taken["reasoning"] = thoughts
             rest = [name for name in names if name not in thoughts]
@@ -310,10 +335,18 @@ def _with_unmapped(
             taken["output"] = (attempts or answers[-1:])[0]
             rest = [name for name in rest if name not in (*attempts, taken["output"])]
     if rest:
-        taken["input"] = one_or_more([*paths_of(shape.input), *rest])
-    words = {"input": "a part of the input", "reasoning": "the thought before the answer", "output": "the answer"}
-    meant = [word for name, word in words.items() if name in taken]
+        given = (*paths_of(shape.input), *rest) if "instruction" not in taken else (*rest, *paths_of(shape.input))
+        taken["input"] = one_or_more(given)
+    meant = [word for name, word in MEANT.items() if name in taken]
     return shape.model_copy(update=taken), meant
+
+
+def _may_be_system(name: str, shape: Mapped) -> bool:
+    """Whether a field may be the system prompt: it says who answers, or beside turns what is to be done."""
+    word = name.strip().casefold()
+    if PERSONA.fullmatch(word):
+        return not OF_USER.fullmatch(word)
+    return not isinstance(shape, Columns | Preference) and tells_the_task(word)
 
 
 def tree_records(records: Sequence[Record]) -> TreeRecords | None:

@@ -54,8 +54,21 @@ TWO_ANSWERS = (("response_0", "response_1"), ("answer_0", "answer_1"), ("output_
 BETTER = ("better_response_id", "safer_response_id", "preferred_response_id", "better_id", "preferred_id")
 #: Other names of a field that says which of several answers people prefer.
 JUDGED = ("winner", "preference", "better", "choice", "선호", "선택", "더나은답변")
-#: Beside turns: who speaks, and in what situation.
-SCENE = ("persona", "personas", "situation", "scenario", "페르소나", "상황")
+#: Names of a text that says who speaks, in what situation, and what is to be done.
+MORE = r"(?:[_ ]?(?:description|instruction|definition|prompt|text|details?|info|설명|정보))?[ _]?\d*"
+PERSONA = re.compile(
+    r"(?:.*[_ ])?(?:personas?|personality|characters?|profiles?|roles?|roleplay)"
+    + MORE
+    + r"|.*(?:페르소나|캐릭터|프로필|성격|역할|배역).*"
+)
+SITUATION = re.compile(r"(?:.*[_ ])?(?:situations?|scenarios?|scene|setting)" + MORE + r"|.*상황.*")
+TASK = re.compile(
+    r"(?:.*[_ ])?(?:tasks?|guidelines?|constraints?|rules?|requirements?|directives?|conditions?|goals?|instructions?)"
+    + MORE
+    + r"|.*(?:과제|작업|태스크|지침|조건|규칙|요구사항|유의사항|가이드라인|지시|목표).*"
+)
+#: Of a person who asks: what it says is no system prompt.
+OF_USER = re.compile(r"(?:user|human|speaker|사용자|유저|고객|화자).*|.*\d")
 #: Of completions with scores (UltraFeedback): the text and the score of each.
 COMPLETIONS = ("completions",)
 SCORES = ("overall_score", "score", "fine-grained_score", "rating")
@@ -222,6 +235,18 @@ def explains(name: str) -> bool:
     """Whether a field of this name explains the answer, or is the thought that leads to it."""
     plain = name.strip().casefold()
     return plain in EXPLANATIONS or THOUGHT.fullmatch(plain) is not None
+
+
+def tells_the_task(name: str) -> bool:
+    """Whether a field of this name may say what is to be done."""
+    plain = name.strip().casefold()
+    return TASK.fullmatch(plain) is not None or plain in INSTRUCTION
+
+
+def sets_the_scene(name: str) -> bool:
+    """Whether a field of this name may say who speaks, or in what situation."""
+    plain = name.strip().casefold()
+    return PERSONA.fullmatch(plain) is not None or SITUATION.fullmatch(plain) is not None
 
 
 def may_answer(name: str) -> bool:
