@@ -158,6 +158,8 @@ class TurnFields(Mapping):
     kind: Literal["turn-fields"] = "turn-fields"
     turns: tuple[str, ...]
     system: str | None = None
+    #: Fields beside the turns that the first question is about.
+    input: Fields = None
 
 
 class Tree(Mapping):

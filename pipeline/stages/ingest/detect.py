@@ -6,6 +6,7 @@ from pipeline.stages.ingest.detect_answers import with_answer
 from pipeline.stages.ingest.detect_columns import are_texts, columns_in, prompts_in
 from pipeline.stages.ingest.detect_conversations import beside_turns, conversations_in, transcripts_in
 from pipeline.stages.ingest.detect_pairs import choices_in, completions_in, may_judge, preferences_in
+from pipeline.stages.ingest.detect_turns import numbered_turns
 from pipeline.stages.ingest.exported import is_exported
 from pipeline.stages.ingest.fields import Record
 from pipeline.stages.ingest.framing import Entry
@@ -94,7 +95,7 @@ def readings_of(record: Record) -> list[Shape]:
     found = [*preferences_in(record)] or [*choices_in(record)] or [*completions_in(record)]
     if found:
         return found
-    found = [*_lists(record)] or [*_labelled(record, columns_in(record))]
+    found = [*_lists(record)] or [*numbered_turns(record)] or [*_labelled(record, columns_in(record))]
     taken = {path for shape in found if isinstance(shape, Columns) for path in (*BESIDE, *fields_of(shape))}
     found += (with_answer(record, shape) for shape in _labelled(record, conversations_in(record, taken)))
     found += _labelled(record, transcripts_in(record, bool(found)))

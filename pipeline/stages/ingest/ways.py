@@ -10,6 +10,7 @@ from pipeline.stages.ingest.detect import shapes_of
 from pipeline.stages.ingest.detect_answers import several_answers
 from pipeline.stages.ingest.detect_columns import given_fields, one_or_more
 from pipeline.stages.ingest.detect_conversations import role_key, text_key
+from pipeline.stages.ingest.detect_turns import likely_turns
 from pipeline.stages.ingest.fields import Record, at
 from pipeline.stages.ingest.given import is_given, paths_of
 from pipeline.stages.ingest.names import (
@@ -57,6 +58,9 @@ def ways(records: Sequence[Record]) -> Iterator[str]:
     yield from _headers(record)
     yield from map(toml, _inside(record))
     yield from map(toml, _marked(records))
+    if turns := likely_turns(record):
+        yield toml(turns)
+        return
     asked = named(record, INSTRUCTION)
     answers = [key for key in named(record, (*OUTPUT, *ANSWER_KEYS, *LABELS)) if _is_one_value(record[key])]
     if asked and isinstance(record[asked[0]], dict):
