@@ -318,6 +318,24 @@ class Questions(Mapping):
     more: tuple[str, ...] = ()
 
 
+class MultipleChoice(Mapping):
+    """A question with answers to choose from, and a field that says which one is right: the output is its text."""
+
+    kind: Literal["multiple-choice"] = "multiple-choice"
+    instruction: str = "question"
+    #: One field with all choices, a list or an object of them, or a field for each choice.
+    choices: Fields = "choices"
+    #: The number or the letter of the right choice.
+    answer: str = "answer"
+    #: The number of the first choice. None: answers are letters.
+    first: Literal[0, 1] | None = None
+    #: Fields that the question is about.
+    input: Fields = None
+    system: str | None = None
+    #: Fields that hold the thought that leads to the answer.
+    reasoning: tuple[str, ...] = REASONING
+
+
 class Template(Mapping):
     """A labelled set, made an instruction by a template. `{field}` becomes the text of a field.
 
@@ -350,6 +368,7 @@ Shape = Annotated[
     | Pairs
     | Articles
     | Questions
+    | MultipleChoice
     | Template,
     Field(discriminator="kind"),
 ]

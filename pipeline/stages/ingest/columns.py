@@ -7,7 +7,7 @@ from pipeline.stages.ingest.calls import calls_in, calls_of, is_empty, is_whole,
 from pipeline.stages.ingest.exchanges import earlier_turns
 from pipeline.stages.ingest.fields import Record, at, kind, text_at, without
 from pipeline.stages.ingest.framing import Entry
-from pipeline.stages.ingest.given import NUMBERS, choices_at, given_at, lettered_choices, paths_of
+from pipeline.stages.ingest.given import NUMBERS, given_at, lettered_choices, paths_of
 from pipeline.stages.ingest.marks import Marks, take_label, take_learn
 from pipeline.stages.ingest.parsing import Fault, dumps
 from pipeline.stages.ingest.preferences import prompt_turns, turns_in_field
@@ -160,28 +160,8 @@ def _numbers_are_not_text(fault: Fault, record: Record, shape: Columns) -> Fault
         return fault
     given = [path for path in paths_of(shape.input) if at(record, path) is not None]
     template = labelled(shape.instruction, given, shape.output or "")
-    count = len(choices_in(record, given))
-    if count and isinstance(value, int) and not isinstance(value, bool):
-        return Fault("not-text", f"`{shape.output}` is {kind(value)}, not text: {by_number([value], count, template)}")
     number = "" if isinstance(value, bool) else 'write `numbers = "as-text"` in the source, or '
     return Fault("not-text", f"`{shape.output}` is {kind(value)}, not text: {number}use `{toml(template)}`")
-
-
-def choices_in(record: Record, paths: Sequence[str]) -> Sequence[Any]:
-    """The answers to choose from in some fields: a list of them, or the fields A, B and so on."""
-    listed = (choices for path in paths if (choices := choices_at(record, path)))
-    return next(listed, None) or lettered_choices(paths)
-
-
-def by_number(values: Sequence[int], count: int, template: Template) -> str:
-    """The templates that read the number of a choice: the input counts choices from 1, the number may count from 0."""
-    words = {str(number): str(number + 1) for number in range(max(count, len(NUMBERS)))}
-    from_0 = f"`{toml(template.model_copy(update={'labels': {template.output[1:-1]: words}}))}`"
-    if 0 in values:
-        return f"where 0 is the first of the choices use {from_0}"
-    if count in values:
-        return f"where 1 is the first of the choices use `{toml(template)}`"
-    return f"where 1 is the first of the choices use `{toml(template)}`, where it is 0 use {from_0}"
 
 
 def labelled(question: str, given: Sequence[str], answer: str) -> Template:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from pipeline.stages.ingest.detect_answers import with_answer
+from pipeline.stages.ingest.detect_choices import chosen_in
 from pipeline.stages.ingest.detect_columns import are_texts, columns_in, prompts_in
 from pipeline.stages.ingest.detect_conversations import beside_turns, conversations_in, transcripts_in
 from pipeline.stages.ingest.detect_pairs import choices_in, completions_in, may_judge, preferences_in
@@ -95,7 +96,8 @@ def readings_of(record: Record) -> list[Shape]:
     found = [*preferences_in(record)] or [*choices_in(record)] or [*completions_in(record)]
     if found:
         return found
-    found = [*_lists(record)] or [*numbered_turns(record)] or [*_labelled(record, columns_in(record))]
+    found = [*_lists(record)] or [*numbered_turns(record)] or [*chosen_in(record)]
+    found = found or [*_labelled(record, columns_in(record))]
     taken = {path for shape in found if isinstance(shape, Columns) for path in (*BESIDE, *fields_of(shape))}
     found += (with_answer(record, shape) for shape in _labelled(record, conversations_in(record, taken)))
     found += _labelled(record, transcripts_in(record, bool(found)))

@@ -57,7 +57,7 @@ def are_messages(value: Any) -> bool:
 
 
 def columns_in(record: Record) -> Iterator[Shape]:
-    letters = _letters(record)
+    letters = letters_in(record)
     answers = [key for key in named(record, OUTPUT) or named(record, ANSWER_KEYS) if key not in letters]
     directives, asked = named(record, DIRECTIVES), named(record, ASKED)
     inputs = [key for key in named(record, INPUT) if isinstance(record[key], str | dict | None)]
@@ -106,7 +106,7 @@ def given_fields(record: Record) -> list[str]:
     """The fields of a record that say what a task is about: a passage and the like, and answers to choose from."""
     contexts = [text_path(record, key, CONTEXT) for key in named(record, CONTEXT)]
     choices = [*named(record, CHOICES), *numbered_choices(record)]
-    fields = dict.fromkeys((*contexts, *choices, *_letters(record)))
+    fields = dict.fromkeys((*contexts, *choices, *letters_in(record)))
     return [path for path in fields if _is_about(at(record, path), path)]
 
 
@@ -115,7 +115,7 @@ def _is_about(value: Any, path: str) -> bool:
     return is_given(value) or (not isinstance(value, list | dict) and path.strip().casefold() in INPUT)
 
 
-def _letters(record: Record) -> list[str]:
+def letters_in(record: Record) -> list[str]:
     """The fields A, B and so on where each is an answer to choose from."""
     if LETTERS[0] not in record:
         return []

@@ -32,7 +32,7 @@ def numbered_turns(record: Record) -> Iterator[TurnFields]:
 
 
 def likely_turns(record: Record) -> TurnFields | None:
-    """What may be a conversation: the pairs that are complete, or the texts of one or two unknown words with numbers."""
+    """What may be a conversation: the pairs that are complete, or texts of one or two unknown words with numbers."""
     asks, answers = _by_number(record)
     turns = complete_turns(asks, answers) if len(asks) > 1 else _of_unknown_words(record)
     return _turn_fields(record, turns) if turns else None

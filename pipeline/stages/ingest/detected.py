@@ -6,13 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.stages.ingest.calls import is_empty
-from pipeline.stages.ingest.columns import by_number, choices_in, labelled
+from pipeline.stages.ingest.columns import labelled
 from pipeline.stages.ingest.detect import readings_of, shapes_of
 from pipeline.stages.ingest.detect_answers import unanswered
+from pipeline.stages.ingest.detect_choices import choice_fields, decided, first_of
 from pipeline.stages.ingest.detect_columns import one_or_more
 from pipeline.stages.ingest.detect_conversations import role_key, text_key
 from pipeline.stages.ingest.fields import Record, at
 from pipeline.stages.ingest.given import is_given, paths_of, spelled
+from pipeline.stages.ingest.multiple_choice import number_in
 from pipeline.stages.ingest.names import (
     ANSWER,
     ASKED,
@@ -39,6 +41,7 @@ from pipeline.stages.ingest.roles import known_role
 from pipeline.stages.ingest.speakers import speaker_of
 from pipeline.stages.ingest.toml_line import toml
 from pipeline.stages.ingest.unmapped import (
+    as_columns,
     is_copy,
     is_sentence,
     korean_twins,
@@ -59,6 +62,7 @@ from schemas.shapes import (
     Conversation,
     Delimited,
     Exchanges,
+    MultipleChoice,
     Preference,
     Shape,
     TreeRecords,
@@ -96,14 +100,18 @@ class Detected:
             if len(shapes) > 1:
                 raise _ambiguous(record, shapes)
         self.copies = _copies(records, found)
-        self.shapes = [self._plain(shape) for shapes in found for shape in shapes]
+        #: Of answers that are the numbers of choices, by their field: the number of the first choice.
+        self.first = decided(
+            records, [shape for shapes in found for shape in shapes if isinstance(shape, MultipleChoice)]
+        )
+        self.shapes = [self.settled(shape) for shapes in found for shape in shapes]
         if records and not self.shapes:
             raise _unknown(records)
         lines = _lines(self.shapes)
         votes = Counter(lines)
         self.neighbour = self.shapes[lines.index(max(votes, key=lambda line: votes[line]))] if votes else None
         _must_map_texts(
-            [(record, self._plain(shapes[0])) for record, shapes in zip(records, found, strict=True) if shapes]
+            [(record, self.settled(shapes[0])) for record, shapes in zip(records, found, strict=True) if shapes]
         )
 
     def of(self, record: Record) -> Shape:
@@ -114,7 +122,7 @@ class Detected:
         if len(shapes) > 1:
             raise _ambiguous(record, shapes)
         if shapes:
-            shape = self._plain(shapes[0])
+            shape = self.settled(shapes[0])
             self._must_map_new(record, shape)
             return shape
         if self.neighbour and any(at(record, path) is not None for path in fields(self.neighbour)):
@@ -142,8 +150,10 @@ class Detected:
             self.flat[key] = readings
         return self.flat[key]
 
-    def _plain(self, shape: Shape) -> Shape:
-        """The shape without the questions that only repeat the instruction."""
+    def settled(self, shape: Shape) -> Shape:
+        """The shape without the questions that only repeat the instruction, with the number of the first choice."""
+        if isinstance(shape, MultipleChoice):
+            return shape.model_copy(update={"first": self.first.get(shape.answer)})
         if not self.copies or not isinstance(shape, Columns):
             return shape
         left = [path for path in paths_of(shape.input) if path not in self.copies]
@@ -206,28 +216,37 @@ def _must_map_texts(found: Sequence[tuple[Record, Shape]]) -> None:
             raise fault
         if isinstance(shape, Conversation | Exchanges | Delimited) and (names := unmapped_scene(records, shape)):
             raise _unmapped(names, shape, records)
+        if isinstance(shape, MultipleChoice) and (names := unmapped_texts(records, as_columns(shape))):
+            raise _unmapped(names, shape, records)
         if not isinstance(shape, Columns | Preference):
             continue
         if twins := korean_twins(records, shape):
             raise _in_two_languages(twins, shape)
         if names := unmapped_texts(records, shape):
             raise _unmapped(names, shape, records)
-        if isinstance(shape, Columns) and (remedy := _counted_from_0(records, shape)):
-            raise Fault("ambiguous-shape", f"`{shape.output}` is the number of a choice: {remedy}")
+        if isinstance(shape, Columns) and (read := _counted_from_0(records, shape)):
+            detail = f"`{shape.output}` is the number of a choice, where 0 is the first: use `{read}`"
+            raise Fault("ambiguous-shape", detail)
         if isinstance(shape, Columns) and (names := unmapped_values(records, shape)):
             raise _unmapped_values(names, shape, records)
 
 
 def _counted_from_0(records: Sequence[Record], shape: Columns) -> str | None:
-    """The template of records whose answers are numbers of choices, as texts, and count from 0; None for others."""
-    answers = [str(at(record, shape.output)).strip() for record in records]
-    counts = [len(choices_in(record, paths_of(shape.input))) for record in records]
-    if "0" not in answers or not all(map(str.isdecimal, answers)) or not all(counts):
+    """The line of toml of records whose answers are numbers of choices, as texts, and count from 0; None for others."""
+    fields = choice_fields(records[0])
+    numbers = [number_in(at(record, shape.output)) for record in records]
+    if not fields or None in numbers or 0 not in numbers:
         return None
-    numbers = list(map(int, answers))
-    if any(number >= count for number, count in zip(numbers, counts, strict=True)):
-        return None
-    return by_number(numbers, max(counts), labelled(shape.instruction, paths_of(shape.input), shape.output or ""))
+    rest = [path for path in paths_of(shape.input) if path not in fields]
+    read = MultipleChoice(
+        instruction=shape.instruction,
+        choices=one_or_more(fields),
+        answer=shape.output or "",
+        first=0,
+        input=one_or_more(rest),
+        system=shape.system,
+    )
+    return toml(read) if first_of(records, read) == 0 else None
 
 
 def _in_two_languages(twins: Mapping[str, str], shape: Columns | Preference) -> Fault:
@@ -262,7 +281,7 @@ def _unmapped_values(names: Sequence[str], shape: Columns, records: Sequence[Rec
 
 
 #: The shapes whose records may hold texts beside those that they take.
-Mapped = Columns | Preference | Conversation | Exchanges | Delimited
+Mapped = Columns | MultipleChoice | Preference | Conversation | Exchanges | Delimited
 #: What a text is in a column, for a message.
 MEANT = {
     "instruction": "the instruction",
@@ -321,14 +340,15 @@ def _with_unmapped(names: Sequence[str], shape: Mapped, records: Sequence[Record
     if len(prompts) == 1 and not shape.system:
         taken["system"] = prompts[0]
         rest.remove(prompts[0])
-    if isinstance(shape, Columns):
+    if isinstance(shape, Columns | MultipleChoice):
         tasks = [name for name in rest if tells_the_task(name)]
         if tasks and shape.instruction.strip().casefold() not in DIRECTIVES:
             taken["instruction"] = tasks[0]
             rest = [shape.instruction, *(name for name in rest if name != tasks[0])]
-        if thoughts := tuple(filter(explains, names)):
+        if thoughts := tuple(filter(explains, rest)):
             taken["reasoning"] = thoughts
-            rest = [name for name in names if name not in thoughts]
+            rest = [name for name in rest if name not in thoughts]
+    if isinstance(shape, Columns):
         answers = [name for record in records for name in other_texts(record, shape) if not explains(name)]
         attempts = [name for name in rest if ANSWER.fullmatch(name)]
         if attempts or (shape.output is None and answers):
@@ -346,7 +366,7 @@ def _may_be_system(name: str, shape: Mapped) -> bool:
     word = name.strip().casefold()
     if PERSONA.fullmatch(word):
         return not OF_USER.fullmatch(word)
-    return not isinstance(shape, Columns | Preference) and tells_the_task(word)
+    return not isinstance(shape, Columns | MultipleChoice | Preference) and tells_the_task(word)
 
 
 def tree_records(records: Sequence[Record]) -> TreeRecords | None:

@@ -22,8 +22,19 @@ CONTEXT = (
     *("본문", "맥락", "자료", "제시문", "기사", "문서", "단락", "예문"),
 )
 #: Answers to choose from: in one field, or each in a field of its own.
-CHOICES = ("choices", "options", "choice", "option", "보기", "선택지", "선지")
-NUMBERED_CHOICE = re.compile(r"(?:choice|option|opt|보기|선택지|선지)[ _]?(?:\d|[a-e])", re.IGNORECASE)
+CHOICES = (
+    *("choices", "options", "choice", "option", "endings", "alternatives", "answer_choices"),
+    *("보기", "선택지", "선지", "답지"),
+)
+NUMBERED_CHOICE = re.compile(
+    r"(?:choice|option|opt|alternative|ending|sol|보기|선택지|선지|답지)[ _]?(?:\d|[a-e])", re.IGNORECASE
+)
+#: The number, or the letter, of the right one.
+INDEX = re.compile(
+    r"(?:correct|answer|gold|right|ans)(?:[ _]?(?:answer|option|choice))?[ _]?(?:index|idx|number|num|no|position)"
+    r"|correct(?:[ _]?(?:option|choice))?|gold|cop|정답[ _]?(?:번호|인덱스|순번)",
+    re.IGNORECASE,
+)
 LETTERS = ("A", "B", "C", "D", "E")
 #: Fields of several texts that a task is about.
 LISTS = ("contexts", "passages", "documents")
@@ -229,6 +240,11 @@ def is_read(name: str) -> bool:
     """Whether a field of this name beside turns is read as more than a note about the record."""
     plain = name.strip().casefold()
     return plain in READ or NUMBERED_CHOICE.fullmatch(plain) is not None
+
+
+def is_index(name: str) -> bool:
+    """Whether a field of this name holds the number or the letter of the right choice."""
+    return INDEX.fullmatch(name.strip()) is not None
 
 
 def explains(name: str) -> bool:

@@ -13,6 +13,7 @@ from pipeline.stages.ingest.fields import Record, at, kind, list_at, not_an_obje
 from pipeline.stages.ingest.framing import Entry
 from pipeline.stages.ingest.given import is_given, may_be_printed, spelled, text_of
 from pipeline.stages.ingest.marks import UnclearLearn
+from pipeline.stages.ingest.multiple_choice import multiple_choice
 from pipeline.stages.ingest.names import CHOICES
 from pipeline.stages.ingest.parsing import Fault, FileFault, dumps
 from pipeline.stages.ingest.preferences import choice, completions, preference
@@ -209,5 +210,6 @@ SHAPES: dict[str, Callable[..., list[Row]]] = {
     "pairs": pairs,
     "articles": articles,
     "questions": questions,
+    "multiple-choice": multiple_choice,
     "template": template,
 }

@@ -9,7 +9,7 @@ from pipeline.stages.ingest.fields import Record, at, texts_at
 from pipeline.stages.ingest.given import is_given, paths_of
 from pipeline.stages.ingest.names import MAGPIE, MANNER, NOTES, ORIGIN, named, sets_the_scene, tells_the_task
 from pipeline.stages.ingest.parsing import dumps
-from schemas.shapes import Columns, Conversation, Delimited, Exchanges, Preference
+from schemas.shapes import Columns, Conversation, Delimited, Exchanges, MultipleChoice, Preference
 
 #: A text of fewer words is a name or a note, unless it ends as a sentence does.
 WORDS = 4
@@ -45,6 +45,18 @@ HANGUL = re.compile(r"[가-힣]")
 NO_TEXT = re.compile(
     r"\s*(?:[a-z]+://\S+|www\.\S+|[\d.,:/\s년월일시분초TZ+-]+%?|\S+\.[A-Za-z]{2,5}|[\w.-]*\d[\w.:/#-]*|[0-9a-fA-F-]{16,})\s*"
 )
+
+
+def as_columns(shape: MultipleChoice) -> Columns:
+    """The columns of the same fields, for what is asked about them."""
+    given = (*paths_of(shape.input), *paths_of(shape.choices))
+    return Columns(
+        instruction=shape.instruction,
+        input=given,
+        output=shape.answer,
+        system=shape.system,
+        reasoning=shape.reasoning,
+    )
 
 
 def unmapped_texts(records: Sequence[Record], shape: Columns | Preference) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 from pipeline.stages.ingest.columns import labelled
 from pipeline.stages.ingest.detect import shapes_of
 from pipeline.stages.ingest.detect_answers import several_answers
+from pipeline.stages.ingest.detect_choices import labelled_choice
 from pipeline.stages.ingest.detect_columns import given_fields, one_or_more
 from pipeline.stages.ingest.detect_conversations import role_key, text_key
 from pipeline.stages.ingest.detect_turns import likely_turns
@@ -60,6 +61,9 @@ def ways(records: Sequence[Record]) -> Iterator[str]:
     yield from map(toml, _marked(records))
     if turns := likely_turns(record):
         yield toml(turns)
+        return
+    if lines := labelled_choice(records):
+        yield from lines
         return
     asked = named(record, INSTRUCTION)
     answers = [key for key in named(record, (*OUTPUT, *ANSWER_KEYS, *LABELS)) if _is_one_value(record[key])]
