@@ -50,7 +50,7 @@ class Mapping(BaseModel):
 
 def _is_written(text: str) -> str:
     if text.strip() == "…":
-        raise ValueError("write in words of your own what is to be done, in place of …")
+        raise ValueError("write in words of your own what is to be done, or what a label means, in place of …")
     return text
 
 
@@ -347,7 +347,7 @@ class Template(Mapping):
     instruction: Annotated[str, AfterValidator(_is_written)]
     input: str = ""
     output: str
-    labels: dict[str, dict[str, str]] = {}
+    labels: dict[str, dict[str, Annotated[str, AfterValidator(_is_written)]]] = {}
     items: dict[str, str] = {}
 
 

@@ -20,6 +20,7 @@ from pipeline.stages.ingest.transcripts import is_open_prompt
 from pipeline.stages.ingest.turn import Turn
 from pipeline.stages.ingest.turn_objects import MEDIA, holds_media
 from pipeline.stages.ingest.turns import talk_of
+from pipeline.stages.ingest.wording import worded
 from pipeline.table.messages import Message
 from schemas.shapes import LEARN, Columns, Template
 
@@ -152,14 +153,15 @@ def _numbers_are_not_text(fault: Fault, record: Record, shape: Columns) -> Fault
     """The same fault; of a number or a truth value in the place of an answer, with the shape that reads it."""
     value = at(record, shape.output)
     if isinstance(value, list) and value and all(isinstance(text, str) for text in value):
-        first = shape.model_copy(update={"output": f"{shape.output}.0"})
-        return Fault(
-            "not-text", f"`{shape.output}` is {kind(value)}, not text: to take the first one use `{toml(first)}`"
-        )
+        first = toml(shape.model_copy(update={"output": f"{shape.output}.0"}))
+        whole = toml(labelled(shape.instruction, paths_of(shape.input), shape.output or ""))
+        ways = f"to take the first one use `{first}`, to take all of them as one answer use `{whole}`"
+        return Fault("not-text", f"`{shape.output}` is {kind(value)}, not text: {ways}")
     if fault.reason != "not-text" or isinstance(value, str | list | dict | None):
         return fault
     given = [path for path in paths_of(shape.input) if at(record, path) is not None]
     template = labelled(shape.instruction, given, shape.output or "")
+    template = worded(template, [record]) if isinstance(value, bool) else template
     number = "" if isinstance(value, bool) else 'write `numbers = "as-text"` in the source, or '
     return Fault("not-text", f"`{shape.output}` is {kind(value)}, not text: {number}use `{toml(template)}`")
 

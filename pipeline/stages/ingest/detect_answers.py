@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
-from pipeline.stages.ingest.detect_columns import are_messages, are_texts, text_path
+from pipeline.stages.ingest.detect_columns import are_messages, are_texts, given_fields, one_or_more, text_path
 from pipeline.stages.ingest.fields import Record, at, number_of
 from pipeline.stages.ingest.names import (
     ANSWER_KEYS,
@@ -88,7 +88,8 @@ def unanswered(records: Sequence[Record], shape: Shape) -> Fault | None:
 
 def several_answers(records: Sequence[Record], prompt: str) -> list[str]:
     """The lines of toml that read records of no known shape: a prompt and a list of answers to it."""
-    shape = Columns(instruction=prompt, output=None, input=None)
+    given = [path for path in given_fields(records[0]) if path != prompt]
+    shape = Columns(instruction=prompt, output=None, input=one_or_more(given))
     return [line for line, _ in _of_several(records, prompt, shape)]
 
 
@@ -141,7 +142,13 @@ def _of_several(records: Sequence[Record], prompt: str, shape: Conversation | Co
             scores = [name for name in records[0] if last and _are_scores(records, key, name)]
             yield from (line for name in scores for line in _best(key, None, name, prompt, shape))
             if last and not scores:
-                pair = Preference(prompt=prompt, chosen=f"{key}.0", rejected=f"{key}.{last}", system=shape.system)
+                pair = Preference(
+                    prompt=prompt,
+                    chosen=f"{key}.0",
+                    rejected=f"{key}.{last}",
+                    input=shape.input,
+                    system=shape.system,
+                )
                 yield toml(pair), "where they are ranked, the best one first"
         elif all(isinstance(answer, dict) for answers in lists for answer in answers):
             yield from _of_objects(key, [answer for answers in lists for answer in answers], prompt, shape)

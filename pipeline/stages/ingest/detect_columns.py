@@ -9,7 +9,9 @@ from pipeline.stages.ingest.given import is_given
 from pipeline.stages.ingest.names import (
     ABOUT,
     ANSWER_KEYS,
+    ANSWERING,
     ASKED,
+    ASKING,
     CHOICES,
     CONTEXT,
     DIRECTIVES,
@@ -47,6 +49,12 @@ def text_path(record: Record, key: str, names: Sequence[str]) -> str:
     return key
 
 
+def answer_path(record: Record, key: str) -> str:
+    """The path of the answer under a key: also of one that is alone in a list."""
+    value = record[key]
+    return f"{key}.0" if are_texts(value) and len(value) == 1 else text_path(record, key, OUTPUT)
+
+
 def are_messages(value: Any) -> bool:
     """Whether it is a list of messages."""
     return (
@@ -67,6 +75,13 @@ def columns_in(record: Record) -> Iterator[Shape]:
     if not directives and not asked and inputs and answers:
         # An object may hold the question and its input: {"input": {"question": "…", "context": "…"}}.
         directives = inputs[:1]
+    if not answers and not inputs:
+        answers = [key for key in named(record, ANSWERING) if isinstance(record[key], str | None)]
+        who_asks = [key for key in named(record, ASKING) if isinstance(record[key], str | None)]
+        if answers and not (directives or asked):
+            directives = who_asks[:1]
+        elif who_asks:
+            answers = []  # what people and what a model answers
     questions = [key for key in (*directives, *asked) if _may_ask(record, key)]
     if not answers and questions and are_texts(listed):
         yield _columns_of(record, text_path(record, questions[0], INSTRUCTION), "answers.0")  # each of them is right
@@ -78,7 +93,7 @@ def columns_in(record: Record) -> Iterator[Shape]:
     plain = "instruction" in questions and "output" in answers
     for question in questions[:1] if plain or about else questions:
         for answer in answers[:1] if plain else answers:
-            instruction, output = text_path(record, question, INSTRUCTION), text_path(record, answer, OUTPUT)
+            instruction, output = text_path(record, question, INSTRUCTION), answer_path(record, answer)
             yield _columns_of(record, instruction, output, about)
 
 

@@ -22,6 +22,7 @@ from pipeline.stages.ingest.names import (
     CHOSEN,
     COUNTERS,
     DIRECTIVES,
+    EVIDENCE,
     GROUP,
     GROUPS,
     JUDGED,
@@ -57,6 +58,7 @@ from pipeline.stages.ingest.ways import (
     other_texts,
     ways,
 )
+from pipeline.stages.ingest.wording import worded
 from schemas.shapes import (
     Columns,
     Conversation,
@@ -302,13 +304,30 @@ def _unmapped(names: Sequence[str], shape: Mapped, records: Sequence[Record]) ->
     if isinstance(shape, Columns) and shape.output and opinions:
         return _opinions(opinions[0], shape)
     read, meant = _with_unmapped(names, shape, records)
+    ways = [(read, " and ".join(meant)), (shape, None)]
+    if isinstance(shape, Columns) and all(name.strip().casefold() in EVIDENCE for name in names):
+        ways.insert(1, (shape.model_copy(update={"reasoning": tuple(names)}), MEANT["reasoning"]))
+    if isinstance(shape, Columns) and _are_labels(records, shape):
+        ways = [(_template_of(each, records), word) for each, word in ways if word != MEANT["reasoning"]]
     differ = any(len({dumps(record.get(name)) for record in records}) > 1 for name in names)
     texts = "texts that differ from record to record" if differ or len(records) < 2 else "the same text in each record"
-    return Fault(
-        "unmapped-text",
-        f"{spoken} {texts}, and no column takes them: choose in the source "
-        f"`{toml(read)}`, so that they are {' and '.join(meant)}, or `{toml(shape)}`, so that they stay in meta",
-    )
+    lines = [f"`{toml(each)}`, so that they {f'are {word}' if word else 'stay in meta'}" for each, word in ways]
+    choice = ", or ".join(lines)
+    return Fault("unmapped-text", f"{spoken} {texts}, and no column takes them: choose in the source {choice}")
+
+
+def _are_labels(records: Sequence[Record], shape: Columns) -> bool:
+    """Whether the answers are numbers or truth values, which only a template words."""
+    values = [at(record, shape.output) for record in records]
+    return bool(shape.output) and all(isinstance(value, int | float | Number) for value in values)
+
+
+def _template_of(shape: Shape, records: Sequence[Record]) -> Shape:
+    """The template that reads the same fields."""
+    if not isinstance(shape, Columns):
+        return shape
+    template = labelled(shape.instruction, paths_of(shape.input), shape.output or "")
+    return worded(template, records) if isinstance(at(records[0], shape.output), bool) else template
 
 
 def _opinions(name: str, shape: Columns) -> Fault:
@@ -425,7 +444,7 @@ def _unknown(records: Sequence[Record], known: Sequence[str] = ()) -> Fault:
     if not remedy:
         return Fault("unknown-shape", f"{found}: none is a text to learn; take the file out of `files` in the source")
     if "…" in remedy:
-        remedy += ", with the task in words of your own in place of …"
+        remedy += ", with words of your own in place of …"
     if "column1" in record:
         names = ", ".join(['"…"'] * len(record))
         remedy += f"; or the names of its columns as `header = [{names}]`, with a `skip` of 1 where line 1 is a header"

@@ -52,6 +52,12 @@ OUTPUT = (
     "답변내용",
     "답변 내용",
 )
+#: Who asks and who answers, where their fields are named so and no other one is a question or an answer.
+ASKING = ("user", "human", "usr", "user_message", "user_input", "사용자", "유저", "고객", "질문자")
+ANSWERING = (
+    *("assistant", "bot", "gpt", "chatgpt", "chatbot", "chip2", "assistant_message", "bot_message"),
+    *("챗봇", "어시스턴트", "상담사", "상담원", "답변자"),
+)
 #: Where no other field is an answer.
 ANSWER_KEYS = ("answerkey", "answer_key", "correct_answer", "solution", "회신내용", "상담사답변")
 SYSTEM = (
@@ -86,6 +92,11 @@ SCORES = ("overall_score", "score", "fine-grained_score", "rating")
 RANKS = ("rank", "ranking", "순위", "등수")
 #: What says whether an answer is a good one: in any record (LLaMA-Factory), beside a prompt and its completion (KTO).
 TAGS, LABELS = ("kto_tag",), ("label",)
+#: Names of what a text is to be sorted into.
+CLASSES = (
+    *(*LABELS, "gold_label", "labels", "class", "class_label", "sentiment", "emotion"),
+    *("감정", "감성", "라벨", "레이블"),
+)
 #: Texts beside a prompt that are about the record.
 ABOUT = ("id", "uuid", "source", "dataset", "category", "split", "url", "license")
 #: Where a record comes from. None of this is a part of a task.
@@ -133,6 +144,11 @@ EXPLANATIONS = (
         "정답해설",
     ),
     *("정답 해설", "답변근거", "근거"),
+)
+#: What shows that an answer is right: a part of the input, or what leads to the answer.
+EVIDENCE = (
+    *("facts", "evidence", "evidences", "supporting_facts", "supporting_evidence", "decomposition"),
+    *("증거", "근거문장", "근거 문장"),
 )
 #: In what manner the answer is written: a few words, which the task needs where they differ.
 MANNER = (

@@ -21,6 +21,7 @@ from pipeline.stages.ingest.printed import opened
 from pipeline.stages.ingest.rows import Row, around, numbered, rejected, row, with_outer
 from pipeline.stages.ingest.toml_line import toml
 from pipeline.stages.ingest.trees import tree, tree_records
+from pipeline.stages.ingest.unmapped import is_sentence
 from schemas.shapes import Articles, Instances, Shape, Template
 
 #: The shape of a record. Raises Fault where it has none, or several.
@@ -187,7 +188,8 @@ def _item(item: Any, key: str, path: str) -> str:
 
 def _spelled(value: Any, path: str) -> str:
     if isinstance(value, list) and is_given(value) and path.strip().casefold() not in CHOICES:
-        return ", ".join(spelled(item) for item in value if item is not None)
+        texts = [spelled(item) for item in value if item is not None]
+        return ("\n" if any(map(is_sentence, texts)) else ", ").join(texts)
     if isinstance(value, list | dict) and not is_given(value):
         raise Fault("not-text", f"`{path}` is {kind(value)}: name a field inside it, or word it in `items`")
     return text_of(value, path) or "" if isinstance(value, str | list | dict) else dumps(value)

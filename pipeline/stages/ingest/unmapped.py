@@ -32,7 +32,10 @@ TWIN = re.compile(
 #: Names of the title of a question.
 TITLE = re.compile(r"(?!답|회신|처리|상담사).+제목")
 #: Names of the Korean form of a text, beside that text: question_ko, ko_question.
-KOREAN = ("{}_ko", "{}_kor", "{}_korean", "{}_kr", "ko_{}", "kor_{}", "korean_{}")
+KOREAN = (
+    *("{}_ko", "{}_kor", "{}_korean", "{}_kr", "ko_{}", "kor_{}", "korean_{}"),
+    *("{}_translated", "translated_{}", "{}_translation", "{}_번역", "번역_{}"),
+)
 #: Names of measures, counters and ids, which no answer depends on.
 MEASURE = re.compile(
     r".*(?:id|idx|index|seq|score|reward|rank|len|length|count|num|n_.*|tokens?|votes?|likes?|views?|hits?|prob|loss|time|size)"
