@@ -50,8 +50,13 @@ class Mapping(BaseModel):
 
 def _is_written(text: str) -> str:
     if text.strip() == "…":
-        raise ValueError("write in words of your own what is to be done, or what a label means, in place of …")
+        what = "what is to be done, what a label means or what is answered"
+        raise ValueError(f"write in words of your own {what}, in place of …")
     return text
+
+
+#: A text that people wrote.
+Written = Annotated[str, AfterValidator(_is_written)]
 
 
 class Columns(Mapping):
@@ -77,6 +82,8 @@ class Columns(Mapping):
     #: Fields that say whether the answer is learned (1, true) or not (0, false).
     learn: tuple[str, ...] = RECORD_LEARN
     learn_from: LearnFrom = None
+    #: The answer to a question that a record marks as one without an answer. None: the record is rejected.
+    no_answer: Written | None = None
 
 
 class Conversation(Mapping):
@@ -198,6 +205,16 @@ class TreeRecords(Mapping):
     roles: dict[str, Role] = {}
 
 
+class Nodes(Mapping):
+    """An object of nodes, each with a message and the id of the node before it (an export of ChatGPT).
+
+    Each way down is a conversation, and an answer is learned once.
+    """
+
+    kind: Literal["nodes"] = "nodes"
+    nodes: str = "mapping"
+
+
 class Delimited(Mapping):
     """A transcript in one text: `### Human:`, `<usr>`, ChatML, Alpaca's `### Instruction:` and so on."""
 
@@ -304,6 +321,8 @@ class Articles(Mapping):
 
     kind: Literal["articles"] = "articles"
     paragraphs: str = "paragraphs"
+    #: As in the shape `columns`.
+    no_answer: Written | None = None
 
 
 class Questions(Mapping):
@@ -344,10 +363,10 @@ class Template(Mapping):
     """
 
     kind: Literal["template"] = "template"
-    instruction: Annotated[str, AfterValidator(_is_written)]
+    instruction: Written
     input: str = ""
     output: str
-    labels: dict[str, dict[str, Annotated[str, AfterValidator(_is_written)]]] = {}
+    labels: dict[str, dict[str, Written]] = {}
     items: dict[str, str] = {}
 
 
@@ -359,6 +378,7 @@ Shape = Annotated[
     | TurnFields
     | Tree
     | TreeRecords
+    | Nodes
     | Delimited
     | Preference
     | Choice

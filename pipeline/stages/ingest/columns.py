@@ -20,6 +20,7 @@ from pipeline.stages.ingest.transcripts import is_open_prompt
 from pipeline.stages.ingest.turn import Turn
 from pipeline.stages.ingest.turn_objects import MEDIA, holds_media
 from pipeline.stages.ingest.turns import talk_of
+from pipeline.stages.ingest.unanswerable import marked_unanswerable, no_answer
 from pipeline.stages.ingest.wording import worded
 from pipeline.table.messages import Message
 from schemas.shapes import LEARN, Columns, Template
@@ -38,7 +39,14 @@ def columns(entry: Entry, shape: Columns) -> list[Row]:
     if fault:
         return [rejected(entry, fault, **{**texts, "input": texts.get("input") or ""})]
     said, others, repairs = _beside(record, shape)
-    others = without(others, _paths(shape))
+    if unanswerable := marked_unanswerable(record):
+        if not shape.no_answer:
+            fault = no_answer(unanswerable, shape)
+            return [rejected(entry, fault, instruction=texts["instruction"], input=texts["input"] or "")]
+        texts["output"] = shape.no_answer
+        others = without(others, [path for path in _paths(shape) if path != shape.output])
+    else:
+        others = without(others, _paths(shape))
     history: list[Message] = []
     if shape.history:
         turns = earlier_turns(record, shape.history, shape.roles)

@@ -21,6 +21,7 @@ from pipeline.stages.ingest.names import (
     TAGS,
     named,
 )
+from pipeline.stages.ingest.nodes import are_nodes
 from pipeline.stages.ingest.parsing import FileFault
 from pipeline.stages.ingest.rows import Row
 from pipeline.stages.ingest.shapes import rows_of
@@ -34,6 +35,7 @@ from schemas.shapes import (
     Exchanges,
     Exported,
     Instances,
+    Nodes,
     Pairs,
     Preference,
     Questions,
@@ -93,6 +95,8 @@ def readings_of(record: Record) -> list[Shape]:
     """The shapes that a record may have, by its fields: also those that give the same, or reject it."""
     if is_exported(record):
         return [Exported()]
+    if are_nodes(record.get("mapping")):
+        return [Nodes()]
     found = [*preferences_in(record)] or [*choices_in(record)] or [*completions_in(record)]
     if found:
         return found

@@ -129,6 +129,9 @@ NOTES = (
 )
 #: What Magpie says about each question: notes where all of them are there.
 MAGPIE = ("intent", "knowledge", "difficulty")
+#: Whether the text of a question holds no answer to it, or one.
+UNANSWERABLE = ("is_impossible", "unanswerable", "is_unanswerable", "impossible")
+ANSWERABLE = ("answerable", "is_answerable", "has_answer")
 #: What explains an answer: with it in the input, the answer would be given away.
 EXPLANATIONS = (
     *(

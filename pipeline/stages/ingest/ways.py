@@ -80,9 +80,13 @@ def ways(records: Sequence[Record]) -> Iterator[str]:
     elif answers and not likely and not _inside_is(record, answers[0]):
         taken = (*asked[:1], answers[0])
         fields = (*given_fields(record), *(_texts(record) or _titles(record)), *_texts_in_objects(record))
-        given = [path for path in dict.fromkeys(fields) if path not in taken]
+        given = [path for path in dict.fromkeys(fields) if path not in taken and not ONE_OF_SEVERAL.fullmatch(path)]
         template = worded(labelled(asked[0] if asked else "", given, answers[0]), records)
         yield toml(template if asked or template.instruction != "{}" else _to_word(template))
+
+
+#: The label that one of several people gave.
+ONE_OF_SEVERAL = re.compile(r"label[ _]?\d+")
 
 
 def _inside_is(record: Record, key: str) -> bool:

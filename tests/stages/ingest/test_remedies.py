@@ -67,9 +67,7 @@ def test_the_lines_of_a_message_read_the_file(case: dict[str, Any], tmp_path: Pa
 
 def test_a_line_to_fill_in_is_refused_as_it_is(tmp_path: Path) -> None:
     (line,) = LINE.findall(messages_of_text(tmp_path, '[{"text": "사과는 과일이다."}, {"text": "배도 과일이다."}]'))
-    with pytest.raises(
-        ValidationError, match="write in words of your own what is to be done, or what a label means, in place of …"
-    ):
+    with pytest.raises(ValidationError, match=r"write in words of your own what is to be done, .* in place of …"):
         rows_of(tmp_path / "file", **tomllib.loads(line))
     (row, _) = rows_of(tmp_path / "file", **tomllib.loads(line.replace("…", "과일을 하나 대라.")))
     assert (row["instruction"], row["output"]) == ("과일을 하나 대라.", "사과는 과일이다.")
