@@ -38,7 +38,7 @@ def nodes(entry: Entry, shape: Nodes) -> list[Row]:
 
 
 def _root(found: Record) -> Record:
-    """The tree of the messages that say something, below an empty message of the system."""
+    """The tree of the messages that say something, below one that says nothing where there are several first ones."""
     root: Record = {"role": "system", "content": "", REPLIES: []}
     messages = {key: _message(node["message"]) for key, node in found.items() if _says_something(node.get("message"))}
     for key, message in messages.items():
@@ -47,7 +47,8 @@ def _root(found: Record) -> Record:
             seen.add(above)
             above = found[above]["parent"]
         messages.get(above, root)[REPLIES].append(message)
-    return root
+    first = root[REPLIES]
+    return first[0] if len(first) == 1 else root
 
 
 def _says_something(message: Record | None) -> bool:
