@@ -68,7 +68,7 @@ def outline_of(blocks: Iterable[bytes], limit: int) -> Outline | None:
             objects = holder.setdefault(key, [])
             if objects and sizes[path] > LOOKED_AT:
                 cut.add(path)
-            elif isinstance(entry.value, dict):
+            elif isinstance(entry.value, dict) or (objects and not entry.fault):
                 objects.append(entry.value)
     except Fault:
         return None
