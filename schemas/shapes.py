@@ -50,8 +50,13 @@ class Mapping(BaseModel):
 
 def _is_written(text: str) -> str:
     if text.strip() == "…":
-        raise ValueError("write in words of your own what is to be done, in place of …")
+        what = "what is to be done, what a label means or what is answered"
+        raise ValueError(f"write in words of your own {what}, in place of …")
     return text
+
+
+#: A text that people wrote.
+Written = Annotated[str, AfterValidator(_is_written)]
 
 
 class Columns(Mapping):
@@ -77,6 +82,8 @@ class Columns(Mapping):
     #: Fields that say whether the answer is learned (1, true) or not (0, false).
     learn: tuple[str, ...] = RECORD_LEARN
     learn_from: LearnFrom = None
+    #: The answer to a question that a record marks as one without an answer. None: the record is rejected.
+    no_answer: Written | None = None
 
 
 class Conversation(Mapping):
@@ -110,6 +117,8 @@ class Conversation(Mapping):
     learn_from: LearnFrom = None
     #: Whether the answer is a good one: a field beside the turns.
     label: str | None = None
+    #: A field beside the turns that holds the answer to the last question: a text, a message or a list of messages.
+    answer: str | None = None
 
 
 class Exchanges(Mapping):
@@ -156,6 +165,8 @@ class TurnFields(Mapping):
     kind: Literal["turn-fields"] = "turn-fields"
     turns: tuple[str, ...]
     system: str | None = None
+    #: Fields beside the turns that the first question is about.
+    input: Fields = None
 
 
 class Tree(Mapping):
@@ -192,6 +203,16 @@ class TreeRecords(Mapping):
     learn: tuple[str, ...] = LEARN
     learn_from: LearnFrom = None
     roles: dict[str, Role] = {}
+
+
+class Nodes(Mapping):
+    """An object of nodes, each with a message and the id of the node before it (an export of ChatGPT).
+
+    Each way down is a conversation, and an answer is learned once.
+    """
+
+    kind: Literal["nodes"] = "nodes"
+    nodes: str = "mapping"
 
 
 class Delimited(Mapping):
@@ -249,13 +270,14 @@ class Choice(Mapping):
 class Completions(Mapping):
     """A prompt with a list of scored answers (UltraFeedback): the best is the output, the worst is `rejected`.
 
+    Without `text` the answers are texts, and `score` is a list of their scores beside them.
     Of equal scores the first one counts; where all are equal there is no worse answer. The others stay in meta.
     """
 
     kind: Literal["completions"] = "completions"
     instruction: str = "instruction"
     completions: str = "completions"
-    text: str = "response"
+    text: str | None = "response"
     score: str = "overall_score"
     #: Which score is the best. None: the highest, where the name of the score is not that of a rank.
     best: Literal["highest", "lowest"] | None = None
@@ -299,6 +321,8 @@ class Articles(Mapping):
 
     kind: Literal["articles"] = "articles"
     paragraphs: str = "paragraphs"
+    #: As in the shape `columns`.
+    no_answer: Written | None = None
 
 
 class Questions(Mapping):
@@ -313,6 +337,24 @@ class Questions(Mapping):
     more: tuple[str, ...] = ()
 
 
+class MultipleChoice(Mapping):
+    """A question with answers to choose from, and a field that says which one is right: the output is its text."""
+
+    kind: Literal["multiple-choice"] = "multiple-choice"
+    instruction: str = "question"
+    #: One field with all choices, a list or an object of them, or a field for each choice.
+    choices: Fields = "choices"
+    #: The number or the letter of the right choice.
+    answer: str = "answer"
+    #: The number of the first choice. None: answers are letters.
+    first: Literal[0, 1] | None = None
+    #: Fields that the question is about.
+    input: Fields = None
+    system: str | None = None
+    #: Fields that hold the thought that leads to the answer.
+    reasoning: tuple[str, ...] = REASONING
+
+
 class Template(Mapping):
     """A labelled set, made an instruction by a template. `{field}` becomes the text of a field.
 
@@ -321,10 +363,10 @@ class Template(Mapping):
     """
 
     kind: Literal["template"] = "template"
-    instruction: Annotated[str, AfterValidator(_is_written)]
+    instruction: Written
     input: str = ""
     output: str
-    labels: dict[str, dict[str, str]] = {}
+    labels: dict[str, dict[str, Written]] = {}
     items: dict[str, str] = {}
 
 
@@ -336,6 +378,7 @@ Shape = Annotated[
     | TurnFields
     | Tree
     | TreeRecords
+    | Nodes
     | Delimited
     | Preference
     | Choice
@@ -345,6 +388,7 @@ Shape = Annotated[
     | Pairs
     | Articles
     | Questions
+    | MultipleChoice
     | Template,
     Field(discriminator="kind"),
 ]

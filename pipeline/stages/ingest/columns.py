@@ -7,7 +7,7 @@ from pipeline.stages.ingest.calls import calls_in, calls_of, is_empty, is_whole,
 from pipeline.stages.ingest.exchanges import earlier_turns
 from pipeline.stages.ingest.fields import Record, at, kind, text_at, without
 from pipeline.stages.ingest.framing import Entry
-from pipeline.stages.ingest.given import NUMBERS, choices_at, given_at, lettered_choices, paths_of
+from pipeline.stages.ingest.given import NUMBERS, given_at, lettered_choices, paths_of
 from pipeline.stages.ingest.marks import Marks, take_label, take_learn
 from pipeline.stages.ingest.parsing import Fault, dumps
 from pipeline.stages.ingest.preferences import prompt_turns, turns_in_field
@@ -20,6 +20,8 @@ from pipeline.stages.ingest.transcripts import is_open_prompt
 from pipeline.stages.ingest.turn import Turn
 from pipeline.stages.ingest.turn_objects import MEDIA, holds_media
 from pipeline.stages.ingest.turns import talk_of
+from pipeline.stages.ingest.unanswerable import marked_unanswerable, no_answer
+from pipeline.stages.ingest.wording import worded
 from pipeline.table.messages import Message
 from schemas.shapes import LEARN, Columns, Template
 
@@ -37,7 +39,14 @@ def columns(entry: Entry, shape: Columns) -> list[Row]:
     if fault:
         return [rejected(entry, fault, **{**texts, "input": texts.get("input") or ""})]
     said, others, repairs = _beside(record, shape)
-    others = without(others, _paths(shape))
+    if unanswerable := marked_unanswerable(record):
+        if not shape.no_answer:
+            fault = no_answer(unanswerable, shape)
+            return [rejected(entry, fault, instruction=texts["instruction"], input=texts["input"] or "")]
+        texts["output"] = shape.no_answer
+        others = without(others, [path for path in _paths(shape) if path != shape.output])
+    else:
+        others = without(others, _paths(shape))
     history: list[Message] = []
     if shape.history:
         turns = earlier_turns(record, shape.history, shape.roles)
@@ -152,36 +161,17 @@ def _numbers_are_not_text(fault: Fault, record: Record, shape: Columns) -> Fault
     """The same fault; of a number or a truth value in the place of an answer, with the shape that reads it."""
     value = at(record, shape.output)
     if isinstance(value, list) and value and all(isinstance(text, str) for text in value):
-        first = shape.model_copy(update={"output": f"{shape.output}.0"})
-        return Fault(
-            "not-text", f"`{shape.output}` is {kind(value)}, not text: to take the first one use `{toml(first)}`"
-        )
+        first = toml(shape.model_copy(update={"output": f"{shape.output}.0"}))
+        whole = toml(labelled(shape.instruction, paths_of(shape.input), shape.output or ""))
+        ways = f"to take the first one use `{first}`, to take all of them as one answer use `{whole}`"
+        return Fault("not-text", f"`{shape.output}` is {kind(value)}, not text: {ways}")
     if fault.reason != "not-text" or isinstance(value, str | list | dict | None):
         return fault
     given = [path for path in paths_of(shape.input) if at(record, path) is not None]
     template = labelled(shape.instruction, given, shape.output or "")
-    count = len(choices_in(record, given))
-    if count and isinstance(value, int) and not isinstance(value, bool):
-        return Fault("not-text", f"`{shape.output}` is {kind(value)}, not text: {by_number([value], count, template)}")
+    template = worded(template, [record]) if isinstance(value, bool) else template
     number = "" if isinstance(value, bool) else 'write `numbers = "as-text"` in the source, or '
     return Fault("not-text", f"`{shape.output}` is {kind(value)}, not text: {number}use `{toml(template)}`")
-
-
-def choices_in(record: Record, paths: Sequence[str]) -> Sequence[Any]:
-    """The answers to choose from in some fields: a list of them, or the fields A, B and so on."""
-    listed = (choices for path in paths if (choices := choices_at(record, path)))
-    return next(listed, None) or lettered_choices(paths)
-
-
-def by_number(values: Sequence[int], count: int, template: Template) -> str:
-    """The templates that read the number of a choice: the input counts choices from 1, the number may count from 0."""
-    words = {str(number): str(number + 1) for number in range(max(count, len(NUMBERS)))}
-    from_0 = f"`{toml(template.model_copy(update={'labels': {template.output[1:-1]: words}}))}`"
-    if 0 in values:
-        return f"where 0 is the first of the choices use {from_0}"
-    if count in values:
-        return f"where 1 is the first of the choices use `{toml(template)}`"
-    return f"where 1 is the first of the choices use `{toml(template)}`, where it is 0 use {from_0}"
 
 
 def labelled(question: str, given: Sequence[str], answer: str) -> Template:

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.stages.ingest.fields import at, text_at
+from pipeline.stages.ingest.fields import Record, at, text_at, without
 from pipeline.stages.ingest.framing import Entry
 from pipeline.stages.ingest.grouped import TURNS, text_field
 from pipeline.stages.ingest.marks import Marks
 from pipeline.stages.ingest.parsing import Fault
+from pipeline.stages.ingest.preferences import turns_in_field
 from pipeline.stages.ingest.rows import Row, numbered
 from pipeline.stages.ingest.speakers import in_order, must_go_on, speaker_of, unknown_role
 from pipeline.stages.ingest.talk_rows import row_with_beside
@@ -29,9 +30,10 @@ def conversation(entry: Entry, shape: Conversation) -> list[Row]:
     rows = []
     for number, (record, path) in enumerate(records, 1):
         place = numbered(number, len(records))
-        rows.append(
-            row_with_beside(entry._replace(value=record), _turns(turns_at(record, path), shape), path, shape, place)
-        )
+        turns = _turns(turns_at(record, path), shape)
+        if turns and turns[-1].role != "assistant" and (answer := _answer(record, shape)):
+            turns, record = [*turns, *answer], without(record, [shape.answer])
+        rows.append(row_with_beside(entry._replace(value=record), turns, path, shape, place))
     if not rows:
         raise Fault("no-turns", f"`{shape.turns}` holds no conversation")
     return rows
@@ -50,6 +52,15 @@ def _turns(found: Sequence[Any], shape: Conversation) -> list[Turn]:
         if fault.reason == "unknown-role" and None not in names:
             raise unknown_role([name or "" for name in names], shape) or fault from None
         raise
+
+
+def _answer(record: Record, shape: Conversation) -> list[Turn]:
+    """The turns of an answer beside the turns. Raises Fault as `turns_in_field` does."""
+    value = at(record, shape.answer)
+    if not isinstance(value, list | dict):
+        text = text_at(record, shape.answer)
+        return [] if text is None else [Turn("assistant", text)]
+    return turns_in_field(value, "assistant", shape.answer, Marks(shape.learn, shape.learn_from))
 
 
 def turn_records(entry: Entry, shape: TurnRecords) -> list[Row]:

@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator
 
+from pipeline.stages.ingest.detect_answers import with_answer
+from pipeline.stages.ingest.detect_choices import chosen_in
 from pipeline.stages.ingest.detect_columns import are_texts, columns_in, prompts_in
 from pipeline.stages.ingest.detect_conversations import beside_turns, conversations_in, transcripts_in
 from pipeline.stages.ingest.detect_pairs import choices_in, completions_in, may_judge, preferences_in
+from pipeline.stages.ingest.detect_turns import numbered_turns
 from pipeline.stages.ingest.exported import is_exported
 from pipeline.stages.ingest.fields import Record
 from pipeline.stages.ingest.framing import Entry
@@ -18,6 +21,7 @@ from pipeline.stages.ingest.names import (
     TAGS,
     named,
 )
+from pipeline.stages.ingest.nodes import are_nodes
 from pipeline.stages.ingest.parsing import FileFault
 from pipeline.stages.ingest.rows import Row
 from pipeline.stages.ingest.shapes import rows_of
@@ -31,6 +35,7 @@ from schemas.shapes import (
     Exchanges,
     Exported,
     Instances,
+    Nodes,
     Pairs,
     Preference,
     Questions,
@@ -90,12 +95,15 @@ def readings_of(record: Record) -> list[Shape]:
     """The shapes that a record may have, by its fields: also those that give the same, or reject it."""
     if is_exported(record):
         return [Exported()]
+    if are_nodes(record.get("mapping")):
+        return [Nodes()]
     found = [*preferences_in(record)] or [*choices_in(record)] or [*completions_in(record)]
     if found:
         return found
-    found = [*_lists(record)] or [*_labelled(record, columns_in(record))]
+    found = [*_lists(record)] or [*numbered_turns(record)] or [*chosen_in(record)]
+    found = found or [*_labelled(record, columns_in(record))]
     taken = {path for shape in found if isinstance(shape, Columns) for path in (*BESIDE, *fields_of(shape))}
-    found += _labelled(record, conversations_in(record, taken))
+    found += (with_answer(record, shape) for shape in _labelled(record, conversations_in(record, taken)))
     found += _labelled(record, transcripts_in(record, bool(found)))
     if not found:
         found += prompts_in(record)

@@ -9,7 +9,9 @@ from pipeline.stages.ingest.given import is_given
 from pipeline.stages.ingest.names import (
     ABOUT,
     ANSWER_KEYS,
+    ANSWERING,
     ASKED,
+    ASKING,
     CHOICES,
     CONTEXT,
     DIRECTIVES,
@@ -47,6 +49,12 @@ def text_path(record: Record, key: str, names: Sequence[str]) -> str:
     return key
 
 
+def answer_path(record: Record, key: str) -> str:
+    """The path of the answer under a key: also of one that is alone in a list."""
+    value = record[key]
+    return f"{key}.0" if are_texts(value) and len(value) == 1 else text_path(record, key, OUTPUT)
+
+
 def are_messages(value: Any) -> bool:
     """Whether it is a list of messages."""
     return (
@@ -57,7 +65,7 @@ def are_messages(value: Any) -> bool:
 
 
 def columns_in(record: Record) -> Iterator[Shape]:
-    letters = _letters(record)
+    letters = letters_in(record)
     answers = [key for key in named(record, OUTPUT) or named(record, ANSWER_KEYS) if key not in letters]
     directives, asked = named(record, DIRECTIVES), named(record, ASKED)
     inputs = [key for key in named(record, INPUT) if isinstance(record[key], str | dict | None)]
@@ -67,6 +75,13 @@ def columns_in(record: Record) -> Iterator[Shape]:
     if not directives and not asked and inputs and answers:
         # An object may hold the question and its input: {"input": {"question": "…", "context": "…"}}.
         directives = inputs[:1]
+    if not answers and not inputs:
+        answers = [key for key in named(record, ANSWERING) if isinstance(record[key], str | None)]
+        who_asks = [key for key in named(record, ASKING) if isinstance(record[key], str | None)]
+        if answers and not (directives or asked):
+            directives = who_asks[:1]
+        elif who_asks:
+            answers = []  # what people and what a model answers
     questions = [key for key in (*directives, *asked) if _may_ask(record, key)]
     if not answers and questions and are_texts(listed):
         yield _columns_of(record, text_path(record, questions[0], INSTRUCTION), "answers.0")  # each of them is right
@@ -78,7 +93,7 @@ def columns_in(record: Record) -> Iterator[Shape]:
     plain = "instruction" in questions and "output" in answers
     for question in questions[:1] if plain or about else questions:
         for answer in answers[:1] if plain else answers:
-            instruction, output = text_path(record, question, INSTRUCTION), text_path(record, answer, OUTPUT)
+            instruction, output = text_path(record, question, INSTRUCTION), answer_path(record, answer)
             yield _columns_of(record, instruction, output, about)
 
 
@@ -106,7 +121,7 @@ def given_fields(record: Record) -> list[str]:
     """The fields of a record that say what a task is about: a passage and the like, and answers to choose from."""
     contexts = [text_path(record, key, CONTEXT) for key in named(record, CONTEXT)]
     choices = [*named(record, CHOICES), *numbered_choices(record)]
-    fields = dict.fromkeys((*contexts, *choices, *_letters(record)))
+    fields = dict.fromkeys((*contexts, *choices, *letters_in(record)))
     return [path for path in fields if _is_about(at(record, path), path)]
 
 
@@ -115,7 +130,7 @@ def _is_about(value: Any, path: str) -> bool:
     return is_given(value) or (not isinstance(value, list | dict) and path.strip().casefold() in INPUT)
 
 
-def _letters(record: Record) -> list[str]:
+def letters_in(record: Record) -> list[str]:
     """The fields A, B and so on where each is an answer to choose from."""
     if LETTERS[0] not in record:
         return []

@@ -6,34 +6,43 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.stages.ingest.calls import is_empty
-from pipeline.stages.ingest.columns import by_number, choices_in, labelled
+from pipeline.stages.ingest.columns import labelled
 from pipeline.stages.ingest.detect import readings_of, shapes_of
+from pipeline.stages.ingest.detect_answers import unanswered
+from pipeline.stages.ingest.detect_choices import choice_fields, decided, first_of
 from pipeline.stages.ingest.detect_columns import one_or_more
 from pipeline.stages.ingest.detect_conversations import role_key, text_key
 from pipeline.stages.ingest.fields import Record, at
 from pipeline.stages.ingest.given import is_given, paths_of, spelled
+from pipeline.stages.ingest.multiple_choice import number_in
 from pipeline.stages.ingest.names import (
+    ANSWER,
     ASKED,
     BETTER,
     CHOSEN,
     COUNTERS,
     DIRECTIVES,
+    EVIDENCE,
     GROUP,
     GROUPS,
     JUDGED,
     LABELS,
+    OF_USER,
     OPINIONS,
     OUTPUT,
+    PERSONA,
     TRANSCRIPTS,
     TURNS,
     explains,
     named,
+    tells_the_task,
 )
-from pipeline.stages.ingest.parsing import Fault, FileFault, Number
+from pipeline.stages.ingest.parsing import Fault, FileFault, Number, dumps
 from pipeline.stages.ingest.roles import known_role
 from pipeline.stages.ingest.speakers import speaker_of
 from pipeline.stages.ingest.toml_line import toml
 from pipeline.stages.ingest.unmapped import (
+    as_columns,
     is_copy,
     is_sentence,
     korean_twins,
@@ -42,7 +51,6 @@ from pipeline.stages.ingest.unmapped import (
     unmapped_values,
 )
 from pipeline.stages.ingest.ways import (
-    ANSWER,
     beside_shapes,
     guesses,
     made_of_another,
@@ -50,9 +58,13 @@ from pipeline.stages.ingest.ways import (
     other_texts,
     ways,
 )
+from pipeline.stages.ingest.wording import worded
 from schemas.shapes import (
     Columns,
     Conversation,
+    Delimited,
+    Exchanges,
+    MultipleChoice,
     Preference,
     Shape,
     TreeRecords,
@@ -90,14 +102,18 @@ class Detected:
             if len(shapes) > 1:
                 raise _ambiguous(record, shapes)
         self.copies = _copies(records, found)
-        self.shapes = [self._plain(shape) for shapes in found for shape in shapes]
+        #: Of answers that are the numbers of choices, by their field: the number of the first choice.
+        self.first = decided(
+            records, [shape for shapes in found for shape in shapes if isinstance(shape, MultipleChoice)]
+        )
+        self.shapes = [self.settled(shape) for shapes in found for shape in shapes]
         if records and not self.shapes:
             raise _unknown(records)
         lines = _lines(self.shapes)
         votes = Counter(lines)
         self.neighbour = self.shapes[lines.index(max(votes, key=lambda line: votes[line]))] if votes else None
         _must_map_texts(
-            [(record, self._plain(shapes[0])) for record, shapes in zip(records, found, strict=True) if shapes]
+            [(record, self.settled(shapes[0])) for record, shapes in zip(records, found, strict=True) if shapes]
         )
 
     def of(self, record: Record) -> Shape:
@@ -108,7 +124,7 @@ class Detected:
         if len(shapes) > 1:
             raise _ambiguous(record, shapes)
         if shapes:
-            shape = self._plain(shapes[0])
+            shape = self.settled(shapes[0])
             self._must_map_new(record, shape)
             return shape
         if self.neighbour and any(at(record, path) is not None for path in fields(self.neighbour)):
@@ -136,8 +152,10 @@ class Detected:
             self.flat[key] = readings
         return self.flat[key]
 
-    def _plain(self, shape: Shape) -> Shape:
-        """The shape without the questions that only repeat the instruction."""
+    def settled(self, shape: Shape) -> Shape:
+        """The shape without the questions that only repeat the instruction, with the number of the first choice."""
+        if isinstance(shape, MultipleChoice):
+            return shape.model_copy(update={"first": self.first.get(shape.answer)})
         if not self.copies or not isinstance(shape, Columns):
             return shape
         left = [path for path in paths_of(shape.input) if path not in self.copies]
@@ -196,7 +214,11 @@ def _must_map_texts(found: Sequence[tuple[Record, Shape]]) -> None:
     for (record, shape), line in zip(found, _lines([shape for _, shape in found]), strict=True):
         by_shape.setdefault(line, (shape, []))[1].append(record)
     for shape, records in by_shape.values():
-        if isinstance(shape, Conversation) and (names := unmapped_scene(records, shape)):
+        if fault := unanswered(records, shape):
+            raise fault
+        if isinstance(shape, Conversation | Exchanges | Delimited) and (names := unmapped_scene(records, shape)):
+            raise _unmapped(names, shape, records)
+        if isinstance(shape, MultipleChoice) and (names := unmapped_texts(records, as_columns(shape))):
             raise _unmapped(names, shape, records)
         if not isinstance(shape, Columns | Preference):
             continue
@@ -204,22 +226,29 @@ def _must_map_texts(found: Sequence[tuple[Record, Shape]]) -> None:
             raise _in_two_languages(twins, shape)
         if names := unmapped_texts(records, shape):
             raise _unmapped(names, shape, records)
-        if isinstance(shape, Columns) and (remedy := _counted_from_0(records, shape)):
-            raise Fault("ambiguous-shape", f"`{shape.output}` is the number of a choice: {remedy}")
+        if isinstance(shape, Columns) and (read := _counted_from_0(records, shape)):
+            detail = f"`{shape.output}` is the number of a choice, where 0 is the first: use `{read}`"
+            raise Fault("ambiguous-shape", detail)
         if isinstance(shape, Columns) and (names := unmapped_values(records, shape)):
             raise _unmapped_values(names, shape, records)
 
 
 def _counted_from_0(records: Sequence[Record], shape: Columns) -> str | None:
-    """The template of records whose answers are numbers of choices, as texts, and count from 0; None for others."""
-    answers = [str(at(record, shape.output)).strip() for record in records]
-    counts = [len(choices_in(record, paths_of(shape.input))) for record in records]
-    if "0" not in answers or not all(map(str.isdecimal, answers)) or not all(counts):
+    """The line of toml of records whose answers are numbers of choices, as texts, and count from 0; None for others."""
+    fields = choice_fields(records[0])
+    numbers = [number_in(at(record, shape.output)) for record in records]
+    if not fields or None in numbers or 0 not in numbers:
         return None
-    numbers = list(map(int, answers))
-    if any(number >= count for number, count in zip(numbers, counts, strict=True)):
-        return None
-    return by_number(numbers, max(counts), labelled(shape.instruction, paths_of(shape.input), shape.output or ""))
+    rest = [path for path in paths_of(shape.input) if path not in fields]
+    read = MultipleChoice(
+        instruction=shape.instruction,
+        choices=one_or_more(fields),
+        answer=shape.output or "",
+        first=0,
+        input=one_or_more(rest),
+        system=shape.system,
+    )
+    return toml(read) if first_of(records, read) == 0 else None
 
 
 def _in_two_languages(twins: Mapping[str, str], shape: Columns | Preference) -> Fault:
@@ -253,7 +282,19 @@ def _unmapped_values(names: Sequence[str], shape: Columns, records: Sequence[Rec
     return Fault("unmapped-text", f"{found}: {way}, so that they stay in meta")
 
 
-def _unmapped(names: Sequence[str], shape: Columns | Conversation | Preference, records: Sequence[Record]) -> Fault:
+#: The shapes whose records may hold texts beside those that they take.
+Mapped = Columns | MultipleChoice | Preference | Conversation | Exchanges | Delimited
+#: What a text is in a column, for a message.
+MEANT = {
+    "instruction": "the instruction",
+    "system": "the system prompt",
+    "input": "a part of the input",
+    "reasoning": "the thought before the answer",
+    "output": "the answer",
+}
+
+
+def _unmapped(names: Sequence[str], shape: Mapped, records: Sequence[Record]) -> Fault:
     spoken = ", ".join(f"`{name}`" for name in names) + (" holds" if len(names) == 1 else " hold")
     if isinstance(shape, Columns) and (better := _says_which_is_better(names, records)):
         detail = f"{spoken} texts, and `{better}` may say which is better: write the better answer as `chosen` and the"
@@ -263,11 +304,30 @@ def _unmapped(names: Sequence[str], shape: Columns | Conversation | Preference, 
     if isinstance(shape, Columns) and shape.output and opinions:
         return _opinions(opinions[0], shape)
     read, meant = _with_unmapped(names, shape, records)
-    return Fault(
-        "unmapped-text",
-        f"{spoken} texts that differ from record to record, and no column takes them: choose in the source "
-        f"`{toml(read)}`, so that they are {' and '.join(meant)}, or `{toml(shape)}`, so that they stay in meta",
-    )
+    ways = [(read, " and ".join(meant)), (shape, None)]
+    if isinstance(shape, Columns) and all(name.strip().casefold() in EVIDENCE for name in names):
+        ways.insert(1, (shape.model_copy(update={"reasoning": tuple(names)}), MEANT["reasoning"]))
+    if isinstance(shape, Columns) and _are_labels(records, shape):
+        ways = [(_template_of(each, records), word) for each, word in ways if word != MEANT["reasoning"]]
+    differ = any(len({dumps(record.get(name)) for record in records}) > 1 for name in names)
+    texts = "texts that differ from record to record" if differ or len(records) < 2 else "the same text in each record"
+    lines = [f"`{toml(each)}`, so that they {f'are {word}' if word else 'stay in meta'}" for each, word in ways]
+    choice = ", or ".join(lines)
+    return Fault("unmapped-text", f"{spoken} {texts}, and no column takes them: choose in the source {choice}")
+
+
+def _are_labels(records: Sequence[Record], shape: Columns) -> bool:
+    """Whether the answers are numbers or truth values, which only a template words."""
+    values = [at(record, shape.output) for record in records]
+    return bool(shape.output) and all(isinstance(value, int | float | Number) for value in values)
+
+
+def _template_of(shape: Shape, records: Sequence[Record]) -> Shape:
+    """The template that reads the same fields."""
+    if not isinstance(shape, Columns):
+        return shape
+    template = labelled(shape.instruction, paths_of(shape.input), shape.output or "")
+    return worded(template, records) if isinstance(at(records[0], shape.output), bool) else template
 
 
 def _opinions(name: str, shape: Columns) -> Fault:
@@ -291,26 +351,41 @@ def _says_which_is_better(names: Sequence[str], records: Sequence[Record]) -> st
     return few[0] if few else None
 
 
-def _with_unmapped(
-    names: Sequence[str], shape: Columns | Conversation | Preference, records: Sequence[Record]
-) -> tuple[Shape, list[str]]:
+def _with_unmapped(names: Sequence[str], shape: Mapped, records: Sequence[Record]) -> tuple[Shape, list[str]]:
     """The shape that takes these texts as well, and what they are in it."""
     taken: dict[str, Any] = {}
     rest = [*names]
-    if isinstance(shape, Columns):
-        if thoughts := tuple(filter(explains, names)):
+    prompts = [name for name in rest if _may_be_system(name, shape)]
+    if len(prompts) == 1 and not shape.system:
+        taken["system"] = prompts[0]
+        rest.remove(prompts[0])
+    if isinstance(shape, Columns | MultipleChoice):
+        tasks = [name for name in rest if tells_the_task(name)]
+        if tasks and shape.instruction.strip().casefold() not in DIRECTIVES:
+            taken["instruction"] = tasks[0]
+            rest = [shape.instruction, *(name for name in rest if name != tasks[0])]
+        if thoughts := tuple(filter(explains, rest)):
             taken["reasoning"] = thoughts
-            rest = [name for name in names if name not in thoughts]
+            rest = [name for name in rest if name not in thoughts]
+    if isinstance(shape, Columns):
         answers = [name for record in records for name in other_texts(record, shape) if not explains(name)]
         attempts = [name for name in rest if ANSWER.fullmatch(name)]
         if attempts or (shape.output is None and answers):
             taken["output"] = (attempts or answers[-1:])[0]
             rest = [name for name in rest if name not in (*attempts, taken["output"])]
     if rest:
-        taken["input"] = one_or_more([*paths_of(shape.input), *rest])
-    words = {"input": "a part of the input", "reasoning": "the thought before the answer", "output": "the answer"}
-    meant = [word for name, word in words.items() if name in taken]
+        given = (*paths_of(shape.input), *rest) if "instruction" not in taken else (*rest, *paths_of(shape.input))
+        taken["input"] = one_or_more(given)
+    meant = [word for name, word in MEANT.items() if name in taken]
     return shape.model_copy(update=taken), meant
+
+
+def _may_be_system(name: str, shape: Mapped) -> bool:
+    """Whether a field may be the system prompt: it says who answers, or beside turns what is to be done."""
+    word = name.strip().casefold()
+    if PERSONA.fullmatch(word):
+        return not OF_USER.fullmatch(word)
+    return not isinstance(shape, Columns | MultipleChoice | Preference) and tells_the_task(word)
 
 
 def tree_records(records: Sequence[Record]) -> TreeRecords | None:
@@ -369,7 +444,7 @@ def _unknown(records: Sequence[Record], known: Sequence[str] = ()) -> Fault:
     if not remedy:
         return Fault("unknown-shape", f"{found}: none is a text to learn; take the file out of `files` in the source")
     if "…" in remedy:
-        remedy += ", with the task in words of your own in place of …"
+        remedy += ", with words of your own in place of …"
     if "column1" in record:
         names = ", ".join(['"…"'] * len(record))
         remedy += f"; or the names of its columns as `header = [{names}]`, with a `skip` of 1 where line 1 is a header"

@@ -34,8 +34,11 @@ def turn_fields(entry: Entry, shape: TurnFields) -> list[Row]:
     record = entry.value
     texts = [text_at(record, path) or "" for path in shape.turns]
     turns = [Turn(SPOKEN[place % 2], text) for place, text in enumerate(texts) if text.strip()]
-    others = without(record, [*shape.turns, shape.system])
-    return [row_of_talk(entry, turns, others, "turns", system=system_at(record, shape.system))]
+    given, fixes = given_at(record, shape.input)
+    others = without(record, [*shape.turns, shape.system, *paths_of(shape.input)])
+    turns = with_input(turns, given) if given else turns
+    found = row_of_talk(entry, turns, others, "turns", system=system_at(record, shape.system))
+    return [found._replace(fixes=(*found.fixes, *fixes))]
 
 
 def exchanges(entry: Entry, shape: Exchanges) -> list[Row]:

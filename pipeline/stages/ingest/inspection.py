@@ -59,6 +59,8 @@ class Decision(NamedTuple):
     pinned: Shape | None = None
     #: Where each record is a turn: how they are grouped.
     turns: Shape | None = None
+    #: A shape of one record, with what the others show of it.
+    settled: Callable[[Shape], Shape] = lambda shape: shape
 
 
 def _stream(name: str, reading: Reading, source: Source, check: Check) -> Stream:
@@ -80,7 +82,7 @@ def _stream(name: str, reading: Reading, source: Source, check: Check) -> Stream
         encoding=reading.encoding,
         reader=reading.reader,
         records=len(entries),
-        candidates=() if decision.turns else _candidates(entries, check),
+        candidates=() if decision.turns else _candidates(entries, decision, check),
         decision=decision.words,
         readable=decision.choose is not None,
         # A shape that rejects every record is none to pin.
@@ -107,7 +109,8 @@ def _decision(entries: Sequence[Entry], source: Source) -> Decision:
         return Decision(fault.detail, None)
     kinds = ", ".join(dict.fromkeys(shape.kind for shape in detected.shapes)) or "nothing"
     pinned = detected.neighbour if len(set(map(toml, detected.shapes))) == 1 else None
-    return Decision(f"by the records' own fields: {kinds}", detected.of, pinned, detected.grouped)
+    words = f"by the records' own fields: {kinds}"
+    return Decision(words, detected.of, pinned, detected.grouped, detected.settled)
 
 
 def _read(entry: Entry, choose: Choose | None, published: str | None) -> list[Row]:
@@ -128,13 +131,13 @@ def _checked(found: Sequence[list[Row]], check: Check) -> list[list[Row]]:
     return [[next(marked) for _ in given] for given in found]
 
 
-def _candidates(entries: Sequence[Entry], check: Check) -> tuple[Candidate, ...]:
+def _candidates(entries: Sequence[Entry], decision: Decision, check: Check) -> tuple[Candidate, ...]:
     """Every shape that some record could have, with the number of records that it reads: of these a row is kept."""
     fits = [
         (toml(shape), rows_of(entry, shape))
         for entry in entries
         if isinstance(entry.value, dict)
-        for shape in shapes_of(entry.value)
+        for shape in map(decision.settled, shapes_of(entry.value))
     ]
     read: Counter[str] = Counter()
     for (line, _), rows in zip(fits, _checked([rows for _, rows in fits], check), strict=True):

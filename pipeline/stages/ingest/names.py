@@ -22,8 +22,19 @@ CONTEXT = (
     *("본문", "맥락", "자료", "제시문", "기사", "문서", "단락", "예문"),
 )
 #: Answers to choose from: in one field, or each in a field of its own.
-CHOICES = ("choices", "options", "choice", "option", "보기", "선택지", "선지")
-NUMBERED_CHOICE = re.compile(r"(?:choice|option|opt|보기|선택지|선지)[ _]?(?:\d|[a-e])", re.IGNORECASE)
+CHOICES = (
+    *("choices", "options", "choice", "option", "endings", "alternatives", "answer_choices"),
+    *("보기", "선택지", "선지", "답지"),
+)
+NUMBERED_CHOICE = re.compile(
+    r"(?:choice|option|opt|alternative|ending|sol|보기|선택지|선지|답지)[ _]?(?:\d|[a-e])", re.IGNORECASE
+)
+#: The number, or the letter, of the right one.
+INDEX = re.compile(
+    r"(?:correct|answer|gold|right|ans)(?:[ _]?(?:answer|option|choice))?[ _]?(?:index|idx|number|num|no|position)"
+    r"|correct(?:[ _]?(?:option|choice))?|gold|cop|정답[ _]?(?:번호|인덱스|순번)",
+    re.IGNORECASE,
+)
 LETTERS = ("A", "B", "C", "D", "E")
 #: Fields of several texts that a task is about.
 LISTS = ("contexts", "passages", "documents")
@@ -41,6 +52,12 @@ OUTPUT = (
     "답변내용",
     "답변 내용",
 )
+#: Who asks and who answers, where their fields are named so and no other one is a question or an answer.
+ASKING = ("user", "human", "usr", "user_message", "user_input", "사용자", "유저", "고객", "질문자")
+ANSWERING = (
+    *("assistant", "bot", "gpt", "chatgpt", "chatbot", "chip2", "assistant_message", "bot_message"),
+    *("챗봇", "어시스턴트", "상담사", "상담원", "답변자"),
+)
 #: Where no other field is an answer.
 ANSWER_KEYS = ("answerkey", "answer_key", "correct_answer", "solution", "회신내용", "상담사답변")
 SYSTEM = (
@@ -54,13 +71,32 @@ TWO_ANSWERS = (("response_0", "response_1"), ("answer_0", "answer_1"), ("output_
 BETTER = ("better_response_id", "safer_response_id", "preferred_response_id", "better_id", "preferred_id")
 #: Other names of a field that says which of several answers people prefer.
 JUDGED = ("winner", "preference", "better", "choice", "선호", "선택", "더나은답변")
-#: Beside turns: who speaks, and in what situation.
-SCENE = ("persona", "personas", "situation", "scenario", "페르소나", "상황")
+#: Names of a text that says who speaks, in what situation, and what is to be done.
+MORE = r"(?:[_ ]?(?:description|instruction|definition|prompt|text|details?|info|설명|정보))?[ _]?\d*"
+PERSONA = re.compile(
+    r"(?:.*[_ ])?(?:personas?|personality|characters?|profiles?|roles?|roleplay)"
+    + MORE
+    + r"|.*(?:페르소나|캐릭터|프로필|성격|역할|배역).*"
+)
+SITUATION = re.compile(r"(?:.*[_ ])?(?:situations?|scenarios?|scene|setting)" + MORE + r"|.*상황.*")
+TASK = re.compile(
+    r"(?:.*[_ ])?(?:tasks?|guidelines?|constraints?|rules?|requirements?|directives?|conditions?|goals?|instructions?)"
+    + MORE
+    + r"|.*(?:과제|작업|태스크|지침|조건|규칙|요구사항|유의사항|가이드라인|지시|목표).*"
+)
+#: Of a person who asks: what it says is no system prompt.
+OF_USER = re.compile(r"(?:user|human|speaker|사용자|유저|고객|화자).*|.*\d")
 #: Of completions with scores (UltraFeedback): the text and the score of each.
 COMPLETIONS = ("completions",)
 SCORES = ("overall_score", "score", "fine-grained_score", "rating")
+RANKS = ("rank", "ranking", "순위", "등수")
 #: What says whether an answer is a good one: in any record (LLaMA-Factory), beside a prompt and its completion (KTO).
 TAGS, LABELS = ("kto_tag",), ("label",)
+#: Names of what a text is to be sorted into.
+CLASSES = (
+    *(*LABELS, "gold_label", "labels", "class", "class_label", "sentiment", "emotion"),
+    *("감정", "감성", "라벨", "레이블"),
+)
 #: Texts beside a prompt that are about the record.
 ABOUT = ("id", "uuid", "source", "dataset", "category", "split", "url", "license")
 #: Where a record comes from. None of this is a part of a task.
@@ -93,6 +129,9 @@ NOTES = (
 )
 #: What Magpie says about each question: notes where all of them are there.
 MAGPIE = ("intent", "knowledge", "difficulty")
+#: Whether the text of a question holds no answer to it, or one.
+UNANSWERABLE = ("is_impossible", "unanswerable", "is_unanswerable", "impossible")
+ANSWERABLE = ("answerable", "is_answerable", "has_answer")
 #: What explains an answer: with it in the input, the answer would be given away.
 EXPLANATIONS = (
     *(
@@ -108,6 +147,11 @@ EXPLANATIONS = (
         "정답해설",
     ),
     *("정답 해설", "답변근거", "근거"),
+)
+#: What shows that an answer is right: a part of the input, or what leads to the answer.
+EVIDENCE = (
+    *("facts", "evidence", "evidences", "supporting_facts", "supporting_evidence", "decomposition"),
+    *("증거", "근거문장", "근거 문장"),
 )
 #: In what manner the answer is written: a few words, which the task needs where they differ.
 MANNER = (
@@ -168,6 +212,23 @@ TOOLS = ("tools", "functions", "available_tools")
 DEFINITIONS = ("definition", "task_definition", "task_instruction", "instructions")
 QUESTIONS = ("questions", "instructions", "prompts", "turns")
 ANSWERS = ("answers", "outputs", "responses")
+#: Fields of several answers to one prompt.
+SEVERAL = (
+    *(*ANSWERS, *COMPLETIONS, "candidates", "generations", "samples", "replies", "references", "model_outputs"),
+    *("reference_answers", "answer_list", "gold_answers", "choices", "답변들", "답변목록", "응답들", "후보답변"),
+)
+#: Names of an answer, also of one of several.
+ANSWER = re.compile(
+    r"(?:.*_)?(?:output|answer|response|completion|reply|target|result|feedback|attempt)s?[ _]?(?:\d+|[a-e])?(?:\..*)?"
+    r"|.*(?:답변|응답|대답|정답|회신|처리결과)\d*(?:\..*)?",
+    re.IGNORECASE,
+)
+#: Other names that an answer has beside the prompt alone.
+ALONE = re.compile(
+    r"(?:.*_)?(?:gold|ground_?truth|ideal|reference|generated|generation|generated_text|label|assistant|bot|gpt)"
+    r"|.*(?:답안|모범답|어시스턴트|챗봇)",
+    re.IGNORECASE,
+)
 #: Fields that may hold a transcript beside other columns.
 TRANSCRIPTS = ("text", "conversation", "dialogue", "transcript", "chat")
 
@@ -200,10 +261,32 @@ def is_read(name: str) -> bool:
     return plain in READ or NUMBERED_CHOICE.fullmatch(plain) is not None
 
 
+def is_index(name: str) -> bool:
+    """Whether a field of this name holds the number or the letter of the right choice."""
+    return INDEX.fullmatch(name.strip()) is not None
+
+
 def explains(name: str) -> bool:
     """Whether a field of this name explains the answer, or is the thought that leads to it."""
     plain = name.strip().casefold()
     return plain in EXPLANATIONS or THOUGHT.fullmatch(plain) is not None
+
+
+def tells_the_task(name: str) -> bool:
+    """Whether a field of this name may say what is to be done."""
+    plain = name.strip().casefold()
+    return TASK.fullmatch(plain) is not None or plain in INSTRUCTION
+
+
+def sets_the_scene(name: str) -> bool:
+    """Whether a field of this name may say who speaks, or in what situation."""
+    plain = name.strip().casefold()
+    return PERSONA.fullmatch(plain) is not None or SITUATION.fullmatch(plain) is not None
+
+
+def may_answer(name: str) -> bool:
+    """Whether a field of this name may hold the answer to a prompt that has none."""
+    return ANSWER.fullmatch(name.strip()) is not None or ALONE.fullmatch(name.strip()) is not None
 
 
 def named(record: Record, names: Sequence[str]) -> list[str]:

@@ -68,7 +68,7 @@ def outline_of(blocks: Iterable[bytes], limit: int) -> Outline | None:
             objects = holder.setdefault(key, [])
             if objects and sizes[path] > LOOKED_AT:
                 cut.add(path)
-            elif isinstance(entry.value, dict):
+            elif isinstance(entry.value, dict) or (objects and not entry.fault):
                 objects.append(entry.value)
     except Fault:
         return None
@@ -87,12 +87,12 @@ def parts_of(text: Text, limit: int) -> Iterator[Part]:
     such a list, its own fields. Raises Fault for another text.
     """
     text.sign()
-    yield from _fields(text, limit, ())
+    yield from fields_of(text, limit, ())
     if text.sign() is not None:
         raise _broken(text)
 
 
-def _fields(text: Text, limit: int, above: Path) -> Generator[Part, None, bool]:
+def fields_of(text: Text, limit: int, above: Path) -> Generator[Part, None, bool]:
     """The fields of the object that begins at `text.at`, up to its end. Returns whether the text goes on to there."""
     text.skip(text.at + 1)
     wanted = False
@@ -114,7 +114,7 @@ def _fields(text: Text, limit: int, above: Path) -> Generator[Part, None, bool]:
                 is_whole = bool(entry.raw)  # else the end of the list is missing, and this says it
                 yield Part(path, entry, True)
         elif sign == BRACE and len(path) < DEPTH and _seems_to_hold_objects(text):
-            is_whole = yield from _fields(text, limit, path)
+            is_whole = yield from fields_of(text, limit, path)
         else:
             yield Part(path, value_at(text, limit, "", nested=True), False)
         sign = text.sign()

@@ -140,18 +140,18 @@ def choice(entry: Entry, shape: Choice) -> list[Row]:
 
 
 #: Names of a rank.
-RANK = re.compile(r"(?:.*[._])?(?:rank|ranking|순위|등수)", re.IGNORECASE)
+RANK = re.compile(r"(?:.*[._])?(?:rank|ranking|순위|등수)s?", re.IGNORECASE)
 
 
 def completions(entry: Entry, shape: Completions) -> list[Row]:
     """One row: the answer with the best score, and as rejected the one with the worst."""
     record = entry.value
     answers = list_at(record, shape.completions)
-    scores = [
-        (score, place)
-        for place, answer in enumerate(answers)
-        if (score := number_of(at(answer, shape.score))) is not None
-    ]
+    given = [at(answer, shape.score) for answer in answers] if shape.text else list_at(record, shape.score)
+    scores = [(score, place) for place, value in enumerate(given) if (score := number_of(value)) is not None]
+    if not shape.text and len(given) != len(answers):
+        detail = f"{len(answers)} `{shape.completions}` and {len(given)} `{shape.score}`"
+        raise Fault("unequal-lists", f"{detail}: which score is of which answer?")
     if not scores:
         detail = f"none of the {len(answers)} `{shape.completions}` has a number in `{shape.score}`"
         raise Fault("no-score", f"{detail}: name the field of the score in `score` of the shape")
@@ -164,17 +164,19 @@ def completions(entry: Entry, shape: Completions) -> list[Row]:
     best, worst = max(scores, key=lambda of: (of[0], -of[1])), min(scores)
     pair = {best[1], worst[1]} if worst[0] < best[0] else {best[1]}
     learn, others = take_learn(record, Marks(shape.learn, shape.learn_from))
-    left = [without(answer, [shape.text]) if place in pair else answer for place, answer in enumerate(answers)]
+    paths = [f"{place}.{shape.text}" if shape.text else str(place) for place in (best[1], worst[1])]
+    left = [
+        without(answer, [shape.text]) if shape.text and place in pair else answer
+        for place, answer in enumerate(answers)
+    ]
     others = {**without(others, [shape.instruction, shape.system]), shape.completions: left}
-    reasoning, output, others, fixes = take_thought(text_at(answers[best[1]], shape.text), others, ())
-    given = row(
-        entry,
-        others,
-        text_at(record, shape.instruction),
-        "",
-        output,
-        system=system_at(record, shape.system),
-        fixes=fixes,
-    )
-    worse = text_at(answers[worst[1]], shape.text) if len(pair) == 2 else None
-    return [given._replace(reasoning=reasoning, rejected=worse, learn=learn)]
+    better, worse = (text_at(answers, path) for path in paths)
+    system, prompt = system_at(record, shape.system), at(record, shape.instruction)
+    if isinstance(prompt, list):
+        turns = [*prompt_turns(prompt, shape.instruction), *([] if better is None else [Turn("assistant", better)])]
+        found = row_of_talk(entry, turns, others, shape.instruction, system=system)
+    else:
+        reasoning, output, others, fixes = take_thought(better, others, ())
+        text = text_at(record, shape.instruction)
+        found = row(entry, others, text, "", output, system=system, fixes=fixes)._replace(reasoning=reasoning)
+    return [found._replace(rejected=worse if len(pair) == 2 else None, learn=learn)]

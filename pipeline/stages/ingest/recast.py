@@ -1,5 +1,5 @@
-"""Records that come in another form than an object with their fields: rows of the datasets server and of phpMyAdmin,
-lists of cells, texts.
+"""Records that come in another form than an object with their fields: rows of the datasets server, lists of cells,
+texts.
 """
 
 import re
@@ -14,15 +14,12 @@ from pipeline.stages.ingest.transcripts import is_transcript
 
 #: The keys around a row of the datasets server of the Hub (/rows, /first-rows).
 SERVER_KEYS = {"row_idx", "row", "truncated_cells"}
-#: How phpMyAdmin begins what it exports: with an object about the export; one for each table holds its rows.
-DUMP = re.compile(rb'\[\s*\{\s*"type"\s*:\s*"header"')
-ABOUT_EXPORT = ("header", "database")
 ARRAY_OF_OTHERS = re.compile(rb'\[\s*[\["]')
 
 
 def is_needed(head: bytes) -> bool:
-    """Whether a file that begins so may need it: with an array of lists or of texts, a row of that server, a dump."""
-    return ARRAY_OF_OTHERS.match(head) is not None or b'"row_idx"' in head or DUMP.match(head) is not None
+    """Whether a file that begins so may need it: with an array of lists or of texts, or a row of that server."""
+    return ARRAY_OF_OTHERS.match(head) is not None or b'"row_idx"' in head
 
 
 def is_row_of_server(value: Any) -> bool:
@@ -33,11 +30,9 @@ def is_row_of_server(value: Any) -> bool:
 
 def recast(entries: Iterable[Entry]) -> Iterator[Entry]:
     """The entries with an object in place of each list of cells (item1, item2, …, or the names in a first list of
-    such names) and of each transcript (`text`), the record alone of a row of the datasets server, and the rows of the
-    tables that phpMyAdmin exported.
+    such names) and of each transcript (`text`), and the record alone of a row of the datasets server.
     """
     names: list[str] | None = None
-    about = set[str]()
     for number, entry in enumerate(entries):
         value = entry.value
         if _are_cells(value):
@@ -48,21 +43,8 @@ def recast(entries: Iterable[Entry]) -> Iterator[Entry]:
             yield entry._replace(value=dict(zip(keys, value, strict=True)))
         elif isinstance(value, str) and is_transcript(value):
             yield entry._replace(value={"text": value})
-        elif isinstance(value, dict) and value.get("type") in ABOUT_EXPORT and "data" not in value:
-            about |= {f"{value['type']}.{name}" for name in value if name != "type"}
-        elif isinstance(value, dict) and value.get("type") == "table" and isinstance(value.get("data"), list):
-            yield from _rows_of_dump(entry, tuple(sorted(about)))
         else:
             yield _without_server(entry)
-
-
-def _rows_of_dump(entry: Entry, left_out: tuple[str, ...]) -> Iterator[Entry]:
-    """The rows of a table that phpMyAdmin exported, with its name."""
-    outer = {"table": {key: item for key, item in entry.value.items() if key not in ("type", "data")}}
-    for number, value in enumerate(entry.value["data"]):
-        yield entry._replace(
-            place=f"{entry.place}.data[{number}]", value=value, raw=None, outer=outer, left_out=left_out
-        )
 
 
 def _are_cells(value: Any) -> bool:

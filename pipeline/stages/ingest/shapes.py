@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipeline.io.class_labels import ClassName
 from pipeline.stages.ingest.columns import columns
@@ -13,13 +13,17 @@ from pipeline.stages.ingest.fields import Record, at, kind, list_at, not_an_obje
 from pipeline.stages.ingest.framing import Entry
 from pipeline.stages.ingest.given import is_given, may_be_printed, spelled, text_of
 from pipeline.stages.ingest.marks import UnclearLearn
+from pipeline.stages.ingest.multiple_choice import multiple_choice
 from pipeline.stages.ingest.names import CHOICES
+from pipeline.stages.ingest.nodes import nodes
 from pipeline.stages.ingest.parsing import Fault, FileFault, dumps
 from pipeline.stages.ingest.preferences import choice, completions, preference
 from pipeline.stages.ingest.printed import opened
 from pipeline.stages.ingest.rows import Row, around, numbered, rejected, row, with_outer
 from pipeline.stages.ingest.toml_line import toml
 from pipeline.stages.ingest.trees import tree, tree_records
+from pipeline.stages.ingest.unanswerable import marked_unanswerable, no_answer
+from pipeline.stages.ingest.unmapped import is_sentence
 from schemas.shapes import Articles, Instances, Shape, Template
 
 #: The shape of a record. Raises Fault where it has none, or several.
@@ -116,17 +120,28 @@ def articles(entry: Entry, shape: Articles) -> list[Row]:
             found.append((question, context, answer, rest))
     if not found:
         raise Fault("no-turns", f"`{shape.paragraphs}` hold no question (`qas`)")
-    return [
-        row(
-            entry,
-            _in(rest, without(question, ["question"])) if isinstance(question, dict) else rest,
-            text_at(question, "question"),
-            context,
-            answer,
-            place=numbered(number, len(found)),
-        )
-        for number, (question, context, answer, rest) in enumerate(found, 1)
-    ]
+    return [_asked(entry, Asked(*each), numbered(number, len(found)), shape) for number, each in enumerate(found, 1)]
+
+
+class Asked(NamedTuple):
+    """A question of an article, the text that it is about, its answer and the fields around it."""
+
+    question: Any
+    context: str | None
+    answer: str | None
+    rest: Record
+
+
+def _asked(entry: Entry, asked: Asked, place: str, shape: Articles) -> Row:
+    question, context, answer, rest = asked
+    own = question if isinstance(question, dict) else {}
+    text, others = text_at(question, "question"), _in(rest, without(own, ["question"]))
+    unanswerable = marked_unanswerable(own)
+    if unanswerable and not shape.no_answer:
+        alone = entry._replace(place=entry.place + place, value=_in(rest, {"context": context, **own}), raw=None)
+        fault = no_answer(unanswerable, shape)
+        return rejected(alone, fault, instruction=text, input=context or "")
+    return row(entry, others, text, context, shape.no_answer if unanswerable else answer, place=place)
 
 
 FIELD = re.compile(r"\{([^{}]+)\}")
@@ -186,7 +201,8 @@ def _item(item: Any, key: str, path: str) -> str:
 
 def _spelled(value: Any, path: str) -> str:
     if isinstance(value, list) and is_given(value) and path.strip().casefold() not in CHOICES:
-        return ", ".join(spelled(item) for item in value if item is not None)
+        texts = [spelled(item) for item in value if item is not None]
+        return ("\n" if any(map(is_sentence, texts)) else ", ").join(texts)
     if isinstance(value, list | dict) and not is_given(value):
         raise Fault("not-text", f"`{path}` is {kind(value)}: name a field inside it, or word it in `items`")
     return text_of(value, path) or "" if isinstance(value, str | list | dict) else dumps(value)
@@ -200,6 +216,7 @@ SHAPES: dict[str, Callable[..., list[Row]]] = {
     "turn-fields": turn_fields,
     "tree": tree,
     "tree-records": tree_records,
+    "nodes": nodes,
     "delimited": delimited,
     "preference": preference,
     "choice": choice,
@@ -209,5 +226,6 @@ SHAPES: dict[str, Callable[..., list[Row]]] = {
     "pairs": pairs,
     "articles": articles,
     "questions": questions,
+    "multiple-choice": multiple_choice,
     "template": template,
 }

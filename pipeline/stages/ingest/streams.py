@@ -30,6 +30,7 @@ from pipeline.stages.ingest.framing import KEPT, LINE, Entry, Records, entries_i
 from pipeline.stages.ingest.json_text import before_first_value, is_json_lines
 from pipeline.stages.ingest.json_values import json_blocks
 from pipeline.stages.ingest.parsing import BOM, Fault, Number, dumps, parse
+from pipeline.stages.ingest.phpmyadmin import exported_rows, is_export
 from pipeline.stages.ingest.recast import is_needed, is_row_of_server, recast
 from pipeline.stages.ingest.recipes import recipe
 from pipeline.stages.ingest.sideways import IsRecord
@@ -134,6 +135,9 @@ def _read_values(path: Path, member: Member, encoding: str, source: Source, limi
         plain = with_line_feeds(_behind(data, before)) if LONE_CR.search(text) else _behind(data, before)
         lines = lines_of(plain, limit, line)
         return Reading(member.place, encoding, "JSON Lines", iter(()), blocks, lines), text[before:]
+    if reader == "json" and is_export(text[before:]):
+        rows = exported_rows(_behind(data, before), limit, line)
+        return Reading(member.place, encoding, "JSON of phpMyAdmin", rows, blocks), b""
     if reader == "json":
         if start != b"{":
             found = json_blocks(_behind(data, before), limit, line)

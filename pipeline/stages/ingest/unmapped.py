@@ -5,11 +5,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.stages.ingest.fields import Record, at
+from pipeline.stages.ingest.fields import Record, at, texts_at
 from pipeline.stages.ingest.given import is_given, paths_of
-from pipeline.stages.ingest.names import MAGPIE, MANNER, NOTES, ORIGIN, SCENE, named
+from pipeline.stages.ingest.names import MAGPIE, MANNER, NOTES, ORIGIN, named, sets_the_scene, tells_the_task
 from pipeline.stages.ingest.parsing import dumps
-from schemas.shapes import Columns, Conversation, Preference
+from schemas.shapes import Columns, Conversation, Delimited, Exchanges, MultipleChoice, Preference
 
 #: A text of fewer words is a name or a note, unless it ends as a sentence does.
 WORDS = 4
@@ -18,6 +18,13 @@ LONG = 80
 #: A share that is nearly all, and one that is most.
 NEARLY_ALL, MOST = 0.9, 0.5
 SENTENCE_END = re.compile(r"(?:[.?!。]|[다요까죠오]|니다)[\"'”’)\]]*\s*$")
+#: How an order begins or ends that has no end of a sentence; words of a text that is more than a name of a task.
+ORDER = re.compile(r"(?:다음|주어진|아래|제시된)\s.*|.*(?:라|것|기|하게|함)[\"'”’)\]]*\s*$", re.DOTALL)
+MANY_WORDS = 8
+#: Names of what the law asks to be written beside a text.
+LEGAL = re.compile(
+    r".*(?:licen[cs]e|copyright|notice|citation|disclaimer|rights|저작권|라이선스|이용조건|이용허락|인용).*"
+)
 #: Names of what a text of the shape was made from, or made into.
 TWIN = re.compile(
     r"(?:orig|original|org|raw|en|eng|english|translated)_.+|.+_(?:orig|original|en|eng|english|translated)"
@@ -25,7 +32,10 @@ TWIN = re.compile(
 #: Names of the title of a question.
 TITLE = re.compile(r"(?!답|회신|처리|상담사).+제목")
 #: Names of the Korean form of a text, beside that text: question_ko, ko_question.
-KOREAN = ("{}_ko", "{}_kor", "{}_korean", "{}_kr", "ko_{}", "kor_{}", "korean_{}")
+KOREAN = (
+    *("{}_ko", "{}_kor", "{}_korean", "{}_kr", "ko_{}", "kor_{}", "korean_{}"),
+    *("{}_translated", "translated_{}", "{}_translation", "{}_번역", "번역_{}"),
+)
 #: Names of measures, counters and ids, which no answer depends on.
 MEASURE = re.compile(
     r".*(?:id|idx|index|seq|score|reward|rank|len|length|count|num|n_.*|tokens?|votes?|likes?|views?|hits?|prob|loss|time|size)"
@@ -38,6 +48,18 @@ HANGUL = re.compile(r"[가-힣]")
 NO_TEXT = re.compile(
     r"\s*(?:[a-z]+://\S+|www\.\S+|[\d.,:/\s년월일시분초TZ+-]+%?|\S+\.[A-Za-z]{2,5}|[\w.-]*\d[\w.:/#-]*|[0-9a-fA-F-]{16,})\s*"
 )
+
+
+def as_columns(shape: MultipleChoice) -> Columns:
+    """The columns of the same fields, for what is asked about them."""
+    given = (*paths_of(shape.input), *paths_of(shape.choices))
+    return Columns(
+        instruction=shape.instruction,
+        input=given,
+        output=shape.answer,
+        system=shape.system,
+        reasoning=shape.reasoning,
+    )
 
 
 def unmapped_texts(records: Sequence[Record], shape: Columns | Preference) -> list[str]:
@@ -56,7 +78,11 @@ def unmapped_texts(records: Sequence[Record], shape: Columns | Preference) -> li
     for name in dict.fromkeys(key for record in records for key in record if key not in taken):
         word = name.strip().casefold()
         values = [_text(record, name) for record in records]
-        if word in ORIGIN or not any(values) or is_copy(values, records, mapped):
+        if word in ORIGIN or LEGAL.fullmatch(word) or not any(values) or is_copy(values, records, mapped):
+            continue
+        if (not _differs(values) or tells_the_task(word)) and _are_orders(name, values):
+            if not _is_twin(values, records, mapped):
+                found.append(name)
             continue
         is_note = word in NOTES or TWIN.fullmatch(word) is not None or (word in MAGPIE and is_magpie)
         if word in MANNER and _differs(values) and not _are_named(values, prompts):
@@ -69,6 +95,12 @@ def unmapped_texts(records: Sequence[Record], shape: Columns | Preference) -> li
     return found
 
 
+def _are_orders(name: str, values: Sequence[str]) -> bool:
+    """Whether values say what is to be done: nearly all of them, in a field that is no note of another kind."""
+    is_note = name.strip().casefold() in NOTES and not tells_the_task(name)
+    return not is_note and _share([is_order(value) for value in values]) >= NEARLY_ALL
+
+
 def _differs(values: Sequence[str]) -> bool:
     return len(set(values)) > 1
 
@@ -79,10 +111,29 @@ def _are_named(values: Sequence[str], prompts: Sequence[tuple[str, ...]]) -> boo
     return _share(held) >= NEARLY_ALL
 
 
-def unmapped_scene(records: Sequence[Record], shape: Conversation) -> list[str]:
-    """The fields beside turns that say in sentences who speaks and in what situation, and that the shape leaves out."""
-    names = [name for name in named(records[0], SCENE) if name not in (shape.system, *paths_of(shape.input))]
-    return [name for name in names if _are_texts([_text(record, name) for record in records])]
+def unmapped_scene(records: Sequence[Record], shape: Conversation | Exchanges | Delimited) -> list[str]:
+    """The fields beside turns that say in sentences who speaks, in what situation and what is to be done, and that the
+    shape leaves out.
+    """
+    turns = shape.text if isinstance(shape, Delimited) else shape.turns
+    taken = {(path or "").split(".")[0] for path in (turns, shape.system, shape.tools, *paths_of(shape.input))}
+    said = ["\n".join(texts_at(record, [turns.partition(".*")[0]])) for record in records]
+    found = []
+    for name in records[0]:
+        if name in taken or not (sets_the_scene(name) or tells_the_task(name)):
+            continue
+        values = [_text(record, name) for record in records]
+        copies = _share([value in text for value, text in zip(values, said, strict=True) if value])
+        is_told = is_order if tells_the_task(name) else is_sentence
+        if copies < NEARLY_ALL and _share([is_told(value) for value in values]) >= MOST and _speaks_as(values, said):
+            found.append(name)
+    return found
+
+
+def _speaks_as(values: Sequence[str], texts: Sequence[str]) -> bool:
+    """Whether values are in the language of some texts: in Korean, or both are not."""
+    korean = [_share([HANGUL.search(text) is not None for text in some if text]) for some in (values, texts)]
+    return min(korean) > 1 - NEARLY_ALL or max(korean) < NEARLY_ALL
 
 
 def korean_twins(records: Sequence[Record], shape: Columns | Preference) -> dict[str, str]:
@@ -209,6 +260,16 @@ def _is_clause(value: str) -> bool:
     return not NO_TEXT.fullmatch(value) and (words >= WORDS or (words > 1 and SENTENCE_END.search(value) is not None))
 
 
+def is_order(value: str) -> bool:
+    """Whether a text tells somebody something, and is more than the name of a task.
+
+    >>> [is_order(text) for text in ("문서 기반 질의 응답", "한 문장으로 답하세요.", "다음 글을 한 줄로 요약")]
+    [False, True, True]
+    """
+    whole = SENTENCE_END.search(value) is not None or ORDER.fullmatch(value) is not None
+    return is_sentence(value) and (whole or len(value.split()) >= MANY_WORDS)
+
+
 def is_copy(values: Sequence[str], records: Sequence[Record], mapped: Sequence[str]) -> bool:
     """Whether a field nearly always repeats a text of the shape, or holds the prompt written out."""
     copies = []
@@ -222,6 +283,5 @@ def is_copy(values: Sequence[str], records: Sequence[Record], mapped: Sequence[s
 def _is_twin(values: Sequence[str], records: Sequence[Record], mapped: Sequence[str]) -> bool:
     """Whether a field is in another language than the texts of the shape: a translation, or what was translated."""
     texts = ["".join(_text(record, path) for path in mapped) for record in records]
-    korean = _share([HANGUL.search(text) is not None for text in texts if text])
-    own = _share([HANGUL.search(value) is not None for value in values if value])
-    return min(own, korean) <= 1 - NEARLY_ALL and max(own, korean) >= NEARLY_ALL
+    # (Of a prompt of messages the language is not looked at.)
+    return any(texts) and not _speaks_as(values, texts)

@@ -7,16 +7,20 @@ from typing import Any
 
 from pipeline.stages.ingest.columns import labelled
 from pipeline.stages.ingest.detect import shapes_of
+from pipeline.stages.ingest.detect_answers import several_answers
+from pipeline.stages.ingest.detect_choices import labelled_choice
 from pipeline.stages.ingest.detect_columns import given_fields, one_or_more
 from pipeline.stages.ingest.detect_conversations import role_key, text_key
+from pipeline.stages.ingest.detect_turns import likely_turns
 from pipeline.stages.ingest.fields import Record, at
 from pipeline.stages.ingest.given import is_given, paths_of
 from pipeline.stages.ingest.names import (
+    ANSWER,
     ANSWER_KEYS,
     ANSWERS,
+    CLASSES,
     DIRECTIVES,
     INSTRUCTION,
-    LABELS,
     NOTES,
     ORIGIN,
     OUTPUT,
@@ -28,8 +32,10 @@ from pipeline.stages.ingest.recipes import recipes
 from pipeline.stages.ingest.shapes import FIELD
 from pipeline.stages.ingest.speakers import SPOKEN, by_turns, speaker_of
 from pipeline.stages.ingest.toml_line import toml
+from pipeline.stages.ingest.translations import translations_in
 from pipeline.stages.ingest.turn_lists import each_record, turns_at
 from pipeline.stages.ingest.unmapped import NO_TEXT, is_sentence
+from pipeline.stages.ingest.wording import worded
 from schemas.shapes import (
     Columns,
     Conversation,
@@ -55,16 +61,32 @@ def ways(records: Sequence[Record]) -> Iterator[str]:
     yield from _headers(record)
     yield from map(toml, _inside(record))
     yield from map(toml, _marked(records))
+    if lines := list(map(toml, translations_in(record))):
+        yield from lines
+        return
+    if turns := likely_turns(record):
+        yield toml(turns)
+        return
+    if lines := labelled_choice(records):
+        yield from lines
+        return
     asked = named(record, INSTRUCTION)
-    answers = [key for key in named(record, (*OUTPUT, *ANSWER_KEYS, *LABELS)) if _is_one_value(record[key])]
+    if asked and (lines := several_answers(records, asked[0])):
+        yield from lines
+        return
+    answers = [key for key in named(record, (*OUTPUT, *ANSWER_KEYS, *CLASSES)) if _is_one_value(record[key])]
     if asked and isinstance(record[asked[0]], dict):
         yield from map(toml, _in_question(record, asked[0], answers))
     elif answers and not likely and not _inside_is(record, answers[0]):
         taken = (*asked[:1], answers[0])
         fields = (*given_fields(record), *(_texts(record) or _titles(record)), *_texts_in_objects(record))
-        given = [path for path in dict.fromkeys(fields) if path not in taken]
-        template = labelled(asked[0] if asked else "", given, answers[0])
-        yield toml(template if asked else _to_word(template))
+        given = [path for path in dict.fromkeys(fields) if path not in taken and not ONE_OF_SEVERAL.fullmatch(path)]
+        template = worded(labelled(asked[0] if asked else "", given, answers[0]), records)
+        yield toml(template if asked or template.instruction != "{}" else _to_word(template))
+
+
+#: The label that one of several people gave.
+ONE_OF_SEVERAL = re.compile(r"label[ _]?\d+")
 
 
 def _inside_is(record: Record, key: str) -> bool:
@@ -114,17 +136,14 @@ def guesses(records: Sequence[Record]) -> Iterator[str]:
     if second and ANSWER.fullmatch(first) and not ANSWER.fullmatch(second[0]):
         first, second = second[0], [first]
     if second and not ANSWER.fullmatch(first):
-        yield toml(Columns(instruction=first, output=second[0], input=None))
+        rest = [path for path in length if path not in longest and all(_is_sentence_at(each, path) for each in records)]
+        yield toml(Columns(instruction=first, output=second[0], input=one_or_more(rest)))
     elif first and not second:
         yield toml(_to_word(labelled("", (), first)))
 
 
-#: Names of an answer, also of one of several.
-ANSWER = re.compile(
-    r"(?:.*_)?(?:output|answer|response|completion|reply|target|result|feedback|attempt)s?[ _]?(?:\d+|[a-e])?(?:\..*)?"
-    r"|.*(?:답변|응답|대답|정답|회신|처리결과)\d*(?:\..*)?",
-    re.IGNORECASE,
-)
+def _is_sentence_at(record: Record, path: str) -> bool:
+    return is_sentence(str(at(record, path) or ""))
 
 
 def _answers_to(question: str, length: Counter[str]) -> list[str]:

@@ -232,3 +232,25 @@ def test_the_shape_that_a_source_declares_decides_what_a_record_is(tmp_path: Pat
     path.write_text(json.dumps({"passage": "달은 위성이다.", "all": [{"물음": "달은?", "대답": "위성"}]}), "utf-8")
     columns = Columns(instruction="물음", input="passage", output="대답")
     assert [row["input"] for row in rows_of(path, shape=columns)] == ["달은 위성이다."]
+
+
+def test_a_table_of_phpmyadmin_may_be_longer_than_a_record(tmp_path: Path) -> None:
+    rows = [{"id": str(number), "question": f"{number}번 질문은?", "answer": "답입니다." * 20} for number in range(200)]
+    table = {"type": "table", "name": "faq", "database": "shop", "data": rows}
+    more = {"type": "table", "name": "empty", "database": "shop", "data": []}
+    export = [{"type": "header", "version": "5.2.1"}, {"type": "database", "name": "shop"}, table, more]
+    path = tmp_path / "export.json"
+    text = json.dumps(export, ensure_ascii=False)
+    path.write_text(text, "utf-8")
+    found = rows_with_limit(path, 1 << 10)
+    assert [row["instruction"] for row in found] == [row["question"] for row in rows]
+    assert [row["origin"] for row in found][:2] == ["export.json[2].data[0]", "export.json[2].data[1]"]
+    path.write_text(text[: len(text) // 2], "utf-8")
+    cut = rows_with_limit(path, 1 << 10)
+    assert [row["reject_reason"] for row in cut if row["reject_reason"]][-1] == "invalid-json"
+    assert 50 < sum(row["reject_reason"] is None for row in cut) < 150
+
+
+def rows_with_limit(path: Path, limit: int) -> list[dict[str, Any]]:
+    options = IngestOptions(max_record_bytes=limit)
+    return [row for table in ingest(path, path.name, options=options) for row in table.to_pylist()]

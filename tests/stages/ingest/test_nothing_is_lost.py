@@ -50,6 +50,7 @@ PAIR = {"input": "text", "output": "text"}
 SCORED = {"response": "text", "model": "text"}
 ASKED = {"question": "text", "answers": [{"text": "text"}, {"text": "text"}]}
 REPLY = {"role": "assistant", "text": "text", "replies": []}
+NODE = {"parent": "a", "message": {"author": {"role": "user"}, "content": {"parts": ["text"], "result": "text"}}}
 #: Records of every shape, with "text" where a text is.
 SHAPES: dict[str, Any] = {
     "columns": {"instruction": "text", "input": "text", "output": "text", "system": "text"},
@@ -72,6 +73,14 @@ SHAPES: dict[str, Any] = {
     "pairs": {"questions": ["text", "text"], "outputs": ["text", "text"]},
     "tree": {"prompt": {"role": "prompter", "text": "text", "replies": [REPLY, REPLY]}},
     "numbers": {"question": "text", "answer": 2},
+    "answered": {"messages": [USER, ANSWER, USER], "response": "text", "persona": "text"},
+    "several answers": {"prompt": "text", "responses": ["text", "text"]},
+    "turns by number": {"질문1": "text", "답변1": "text", "질문2": "text", "답변2": "text", "지문": "text"},
+    "choices": {"question": "text", "options": ["text", "text"], "answer_index": 0, "passage": "text"},
+    "letters": {"question": "text", "A": "text", "B": "text", "answer": 2},
+    "unanswerable": {"context": "text", "question": "text", "answers": {"text": ["text"]}, "is_impossible": True},
+    "speakers": {"user": "text", "chip2": "text"},
+    "nodes": {"mapping": {"a": NODE | {"parent": None}, "b": NODE, "c": NODE | {"parent": "b"}}, "title": "text"},
 }
 
 

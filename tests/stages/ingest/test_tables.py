@@ -180,7 +180,7 @@ def test_the_remedy_for_a_truth_value_as_an_answer_works(tmp_path: Path) -> None
     path = tmp_path / "truth.jsonl"
     path.write_text('{"question": "참인가?", "answer": true}\n', "utf-8")
     detail = rows_of(path)[0]["reject_detail"]
-    assert answers(path, **tomllib.loads(re.findall(r"`(shape = .*)`", detail)[0])) == [("참인가?", "true")]
+    assert answers(path, **tomllib.loads(re.findall(r"`(shape = .*)`", detail)[0])) == [("참인가?", "예")]
 
 
 # --- bytes -----------------------------------------------------------------------------------------------------------
