@@ -59,12 +59,16 @@ def shell(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("project")
+    write_project(folder, FILES)
+    return folder
+
+
+def write_project(folder: Path, files: int) -> None:
     (folder / "raw").mkdir()
     (folder / "pipeline.toml").write_text(CONFIG)
-    for number in range(FILES):
+    for number in range(files):
         record = f'{{"instruction": "질문 {number}", "output": "답 {number * 7}"}}\n'
         (folder / "raw" / f"파일{number}.jsonl").write_text(record)
-    return folder
 
 
 @pytest.mark.parametrize("place", ["all", *(PLACES if "ATTACKS" in os.environ else ())])
@@ -146,7 +150,9 @@ def test_a_reader_that_leaves_ends_every_command_alike(name: str, project: Path)
     assert "Broken" not in done.stderr
 
 
-def test_closed_streams_take_no_files_of_the_run(project: Path) -> None:
+def test_closed_streams_take_no_files_of_the_run(tmp_path: Path) -> None:
     """The system gives the numbers of closed streams to the next files that are opened."""
-    done = shell(f"{COMMAND} run >&- 2>&- <&-; echo $?", project)
+    write_project(tmp_path, FILES if "ATTACKS" in os.environ else 4)
+    done = shell(f"{COMMAND} run >&- 2>&- <&-; echo $?", tmp_path)
     assert done.stdout == "0\n"
+    assert '"rows_in"' in (tmp_path / "processed" / "mine" / "manifest.json").read_text()

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable, Sequence
 from itertools import accumulate, pairwise
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from pipeline.dataset.report.lengths import Bar, Box
 
@@ -27,14 +27,14 @@ def _round(number: float) -> str:
 
 def stretched(content: Markup, kind: str, height: int = 10) -> Markup:
     """An SVG of 100 by `height` units that stretches to its place."""
-    head = '<svg class="{}" viewBox="0 0 100 {}" preserveAspectRatio="none" aria-hidden="true" focusable="false">'
-    return Markup(head + "{}</svg>").format(kind, height, content)
+    plain = 'preserveAspectRatio="none" aria-hidden="true" focusable="false"'
+    return Markup(f'<svg class="{escape(kind)}" viewBox="0 0 100 {height}" {plain}>{escape(content)}</svg>')
 
 
 def rect(kind: str, x: float, width: float, y: float = 0, height: float = 10, title: str = "") -> Markup:
-    hover = Markup("<title>{}</title>").format(title) if title else ""
-    numbers = (_round(number) for number in (x, y, width, height))
-    return Markup('<rect class="{}" x="{}" y="{}" width="{}" height="{}">{}</rect>').format(kind, *numbers, hover)
+    hover = f"<title>{escape(title)}</title>" if title else ""
+    place = f'x="{_round(x)}" y="{_round(y)}" width="{_round(width)}" height="{_round(height)}"'
+    return Markup(f'<rect class="{escape(kind)}" {place}>{hover}</rect>')
 
 
 def bar(value: float, most: float, kind: str = "s1") -> Markup:
