@@ -92,7 +92,7 @@ def test_a_system_prompt_chooses_the_language() -> None:
 
 
 def test_the_first_disclaimer_is_that_of_all_patterns_in_one() -> None:
-    """Their beginnings decide whether the English ones are tried: no text with a match may lack them."""
+    """Names and beginnings decide which patterns are tried: no text with a match may lack them."""
     every = re.compile(any_of(*disclaimers.SPEECHES.values(), *disclaimers.ENGLISH_SPEECHES.values()))
     texts = [row[name] for row in ROWS for name in ("instruction", "input", "output") if row[name]]
     texts += [
