@@ -28,7 +28,6 @@ from pipeline.stages.ingest.turn_lists import turns_in
 from pipeline.stages.ingest.unmapped import is_sentence
 from schemas.shapes import Columns, Completions, Conversation, Preference, Shape
 
-
 #: Fields of an answer. (A server puts its answers under `choices`.)
 NAMES = (*OUTPUT, *ANSWER_KEYS, "choices")
 
