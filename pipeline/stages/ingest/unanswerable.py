@@ -5,6 +5,7 @@ from typing import Any
 from pipeline.stages.ingest.fields import Record, yes_or_no
 from pipeline.stages.ingest.names import ANSWERABLE, UNANSWERABLE
 from pipeline.stages.ingest.parsing import Fault
+from pipeline.stages.ingest.printed import opened
 from pipeline.stages.ingest.toml_line import toml
 from schemas.shapes import Articles, Columns
 
@@ -20,10 +21,9 @@ def marked_unanswerable(record: Record) -> str | None:
             truth = yes_or_no(record[key]) if key in _MARKS else None
             if truth is not None and truth == (key in UNANSWERABLE):
                 return key
-    for key in ("answers", "answer"):
-        if key in record and _is_empty_list(record[key]):
-            return key
-    return None
+    if "answers" in record and _is_empty_list(opened(record["answers"])):
+        return "answers"
+    return "answer" if _is_empty_list(record.get("answer")) else None
 
 
 #: Names of both kinds of marks.
