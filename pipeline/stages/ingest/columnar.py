@@ -20,7 +20,7 @@ from pipeline.stages.ingest.detected import may_hold_transcript
 from pipeline.stages.ingest.fields import Record
 from pipeline.stages.ingest.framing import Elements, Unread
 from pipeline.stages.ingest.given import may_be_printed
-from pipeline.stages.ingest.names import ANSWERABLE, UNANSWERABLE, is_read, named
+from pipeline.stages.ingest.names import ANSWERABLE, UNANSWERABLE, is_read
 from pipeline.stages.ingest.parsing import Fault, FileFault
 from pipeline.stages.ingest.published_splits import FIELD as SPLIT
 from pipeline.stages.ingest.roles import known_role
@@ -133,7 +133,7 @@ def _is_flat(record: Record, shape: Columns) -> bool:
     """Whether a record of texts, numbers and truth values says nothing beside its texts that is not for `meta`."""
     if isinstance(shape.input, tuple) or may_hold_transcript(tuple(record)) or may_be_printed(shape.input or ""):
         return False
-    if shape.no_answer or named(record, (*UNANSWERABLE, *ANSWERABLE)):
+    if shape.no_answer or not {*UNANSWERABLE, *ANSWERABLE}.isdisjoint(record):
         return False
     beside = {shape.history, shape.tools, shape.tool_calls, shape.label, *shape.reasoning, *shape.learn}
     return not beside & record.keys() and all(isinstance(record.get(path), str | None) for path in _taken(shape))

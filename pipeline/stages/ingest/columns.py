@@ -38,15 +38,14 @@ def columns(entry: Entry, shape: Columns) -> list[Row]:
     texts, fixes, fault = _texts(record, shape)
     if fault:
         return [rejected(entry, fault, **{**texts, "input": texts.get("input") or ""})]
-    said, others, repairs = _beside(record, shape)
+    paths = _paths(shape)
     if unanswerable := marked_unanswerable(record):
         if not shape.no_answer:
-            fault = no_answer(unanswerable, shape)
-            return [rejected(entry, fault, instruction=texts["instruction"], input=texts["input"] or "")]
-        texts["output"] = shape.no_answer
-        others = without(others, [path for path in _paths(shape) if path != shape.output])
-    else:
-        others = without(others, _paths(shape))
+            known = {"instruction": texts["instruction"], "input": texts["input"] or ""}
+            return [rejected(entry, no_answer(unanswerable, shape), **known)]
+        texts["output"], paths = shape.no_answer, [path for path in paths if path != shape.output]
+    said, others, repairs = _beside(record, shape)
+    others = without(others, paths)
     history: list[Message] = []
     if shape.history:
         turns = earlier_turns(record, shape.history, shape.roles)

@@ -28,12 +28,16 @@ from pipeline.stages.ingest.turn_lists import turns_in
 from pipeline.stages.ingest.unmapped import is_sentence
 from schemas.shapes import Columns, Completions, Conversation, Preference, Shape
 
+#: Fields of an answer. (A server puts its answers under `choices`.)
+NAMES = (*OUTPUT, *ANSWER_KEYS, "choices")
+
 
 def with_answer(record: Record, shape: Shape) -> Shape:
     """The shape; of a conversation that ends with a question, with the field that holds its answer."""
-    if not isinstance(shape, Conversation) or not _is_open(record, shape):
+    names = named(record, NAMES) if isinstance(shape, Conversation) else []
+    if not isinstance(shape, Conversation) or not names or not _is_open(record, shape):
         return shape
-    paths = [path for key in named(record, (*OUTPUT, *ANSWER_KEYS, "choices")) if (path := _answer_path(record, key))]
+    paths = [path for key in names if (path := _answer_path(record, key))]
     return shape.model_copy(update={"answer": paths[0]}) if paths else shape
 
 

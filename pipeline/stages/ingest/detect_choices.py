@@ -29,9 +29,10 @@ def chosen_in(record: Record) -> Iterator[MultipleChoice]:
     """A question whose answer is the number of a choice, or a letter in a field that is named so."""
     letters = letters_in(record)
     answers = [key for key in named(record, (*OUTPUT, *ANSWER_KEYS)) if key not in letters]
-    if any(isinstance(record[key], str | list | dict) for key in answers):
+    paths = [key if _is_number(record[key]) else f"{key}.0" for key in answers]
+    numbers = [path for path in paths if _is_number(at(record, path))]
+    if len(numbers) < len(answers):
         return  # the answer is written out, or has the form that other shapes read
-    numbers = [key for key in answers if _is_number(record[key])]
     likely = [key for key in record if is_index(key) and isinstance(record[key], int | Number | str)]
     for key in [*likely, *numbers][:1]:
         yield from _of(record, key, named(record, INSTRUCTION))

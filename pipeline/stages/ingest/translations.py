@@ -24,15 +24,16 @@ WORD = re.compile(r"[^\W_]+")
 
 
 def translations_in(record: Record) -> Iterator[Template]:
-    """Both directions, where a record or an object in it holds one text in Korean and one in another language."""
+    """Both directions, where a record or an object in it holds a text in Korean and one in another language."""
     objects = ((f"{key}.", item) for key, item in record.items() if isinstance(item, dict))
     for prefix, fields in (("", record), *objects):
         texts = [key for key, value in fields.items() if isinstance(value, str)]
         found = {language: prefix + key for key in texts if (language := _language(key))}
         others = [language for language in found if language != "한국어"]
-        if "한국어" in found and len(others) == 1:
-            yield _to(others[0], found["한국어"], found[others[0]])
-            yield _to("한국어", found[others[0]], found["한국어"])
+        for other in others if "한국어" in found else ():
+            yield _to(other, found["한국어"], found[other])
+            yield _to("한국어", found[other], found["한국어"])
+        if "한국어" in found and others:
             return
 
 

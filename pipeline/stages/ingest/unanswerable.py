@@ -1,8 +1,11 @@
 """Questions that their text does not answer, as sets of reading comprehension mark them."""
 
-from pipeline.stages.ingest.fields import Record, at, yes_or_no
-from pipeline.stages.ingest.names import ANSWERABLE, UNANSWERABLE, named
+from typing import Any
+
+from pipeline.stages.ingest.fields import Record, yes_or_no
+from pipeline.stages.ingest.names import ANSWERABLE, UNANSWERABLE
 from pipeline.stages.ingest.parsing import Fault
+from pipeline.stages.ingest.printed import opened
 from pipeline.stages.ingest.toml_line import toml
 from schemas.shapes import Articles, Columns
 
@@ -13,11 +16,23 @@ def marked_unanswerable(record: Record) -> str | None:
     >>> marked_unanswerable({"is_impossible": True}), marked_unanswerable({"has_answer": True})
     ('is_impossible', None)
     """
-    if found := [key for key in named(record, UNANSWERABLE) if yes_or_no(record[key])]:
-        return found[0]
-    found = [key for key in named(record, ANSWERABLE) if yes_or_no(record[key]) is False]
-    empty = [key for key in ("answers", "answer") if record.get(key) == [] or at(record, f"{key}.text") == []]
-    return next(iter((*found, *empty)), None)
+    if not _MARKS.isdisjoint(record):
+        for key in record:
+            truth = yes_or_no(record[key]) if key in _MARKS else None
+            if truth is not None and truth == (key in UNANSWERABLE):
+                return key
+    if "answers" in record and _is_empty_list(opened(record["answers"])):
+        return "answers"
+    return "answer" if _is_empty_list(record.get("answer")) else None
+
+
+#: Names of both kinds of marks.
+_MARKS = {*UNANSWERABLE, *ANSWERABLE}
+
+
+def _is_empty_list(value: Any) -> bool:
+    """Whether a value is a list of answers, or holds one, in which there is none."""
+    return not isinstance(value, str) and (value == [] or (isinstance(value, dict) and value.get("text") == []))
 
 
 def no_answer(field: str, shape: Columns | Articles) -> Fault:

@@ -117,11 +117,10 @@ def unmapped_scene(records: Sequence[Record], shape: Conversation | Exchanges | 
     """
     turns = shape.text if isinstance(shape, Delimited) else shape.turns
     taken = {(path or "").split(".")[0] for path in (turns, shape.system, shape.tools, *paths_of(shape.input))}
-    said = ["\n".join(texts_at(record, [turns.partition(".*")[0]])) for record in records]
+    names = [name for name in records[0] if name not in taken and (sets_the_scene(name) or tells_the_task(name))]
+    said = ["\n".join(texts_at(record, [turns.partition(".*")[0]])) for record in records] if names else []
     found = []
-    for name in records[0]:
-        if name in taken or not (sets_the_scene(name) or tells_the_task(name)):
-            continue
+    for name in names:
         values = [_text(record, name) for record in records]
         copies = _share([value in text for value, text in zip(values, said, strict=True) if value])
         is_told = is_order if tells_the_task(name) else is_sentence

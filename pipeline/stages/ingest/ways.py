@@ -18,6 +18,7 @@ from pipeline.stages.ingest.names import (
     ANSWER,
     ANSWER_KEYS,
     ANSWERS,
+    ASKING,
     CLASSES,
     DIRECTIVES,
     INSTRUCTION,
@@ -70,7 +71,7 @@ def ways(records: Sequence[Record]) -> Iterator[str]:
     if lines := labelled_choice(records):
         yield from lines
         return
-    asked = named(record, INSTRUCTION)
+    asked = named(record, (*INSTRUCTION, *ASKING))
     if asked and (lines := several_answers(records, asked[0])):
         yield from lines
         return

@@ -1,0 +1,173 @@
+"""What to write in the source where texts of the task are left out: the faults that offer the lines of toml."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pipeline.stages.ingest.columns import labelled
+from pipeline.stages.ingest.detect_columns import one_or_more
+from pipeline.stages.ingest.fields import Record, at
+from pipeline.stages.ingest.given import is_given, paths_of
+from pipeline.stages.ingest.names import (
+    ANSWER,
+    BETTER,
+    CHOSEN,
+    DIRECTIVES,
+    EVIDENCE,
+    JUDGED,
+    OF_USER,
+    OPINIONS,
+    PERSONA,
+    explains,
+    named,
+    tells_the_task,
+)
+from pipeline.stages.ingest.parsing import Fault, Number, dumps
+from pipeline.stages.ingest.toml_line import toml
+from pipeline.stages.ingest.unmapped import is_sentence
+from pipeline.stages.ingest.ways import other_texts
+from pipeline.stages.ingest.wording import worded
+from schemas.shapes import (
+    Columns,
+    Conversation,
+    Delimited,
+    Exchanges,
+    MultipleChoice,
+    Preference,
+    Shape,
+)
+
+#: The shapes whose records may hold texts beside those that they take.
+Mapped = Columns | MultipleChoice | Preference | Conversation | Exchanges | Delimited
+#: What a text is in a column, for a message.
+MEANT = {
+    "instruction": "the instruction",
+    "system": "the system prompt",
+    "input": "a part of the input",
+    "reasoning": "the thought before the answer",
+    "output": "the answer",
+}
+
+
+def in_two_languages(twins: Mapping[str, str], shape: Columns | Preference) -> Fault:
+    """The fault of records that hold their texts in Korean as well."""
+    taken: dict[str, Any] = {
+        option: twins[value] for option, value in shape if isinstance(value, str) and value in twins
+    }
+    if isinstance(shape.input, tuple):
+        taken["input"] = tuple(twins.get(path, path) for path in shape.input)
+    korean, others = (", ".join(f"`{name}`" for name in names) for names in (twins.values(), twins))
+    read = shape.model_copy(update=taken)
+    return Fault(
+        "unmapped-text",
+        f"{korean} hold in Korean what {others} hold in another language: choose in the source "
+        f"`{toml(read)}`, so that they are learned, or `{toml(shape)}`, so that they stay in meta",
+    )
+
+
+def values_fault(names: Sequence[str], shape: Columns, records: Sequence[Record]) -> Fault:
+    """The fault of records in which only numbers, lists or objects say why a prompt has several answers."""
+    spoken = ", ".join(f"`{name}`" for name in names)
+    nested = [
+        name for name in names if isinstance(records[0].get(name), list | dict) and not is_given(records[0][name])
+    ]
+    if nested or shape.output is None:
+        way = f"write them as a text in a field `input` of the source file, or choose in the source `{toml(shape)}`"
+    else:
+        template = labelled(shape.instruction, names, shape.output)
+        way = f"choose in the source `{toml(template)}`, so that they are a part of the input, or `{toml(shape)}`"
+    found = f"prompts repeat with other answers, and {spoken} may say why, but no column takes them"
+    return Fault("unmapped-text", f"{found}: {way}, so that they stay in meta")
+
+
+def texts_fault(names: Sequence[str], shape: Mapped, records: Sequence[Record]) -> Fault:
+    spoken = ", ".join(f"`{name}`" for name in names) + (" holds" if len(names) == 1 else " hold")
+    if isinstance(shape, Columns) and (better := _says_which_is_better(names, records)):
+        detail = f"{spoken} texts, and `{better}` may say which is better: write the better answer as `chosen` and the"
+        meta = f"choose in the source `{toml(shape)}`, so that they stay in meta"
+        return Fault("unmapped-text", f"{detail} other one as `rejected` in the source file, or {meta}")
+    opinions = [name for name in names if name.strip().casefold() in OPINIONS]
+    if isinstance(shape, Columns) and shape.output and opinions:
+        return _opinions(opinions[0], shape)
+    read, meant = _with_unmapped(names, shape, records)
+    ways = [(read, " and ".join(meant)), (shape, None)]
+    if isinstance(shape, Columns) and all(name.strip().casefold() in EVIDENCE for name in names):
+        ways.insert(1, (shape.model_copy(update={"reasoning": tuple(names)}), MEANT["reasoning"]))
+    if isinstance(shape, Columns) and _are_labels(records, shape):
+        ways = [(_template_of(each, records), word) for each, word in ways if word != MEANT["reasoning"]]
+    differ = any(len({dumps(record.get(name)) for record in records}) > 1 for name in names)
+    texts = "texts that differ from record to record" if differ or len(records) < 2 else "the same text in each record"
+    lines = [f"`{toml(each)}`, so that they {f'are {word}' if word else 'stay in meta'}" for each, word in ways]
+    choice = ", or ".join(lines)
+    return Fault("unmapped-text", f"{spoken} {texts}, and no column takes them: choose in the source {choice}")
+
+
+def _are_labels(records: Sequence[Record], shape: Columns) -> bool:
+    """Whether the answers are numbers or truth values, which only a template words."""
+    values = [at(record, shape.output) for record in records]
+    return bool(shape.output) and all(isinstance(value, int | float | Number) for value in values)
+
+
+def _template_of(shape: Shape, records: Sequence[Record]) -> Shape:
+    """The template that reads the same fields."""
+    if not isinstance(shape, Columns):
+        return shape
+    template = labelled(shape.instruction, paths_of(shape.input), shape.output or "")
+    return worded(template, records) if isinstance(at(records[0], shape.output), bool) else template
+
+
+def _opinions(name: str, shape: Columns) -> Fault:
+    """The fault of records that hold what others say of their answers."""
+    judged = shape.model_copy(
+        update={"input": one_or_more([*paths_of(shape.input), shape.output or ""]), "output": name}
+    )
+    return Fault(
+        "unmapped-text",
+        f"`{name}` holds what is said of `{shape.output}`: choose in the source `{toml(shape)}`, so that "
+        f"`{shape.output}` is learned and `{name}` stays in meta, or `{toml(judged)}`, so that `{name}` is learned",
+    )
+
+
+def _says_which_is_better(names: Sequence[str], records: Sequence[Record]) -> str | None:
+    """The field that names the better one of several texts; None where there is none."""
+    found = [name for name in named(records[0], (*CHOSEN, *BETTER, *JUDGED)) if name not in names]
+    few = [
+        name for name in found if len(names) > 1 and not any(is_sentence(str(record.get(name))) for record in records)
+    ]
+    return few[0] if few else None
+
+
+def _with_unmapped(names: Sequence[str], shape: Mapped, records: Sequence[Record]) -> tuple[Shape, list[str]]:
+    """The shape that takes these texts as well, and what they are in it."""
+    taken: dict[str, Any] = {}
+    rest = [*names]
+    prompts = [name for name in rest if _may_be_system(name, shape)]
+    if len(prompts) == 1 and not shape.system:
+        taken["system"] = prompts[0]
+        rest.remove(prompts[0])
+    if isinstance(shape, Columns | MultipleChoice):
+        tasks = [name for name in rest if tells_the_task(name)]
+        if tasks and shape.instruction.strip().casefold() not in DIRECTIVES:
+            taken["instruction"] = tasks[0]
+            rest = [shape.instruction, *(name for name in rest if name != tasks[0])]
+        if thoughts := tuple(filter(explains, rest)):
+            taken["reasoning"] = thoughts
+            rest = [name for name in rest if name not in thoughts]
+    if isinstance(shape, Columns):
+        answers = [name for record in records for name in other_texts(record, shape) if not explains(name)]
+        attempts = [name for name in rest if ANSWER.fullmatch(name)]
+        if attempts or (shape.output is None and answers):
+            taken["output"] = (attempts or answers[-1:])[0]
+            rest = [name for name in rest if name not in (*attempts, taken["output"])]
+    if rest:
+        given = (*paths_of(shape.input), *rest) if "instruction" not in taken else (*rest, *paths_of(shape.input))
+        taken["input"] = one_or_more(given)
+    meant = [word for name, word in MEANT.items() if name in taken]
+    return shape.model_copy(update=taken), meant
+
+
+def _may_be_system(name: str, shape: Mapped) -> bool:
+    """Whether a field may be the system prompt: it says who answers, or beside turns what is to be done."""
+    word = name.strip().casefold()
+    if PERSONA.fullmatch(word):
+        return not OF_USER.fullmatch(word)
+    return not isinstance(shape, Columns | MultipleChoice | Preference) and tells_the_task(word)
