@@ -19,6 +19,7 @@ import json
 import os
 import platform
 import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -164,8 +165,9 @@ def named(table: pa.Table) -> pa.Table:
 
 
 def processor() -> float:
-    """Processor seconds of this process, threads included."""
-    return time.process_time()
+    """Processor seconds of this process, threads included, and of processes that it started and that have ended."""
+    of_others = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + of_others.ru_utime + of_others.ru_stime
 
 
 def parts() -> None:
@@ -217,6 +219,34 @@ def scale(*counts: str) -> None:
     print("\n".join(notes))
 
 
+#: What a writer does to a prompt of `crowd`.
+REWRITTEN: dict[str, Callable[[str], str]] = {
+    "filler": lambda text: f"혹시 {text}",
+    "slip of the keyboard": lambda text: text.replace("추천", "츄천"),
+    "syllable twice": lambda text: text.replace("맛집을", "맛집집을"),
+    "ending": lambda text: text.replace("추천해 줘", "추천해 주시면 감사하겠습니다"),
+    "spacing": lambda text: text.replace(" ", ""),
+}
+
+
+def crowd(*counts: str) -> None:
+    """Rewritings of 100 of so many prompts of one template, anywhere among them: how many are found."""
+    print(f"| prompts | {' | '.join(REWRITTEN)} | other rows lost | skipped |\n|{'---|' * (len(REWRITTEN) + 3)}")
+    for count in map(int, counts or ("1000", "10000", "50000")):
+        rng = np.random.default_rng(1)
+        towns = ["".join(map(chr, 0xAC00 + 28 * rng.integers(0, 399, 3))) for _ in range(2 * count)]
+        pairs = zip(towns[::2], towns[1::2], strict=True)
+        texts = [f"{one}에서 {other}까지 가는 가장 빠른 길과 그 길에 있는 맛집을 추천해 줘" for one, other in pairs]
+        chosen = rng.choice(count, 100, replace=False).tolist()
+        made = [change(texts[at]) for change in REWRITTEN.values() for at in chosen]
+        table = named(pa.table({"instruction": texts + made, "output": ["네."] * (count + len(made))}))
+        decisions = decide(fingerprint(table), table)
+        lost = np.split(decisions["reason"].is_valid().to_numpy(), [count, *range(count + 100, len(table), 100)])
+        report = json.loads(decisions.schema.metadata[b"report"])
+        cells = [f"{count:,}", *(f"{some.sum()} %" for some in lost[1:]), str(lost[0].sum()), f"{report['skipped']:,}"]
+        print(f"| {' | '.join(cells)} |", flush=True)
+
+
 def again(*arguments: str) -> str:
     """What another process of this benchmark prints."""
     command = [sys.executable, "-m", "benchmarks.dedupe", *arguments]
@@ -259,6 +289,7 @@ def take_decisions(path: str, prints_path: str, decisions_path: str) -> None:
     rows = pa.ipc.open_file(pa.memory_map(path)).read_all()
     prints = pa.ipc.open_file(pa.memory_map(prints_path)).read_all()
     table = with_no_turns(rows)
+    gc.set_threshold(YOUNG)  # as the command line does
     watch = Watch()
     decisions = decide(prints, table, workers=CORES)
     watch.tell("decide", len(rows))
@@ -637,6 +668,7 @@ if __name__ == "__main__":
         "speed": speed,
         "parts": parts,
         "scale": scale,
+        "crowd": crowd,
         "ours": ours,
         "prints": take_prints,
         "decide": take_decisions,
