@@ -204,9 +204,9 @@ def scale(*counts: str) -> None:
     for count in counts or ("1000000", "10000000"):
         with tempfile.TemporaryDirectory() as held:
             rows, prints, decisions = (str(Path(held) / f"{name}.arrow") for name in ("rows", "prints", "decisions"))
-            with pa.ipc.new_file(rows, SCHEMA) as sink:
+            with pa.ipc.new_file(rows, complete(SCHEMA.empty_table()).schema) as sink:
                 for part in large(int(count)):
-                    sink.write_batch(part)
+                    sink.write_table(complete(pa.Table.from_batches([part])))
             # Each part in a process of its own, as under Make.
             steps = (("prints", rows, prints), ("decide", rows, prints, decisions), ("apply", rows, decisions))
             lines = "".join(again(*step) for step in steps).splitlines()
@@ -288,10 +288,9 @@ def take_prints(path: str, prints_path: str) -> None:
 def take_decisions(path: str, prints_path: str, decisions_path: str) -> None:
     rows = pa.ipc.open_file(pa.memory_map(path)).read_all()
     prints = pa.ipc.open_file(pa.memory_map(prints_path)).read_all()
-    table = with_no_turns(rows)
     gc.set_threshold(YOUNG)  # as the command line does
     watch = Watch()
-    decisions = decide(prints, table, workers=CORES)
+    decisions = decide(prints, rows, workers=CORES)
     watch.tell("decide", len(rows))
     with pa.ipc.new_file(decisions_path, decisions.schema) as sink:
         sink.write_table(decisions)
@@ -312,11 +311,6 @@ def take_marks(path: str, decisions_path: str) -> None:
         fates = sorted((reason, count) for (of, reason), count in kinds.items() if of == kind)
         print(f"- {kind}: {', '.join(f'{count:,} {reason}' for reason, count in fates)}")
     print()
-
-
-def with_no_turns(rows: pa.Table) -> pa.Table:
-    """The rows with empty columns for system and history, chunk by chunk, so that texts stay in the mapped file."""
-    return pa.concat_tables([complete(pa.Table.from_batches([batch])) for batch in rows.to_batches()])
 
 
 def ours(rows_path: str, into: str) -> None:
