@@ -33,7 +33,7 @@ from pipeline.stages.dedupe.differences import (
 from pipeline.stages.dedupe.differences.words_of_text import Word
 from pipeline.stages.dedupe.essentials import may_say_the_same
 from pipeline.stages.dedupe.middles import Prose, differ_in_form, is_prose
-from pipeline.stages.dedupe.rests import are_words, rests
+from pipeline.stages.dedupe.rests import are_words, decide_alone, rests
 from pipeline.table.reject_and_flag import complete, set_column
 from schemas.options import DedupeOptions
 
@@ -191,21 +191,29 @@ def test_rests_decide_as_whole_texts_do(
     one, other = (f"{before} {text} {behind}" for text in pair)
     texts = pa.array([one, other])
     pieces = [found[0].as_py() for found in rests(texts, np.array([0]), np.array([1]))]
-    if are_words(texts).all() and is_prose(pa.array(pieces)).all():
+    if are_words(texts).all() and _decide(pieces, texts):
         assert same(*pieces, numbers=numbers) == same(one, other, numbers=numbers)
         assert differences(*pieces) == differences(one, other)
 
 
-@given(st.lists(st.sampled_from(["가", "나", "은", "좀", "아", "!", "3"]), max_size=9), st.data())
+def _decide(pieces: list[str], texts: pa.StringArray) -> bool:
+    return bool((is_prose(pa.array(pieces)) | decide_alone(pa.array(pieces), texts)).all())
+
+
+@given(
+    st.lists(st.sampled_from(["가", "나", "은", "좀", "아", "!", "?", "뭐", "3", "AI", "ai"]), max_size=9), st.data()
+)
 @settings(max_examples=600, deadline=None)
 def test_rests_of_texts_that_repeat_words(words: list[str], data: st.DataObject) -> None:
     other = list(words)
     for _ in range(data.draw(st.integers(0, 3))):
         at = data.draw(st.integers(0, len(other)))
-        other[at : at + data.draw(st.integers(0, 2))] = data.draw(st.lists(st.sampled_from("가나은좀"), max_size=3))
+        other[at : at + data.draw(st.integers(0, 2))] = data.draw(
+            st.lists(st.sampled_from([*"가나은좀?.", "ai"]), max_size=3)
+        )
     texts = [" ".join(some) for some in (words, other)]
     pieces = [found[0].as_py() for found in rests(pa.array(texts), np.array([0]), np.array([1]))]
-    if are_words(pa.array(texts)).all() and is_prose(pa.array(pieces)).all():
+    if are_words(pa.array(texts)).all() and _decide(pieces, pa.array(texts)):
         assert same(*pieces) == same(*texts)
         assert differences(*pieces) == differences(*texts)
 
