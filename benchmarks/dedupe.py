@@ -19,6 +19,7 @@ import json
 import os
 import platform
 import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -164,8 +165,9 @@ def named(table: pa.Table) -> pa.Table:
 
 
 def processor() -> float:
-    """Processor seconds of this process, threads included."""
-    return time.process_time()
+    """Processor seconds of this process, threads included, and of processes that it started and that have ended."""
+    of_others = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + of_others.ru_utime + of_others.ru_stime
 
 
 def parts() -> None:
@@ -202,9 +204,9 @@ def scale(*counts: str) -> None:
     for count in counts or ("1000000", "10000000"):
         with tempfile.TemporaryDirectory() as held:
             rows, prints, decisions = (str(Path(held) / f"{name}.arrow") for name in ("rows", "prints", "decisions"))
-            with pa.ipc.new_file(rows, SCHEMA) as sink:
+            with pa.ipc.new_file(rows, complete(SCHEMA.empty_table()).schema) as sink:
                 for part in large(int(count)):
-                    sink.write_batch(part)
+                    sink.write_table(complete(pa.Table.from_batches([part])))
             # Each part in a process of its own, as under Make.
             steps = (("prints", rows, prints), ("decide", rows, prints, decisions), ("apply", rows, decisions))
             lines = "".join(again(*step) for step in steps).splitlines()
@@ -215,6 +217,34 @@ def scale(*counts: str) -> None:
     print(f"\nTime per row, all parts: {', '.join(f'{micros:.1f}' for micros in whole)} µs", end="")
     print(f"; the last is {whole[-1] / whole[0]:.2f} times the first.\n")
     print("\n".join(notes))
+
+
+#: What a writer does to a prompt of `crowd`.
+REWRITTEN: dict[str, Callable[[str], str]] = {
+    "filler": lambda text: f"혹시 {text}",
+    "slip of the keyboard": lambda text: text.replace("추천", "츄천"),
+    "syllable twice": lambda text: text.replace("맛집을", "맛집집을"),
+    "ending": lambda text: text.replace("추천해 줘", "추천해 주시면 감사하겠습니다"),
+    "spacing": lambda text: text.replace(" ", ""),
+}
+
+
+def crowd(*counts: str) -> None:
+    """Rewritings of 100 of so many prompts of one template, anywhere among them: how many are found."""
+    print(f"| prompts | {' | '.join(REWRITTEN)} | other rows lost | skipped |\n|{'---|' * (len(REWRITTEN) + 3)}")
+    for count in map(int, counts or ("1000", "10000", "50000")):
+        rng = np.random.default_rng(1)
+        towns = ["".join(map(chr, 0xAC00 + 28 * rng.integers(0, 399, 3))) for _ in range(2 * count)]
+        pairs = zip(towns[::2], towns[1::2], strict=True)
+        texts = [f"{one}에서 {other}까지 가는 가장 빠른 길과 그 길에 있는 맛집을 추천해 줘" for one, other in pairs]
+        chosen = rng.choice(count, 100, replace=False).tolist()
+        made = [change(texts[at]) for change in REWRITTEN.values() for at in chosen]
+        table = named(pa.table({"instruction": texts + made, "output": ["네."] * (count + len(made))}))
+        decisions = decide(fingerprint(table), table)
+        lost = np.split(decisions["reason"].is_valid().to_numpy(), [count, *range(count + 100, len(table), 100)])
+        report = json.loads(decisions.schema.metadata[b"report"])
+        cells = [f"{count:,}", *(f"{some.sum()} %" for some in lost[1:]), str(lost[0].sum()), f"{report['skipped']:,}"]
+        print(f"| {' | '.join(cells)} |", flush=True)
 
 
 def again(*arguments: str) -> str:
@@ -258,9 +288,9 @@ def take_prints(path: str, prints_path: str) -> None:
 def take_decisions(path: str, prints_path: str, decisions_path: str) -> None:
     rows = pa.ipc.open_file(pa.memory_map(path)).read_all()
     prints = pa.ipc.open_file(pa.memory_map(prints_path)).read_all()
-    table = with_no_turns(rows)
+    gc.set_threshold(YOUNG)  # as the command line does
     watch = Watch()
-    decisions = decide(prints, table, workers=CORES)
+    decisions = decide(prints, rows, workers=CORES)
     watch.tell("decide", len(rows))
     with pa.ipc.new_file(decisions_path, decisions.schema) as sink:
         sink.write_table(decisions)
@@ -281,11 +311,6 @@ def take_marks(path: str, decisions_path: str) -> None:
         fates = sorted((reason, count) for (of, reason), count in kinds.items() if of == kind)
         print(f"- {kind}: {', '.join(f'{count:,} {reason}' for reason, count in fates)}")
     print()
-
-
-def with_no_turns(rows: pa.Table) -> pa.Table:
-    """The rows with empty columns for system and history, chunk by chunk, so that texts stay in the mapped file."""
-    return pa.concat_tables([complete(pa.Table.from_batches([batch])) for batch in rows.to_batches()])
 
 
 def ours(rows_path: str, into: str) -> None:
@@ -637,6 +662,7 @@ if __name__ == "__main__":
         "speed": speed,
         "parts": parts,
         "scale": scale,
+        "crowd": crowd,
         "ours": ours,
         "prints": take_prints,
         "decide": take_decisions,

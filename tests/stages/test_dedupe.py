@@ -365,6 +365,19 @@ def test_the_first_equal_row_is_the_first(values: list[tuple[int, int]], shift: 
             assert first_equal_rows(*some.T).tolist() == want
 
 
+@pytest.mark.parametrize("input_", ["", "세 문장으로 답해 줘."])
+def test_many_prompts_of_one_template_hide_no_duplicate(input_: str) -> None:
+    """However far apart two rows are: the number of like prompts without an input, or with one input, loses no pair."""
+    towns = [f"{one}{other}시" for one in "강남동북산성양" for other in "구노두루무보소주천평포해호화"]
+    asked = [
+        f"{one}에서 {other}까지 가는 길에 있는 오래된 맛집을 추천해 줘" for one in towns[:9] for other in towns[9:40]
+    ]
+    again = [text.replace("추천해 줘", "추천해 주시겠어요?") for text in asked[::40]]
+    rows = [row(prompt, "네, 알겠습니다.") | {"input": input_} for prompt in [*asked, *again]]
+    reasons = dedupe(table_of(rows))["reject_reason"].to_pylist()
+    assert reasons == [None] * len(asked) + ["near"] * len(again)
+
+
 @given(st.lists(st.integers(0, 30), max_size=60), st.integers(0, 59))
 def test_repeated_keys_are_those_that_occur_more_than_once(values: list[int], shift: int) -> None:
     """However their bits lie: equal keys side by side, the rows of one in order."""

@@ -34,7 +34,7 @@ from pipeline.stages.dedupe.differences import (
 from pipeline.stages.dedupe.differences.words_of_text import Word
 from pipeline.stages.dedupe.essentials import may_say_the_same
 from pipeline.stages.dedupe.middles import Prose, differ_in_form, is_prose
-from pipeline.stages.dedupe.rests import are_words, rests
+from pipeline.stages.dedupe.rests import are_words, decide_alone, rests
 from pipeline.table.reject_and_flag import complete, set_column
 from schemas.options import DedupeOptions
 
@@ -204,7 +204,12 @@ def check_rests(pairs: list[tuple[str, str]], numbers: bool = True) -> None:
     texts = pa.array(list(itertools.chain.from_iterable(pairs)))
     first = np.arange(0, len(texts), 2)
     pieces = rests(texts, first, first + 1)
-    left = np.logical_and(*map(is_prose, pieces))
+    left = np.logical_and(
+        *(
+            is_prose(some) | decide_alone(some, texts.take(pa.array(of)))
+            for some, of in zip(pieces, (first, first + 1), strict=True)
+        )
+    )
     words = are_words(texts)
     for at, (whole, piece) in enumerate(
         zip(pairs, zip(*(one.to_pylist() for one in pieces), strict=True), strict=True)
@@ -233,11 +238,11 @@ def test_rests_decide_as_whole_texts_do(pairs: list[tuple[str, str]], numbers: b
 
 @st.composite
 def texts_that_repeat_words(draw: st.DrawFn) -> tuple[str, str]:
-    words = draw(st.lists(st.sampled_from(["가", "나", "은", "좀", "아", "!", "3"]), max_size=9))
+    words = draw(st.lists(st.sampled_from(["가", "나", "은", "좀", "아", "!", "?", "뭐", "3", "AI", "ai"]), max_size=9))
     other = list(words)
     for _ in range(draw(st.integers(0, 3))):
         at = draw(st.integers(0, len(other)))
-        other[at : at + draw(st.integers(0, 2))] = draw(st.lists(st.sampled_from("가나은좀"), max_size=3))
+        other[at : at + draw(st.integers(0, 2))] = draw(st.lists(st.sampled_from([*"가나은좀?.", "ai"]), max_size=3))
     return " ".join(words), " ".join(other)
 
 

@@ -9,8 +9,14 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.stages.dedupe import keys
-from pipeline.stages.dedupe.arrays import Bools, Floats, Hashes, Ints, Kinds
-from pipeline.stages.dedupe.candidates import candidate_pairs, pairs_across_groups
+from pipeline.stages.dedupe.arrays import Bools, Floats, Hashes, Ints, Kinds, ranges, sorted_unique
+from pipeline.stages.dedupe.candidates import (
+    WIDTH,
+    candidate_pairs,
+    most_in_group,
+    pairs_across_groups,
+    skipped_pairs,
+)
 from pipeline.stages.dedupe.components import connected_components
 from pipeline.stages.dedupe.differ_in_form import differ_in_form
 from pipeline.stages.dedupe.groups import Groups, group_rows
@@ -141,11 +147,7 @@ def _comparable_prompts(job: Job, rows: Ints, contexts: Groups, of_contexts: Pro
     component = connected_components(len(contexts.first), context_pairs.first, context_pairs.second)
     # Inputs are compared where their contexts are equal or similar.
     inputs, of_inputs = _similar_inputs(job, rows, component[contexts.of_row].astype(np.uint64))
-    input_pairs = of_inputs.pairs
-    first, second, skipped = pairs_across_groups(
-        inputs.of_row, len(inputs.first), input_pairs.first, input_pairs.second
-    )
-    job.counts["skipped"] += skipped
+    first, second = _pairs_of_inputs(job, contexts, context_pairs, inputs, of_inputs.pairs)
     of_contexts_and_inputs = (
         (of_contexts, contexts.of_row[first], contexts.of_row[second]),
         (of_inputs, inputs.of_row[first], inputs.of_row[second]),
@@ -154,6 +156,50 @@ def _comparable_prompts(job: Job, rows: Ints, contexts: Groups, of_contexts: Pro
     may_be_same = np.logical_and(*(found.same_of(one, other) for found, one, other in of_contexts_and_inputs))
     verified = similarity > 0
     return PromptPairs(Pairs(first[verified], second[verified], similarity[verified]), may_be_same[verified])
+
+
+def _pairs_of_inputs(
+    job: Job, contexts: Groups, context_pairs: Pairs, inputs: Groups, input_pairs: Pairs
+) -> tuple[Ints, Ints]:
+    """Pairs of places with equal or similar inputs, whose contexts may be similar: int64[pairs] twice, in order.
+
+    Where so many prompts of like contexts have one input (mostly none) that not all of their pairs are looked at, the
+    pairs of similar contexts say which.
+    """
+    first, second, skipped = pairs_across_groups(
+        inputs.of_row, len(inputs.first), input_pairs.first, input_pairs.second
+    )
+    sizes = np.bincount(inputs.of_row, minlength=len(inputs.first))
+    places = np.flatnonzero((sizes > most_in_group(WIDTH))[inputs.of_row])
+    some, others = contexts.of_row[places], inputs.of_row[places]
+    nodes = group_rows(some.astype(np.uint64), others.astype(np.uint64))
+    one, other = _joined_nodes(some[nodes.first], others[nodes.first], context_pairs)
+    more, with_, left_out = pairs_across_groups(nodes.of_row, len(nodes.first), one, other)
+    job.counts["skipped"] += skipped - skipped_pairs(sizes, WIDTH) + left_out
+    pairs = sorted_unique(
+        np.concatenate([first * len(inputs.of_row) + second, places[more] * len(inputs.of_row) + places[with_]])
+    )
+    return np.divmod(pairs, max(len(inputs.of_row), 1))
+
+
+def _joined_nodes(context: Ints, input_: Ints, pairs: Pairs) -> tuple[Ints, Ints]:
+    """The numbers of nodes, int64[n] twice, that have one input, and of which the contexts are a pair.
+
+    `context`, `input_`: int64[nodes], each two of them once.
+
+    >>> pairs = Pairs(np.array([4, 4]), np.array([5, 6]), np.array([0.9, 0.9]))
+    >>> _joined_nodes(np.array([4, 4, 5, 6]), np.array([0, 1, 1, 2]), pairs)
+    (array([1]), array([2]))
+    """
+    count = int(input_.max(initial=0)) + 1
+    order = np.lexsort((input_, context))
+    code = (context * count + input_)[order]
+    start, end = (np.searchsorted(code, (pairs.first + step) * count) for step in (0, 1))
+    node = ranges(start, end - start)
+    wanted = np.repeat(pairs.second, end - start) * count + code[node] % count
+    at = np.minimum(np.searchsorted(code, wanted), len(code) - 1)
+    found = code[at] == wanted if len(code) else np.empty(0, bool)
+    return order[node[found]], order[at[found]]
 
 
 def similar_contexts(job: Job, rows: Ints, known: PromptPairs | None = None) -> tuple[Groups, PromptPairs]:
