@@ -14,7 +14,7 @@ _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 #: What stands for a secret where none is shown.
 _PLACEHOLDER = pattern(
     r"(?i:example|sample|dummy|placeholder|change_?me|redacted|xxxx|\*\*\*|\.\.\.)"
-    r"|^(?i:(?:your|my|the|here|password|passwd|pass|secret|token|key|api|user|test|value|string|[\W_]|\d{1,4})+)$"
+    r"|^(?i:(?:your|my|the|here|password|passwd|pass|secret|token|key|api|user|test|value|string|[\W_\d])+)$"
 )
 #: A token of a maker is random: it does not count.
 _COUNTS = pattern(r"(?i:1234567|abcdef)")
