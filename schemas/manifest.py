@@ -1,6 +1,6 @@
 """What a built dataset says of itself: manifest.json, the one source of the card and of `push`."""
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, NonNegativeInt, model_validator
 
 from schemas.options import Dataset, Measure, Source, StageOptions
 from schemas.run_times import RUN
@@ -44,23 +44,23 @@ class Rejected(Section):
     source: str
     stage: str
     reason: str
-    rows: int
+    rows: NonNegativeInt
 
 
 class Counts(Section):
     """The conservation law in numbers: rows_in + repeated == kept + the sum of all rejected."""
 
-    rows_in: int
+    rows_in: NonNegativeInt
     #: Copies of rows that `repeat` of a source adds. They count as kept rows.
-    repeated: int = 0
-    kept: int
+    repeated: NonNegativeInt = 0
+    kept: NonNegativeInt
     rejected: list[Rejected]
     #: Kept rows of each source, of each split.
-    sources: dict[str, int]
-    splits: dict[str, int]
+    sources: dict[str, NonNegativeInt]
+    splits: dict[str, NonNegativeInt]
     #: Rows that a fix changed, that a flag marks: by name, among the kept.
-    fixes: dict[str, int]
-    flags: dict[str, int]
+    fixes: dict[str, NonNegativeInt]
+    flags: dict[str, NonNegativeInt]
 
     @model_validator(mode="after")
     def conserve(self) -> "Counts":

@@ -217,7 +217,7 @@ class TokenizeOptions(Options):
     """For layouts that use the chat template: thoughts are learned, given but not learned, or left out."""
     template_args: dict[str, bool | int | float | str] = {}
     """Arguments for the chat template, such as { enable_thinking = true }."""
-    max_length: int = Field(default=512, ge=8)
+    max_length: int = Field(default=512, ge=8, lt=2**31)
     """Longest sequence in tokens, including special tokens."""
     truncation: Literal["longest-first", "truncate-prompt", "truncate-output", "drop", "error"] = "longest-first"
     """What happens to a row longer than max_length. longest-first: cut the longer of prompt and output.

@@ -33,12 +33,15 @@ def read_range(path: Path, start: int, stop: int) -> Iterator[pa.Table]:
 
 
 def validated(table: pa.Table) -> pa.Table:
-    """The same table, if its buffers are what its schema says: offsets, dictionary indices, UTF-8.
+    """The same table, if its buffers are what its schema says (offsets, dictionary indices, UTF-8), and each column has
+    a name of its own.
 
     For tables of a file that this run did not write: of a damaged one, Arrow would read foreign memory. Raises
     ArrowInvalid.
     """
     table.validate(full=True)
+    if twice := [name for name in table.column_names if len(table.schema.get_all_field_indices(name)) > 1]:
+        raise pa.ArrowInvalid(f"it has two columns {twice[0]}")
     return table
 
 

@@ -14,7 +14,7 @@ from pipeline.io.atomic_files import whole
 from pipeline.table.message_columns import ColumnTypeError
 from pipeline.table.reject_and_flag import complete
 from schemas.columns import INGESTED
-from schemas.errors import KoInstructError
+from schemas.errors import KoInstructError, TableError
 
 #: What Arrow raises of a file that it cannot read, or whose buffers are not what its schema says.
 DAMAGED = (pa.ArrowException, OSError, UnicodeDecodeError, OverflowError)
@@ -55,7 +55,7 @@ def naming(path: Path, remedy: str = "") -> Iterator[None]:
     """Give what Arrow cannot read, or not as a row, the name of the file, and what to do about it. Raises RowsError."""
     try:
         yield
-    except ColumnTypeError as error:
+    except (ColumnTypeError, TableError) as error:
         raise RowsError(f"{path}: it does not hold rows: {error} {remedy or INGEST}") from None
     except DAMAGED as error:
         if isinstance(error, OSError) and error.filename is not None:

@@ -28,8 +28,8 @@ class NotATableError(KoInstructError, TypeError):
 def given_table(rows: object) -> pa.Table:
     """The table itself, or the one of a record batch.
 
-    Raises NotATableError for anything else, and TableError for a plain column under a name that is nearly right, and
-    without `instruction`.
+    Raises NotATableError for anything else, and TableError for two columns of one name, for a plain column under a
+    name that is nearly right, and without `instruction`.
 
     >>> given_table(pa.table({"ouput": ["나"]}))  # doctest: +ELLIPSIS
     Traceback (most recent call last):
@@ -42,6 +42,8 @@ def given_table(rows: object) -> pa.Table:
         name = type(rows).__name__
         remedy = f" Make one: {REMEDIES[name]}." if name in REMEDIES else ""
         raise NotATableError(f"A stage takes a pyarrow.Table, and this is a {name}.{remedy}")
+    if twice := sorted({name for name in rows.column_names if rows.column_names.count(name) > 1} & {*INGESTED.names}):
+        raise TableError(f"There are two columns {twice[0]}. Keep one, by its number: table.select([0, 1, ...]).")
     unknown = {name.casefold(): name for name in rows.column_names if name not in INGESTED.names and "_" not in name}
     for column in PLAIN if unknown else ():
         near = get_close_matches(column, unknown, 1, 0.8) if column not in rows.column_names else []

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.io.arrow_files import BATCH_ROWS, open_table, read_column, read_tables, write_tables
+from pipeline.io.arrow_files import BATCH_ROWS, open_table, read_column, read_tables, validated, write_tables
 from tests.support.tables import rechunk
 
 
@@ -43,3 +44,8 @@ def test_no_rows_still_make_a_file(tmp_path: Path) -> None:
     schema = pa.schema({"a": pa.string()})
     write_tables(tmp_path / "none.arrow", [], schema)
     assert open_table(tmp_path / "none.arrow").schema == schema
+
+
+def test_two_columns_of_one_name_are_a_damaged_file() -> None:
+    with pytest.raises(pa.ArrowInvalid, match="it has two columns 글"):
+        validated(pa.table([["가"], ["나"]], names=["글", "글"]))

@@ -53,6 +53,13 @@ def test_a_column_that_is_nearly_right(name: str, column: str) -> None:
     assert validate(table.rename_columns({name: column}))["reject_stage"].null_count == 1
 
 
+def test_two_columns_of_one_name() -> None:
+    table = pa.table([["가"], ["나"], ["다"]], names=["instruction", "output", "output"])
+    with pytest.raises(TableError, match=r"There are two columns output\. Keep one, by its number: table\.select"):
+        validate(table)
+    assert validate(table.select([0, 1]))["output"].to_pylist() == ["나"]
+
+
 def test_without_an_instruction() -> None:
     table = pa.table({"질문": ["가"], "답": ["나"]})
     with pytest.raises(TableError, match=r"There is no column instruction; the columns are: 질문, 답. Rename yours: "):

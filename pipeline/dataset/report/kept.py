@@ -42,7 +42,7 @@ class Kept:
         counted = self.manifest.counts.sources
         self.sources = sorted(counted, key=lambda name: (-counted[name], name))[:SOURCES]
         rows = [counted[name] for name in self.sources]
-        rows.append(self.manifest.counts.kept - sum(rows))
+        rows.append(max(self.manifest.counts.kept - sum(rows), 0))
         shares = [min(PER_SOURCE / count, 1.0) if count else 1.0 for count in rows]
         self.limits = np.array([int(share * (2**64 - 1025)) for share in shares], np.uint64)
         self.lengths = {name: Lengths(len(rows)) for name in ("whole", "given", "learned", "cut", *MEASURED)}

@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Mapping
 from functools import cache
@@ -10,7 +11,6 @@ from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any
 
-import orjson
 from jinja2 import Environment, FileSystemBytecodeCache, FileSystemLoader, StrictUndefined, Template
 from jinja2.bccache import Bucket
 from markupsafe import Markup
@@ -127,7 +127,7 @@ def _without_texts() -> dict[str, Any]:
 def _options(manifest: Manifest) -> str:
     """Every option that is not at its default, as the config would have it, but for long ones."""
     found = manifest.options.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-    return short(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode(), 20_000)
+    return short(json.dumps(found, ensure_ascii=False, indent=2), 20_000)
 
 
 def _messages(counted: Counter[int]) -> list[tuple[int, int]]:

@@ -92,9 +92,9 @@ def _shown(group: str, row: Row, keys: list[Key], keepers: dict[str, Row]) -> Ro
 
 def all_keys(row: Row, keys: list[Key]) -> list[Key]:
     """The keys of a row: those it was sampled for, and its source, flags and fixes."""
-    own = [Key("source", row["source"] or ""), *(Key("flag", name) for name in row["flags"] or ())]
-    own += [Key("fix", name) for name in row["fixes"] or ()]
-    return list(dict.fromkeys([*own, *keys]))
+    own = [("source", row["source"]), *(("flag", name) for name in row["flags"] or ())]
+    own += [("fix", name) for name in row["fixes"] or ()]
+    return list(dict.fromkeys([*(Key(facet, name or "") for facet, name in own), *keys]))
 
 
 def facet_of(group: str, facet: str) -> str:

@@ -329,6 +329,16 @@ def test_counts_that_cannot_be_name_the_file(name: str, count: int, tmp_path: Pa
         gather(tmp_path, read_manifest(tmp_path), damaged)
 
 
+def test_a_null_among_flags_and_a_huge_number_in_the_options_are_shown(tmp_path: Path) -> None:
+    """Of a damaged dataset: both ended with a traceback."""
+    exported([record(1), record(2, output="")], tmp_path)
+    rejects = tmp_path / "rejects.jsonl"
+    rejects.write_text(rejects.read_text().replace('"flags":[', '"flags":[null', 1))
+    text = (tmp_path / "manifest.json").read_text()
+    (tmp_path / "manifest.json").write_text(re.sub(r'"shard_rows": \d+', f'"shard_rows": {10**30}', text))
+    assert str(10**30) in report(tmp_path, read_manifest(tmp_path))
+
+
 def test_a_dataset_without_rows_has_a_report(tmp_path: Path) -> None:
     assert "No row was rejected." in exported([], tmp_path / "a")
 
