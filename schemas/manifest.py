@@ -1,6 +1,8 @@
 """What a built dataset says of itself: manifest.json, the one source of the card and of `push`."""
 
-from pydantic import BaseModel, ConfigDict, NonNegativeInt, model_validator
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from schemas.options import Dataset, Measure, Source, StageOptions
 from schemas.run_times import RUN
@@ -15,6 +17,10 @@ REPORT = "report.html"
 UNLISTED = (MANIFEST, RUN, REPORT)
 
 
+#: Rows, tokens, bytes or files.
+Count = Annotated[int, Field(ge=0, lt=2**63)]
+
+
 class Section(BaseModel):
     """A JSON object of the manifest. An unknown key is an error."""
 
@@ -25,7 +31,7 @@ class File(Section):
     """A file of the folder. `bytes`: its size."""
 
     sha256: str
-    bytes: int
+    bytes: Count
 
 
 class RawFile(File):
@@ -44,23 +50,23 @@ class Rejected(Section):
     source: str
     stage: str
     reason: str
-    rows: NonNegativeInt
+    rows: Count
 
 
 class Counts(Section):
     """The conservation law in numbers: rows_in + repeated == kept + the sum of all rejected."""
 
-    rows_in: NonNegativeInt
+    rows_in: Count
     #: Copies of rows that `repeat` of a source adds. They count as kept rows.
-    repeated: NonNegativeInt = 0
-    kept: NonNegativeInt
+    repeated: Count = 0
+    kept: Count
     rejected: list[Rejected]
     #: Kept rows of each source, of each split.
-    sources: dict[str, NonNegativeInt]
-    splits: dict[str, NonNegativeInt]
+    sources: dict[str, Count]
+    splits: dict[str, Count]
     #: Rows that a fix changed, that a flag marks: by name, among the kept.
-    fixes: dict[str, NonNegativeInt]
-    flags: dict[str, NonNegativeInt]
+    fixes: dict[str, Count]
+    flags: dict[str, Count]
 
     @model_validator(mode="after")
     def conserve(self) -> "Counts":
@@ -78,21 +84,21 @@ class Tokens(Section):
     `mean`: tokens of a sequence. `cut`: tokens lost to truncation, in `cut_rows` sequences.
     """
 
-    sequences: int = 0
-    total: int
-    learned: int = 0
+    sequences: Count = 0
+    total: Count
+    learned: Count = 0
     mean: float
-    longest: int
-    unknown: int
-    cut: int
-    cut_rows: int
+    longest: Count
+    unknown: Count
+    cut: Count
+    cut_rows: Count
 
 
 class Packing(Section):
     """Packed rows: how many tokens one can hold, how many there are, and which share of their room is filled."""
 
-    length: int
-    packs: int
+    length: Count
+    packs: Count
     fill: float
 
 
@@ -104,19 +110,19 @@ class Share(Section):
     source: str
     asked: float | None
     got: float
-    wanted: int | None
-    available: int
-    rows: int
-    repeated: int
-    tokens: int
-    learned_tokens: int
+    wanted: Count | None
+    available: Count
+    rows: Count
+    repeated: Count
+    tokens: Count
+    learned_tokens: Count
 
 
 class Mixture(Section):
     """How much of each source is in the dataset. `by`: the measure of the shares."""
 
     by: Measure
-    total: int | None
+    total: Count | None
     sources: list[Share]
 
 
@@ -126,8 +132,8 @@ class FormCounts(Section):
     The rows that it leaves out are in the other formats.
     """
 
-    rows: dict[str, int]
-    left_out: dict[str, int]
+    rows: dict[str, Count]
+    left_out: dict[str, Count]
 
 
 class UsedStep(Section):
@@ -145,10 +151,10 @@ class UsedVerdicts(Section):
 
     file: str
     sha256: str
-    keep: int = 0
-    drop: int = 0
-    fix: int = 0
-    without_effect: int = 0
+    keep: Count = 0
+    drop: Count = 0
+    fix: Count = 0
+    without_effect: Count = 0
     unmatched: list[str] = []
 
 
@@ -178,7 +184,7 @@ class Manifest(Provenance):
     counts: Counts
     tokens: Tokens
     #: Rows of each split as they are written: a row for each sequence, or packs with packing.
-    examples: dict[str, int] = {}
+    examples: dict[str, Count] = {}
     packing: Packing | None = None
     #: The text forms that were written.
     forms: dict[TextForm, FormCounts] = {}

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from pipeline.browse.blocks import Block, Part
 from pipeline.browse.query import Test
+from pipeline.io.row_files import naming
 from pipeline.io.workers import ordered
 
 #: Seconds after which a search answers with what it has.
@@ -72,7 +73,8 @@ def _looked_at(
     def look(piece: Piece) -> tuple[Piece, npt.NDArray[np.int64]]:
         if not test.query.asks:
             return piece, np.arange(piece.skip, piece.block.rows)
-        mask = test.mask(piece.block.read(columns[piece.part.name])).to_numpy(zero_copy_only=False)
+        with naming(piece.block.path):
+            mask = test.mask(piece.block.read(columns[piece.part.name])).to_numpy(zero_copy_only=False)
         mask[: piece.skip] = False
         return piece, np.flatnonzero(mask)
 

@@ -111,8 +111,9 @@ class Command(click.Command):
         return super().invoke(ctx)
 
 
-#: Bytes of address space (`ulimit -v`) with which Arrow's allocator and threads work. With less they wait for ever.
-ADDRESS_SPACE = 1 << 31
+#: Bytes of address space (`ulimit -v`) with which Arrow works: a thread reserves up to 72 MiB, and a processor has at
+#: least two. With less they stop, or wait for ever.
+ADDRESS_SPACE = (2 << 30) + (os.cpu_count() or 1) * (256 << 20)
 
 
 def check_address_space() -> None:

@@ -57,11 +57,14 @@ def distinct_matches(texts: pa.Array, pattern: str) -> pa.Array:
     """The same for distinct texts. A few of them, such as labels, come again in each batch, and are known."""
     if len(texts) > FEW or texts.nbytes > FEW_BYTES:
         return pc.match_substring_regex(texts, pattern)
-    known, few = _known(pattern), texts.to_pylist()
-    if len(known) > 4 * FEW:
-        known.clear()
+    shared, few = _known(pattern), texts.to_pylist()
+    if len(shared) > 4 * FEW:
+        shared.clear()
+    known = shared.copy()  # another thread may clear it
     if new := [text for text in few if text not in known]:
-        known.update(zip(new, pc.match_substring_regex(pa.array(new, pa.string()), pattern).to_pylist(), strict=True))
+        found = pc.match_substring_regex(pa.array(new, pa.string()), pattern).to_pylist()
+        known |= zip(new, found, strict=True)
+        shared |= zip(new, found, strict=True)
     return pa.array([known[text] for text in few], pa.bool_())
 
 

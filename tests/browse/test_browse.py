@@ -14,11 +14,14 @@ from http.client import HTTPException
 from pathlib import Path
 from urllib.request import Request, urlopen
 
+import pyarrow as pa
 import pytest
 from click.testing import CliRunner
 
+from pipeline.browse import query
 from pipeline.browse.answers import Answers
 from pipeline.browse.blocks import REJECTED, parts_of
+from pipeline.browse.search import search
 from pipeline.browse.server import TOKEN
 from pipeline.cli import main
 from pipeline.commands.browse import file_of
@@ -87,9 +90,19 @@ def test_a_damaged_arrow_file_is_named(tmp_path: Path, folder: Path) -> None:
         parts_of(copy)
 
 
-def test_packed_rows_are_refused_with_a_remedy(tmp_path: Path) -> None:
-    import pyarrow as pa
+def test_messages_without_a_known_field_are_named(tmp_path: Path) -> None:
+    (tmp_path / "train").mkdir()
+    file = tmp_path / "train/data-00000-of-00001.arrow"
+    rows = pa.table({"instruction": ["물음"], "history": [[{"role": "user", "content": "답", "Tool_calls": None}]]})
+    with pa.ipc.new_stream(str(file), rows.schema) as stream:
+        stream.write_table(rows)
+    part = parts_of(tmp_path)["train"]
+    test = query.Test(query.Query(part="train", text="답"))
+    with pytest.raises(RowsError, match=re.escape(str(file))):
+        search([part], test, 0, 5, 1)
 
+
+def test_packed_rows_are_refused_with_a_remedy(tmp_path: Path) -> None:
     (tmp_path / "train").mkdir()
     packed = pa.table({"input_ids": [[1]], "labels": [[1]], "seq_lengths": [[1]], "origins": [["a:1"]]})
     with pa.ipc.new_stream(str(tmp_path / "train/data-00000-of-00001.arrow"), packed.schema) as stream:

@@ -22,6 +22,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pipeline.cli import main
+from pipeline.commands.shared import ADDRESS_SPACE
 from pipeline.dataset.layout import MANIFEST, REJECTS, RUN
 from pipeline.dataset.reference import ExistingError, read_existing
 from schemas.errors import KoInstructError
@@ -37,10 +38,11 @@ MEMORY = 2 << 30
 
 @pytest.fixture(scope="module", autouse=True)
 def bounded() -> Iterator[None]:
-    """Let the process have this much address space more than now: what asks for more ends with a MemoryError."""
+    """Let the process have this much address space more than now, or what a command asks for: what needs more ends with
+    a MemoryError."""
     before = resource.getrlimit(resource.RLIMIT_AS)
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, before[1]))
+    resource.setrlimit(resource.RLIMIT_AS, (max(used + MEMORY, ADDRESS_SPACE), before[1]))
     yield
     resource.setrlimit(resource.RLIMIT_AS, before)
 

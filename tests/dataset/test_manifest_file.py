@@ -66,9 +66,10 @@ def test_a_damaged_manifest_does_not_blame_the_version(folder: Path) -> None:
     edit(folder, lambda manifest: manifest["counts"].update(rows_in=7))
     with pytest.raises(ManifestError, match=r"7 rows came in, .* Build the dataset again \(make processed\)\."):
         read_manifest(folder)
-    edit(folder, lambda manifest: manifest["counts"]["sources"].update(새것=-7))
-    with pytest.raises(ManifestError, match=r"counts\.sources\.새것: .* Build the dataset again"):
-        read_manifest(folder)
+    for count in (-7, 2**63):
+        edit(folder, lambda manifest, count=count: manifest["counts"]["sources"].update(새것=count))
+        with pytest.raises(ManifestError, match=r"counts\.sources\.새것: .* Build the dataset again"):
+            read_manifest(folder)
     (folder / "manifest.json").write_text("{")
     with pytest.raises(ManifestError, match=r"Invalid JSON.* Build the dataset again"):
         read_manifest(folder)

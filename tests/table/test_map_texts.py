@@ -4,11 +4,12 @@ import json
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.table.map_texts import DATA, map_texts, suspects
+from pipeline.table.map_texts import DATA, _known, map_texts, matches, suspects
 from schemas.columns import MESSAGES, TEXTS
 from tests.support.tables import message, table_of, tables
 
@@ -109,3 +110,15 @@ def test_a_change_reaches_each_text_and_nothing_else(table: pa.Table) -> None:
                 prose = {key: old[key] + "!" for key in ("content", "reasoning") if old[key] is not None} if old else {}
                 assert new == (old and old | prose)
         assert {name: before[name] for name in DATA} == {name: after[name] for name in DATA}
+
+
+def test_a_thread_may_forget_the_known_texts_while_another_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    scan = pc.match_substring_regex
+
+    def scan_and_forget(texts: pa.Array, pattern: str) -> pa.Array:
+        _known(pattern).clear()
+        return scan(texts, pattern)
+
+    assert matches(pa.array(["긍정", "긍정", "긍정"]), "긍").to_pylist() == [True] * 3
+    monkeypatch.setattr(pc, "match_substring_regex", scan_and_forget)
+    assert matches(pa.array(["긍정", "부정", "긍정", "부정"]), "긍").to_pylist() == [True, False] * 2
