@@ -4,6 +4,7 @@ import html
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -101,10 +102,9 @@ def _header(manifest: Manifest, options: ExportOptions, shape: Shape) -> str:
         ]
         configs.append({"config_name": config, "data_files": files})
         header["configs"] = configs
-        header["dataset_info"] = [{"config_name": config, **_dataset_info(manifest, shape, config)}]
     if of_forms := _form_configs(manifest):
         header["configs"] = [*configs, *of_forms]
-    return _yaml(header)
+    return _yaml(header) + (_dataset_info(manifest, shape, config) if configs else "")
 
 
 def _form_configs(manifest: Manifest) -> list[dict[str, Any]]:
@@ -119,22 +119,30 @@ def _form_configs(manifest: Manifest) -> list[dict[str, Any]]:
     ]
 
 
-def _yaml(header: Mapping[str, Any]) -> str:
+def _yaml(values: Any) -> str:
     import yaml
 
-    text: str = yaml.safe_dump(dict(header), allow_unicode=True, sort_keys=False)
+    text: str = yaml.safe_dump(values, allow_unicode=True, sort_keys=False)
     return text
 
 
-def _dataset_info(manifest: Manifest, shape: Shape, config: str) -> dict[str, Any]:
-    """What `datasets` checks when it reads: the names and types of the columns, and the sizes."""
+def _dataset_info(manifest: Manifest, shape: Shape, config: str) -> str:
+    """What `datasets` checks when it reads, as the last entry of the header: the names and types of the columns, and
+    the sizes."""
     splits = manifest.examples
-    return {
-        "features": [{"name": field.name, **_feature(field.type)} for field in shape.schema],
+    sizes = {
         "splits": [{"name": name, "num_bytes": shape.bytes[name], "num_examples": splits[name]} for name in splits],
         "download_size": sum(file.bytes for path, file in manifest.files.items() if path.startswith(f"{config}/")),
         "dataset_size": sum(shape.bytes.values()),
     }
+    return _columns(config, shape.schema) + "  " + _yaml([sizes]).removeprefix("- ")
+
+
+@lru_cache(maxsize=64)
+def _columns(config: str, schema: pa.Schema) -> str:
+    """The beginning of `dataset_info`, up to the sizes: PyYAML takes longer for it than for all the rest."""
+    features = [{"name": field.name, **_feature(field.type)} for field in schema]
+    return _yaml({"dataset_info": [{"config_name": config, "features": features}]})
 
 
 def _feature(kind: pa.DataType) -> dict[str, Any]:

@@ -39,6 +39,8 @@ def json_objects(table: pa.Table, end: str = "") -> pa.StringArray:
 
 def _json(column: pa.Array) -> pa.Array:
     """Each value as JSON text."""
+    if column.null_count == len(column):
+        return pa.repeat(pa.scalar("null"), len(column))
     if pa.types.is_string(column.type):
         return pc.fill_null(_strings(column), "null")
     if pa.types.is_binary(column.type):
@@ -53,11 +55,11 @@ def _json(column: pa.Array) -> pa.Array:
 def _strings(column: pa.StringArray) -> pa.Array:
     special = pc.fill_null(pc.match_substring_regex(column, ESCAPED), False)
     escaped = column.filter(special)
-    if pc.any(pc.match_substring_regex(escaped, RARE)).as_py():
-        return _one_by_one(column)
-    for plain, replacement in ESCAPES:
-        escaped = pc.replace_substring(escaped, pattern=plain, replacement=replacement)
     if len(escaped):
+        if pc.any(pc.match_substring_regex(escaped, RARE)).as_py():
+            return _one_by_one(column)
+        for plain, replacement in ESCAPES:
+            escaped = pc.replace_substring(escaped, pattern=plain, replacement=replacement)
         column = pc.replace_with_mask(column, special, escaped)
     return pc.binary_join_element_wise('"', column, '"', "")
 

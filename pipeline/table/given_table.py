@@ -9,6 +9,7 @@ from schemas.errors import KoInstructError, TableError
 
 #: The columns of a plain record, whose names are often written in another way.
 PLAIN = ("instruction", "input", "output")
+OURS = frozenset(INGESTED.names)
 #: How a value of a class (by its name) becomes a table.
 REMEDIES = {
     "DataFrame": "pa.Table.from_pandas(frame, preserve_index=False)",
@@ -42,17 +43,18 @@ def given_table(rows: object) -> pa.Table:
         name = type(rows).__name__
         remedy = f" Make one: {REMEDIES[name]}." if name in REMEDIES else ""
         raise NotATableError(f"A stage takes a pyarrow.Table, and this is a {name}.{remedy}")
-    if twice := sorted({name for name in rows.column_names if rows.column_names.count(name) > 1} & {*INGESTED.names}):
+    names = rows.column_names  # Arrow makes this list anew each time
+    if len({*names}) < len(names) and (twice := sorted({name for name in names if names.count(name) > 1} & {*OURS})):
         raise TableError(f"There are two columns {twice[0]}. Keep one, by its number: table.select([0, 1, ...]).")
-    unknown = {name.casefold(): name for name in rows.column_names if name not in INGESTED.names and "_" not in name}
+    unknown = {name.casefold(): name for name in names if name not in OURS and "_" not in name}
     for column in PLAIN if unknown else ():
-        near = get_close_matches(column, unknown, 1, 0.8) if column not in rows.column_names else []
+        near = get_close_matches(column, unknown, 1, 0.8) if column not in names else []
         if near:
             name = unknown[near[0]]
             rename = f'table.rename_columns({{"{name}": "{column}"}})'
             raise TableError(f"There is no column {column}, but {name}. Rename it: {rename}.")
-    if "instruction" not in rows.column_names:
-        columns = ", ".join(rows.column_names) or "none"
+    if "instruction" not in names:
+        columns = ", ".join(names) or "none"
         rename = 'table.rename_columns({"…": "instruction", "…": "output"})'
         raise TableError(f"There is no column instruction; the columns are: {columns}. Rename yours: {rename}.")
     return rows

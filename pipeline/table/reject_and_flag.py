@@ -23,12 +23,13 @@ def complete(table: pa.Table, schema: pa.Schema = INGESTED) -> pa.Table:
     Raises ColumnTypeError for a column that holds something else, and what `given_table` raises.
     """
     table = given_table(table)
+    place = {name: at for at, name in enumerate(table.column_names)}
     for field in schema:
-        if field.name not in table.column_names:
+        at = place.get(field.name)
+        if at is None:
             table = table.append_column(field, _nothing(field, len(table)))
-        elif table.field(field.name).type != field.type or _has_other_calls(table[field.name], field.name):
-            at = table.column_names.index(field.name)
-            table = table.set_column(at, field, _cast(table[field.name], field))
+        elif table.field(at).type != field.type or _has_other_calls(table.column(at), field.name):
+            table = table.set_column(at, field, _cast(table.column(at), field))
     if table["input"].null_count:
         table = set_column(table, "input", pc.fill_null(table["input"], ""))
     if table["tool_calls"].null_count < len(table):

@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -251,14 +251,22 @@ def is_shaped_like_kobert(path: Path) -> bool:
 
 
 def _processor(path: Path) -> Any:
-    from sentencepiece import SentencePieceProcessor
-
     if not path.is_file():
         raise NoVocabularyError(f"{path}: no such file. Name KoBERT's SentencePiece model, usually spiece.model.")
     try:
-        return SentencePieceProcessor(model_file=str(path))
+        return _opened(path.read_bytes())
     except RuntimeError as error:
         raise VocabularyError(f"{path}: not a SentencePiece model ({path.stat().st_size:,} bytes).") from error
+
+
+@lru_cache(maxsize=2)
+def _opened(model: bytes) -> Any:
+    """A run finds a vocabulary, which opens it, and then encodes with it."""
+    from sentencepiece import SentencePieceProcessor
+
+    processor = SentencePieceProcessor()
+    processor.LoadFromSerializedProto(model)  # not `model_proto=`, which takes an empty file for none
+    return processor
 
 
 def _first_pieces(processor: Any) -> tuple[str, ...]:

@@ -33,7 +33,10 @@ tokenizer = ["embedded"]
 
 [export]
 shard_rows = 40
+report = false
 """
+#: The report is made of the other files that are compared: two tests have it.
+REPORTED = CONFIG.replace("report = false", "report = true")
 WORDS = ("사과", "바나나", "포도나무", "자전거", "도서관", "컴퓨터", "한국어", "날씨", "김치찌개", "지하철")
 ASKED = ("{}을 설명해 주세요.", "{}을 설명해 줘", "{} 설명해줘!!", "{}에 대해 알려 주세요", "{}을 소개해 주세요.")
 ANSWERS = ("{}은 이런 것입니다.", "{}은 이런 것이에요", "{}은 저런 것입니다. ㅋㅋ")
@@ -175,18 +178,18 @@ def test_a_kept_file_that_is_not_what_it_was_is_written_again(
 @pytest.mark.parametrize(
     "options",
     [
-        "shard_rows = 20",
-        "shard_rows = 40\nreport = false",
-        "shard_rows = 40\nvalidation = 0.4",
-        "shard_rows = 40\nstratify = true",
-        'shard_rows = 40\nformats = ["parquet", "jsonl"]',
-        'shard_rows = 40\nformats = ["arrow", "messages"]',
-        "shard_rows = 40\n[dedupe]\nnear = 'flag'",
-        "shard_rows = 40\n[mix]\ntotal_rows = 30",
+        "shard_rows = 20\nreport = false",
+        "shard_rows = 40\nreport = true",
+        "shard_rows = 40\nvalidation = 0.4\nreport = false",
+        "shard_rows = 40\nstratify = true\nreport = false",
+        'shard_rows = 40\nformats = ["parquet", "jsonl"]\nreport = false',
+        'shard_rows = 40\nformats = ["arrow", "messages"]\nreport = false',
+        "shard_rows = 40\nreport = false\n[dedupe]\nnear = 'flag'",
+        "shard_rows = 40\nreport = false\n[mix]\ntotal_rows = 30",
     ],
 )
 def test_other_options_give_the_bytes_of_a_build_from_nothing(project: Path, options: str) -> None:
-    (project / "pipeline.toml").write_text(CONFIG.replace("shard_rows = 40", options))
+    (project / "pipeline.toml").write_text(CONFIG.replace("shard_rows = 40\nreport = false", options))
     assert like_a_build_from_nothing(project)
     (project / "pipeline.toml").write_text(CONFIG)
     assert like_a_build_from_nothing(project)
@@ -209,7 +212,7 @@ def test_what_is_redone_has_the_bytes_of_a_build_from_nothing(tmp_path: Path, se
     project = tmp_path / "project"
     raw = project / "raw"
     raw.mkdir(parents=True)
-    (project / "pipeline.toml").write_text(CONFIG)
+    (project / "pipeline.toml").write_text(REPORTED)
     for _ in range(3):
         for name in ("a", "b", "c", "d"):
             happens = random.random()

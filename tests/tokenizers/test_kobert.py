@@ -241,9 +241,10 @@ def test_kobert_of_other_pieces_is_refused(tmp_path: Path) -> None:
 
 
 def test_no_vocabulary_at_all(tmp_path: Path) -> None:
-    (tmp_path / "spiece.model").write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
-    with pytest.raises(VocabularyError, match="not a SentencePiece model"):
-        load(tmp_path / "spiece.model")
+    for no_model in (b"version https://git-lfs.github.com/spec/v1\n", b""):
+        (tmp_path / "spiece.model").write_bytes(no_model)
+        with pytest.raises(VocabularyError, match="not a SentencePiece model"):
+            load(tmp_path / "spiece.model")
     with pytest.raises(FileNotFoundError, match="no such file"):
         load(tmp_path / "nowhere.model")
 

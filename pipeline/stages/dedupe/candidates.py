@@ -34,6 +34,9 @@ class Candidates(NamedTuple):
     crowded: Ints  # int64[n]
 
 
+NO_CANDIDATES = Candidates(*np.empty((3, 0), np.int64))
+
+
 class Buckets(NamedTuple):
     """In which buckets rows are: rows of one bucket are candidate pairs. A bucket for each band of a signature, and
     one for the bag, which is the last."""
@@ -67,6 +70,8 @@ class Buckets(NamedTuple):
         """
         width = BAG_WIDTH if number == self.bag else WIDTH
         place, group = repeated_keys(keys.mix(key))
+        if not len(place):
+            return NO_CANDIDATES, 0
         starts, sizes = runs(group)
         found = [np.empty((2, 0), np.int64)]
         for part in _parts(starts, sizes):
@@ -93,6 +98,8 @@ def candidate_pairs(job: Job, part: str, rows: Ints, salt: Hashes) -> Candidates
 
     `part`: of the prompt, as the columns of a fingerprint name it; `rows`: int64[n] of the table; `salt`: uint64[n].
     """
+    if len(rows) < 2:
+        return NO_CANDIDATES
     buckets = Buckets.of(job.options)
     signatures = job.column(f"{part}_signature", rows, np.uint16)
     bag = job.column(f"{part}_bag", rows, np.uint32)[:, 0]
@@ -106,11 +113,11 @@ def candidate_pairs(job: Job, part: str, rows: Ints, salt: Hashes) -> Candidates
         return first * len(rows) + second, crowded, skipped
 
     found, places = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-    for pairs, crowded, skipped in ordered(pairs_of, range(buckets.bag + 1 if len(rows) else 0), job.workers):
+    for pairs, crowded, skipped in ordered(pairs_of, range(buckets.bag + 1), job.workers):
         found.append(pairs)
         places.append(crowded)
         job.counts["skipped"] += skipped
-    first, second = np.divmod(sorted_unique(np.concatenate(found)), max(len(rows), 1))
+    first, second = np.divmod(sorted_unique(np.concatenate(found)), len(rows))
     return Candidates(first, second, sorted_unique(np.concatenate(places)))
 
 
@@ -197,6 +204,8 @@ def pairs_across_groups(
     in_pairs = np.bincount(group_of, minlength=count) > 1
     in_pairs[one_group] = in_pairs[other_group] = True
     by_group = np.flatnonzero(in_pairs[group_of])
+    if not len(by_group):
+        return by_group, by_group, 0
     by_group = by_group[np.argsort(group_of[by_group], kind="stable")]
     sizes = np.bincount(group_of[by_group], minlength=count)
     starts = np.cumsum(sizes) - sizes

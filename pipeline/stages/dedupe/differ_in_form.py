@@ -85,12 +85,16 @@ class Texts(NamedTuple):
 def _texts_differ_in_form(job: Job, texts: Texts, one: Ints, other: Ints, decided: dict[int, bool]) -> Bools:
     """Whether pairs of texts differ in form alone: bool[pairs]. `one`, `other`: int64[pairs]; `decided`: of middles."""
     found, left = _prose_differs_in_form(job, texts.values, one, other, ~texts.tasks.are_about_form, decided)
-    some = left[_may_say_the_same(texts.values, one[left], other[left])]
+    some = left[_may_say_the_same(texts.values, one[left], other[left])] if len(left) else left
+    if not len(some):
+        return found
     places, text_of = np.unique(np.concatenate([one[some], other[some]]), return_inverse=True)
     of_words = are_words(texts.values.take(pa.array(places))) & ~texts.tasks.are_about_form[places]
     mine, yours = np.split(text_of, 2)
     cut = of_words[mine] & of_words[yours]
-    found[some[cut]], left = _rests_differ_in_form(job, texts, one[some[cut]], other[some[cut]], decided)
+    left = np.flatnonzero(cut)
+    if len(left):
+        found[some[cut]], left = _rests_differ_in_form(job, texts, one[some[cut]], other[some[cut]], decided)
     some = np.concatenate([some[~cut], some[cut][left]])
     tasks = texts.tasks.of_pairs(one[some], other[some])
     found[some] = _same_texts(job, texts.values, texts.field, tasks, one[some], other[some])

@@ -1,5 +1,6 @@
 """Fingerprint each row: the keys and signatures of its fields, of a fixed size whatever the length of its texts."""
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,8 @@ STAGE = "dedupe"
 
 #: Rows that are fingerprinted at once: enough for their values to repeat, few enough for the processor's cache.
 ROWS = 65_536
+#: The distinct texts of a field that no row fills.
+NO_TEXT = pa.array([""])
 
 
 def fingerprint(table: pa.Table) -> pa.Table:
@@ -134,6 +137,18 @@ class FieldKeys(NamedTuple):
     @classmethod
     def of(cls, column: pa.Array | pa.ChunkedArray, salt: int) -> "FieldKeys":
         texts, text_of = keys.distinct(column)
+        if texts.equals(NO_TEXT):
+            return cls.without_texts(salt)._replace(text_of=text_of)
+        return cls.of_distinct(texts, text_of, salt)
+
+    @classmethod
+    @cache
+    def without_texts(cls, salt: int) -> "FieldKeys":
+        """The keys of a row without a text in this field, as are most systems and histories."""
+        return cls.of_distinct(NO_TEXT, np.zeros(1, np.int32), salt)
+
+    @classmethod
+    def of_distinct(cls, texts: pa.StringArray, text_of: Ints, salt: int) -> "FieldKeys":
         codes, bounds, composed = keys.fold_and_compose(texts)
         letters = keys.letters(codes, bounds)
         folded = keys.folded_keys(codes, bounds)

@@ -43,8 +43,9 @@ def first_equal_rows(*columns: Hashes) -> Ints:
         key = keys.mix(key ^ column)
     row, group = repeated_keys(key)
     begins = _begins(row, columns)
-    clash = np.isin(group, group[1:][begins[1:] & (group[1:] == group[:-1])])
-    if clash.any():  # rows that share a group by chance
+    by_chance = group[1:][begins[1:] & (group[1:] == group[:-1])]
+    if len(by_chance):  # rows that share a group and are not equal
+        clash = np.isin(group, by_chance)
         some = row[clash]
         row[clash] = some[np.lexsort((some, *(column[some] for column in columns), group[clash]))]
         begins = _begins(row, columns)

@@ -52,6 +52,8 @@ def verify(
                 found.have_alike_stems[number_key[one] != number_key[other]] = False
             found.may_be_same[~found.have_alike_stems] = False
             asked = np.flatnonzero(found.have_alike_stems)
+            if not len(asked):
+                break
             pairs = _only(letters, one[asked], other[asked])
             found.letters[asked] = np.minimum(found.letters[asked], similar(*pairs))
             found.may_be_same[asked] &= may_say_the_same(*pairs[0], *pairs[1:])
