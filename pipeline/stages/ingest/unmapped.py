@@ -184,7 +184,11 @@ def unmapped_scene(records: Sequence[Record], shape: Conversation | Exchanges | 
     turns = shape.text if isinstance(shape, Delimited) else shape.turns
     taken = {(path or "").split(".")[0] for path in (turns, shape.system, shape.tools, *paths_of(shape.input))}
     keys = dict.fromkeys(key for record in records for key in record if key not in taken)
-    names = [name for name in keys if sets_the_scene(name) or tells_the_task(name) or leaf(name) in BODY]
+    names = [
+        name
+        for name in keys
+        if sets_the_scene(name) or tells_the_task(name) or leaf(name) in BODY or _are_documents(records, name)
+    ]
     lists = [texts_at(record, [turns.partition(".*")[0]]) for record in records] if names else []
     said = ["\n".join(texts) for texts in lists]
     found = []
@@ -206,6 +210,17 @@ def unmapped_scene(records: Sequence[Record], shape: Conversation | Exchanges | 
         ):
             found.append(name)
     return found
+
+
+def _are_documents(records: Sequence[Record], name: str) -> bool:
+    """Whether a field holds lists of objects with a text each, in a field that is no note of another kind."""
+    word = leaf(name)
+    if word in {*ORIGIN, *NOTES, *BESIDE} or LEGAL.fullmatch(word) or MEASURED.fullmatch(word):
+        return False
+    values = [value for record in records if (value := record.get(name))]
+    return bool(values) and all(
+        isinstance(value, list) and isinstance(value[0], dict) and lines_of(value) for value in values
+    )
 
 
 def _speaks_as(values: Sequence[str], texts: Sequence[str]) -> bool:
