@@ -302,6 +302,8 @@ class Instances(Mapping):
     kind: Literal["instances"] = "instances"
     instruction: str = "instruction"
     instances: str = "instances"
+    #: Fields beside the instances that each of them is about.
+    input: Fields = None
 
 
 class Pairs(Mapping):
@@ -321,6 +323,8 @@ class Articles(Mapping):
 
     kind: Literal["articles"] = "articles"
     paragraphs: str = "paragraphs"
+    #: The field of the text, beside `qas`. None: `context`, or another known name.
+    context: str | None = None
     #: As in the shape `columns`.
     no_answer: Written | None = None
 
@@ -344,7 +348,7 @@ class MultipleChoice(Mapping):
     instruction: str = "question"
     #: One field with all choices, a list or an object of them, or a field for each choice.
     choices: Fields = "choices"
-    #: The number or the letter of the right choice.
+    #: The number or the letter of the right choice; or what marks each choice as right or wrong: choices.*.is_correct.
     answer: str = "answer"
     #: The number of the first choice. None: answers are letters.
     first: Literal[0, 1] | None = None

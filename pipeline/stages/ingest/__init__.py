@@ -12,7 +12,7 @@ from pipeline.io.workers import ordered
 from pipeline.stages.ingest.columnar import Plain, in_order, plain_rows
 from pipeline.stages.ingest.declared import declared_shape
 from pipeline.stages.ingest.detect import shapes_of
-from pipeline.stages.ingest.detected import Detected
+from pipeline.stages.ingest.detected import Detected, detected_in
 from pipeline.stages.ingest.exported import found_anew, is_exported, once
 from pipeline.stages.ingest.framing import Entry, Lines, Records, Singles, entries_in, numbered_entries, split
 from pipeline.stages.ingest.grouped import grouped
@@ -126,7 +126,7 @@ def _one_by_one(entries: Iterator[Entry], lines: Iterator[Records] | None) -> It
 
 def _detected(sample: Sequence[Entry], place: str) -> Detected:
     try:
-        return Detected([entry.value for entry in sample])
+        return detected_in(sample)
     except Fault as fault:
         # A record that is ambiguous is one of many: the message says which.
         at_fault = (entry.place for entry in sample if _is_ambiguous(entry.value))

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from pipeline.stages.ingest.detect_answers import with_answer
 from pipeline.stages.ingest.detect_choices import chosen_in
-from pipeline.stages.ingest.detect_columns import are_texts, columns_in, prompts_in
+from pipeline.stages.ingest.detect_columns import are_texts, columns_in, one_or_more, prompts_in
 from pipeline.stages.ingest.detect_conversations import beside_turns, conversations_in, transcripts_in
 from pipeline.stages.ingest.detect_pairs import choices_in, completions_in, may_judge, preferences_in
 from pipeline.stages.ingest.detect_turns import numbered_turns
@@ -15,11 +15,13 @@ from pipeline.stages.ingest.given import paths_of
 from pipeline.stages.ingest.names import (
     ANSWERS,
     BESIDE,
+    BODY,
     DEFINITIONS,
     LABELS,
     QUESTIONS,
     TAGS,
     named,
+    rights_in,
 )
 from pipeline.stages.ingest.nodes import are_nodes
 from pipeline.stages.ingest.parsing import FileFault
@@ -34,6 +36,7 @@ from schemas.shapes import (
     Delimited,
     Exchanges,
     Exported,
+    Fields,
     Instances,
     Nodes,
     Pairs,
@@ -46,12 +49,16 @@ from schemas.shapes import (
 def _labelled(record: Record, shapes: Iterator[Shape]) -> Iterator[Shape]:
     """The shapes, with the field that says whether the answer is a good one.
 
-    A field `label` says that beside a prompt and its completion. A truth value or such a word beside another answer,
-    and 0 or 1 beside a conversation, may be that or anything else: then there are two shapes.
+    A field `is_correct` says that beside any answer, a field `label` beside a prompt and its completion. A truth value
+    or such a word beside another answer, and 0 or 1 beside a conversation, may be that or anything else: then there
+    are two shapes.
     """
-    tags, labels = named(record, TAGS), named(record, LABELS)
+    found = list(shapes)
+    if not found:
+        return
+    tags, labels = [*named(record, TAGS), *rights_in(record)], named(record, LABELS)
     is_kto = bool(named(record, ("prompt",)) and named(record, ("completion",)))
-    for shape in shapes:
+    for shape in found:
         if not isinstance(shape, Columns | Conversation | Exchanges | Delimited):
             yield shape
         elif tags or (labels and is_kto):
@@ -66,15 +73,21 @@ def _lists(record: Record) -> Iterator[Shape]:
     asks = named(record, ("instruction", *DEFINITIONS))
     for key in named(record, ("instances",)) if asks else ():
         if isinstance(record[key], list):
-            yield Instances(instruction=asks[0], instances=key)
+            yield Instances(instruction=asks[0], instances=key, input=_beside(record))
     if isinstance(record.get("paragraphs"), list) or isinstance(record.get("qas"), list):
         yield Articles()
     asked = [key for key in named(record, QUESTIONS) if are_texts(record[key])]
     answered = [key for key in named(record, ANSWERS) if are_texts(record[key])]
     if asked and answered:
-        yield Pairs(questions=asked[0], answers=answered[0], input=beside_turns(record).input)
+        yield Pairs(questions=asked[0], answers=answered[0], input=_beside(record))
     elif asked:
         yield Questions(questions=asked[0])
+
+
+def _beside(record: Record) -> Fields:
+    """What several tasks of a record are about: also a text under the name that documents give it."""
+    bodies = [key for key in named(record, BODY) if isinstance(record[key], str)]
+    return beside_turns(record).input or one_or_more(bodies[:1])
 
 
 def shapes_of(record: Record) -> list[Shape]:

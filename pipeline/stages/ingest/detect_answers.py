@@ -7,6 +7,7 @@ from pipeline.stages.ingest.detect_columns import are_messages, are_texts, given
 from pipeline.stages.ingest.fields import Record, at, number_of
 from pipeline.stages.ingest.names import (
     ANSWER_KEYS,
+    ASKED,
     CHOSEN,
     NOTES,
     ORIGIN,
@@ -88,6 +89,23 @@ def unanswered(records: Sequence[Record], shape: Shape) -> Fault | None:
     names = [name for name in _may_answer(records, shape) if name != prompt]
     lines = [(toml(_answered(shape, name)), f"so that `{name}` is the answer") for name in names[:2]]
     return _choose(prompt, lines, shape) if lines and isinstance(shape, Conversation) else None
+
+
+def printed_answers(records: Sequence[Record], shape: Columns) -> Fault | None:
+    """The fault of answers to questions that are lists, written as texts; None where most are something else.
+
+    (An instruction may ask for a list.)
+    """
+    if shape.instruction.strip().casefold() not in ASKED:
+        return None
+    answers = [answer for record in records if isinstance(answer := at(record, shape.output), str) and answer.strip()]
+    if not answers or sum(are_texts(opened(answer)) for answer in answers) <= len(answers) / 2:
+        return None
+    first = toml(shape.model_copy(update={"output": f"{shape.output}.0"}))
+    ways = f"`{first}`, so that the first of them is the answer, or `{toml(shape)}`, so that the whole text is"
+    return Fault(
+        "ambiguous-shape", f"`{shape.output}` holds lists of answers, written as texts: choose in the source {ways}"
+    )
 
 
 def several_answers(records: Sequence[Record], prompt: str) -> list[str]:

@@ -4,8 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pipeline.stages.ingest.detect_columns import given_fields, letters_in, one_or_more
-from pipeline.stages.ingest.fields import Record, at
-from pipeline.stages.ingest.given import spelled
+from pipeline.stages.ingest.fields import Record, at, yes_or_no
 from pipeline.stages.ingest.multiple_choice import choices_in, counted_from, first_number, number_in
 from pipeline.stages.ingest.names import (
     ANSWER_KEYS,
@@ -15,27 +14,46 @@ from pipeline.stages.ingest.names import (
     LABELS,
     ORIGIN,
     OUTPUT,
+    RIGHT,
     SYSTEM,
     is_index,
     named,
     numbered_choices,
 )
 from pipeline.stages.ingest.parsing import Fault, Number
+from pipeline.stages.ingest.printed import opened
 from pipeline.stages.ingest.toml_line import toml
+from pipeline.stages.ingest.written import spelled
 from schemas.shapes import MultipleChoice
 
 
 def chosen_in(record: Record) -> Iterator[MultipleChoice]:
     """A question whose answer is the number of a choice, or a letter in a field that is named so."""
     letters = letters_in(record)
+    marked = [] if named(record, (*OUTPUT, *ANSWER_KEYS)) else marked_choices(record, CHOICES)
+    if marked:
+        yield from (each.model_copy(update={"first": 1}) for each in _of(record, marked[0], named(record, INSTRUCTION)))
+        return
     answers = [key for key in named(record, (*OUTPUT, *ANSWER_KEYS)) if key not in letters]
     paths = [key if _is_number(record[key]) else f"{key}.0" for key in answers]
     numbers = [path for path in paths if _is_number(at(record, path))]
     if len(numbers) < len(answers):
         return  # the answer is written out, or has the form that other shapes read
-    likely = [key for key in record if is_index(key) and isinstance(record[key], int | Number | str)]
+    likely = [key for key in record if is_index(key) and isinstance(record[key], int | float | Number | str)]
     for key in [*likely, *numbers][:1]:
         yield from _of(record, key, named(record, INSTRUCTION))
+
+
+def marked_choices(record: Record, names: Sequence[str]) -> list[str]:
+    """The paths of what marks each of several answers as right or wrong: `choices.*.is_correct`."""
+    lists = {key: items for key in named(record, names) if isinstance(items := opened(record[key]), list) and items}
+    return [
+        f"{key}.*.{mark}"
+        for key, items in lists.items()
+        if isinstance(items[0], dict)
+        for mark in named(items[0], (*RIGHT, *LABELS))
+        if all(isinstance(item, dict) and yes_or_no(item.get(mark)) is not None for item in items)
+    ]
 
 
 def labelled_choice(records: Sequence[Record]) -> list[str]:
@@ -56,6 +74,9 @@ def decided(records: Sequence[Record], shapes: Sequence[MultipleChoice]) -> dict
     """By the field of the answer, the number of the first choice. Raises Fault (ambiguous-shape) where none is sure."""
     found = {}
     for shape in {shape.answer: shape for shape in shapes}.values():
+        if ".*." in shape.answer:
+            found[shape.answer] = 1
+            continue
         if not any(_needs_a_number(record, shape) for record in records):
             continue
         first = first_of(records, shape)
@@ -110,4 +131,4 @@ def choice_fields(record: Record) -> list[str]:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | Number) and not isinstance(value, bool)
+    return isinstance(value, int | float | Number) and not isinstance(value, bool)

@@ -14,6 +14,7 @@ from pipeline.stages.ingest.names import (
     ASKING,
     CHOICES,
     CONTEXT,
+    DIALOGUES,
     DIRECTIVES,
     INPUT,
     INSTRUCTION,
@@ -30,6 +31,7 @@ from pipeline.stages.ingest.names import (
 from pipeline.stages.ingest.parsing import Number
 from pipeline.stages.ingest.printed import opened
 from pipeline.stages.ingest.tool_definitions import tools_at
+from pipeline.stages.ingest.written import is_talk
 from schemas.shapes import (
     Columns,
     Fields,
@@ -120,14 +122,18 @@ def _columns_of(record: Record, instruction: str, output: str | None, about: Seq
 def given_fields(record: Record) -> list[str]:
     """The fields of a record that say what a task is about: a passage and the like, and answers to choose from."""
     contexts = [text_path(record, key, CONTEXT) for key in named(record, CONTEXT)]
+    talks = [key for key in named(record, DIALOGUES) if is_talk(record[key])]
     choices = [*named(record, CHOICES), *numbered_choices(record)]
-    fields = dict.fromkeys((*contexts, *choices, *letters_in(record)))
+    fields = dict.fromkeys((*contexts, *talks, *choices, *letters_in(record)))
     return [path for path in fields if _is_about(at(record, path), path)]
 
 
 def _is_about(value: Any, path: str) -> bool:
     """Whether the value of a field can be a part of an input. A number in `input` is left for the shape to reject."""
-    return is_given(value) or (not isinstance(value, list | dict) and path.strip().casefold() in INPUT)
+    is_conversation = are_messages(value) and not is_talk(value)
+    return (is_given(value) and not is_conversation) or (
+        not isinstance(value, list | dict) and path.strip().casefold() in INPUT
+    )
 
 
 def letters_in(record: Record) -> list[str]:

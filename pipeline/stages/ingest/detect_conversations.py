@@ -7,7 +7,7 @@ from pipeline.stages.ingest.calls import is_empty
 from pipeline.stages.ingest.detect_columns import given_fields, one_or_more, tools_field
 from pipeline.stages.ingest.exchanges import EXCHANGES, EXCHANGES_OF_TURNS
 from pipeline.stages.ingest.fields import Record, at
-from pipeline.stages.ingest.given import is_given, spelled
+from pipeline.stages.ingest.given import is_given
 from pipeline.stages.ingest.names import (
     CALLED,
     GROUPS,
@@ -24,6 +24,7 @@ from pipeline.stages.ingest.roles import known_role
 from pipeline.stages.ingest.speakers import speaker_of
 from pipeline.stages.ingest.transcripts import is_transcript
 from pipeline.stages.ingest.turn_lists import turns_in
+from pipeline.stages.ingest.written import spelled
 from schemas.shapes import (
     Conversation,
     Delimited,
@@ -60,7 +61,7 @@ def conversations_in(record: Record, taken: Collection[str | None] = (), prefix:
         if isinstance(turns, list):
             shape = _turns(prefix + key, turns, is_named) or _inside(prefix + key, turns)
             if shape:
-                yield shape if prefix else shape.model_copy(update=beside_turns(record)._asdict())
+                yield shape if prefix else shape.model_copy(update=beside_turns(record, key)._asdict())
         elif isinstance(value, dict) and prefix.count(".") < DEPTH:
             if isinstance(value.get("replies"), list):
                 yield Tree(root=key)

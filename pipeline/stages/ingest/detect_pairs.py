@@ -1,10 +1,10 @@
 """Better and worse answers as the shape of a record."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pipeline.stages.ingest.detect_columns import are_messages, given_fields, one_or_more, tools_field
-from pipeline.stages.ingest.fields import Record, at
+from pipeline.stages.ingest.fields import Record, at, yes_or_no
 from pipeline.stages.ingest.marks import good_or_bad
 from pipeline.stages.ingest.names import (
     BETTER,
@@ -22,8 +22,10 @@ from pipeline.stages.ingest.names import (
     named,
 )
 from pipeline.stages.ingest.parsing import Number
+from pipeline.stages.ingest.written import spelled
 from schemas.shapes import (
     Choice,
+    Columns,
     Completions,
     Preference,
     Shape,
@@ -34,6 +36,20 @@ def may_judge(value: Any, number: bool = True) -> bool:
     """Whether a label may say that an answer is good or bad. `number`: also 0 and 1."""
     is_number = isinstance(value, int | float | Number) and not isinstance(value, bool)
     return good_or_bad(value) is not None and value not in ("0", "1") and (number or not is_number)
+
+
+def judged_by(records: Sequence[Record], shape: Columns) -> str | None:
+    """The field of a label 0 or 1 that may say whether an answer is a good one; None where none may.
+
+    (A label that each answer words, such as 0 and 부정, is that of a class.)
+    """
+    names = named(records[0], LABELS) if shape.output and not shape.label else []
+    for name in names:
+        labels = [yes_or_no(record.get(name)) for record in records]
+        answers = {spelled(at(record, shape.output)) for record in records}
+        if set(labels) == {True, False} and len(answers) > len(set(labels)):
+            return name
+    return None
 
 
 def preferences_in(record: Record) -> Iterator[Shape]:

@@ -7,29 +7,36 @@ from typing import Any
 
 from pipeline.stages.ingest.calls import is_empty
 from pipeline.stages.ingest.detect import readings_of, shapes_of
-from pipeline.stages.ingest.detect_answers import unanswered
+from pipeline.stages.ingest.detect_answers import printed_answers, unanswered
 from pipeline.stages.ingest.detect_choices import choice_fields, decided, first_of
 from pipeline.stages.ingest.detect_columns import one_or_more
 from pipeline.stages.ingest.detect_conversations import role_key, text_key
+from pipeline.stages.ingest.detect_pairs import judged_by
+from pipeline.stages.ingest.documents import of_the_task
 from pipeline.stages.ingest.fields import Record, at
-from pipeline.stages.ingest.given import paths_of, spelled
-from pipeline.stages.ingest.left_out_texts import in_two_languages, texts_fault, values_fault
+from pipeline.stages.ingest.framing import Entry
+from pipeline.stages.ingest.given import paths_of
+from pipeline.stages.ingest.left_out_texts import Mapped, context_fault, in_two_languages, texts_fault, values_fault
 from pipeline.stages.ingest.multiple_choice import number_in
 from pipeline.stages.ingest.names import (
     ASKED,
     COUNTERS,
+    DIALOGUES,
     DIRECTIVES,
     GROUP,
     GROUPS,
     JUDGED,
     LABELS,
     OUTPUT,
+    RIGHT,
     TRANSCRIPTS,
     TURNS,
     named,
 )
 from pipeline.stages.ingest.parsing import Fault, FileFault, Number
 from pipeline.stages.ingest.roles import known_role
+from pipeline.stages.ingest.second_lists import lists_beside, lists_fault, lists_of_records, without_lists
+from pipeline.stages.ingest.shapes import context_name
 from pipeline.stages.ingest.speakers import speaker_of
 from pipeline.stages.ingest.toml_line import toml
 from pipeline.stages.ingest.unmapped import (
@@ -47,12 +54,16 @@ from pipeline.stages.ingest.ways import (
     message_columns,
     ways,
 )
+from pipeline.stages.ingest.written import is_said, spelled
 from schemas.shapes import (
+    Articles,
     Columns,
     Conversation,
     Delimited,
     Exchanges,
+    Instances,
     MultipleChoice,
+    Pairs,
     Preference,
     Shape,
     TreeRecords,
@@ -66,12 +77,14 @@ FLAT = frozenset((str, int, bool, Number, type(None)))
 class Detected:
     """The shape of each record by its own fields; of a record that fits none, the one shape of its neighbours.
 
-    `sample`: the first values of the file. Raises Fault (unknown-shape, ambiguous-shape, unmapped-text) where the
-    sample as a whole cannot be read, or leaves out texts; the detail lists what was found.
+    `sample`: the first values of the file; `outers`: for each of them, the fields of the document around it.
+    Raises Fault (unknown-shape, ambiguous-shape, unmapped-text) where the sample as a whole cannot be read, or leaves
+    out texts; the detail lists what was found.
     """
 
-    def __init__(self, sample: Sequence[Any]) -> None:
+    def __init__(self, sample: Sequence[Any], outers: Sequence[Record | None] = ()) -> None:
         records = [value for value in sample if isinstance(value, dict)]
+        around = [outer for value, outer in zip(sample, outers, strict=False) if isinstance(value, dict)]
         #: The fields of which the sample shows what they hold.
         self.known = frozenset(name for record in records for name, value in record.items() if not is_empty(value))
         self.flat: dict[tuple[Any, ...], list[Shape]] = {}
@@ -100,6 +113,8 @@ class Detected:
         lines = _lines(self.shapes)
         votes = Counter(lines)
         self.neighbour = self.shapes[lines.index(max(votes, key=lambda line: votes[line]))] if votes else None
+        if any(around):
+            records = [{**outer, **record} for outer, record in zip(of_the_task(around), records, strict=True)]
         _must_map_texts(
             [(record, self.settled(shapes[0])) for record, shapes in zip(records, found, strict=True) if shapes]
         )
@@ -122,8 +137,8 @@ class Detected:
     def _must_map_new(self, record: Record, shape: Shape) -> None:
         """Hold a record to the same rule in the fields that come after the sample. Raises FileFault."""
         new = [name for name in record if name not in self.known]
-        if new and isinstance(shape, Columns | Preference):
-            names = [name for name in unmapped_texts([record], shape) if name in new]
+        if new and isinstance(shape, Mapped):
+            names = [name for name in _left_out([record], shape) if name in new]
             if names:
                 raise FileFault(texts_fault(names, shape, [record]).detail)
 
@@ -152,7 +167,17 @@ class Detected:
 
 def may_hold_transcript(names: Sequence[str]) -> bool:
     """Whether a column may be a label beside the others, or a transcript, turns or answers printed into a text."""
-    return any(name.casefold() in (*TRANSCRIPTS, *TURNS, *LABELS, "answers", "history") for name in names)
+    return any(name.casefold() in (*TRANSCRIPTS, *TURNS, *LABELS, *RIGHT, "answers", "history") for name in names)
+
+
+def detected_in(sample: Sequence[Entry]) -> Detected:
+    """The shapes of the first records of a file. Raises Fault as Detected does, and where a second list is not read."""
+    beside = lists_beside(sample)
+    lists = lists_of_records(beside)
+    found = Detected([entry.value for entry in sample], [without_lists(entry.outer or {}, beside) for entry in sample])
+    if lists:
+        raise lists_fault(lists, found.neighbour)
+    return found
 
 
 #: Options of a shape that name keys inside of its list.
@@ -204,21 +229,45 @@ def _must_map_texts(found: Sequence[tuple[Record, Shape]]) -> None:
     for shape, records in by_shape.values():
         if fault := unanswered(records, shape):
             raise fault
-        if isinstance(shape, Conversation | Exchanges | Delimited) and (names := unmapped_scene(records, shape)):
-            raise texts_fault(names, shape, records)
-        if isinstance(shape, MultipleChoice) and (names := unmapped_texts(records, as_columns(shape))):
-            raise texts_fault(names, shape, records)
-        if not isinstance(shape, Columns | Preference):
-            continue
-        if twins := korean_twins(records, shape):
+        if isinstance(shape, Articles) and (names := _contexts(records, shape)):
+            raise context_fault(names, shape)
+        if isinstance(shape, Columns | Preference) and (twins := korean_twins(records, shape)):
             raise in_two_languages(twins, shape)
-        if names := unmapped_texts(records, shape):
+        if isinstance(shape, Mapped) and (names := _left_out(records, shape)):
             raise texts_fault(names, shape, records)
         if isinstance(shape, Columns) and (read := _counted_from_0(records, shape)):
             detail = f"`{shape.output}` is the number of a choice, where 0 is the first: use `{read}`"
             raise Fault("ambiguous-shape", detail)
+        if isinstance(shape, Columns) and (fault := printed_answers(records, shape)):
+            raise fault
+        if isinstance(shape, Columns) and (label := judged_by(records, shape)):
+            raise _ambiguous(records[0], [shape.model_copy(update={"label": label}), shape])
         if isinstance(shape, Columns) and (names := unmapped_values(records, shape)):
             raise values_fault(names, shape, records)
+
+
+def _left_out(records: Sequence[Record], shape: Mapped) -> list[str]:
+    """The fields of texts of the task that a shape leaves out."""
+    if isinstance(shape, Conversation | Exchanges | Delimited):
+        return unmapped_scene(records, shape)
+    if isinstance(shape, Instances):
+        return unmapped_texts(_texts_beside(records, shape), as_columns(shape))
+    return unmapped_texts(records, as_columns(shape) if isinstance(shape, MultipleChoice | Pairs) else shape)
+
+
+def _texts_beside(records: Sequence[Record], shape: Instances) -> list[Record]:
+    """Records without their lists of examples, which are no part of a task."""
+    return [
+        {key: value for key, value in record.items() if isinstance(value, str) or key == shape.instances}
+        for record in records
+    ]
+
+
+def _contexts(records: Sequence[Record], shape: Articles) -> list[str]:
+    """The fields of texts beside questions, where none of them has a known name."""
+    held = [item for record in records for item in at(record, shape.paragraphs) or [record] if isinstance(item, dict)]
+    unknown = [item for item in held if context_name(item) is None]
+    return unmapped_texts(unknown, Columns(instruction="qas", output=None, input=None)) if unknown else []
 
 
 def _counted_from_0(records: Sequence[Record], shape: Columns) -> str | None:
@@ -302,7 +351,17 @@ def _unknown(records: Sequence[Record], known: Sequence[str] = ()) -> Fault:
     return Fault("unknown-shape", f"{found}: name its shape in the source, {remedy}")
 
 
+def _with_talk(record: Record, shapes: Sequence[Shape]) -> list[Shape]:
+    """The shapes, and the columns whose question is about a dialogue that may be a conversation by itself."""
+    talks = [shape.turns for shape in shapes if isinstance(shape, Conversation) and named(record, DIALOGUES)]
+    first = shapes[0]
+    if not isinstance(first, Columns) or not talks or not is_said(at(record, talks[0])):
+        return [*shapes]
+    return [first.model_copy(update={"input": one_or_more([*paths_of(first.input), talks[0]])}), *shapes]
+
+
 def _ambiguous(record: Record, shapes: Sequence[Shape]) -> Fault:
+    shapes = _with_talk(record, shapes)
     lines = " or ".join(f"`{toml(shape)}`" for shape in shapes)
     winner = named(record, JUDGED) if all(isinstance(shape, Conversation) for shape in shapes) else []
     if winner:

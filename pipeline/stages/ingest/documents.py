@@ -6,26 +6,43 @@ Known are {"data": [{…}], "version": …}, {"train": [{…}], "test": [{…}]}
 is such an object (pages of a server), the records in it are read as well.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from pipeline.stages.ingest.fields import Record
 from pipeline.stages.ingest.framing import Entry
+from pipeline.stages.ingest.given import is_given
 from pipeline.stages.ingest.json_values import Text, json_values
-from pipeline.stages.ingest.names import CHOICES, CONTEXT, DEFINITIONS, INSTRUCTION, REJECTED, SYSTEM, named
+from pipeline.stages.ingest.names import (
+    BODY,
+    CHOICES,
+    CONTEXT,
+    DEFINITIONS,
+    DESCRIPTIONS,
+    DIALOGUES,
+    INSTRUCTION,
+    REJECTED,
+    SYSTEM,
+    TAKEN_OUT,
+    named,
+)
 from pipeline.stages.ingest.outline import DEPTH, Outline, Path, outline_of, parts_of, value_at_path
 from pipeline.stages.ingest.published_splits import meaning, take_split
+from pipeline.stages.ingest.second_lists import lists_of_records, without_lists
 from pipeline.stages.ingest.sideways import IsRecord, across_in, is_index
+from pipeline.stages.ingest.unmapped import LONG
 
+#: What names the list of a record in `meta`, where a document has several: it may be a category.
+LIST = "list"
 #: The name that a record has for a text of its document; None where records have none.
 TaskName = Callable[[str], str | None]
 #: Fields of a document that are a part of each task, and the names that records have for them.
 TASK = {
     "instruction": (*INSTRUCTION, *DEFINITIONS),
     "system": SYSTEM,
-    "input": (*CONTEXT, *CHOICES),
+    "input": (*CONTEXT, *CHOICES, *DIALOGUES, *BODY),
 }
-KNOWN = {"instruction": INSTRUCTION, "system": SYSTEM, "input": (*CONTEXT, *CHOICES)}
+KNOWN = {"instruction": INSTRUCTION, "system": SYSTEM, "input": (*CONTEXT, *CHOICES, *DIALOGUES)}
 
 
 class Document(NamedTuple):
@@ -36,6 +53,8 @@ class Document(NamedTuple):
     task: Record
     outer: Record
     left_out: tuple[str, ...]
+    #: Other lists of objects, by their paths: the first objects of each.
+    others: dict[str, list[Any]]
 
 
 def documents(
@@ -86,6 +105,9 @@ def document_of(outline: Outline, is_record: IsRecord, task_name: TaskName) -> D
         return None
     if any(named(record, REJECTED) and named(record, INSTRUCTION) for record in first.values()):
         task_name = _no_instruction(task_name)  # pairs have one prompt, and it is their own
+    given = [path for path, record in first.items() if _is_given(outline, path, task_name) and not is_record(record)]
+    if len(given) < len(first):
+        first = {path: record for path, record in first.items() if path not in given}
     task, _ = _split(outline, tuple(first), task_name)
     if not any(is_record({**record, **task}) for record in first.values()):
         task = {}
@@ -95,12 +117,18 @@ def document_of(outline: Outline, is_record: IsRecord, task_name: TaskName) -> D
     lists = tuple(asked) or tuple(nearest)
     task, outer = _split(outline, lists, task_name if task else lambda key: None)
     left_out = tuple(".".join(path) for path in outline.long | outline.cut if path not in lists)
-    return Document(lists, task, outer, tuple(sorted(left_out)))
+    others = {".".join(path): value_at_path(fields, path) for path in sorted(outline.lists) if path not in lists}
+    return Document(lists, task, outer, tuple(sorted(left_out)), others)
 
 
 def _published(path: Path) -> str | None:
     """The key on the way to a list that names a split."""
     return next((key for key in reversed(path) if meaning(key)), None)
+
+
+def _split_of(path: Path) -> str | None:
+    """The key on the way to a list that names a split, or records which its source took out."""
+    return _published(path) or next((key for key in reversed(path) if key.strip().casefold() in TAKEN_OUT), None)
 
 
 def _no_instruction(task_name: TaskName) -> TaskName:
@@ -115,15 +143,15 @@ def _split(outline: Outline, lists: Collection[Path], task_name: TaskName, above
     outer: Record = {}
     for key, value in value_at_path(outline.fields, above).items():
         path = (*above, key)
-        name, text = task_name(key), _joined(value)
+        name, given = task_name(key), _given(value)
         if path in lists or value in (None, "", [], {}):
             continue
         if any(some[: len(path)] == path for some in lists):
             inside, others = _split(outline, lists, task_name, path)
             task = {**inside, **task}
             outer |= {key: others} if others else {}
-        elif name is not None and text is not None and name not in task:
-            task[name] = text
+        elif name is not None and given is not None and name not in task:
+            task[name] = given
         elif path not in outline.cut and path not in outline.long:
             outer[key] = value
     return task, outer
@@ -136,16 +164,53 @@ def known_task_name(key: str) -> str | None:
     return key if role and plain in KNOWN[role] else role
 
 
-def _joined(value: Any) -> str | None:
-    """A text, or a list of texts as one; None for anything else."""
+def _given(value: Any) -> Any:
+    """What can be a part of a task: a text, a list of texts as one, or what can be written as one; None for others."""
     if isinstance(value, list) and value and all(isinstance(text, str) for text in value):
         return "\n".join(value)
-    return value if isinstance(value, str) else None
+    if isinstance(value, dict) and not any(isinstance(text, str) for text in value.values()):
+        return None
+    return value if is_given(value) else None
+
+
+def _is_given(outline: Outline, path: Path, task_name: TaskName) -> bool:
+    """Whether a list of objects is what its document is about: by its name, and as far as it can be written."""
+    value = value_at_path(outline.fields, path)
+    return task_name(path[-1]) is not None and path not in outline.cut and is_given(value)
+
+
+def of_the_task(outers: Sequence[Record | None]) -> list[Record]:
+    """What documents say around each of some records, without what is said of the records as a whole.
+
+    >>> of_the_task([{"description": "질문을 모았다.", "글": "비가 왔다."}] * 2)
+    [{'글': '비가 왔다.'}, {'글': '비가 왔다.'}]
+    """
+    first = next(filter(None, outers), {})
+    notes = [name for name, value in first.items() if _is_note(name, value) and _all_have(outers, name, value)]
+    return [{name: value for name, value in (outer or {}).items() if name not in (*notes, LIST)} for outer in outers]
+
+
+def _all_have(outers: Sequence[Record | None], name: str, value: Any) -> bool:
+    return all(outer is not None and outer.get(name) == value for outer in outers)
+
+
+def _is_note(name: str, value: Any) -> bool:
+    """Whether a field of a document tells of its records as a whole: by its name, or with nothing but short texts."""
+    if name.strip().casefold() in DESCRIPTIONS:
+        return True
+    return isinstance(value, dict) and all(_is_note(key, item) or _is_short(item) for key, item in value.items())
+
+
+def _is_short(value: Any) -> bool:
+    return not isinstance(value, list | dict) and len(str(value)) < LONG
 
 
 def _records(blocks: Iterable[bytes], document: Document, limit: int, line: int) -> Iterator[Entry]:
     """The records in the lists of a document, with its other fields."""
-    split, outer = take_split(document.outer)
+    # (Records of their own, in another list, are not repeated in each row.)
+    second = lists_of_records(document.others)
+    split, outer = take_split(without_lists(document.outer, second))
+    document = document._replace(left_out=tuple(sorted({*document.left_out, *second})))
     several = len(document.lists) > 1
     text = Text(blocks, line)
     for path, entry, is_element in parts_of(text, limit):
@@ -162,7 +227,15 @@ def _with_document(entry: Entry, path: Path, value: Any, document: Document, spl
     if isinstance(value, dict):
         outer = {**outer, **{name: item for name, item in document.task.items() if name in value}}
         value = {**value, **{name: item for name, item in document.task.items() if name not in value}}
-    return entry._replace(value=value, split=_published(path) or split, outer=outer or None, left_out=document.left_out)
+    if len(document.lists) > 1 and _split_of(path) is None:
+        outer = {**outer, LIST: ".".join(path)}
+    return entry._replace(
+        value=value,
+        split=_split_of(path) or split,
+        outer=outer or None,
+        left_out=document.left_out,
+        others=document.others,
+    )
 
 
 def unfolded(entry: Entry, is_record: IsRecord, task_name: TaskName) -> Iterator[Entry]:

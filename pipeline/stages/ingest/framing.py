@@ -28,6 +28,7 @@ class Entry(NamedTuple):
     split: str | None = None  # the split in which the file publishes it, by its name there
     outer: dict[str, Any] | None = None  # of a record in a document: the document's other fields
     left_out: tuple[str, ...] = ()  # names of fields that the value does not hold
+    others: dict[str, list[Any]] | None = None  # of a record in a document: the first objects of its other lists
 
 
 def entry_of(place: str, raw: bytes, line: int) -> Entry:

@@ -4,16 +4,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipeline.stages.ingest.fields import Record, at, kind
-from pipeline.stages.ingest.names import CHOICES, LETTERS, LISTS, SPEAKER
-from pipeline.stages.ingest.parsing import Fault, Number
+from pipeline.stages.ingest.names import CHOICES, LETTERS, LISTS, is_right, leaf
+from pipeline.stages.ingest.parsing import Fault
 from pipeline.stages.ingest.printed import opened
 from pipeline.stages.ingest.rows import MEANS_NO_INPUT
+from pipeline.stages.ingest.written import is_scalar, lines_of
 from schemas.shapes import Fields
 
 #: The numbers of answers to choose from, beside LETTERS.
 NUMBERS = ("1", "2", "3", "4", "5")
-#: The keys of a text beside its label.
-TEXT_NAMES = {"text", "content", "value", "내용", "텍스트", "문장"}
 
 
 def paths_of(fields: Fields) -> tuple[str, ...]:
@@ -29,7 +28,7 @@ def may_be_printed(path: str) -> bool:
 def choices_at(record: Record, path: str) -> list[Any] | None:
     """The list of answers to choose from in a field, each a text or a number; None where it holds something else."""
     value = opened(at(record, path)) if path.strip().casefold() in CHOICES else None
-    return value if isinstance(value, list) and all(map(_is_scalar, value)) else None
+    return value if isinstance(value, list) and all(map(is_scalar, value)) else None
 
 
 def lettered_choices(paths: Sequence[str]) -> tuple[str, ...]:
@@ -72,8 +71,8 @@ def _gap(text: str) -> str:
 
 
 def is_given(value: Any) -> bool:
-    """Whether a value can be written as a text: a text itself, or what `_lines` writes."""
-    return isinstance(value, str | None) or bool(_lines(value))
+    """Whether a value can be written as a text: a text itself, or what `lines_of` writes."""
+    return isinstance(value, str | None) or bool(lines_of(value))
 
 
 def text_of(value: Any, path: str) -> str | None:
@@ -84,51 +83,15 @@ def text_of(value: Any, path: str) -> str | None:
     """
     if value is None or isinstance(value, str):
         return value
-    lines = _lines(value)
+    lines = lines_of(_unmarked(value) if leaf(path) in CHOICES else value)
     if lines is None:
         detail = f"`{path}` is {kind(value)}, not text: write it in quotes in the source file, or map another field"
         raise Fault("not-text", detail)
     return "\n".join(lines) or None
 
 
-def _lines(value: Any) -> list[str] | None:
-    """A line for each item of a list or an object; None where an item is more than a text or a number.
-
-    An item may be a text with its label, as may the lists of an object be.
-
-    >>> _lines([{"label": "A", "text": "서울"}]), _lines({"text": ["서울", "부산"], "label": ["가", "나"]})
-    (['A. 서울'], ['가. 서울', '나. 부산'])
-    """
-    if isinstance(value, dict) and isinstance(value.get("text"), list):
-        lists = list(value.values())
-        if not all(isinstance(items, list) and len(items) == len(lists[0]) for items in lists):
-            return None
-        return _lines([dict(zip(value, items, strict=True)) for items in zip(*lists, strict=True)])
-    if isinstance(value, list) and value and all(map(_is_labelled, value)):
-        return [". ".join(spelled(item[key]) for key in sorted(item, key=TEXT_NAMES.__contains__)) for item in value]
-    if not isinstance(value, list | dict) or not all(map(_is_scalar, _items(value))):
-        return None
-    named = value.items() if isinstance(value, dict) else enumerate(value, 1)
-    return [f"{name}. {spelled(item)}" for name, item in named if item is not None]
-
-
-def _items(value: list[Any] | dict[str, Any]) -> list[Any]:
-    return list(value.values()) if isinstance(value, dict) else value
-
-
-def _is_scalar(value: Any) -> bool:
-    return isinstance(value, str | int | float | Number | None)
-
-
-def _is_labelled(item: Any) -> bool:
-    """Whether an item is a text beside its label or its title, and no message of a speaker."""
-    if not isinstance(item, dict) or len(TEXT_NAMES & item.keys()) != 1 or SPEAKER & item.keys():
-        return False
-    return all(_is_scalar(value) and value is not None for value in item.values())
-
-
-def spelled(value: Any) -> str:
-    """A text, a number or a truth value as the file spells it."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return value.text if isinstance(value, Number) else str(value)
+def _unmarked(choices: Any) -> Any:
+    """Answers to choose from without the marks of the right one, which would give it away."""
+    if not isinstance(choices, list) or not all(isinstance(choice, dict) for choice in choices):
+        return choices
+    return [{key: item for key, item in choice.items() if not is_right(key, item)} for choice in choices]

@@ -5,10 +5,10 @@ from typing import Any
 
 from pipeline.stages.ingest.fields import Record, at
 from pipeline.stages.ingest.framing import Entry
-from pipeline.stages.ingest.given import spelled
 from pipeline.stages.ingest.joined import joined
 from pipeline.stages.ingest.parsing import Fault
 from pipeline.stages.ingest.speakers import must_go_on
+from pipeline.stages.ingest.written import spelled
 from schemas.shapes import Shape, TreeRecords, TurnRecords
 
 #: The key of the turns in the record of a conversation.

@@ -10,7 +10,7 @@ import pyarrow as pa
 from pipeline.io.terminal_text import visible
 from pipeline.stages.ingest.declared import declared_shape
 from pipeline.stages.ingest.detect import shapes_of
-from pipeline.stages.ingest.detected import Detected
+from pipeline.stages.ingest.detected import detected_in
 from pipeline.stages.ingest.exported import once
 from pipeline.stages.ingest.framing import Entry
 from pipeline.stages.ingest.grouped import grouped
@@ -102,9 +102,9 @@ def _decision(entries: Sequence[Entry], source: Source) -> Decision:
     if shape is not None:
         words = f"from the {'source' if source.shape else 'recipe'}: {toml(shape)}"
         return Decision(words, lambda record: shape, shape, shape)
-    records = [entry.value for entry in entries if isinstance(entry.value, dict)]
+    sample = [entry for entry in entries if isinstance(entry.value, dict)][:SAMPLE]
     try:
-        detected = Detected(records[:SAMPLE])
+        detected = detected_in(sample)
     except Fault as fault:
         return Decision(fault.detail, None)
     kinds = ", ".join(dict.fromkeys(shape.kind for shape in detected.shapes)) or "nothing"

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from pipeline.stages.ingest.fields import Record, at
 from pipeline.stages.ingest.framing import Entry
-from pipeline.stages.ingest.given import spelled
 from pipeline.stages.ingest.parsing import Fault
+from pipeline.stages.ingest.written import spelled
 from schemas.shapes import TreeRecords
 
 #: The keys of the first message in the record of a tree, and of the replies to a message.

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.stages.ingest.columns import labelled
-from pipeline.stages.ingest.detect_columns import one_or_more
+from pipeline.stages.ingest.detect_columns import are_messages, one_or_more
 from pipeline.stages.ingest.fields import Record, at
 from pipeline.stages.ingest.given import is_given, paths_of
 from pipeline.stages.ingest.names import (
@@ -17,32 +17,40 @@ from pipeline.stages.ingest.names import (
     OF_USER,
     OPINIONS,
     PERSONA,
+    SYSTEM,
     explains,
+    leaf,
     named,
     tells_the_task,
 )
 from pipeline.stages.ingest.parsing import Fault, Number, dumps
+from pipeline.stages.ingest.thoughts import thought_of
 from pipeline.stages.ingest.toml_line import toml
 from pipeline.stages.ingest.unmapped import is_sentence
 from pipeline.stages.ingest.ways import other_texts
 from pipeline.stages.ingest.wording import worded
+from pipeline.stages.ingest.written import is_talk
 from schemas.shapes import (
+    Articles,
     Columns,
     Conversation,
     Delimited,
     Exchanges,
+    Instances,
     MultipleChoice,
+    Pairs,
     Preference,
     Shape,
 )
 
 #: The shapes whose records may hold texts beside those that they take.
-Mapped = Columns | MultipleChoice | Preference | Conversation | Exchanges | Delimited
+Mapped = Columns | MultipleChoice | Pairs | Instances | Preference | Conversation | Exchanges | Delimited
 #: What a text is in a column, for a message.
 MEANT = {
     "instruction": "the instruction",
     "system": "the system prompt",
     "input": "a part of the input",
+    "history": "earlier turns",
     "reasoning": "the thought before the answer",
     "output": "the answer",
 }
@@ -88,17 +96,48 @@ def texts_fault(names: Sequence[str], shape: Mapped, records: Sequence[Record]) 
     opinions = [name for name in names if name.strip().casefold() in OPINIONS]
     if isinstance(shape, Columns) and shape.output and opinions:
         return _opinions(opinions[0], shape)
+    if not all(is_given(value) for name in names for record in records if (value := at(record, name)) is not None):
+        return _nested(shape, spoken)
     read, meant = _with_unmapped(names, shape, records)
     ways = [(read, " and ".join(meant)), (shape, None)]
-    if isinstance(shape, Columns) and all(name.strip().casefold() in EVIDENCE for name in names):
+    if isinstance(shape, Columns) and all(_may_lead(name, records) for name in names):
         ways.insert(1, (shape.model_copy(update={"reasoning": tuple(names)}), MEANT["reasoning"]))
+    if isinstance(shape, Columns) and _are_earlier_turns(names, shape, records):
+        ways.insert(1, (shape.model_copy(update={"history": names[0]}), MEANT["history"]))
     if isinstance(shape, Columns) and _are_labels(records, shape):
         ways = [(_template_of(each, records), word) for each, word in ways if word != MEANT["reasoning"]]
-    differ = any(len({dumps(record.get(name)) for record in records}) > 1 for name in names)
+    differ = any(len({dumps(at(record, name)) for record in records}) > 1 for name in names)
     texts = "texts that differ from record to record" if differ or len(records) < 2 else "the same text in each record"
     lines = [f"`{toml(each)}`, so that they {f'are {word}' if word else 'stay in meta'}" for each, word in ways]
     choice = ", or ".join(lines)
     return Fault("unmapped-text", f"{spoken} {texts}, and no column takes them: choose in the source {choice}")
+
+
+def _may_lead(name: str, records: Sequence[Record]) -> bool:
+    """Whether a field may be the thought that leads to the answer: its name says so, and its texts can be read."""
+    values = [value for record in records if (value := at(record, name))]
+    return name.strip().casefold() in EVIDENCE and all(thought_of(value)[0] for value in values)
+
+
+def _are_earlier_turns(names: Sequence[str], shape: Columns, records: Sequence[Record]) -> bool:
+    """Whether texts may be the turns before the question: those of a user and an assistant."""
+    values = [value for name in names for record in records if (value := at(record, name))]
+    return len(names) == 1 and not shape.history and all(are_messages(value) and not is_talk(value) for value in values)
+
+
+def _nested(shape: Mapped, spoken: str) -> Fault:
+    """The fault of texts in lists and objects that no column can take as they are."""
+    found = f"{spoken} texts in lists or objects, and no column takes them"
+    way = f"write them as a text in a field `input` of the source file, or choose in the source `{toml(shape)}`"
+    return Fault("unmapped-text", f"{found}: {way}, so that they stay in meta")
+
+
+def context_fault(names: Sequence[str], shape: Articles) -> Fault:
+    """The fault of articles whose text has an unknown name."""
+    read = toml(shape.model_copy(update={"context": names[0]}))
+    found = f"`{names[0]}` holds texts beside `qas`, and no column takes them: choose in the source"
+    ways = f"`{read}`, so that the questions are about them, or `{toml(shape)}`, so that they stay in meta"
+    return Fault("unmapped-text", f"{found} {ways}")
 
 
 def _are_labels(records: Sequence[Record], shape: Columns) -> bool:
@@ -141,11 +180,11 @@ def _with_unmapped(names: Sequence[str], shape: Mapped, records: Sequence[Record
     taken: dict[str, Any] = {}
     rest = [*names]
     prompts = [name for name in rest if _may_be_system(name, shape)]
-    if len(prompts) == 1 and not shape.system:
+    if len(prompts) == 1 and not isinstance(shape, Pairs | Instances) and not shape.system:
         taken["system"] = prompts[0]
         rest.remove(prompts[0])
     if isinstance(shape, Columns | MultipleChoice):
-        tasks = [name for name in rest if tells_the_task(name)]
+        tasks = [name for name in rest if tells_the_task(leaf(name))]
         if tasks and shape.instruction.strip().casefold() not in DIRECTIVES:
             taken["instruction"] = tasks[0]
             rest = [shape.instruction, *(name for name in rest if name != tasks[0])]
@@ -167,7 +206,9 @@ def _with_unmapped(names: Sequence[str], shape: Mapped, records: Sequence[Record
 
 def _may_be_system(name: str, shape: Mapped) -> bool:
     """Whether a field may be the system prompt: it says who answers, or beside turns what is to be done."""
-    word = name.strip().casefold()
+    word = leaf(name)
+    if word in SYSTEM:
+        return True
     if PERSONA.fullmatch(word):
         return not OF_USER.fullmatch(word)
     return not isinstance(shape, Columns | MultipleChoice | Preference) and tells_the_task(word)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from pipeline.stages.ingest.fields import Record, at, kind, number_of, without, yes_or_no
+from pipeline.stages.ingest.names import rights_in
 from pipeline.stages.ingest.parsing import Fault, FileFault, dumps
 from schemas.shapes import LEARN, NOT_LEARNED
 
@@ -51,10 +52,12 @@ def take_learn(others: Record, marks: Marks, what: str = "the record") -> tuple[
 
 
 def take_turn_label(rest: Record, marks: Marks, what: str) -> tuple[bool | None, Record]:
-    """Whether an answer is learned, by the word or the truth value in `label` of its message.
+    """Whether an answer is learned, by the word or the truth value in `label` of its message, or in `is_correct`.
 
     Other labels, such as those of emotions, are no such mark. Raises UnclearLearn for 0 and 1, which may be either.
     """
+    if marks.names and (rights := rights_in(rest)):
+        return yes_or_no(rest[rights[0]]), without(rest, rights)
     value = rest.get("label")
     if not marks.names or value is None:
         return None, rest

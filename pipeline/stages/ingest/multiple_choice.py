@@ -3,16 +3,17 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.stages.ingest.fields import Record, at, kind, text_at, without
+from pipeline.stages.ingest.fields import Record, at, kind, text_at, without, yes_or_no
 from pipeline.stages.ingest.framing import Entry
-from pipeline.stages.ingest.given import TEXT_NAMES, given_at, paths_of, spelled
-from pipeline.stages.ingest.names import LETTERS
+from pipeline.stages.ingest.given import given_at, paths_of
+from pipeline.stages.ingest.names import LETTERS, is_right
 from pipeline.stages.ingest.parsing import Fault, Number
 from pipeline.stages.ingest.printed import opened
 from pipeline.stages.ingest.rows import Row, row
 from pipeline.stages.ingest.talk_rows import system_at
 from pipeline.stages.ingest.thoughts import take_thought
 from pipeline.stages.ingest.toml_line import toml
+from pipeline.stages.ingest.written import TEXT_NAMES, spelled
 from schemas.shapes import Fields, MultipleChoice
 
 #: Numbers in circles, as Korean tests write them.
@@ -22,7 +23,7 @@ CIRCLED = "①②③④⑤⑥⑦⑧⑨⑩"
 def multiple_choice(entry: Entry, shape: MultipleChoice) -> list[Row]:
     """One row: the output is the text of the right choice. Raises Fault: no-choices, unknown-choice."""
     record = entry.value
-    choices, answer = choices_in(record, shape.choices), at(record, shape.answer)
+    choices, answer = choices_in(record, shape.choices), answer_at(record, shape.answer)
     if not choices:
         raise Fault("no-choices", f"`{' and '.join(paths_of(shape.choices))}` hold no texts to choose from")
     number = number_in(answer)
@@ -32,6 +33,8 @@ def multiple_choice(entry: Entry, shape: MultipleChoice) -> list[Row]:
         output = choices[place][1] if 0 <= (place := number - shape.first) < len(choices) else None
     if output is None and number is not None and shape.first is None:
         raise Fault("unknown-choice", f"`{shape.answer}` is {kind(answer)}: {counted_from(shape)}")
+    if output is None and ".*." in shape.answer:
+        raise Fault("unknown-choice", f"`{shape.answer}` does not mark one choice as right")
     if output is None:
         known = f"{len(choices)} choices" + ("" if shape.first is None else f", and {shape.first} is the first of them")
         raise Fault("unknown-choice", f"`{shape.answer}` is {spelled(answer)!r}, and there are {known}")
@@ -42,6 +45,20 @@ def multiple_choice(entry: Entry, shape: MultipleChoice) -> list[Row]:
     instruction, system = text_at(record, shape.instruction), system_at(record, shape.system)
     found = row(entry, others, instruction, given, text, system=system, fixes=(*fixes, *thought))
     return [found._replace(reasoning=reasoning)]
+
+
+def answer_at(record: Record, path: str) -> Any:
+    """The answer of a record: the value of a field, or the number of the one choice that is marked as right.
+
+    >>> answer_at({"보기": [{"text": "부산", "정답여부": 0}, {"text": "서울", "정답여부": 1}]}, "보기.*.정답여부")
+    2
+    """
+    choices, star, mark = path.partition(".*.")
+    if not star:
+        return at(record, path)
+    items = opened(at(record, choices))
+    marks = [yes_or_no(at(item, mark)) for item in items] if isinstance(items, list) else []
+    return marks.index(True) + 1 if marks.count(True) == 1 else None
 
 
 def counted_from(shape: MultipleChoice) -> str:
@@ -64,7 +81,7 @@ def first_number(numbers: Sequence[int], counts: Sequence[int]) -> int | None:
 
 def number_in(answer: Any) -> int | None:
     """The number that an answer is, also where it is a text; None for other answers."""
-    if isinstance(answer, bool) or not isinstance(answer, int | str | Number):
+    if isinstance(answer, bool) or not isinstance(answer, int | float | str | Number):
         return None
     text = spelled(answer).strip().removesuffix(".0")
     return int(text) if text.isascii() and text.isdecimal() else None
@@ -92,7 +109,7 @@ def choices_in(record: Record, fields: Fields) -> list[tuple[str, str]]:
 
 def _label_and_text(item: Record) -> tuple[str, str] | None:
     texts = [key for key in item if key in TEXT_NAMES]
-    labels = [spelled(value) for key, value in item.items() if key not in texts]
+    labels = [spelled(value) for key, value in item.items() if key not in texts and not is_right(key, value)]
     return (labels[0] if labels else "", spelled(item[texts[0]])) if len(texts) == 1 else None
 
 

@@ -3,8 +3,9 @@
 import functools
 import re
 from collections.abc import Sequence
+from typing import Any
 
-from pipeline.stages.ingest.fields import Record
+from pipeline.stages.ingest.fields import Record, yes_or_no
 from schemas.shapes import LEARN, REASONING
 
 #: What is to be done, and what is asked. Where a record has one of each, the question is what the instruction is about.
@@ -20,6 +21,25 @@ CONTEXT = (
     *INPUT,
     *("passage", "paragraph", "document", "article", "story", "background", "contexts", "passages", "documents"),
     *("본문", "맥락", "자료", "제시문", "기사", "문서", "단락", "예문"),
+    *("table", "search_results", "search_result", "retrieved_documents", "retrieved_docs", "retrieved_passages"),
+    *("retrieved_contexts", "positive_passages", "gold_passages", "ctxs", "표", "표자료", "검색결과", "검색 결과"),
+    *("근거문서", "근거 문서", "참고문서", "참고 문서", "참고자료", "참고 자료", "관련문서", "관련 문서"),
+)
+#: The text of a document, above the questions about it.
+BODY = (
+    *("content", "text", "body", "contents", "full_text", "passage_text", "article_text", "document_text"),
+    *("내용", "원문", "본문내용", "본문 내용", "기사내용", "기사 내용", "글", "전문", "텍스트", "글내용"),
+)
+#: What a document says of its records as a whole.
+DESCRIPTIONS = (
+    *("description", "desc", "info", "information", "about", "summary_of_dataset", "comment", "comments", "notice"),
+    *("message", "msg", "status", "error", "readme", "usage", "history_of_changes", "changelog", "header"),
+    *("설명", "데이터설명", "데이터 설명", "안내", "정보", "데이터정보", "데이터 정보", "변경이력"),
+)
+#: What people said, where a question is about it.
+DIALOGUES = (
+    *("dialogue", "dialog", "dialogues", "conversation", "conversations", "utterances", "utterance", "script"),
+    *("대화", "대화문", "대화내용", "대화 내용", "발화", "발화목록", "대본", "통화내용"),
 )
 #: Answers to choose from: in one field, or each in a field of its own.
 CHOICES = (
@@ -35,9 +55,22 @@ INDEX = re.compile(
     r"|correct(?:[ _]?(?:option|choice))?|gold|cop|정답[ _]?(?:번호|인덱스|순번)",
     re.IGNORECASE,
 )
+#: Whether an answer, or an answer to choose from, is the right one.
+RIGHT = (
+    *("is_correct", "iscorrect", "correct", "is_right", "is_answer", "is_true", "correctness", "answer_correct"),
+    *("정답여부", "정답 여부", "정오", "정답유무", "정오답"),
+)
+#: Lists in a document whose records its source took out, or holds for wrong.
+TAKEN_OUT = (
+    *("deleted", "rejected", "removed", "discarded", "excluded", "invalid", "wrong", "incorrect", "bad", "trash"),
+    *("삭제", "삭제됨", "제외", "반려", "폐기", "탈락", "오답", "불합격", "부적합", "삭제목록", "삭제 목록"),
+)
 LETTERS = ("A", "B", "C", "D", "E")
 #: Fields of several texts that a task is about.
-LISTS = ("contexts", "passages", "documents")
+LISTS = (
+    *("contexts", "passages", "documents", "table", "search_results", "retrieved_documents", "positive_passages"),
+    *("ctxs", "표", "검색결과", "근거문서"),
+)
 OUTPUT = (
     "output",
     "response",
@@ -229,6 +262,8 @@ ALONE = re.compile(
     r"|.*(?:답안|모범답|어시스턴트|챗봇)",
     re.IGNORECASE,
 )
+#: Names of what is made of a text.
+MADE = re.compile(r".*(?:summary|abstract|translation|headline|title|요약|번역|제목|결과).*", re.IGNORECASE)
 #: Fields that may hold a transcript beside other columns.
 TRANSCRIPTS = ("text", "conversation", "dialogue", "transcript", "chat")
 
@@ -248,6 +283,7 @@ READ = {
         *COMPLETIONS,
         *TAGS,
         *LABELS,
+        *RIGHT,
     ),
     *(*BESIDE, *TURNS, *TOOLS, *DEFINITIONS, *QUESTIONS, *ANSWERS, *TRANSCRIPTS, *LEARN, *REASONING, "split"),
     *(name for names in TWO_ANSWERS for name in names),
@@ -259,6 +295,26 @@ def is_read(name: str) -> bool:
     """Whether a field of this name beside turns is read as more than a note about the record."""
     plain = name.strip().casefold()
     return plain in READ or NUMBERED_CHOICE.fullmatch(plain) is not None
+
+
+def leaf(path: str) -> str:
+    """The name at the end of a path, as names are compared."""
+    return path.rpartition(".")[2].strip().casefold()
+
+
+def is_right(name: str, value: Any) -> bool:
+    """Whether a field says of an answer that it is the right one, or a wrong one. (A number may be that of a choice.)
+
+    >>> is_right("is_correct", False), is_right("정답여부", 1), is_right("correct", 1)
+    (True, True, False)
+    """
+    is_mark = name.strip().casefold() in RIGHT and yes_or_no(value) is not None
+    return is_mark and (isinstance(value, bool | str) or not is_index(name))
+
+
+def rights_in(record: Record) -> list[str]:
+    """The fields of a record that say whether its answer is the right one."""
+    return [key for key in named(record, RIGHT) if is_right(key, record[key])]
 
 
 def is_index(name: str) -> bool:

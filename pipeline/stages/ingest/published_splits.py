@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.stages.ingest.fields import Record
+from pipeline.stages.ingest.names import TAKEN_OUT
 from pipeline.stages.ingest.parsing import Fault, FileFault
 from pipeline.stages.ingest.toml_line import key
 from pipeline.table.reject_and_flag import reject, set_column
@@ -95,7 +96,8 @@ def must_be_known(names: Iterable[str], splits: str | Mapping[str, str]) -> None
 
 def _unknown(names: Sequence[str]) -> str:
     shown = ", ".join(map(repr, names))
-    line = "splits = { " + ", ".join(f'{key(name)} = "test"' for name in names) + " }"
+    ways = (f'{key(name)} = "{"leave-out" if name.strip().casefold() in TAKEN_OUT else "test"}"' for name in names)
+    line = f"splits = {{ {', '.join(ways)} }}"
     return (
         f": records are published in the split {shown}, which is neither train, validation nor test: write in the "
         f"source `{line}`, or for a name another of these or leave-out; "

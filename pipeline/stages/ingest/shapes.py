@@ -11,10 +11,10 @@ from pipeline.stages.ingest.exchanges import exchanges, pairs, questions, turn_f
 from pipeline.stages.ingest.exported import exported
 from pipeline.stages.ingest.fields import Record, at, kind, list_at, not_an_object, text_at, without
 from pipeline.stages.ingest.framing import Entry
-from pipeline.stages.ingest.given import is_given, may_be_printed, spelled, text_of
+from pipeline.stages.ingest.given import given_at, is_given, may_be_printed, paths_of, text_of
 from pipeline.stages.ingest.marks import UnclearLearn
 from pipeline.stages.ingest.multiple_choice import multiple_choice
-from pipeline.stages.ingest.names import CHOICES
+from pipeline.stages.ingest.names import BODY, CHOICES, CONTEXT, named
 from pipeline.stages.ingest.nodes import nodes
 from pipeline.stages.ingest.parsing import Fault, FileFault, dumps
 from pipeline.stages.ingest.preferences import choice, completions, preference
@@ -24,6 +24,7 @@ from pipeline.stages.ingest.toml_line import toml
 from pipeline.stages.ingest.trees import tree, tree_records
 from pipeline.stages.ingest.unanswerable import marked_unanswerable, no_answer
 from pipeline.stages.ingest.unmapped import is_sentence
+from pipeline.stages.ingest.written import spelled
 from schemas.shapes import Articles, Instances, Shape, Template
 
 #: The shape of a record. Raises Fault where it has none, or several.
@@ -72,18 +73,20 @@ def instances(entry: Entry, shape: Instances) -> list[Row]:
     tasks = list_at(record, shape.instances)
     if not tasks:
         raise Fault("no-turns", f"`{shape.instances}` is empty")
+    given, fixes = given_at(record, shape.input)
     definition = at(record, shape.instruction)
     is_parts = isinstance(definition, list) and all(isinstance(part, str) for part in definition)
     instruction = "\n".join(definition) if is_parts else text_at(record, shape.instruction)
-    rest = without(record, [shape.instruction, shape.instances])
+    rest = without(record, [shape.instruction, shape.instances, *paths_of(shape.input)])
     return [
         row(
             entry,
             _in(rest, without(task, ["input", path])) if isinstance(task, dict) else rest,
             instruction,
-            text_at(task, "input"),
+            "\n".join(text for text in (given, text_at(task, "input")) if text),
             text_at(task, path),
             place=numbered(number, len(tasks)),
+            fixes=fixes,
         )
         for number, task in enumerate(tasks, 1)
         # Of several answers that are right (Super-NaturalInstructions) the first one; all of them stay in `meta`.
@@ -98,7 +101,7 @@ def _in(outer: Record, inner: Record) -> Record:
 
 
 #: The text that questions are about, and the paths of an answer to one, as SQuAD, KorQuAD and AI-Hub name them.
-CONTEXTS = ("context", "passage", "paragraph", "지문", "본문")
+CONTEXTS = dict.fromkeys(("context", "passage", "paragraph", "지문", "본문", *CONTEXT, *BODY))
 ANSWERS = (
     *("answers.0.text", "answers.text.0", "answers.text", "answers.0", "answers"),
     *("answer.text", "answer.0.text", "answer.0", "answer"),
@@ -111,7 +114,7 @@ def articles(entry: Entry, shape: Articles) -> list[Row]:
     is_article = at(record, shape.paragraphs) is not None
     outer = without(record, [shape.paragraphs]) if is_article else {}
     for paragraph in list_at(record, shape.paragraphs) if is_article else [record]:
-        named_so = next((name for name in CONTEXTS if at(paragraph, name) is not None), CONTEXTS[0])
+        named_so = shape.context or context_name(paragraph) or "context"
         context = text_at(paragraph, named_so)
         rest = _in(outer, without(paragraph, [named_so, "qas"])) if isinstance(paragraph, dict) else outer
         for question in list_at(paragraph, "qas"):
@@ -121,6 +124,12 @@ def articles(entry: Entry, shape: Articles) -> list[Row]:
     if not found:
         raise Fault("no-turns", f"`{shape.paragraphs}` hold no question (`qas`)")
     return [_asked(entry, Asked(*each), numbered(number, len(found)), shape) for number, each in enumerate(found, 1)]
+
+
+def context_name(paragraph: Any) -> str | None:
+    """The field of the text that questions are about; None where none has a known name."""
+    names = named(paragraph, tuple(CONTEXTS)) if isinstance(paragraph, dict) else []
+    return next((name for name in names if isinstance(paragraph[name], str)), None)
 
 
 class Asked(NamedTuple):

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipeline.stages.ingest.fields import at
-from pipeline.stages.ingest.given import spelled
 from pipeline.stages.ingest.parsing import Fault, Number
 from pipeline.stages.ingest.roles import WHERE_ROLES, known_role
 from pipeline.stages.ingest.toml_line import toml
+from pipeline.stages.ingest.written import spelled
 from schemas.shapes import Conversation, Role
 
 #: The roles of people in a conversation.

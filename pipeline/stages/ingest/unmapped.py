@@ -2,15 +2,33 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pipeline.stages.ingest.fields import Record, at, texts_at
-from pipeline.stages.ingest.given import is_given, paths_of
-from pipeline.stages.ingest.names import MAGPIE, MANNER, NOTES, ORIGIN, named, sets_the_scene, tells_the_task
+from pipeline.stages.ingest.given import paths_of
+from pipeline.stages.ingest.names import (
+    BESIDE,
+    BODY,
+    CONTEXT,
+    INSTRUCTION,
+    MAGPIE,
+    MANNER,
+    NOTES,
+    ORIGIN,
+    SYSTEM,
+    leaf,
+    named,
+    sets_the_scene,
+    tells_the_task,
+)
 from pipeline.stages.ingest.parsing import dumps
-from schemas.shapes import Columns, Conversation, Delimited, Exchanges, MultipleChoice, Preference
+from pipeline.stages.ingest.printed import opened
+from pipeline.stages.ingest.written import is_scalar, lines_of
+from schemas.shapes import Columns, Conversation, Delimited, Exchanges, Instances, MultipleChoice, Pairs, Preference
 
+#: What an object about a record (`meta`) may hold of its task.
+OF_TASK = {*INSTRUCTION, *CONTEXT, *SYSTEM}
 #: A text of fewer words is a name or a note, unless it ends as a sentence does.
 WORDS = 4
 #: From this length on a text is one, however often it repeats: several questions may be about one passage.
@@ -23,7 +41,8 @@ ORDER = re.compile(r"(?:다음|주어진|아래|제시된)\s.*|.*(?:라|것|기|
 MANY_WORDS = 8
 #: Names of what the law asks to be written beside a text.
 LEGAL = re.compile(
-    r".*(?:licen[cs]e|copyright|notice|citation|disclaimer|rights|저작권|라이선스|이용조건|이용허락|인용).*"
+    r".*(?:licen[cs]e|copyright|notice|citation|disclaimer|rights|저작권|라이선스|이용조건|이용허락).*"
+    r"|인용(?:정보|방법|표기)?"
 )
 #: Names of what a text of the shape was made from, or made into.
 TWIN = re.compile(
@@ -38,8 +57,13 @@ KOREAN = (
 )
 #: Names of measures, counters and ids, which no answer depends on.
 MEASURE = re.compile(
-    r".*(?:id|idx|index|seq|score|reward|rank|len|length|count|num|n_.*|tokens?|votes?|likes?|views?|hits?|prob|loss|time|size)"
+    r".*(?:id|idx|index|seq|scores?|rewards?|ranks?|ratings?|len|length|count|num|n_.*|tokens?|votes?|likes?|views?|hits?|prob|loss|time|size)"
     r"|.*(?:번호|순번|점수|횟수|조회수|추천수|길이|개수|시간|일시)"
+)
+#: Names of what was measured or marked in a text, in lists and objects: no table that a question is about.
+MEASURED = re.compile(
+    r".*(?:score|reward|rank|rating|token|span|offset|label|entit|prob|logit|embedding|usage|count|annotation)"
+    r".*|.*(?:점수|개체|토큰|태그|라벨|주석).*"
 )
 #: Names of a day that a question may be about.
 DAYS = ("date", "날짜")
@@ -50,16 +74,20 @@ NO_TEXT = re.compile(
 )
 
 
-def as_columns(shape: MultipleChoice) -> Columns:
+def as_columns(shape: MultipleChoice | Pairs | Instances) -> Columns:
     """The columns of the same fields, for what is asked about them."""
-    given = (*paths_of(shape.input), *paths_of(shape.choices))
-    return Columns(
-        instruction=shape.instruction,
-        input=given,
-        output=shape.answer,
-        system=shape.system,
-        reasoning=shape.reasoning,
+    if isinstance(shape, MultipleChoice):
+        return Columns(
+            instruction=shape.instruction,
+            input=(*paths_of(shape.input), *paths_of(shape.choices)),
+            output=shape.answer,
+            system=shape.system,
+            reasoning=shape.reasoning,
+        )
+    asked, answers = (
+        (shape.questions, shape.answers) if isinstance(shape, Pairs) else (shape.instruction, shape.instances)
     )
+    return Columns(instruction=asked, output=answers, input=shape.input)
 
 
 def unmapped_texts(records: Sequence[Record], shape: Columns | Preference) -> list[str]:
@@ -69,22 +97,27 @@ def unmapped_texts(records: Sequence[Record], shape: Columns | Preference) -> li
     it does not say all that they depend on, a single word is a text, too.
     """
     mapped = _mapped(shape)
-    taken = {path.split(".")[0] for path in mapped} | _others(shape)
+    taken = {path.split(".")[0] for path in mapped} | {*mapped, *BESIDE} | _others(shape)
     prompts = [tuple(_text(record, path) for path in mapped if path != _answer(shape)) for record in records]
     answers = [_text(record, _answer(shape)) for record in records]
     needed = _say_too_little(prompts, answers)
     is_magpie = len(named(records[0], MAGPIE)) == len(MAGPIE)
     found = []
-    for name in dict.fromkeys(key for record in records for key in record if key not in taken):
-        word = name.strip().casefold()
+    for name in (name for name in _fields(records) if name not in taken):
+        word = leaf(name)
         values = [_text(record, name) for record in records]
-        if word in ORIGIN or LEGAL.fullmatch(word) or not any(values) or is_copy(values, records, mapped):
+        if word in ORIGIN or LEGAL.fullmatch(word) or is_copy(values, records, mapped):
+            continue
+        is_note = word in NOTES or TWIN.fullmatch(word) is not None or (word in MAGPIE and is_magpie)
+        if not is_note and not MEASURED.fullmatch(word) and _are_tables(records, name):
+            found.append(name)
+            continue
+        if not any(values):
             continue
         if (not _differs(values) or tells_the_task(word)) and _are_orders(name, values):
             if not _is_twin(values, records, mapped):
                 found.append(name)
             continue
-        is_note = word in NOTES or TWIN.fullmatch(word) is not None or (word in MAGPIE and is_magpie)
         if word in MANNER and _differs(values) and not _are_named(values, prompts):
             found.append(name)
             continue
@@ -95,9 +128,42 @@ def unmapped_texts(records: Sequence[Record], shape: Columns | Preference) -> li
     return found
 
 
+def _fields(records: Sequence[Record]) -> Iterator[str]:
+    """The fields of records, and the paths of what objects about the record hold of the task: `meta.instruction`."""
+    yield from dict.fromkeys(key for record in records for key in record)
+    holders = dict.fromkeys(key for record in records for key in record if key.strip().casefold() in {*ORIGIN, *NOTES})
+    inside = {f"{key}.{name}": name for record in records for key in holders for name in _keys(record.get(key))}
+    yield from (path for path, name in inside.items() if name.strip().casefold() in OF_TASK)
+
+
+def _keys(value: Any) -> Sequence[str]:
+    return [*value] if isinstance(value, dict) else []
+
+
+def _are_tables(records: Sequence[Record], name: str) -> bool:
+    """Whether a field holds tables that differ from record to record: rows of words, or objects with other keys."""
+    values = [value for record in records if isinstance(value := opened(at(record, name)), list | dict) and value]
+    written = {dumps(value) for value in values}
+    if not values or len(written) <= MOST * len(values) or (len(values) > 1 and len(written) < 2):
+        return False
+    firsts = [value[0] if isinstance(value, list) else value for value in values]
+    if all(isinstance(first, dict) and all(map(is_scalar, first.values())) for first in firsts):
+        # (The keys of notes are the same in all records.)
+        if len({tuple(first) for first in firsts}) > max(1, MOST * len(values)):
+            return True
+        if isinstance(values[0], dict):
+            return False
+    return _share([_is_table(value) for value in values]) > MOST
+
+
+def _is_table(value: Any) -> bool:
+    rows = [row for row in (value.values() if isinstance(value, dict) else value) if isinstance(row, list | dict)]
+    return bool(rows) and lines_of(value) is not None and any(not NO_TEXT.fullmatch(text) for text in _texts_in(rows))
+
+
 def _are_orders(name: str, values: Sequence[str]) -> bool:
     """Whether values say what is to be done: nearly all of them, in a field that is no note of another kind."""
-    is_note = name.strip().casefold() in NOTES and not tells_the_task(name)
+    is_note = leaf(name) in NOTES and not tells_the_task(leaf(name))
     return not is_note and _share([is_order(value) for value in values]) >= NEARLY_ALL
 
 
@@ -117,16 +183,44 @@ def unmapped_scene(records: Sequence[Record], shape: Conversation | Exchanges | 
     """
     turns = shape.text if isinstance(shape, Delimited) else shape.turns
     taken = {(path or "").split(".")[0] for path in (turns, shape.system, shape.tools, *paths_of(shape.input))}
-    names = [name for name in records[0] if name not in taken and (sets_the_scene(name) or tells_the_task(name))]
-    said = ["\n".join(texts_at(record, [turns.partition(".*")[0]])) for record in records] if names else []
+    keys = dict.fromkeys(key for record in records for key in record if key not in taken)
+    names = [
+        name
+        for name in keys
+        if sets_the_scene(name) or tells_the_task(name) or leaf(name) in BODY or _are_documents(records, name)
+    ]
+    lists = [texts_at(record, [turns.partition(".*")[0]]) for record in records] if names else []
+    said = ["\n".join(texts) for texts in lists]
     found = []
     for name in names:
         values = [_text(record, name) for record in records]
-        copies = _share([value in text for value, text in zip(values, said, strict=True) if value])
+        # (A text may be the turns, written out.)
+        copies = _share(
+            [
+                value in text or max(texts, key=len, default="") in value
+                for value, text, texts in zip(values, said, lists, strict=True)
+                if value
+            ]
+        )
         is_told = is_order if tells_the_task(name) else is_sentence
-        if copies < NEARLY_ALL and _share([is_told(value) for value in values]) >= MOST and _speaks_as(values, said):
+        if (
+            copies < NEARLY_ALL
+            and _share([is_told(value) for value in values if value]) >= MOST
+            and _speaks_as(values, said)
+        ):
             found.append(name)
     return found
+
+
+def _are_documents(records: Sequence[Record], name: str) -> bool:
+    """Whether a field holds lists of objects with a text each, in a field that is no note of another kind."""
+    word = leaf(name)
+    if word in {*ORIGIN, *NOTES, *BESIDE} or LEGAL.fullmatch(word) or MEASURED.fullmatch(word):
+        return False
+    values = [value for record in records if (value := record.get(name))]
+    return bool(values) and all(
+        isinstance(value, list) and isinstance(value[0], dict) and lines_of(value) for value in values
+    )
 
 
 def _speaks_as(values: Sequence[str], texts: Sequence[str]) -> bool:
@@ -211,11 +305,17 @@ def _text(record: Record, path: str) -> str:
     value: Any = at(record, path)
     if isinstance(value, str):
         return value.strip()
-    if isinstance(value, list | dict) and is_given(value):
-        # Without the numbers and keys that `text_of` writes: these are no words of the source.
-        items = value.values() if isinstance(value, dict) else value
-        return "\n".join(item for item in items if isinstance(item, str)) or ""
-    return ""
+    # Without the numbers and keys that `text_of` writes: these are no words of the source.
+    return "\n".join(_texts_in(value)) if isinstance(value, list | dict) else ""
+
+
+def _texts_in(value: Any) -> Iterator[str]:
+    """The texts in a list or an object, and in those that it holds."""
+    for item in value.values() if isinstance(value, dict) else value:
+        if isinstance(item, str):
+            yield item
+        elif isinstance(item, list | dict):
+            yield from _texts_in(item)
 
 
 def _share(truths: Sequence[bool]) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.stages.ingest.columns import labelled
 from pipeline.stages.ingest.detect import shapes_of
 from pipeline.stages.ingest.detect_answers import several_answers
-from pipeline.stages.ingest.detect_choices import labelled_choice
+from pipeline.stages.ingest.detect_choices import labelled_choice, marked_choices
 from pipeline.stages.ingest.detect_columns import given_fields, one_or_more
 from pipeline.stages.ingest.detect_conversations import role_key, text_key
 from pipeline.stages.ingest.detect_turns import likely_turns
@@ -19,13 +19,17 @@ from pipeline.stages.ingest.names import (
     ANSWER_KEYS,
     ANSWERS,
     ASKING,
+    BODY,
     CLASSES,
+    CONTEXT,
     DIRECTIVES,
     INSTRUCTION,
+    MADE,
     NOTES,
     ORIGIN,
     OUTPUT,
     ROLE_KEYS,
+    SEVERAL,
     named,
 )
 from pipeline.stages.ingest.parsing import Fault
@@ -129,8 +133,13 @@ def guesses(records: Sequence[Record]) -> Iterator[str]:
         length.update({path: len(at(record, path)) for path in (*_texts(record), *_texts_in_objects(record))})
     asked = named(records[0], INSTRUCTION)
     if asked and length[asked[0]]:
-        for answer in _answers_to(asked[0], length) or _first_of_list(records[0]):
-            yield toml(Columns(instruction=asked[0], output=answer, input=None))
+        about = [path for path in length if path in named(records[0], (*CONTEXT, *BODY)) and path != asked[0]]
+        others = Counter({path: size for path, size in length.items() if path not in about})
+        if len(others) < 2:
+            about, others = [], length
+        for answer in _answers_to(asked[0], others) or _first_of_list(records[0]):
+            rest = [path for path in about if path != answer]
+            yield toml(Columns(instruction=asked[0], output=answer, input=one_or_more(rest)))
         return
     longest = [name for name, _ in length.most_common(2)]
     first, *second = sorted(longest, key=list(length).index) or [""]
@@ -154,7 +163,7 @@ def _answers_to(question: str, length: Counter[str]) -> list[str]:
         if ANSWER.fullmatch(path):
             likely.setdefault(path.partition(".")[0], path)
     others = [path for path, _ in length.most_common() if path != question]
-    return sorted(likely.values()) or others[:1]
+    return sorted(likely.values()) or [path for path in others if MADE.fullmatch(path)][:1] or others[:1]
 
 
 def _first_of_list(record: Record) -> list[str]:
@@ -172,7 +181,8 @@ def made_of_another(record: Record) -> Iterator[str]:
     if (
         len(texts) == 2
         and texts[0] not in named(record, INSTRUCTION)
-        and all(is_sentence(record[name]) for name in texts)
+        and is_sentence(record[texts[0]])
+        and (is_sentence(record[texts[1]]) or MADE.fullmatch(texts[1]))
     ):
         yield toml(_to_word(labelled("", texts[:1], texts[1])))
 
@@ -184,7 +194,8 @@ def _inside(record: Record) -> Iterator[Shape]:
         shape = shapes[0] if len(shapes) == 1 else None
         if isinstance(shape, Instances):
             names = {"instruction": f"{key}.{shape.instruction}", "instances": f"{key}.{shape.instances}"}
-            yield shape.model_copy(update=names)
+            given = one_or_more([f"{key}.{path}" for path in paths_of(shape.input)])
+            yield shape.model_copy(update={**names, "input": given})
         elif isinstance(shape, Columns) and shape.output and isinstance(at(value, shape.instruction), str):
             inside = [f"{key}.{path}" for path in paths_of(shape.input)]
             texts = {"instruction": shape.instruction, "output": shape.output, "system": shape.system}
@@ -350,6 +361,12 @@ def beside_shapes(records: Sequence[Record]) -> str | None:
         return (
             "these are answers of a batch without their questions; join them in the source file with the requests "
             "of the batch by `custom_id`, so that each record holds `messages` with the question and the answer"
+        )
+    if named(first, INSTRUCTION) and (marks := marked_choices(first, SEVERAL)):
+        answers = marks[0].partition(".*.")[0]
+        return (
+            f"`{answers}` holds right and wrong answers; write a right one as `chosen` and a wrong one as `rejected` "
+            "in the source file, or the right one as `output`"
         )
     if who := message_columns(records):
         return (

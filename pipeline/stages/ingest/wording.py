@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from pipeline.stages.ingest.fields import Record, at
-from pipeline.stages.ingest.given import spelled
 from pipeline.stages.ingest.multiple_choice import number_in
 from pipeline.stages.ingest.names import named
+from pipeline.stages.ingest.written import spelled
 from schemas.shapes import Template
 
 #: So many different numbers may be labels: more of them are a measure.

@@ -24,7 +24,7 @@ from tests.support.paths import CASES
 
 CASES = [
     json.loads(line)
-    for name in ("files", "shapes", "fields", "dialogues", "transcripts", "learning", "published")
+    for name in ("files", "shapes", "fields", "dialogues", "transcripts", "learning", "published", "nested")
     for line in (CASES / f"ingest/{name}.jsonl").read_text("utf-8").splitlines()
 ]
 GOOD = '{"instruction": "예?", "output": "네."}\n'

@@ -205,3 +205,20 @@ def test_the_line_that_pins_a_shape_reads_the_same(tmp_path: Path) -> None:
         again = rows_of(path, **tomllib.loads("\n".join(stream.toml)))
         assert [row for row in again if _is_said(row)] == [row for row in rows if _is_said(row)], case["case"]
     assert pinned > 100, pinned
+
+
+def test_a_scene_that_comes_late_stops_a_file_of_conversations(tmp_path: Path) -> None:
+    talks = [_talk(number) for number in range(2000)]
+    late = {"상황": "손님이 가게에 들어와 화를 낸다.", **_talk(2000)}
+    path = tmp_path / "late.jsonl"
+    path.write_text("".join(json.dumps(record, ensure_ascii=False) + "\n" for record in (*talks, late)), "utf-8")
+    with pytest.raises(IngestError, match=r"late\.jsonl:2001: `상황` holds texts") as error:
+        rows_of(path)
+    as_input, in_meta = LINE.findall(str(error.value))
+    assert rows_of(path, **tomllib.loads(as_input))[-1]["input"] == late["상황"]
+    assert json.loads(rows_of(path, **tomllib.loads(in_meta))[-1]["meta"]) == {"상황": late["상황"]}
+
+
+def _talk(number: int) -> dict[str, Any]:
+    answer = {"role": "assistant", "content": f"{number + 1}입니다."}
+    return {"messages": [{"role": "user", "content": f"{number} 다음은?"}, answer]}
