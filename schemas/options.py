@@ -513,6 +513,10 @@ class Source(Options):
     """Column names of a table whose first line is not a header."""
     skip: int = Field(default=0, ge=0)
     """Lines above the header of a CSV, TSV or Excel file that are not read, such as its title."""
+    escapes: Literal["auto", "none", "backslash"] = "auto"
+    """What a backslash is in a CSV or TSV file. backslash: it begins an escape of a database, as `\\n` in the files of
+    mysqldump and COPY. none: it is a sign like others. auto: the first lines show it. (A cell `\\N` is null always.)
+    """
     numbers: Literal["as-numbers", "as-text"] = "as-numbers"
     """as-text: numbers and dates in the fields of a record are texts, as the file writes them, or as Excel shows them.
     """

@@ -248,9 +248,9 @@ def _headers(record: Record) -> Iterator[str]:
         longest = sorted(sorted(texts, key=lambda name: -len(texts[name]))[:2], key=list(texts).index)
         if any(NO_TEXT.fullmatch(texts[name]) for name in longest):
             return
+        if len(record) == 2:
+            yield 'header = ["instruction", "output"]'
         yield toml(Columns(instruction=longest[0], output=longest[-1], input=None))
-    elif len(texts) == len(record) == 2 and any(is_sentence(name) for name in texts):
-        yield 'header = ["instruction", "output"]'
 
 
 #: So many names can be given a role each.
