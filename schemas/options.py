@@ -508,7 +508,7 @@ class Source(Options):
     reader: Literal["auto", "json", "jsonl", "csv", "tsv"] = "auto"
     """Format of the files; auto: detected from their content."""
     encoding: Encoding = "auto"
-    """Encoding of text files; auto: UTF-8, UTF-16 or CP949, detected from their content."""
+    """Encoding of text files; auto: UTF-8, UTF-16, CP949, Johab or ISO-2022-KR, detected from their content."""
     header: tuple[str, ...] = ()
     """Column names of a table whose first line is not a header."""
     skip: int = Field(default=0, ge=0)

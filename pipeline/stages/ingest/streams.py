@@ -29,6 +29,7 @@ from pipeline.stages.ingest.framing import KEPT, LINE, Entry, Records, entries_i
 from pipeline.stages.ingest.headers import are_known_names, hides, is_known_name, lines_before_header
 from pipeline.stages.ingest.json_text import before_first_value, is_json_lines
 from pipeline.stages.ingest.json_values import json_blocks
+from pipeline.stages.ingest.no_tables import no_table
 from pipeline.stages.ingest.parsing import BOM, Fault, Number, dumps, parse
 from pipeline.stages.ingest.phpmyadmin import exported_rows, is_export
 from pipeline.stages.ingest.recast import is_needed, is_row_of_server, recast
@@ -108,6 +109,11 @@ def _read(path: Path, member: Member, source: Source, options: IngestOptions) ->
     if encoding == "auto":
         with contextlib.closing(iter(Blocks(member))) as looked_at:
             encoding = encoding_of(looked_at)
+    if not encoding:
+        detail = (
+            "the text is neither in UTF-8 nor in an encoding of Korean: write the name of its encoding in the source"
+        )
+        return _no_data(path, member, head, f'{detail}, such as `encoding = "shift_jis"`')
     return _read_text(path, member, encoding, source, options.max_record_bytes)
 
 
@@ -269,6 +275,8 @@ def _of_header(head: str, source: Source, dialect: Dialect | None) -> str | None
         names = ", ".join(filter(None, map(str.strip, rows[above])))
         lines = "line is not" if above == 1 else f"{above} lines are not"
         return f"the first {lines} the header, which names {names}: write `skip = {source.skip + above}` in the source"
+    if remedy := no_table(head):
+        return remedy
     if dialect is None:
         begin = head[:40].splitlines()[0] if head.strip() else ""
         return (
