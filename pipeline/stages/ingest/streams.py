@@ -245,7 +245,10 @@ def _read_delimited(path: Path, member: Member, encoding: str, source: Source, l
 
 def _names_instead(dialect: Dialect, first: int) -> str:
     """What to write where the first line of a table, of which no name is known, is a record and no header."""
-    if not dialect.has_header or is_known_name(dialect.names):
+    is_sure = any(
+        is_known_name([name]) or "_" in name or (name.isascii() and name.isidentifier()) for name in dialect.names
+    )
+    if is_sure or not dialect.has_header:
         return ""
     names = ["instruction", "output"] if len(dialect.names) == 2 else ["…"] * len(dialect.names)
     return f"; where line {first} is a record and no header, name the columns instead: `header = {dumps(names)}`"
