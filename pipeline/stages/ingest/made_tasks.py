@@ -66,6 +66,9 @@ OWN = "…"
 def made_tasks(records: Sequence[Record]) -> Iterator[Shape]:
     """The shapes of records of one of these kinds; none for others."""
     record = records[0]
+    if not named(record, INSTRUCTION) and (shapes := list(_of_cells(records))):
+        yield from shapes
+        return
     if named(record, (*INSTRUCTION, *OUTPUT, *CHOICES)) or numbered_choices(record):
         return
     for kind in (_translated, _answered_often, _compared, _written_often, _marked, _in_parts, _in_lists, _of_classes):
@@ -145,6 +148,21 @@ def _marked(records: Sequence[Record]) -> Iterator[Shape]:
         said = [name for name, value in items[0].items() if isinstance(value, str)]
         line = ": ".join(f"{{{name}}}" for name in sorted(said or items[0], key=lambda name: name in ("label", "type")))
         yield _own(texts, key, {key: line})
+
+
+def _of_cells(records: Sequence[Record]) -> Iterator[Shape]:
+    """The cells of a table, and the one text, or list of texts, that is made of it."""
+    objects = {name: value for name, value in records[0].items() if isinstance(value, dict)}
+    inside = {f"{name}.{key}": item for name, value in objects.items() for key, item in value.items()}
+    cells = [path for path, value in {**records[0], **inside}.items() if is_marks(value) and _are_cells(value)]
+    told = [name for name, value in records[0].items() if are_texts(value) and any(map(is_sentence, value))]
+    texts = [*_texts(records), *told]
+    if len(cells) == len(texts) == 1:
+        yield _own(cells, texts[0], {cells[0]: "{value}"})
+
+
+def _are_cells(items: Sequence[Record]) -> bool:
+    return all(isinstance(item.get("value"), str) and {"row", "col"} <= item.keys() for item in items)
 
 
 def _in_parts(records: Sequence[Record]) -> Iterator[Shape]:
@@ -248,7 +266,7 @@ def not_written_out(records: Sequence[Record]) -> str | None:
     for tokens in (name for name in lists if are_texts(first[name])):
         for tags in lists:
             is_parallel = all(_are_parallel(record.get(tokens), record.get(tags)) for record in records)
-            if is_parallel and tags != tokens and not are_texts(first[tags]):
+            if is_parallel and first[tags] and all(isinstance(tag, int) for tag in first[tags]):
                 return (
                     f"`{tags}` holds a number for each of `{tokens}`; write in the source file a field of text that "
                     "says what they mean, as the answer"
