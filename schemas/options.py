@@ -508,11 +508,15 @@ class Source(Options):
     reader: Literal["auto", "json", "jsonl", "csv", "tsv"] = "auto"
     """Format of the files; auto: detected from their content."""
     encoding: Encoding = "auto"
-    """Encoding of text files; auto: UTF-8, UTF-16 or CP949, detected from their content."""
+    """Encoding of text files; auto: UTF-8, UTF-16, CP949, Johab or ISO-2022-KR, detected from their content."""
     header: tuple[str, ...] = ()
     """Column names of a table whose first line is not a header."""
     skip: int = Field(default=0, ge=0)
     """Lines above the header of a CSV, TSV or Excel file that are not read, such as its title."""
+    escapes: Literal["auto", "none", "backslash"] = "auto"
+    """What a backslash is in a CSV or TSV file. backslash: it begins an escape of a database, as `\\n` in the files of
+    mysqldump and COPY. none: it is a sign like others. auto: the first lines show it. (A cell `\\N` is null always.)
+    """
     numbers: Literal["as-numbers", "as-text"] = "as-numbers"
     """as-text: numbers and dates in the fields of a record are texts, as the file writes them, or as Excel shows them.
     """

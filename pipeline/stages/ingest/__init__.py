@@ -89,7 +89,7 @@ def _tables(reading: Reading, origin: str, source: Source, left_out: set[str]) -
     choose: Choose
     turns: Shape | None
     if shape is None:
-        detected = _detected(sample, place)
+        detected = _detected(sample, place, reading.beside)
         choose, turns = detected.of, detected.grouped
     else:
         choose, turns = _constant(shape), shape
@@ -124,14 +124,15 @@ def _one_by_one(entries: Iterator[Entry], lines: Iterator[Records] | None) -> It
     return entries if lines is None else itertools.chain.from_iterable(map(entries_in, lines))
 
 
-def _detected(sample: Sequence[Entry], place: str) -> Detected:
+def _detected(sample: Sequence[Entry], place: str, beside: str) -> Detected:
     try:
         return detected_in(sample)
     except Fault as fault:
         # A record that is ambiguous is one of many: the message says which.
         at_fault = (entry.place for entry in sample if _is_ambiguous(entry.value))
         where = next(at_fault, "") if fault.reason == "ambiguous-shape" else ""
-        raise IngestError(f"{place}{where}: {fault.detail}") from None
+        detail = fault.detail + (beside if fault.reason == "unknown-shape" else "")
+        raise IngestError(f"{place}{where}: {detail}") from None
 
 
 def _is_ambiguous(record: object) -> bool:

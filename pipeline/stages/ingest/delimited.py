@@ -6,8 +6,16 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from pipeline.stages.ingest.escapes import ESCAPE, are_escapes, is_escape, marked, unmarked
 from pipeline.stages.ingest.framing import LINE, Entry, Lines
-from pipeline.stages.ingest.names import INPUT, INSTRUCTION, OUTPUT, SYSTEM, TURNS
+from pipeline.stages.ingest.headers import (
+    REPEATED,
+    TITLE_LINES,
+    are_known_names,
+    column_names,
+    is_header,
+    is_same_header,
+)
 from pipeline.stages.ingest.parsing import BOM, Fault
 from pipeline.stages.ingest.unpacking import escaped
 
@@ -15,11 +23,6 @@ DELIMITERS = (",", "\t", ";", "|")
 #: A record of more than MAX_LINES lines is a quote that is never closed.
 MAX_LINES = 5_000
 SAMPLE_ROWS = 300
-#: Rows among which a header below title lines is looked for.
-TITLE_LINES = 30
-#: Names that columns with a text of a record have.
-KNOWN_NAMES = frozenset((*INSTRUCTION, *INPUT, *OUTPUT, *SYSTEM, *TURNS))
-NUMBER = re.compile(r"[-+]?[\d.,]+%?")
 
 
 class Dialect(NamedTuple):
@@ -31,78 +34,48 @@ class Dialect(NamedTuple):
     has_header: bool
     #: Whether blanks at the beginning of a cell are left out: in some files a quote comes behind them.
     spaced: bool = False
+    #: Whether a backslash begins an escape, as databases write them.
+    escapes: bool = False
 
     def __str__(self) -> str:
         quotes = "quoted cells" if self.quoted else "quotes mean nothing"
+        spaced = ", blanks before cells left out" if self.spaced else ""
+        escapes = ", backslashes begin escapes" if self.escapes else ""
         header = "with a header line" if self.has_header else "without a header line"
-        return f"{self.delimiter!r}, {quotes}{', blanks before cells left out' if self.spaced else ''}, {header}"
+        return f"{self.delimiter!r}, {quotes}{spaced}{escapes}, {header}"
 
 
-def dialect_of(head: str, delimiter: str | None = None, names: tuple[str, ...] = ()) -> Dialect | None:
-    """The dialect in which the first lines are most alike: as many cells, and more than one. None for no table."""
+def dialect_of(
+    head: str, delimiter: str | None = None, names: tuple[str, ...] = (), escapes: bool | None = None
+) -> Dialect | None:
+    """The dialect in which the first lines are most alike: as many cells, and more than one. None for no table.
+
+    `escapes`: whether a backslash begins an escape. None: the lines show it.
+    """
     best: tuple[float, int, bool] | None = None
-    found: tuple[str, bool, bool, list[str]] | None = None
+    found: tuple[Dialect, list[list[str]]] | None = None
     for sign in (delimiter,) if delimiter else DELIMITERS:
         spaced = re.search(rf'{re.escape(sign)} +"[^"\n]*"\s*?(?:{re.escape(sign)}|$)', head, re.MULTILINE) is not None
         # Only in tab-separated text do quotes often mean nothing.
+        is_escaped = are_escapes(head, sign) if escapes is None else escapes
         for quoted in (True, False) if sign == "\t" else (True,):
-            rows = _sample(head, sign, quoted, spaced)
+            dialect = Dialect(sign, quoted, (), False, spaced, is_escaped)
+            rows = _sample(head, dialect)
             if not rows or len(rows[0]) < 2:
                 continue
             alike = sum(len(row) == len(rows[0]) for row in rows) / len(rows)
             score = (round(alike, 2), len(rows[0]), quoted)
             if best is None or score > best:
-                best, found = score, (sign, quoted, spaced, rows[0])
+                best, found = score, (dialect, rows)
     if best is None or found is None or best[0] < 0.5:
         return None
-    sign, quoted, spaced, first = found
-    first = [escaped(cell.encode("utf-8", "surrogateescape")) for cell in first]
+    dialect, rows = found
+    first = [escaped(cell.encode("utf-8", "surrogateescape")) for cell in rows[0]]
     if names:
-        return Dialect(sign, quoted, names, first == list(names), spaced)
-    if is_header(first):
-        return Dialect(sign, quoted, column_names(first), True, spaced)
-    return Dialect(sign, quoted, column_names([""] * len(first)), False, spaced)
-
-
-def is_header(cells: Sequence[str]) -> bool:
-    """Whether cells name columns: two of them are known names, or all differ from one another and are not numbers."""
-    if are_known_names(cells):
-        return True
-    return len(set(cells)) == len(cells) and not any(NUMBER.fullmatch(cell) for cell in cells)
-
-
-def are_known_names(cells: Sequence[str]) -> bool:
-    """Whether two of the cells are known names of columns."""
-    return sum(cell.strip().casefold() in KNOWN_NAMES for cell in cells) > 1
-
-
-def column_names(cells: Sequence[str]) -> tuple[str, ...]:
-    """A name for each column: of a cell without one its number, of a second one of a name that name with a number.
-
-    >>> column_names(["질문", "", "답변", "답변"])
-    ('질문', 'column2', '답변', '답변_2')
-    """
-    names: list[str] = []
-    for number, cell in enumerate(cells, 1):
-        name, times = cell.strip() or f"column{number}", 1
-        while name in names:
-            times += 1
-            name = f"{cell.strip()}_{times}"
-        names.append(name)
-    return tuple(names)
-
-
-def lines_before_header(rows: Sequence[Sequence[str]]) -> int:
-    """How many rows come before the first one that names columns by known names, 0 where the first one may do so.
-
-    What is above has another number of cells, or empty ones.
-
-    >>> lines_before_header([["상담 자료"], [], ["질문", "답변"], ["달은?", "위성"]])
-    2
-    """
-    number = next((number for number, row in enumerate(rows) if are_known_names(row)), 0)
-    is_title = number and (len(rows[0]) != len(rows[number]) or not all(cell.strip() for cell in rows[0]))
-    return number if is_title else 0
+        return dialect._replace(names=names, has_header=first == list(names))
+    if is_header([first, *rows[1:]]):
+        return dialect._replace(names=column_names(first), has_header=True)
+    return dialect._replace(names=column_names([""] * len(first)))
 
 
 def rows_of_text(text: str) -> list[list[str]]:
@@ -114,11 +87,11 @@ def rows_of_text(text: str) -> list[list[str]]:
     )
 
 
-def _sample(head: str, delimiter: str, quoted: bool, spaced: bool) -> list[list[str]]:
+def _sample(head: str, dialect: Dialect) -> list[list[str]]:
     rows: list[list[str]] = []
-    for _, _, cells, fault in _records(iter(LINE_TEXT.findall(head)), delimiter, quoted, 0, spaced):
+    for _, _, cells, fault in _records(iter(LINE_TEXT.findall(head)), dialect, 0):
         if fault or cells:
-            rows.append(cells)
+            rows.append([unmarked(cell, dialect.escapes) or "" for cell in cells])
         if len(rows) == SAMPLE_ROWS:
             break
     return rows
@@ -147,16 +120,20 @@ def with_line_feeds(blocks: Iterable[bytes]) -> Iterator[bytes]:
         yield b"\n"
 
 
+#: A cell in quotes, with those in it doubled.
+QUOTED = re.compile(r'"[^"]*+(?:""[^"]*+)*+"')
 LINE_TEXT = re.compile(r"[^\n]*\n|[^\n]+")
 
 
 def delimited(blocks: Iterable[Lines], dialect: Dialect, first: int = 1) -> Iterator[Entry]:
-    """The records of a CSV or TSV file, placed by the line on which each starts. `first`: the first line's number."""
-    width = len(dialect.names)
+    """The records of a CSV or TSV file, placed by the line on which each starts. `first`: the first line's number.
+
+    A header that comes once more is a faulty entry, and the rows below it have their cells in its order.
+    """
+    names = dialect.names
+    width, known = len(names), frozenset(names)
     header = dialect.has_header
-    for number, raw, cells, fault in _records(
-        _lines(blocks), dialect.delimiter, dialect.quoted, width, dialect.spaced, first
-    ):
+    for number, raw, cells, fault in _records(_lines(blocks), dialect, width, first):
         place = f":{number}"
         text = raw.rstrip("\r\n").encode("utf-8", "surrogateescape")
         if fault:
@@ -166,17 +143,36 @@ def delimited(blocks: Iterable[Lines], dialect: Dialect, first: int = 1) -> Iter
         elif header:
             header = False
         elif len(cells) != width:
-            remedy = f"put cells that contain {dialect.delimiter!r} in quotes"
-            detail = f"{len(cells)} cells, but the header has {width}: {remedy}"
-            yield Entry(place, None, text, (), Fault("wrong-cell-count", detail))
+            yield Entry(place, None, text, (), _wrong_count(cells, width, dialect.delimiter))
+        elif cells[0].strip() in known and is_same_header(cells, names):
+            names = column_names(cells)
+            yield Entry(place, None, text, (), Fault("repeated-header", REPEATED))
         elif not raw.isascii() and any(SURROGATE.search(cell) for cell in cells):
             detail = "the row holds bytes that are not text in this encoding: repair them, or correct `encoding`"
             yield Entry(place, None, text, (), Fault("undecodable", detail))
+        elif "\\" in raw:
+            yield _unescaped(place, dict(zip(names, cells, strict=True)), text, dialect)
         else:
-            yield Entry(place, dict(zip(dialect.names, cells, strict=True)), text)
+            yield Entry(place, dict(zip(names, cells, strict=True)), text)
 
 
-SURROGATE = re.compile("[\ud800-\udfff]")
+def _wrong_count(cells: Sequence[str], width: int, delimiter: str) -> Fault:
+    """The fault of a row that has not as many cells as the header."""
+    if are_known_names(cells):
+        detail = f"a header of {len(cells)} columns among rows of {width}: put the table below it in a file of its own"
+        return Fault("repeated-header", detail)
+    remedy = f"put cells that contain {delimiter!r} in quotes"
+    return Fault("wrong-cell-count", f"{len(cells)} cells, but the header has {width}: {remedy}")
+
+
+def _unescaped(place: str, record: dict[str, str], text: bytes, dialect: Dialect) -> Entry:
+    """The entry of a row in which null is null and, where databases wrote them, escapes are what they stand for."""
+    value = {name: unmarked(cell, dialect.escapes) for name, cell in record.items()}
+    return Entry(place, value, text, ("database-escapes",) if dialect.escapes or value != record else ())
+
+
+#: A byte that is no text (the marks of escapes are halves of another kind).
+SURROGATE = re.compile("[\udc80-\udcff]")
 
 
 def _lines(blocks: Iterable[Lines]) -> Iterator[str]:
@@ -205,17 +201,24 @@ class _Feed:
 
 
 def _records(
-    lines: Iterator[str], delimiter: str, quoted: bool, width: int, spaced: bool, first: int = 1
+    lines: Iterator[str], dialect: Dialect, width: int, first: int = 1
 ) -> Iterator[tuple[int, str, list[str], Fault | None]]:
-    """(line on which it starts, its text, its cells, fault) of each record.
+    """(line on which it starts, its text, its cells, fault) of each record. `width`: how many cells it has, 0: unknown.
 
     A quote that is never closed would swallow what follows. So a record of several lines that cannot be right is given
     up after its first line, and reading goes on at the second.
     """
     feed = _Feed(lines)
     csv.field_size_limit(1 << 30)
-    quoting: Any = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
-    reader = csv.reader(feed, delimiter=delimiter, strict=True, quoting=quoting, skipinitialspace=spaced)
+    quoting: Any = csv.QUOTE_MINIMAL if dialect.quoted else csv.QUOTE_NONE
+    reader = csv.reader(
+        map(marked, feed) if dialect.escapes else feed,
+        delimiter=dialect.delimiter,
+        strict=True,
+        quoting=quoting,
+        skipinitialspace=dialect.spaced,
+        escapechar="\\" if dialect.escapes else None,
+    )
     number = first
     while True:
         fault = None
@@ -226,12 +229,35 @@ def _records(
         except csv.Error as error:
             cells, fault = [], Fault("invalid-csv", f"{error} (line {number}): check the quotes of this row")
         taken = feed.taken
-        if len(taken) > 1 and (fault or (width and len(cells) != width)):
+        if len(taken) > 1 and (fault or (width and (len(cells) != width or _are_rows(taken, dialect, width)))):
             fault = fault or Fault(
                 "invalid-csv", f"a quote opens in line {number} and its row ends wrongly: double it, or close it"
             )
             feed.again.extendleft(reversed(taken[1:]))
             del taken[1:]
+        elif dialect.escapes and not fault and (sign := _no_escape(taken, dialect.delimiter)):
+            detail = f"`\\{sign}` is no escape of a database: where backslashes mean nothing, write"
+            fault = Fault("invalid-csv", f'{detail} `escapes = "none"` in the source')
         yield number, "".join(taken), cells, fault
         number += len(taken)
         feed.taken = []
+
+
+def is_quoted_cell(cell: str | None) -> bool:
+    """Whether a cell is written in quotes, by those that are doubled in it.
+
+    >>> is_quoted_cell('"그는 ""네"" 했다"'), is_quoted_cell('"달"은 ""위성""이다')
+    (True, False)
+    """
+    return cell is not None and QUOTED.fullmatch(cell) is not None and '""' in cell
+
+
+def _are_rows(lines: Sequence[str], dialect: Dialect, width: int) -> bool:
+    """Whether each line of a record is a row of its own, where a cell between quotes can hardly hold a tab."""
+    return dialect.delimiter == "\t" and all(line.count("\t") == width - 1 for line in lines)
+
+
+def _no_escape(lines: Sequence[str], delimiter: str) -> str | None:
+    """The first sign behind a backslash that begins no escape; None where there is none."""
+    behind = (sign for line in lines if "\\" in line for sign in ESCAPE.findall(line))
+    return next((sign for sign in behind if not is_escape(sign, delimiter)), None)

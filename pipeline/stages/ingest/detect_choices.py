@@ -5,7 +5,7 @@ from typing import Any
 
 from pipeline.stages.ingest.detect_columns import given_fields, letters_in, one_or_more
 from pipeline.stages.ingest.fields import Record, at, yes_or_no
-from pipeline.stages.ingest.multiple_choice import choices_in, counted_from, first_number, number_in
+from pipeline.stages.ingest.multiple_choice import choices_in, counted_from, first_number, number_in, right_ones
 from pipeline.stages.ingest.names import (
     ANSWER_KEYS,
     CHOICES,
@@ -35,8 +35,7 @@ def chosen_in(record: Record) -> Iterator[MultipleChoice]:
         yield from (each.model_copy(update={"first": 1}) for each in _of(record, marked[0], named(record, INSTRUCTION)))
         return
     answers = [key for key in named(record, (*OUTPUT, *ANSWER_KEYS)) if key not in letters]
-    paths = [key if _is_number(record[key]) else f"{key}.0" for key in answers]
-    numbers = [path for path in paths if _is_number(at(record, path))]
+    numbers = [key for key in answers if all(map(_is_number, right_ones(record[key])))]
     if len(numbers) < len(answers):
         return  # the answer is written out, or has the form that other shapes read
     likely = [key for key in record if is_index(key) and isinstance(record[key], int | float | Number | str)]
@@ -88,20 +87,25 @@ def decided(records: Sequence[Record], shapes: Sequence[MultipleChoice]) -> dict
 
 def _needs_a_number(record: Record, shape: MultipleChoice) -> bool:
     """Whether an answer is the number of a choice, and not a choice itself."""
-    answer = at(record, shape.answer)
     texts = [text for _, text in choices_in(record, shape.choices)]
-    return number_in(answer) is not None and spelled(answer) not in texts
+    answers = right_ones(at(record, shape.answer))
+    return any(number_in(answer) is not None and spelled(answer) not in texts for answer in answers)
 
 
 def _is_of_choices(record: Record, shape: MultipleChoice) -> bool:
     """Whether an answer is a number that a choice can have."""
-    number = number_in(at(record, shape.answer))
-    return number is not None and number <= len(choices_in(record, shape.choices))
+    numbers = list(map(number_in, right_ones(at(record, shape.answer))))
+    most = len(choices_in(record, shape.choices))
+    return all(number is not None and number <= most for number in numbers)
 
 
 def first_of(records: Sequence[Record], shape: MultipleChoice) -> int | None:
     """The number of the first choice, where the records show it."""
-    pairs = [(number_in(at(record, shape.answer)), len(choices_in(record, shape.choices))) for record in records]
+    pairs = [
+        (number_in(answer), len(choices_in(record, shape.choices)))
+        for record in records
+        for answer in right_ones(at(record, shape.answer))
+    ]
     known = [(number, count) for number, count in pairs if number is not None]
     return first_number(*map(list, zip(*known, strict=True))) if known else None
 

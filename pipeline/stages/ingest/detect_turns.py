@@ -42,7 +42,7 @@ def _of_unknown_words(record: Record) -> list[str]:
     """The turns of two words with the same numbers, the first of them asking, or of one word that means a turn."""
     found: dict[str, Numbered] = defaultdict(dict)
     for key, value in record.items():
-        word, number = _word_and_number(key)
+        word, number = word_and_number(key)
         if isinstance(value, str | None) and NUMBER.fullmatch(key.strip()):
             found[word][number] = key
     several = {word: fields for word, fields in found.items() if len(fields) > 1}
@@ -78,7 +78,7 @@ def _by_number(record: Record) -> tuple[Numbered, Numbered]:
     """The questions and the answers by number; without any where they have several names, or are no texts."""
     found: dict[str, Numbered] = defaultdict(dict)
     for key, value in record.items():
-        word, number = _word_and_number(key)
+        word, number = word_and_number(key)
         if word in ASKS or word in ANSWERS:
             if not isinstance(value, str | None) or number in found[word]:
                 return {}, {}
@@ -88,10 +88,10 @@ def _by_number(record: Record) -> tuple[Numbered, Numbered]:
     return (asks[0], answers[0]) if is_one else ({}, {})
 
 
-def _word_and_number(key: str) -> tuple[str, int]:
+def word_and_number(key: str) -> tuple[str, int]:
     """The word in the name of a field, and its number: a first one may have none.
 
-    >>> [_word_and_number(key) for key in ("질문2", "turn_1_user", "3_Answer", "question")]
+    >>> [word_and_number(key) for key in ("질문2", "turn_1_user", "3_Answer", "question")]
     [('질문', 2), ('user', 1), ('answer', 3), ('question', 1)]
     """
     counted = NUMBER.fullmatch(key.strip())

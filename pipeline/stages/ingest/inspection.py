@@ -68,7 +68,7 @@ def _stream(name: str, reading: Reading, source: Source, check: Check) -> Stream
     entries = list(once(_some(entries_of(reading)), published))
     if are_pages(entries[:SAMPLE], source):
         entries = list(in_pages(entries, source))
-    decision = _decision(entries, source)
+    decision = _decision(entries, source, reading.beside)
     if decision.turns:
         entries = list(grouped(iter(entries[:SAMPLE]), decision.turns))
     found = [_read(entry, decision.choose, published) for entry in entries]
@@ -97,7 +97,7 @@ def _stream(name: str, reading: Reading, source: Source, check: Check) -> Stream
     )
 
 
-def _decision(entries: Sequence[Entry], source: Source) -> Decision:
+def _decision(entries: Sequence[Entry], source: Source, beside: str) -> Decision:
     shape = declared_shape(source)
     if shape is not None:
         words = f"from the {'source' if source.shape else 'recipe'}: {toml(shape)}"
@@ -106,7 +106,7 @@ def _decision(entries: Sequence[Entry], source: Source) -> Decision:
     try:
         detected = detected_in(sample)
     except Fault as fault:
-        return Decision(fault.detail, None)
+        return Decision(fault.detail + (beside if fault.reason == "unknown-shape" else ""), None)
     kinds = ", ".join(dict.fromkeys(shape.kind for shape in detected.shapes)) or "nothing"
     pinned = detected.neighbour if len(set(map(toml, detected.shapes))) == 1 else None
     words = f"by the records' own fields: {kinds}"

@@ -26,6 +26,27 @@ def multiple_choice(entry: Entry, shape: MultipleChoice) -> list[Row]:
     choices, answer = choices_in(record, shape.choices), answer_at(record, shape.answer)
     if not choices:
         raise Fault("no-choices", f"`{' and '.join(paths_of(shape.choices))}` hold no texts to choose from")
+    output = "\n".join(_right(shape, each, choices) for each in right_ones(answer))
+    paths = (*paths_of(shape.input), *paths_of(shape.choices))
+    given, fixes = given_at(record, paths, answer)
+    others = without(record, [shape.instruction, shape.system, *paths])
+    reasoning, text, others, thought = take_thought(output, others, shape.reasoning)
+    instruction, system = text_at(record, shape.instruction), system_at(record, shape.system)
+    found = row(entry, others, instruction, given, text, system=system, fixes=(*fixes, *thought))
+    return [found._replace(reasoning=reasoning)]
+
+
+def right_ones(answer: Any) -> list[Any]:
+    """The numbers or letters of the right choices: one, or several in a list.
+
+    >>> right_ones(2), right_ones([0, 2]), right_ones([])
+    ([2], [0, 2], [None])
+    """
+    return (answer or [None]) if isinstance(answer, list) else [answer]
+
+
+def _right(shape: MultipleChoice, answer: Any, choices: Sequence[tuple[str, str]]) -> str:
+    """The text of a right choice. Raises Fault: unknown-choice."""
     number = number_in(answer)
     if number is None or shape.first is None:
         output = _named(answer, choices)
@@ -38,13 +59,7 @@ def multiple_choice(entry: Entry, shape: MultipleChoice) -> list[Row]:
     if output is None:
         known = f"{len(choices)} choices" + ("" if shape.first is None else f", and {shape.first} is the first of them")
         raise Fault("unknown-choice", f"`{shape.answer}` is {spelled(answer)!r}, and there are {known}")
-    paths = (*paths_of(shape.input), *paths_of(shape.choices))
-    given, fixes = given_at(record, paths, answer)
-    others = without(record, [shape.instruction, shape.system, *paths])
-    reasoning, text, others, thought = take_thought(output, others, shape.reasoning)
-    instruction, system = text_at(record, shape.instruction), system_at(record, shape.system)
-    found = row(entry, others, instruction, given, text, system=system, fixes=(*fixes, *thought))
-    return [found._replace(reasoning=reasoning)]
+    return output
 
 
 def answer_at(record: Record, path: str) -> Any:

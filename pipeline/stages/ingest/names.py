@@ -47,7 +47,7 @@ CHOICES = (
     *("보기", "선택지", "선지", "답지"),
 )
 NUMBERED_CHOICE = re.compile(
-    r"(?:choice|option|opt|alternative|ending|sol|보기|선택지|선지|답지)[ _]?(?:\d|[a-e])", re.IGNORECASE
+    r"(?:choice|option|opt|alternative|ending|sol|보기|선택지|선지|답지)[ _#.]?(?:\d|[a-e])|[①-⑤]", re.IGNORECASE
 )
 #: The number, or the letter, of the right one.
 INDEX = re.compile(

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pipeline.io.class_labels import names_in, with_names
-from pipeline.stages.ingest.delimited import are_known_names
 from pipeline.stages.ingest.framing import Entry
+from pipeline.stages.ingest.headers import are_known_names
 from pipeline.stages.ingest.parsing import Fault, Number
 from pipeline.stages.ingest.transcripts import is_transcript
 

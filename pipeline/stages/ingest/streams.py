@@ -13,11 +13,10 @@ from pipeline.stages.ingest.calls import is_empty
 from pipeline.stages.ingest.declared import declared_shape, is_of, reads, task_names
 from pipeline.stages.ingest.delimited import (
     Dialect,
-    are_known_names,
     delimited,
     dialect_of,
     ends_lines_with_cr,
-    lines_before_header,
+    is_quoted_cell,
     rows_of_text,
     separator_line,
     with_line_feeds,
@@ -27,8 +26,10 @@ from pipeline.stages.ingest.documents import TaskName, documents, holds_records,
 from pipeline.stages.ingest.encoding import encoding_of, to_utf8
 from pipeline.stages.ingest.fields import Record, at
 from pipeline.stages.ingest.framing import KEPT, LINE, Entry, Records, entries_in, lines_of
+from pipeline.stages.ingest.headers import are_known_names, hides, is_known_name, lines_before_header
 from pipeline.stages.ingest.json_text import before_first_value, is_json_lines
 from pipeline.stages.ingest.json_values import json_blocks
+from pipeline.stages.ingest.no_tables import no_table
 from pipeline.stages.ingest.parsing import BOM, Fault, Number, dumps, parse
 from pipeline.stages.ingest.phpmyadmin import exported_rows, is_export
 from pipeline.stages.ingest.recast import is_needed, is_row_of_server, recast
@@ -57,6 +58,7 @@ class Reading(NamedTuple):
     entries: Iterator[Entry]
     blocks: Blocks | None = None
     lines: Iterator[Records] | None = None  # by the block: in place of entries
+    beside: str = ""  # what else to write in the source where no shape fits
 
 
 def readings_of(path: Path, source: Source, options: IngestOptions) -> Iterator[Reading]:
@@ -107,6 +109,11 @@ def _read(path: Path, member: Member, source: Source, options: IngestOptions) ->
     if encoding == "auto":
         with contextlib.closing(iter(Blocks(member))) as looked_at:
             encoding = encoding_of(looked_at)
+    if not encoding:
+        detail = (
+            "the text is neither in UTF-8 nor in an encoding of Korean: write the name of its encoding in the source"
+        )
+        return _no_data(path, member, head, f'{detail}, such as `encoding = "shift_jis"`')
     return _read_text(path, member, encoding, source, options.max_record_bytes)
 
 
@@ -216,8 +223,10 @@ def _read_delimited(path: Path, member: Member, encoding: str, source: Source, l
     sample = text[above : text.rfind(b"\n") + 1] or text[above:]
     head = sample.replace(BOM, b"").decode("utf-8", "surrogateescape")
     names = source.header or (recipe(source.recipe).header if source.recipe else ())
-    dialect = dialect_of(head, delimiter, names)
-    if fault := _of_header(head, source, dialect):
+    escapes = {"auto": None, "none": False, "backslash": True}[source.escapes]
+    dialect = dialect_of(head, delimiter, names, escapes)
+    skipped = text[:above].replace(BOM, b"").decode("utf-8", "surrogateescape")
+    if fault := _of_skipped(skipped, head, source) or _of_header(head, source, dialect):
         return _no_data(path, member, sample, fault)
 
     def read(dialect: Dialect, blocks: Blocks) -> Iterator[Entry]:
@@ -227,10 +236,38 @@ def _read_delimited(path: Path, member: Member, encoding: str, source: Source, l
         # Whether quotes have a meaning in a TSV file shows only where they are used: a first look at all of it.
         dialect = min(
             (dialect._replace(quoted=quoted) for quoted in (True, False)),
-            key=lambda dialect: sum(entry.fault is not None for entry in read(dialect, Blocks(member))),
+            key=lambda dialect: sum(_is_misread(entry, dialect) for entry in read(dialect, Blocks(member))),
         )
     assert dialect is not None
-    return Reading(member.place, encoding, f"delimited text ({dialect})", read(dialect, blocks), blocks)
+    reader = f"delimited text ({dialect})"
+    return Reading(member.place, encoding, reader, read(dialect, blocks), blocks, beside=_names_instead(dialect, first))
+
+
+def _names_instead(dialect: Dialect, first: int) -> str:
+    """What to write where the first line of a table, of which no name is known, is a record and no header."""
+    is_sure = any(
+        is_known_name([name]) or "_" in name or (name.isascii() and name.isidentifier()) for name in dialect.names
+    )
+    if is_sure or not dialect.has_header:
+        return ""
+    names = ["instruction", "output"] if len(dialect.names) == 2 else ["…"] * len(dialect.names)
+    return f"; where line {first} is a record and no header, name the columns instead: `header = {dumps(names)}`"
+
+
+def _is_misread(entry: Entry, dialect: Dialect) -> bool:
+    """Whether a row speaks against a dialect: it is faulty, or a cell is in quotes that would mean nothing."""
+    if entry.fault or dialect.quoted or b'""' not in (entry.raw or b""):
+        return entry.fault is not None
+    return any(map(is_quoted_cell, entry.value.values()))
+
+
+def _of_skipped(skipped: str, head: str, source: Source) -> str | None:
+    """What is wrong with lines that are not read, and the remedy: one of them is the header."""
+    rows = rows_of_text(skipped) if source.skip and not source.header else []
+    number = next((number for number, row in enumerate(rows) if are_known_names(row)), None)
+    if number is None or are_known_names(rows_of_text(head)[0]):
+        return None
+    return hides(source.skip, f"line {number + 1}", rows[number], number)
 
 
 def _of_header(head: str, source: Source, dialect: Dialect | None) -> str | None:
@@ -241,6 +278,8 @@ def _of_header(head: str, source: Source, dialect: Dialect | None) -> str | None
         names = ", ".join(filter(None, map(str.strip, rows[above])))
         lines = "line is not" if above == 1 else f"{above} lines are not"
         return f"the first {lines} the header, which names {names}: write `skip = {source.skip + above}` in the source"
+    if remedy := no_table(head):
+        return remedy
     if dialect is None:
         begin = head[:40].splitlines()[0] if head.strip() else ""
         return (

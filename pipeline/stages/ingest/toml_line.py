@@ -20,7 +20,7 @@ def toml(shape: Shape) -> str:
 
 
 #: Options of a source that say how its files are read.
-HOW_READ = ("reader", "encoding", "skip", "header", "numbers", "splits")
+HOW_READ = ("reader", "encoding", "skip", "header", "escapes", "numbers", "splits")
 
 
 def how_read(source: Source) -> list[str]:

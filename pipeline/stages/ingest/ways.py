@@ -14,6 +14,7 @@ from pipeline.stages.ingest.detect_conversations import role_key, text_key
 from pipeline.stages.ingest.detect_turns import likely_turns
 from pipeline.stages.ingest.fields import Record, at
 from pipeline.stages.ingest.given import is_given, paths_of
+from pipeline.stages.ingest.made_tasks import HEADINGS, about_talk, is_marks, made_tasks, not_written_out
 from pipeline.stages.ingest.names import (
     ANSWER,
     ANSWER_KEYS,
@@ -60,8 +61,12 @@ def ways(records: Sequence[Record]) -> Iterator[str]:
     for name, recipe in recipes().items():
         if recipe.shape and _has_all(record, recipe.shape):
             yield f'recipe = "{name}"'
+    if lines := list(map(toml, made_tasks(records))):
+        yield from lines
+        return
     likely = _likely_conversation(record)
     if likely:
+        yield from map(toml, about_talk(records, likely))
         yield from map(toml, _with_roles(likely, records))
     yield from _headers(record)
     yield from map(toml, _inside(record))
@@ -259,9 +264,9 @@ def _headers(record: Record) -> Iterator[str]:
         longest = sorted(sorted(texts, key=lambda name: -len(texts[name]))[:2], key=list(texts).index)
         if any(NO_TEXT.fullmatch(texts[name]) for name in longest):
             return
+        if len(record) == 2:
+            yield 'header = ["instruction", "output"]'
         yield toml(Columns(instruction=longest[0], output=longest[-1], input=None))
-    elif len(texts) == len(record) == 2 and any(is_sentence(name) for name in texts):
-        yield 'header = ["instruction", "output"]'
 
 
 #: So many names can be given a role each.
@@ -303,10 +308,10 @@ def _likely_conversation(record: Record) -> Conversation | None:
     if people := conversation_of_people(record):
         return people
     for path, turns in _lists_in(record, ""):
-        if shapes_of(turns[0]):
-            continue  # records, and no turns
+        if shapes_of(turns[0]) or is_marks(turns):
+            continue  # records, or marks in a text, and no turns
         texts = [name for name in turns[0] if all(isinstance(turn.get(name), str) for turn in turns)]
-        texts = [name for name in texts if name.strip().casefold() not in ORIGIN]
+        texts = [name for name in texts if name.strip().casefold() not in {*ORIGIN, *HEADINGS}]
         texts.sort(key=lambda name: sum(len(turn[name]) for turn in turns))
         speakers = [name for name in texts[:-1] if 2 <= len({turn[name] for turn in turns}) <= max(2, len(turns) - 1)]
         if len(turns) > 1 and speakers:
@@ -336,7 +341,17 @@ def _has_all(record: Record, shape: Shape) -> bool:
         asked = [shape.group, shape.role, *([shape.text] if isinstance(shape.text, str) else shape.text)]
     else:
         return False
-    return all(at(record, path) is not None for path in asked)
+    return all(at(record, path) is not None for path in asked) and not _leaves_texts(record, asked)
+
+
+def _leaves_texts(record: Record, asked: Sequence[str]) -> bool:
+    """Whether an object of which a field is read holds other texts."""
+    parents = {path.rpartition(".")[0] for path in asked if "." in path}
+    objects = {parent: value for parent in parents if isinstance(value := at(record, parent), dict)}
+    others = (
+        item for parent, value in objects.items() for name, item in value.items() if f"{parent}.{name}" not in asked
+    )
+    return any(isinstance(item, str) and is_sentence(item) for item in others)
 
 
 #: Columns of who wrote a message, in what messengers export.
@@ -373,4 +388,4 @@ def beside_shapes(records: Sequence[Record]) -> str | None:
             f"each record is a message of `{who}`, and no field says to which conversation it belongs; add a column "
             "`conversation_id` in the source file that does, such as a number for each day"
         )
-    return None
+    return not_written_out(records)

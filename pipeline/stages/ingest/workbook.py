@@ -5,11 +5,20 @@ import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipeline.stages.ingest import unpacking
-from pipeline.stages.ingest.delimited import TITLE_LINES, are_known_names, column_names, lines_before_header
 from pipeline.stages.ingest.framing import Entry
+from pipeline.stages.ingest.headers import (
+    REPEATED,
+    TITLE_LINES,
+    are_known_names,
+    column_names,
+    hides,
+    is_one_of,
+    is_same_header,
+    lines_before_header,
+)
 from pipeline.stages.ingest.parsing import Fault
 from pipeline.stages.ingest.unpacking import IngestError, damaged
 from schemas.errors import install
@@ -39,34 +48,105 @@ def workbook(path: Path, source: Source) -> Iterator[Entry]:
         book = openpyxl.load_workbook(path, data_only=True)
     except Exception as error:  # openpyxl passes on any error of its parts
         raise damaged(error) from error
-    for sheet in book.worksheets:
-        inside = "" if len(book.worksheets) == 1 else f"!{sheet.title}"
-        rows = [[_value(cell, source.numbers == "as-text") for cell in row] for row in sheet.iter_rows()]
-        if any(map(_filled, rows)):
-            yield from _sheet(rows, f"{path}{inside}", inside, source)
+    as_text = source.numbers == "as-text"
+    sheets = {
+        sheet.title: [[_value(cell, as_text) for cell in row] for row in sheet.iter_rows()] for sheet in book.worksheets
+    }
+    filled = {title: rows for title, rows in sheets.items() if any(map(_filled, rows))}
+    headers = {title: _header_in(rows, source.skip) for title, rows in filled.items()}
+    _must_fit(headers, filled, source, path)
+    known = {_texts(filled[title][at]) for title, at in headers.items() if at is not None}
+    for title, rows in filled.items():
+        table = _table_of(rows, headers[title], known, source)
+        yield from _sheet(rows, "" if len(sheets) == 1 else f"!{title}", table, source.skip)
 
 
-def _sheet(rows: list[list[Any]], name: str, inside: str, source: Source) -> Iterator[Entry]:
-    """The records of a sheet, placed by their rows."""
-    first = next(number for number, row in enumerate(rows) if number >= source.skip and _filled(row))
-    header = [_text(value) for value in rows[first]]
-    above = lines_before_header([[_text(value) for value in row] for row in rows[first : first + TITLE_LINES]])
-    if above and not source.header:
+def _header_in(rows: list[list[Any]], skip: int) -> int | None:
+    """The row that names the columns of a sheet by known names: the first one that is read, or the first one below
+    title lines. None where no row is sure to do so.
+    """
+    first, read = (_first_filled(rows, at) for at in (0, skip))
+    for at in (read, first):
+        if at is not None and are_known_names(_texts(rows[at])):
+            return at
+    above = 0 if first is None else lines_before_header([_texts(row) for row in rows[first : first + TITLE_LINES]])
+    return first + above if first is not None and above else None
+
+
+def _first_filled(rows: list[list[Any]], skip: int) -> int | None:
+    return next((number for number, row in enumerate(rows) if number >= skip and _filled(row)), None)
+
+
+def _must_fit(headers: dict[str, int | None], sheets: dict[str, list[list[Any]]], source: Source, path: Path) -> None:
+    """Hold a workbook whose headers are all in one row to the `skip` that leads there. Raises IngestError.
+
+    Where they are in several rows, no `skip` leads to all of them: each sheet is read from its own header.
+    """
+    found = {title: at for title, at in headers.items() if at is not None}
+    name = {title: f"{path}!{title}" if len(sheets) > 1 else f"{path}" for title in sheets}
+    for title, rows in sheets.items() if source.header and not source.skip else ():
+        first = _texts(rows[_first_filled(rows, 0) or 0])
+        if are_known_names(first) and first != source.header:
+            raise IngestError(
+                f"{name[title]}: `header` is for a table without a header, and the first row is one "
+                f"({', '.join(first)}): write `skip = 1` in the source as well, to put your names in its place"
+            )
+    if source.header or len(set(found.values())) != 1:
+        return
+    title, above = next(iter(found.items()))
+    if above < source.skip:
+        names = _texts(sheets[title][above])
+        raise IngestError(f"{name[title]}: {hides(source.skip, f'row {above + 1}', names, above)}")
+    if above != _first_filled(sheets[title], source.skip):
         raise IngestError(
-            f"{name}: row {first + above + 1} is the header, and what is above it is not: "
-            f"write `skip = {first + above}` in the source"
+            f"{name[title]}: row {above + 1} is the header, and what is above it is not: "
+            f"write `skip = {above}` in the source"
         )
-    if source.header and not source.skip and are_known_names(header) and tuple(header) != source.header:
-        raise IngestError(
-            f"{name}: `header` is for a table without a header, and the first row is one ({', '.join(header)}): "
-            "write `skip = 1` in the source as well, to put your names in its place"
-        )
-    is_data = bool(source.header) and tuple(header) != source.header
-    names = source.header or column_names(header)
-    for number, row in enumerate(rows[first + (not is_data) :], first + (not is_data) + 1):
-        if _filled(row):
+
+
+class _Table(NamedTuple):
+    """The names of the columns of a sheet, none where it holds no table; its header; and where its records begin."""
+
+    names: tuple[str, ...]
+    header: int | None
+    begin: int
+
+
+def _table_of(rows: list[list[Any]], found: int | None, known: set[tuple[str, ...]], source: Source) -> _Table:
+    """`found`: the row that is sure to be the header. `known`: such headers of all sheets."""
+    first = _first_filled(rows, source.skip)
+    if first is not None and source.header:
+        is_header = _texts(rows[first]) == source.header
+        return _Table(source.header, first if is_header else None, first + is_header)
+    at = first if found is None else found
+    if at is None or source.header:
+        return _Table((), None, len(rows))
+    names, is_alone = _texts(rows[at]), _first_filled(rows, at + 1) is None
+    if found is None and (is_alone or (known and names not in known)):
+        return _Table((), None, len(rows))
+    if found is None and is_one_of([_texts(row) for row in rows[at:]]):
+        return _Table(column_names([""] * len(names)), None, at)
+    return _Table(column_names(names), at, at + 1)
+
+
+def _sheet(rows: list[list[Any]], inside: str, table: _Table, skip: int) -> Iterator[Entry]:
+    """The records of a sheet, placed by their rows, and a faulty entry for each row that is none and not skipped."""
+    names = table.names
+    for number, row in enumerate(rows):
+        place = f"{inside}:{number + 1}"
+        if not _filled(row) or number == table.header:
+            continue
+        if not names:
+            yield Entry(place, row, None, (), Fault("not-data", "no row of the sheet is sure to name its columns"))
+        elif number < table.begin:
+            if number >= skip:
+                yield Entry(place, row, None, (), Fault("not-data", "the row is above the header of the sheet"))
+        elif _texts(row[:1])[0].strip() in names and is_same_header(_texts(row), names):
+            names = column_names(_texts(row))
+            yield Entry(place, row, None, (), Fault("repeated-header", REPEATED))
+        else:
             fixes = ("excel-escapes",) if any(isinstance(value, _Unescaped) for value in row) else ()
-            yield _entry(f"{inside}:{number}", names, row, fixes)
+            yield _entry(place, names, row, fixes)
 
 
 def _entry(place: str, names: tuple[str, ...], row: list[Any], fixes: tuple[str, ...]) -> Entry:
@@ -83,8 +163,8 @@ def _filled(row: list[Any]) -> bool:
     return any(value not in ("", None) for value in row)
 
 
-def _text(value: Any) -> str:
-    return "" if value is None else str(value)
+def _texts(row: list[Any]) -> tuple[str, ...]:
+    return tuple("" if value is None else str(value) for value in row)
 
 
 class _Unescaped(str):

@@ -152,7 +152,8 @@ def test_a_size_bomb_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize(
-    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp949", "euc-kr", "utf-32"]
+    "encoding",
+    ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp949", "euc-kr", "utf-32", "johab", "iso2022_kr"],
 )
 @pytest.mark.parametrize("head", ["", "instruction,output\r\n"])
 def test_encodings_are_detected(encoding: str, head: str, tmp_path: Path) -> None:
@@ -326,3 +327,14 @@ def test_an_archive_in_an_archive_is_a_rejected_row_and_packed_once_more_an_erro
     path.write_bytes(gzip.compress(inner.getvalue()))
     with pytest.raises(IngestError, match="unpack the outer one"):
         rows_of(path)
+
+
+def test_a_text_in_no_known_encoding_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    text = "質問は何ですか,月は衛星です\n"
+    path.write_bytes(f"question,answer\n{text * 20}".encode("shift_jis"))
+    with pytest.raises(IngestError, match=r"neither in UTF-8 nor in an encoding of Korean") as error:
+        rows_of(path)
+    (name,) = re.findall(r'`encoding = "(.*)"`', str(error.value))
+    rows = rows_of(path, encoding=name)
+    assert (rows[0]["instruction"], rows[0]["output"]) == tuple(text.strip().split(","))

@@ -18,8 +18,8 @@ from tests.stages.ingest.test_ingest import CASES, rows_of, short
 from tests.support.lost_texts import lost
 
 #: A line of toml between backticks. Lines that people have to fill in hold "…".
-LINE = re.compile(r"`((?:shape|header|recipe|reader|encoding|numbers|skip|splits) = [^`]*)`")
-START = re.compile(r"`(?:shape|header|recipe|reader|encoding|numbers|skip|splits) = |holds texts|input = ")
+LINE = re.compile(r"`((?:shape|header|recipe|reader|encoding|numbers|skip|splits|escapes) = [^`]*)`")
+START = re.compile(r"`(?:shape|header|recipe|reader|encoding|numbers|skip|splits|escapes) = |holds texts|input = ")
 
 
 def options_of(case: dict[str, Any]) -> dict[str, Any]:

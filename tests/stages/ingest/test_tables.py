@@ -164,6 +164,66 @@ def test_a_workbook_without_a_header_gets_the_names_of_the_source(tmp_path: Path
     assert answers(named, **with_remedy(named, header=("question", "answer"))) == [("해는?", "항성")]
 
 
+HEADER, MOON_AND_SUN = ["질문", "답변"], [["달은?", "위성"], ["해는?", "항성"]]
+TITLE = ["이 자료는 상담 자료입니다."]
+
+
+def sheets(path: Path, **rows: list[list[Any]]) -> Path:
+    openpyxl = pytest.importorskip("openpyxl")
+    made = openpyxl.Workbook()
+    made.remove(made.active)
+    for title, cells in rows.items():
+        sheet = made.create_sheet(title)
+        for row in cells:
+            sheet.append(row)
+    made.save(path)
+    return path
+
+
+@pytest.mark.parametrize("title", [[TITLE], [TITLE, [], ["문의: 홍길동"]]])
+def test_no_sheet_of_titles_is_lost(title: list[list[Any]], tmp_path: Path) -> None:
+    rows = rows_of(sheets(tmp_path / "a.xlsx", 안내=title, 자료=[HEADER, *MOON_AND_SUN]))
+    assert [row["reject_reason"] for row in rows] == ["not-data"] * len(list(filter(None, title))) + [None, None]
+    assert TITLE[0] in rows[0]["raw"]
+    (row,) = rows_of(sheets(tmp_path / "b.xlsx", 안내=[TITLE]))
+    assert (row["origin"], row["reject_reason"]) == ("b.xlsx:1", "not-data")
+
+
+def test_a_skip_that_passes_over_the_header_of_a_workbook_is_named(tmp_path: Path) -> None:
+    path = sheets(tmp_path / "a.xlsx", 자료=[TITLE, HEADER, *MOON_AND_SUN])
+    options = with_remedy(path, skip=2)
+    assert options == {"skip": 1}
+    assert answers(path, **options) == [tuple(row) for row in MOON_AND_SUN]
+    path = sheets(tmp_path / "b.xlsx", 자료=[HEADER, *MOON_AND_SUN], 둘=[HEADER, *MOON_AND_SUN])
+    assert answers(path, **with_remedy(path, skip=9)) == [tuple(row) for row in MOON_AND_SUN * 2]
+
+
+@pytest.mark.parametrize("skip", [0, 2])
+def test_each_sheet_is_read_from_its_own_header(skip: int, tmp_path: Path) -> None:
+    """No `skip` leads to headers in several rows. What is above them is rejected, but for what `skip` names."""
+    path = sheets(tmp_path / "a.xlsx", 하나=[TITLE, [], HEADER, *MOON_AND_SUN], 둘=[HEADER, *MOON_AND_SUN])
+    rows = rows_of(path, skip=skip)
+    assert [row["output"] for row in rows if not row["reject_reason"]] == ["위성", "항성"] * 2
+    assert [row["origin"] for row in rows if row["reject_reason"]] == ([] if skip else ["a.xlsx!하나:1"])
+
+
+def test_the_header_of_a_sheet_once_more_is_no_record(tmp_path: Path) -> None:
+    path = book(tmp_path / "a.xlsx", [HEADER, MOON_AND_SUN[0], HEADER, MOON_AND_SUN[1], HEADER[::-1], ["항성", "해?"]])
+    rows = rows_of(path)
+    assert [row["reject_reason"] for row in rows] == [None, "repeated-header", None, "repeated-header", None]
+    assert (rows[-1]["instruction"], rows[-1]["output"]) == ("해?", "항성")
+
+
+def test_a_workbook_without_a_header_keeps_its_first_record(tmp_path: Path) -> None:
+    path = book(tmp_path / "a.xlsx", [["달은 무엇인가?", "위성입니다."], ["해는 무엇인가?", "항성입니다."]])
+    with pytest.raises(IngestError, match="column1") as error:
+        rows_of(path)
+    lines = re.findall(r"`((?:shape|header) = [^`…]*)`", str(error.value))
+    assert len(lines) == 2
+    for line in lines:
+        assert answers(path, **tomllib.loads(line))[0] == ("달은 무엇인가?", "위성입니다.")
+
+
 # --- numbers ---------------------------------------------------------------------------------------------------------
 
 
