@@ -22,6 +22,8 @@ First sight, before any rule was changed for them:
 - dedupe_pairs_kinds.jsonl (contractions, moved spaces, word order and their look-alikes, by the author of the rules
   before they were written): 4 of 60 lost a row (an adverb before a predicate that stands before a noun); 10 of 51 were
   found.
+- dedupe_pairs_fresh2.jsonl (the same kinds in other words, by the same after the rules were written): 1 of 61 lost a
+  row (난, the orchid); 50 of 59 were found. Missed: 5 of 27 contraction, 4 of 15 word order.
 
 The levels below are those that are reached now. A change may raise them; one that lowers them loses something.
 """
@@ -60,7 +62,8 @@ MISSED = {
         "word order": 1,
     },
     "dedupe_pairs_capitals.jsonl": {},
-    "dedupe_pairs_kinds.jsonl": {"contraction": 3, "duration": 1, "moved space": 1, "word order": 1},
+    "dedupe_pairs_kinds.jsonl": {"contraction": 2, "duration": 1, "moved space": 1},
+    "dedupe_pairs_fresh2.jsonl": {"contraction": 2, "word order": 2},
     "dedupe_pairs_heldout4.jsonl": {"particle": 1, "grammar-synonym": 2},
 }
 

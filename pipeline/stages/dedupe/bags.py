@@ -25,7 +25,7 @@ WITH_TOPIC = {"린": "리", "땐": "때", "넌": "너"}
 #: Two syllables of words of grammar that another word may stand for: where they stand together, both are left out.
 TOGETHER = (
     "대해 대하 대한 관해 관하 관한 때문 땜에 그런 런데 근데 조금 처럼 같이 위해 위하 려면 려고 며칠 몇일 "
-    "부탁 드립 드려 지않 치않 동안"
+    "부탁 드립 드려 지않 치않 동안 까진 보단 에선 에겐 한텐"
 )
 #: Syllables that a misspelling has in the place of one of these, and that are stems in most words.
 STEMS = "써었싫사"

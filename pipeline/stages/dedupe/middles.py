@@ -18,7 +18,7 @@ from pipeline.stages.dedupe.arrays import Bools, Hashes, Ints, ranges
 from pipeline.stages.dedupe.differences import LONG, form_of, same_essence
 from pipeline.stages.dedupe.differences.contractions import may_be_contracted
 from pipeline.stages.dedupe.differences.mentioned import POINTS
-from pipeline.stages.dedupe.differences.word_order import WINDOW
+from pipeline.stages.dedupe.differences.word_order import MOST, WINDOW
 from pipeline.stages.dedupe.differences.words_of_text import HANGUL, START, Word
 
 #: Texts of Hangul words, spaces, laughter, and marks that neither ask nor mention a text: their words are cut without a
@@ -27,8 +27,9 @@ _PROSE = r"\A[가-힣 .,!~·;ㅋㅎㅠㅜㅡ♡♥]*\z"
 _SMILE = r"\^+[_\-.]?\^+"
 _ENDS, _GLUED = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
 _NONE = np.uint64(0)
-#: Words beside a middle that may decide about it. One more behind it says that there the text goes on.
-_BEFORE, _BEHIND = 1, WINDOW + 1
+#: Words behind a middle that may decide about it where its words may have another order. One more says that there the
+#: text goes on.
+_BEHIND = WINDOW + 1
 
 #: Words with spaces between them, and a byte for each: whether it ends a sentence; whether it is glued (`Prose`).
 Run: TypeAlias = tuple[str, bytes, bytes]
@@ -154,12 +155,27 @@ class Middles(NamedTuple):
 
     def with_neighbours(self, prose: Prose, first: Ints, second: Ints) -> "Middles":
         """With the words beside each middle that may decide about it, where there are some."""
+        behind = np.where(self._may_move(prose), _BEHIND, 1)
         return Middles(
-            np.maximum(self.start - _BEFORE, prose.bounds[first]),
-            np.minimum(self.end + _BEHIND, prose.bounds[first + 1]),
-            np.maximum(self.other_start - _BEFORE, prose.bounds[second]),
-            np.minimum(self.other_end + _BEHIND, prose.bounds[second + 1]),
+            np.maximum(self.start - 1, prose.bounds[first]),
+            np.minimum(self.end + behind, prose.bounds[first + 1]),
+            np.maximum(self.other_start - 1, prose.bounds[second]),
+            np.minimum(self.other_end + behind, prose.bounds[second + 1]),
         )
+
+    def _may_move(self, prose: Prose) -> Bools:
+        """bool[pairs]: the word that each middle begins with follows in the other."""
+        words = np.append(prose.word, _NONE)
+        found = [np.zeros(len(self.start), bool) for _ in range(2)]
+        for mine, yours, end, may in (
+            (self.start, self.other_start, self.other_end, found[0]),
+            (self.other_start, self.start, self.end, found[1]),
+        ):
+            for step in range(1, MOST + 1):
+                at = yours + step
+                may |= (at < end) & (words.take(mine, mode="clip") == words.take(at, mode="clip"))
+        both: Bools = found[0] & found[1]
+        return both
 
 
 def differ_in_form(

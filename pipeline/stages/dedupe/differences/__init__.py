@@ -381,7 +381,9 @@ def _form_of_unit(one: Text, mine: range, other: Text, yours: range, about_words
     both_hangul = first.kind == other_first.kind == HANGUL
     if both_hangul and len(mine) == len(yours) == 1:
         both_end = _ends_sentence(one, mine[0]) and _ends_sentence(other, yours[0])
-        return form_of(first.text, other_first.text, both_end) or _contraction(one, mine, other, yours)
+        return form_of(first.text, other_first.text, both_end) or _contraction(
+            (first.text, other_first.text), one, mine, other, yours
+        )
     if both_hangul and len(mine) != len(yours) and not _begin_alike(first.text[0], other_first.text[0]):
         return None
     texts = "".join([one[at].text for at in mine]), "".join([other[at].text for at in yours])
@@ -392,7 +394,7 @@ def _form_of_unit(one: Text, mine: range, other: Text, yours: range, about_words
             shifts = _shifts(one, mine, other, yours) and not moved_space.is_a_slip(*words_of_both)
             return None if shifts else "spacing"
         both_end = _ends_sentence(one, mine[-1]) and _ends_sentence(other, yours[-1])
-        return form_of(*texts, both_end) or _contraction(one, mine, other, yours)
+        return form_of(*texts, both_end) or _contraction(texts, one, mine, other, yours)
     if texts[0] == texts[1]:
         return "spacing" if HANGUL in kinds else None
     if len(mine) == len(yours) == 1 and kinds == {NUMBER}:
@@ -402,10 +404,9 @@ def _form_of_unit(one: Text, mine: range, other: Text, yours: range, about_words
     return None
 
 
-def _contraction(one: Text, mine: range, other: Text, yours: range) -> str | None:
-    """The kind of Hangul words of which one is the other contracted."""
-    texts = "".join([one[at].text for at in mine]), "".join([other[at].text for at in yours])
-    if abs(len(texts[0]) - len(texts[1])) > 1:
+def _contraction(texts: tuple[str, str], one: Text, mine: range, other: Text, yours: range) -> str | None:
+    """The kind of Hangul words of which one is the other contracted. `texts`: these words, without spaces."""
+    if not contractions.may_be_contracted(*texts):
         return None
     found = contractions.is_contracted(*texts, _beside(one, mine), _beside(other, yours))
     return "contraction" if found else None

@@ -112,8 +112,14 @@ def _begins(place: Place) -> bool:
     return not place.rest and (beside.begins or beside.before in _CONJUNCTIONS)
 
 
+#: How goes on what is about an orchid, which 난 is, too, and no one who speaks.
+_OF_ORCHIDS = ("키우", "키운", "키울", "기르", "기른", "기를", "심", "재배", "화분", "분갈이", "물주")
+
+
 def _is_i(place: Place) -> bool:
-    """난 is 나는, of whom speaks, and nothing that flies or arises."""
+    """난 is 나는, of whom speaks, and nothing that flies or arises, and no orchid."""
+    if place.beside.after.startswith(_OF_ORCHIDS):
+        return False
     stems = {split.stem for split in splits(place.beside.after)} if place.beside.after else set()
     return not place.stem and _begins(place) and not stems & _FLIES_OR_ARISES
 
@@ -263,10 +269,12 @@ def may_be_contracted(one: str, other: str) -> bool:
     >>> may_be_contracted("나는", "난"), may_be_contracted("나는", "나")
     (True, False)
     """
-    if len(one) == len(other):
+    longer = len(one) - len(other)
+    if longer == 0:
         return set(_changed(one, other) or ()) == {"것", "거"}
-    long, short = (one, other) if len(one) > len(other) else (other, one)
-    return len(long) == len(short) + 1 and _condition(long, short) is not None
+    if longer == 1:
+        return _condition(one, other) is not None
+    return longer == -1 and _condition(other, one) is not None
 
 
 def _changed(one: str, other: str) -> tuple[str, str] | None:

@@ -110,7 +110,8 @@ _TELLS = re.compile(r"알려|추천|설명|소개|정리|찾아|골라|짜$|써$
 #: Words behind that say whether a noun follows the predicate.
 WINDOW = 6
 #: Words of which one text may have two parts in another order.
-_MOST = 6
+MOST = 6
+_ENDS_OF_AND = "와과랑고"
 _AND = re.compile(r"([가-힣]+)(?:와|과|랑|이랑|하고)")
 #: How a sentence ends.
 _FINITE = re.compile(r"(?:다|요|줘|까|네|니|냐|세|시오|구나|군)$")
@@ -160,10 +161,10 @@ def moved(one: Sequence[Word], other: Sequence[Word]) -> Moved | None:
     at = _differ_at(one, other)
     if not at:
         return None
-    if _are_mutual(one[at : at + 3], other[at : at + 3]):
+    if one[at].text[-1] in _ENDS_OF_AND and _are_mutual(one[at : at + 3], other[at : at + 3]):
         return _moved(one, other, at, 2)
-    for size in range(1, _MOST + 1):
-        for behind in range(1, _MOST + 1):
+    for size in range(1, MOST + 1):
+        for behind in range(1, MOST + 1):
             end = at + size + behind
             if end > min(len(one), len(other)):
                 break
@@ -175,15 +176,22 @@ def moved(one: Sequence[Word], other: Sequence[Word]) -> Moved | None:
 
 
 def _differ_at(one: Sequence[Word], other: Sequence[Word]) -> int:
-    """Where two texts begin to differ, if each has the word of the other soon after; else 0."""
-    at = next((at for at, (mine, yours) in enumerate(zip(one, other, strict=False)) if mine.text != yours.text), 0)
-    if not at:
+    """Where two texts begin to differ; 0 where neither has the word of the other soon after."""
+    at = 0
+    for mine, yours in zip(one, other, strict=False):
+        if mine.text != yours.text:
+            break
+        at += 1
+    if not (one[at + 1 : at + 2] and other[at + 1 : at + 2]):
         return 0
-    if _are_mutual(one[at : at + 3], other[at : at + 3]):
+    if one[at].text[-1] in _ENDS_OF_AND and _are_mutual(one[at : at + 3], other[at : at + 3]):
         return at
-    end = at + _MOST + 1
-    found = any(word.text == one[at].text for word in other[at + 1 : end])
-    return at if found and any(word.text == other[at].text for word in one[at + 1 : end]) else 0
+    return at if _follows(one[at].text, other, at + 1) and _follows(other[at].text, one, at + 1) else 0
+
+
+def _follows(text: str, words: Sequence[Word], at: int) -> bool:
+    """Whether a word is one of the next ones."""
+    return text in [word.text for word in words[at : at + MOST]]
 
 
 def _change_places(one: Sequence[Word], other: Sequence[Word], at: int, size: int, end: int) -> bool:
@@ -289,9 +297,24 @@ _NO_PREDICATES = frozenset(("안", "잘", "얼른", "조금", "제일", "가장"
 
 def _may_be_adnominal(word: str) -> bool:
     """Whether a word may be a predicate before a noun: 산, 먹을, 하는."""
-    if word in ADVERBS or word in _NO_PREDICATES or word.endswith("를") or _CONNECTIVE.search(word):
+    if word in ADVERBS or word in _NO_PREDICATES or _CONNECTIVE.search(word) or _is_object(word):
         return False
     return coda(word) in ("ㄴ", "ㄹ")
+
+
+#: Stems with 을 before a noun, by their last syllable: 먹을, 다듬을. Those of a past are others: 갔을.
+_WITH_EUL = frozenset("먹읽받잡찾씻않싶같좋많적앉섞볶찍믿남웃얻닫쏟뜯벗뽑접입업집넣놓쌓낳듬달깎닦묶앓잃싫짓긋있없")
+
+
+def _is_object(word: str) -> bool:
+    """Whether a word is a noun with 을 or 를, and no predicate.
+
+    >>> [_is_object(word) for word in ("산책을", "커피를", "먹을", "갔을")]
+    [True, True, False, False]
+    """
+    if word.endswith("를"):
+        return True
+    return len(word) > 1 and word.endswith("을") and word[-2] not in _WITH_EUL and coda(word[:-1]) not in ("ㅆ", "ㅄ")
 
 
 def _phrases(words: Sequence[Word]) -> list[_Phrase]:
@@ -308,6 +331,8 @@ def _phrases(words: Sequence[Word]) -> list[_Phrase]:
         roles = _roles(word)
         if word in _BY_OBJECT and found and "object" in found[-1].roles:
             found[-1] = _Phrase(word, frozenset((_BY_OBJECT[word],)), has_adjective)
+        elif not is_last and word in _DETERMINERS:
+            continue
         elif not is_last and _ADJECTIVE.search(word):
             has_adjective = True
         elif roles and (is_last or "topic" not in roles or word in ADVERBS):
@@ -320,10 +345,8 @@ def _phrases(words: Sequence[Word]) -> list[_Phrase]:
 
 def _is_before_noun(word: str) -> bool:
     """Whether a word belongs to the noun behind it, and is no predicate: 기후 in 기후 변화, 나라의, 이번."""
-    return (
-        word in _DETERMINERS
-        or word.endswith("의")
-        or not (coda(word) in ("ㄴ", "ㄹ") or _CONNECTIVE.search(word) or word.endswith(_LIKE_PREDICATES))
+    return word.endswith("의") or not (
+        coda(word) in ("ㄴ", "ㄹ") or _CONNECTIVE.search(word) or word.endswith(_LIKE_PREDICATES)
     )
 
 
