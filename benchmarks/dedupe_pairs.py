@@ -482,6 +482,60 @@ def particles(random: Random) -> Iterator[Pair]:
         yield from filter(None, group)
 
 
+CONTRACTIONS = [
+    (r"(?<=는 )것이(?= )", "게"),
+    (r"(?<=는 )것을(?= )", "걸"),
+    (r"(?<=는 )것은(?= )", "건"),
+    (r"(?<=[가-힣])에게는(?= )", "에겐"),
+    (r"(?<=[가-힣])에서는(?= )", "에선"),
+    (r"(?<=[가-힣])까지는(?= )", "까진"),
+    (r"되었", "됐"),
+    (r"하였", "했"),
+    (r"^나는 ", "난 "),
+    (r"이것은 ", "이건 "),
+    (r"(?<=할 )때는(?= )", "땐"),
+    (r"무엇을(?= )", "뭘"),
+    (r"무엇이(?= )", "뭐가"),
+    (r"(\d(?:일|주|개월|년|분)) 동안", r"\1간"),
+    (r"일주일 동안", "일주일간"),
+]
+TOPICS = "방학 커피 여행 시험 운동 독서 이사 면접 요리 산책 노래 그림 농사 저축 낚시 등산"
+TIMES = "3일 10일 2주 5주 6개월 4년 30분 일주일 사흘 며칠 두달 세달 수년"
+DURATIONS = [
+    "{} 동안 {} 계획을 세워 주세요.",
+    "{} 동안 {} 때문에 잠을 못 잤어",
+    "{}에 대해 {} 동안 배운 내용을 정리해 줘",
+    "{} 준비를 {} 동안 하면 충분할까요?",
+]
+WHENS = "오늘 어제 내일 매일 자주 빨리 천천히 학교에서 집에서 영어로 몰래 자세히"
+CLAUSES = (
+    "온/책을 배달된/옷을 우는/아이를 쓰는/컵을 먹은/빵을 쓴/편지를 만든/로봇을 그린/그림을 고른/선물을 자는/고양이를"
+)
+VERBS = "읽었어 버렸어 보여줘 찾았어 돌려줬어 칭찬했어 옮겼어 기다렸어"
+
+
+def contractions(random: Random) -> Iterator[Pair]:
+    """Prompts with a word that is contracted; and templates of how long something takes."""
+    streams = [replaced(pattern, lambda found, new=new: found.expand(new)) for pattern, new in CONTRACTIONS]
+    for group in itertools.zip_longest(*streams):
+        yield from filter(None, group)
+    while True:
+        topic, time, template = random.choice(TOPICS.split()), random.choice(TIMES.split()), random.choice(DURATIONS)
+        words = (topic, time) if template.index("동안") > 8 else (time, topic)
+        more = " " + random.choice(prompts())
+        one = template.format(*words) + more
+        yield one, one.replace(" 동안", "간", 1), ""
+
+
+def moved_adverbs(random: Random) -> Iterator[Pair]:
+    """An adverb that belongs to a predicate before a noun, and the same word behind the noun."""
+    while True:
+        when, clause, verb = random.choice(WHENS.split()), random.choice(CLAUSES.split()), random.choice(VERBS.split())
+        predicate, noun = clause.split("/")
+        more = " " + random.choice(prompts())
+        yield f"{when} {predicate} {noun} {verb}.{more}", f"{predicate} {noun} {when} {verb}.{more}", ""
+
+
 MEANING: dict[str, Callable[[Random], Iterator[Pair]]] = {
     "negation": negation,
     "name": lambda random: exchanged(NAMES, TEMPLATES, random),
@@ -492,6 +546,7 @@ MEANING: dict[str, Callable[[Random], Iterator[Pair]]] = {
     "route": lambda random: crossed(PLACES, ROUTES, random),
     "role": lambda random: crossed(PEOPLE, ROLES, random),
     "polarity": lambda random: exchanged(POLES, POLE_TEMPLATES, random),
+    "moved adverb": moved_adverbs,
     "content word": content_words,
     "sign": lambda random: exchanged(SIGNS, SIGN_TEMPLATES, random),
     "task about form": form_tasks,
@@ -506,6 +561,7 @@ SAME: dict[str, Callable[[Random], Iterator[Pair]]] = {
     "NFD": lambda random: changed(lambda text, _: unicodedata.normalize("NFD", text), random),
     "particle": particles,
     "politeness": politeness,
+    "contraction": contractions,
     "laughter": lambda random: changed(laughter, random),
     "spelling": spelling,
     "typo": lambda random: changed(slip, random),
@@ -541,6 +597,11 @@ def distinct(pairs: Iterator[Pair]) -> Iterator[Pair]:
 
 
 READ = """
+Of 29 November 2026. The rules of the day before found 72 (2.40%) of the contractions, and lost a row of 2,684 (89.47%)
+of the pairs with a moved adverb ("오늘 온 책을 읽었어", "온 책을 오늘 읽었어"); all other figures were the same. Of the
+contractions that are missed, most stand in a quoted text or under an instruction about form, where every difference
+counts.
+
 ## Dropped rows, read
 
     KO_INSTRUCT_DATA=…/data python -m benchmarks.dedupe_dropped chatbot 200 (or koalpaca, nsmc)
@@ -581,8 +642,8 @@ feeling, every difference counts.
 ## Pairs by others
 
 Scored at first sight, before any rule was changed for them (`tests/stages/test_dedupe_heldout.py` holds what is reached
-now). Those who wrote the files `heldout` and the first `mentioned` had not read the rules; the other two are by the
-author of the rules.
+now). Those who wrote the files `heldout` and the first `mentioned` had not read the rules; the others are by the author
+of the rules.
 
 | file | mean something else | lose a row | say the same | found |
 |---|---|---|---|---|
@@ -593,8 +654,11 @@ author of the rules.
 | dedupe_pairs_mentioned.jsonl: quoted texts, and texts to work on | 20 | 12 | | |
 | dedupe_pairs_mentioned2.jsonl: the same in other words | 40 | 0 | | |
 | dedupe_pairs_fresh.jsonl | 16 | 0 | 24 | 23 |
+| dedupe_pairs_kinds.jsonl: contractions, moved spaces, word order | 60 | 4 | 51 | 10 |
+| dedupe_pairs_fresh2.jsonl: the same in other words, after the rules | 61 | 1 | 59 | 50 |
 
-Of the fourth, a contracted past (취소되었을, 취소됐을), 위해서 and 려면, 지만 and 는데, 에서 and 에 are still missed.
+Still missed: 위해서 and 려면, 지만 and 는데, 에서 and 에; in a short prompt a contracted past (취소되었을, 취소됐을);
+and an adverb that moves over a predicate before a noun, where it may belong to that.
 
 Of a text that is quoted, or that stands behind a colon or on a line of its own, every difference counts. That costs
 duplicates: of all prompts, those that hold such texts included, 97.3 % of the pairs of spacing, 97.6 % of punctuation
@@ -615,7 +679,7 @@ def main(*arguments: str) -> None:
     print(
         "Default options; goals: at most 0.5 % of the pairs that mean something else; of the others at least 99 % for"
     )
-    print("spacing, punctuation and width, 85 % for particle, politeness, laughter and spelling.\n")
+    print("spacing, punctuation and width, 85 % for particle, politeness, contraction, laughter and spelling.\n")
     print("| pairs that | kind | pairs | lose a row |")
     print("|---|---|---|---|")
     for name, kinds in (("mean something else", MEANING), ("say the same", SAME)):

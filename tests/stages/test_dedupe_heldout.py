@@ -19,6 +19,11 @@ First sight, before any rule was changed for them:
   Of 70 more probes by the same, with one output for both rows, 24 lost a row: 16 by capitals (mW and MW, CO and Co),
   which dedupe_pairs_capitals.jsonl holds; 8 by a space or one jamo. Turkey and turkey, 작은아버지 and 작은 아버지, 애기
   and 얘기 still lose one.
+- dedupe_pairs_kinds.jsonl (contractions, moved spaces, word order and their look-alikes, by the author of the rules
+  before they were written): 4 of 60 lost a row (an adverb before a predicate that stands before a noun); 10 of 51 were
+  found.
+- dedupe_pairs_fresh2.jsonl (the same kinds in other words, by the same after the rules were written): 1 of 61 lost a
+  row (난, the orchid); 50 of 59 were found. Missed: 5 of 27 contraction, 4 of 15 word order.
 
 The levels below are those that are reached now. A change may raise them; one that lowers them loses something.
 """
@@ -43,7 +48,7 @@ MISSED = {
         "laughter/repeats": 1,
         "misspelling": 2,
         "spacing": 1,
-        "word order": 3,
+        "word order": 2,
         "function-word synonym": 1,
     },
     "dedupe_pairs_mentioned.jsonl": {},
@@ -51,14 +56,15 @@ MISSED = {
     "dedupe_pairs_fresh.jsonl": {},
     "dedupe_pairs_heldout5.jsonl": {
         "ending/politeness": 1,
-        "grammar synonym": 3,
-        "long: particle + typo": 1,
+        "grammar synonym": 2,
         "spacing": 1,
         "typo of one jamo": 1,
-        "word order": 2,
+        "word order": 1,
     },
     "dedupe_pairs_capitals.jsonl": {},
-    "dedupe_pairs_heldout4.jsonl": {"particle": 1, "grammar-synonym": 3},
+    "dedupe_pairs_kinds.jsonl": {"contraction": 2, "duration": 1, "moved space": 1},
+    "dedupe_pairs_fresh2.jsonl": {"contraction": 2, "word order": 2},
+    "dedupe_pairs_heldout4.jsonl": {"particle": 1, "grammar-synonym": 2},
 }
 
 

@@ -23,6 +23,7 @@ from pipeline.stages.dedupe.differences import (
     FORM,
     LONG,
     align,
+    contractions,
     differences,
     endings,
     is_about_form,
@@ -71,9 +72,14 @@ ENDINGS = sorted(
     | {particle for some in particles.ROLES.values() for particle in some}
 )
 WRONG = sorted(spelling.PAIRS)
+#: Words that may be contracted, and words beside which they are, or are not.
+CONTRACTED = [f"{stem}{form}" for pair in contractions.CONTRACTED for form in pair for stem in ("", "친구에", "두달")]
+BESIDE = ["두", "일주일", "그런데", "접수된", "먹는", "뭐", "새를", "않", "오늘", "내가", "학교에서", "책을", "산"]
 WORD = st.one_of(
     st.tuples(st.sampled_from(STEMS), st.sampled_from(ENDINGS)).map("".join),
     st.sampled_from(WRONG),
+    st.sampled_from(CONTRACTED),
+    st.sampled_from(BESIDE),
     st.sampled_from(sorted(spelling.PAIRS.values())),
     st.sampled_from(
         ["좀", "제발", "은", "를", "AI", "ai", "Good", "3", "1,000", "ㅇㅇ", "@", "-_-", "^-^", "(끝)", "`x`"]

@@ -17,10 +17,15 @@ from pipeline.stages.dedupe.differences.hangul import CODAS
 
 #: Syllables of endings that stand in other words, too: they are not left out of signatures.
 ENDINGS = "겠래실수있을까드리기지네고렴길바랍죠봐보볼달히안줄예등건어아으헤할좀"
+#: Syllables of contractions, and what a misspelling has in their place, that stand in other words, too: they are left
+#: out where enough other stems are left.
+CONTRACTED = "것거걸겁겆꺼게겐건긴젠간잖"
+#: The same of which the first syllable is no grammar: 우리는, 우린.
+WITH_TOPIC = {"린": "리", "땐": "때", "넌": "너"}
 #: Two syllables of words of grammar that another word may stand for: where they stand together, both are left out.
 TOGETHER = (
     "대해 대하 대한 관해 관하 관한 때문 땜에 그런 런데 근데 조금 처럼 같이 위해 위하 려면 려고 며칠 몇일 "
-    "부탁 드립 드려 지않"
+    "부탁 드립 드려 지않 치않 동안 까진 보단 에선 에겐 한텐"
 )
 #: Syllables that a misspelling has in the place of one of these, and that are stems in most words.
 STEMS = "써었싫사"
@@ -46,11 +51,12 @@ def bags(codes: Codes, bounds: Ints) -> Codes:
     >>> one == two, three == four, one == three
     (True, True, False)
     """
-    found = _sums(bag_table(), codes, bounds)
-    few = np.flatnonzero(found & _COUNT < LEAST)
-    sizes = np.diff(bounds)[few]
-    some = codes[ranges(bounds[few], sizes)]
-    found[few] = _sums(_letter_table(), some, np.concatenate([[0], np.cumsum(sizes)]))
+    found = _sums(_table_without_contractions(), codes, bounds)
+    for table in (bag_table(), _letter_table()):
+        few = np.flatnonzero(found & _COUNT < LEAST)
+        sizes = np.diff(bounds)[few]
+        some = codes[ranges(bounds[few], sizes)]
+        found[few] = _sums(table, some, np.concatenate([[0], np.cumsum(sizes)]))
     return (found >> np.uint64(32)).astype(np.uint32)
 
 
@@ -99,6 +105,15 @@ def bag_table() -> Hashes:
     table = _values(number)
     table[ord("ㄱ") : ord("ㅣ") + 1] = 0
     table[[ord(syllable) for syllable in sorted(left_out)]] = 0
+    return table
+
+
+@functools.cache
+def _table_without_contractions() -> Hashes:
+    table = bag_table().copy()
+    table[[ord(syllable) for syllable in CONTRACTED]] = 0
+    for short, first in WITH_TOPIC.items():
+        table[ord(short)] = table[ord(first)]
     return table
 
 

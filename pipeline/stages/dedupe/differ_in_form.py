@@ -13,7 +13,7 @@ from pipeline.stages.dedupe.arrays import Bools, Ints
 from pipeline.stages.dedupe.differences import about_form, differences, may_be_about_words, same
 from pipeline.stages.dedupe.essentials import may_say_the_same
 from pipeline.stages.dedupe.job import Job
-from pipeline.stages.dedupe.middles import Prose, is_prose
+from pipeline.stages.dedupe.middles import Decided, Prose, is_prose
 from pipeline.stages.dedupe.pair_texts import is_empty, keys_of_pairs, parts_of, texts_of
 from pipeline.stages.dedupe.rests import are_words, decide_alone, rests
 
@@ -47,7 +47,7 @@ def differ_in_form(job: Job, fields: tuple[str, ...], rows: Ints, first: Ints, s
     """
 
     columns = [column for name in fields if not is_empty(column := job.table[name])]
-    decided: dict[int, bool] = {}
+    decided: Decided = {}
 
     def compare_part(part: slice | Ints) -> Bools:
         places, text_of = np.unique(np.concatenate([first[part], second[part]]), return_inverse=True)
@@ -82,7 +82,7 @@ class Texts(NamedTuple):
     tasks: Tasks
 
 
-def _texts_differ_in_form(job: Job, texts: Texts, one: Ints, other: Ints, decided: dict[int, bool]) -> Bools:
+def _texts_differ_in_form(job: Job, texts: Texts, one: Ints, other: Ints, decided: Decided) -> Bools:
     """Whether pairs of texts differ in form alone: bool[pairs]. `one`, `other`: int64[pairs]; `decided`: of middles."""
     found, left = _prose_differs_in_form(job, texts.values, one, other, ~texts.tasks.are_about_form, decided)
     some = left[_may_say_the_same(texts.values, one[left], other[left])] if len(left) else left
@@ -102,7 +102,7 @@ def _texts_differ_in_form(job: Job, texts: Texts, one: Ints, other: Ints, decide
 
 
 def _prose_differs_in_form(
-    job: Job, texts: pa.StringArray, one: Ints, other: Ints, plain: Bools, decided: dict[int, bool]
+    job: Job, texts: pa.StringArray, one: Ints, other: Ints, plain: Bools, decided: Decided
 ) -> tuple[Bools, Ints]:
     """The same of those pairs that are prose and `plain`, bool[texts]; and the numbers of the other pairs."""
     prose = Prose.of(texts)
@@ -113,9 +113,7 @@ def _prose_differs_in_form(
     return found, np.flatnonzero(~simple)
 
 
-def _rests_differ_in_form(
-    job: Job, texts: Texts, one: Ints, other: Ints, decided: dict[int, bool]
-) -> tuple[Bools, Ints]:
+def _rests_differ_in_form(job: Job, texts: Texts, one: Ints, other: Ints, decided: Decided) -> tuple[Bools, Ints]:
     """The same of pairs of words (`are_words`), by their rests; and the numbers of the pairs of which more decides."""
     pieces = rests(texts.values, one, other)
     alone = np.ones(len(one), bool)

@@ -20,7 +20,7 @@ import numpy as np
 
 from pipeline.stages.dedupe import keys
 from pipeline.stages.dedupe.arrays import Bools, Codes, Hashes, Ints, ranges
-from pipeline.stages.dedupe.differences import FILLERS, endings, particles, spelling
+from pipeline.stages.dedupe.differences import FILLERS, contractions, endings, particles, spelling
 from pipeline.stages.dedupe.differences.hangul import CODAS, VOWELS, with_coda
 from pipeline.stages.dedupe.differences.syllables import COMMON
 from pipeline.stages.dedupe.differences.words_of_text import WIDTH
@@ -122,7 +122,12 @@ def essentials_of(codes: Codes, bounds: Ints) -> Essentials:
         np.concatenate([needed, np.ones(len(other), bool)]),
         len(bounds) - 1,
     )
-    for may_be, may_stand_for in ((tables.slips[syllable], _slips()), (_before_vowel(syllable), _irregular())):
+    for may_be, may_stand_for in (
+        (tables.slips[syllable], _slips()),
+        (_before_vowel(syllable), _irregular()),
+        (_contracted().beginnings.stand_in(syllable, hangul_bounds), _contracted().long),
+        (_contracted().is_short[syllable], _contracted().short),
+    ):
         some = np.flatnonzero(may_be)
         has |= _union(text[some], may_stand_for[syllable[some]], len(has))
     unsure = _misspelt(syllable, hangul_bounds)
@@ -433,6 +438,29 @@ def _irregular() -> Hashes:
     onset, vowel, _ = _jamo(past)
     without = np.ravel_multi_index((onset, vowel, np.zeros_like(onset)), _SHAPE)
     return _masks_of(without, _classes()[_FIRST + past])
+
+
+class _Contractions(NamedTuple):
+    """What two syllables and the one that they are drawn into may stand for."""
+
+    beginnings: _Pairs  # the two syllables
+    long: Hashes  # uint64[syllables, _WIDTH]: for the first of the two the bits of the one
+    is_short: Bools  # bool[syllables]: the one
+    short: Hashes  # uint64[syllables, _WIDTH]: for the one the bits of the two
+
+
+@cache
+def _contracted() -> _Contractions:
+    pairs = sorted(contractions.CONTRACTED)
+    long = np.array([[_number(syllable) for syllable in two] for two, _ in pairs])
+    short = np.array([_number(one) for _, one in pairs])
+    of_class = _classes()[_FIRST:]
+    return _Contractions(
+        _Pairs.of(two for two, _ in pairs),
+        _masks_of(long[:, 0], of_class[short]),
+        _marked(one for _, one in pairs),
+        _masks_of(short, of_class[long[:, 0]]) | _masks_of(short, of_class[long[:, 1]]),
+    )
 
 
 def _masks_of(syllables: Ints, of_class: Ints) -> Hashes:

@@ -16,7 +16,9 @@ from pipeline.io.processes import Processes
 from pipeline.stages.dedupe import keys
 from pipeline.stages.dedupe.arrays import Bools, Hashes, Ints, ranges
 from pipeline.stages.dedupe.differences import LONG, form_of, same_essence
+from pipeline.stages.dedupe.differences.contractions import may_be_contracted
 from pipeline.stages.dedupe.differences.mentioned import POINTS
+from pipeline.stages.dedupe.differences.word_order import MOST, WINDOW
 from pipeline.stages.dedupe.differences.words_of_text import HANGUL, START, Word
 
 #: Texts of Hangul words, spaces, laughter, and marks that neither ask nor mention a text: their words are cut without a
@@ -25,10 +27,15 @@ _PROSE = r"\A[가-힣 .,!~·;ㅋㅎㅠㅜㅡ♡♥]*\z"
 _SMILE = r"\^+[_\-.]?\^+"
 _ENDS, _GLUED = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
 _NONE = np.uint64(0)
+#: Words behind a middle that may decide about it where its words may have another order. One more says that there the
+#: text goes on.
+_BEHIND = WINDOW + 1
 
 #: Words with spaces between them, and a byte for each: whether it ends a sentence; whether it is glued (`Prose`).
 Run: TypeAlias = tuple[str, bytes, bytes]
-Calls: TypeAlias = Callable[[Callable[..., bool], Sequence[tuple[Any, ...]]], list[bool]]
+Calls: TypeAlias = Callable[[Callable[..., Any], Sequence[tuple[Any, ...]]], list[Any]]
+#: By the keys of middles, whether their texts differ in form alone. None: what stands beside the two words decides.
+Decided: TypeAlias = dict[int, bool | None]
 
 
 def is_prose(texts: pa.StringArray) -> Bools:
@@ -121,31 +128,25 @@ class Middles(NamedTuple):
         alike = _run(prose.word, end - 1, other_end - 1, most - alike, -1)
         return cls(start, end - alike, other_start, other_end - alike)
 
-    def keys(self, prose: Prose) -> Hashes:
+    def keys(self, prose: Prose, first: Ints, second: Ints) -> Hashes:
         """uint64[pairs]: equal where the same decides; 0 where the words of both texts are the same."""
-        sizes = self.end - self.start, self.other_end - self.other_start
-        form = keys.mix(prose.word ^ (prose.ends * _ENDS) ^ (prose.glued * _GLUED))
-        sides = [_sums(form, start, size) for start, size in zip((self.start, self.other_start), sizes, strict=True)]
-        key = keys.mix(keys.mix(np.minimum(*sides)) ^ np.maximum(*sides))
-        # Of single words the rest decides nothing.
+        key = self.keys_of_runs(prose, first, second)
+        # Of most single words what stands beside them decides nothing.
         single = np.flatnonzero(self.are_single())
         one, other = self.start[single], self.other_start[single]
         words = prose.word[one], prose.word[other]
         both_end = prose.ends[one] & prose.ends[other]
         key[single] = keys.mix(keys.mix(np.minimum(*words)) ^ np.maximum(*words) ^ (both_end * _ENDS))
-        # Where words may only have another order, the words before and after them matter, too.
-        bags = [_totals(keys.mix(prose.word), *places) for places in ((self.start, self.end), self[2:])]
-        moved = np.flatnonzero((sizes[0] == sizes[1]) & (bags[0] == bags[1]))
-        key[moved] ^= keys.mix(self.beside(prose, self.start[moved], -1)) ^ self.beside(prose, self.end[moved], 0)
-        key[(sizes[0] == 0) & (sizes[1] == 0)] = 0
         return key
 
-    @staticmethod
-    def beside(prose: Prose, at: Ints, step: int) -> Hashes:
-        """The words so many steps from these bounds of middles, uint64[n]: 0 where a text begins or ends there."""
-        is_bound = np.zeros(len(prose.word) + 1, bool)
-        is_bound[prose.bounds] = True
-        return np.where(is_bound[at], _NONE, np.append(prose.word, _NONE)[at + step])
+    def keys_of_runs(self, prose: Prose, first: Ints, second: Ints) -> Hashes:
+        """The same of middles with the words beside them."""
+        start, end, other_start, other_end = self.with_neighbours(prose, first, second)
+        form = keys.mix(prose.word ^ (prose.ends * _ENDS) ^ (prose.glued * _GLUED))
+        sides = _sums(form, start, end - start), _sums(form, other_start, other_end - other_start)
+        key: Hashes = keys.mix(keys.mix(np.minimum(*sides)) ^ np.maximum(*sides))
+        key[(self.start == self.end) & (self.other_start == self.other_end)] = 0
+        return key
 
     def are_single(self) -> Bools:
         """bool[pairs]: the middles are one word each."""
@@ -153,42 +154,85 @@ class Middles(NamedTuple):
         return single
 
     def with_neighbours(self, prose: Prose, first: Ints, second: Ints) -> "Middles":
-        """With the word before and the word after each middle, where there is one."""
+        """With the words beside each middle that may decide about it, where there are some."""
+        behind = np.where(self._may_move(prose), _BEHIND, 1)
         return Middles(
             np.maximum(self.start - 1, prose.bounds[first]),
-            np.minimum(self.end + 1, prose.bounds[first + 1]),
+            np.minimum(self.end + behind, prose.bounds[first + 1]),
             np.maximum(self.other_start - 1, prose.bounds[second]),
-            np.minimum(self.other_end + 1, prose.bounds[second + 1]),
+            np.minimum(self.other_end + behind, prose.bounds[second + 1]),
         )
+
+    def _may_move(self, prose: Prose) -> Bools:
+        """bool[pairs]: the word that each middle begins with follows in the other."""
+        words = np.append(prose.word, _NONE)
+        found = [np.zeros(len(self.start), bool) for _ in range(2)]
+        for mine, yours, end, may in (
+            (self.start, self.other_start, self.other_end, found[0]),
+            (self.other_start, self.start, self.end, found[1]),
+        ):
+            for step in range(1, MOST + 1):
+                at = yours + step
+                may |= (at < end) & (words.take(mine, mode="clip") == words.take(at, mode="clip"))
+        both: Bools = found[0] & found[1]
+        return both
 
 
 def differ_in_form(
-    prose: Prose, first: Ints, second: Ints, decided: dict[int, bool], calls: Calls = Processes().calls
+    prose: Prose, first: Ints, second: Ints, decided: Decided, calls: Calls = Processes().calls
 ) -> Bools:
     """Whether pairs of texts of prose differ in form alone: bool[pairs].
 
-    `first`, `second`: int64[pairs], their numbers; `decided`: what is known of middles, by their keys. What is found is
-    added. `calls`: makes the calls.
+    `first`, `second`: int64[pairs], their numbers; `decided`: what is known of middles. What is found is added.
+    `calls`: makes the calls.
 
     >>> prose = Prose.of(pa.array(["정말 재밌어요 ㅋㅋ", "정말 재밌네요.", "정말 재밌어?", "정말 재밌었어요"]))
     >>> differ_in_form(prose, *np.array([[0, 0], [1, 3]]), {}).tolist()
     [True, False]
     """
     middles = Middles.of(prose, first, second)
-    keys_, pair, number = np.unique(middles.keys(prose), return_index=True, return_inverse=True)
     decided[0] = True  # no word differs
+    found, left = _decide(
+        prose, middles, first, second, middles.keys(prose, first, second), middles.are_single(), decided, calls
+    )
+    if len(left):
+        some, runs = Middles(*(column[left] for column in middles)), np.zeros(len(left), bool)
+        texts = first[left], second[left]
+        found[left], _ = _decide(prose, some, *texts, some.keys_of_runs(prose, *texts), runs, decided, calls)
+    return found
+
+
+def _decide(
+    prose: Prose,
+    middles: Middles,
+    first: Ints,
+    second: Ints,
+    key: Hashes,
+    single: Bools,
+    decided: Decided,
+    calls: Calls,
+) -> tuple[Bools, Ints]:
+    """Whether each pair differs in form alone, bool[pairs]; and the numbers of those pairs of single words about which
+    what stands beside them decides. `key`, `single`: of the middles, of which `single` are compared as words alone."""
+    keys_, pair, number = np.unique(key, return_index=True, return_inverse=True)
     unknown = [key not in decided for key in keys_.tolist()]
     keys_of, pair = keys_[unknown], pair[unknown]
-    single = middles.are_single()[pair]
-    for some, same, pairs_of in ((single, _same_words, _pairs_of_words), (~single, _same_runs, _pairs_of_runs)):
+    for some, same, pairs_of in (
+        (single[pair], _same_words, _pairs_of_words),
+        (~single[pair], _same_runs, _pairs_of_runs),
+    ):
         part = Middles(*(column[pair[some]] for column in middles))
         pairs = list(pairs_of(prose, part, first[pair[some]], second[pair[some]]))
         decided.update(zip(keys_of[some].tolist(), calls(same, pairs), strict=True))
-    return np.array([decided[key] for key in keys_.tolist()], bool)[number]
+    known = [decided[key] for key in keys_.tolist()]
+    found, is_open = (np.array([same is value for same in known], bool)[number] for value in (True, None))
+    return found, np.flatnonzero(is_open)
 
 
-def _same_words(one: str, other: str, both_end: bool) -> bool:
-    return form_of(one, other, both_end) is not None
+def _same_words(one: str, other: str, both_end: bool) -> bool | None:
+    if form_of(one, other, both_end):
+        return True
+    return None if may_be_contracted(one, other) else False
 
 
 def _same_runs(one: Run, other: Run) -> bool:
@@ -207,7 +251,7 @@ def _words(run: Run) -> tuple[Word, ...]:
 
 
 def _pairs_of_words(prose: Prose, middles: Middles, first: Ints, second: Ints) -> Iterator[tuple[str, str, bool]]:
-    """Middles of one word each; what stands around them decides nothing."""
+    """Middles of one word each."""
     text = prose.text
     ends = prose.ends[middles.start] & prose.ends[middles.other_start]
     places = (bounds[at].tolist() for at in (middles.start, middles.other_start) for bounds in (prose.start, prose.end))

@@ -1,7 +1,7 @@
 """What is left of two texts of words without the words that both begin and end with, letter for letter.
 
-Two words stay before and behind what differs, for they may decide about it. So of two pages that differ in one word,
-five words are compared.
+Some words stay before and behind what differs, for they may decide about it. So of two pages that differ in one word,
+ten words are compared.
 """
 
 import numpy as np
@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from pipeline.stages.dedupe.arrays import Bools, Bytes, Ints, ranges
 from pipeline.stages.dedupe.differences import ASKS
 from pipeline.stages.dedupe.differences.mentioned import POINTS
+from pipeline.stages.dedupe.differences.word_order import WINDOW
 
 #: Texts in which words alone decide: they hold no protected span, and mention no text, in whatever signs.
 _HOLDS_MORE = (
@@ -21,7 +22,7 @@ _HOLDS_MORE = (
 #: Words and marks that are read alike without the words before and behind, but for a question mark in a text that asks.
 _ALONE = r"\A[가-힣ㄱ-ㅣ0-9A-Za-z .,!?~·;♡♥★☆^()%&*#+=_-]*\z"
 #: A text is cut between two words of Hangul, so that nothing beside it is read otherwise.
-_KEPT = 2
+_KEPT, _KEPT_BEHIND = 2, WINDOW + 1
 #: Bytes of two texts that are compared at once.
 _STEP = 64
 
@@ -52,7 +53,7 @@ def rests(texts: pa.StringArray, first: Ints, second: Ints) -> tuple[pa.StringAr
 
     >>> texts = pa.array(["가 나 다 라 마 바 사 아 자", "가 나 다 라 하 바 사 아 자", "하"])
     >>> [found.to_pylist() for found in rests(texts, np.array([0, 0]), np.array([1, 2]))]
-    [['다 라 마 바 사', '가 나 다 라 마 바 사 아 자'], ['다 라 하 바 사', '하']]
+    [['다 라 마 바 사 아 자', '가 나 다 라 마 바 사 아 자'], ['다 라 하 바 사 아 자', '하']]
     """
     data = np.frombuffer(texts.buffers()[2] or b"", np.uint8)
     bounds = np.frombuffer(texts.buffers()[1], np.int32, len(texts) + 1, 4 * texts.offset).astype(np.int64)
@@ -64,7 +65,7 @@ def rests(texts: pa.StringArray, first: Ints, second: Ints) -> tuple[pa.StringAr
     left_out = np.maximum(np.append(cuts, 0)[np.maximum(cut, -1)] - start, 0)
     start, other_start = start + left_out, other_start + left_out
     alike = _alike(data, end - 1, other_end - 1, np.minimum(end - start, other_end - other_start), -1)
-    cut = np.searchsorted(cuts, end - alike, "right") + _KEPT
+    cut = np.searchsorted(cuts, end - alike, "right") + _KEPT_BEHIND
     left_out = np.maximum(end + 1 - np.append(cuts, len(data) + 1)[np.minimum(cut, len(cuts))], 0)
     return _pieces(data, start, end - left_out), _pieces(data, other_start, other_end - left_out)
 

@@ -11,7 +11,17 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from pipeline.stages.dedupe.differences import align, beginnings, endings, particles, spelling, word_order, words
+from pipeline.stages.dedupe.differences import (
+    align,
+    beginnings,
+    contractions,
+    endings,
+    moved_space,
+    particles,
+    spelling,
+    word_order,
+    words,
+)
 from pipeline.stages.dedupe.differences.hangul import decompose
 from pipeline.stages.dedupe.differences.mentioned import differ_in_mentions, mentions
 from pipeline.stages.dedupe.differences.tasks import (
@@ -37,14 +47,17 @@ from pipeline.stages.dedupe.differences.words_of_text import (
 
 #: Differences of form: a reader understands the same.
 FORM = frozenset(
-    ("spacing", "punctuation", "width", "repetition", "case", "particle", "ending", "spelling", "word order")
-)
+    ("spacing", "punctuation", "width", "repetition", "case", "particle", "ending", "spelling", "contraction")
+) | {"word order"}
 #: Another word; `words.about` names what it is about.
 WORD = "word"
 #: Words that only make a request more polite.
 FILLERS = frozenset(("좀", "제발", "부디", "혹시"))
 #: Particles that a writer may leave out.
 _OPTIONAL = frozenset(particle for role in particles.OPTIONAL for particle in particles.ROLES[role])
+
+#: Words that change places are put back so many times, and then compared.
+_MOVES = 2
 
 Text = Sequence[Word]
 
@@ -241,7 +254,7 @@ LONG = 200
 
 
 def _shortest(one: str, other: str) -> tuple[str, str]:
-    """Long texts without the words that they begin and end with alike, but for two at each side.
+    """Long texts without the words that they begin and end with alike, but for some at each side.
 
     >>> same_start = "가나 " * 100
     >>> _shortest(same_start + "다 라 마 바 사", same_start + "다 라 하 바 사")
@@ -249,15 +262,15 @@ def _shortest(one: str, other: str) -> tuple[str, str]:
     """
     if len(one) < LONG or len(other) < LONG:
         return one, other
-    start = _cut(one, _common(one, other))
+    start = _cut(one, _common(one, other), 2)
     one, other = one[start:], other[start:]
-    end = _cut(one[::-1], _common(one[::-1], other[::-1]))
+    end = _cut(one[::-1], _common(one[::-1], other[::-1]), word_order.WINDOW + 1)
     return one[: len(one) - end], other[: len(other) - end]
 
 
-def _cut(text: str, common: int) -> int:
-    """Where a text may be cut so that two words before `common` stay: after a space; 0 where there is none."""
-    for _ in range(3):
+def _cut(text: str, common: int, kept: int) -> int:
+    """Where a text may be cut so that so many words before `common` stay: after a space; 0 where there is none."""
+    for _ in range(kept + 1):
         common = max(text.rfind(" ", 0, common), 0)
     return common + 1 if common else 0
 
@@ -272,9 +285,12 @@ def _common(one: str, other: str) -> int:
 
 
 def _of_words(one: Text, other: Text, about_words: bool) -> Iterator[Difference]:
-    if moved := word_order.moved(one, other):
-        yield Difference("word order", *moved)
-        return
+    for _ in range(_MOVES):
+        moved = word_order.moved(one, other)
+        if not moved:
+            break
+        yield Difference("word order", moved.one, moved.other)
+        other = moved.put_back
     blocks = align.blocks(one, other)
     exchanged: list[tuple[particles.Split, particles.Split]] = []
     at = other_at = 0
@@ -364,15 +380,21 @@ def _form_of_unit(one: Text, mine: range, other: Text, yours: range, about_words
     first, other_first = one[mine[0]], other[yours[0]]
     both_hangul = first.kind == other_first.kind == HANGUL
     if both_hangul and len(mine) == len(yours) == 1:
-        return form_of(first.text, other_first.text, _ends_sentence(one, mine[0]) and _ends_sentence(other, yours[0]))
+        both_end = _ends_sentence(one, mine[0]) and _ends_sentence(other, yours[0])
+        return form_of(first.text, other_first.text, both_end) or _contraction(
+            (first.text, other_first.text), one, mine, other, yours
+        )
     if both_hangul and len(mine) != len(yours) and not _begin_alike(first.text[0], other_first.text[0]):
         return None
     texts = "".join([one[at].text for at in mine]), "".join([other[at].text for at in yours])
     kinds = {one[at].kind for at in mine} | {other[at].kind for at in yours}
     if kinds == {HANGUL}:
         if texts[0] == texts[1]:
-            return None if _shifts(one, mine, other, yours) else "spacing"
-        return form_of(*texts, _ends_sentence(one, mine[-1]) and _ends_sentence(other, yours[-1]))
+            words_of_both = [one[at].text for at in mine], [other[at].text for at in yours]
+            shifts = _shifts(one, mine, other, yours) and not moved_space.is_a_slip(*words_of_both)
+            return None if shifts else "spacing"
+        both_end = _ends_sentence(one, mine[-1]) and _ends_sentence(other, yours[-1])
+        return form_of(*texts, both_end) or _contraction(texts, one, mine, other, yours)
     if texts[0] == texts[1]:
         return "spacing" if HANGUL in kinds else None
     if len(mine) == len(yours) == 1 and kinds == {NUMBER}:
@@ -380,6 +402,27 @@ def _form_of_unit(one: Text, mine: range, other: Text, yours: range, about_words
     if len(mine) == len(yours) == 1 and kinds == {LATIN} and not about_words:
         return "case" if _same_but_for_case(one, other, *texts) else None
     return None
+
+
+def _contraction(texts: tuple[str, str], one: Text, mine: range, other: Text, yours: range) -> str | None:
+    """The kind of Hangul words of which one is the other contracted. `texts`: these words, without spaces."""
+    if not contractions.may_be_contracted(*texts):
+        return None
+    found = contractions.is_contracted(*texts, _beside(one, mine), _beside(other, yours))
+    return "contraction" if found else None
+
+
+def _beside(found: Text, places: range) -> contractions.Beside:
+    """The words beside these; what is written together is one."""
+    last = found[places[-1]]
+    at = places[0] - 1
+    before = found[at].text
+    begins = not at or bool(found[at].marks)
+    while at > 1 and not found[at].space and not found[at - 1].marks:
+        at -= 1
+        before = found[at].text + before
+    after = found[places[-1] + 1].text if places[-1] + 1 < len(found) and not last.marks else ""
+    return contractions.Beside(before, begins, after)
 
 
 def _begin_alike(one: str, other: str) -> bool:

@@ -5,7 +5,7 @@ Forms of one word begin alike: particles, endings, repeated letters and most mis
 
 from functools import cache, lru_cache
 
-from pipeline.stages.dedupe.differences import endings, particles, spelling
+from pipeline.stages.dedupe.differences import contractions, endings, particles, spelling
 from pipeline.stages.dedupe.differences.hangul import decompose
 from pipeline.stages.dedupe.differences.syllables import COMMON
 from pipeline.stages.dedupe.differences.words_of_text import HANGUL, NUMBER, Word
@@ -30,7 +30,13 @@ def _syllables_alike(one: str, other: str) -> bool:
     onsets = decompose(one).onset, decompose(other).onset
     if onsets[0] == onsets[1] or (one in COMMON) != (other in COMMON):
         return True
-    return onsets in _confused_onsets() or {one, other} <= _begin_an_ending()
+    return onsets in _confused_onsets() or {one, other} <= _begin_an_ending() or {one, other} in _CONTRACTED
+
+
+#: First syllables of words that are contracted to one with another onset: 동안, 간.
+_CONTRACTED = [
+    {long[0], short} for long, short in contractions.CONTRACTED if decompose(long[0]).onset != decompose(short).onset
+]
 
 
 @cache

@@ -61,3 +61,12 @@ def with_coda(word: str, jamo: str) -> str:
     """
     onset, vowel, _ = decompose(word[-1])
     return word[:-1] + compose(onset, vowel, jamo)
+
+
+def word_set(words: str) -> frozenset[str]:
+    """The words of a table that is written as a text.
+
+    >>> sorted(word_set("책 강"))
+    ['강', '책']
+    """
+    return frozenset(words.split())
