@@ -3,6 +3,7 @@
 import base64
 import itertools
 import json
+import random
 from typing import Any
 
 import pyarrow as pa
@@ -251,3 +252,16 @@ def test_a_long_text_is_searched_for_the_kinds_that_it_may_hold_with_the_same_re
     assert {kind.name for each in found for kind, _, _ in each} >= set(ALL) - {"pii-person-name"}
     monkeypatch.setattr(pii, "LONG", 0)
     assert [find_pii(text, kinds) for text in texts] == found
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_in_very_long_texts_the_same_is_found(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Far from one another, next to one another, and across the pieces into which such a text is cut."""
+    lines = [json.loads(line)["text"] for line in (CASES / "screen_pii.jsonl").read_text("utf-8").splitlines()]
+    rng = random.Random(seed)
+    fillers = [rng.choice(" \n.") + "가나다 라마바사 " * rng.choice([0, 1, 100, 300, 600]) for _ in range(40)]
+    text = "".join(rng.choice(lines) + filler for filler in fillers)
+    in_pieces = find_pii(text, DISGUISED)
+    monkeypatch.setattr(pii, "VERY_LONG", len(text) + 1)
+    assert len(text) > 25_000
+    assert in_pieces == find_pii(text, DISGUISED) != []

@@ -9,6 +9,7 @@ go nowhere but into the mask: findings are kinds and counts.
 
 import re
 from collections.abc import Collection, Sequence
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -82,6 +83,11 @@ SCAN = scan_of(KINDS)
 #: A text of so many letters is scanned for each kind: to try all forms on it takes longer.
 LONG = 1000
 
+#: A text of so many letters is cut into pieces, and a form is tried only where its scan matches one of them.
+VERY_LONG = 20_000
+#: Letters of a piece, and how many of them are in the next piece, too: more than a match of a scan needs.
+PIECE, COMMON = 2000, 200
+
 #: Names of JSON fields whose number is that of a person or a company; a number under any other name is left alone.
 _PERSONAL_NAME = (
     r"(?i:(?:phone|tel|telephone|mobile|cell|fax|hp|rrn|jumin|ssn|resident|account|acct|card|biz|business|corp"
@@ -144,6 +150,7 @@ def find_pii(text: str, kinds: Sequence[Kind] = KINDS, label: str = "") -> list[
     rest = folded(name + text)
     linked, digits = "://" in rest, digits_in(rest)
     near = most_digits_together(rest) if digits >= NUMBER else 0
+    pieces = _pieces(rest) if len(rest) >= VERY_LONG else None
     for kind in kinds if len(rest) < LONG else kinds_that_may(name + text, kinds):
         # The digits of a link are its own; its host may be an IP address.
         if linked and kind.name not in ("secret", "pii-email"):
@@ -153,15 +160,39 @@ def find_pii(text: str, kinds: Sequence[Kind] = KINDS, label: str = "") -> list[
             if not enough or (form.signs and not any(map(rest.__contains__, form.signs))):
                 continue
 
-            def claim(match: Match, kind: Kind = kind, form: Form = form) -> str:
+            def claim(match: Match, at: int, kind: Kind = kind, form: Form = form) -> str:
                 if shows_form(match) or not form.holds(match):
                     return match[0]
                 start, end = match.span("value" if "value" in form.pattern.groupindex else 0)
-                found.append((kind, start - len(name), end - len(name)))
+                found.append((kind, at + start - len(name), at + end - len(name)))
                 return f"{match.string[match.start() : start]}{MARK * (end - start)}{match.string[end : match.end()]}"
 
-            rest = form.pattern.sub(claim, rest)
+            places = [(0, len(rest))] if pieces is None or not form.reach else _places(pieces, form)
+            parts, done = [], 0
+            for begin, end in places:
+                parts += [rest[done:begin], form.pattern.sub(partial(claim, at=begin), rest[begin:end])]
+                done = end
+            rest = "".join([*parts, rest[done:]])
     return sorted((item for item in found if item[1] >= 0), key=lambda item: item[1])
+
+
+def _pieces(text: str) -> pa.Array:
+    return pa.array([text[at : at + PIECE + COMMON] for at in range(0, len(text), PIECE)])
+
+
+def _places(pieces: pa.Array, form: Form) -> list[tuple[int, int]]:
+    """Where the form may be in a text of these pieces: begin and end of stretches that do not touch.
+
+    >>> _places(_pieces("가" * 9000 + "hong@naver.com" + "나" * 9000), network.EMAIL)
+    [(6800, 11400)]
+    """
+    found: list[tuple[int, int]] = []
+    for number in pc.indices_nonzero(pc.match_substring_regex(pieces, form.scan)).to_pylist():
+        begin, end = max(number * PIECE - form.reach, 0), (number + 1) * PIECE + COMMON + form.reach
+        if found and begin <= found[-1][1]:
+            begin = found.pop()[0]
+        found.append((begin, end))
+    return found
 
 
 def kinds_that_may(text: str, kinds: Sequence[Kind]) -> list[Kind]:

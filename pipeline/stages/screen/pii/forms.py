@@ -22,6 +22,9 @@ class Form(NamedTuple):
     digits: int = 0
     #: A text without one of these, if there are any, is not searched.
     signs: tuple[str, ...] = ()
+    #: A form, and the words that `holds` looks at, are within so many characters of a match of `scan`. 0: it looks at its
+    #: line, which may be of any length.
+    reach: int = 1200
 
 
 class Kind(NamedTuple):

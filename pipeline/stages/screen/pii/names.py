@@ -108,5 +108,12 @@ def is_person(match: Match) -> bool:
 PERSON_NAME = Kind(
     "person-name",
     "<이름>",
-    (Form(pattern(rf"(?<![가-힣A-Za-z0-9]){_NAME}"), is_person, rf"[{_SURNAMES}][가-힣]{{2}}|{_LONG_SURNAMES}"),),
+    (
+        Form(
+            pattern(rf"(?<![가-힣A-Za-z0-9]){_NAME}"),
+            is_person,
+            rf"[{_SURNAMES}][가-힣]{{2}}|{_LONG_SURNAMES}",
+            reach=0,
+        ),
+    ),
 )

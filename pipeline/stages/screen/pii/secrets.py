@@ -108,6 +108,7 @@ SECRET = Kind(
             lambda match: True,
             r"PRIVATE KEY",
             signs=("PRIVATE KEY",),
+            reach=21_000,
         ),
         Form(
             spaced(rf"{_ALONE}(?:gh[pousr]|npm)_[A-Za-z0-9]{{36}}(?![A-Za-z0-9])"),
@@ -126,6 +127,7 @@ SECRET = Kind(
             _web_token,
             _RUN,
             signs=("eyJ",),
+            reach=8000,
         ),
         Form(
             spaced(r"(?<=://)[^\s/:@\"'<>]{0,60}:(?P<value>[^\s/@\"'<>${}]{3,60})@(?=[A-Za-z0-9\[])"),
@@ -150,6 +152,7 @@ SECRET = Kind(
             _assigned,
             r"[Aa]uthorization",
             signs=("uthorization",),
+            reach=3000,
         ),
         Form(
             spaced(
