@@ -57,8 +57,15 @@ def truncated(texts: Texts, options: ScreenOptions) -> str | None:
         return "a code fence is opened and never closed"
     if text[:1] in ("{", "[") and sum(map(text.count, "{[")) > sum(map(text.count, "}]")) and '"' in text:
         return "the answer is JSON whose brackets are not closed"
-    if not text or asks(texts.instruction, "continuation", "copy"):
-        return None
+    found = open_end(texts, text) if text else None
+    return None if found and asks(texts.instruction, "continuation", "copy") else found
+
+
+def open_end(texts: Texts, text: str) -> str | None:
+    """What the answer ends in the middle of, and its last words.
+
+    Here and below, whether an instruction asks for something is looked at last: that takes longest.
+    """
     if how := open_form(texts, text):
         return f"{how}: “{text[-20:].strip()}”"
     last = text.rpartition("\n")[2]
@@ -78,9 +85,9 @@ def open_form(texts: Texts, text: str) -> str | None:
         return None if last.endswith("|") else "the last row of the table is not closed"
     if text.count("**") % 2 and last.count("**") % 2 and re.search(r"\*\*[가-힣A-Za-z][^*]*$", last):
         return "the answer ends in an open emphasis"
-    if asks(texts.instruction, "code") and text.count("{") > text.count("}") and re.search(r"[;{=]\s*$|;\n", text):
+    if text.count("{") > text.count("}") and re.search(r"[;{=]\s*$|;\n", text) and asks(texts.instruction, "code"):
         return "the answer ends in an open block of code"
-    if asks(texts.instruction, "code") and re.search(r"[A-Za-z0-9_)](?: (?:[<>=+&]|AND|OR)|[,(])$", last):
+    if re.search(r"[A-Za-z0-9_)](?: (?:[<>=+&]|AND|OR)|[,(])$", last) and asks(texts.instruction, "code"):
         return "the answer ends in an operator"
     if before and re.search(r"(?:다음|아래)[과와] ?같(?:습니다|다|아요)[.:]?$", last):
         return "the answer ends where a list begins"
@@ -115,8 +122,11 @@ def marker_alone(text: str, last: str) -> str | None:
 
 def open_quote(texts: Texts, text: str) -> str | None:
     """A quotation or a bracket that is opened in the last words and never closed."""
-    if asks(texts.instruction, "code", "verse", "short"):
-        return None
+    found = _open_quote(text)
+    return None if found and asks(texts.instruction, "code", "verse", "short") else found
+
+
+def _open_quote(text: str) -> str | None:
     tail = text[-60:]
     if not _SENTENCE.search(text):
         line = text.rpartition("\n")[2]
@@ -139,24 +149,26 @@ def open_quote(texts: Texts, text: str) -> str | None:
 
 def open_sentence(texts: Texts, text: str, last: str) -> str | None:
     """The last line is prose, or an item of full sentences, and stops where a sentence needs more."""
-    if asks(texts.instruction, "verse", "title", "code", "short", "json"):
+    if not _open_sentence(text, last) or asks(texts.instruction, "verse", "title", "code", "short", "json"):
         return None
+    return "the answer ends in mid-sentence"
+
+
+def _open_sentence(text: str, last: str) -> bool:
     item = _ITEM.match(last)
     sentences = _SENTENCE.findall(text[: len(text) - len(last)] if item else text)
     if not sentences and re.search(r"[가-힣](?:[합습입됩]니|기 때)$", last):
-        return "the answer ends in mid-sentence"
+        return True
     if not sentences:
-        opened = (len(last) >= 25 and not item and alone_open(last)) or ("\n" in text and joins(last))
-        return "the answer ends in mid-sentence" if opened else None
+        return (len(last) >= 25 and not item and alone_open(last)) or ("\n" in text and joins(last))
     rest = _SENTENCE.split(last)[-1].strip() if not item else last[item.end() :].strip()
     if item:
-        stops = item_open(rest) or unlike_the_others(text[: len(text) - len(last)], rest)
-        return "the answer ends in mid-sentence" if len(sentences) > 1 and stops else None
+        return len(sentences) > 1 and (item_open(rest) or unlike_the_others(text[: len(text) - len(last)], rest))
     if _OPEN_END.search(rest[-12:]) and (len(rest) < len(last) or len(last) >= 10):
-        return "the answer ends in mid-sentence"
+        return True
     if len(rest) < len(last) and rest.count(" ") >= 2 and (joins_noun(rest) or unlike_the_others(text, rest)):
-        return "the answer ends in mid-sentence"
-    return "the answer ends in mid-sentence" if cut_word(rest) or (len(rest) < len(last) and stem(text, rest)) else None
+        return True
+    return cut_word(rest) or (len(rest) < len(last) and stem(text, rest))
 
 
 def unlike_the_others(text: str, rest: str) -> bool:

@@ -180,7 +180,7 @@ def talk_of(texts: Texts) -> list[str] | None:
     ['제', '담당이', '아니라서요']
     >>> talk_of(Texts("고양이 이름을 지어 줘.", "", "나비는 어떠세요?"))
     """
-    asked = [letters_of(word) for word in WORD.findall(f"{texts.instruction} {texts.input}")]
+    asked = letters_of(" ".join(WORD.findall(f"{texts.instruction} {texts.input}"))).split(" ")
     begins = {3: {word[:3] for word in asked}, 4: {word[:4] for word in asked}}
     talk = []
     for word in WORD.findall(_SENT_TO.sub("", texts.output)):

@@ -71,9 +71,6 @@ def levels(text: str) -> tuple[int, int, int]:
 
 
 def mixed_speech(texts: Texts, options: ScreenOptions) -> str | None:
-    kinds = ("dialogue", "about-speech", "verse", "examples", "translation", "copy", "proofreading")
-    if asks(texts.instruction, *kinds):
-        return None
     prose = unquoted(texts.output)
     if re.search(r"^[ \t]*[가-힣A-Za-z]{1,8} ?[:：]", prose, re.MULTILINE):  # a dialogue has several speakers
         return None
@@ -83,5 +80,8 @@ def mixed_speech(texts: Texts, options: ScreenOptions) -> str | None:
         return None
     # One sentence of written speech may be a heading or a title; spoken speech beside polite speech is a mix.
     if min(polite, plain) < 2 and not (spoken and polite + plain >= 3) and not _AMID.search(prose):
+        return None
+    kinds = ("dialogue", "about-speech", "verse", "examples", "translation", "copy", "proofreading")
+    if asks(texts.instruction, *kinds):
         return None
     return f"{polite} sentences in polite speech, {plain} in plain speech"

@@ -22,8 +22,8 @@ class Form(NamedTuple):
     digits: int = 0
     #: A text without one of these, if there are any, is not searched.
     signs: tuple[str, ...] = ()
-    #: A form, and the words that `holds` looks at, are within so many characters of a match of `scan`. 0: it looks at its
-    #: line, which may be of any length.
+    #: A form, and the words that `holds` looks at, are within so many characters of a match of `scan`. 0: `holds` looks
+    #: at its line, which may be of any length.
     reach: int = 1200
 
 
