@@ -111,5 +111,6 @@ def completions_in(record: Record) -> Iterator[Shape]:
                 completions=key,
                 text=texts[0],
                 score=scores[0],
+                input=one_or_more([path for path in given_fields(record) if path not in (questions[0], key)]),
                 system=systems[0] if systems else None,
             )

@@ -47,6 +47,7 @@ from pipeline.stages.ingest.unmapped import (
     unmapped_texts,
     unmapped_values,
 )
+from pipeline.stages.ingest.unmapped_turns import turns_fault, unmapped_in_turns
 from pipeline.stages.ingest.ways import (
     beside_shapes,
     guesses,
@@ -58,6 +59,7 @@ from pipeline.stages.ingest.written import is_said, spelled
 from schemas.shapes import (
     Articles,
     Columns,
+    Completions,
     Conversation,
     Delimited,
     Exchanges,
@@ -95,6 +97,8 @@ class Detected:
         if isinstance(self.grouped, TurnRecords) and self.grouped.speakers == "in-order":
             raise _unknown(records, [toml(self.grouped)])
         if self.grouped:
+            if isinstance(self.grouped, TurnRecords) and (names := unmapped_in_turns(records, self.grouped)):
+                raise turns_fault(names, self.grouped)
             self.shapes: list[Shape] = [self.grouped] * len(records)
             self.neighbour: Shape | None = self.grouped
             return
@@ -235,6 +239,8 @@ def _must_map_texts(found: Sequence[tuple[Record, Shape]]) -> None:
             raise in_two_languages(twins, shape)
         if isinstance(shape, Mapped) and (names := _left_out(records, shape)):
             raise texts_fault(names, shape, records)
+        if isinstance(shape, Conversation | Exchanges) and (names := unmapped_in_turns(records, shape)):
+            raise turns_fault(names, shape)
         if isinstance(shape, Columns) and (read := _counted_from_0(records, shape)):
             detail = f"`{shape.output}` is the number of a choice, where 0 is the first: use `{read}`"
             raise Fault("ambiguous-shape", detail)
@@ -252,7 +258,9 @@ def _left_out(records: Sequence[Record], shape: Mapped) -> list[str]:
         return unmapped_scene(records, shape)
     if isinstance(shape, Instances):
         return unmapped_texts(_texts_beside(records, shape), as_columns(shape))
-    return unmapped_texts(records, as_columns(shape) if isinstance(shape, MultipleChoice | Pairs) else shape)
+    return unmapped_texts(
+        records, as_columns(shape) if isinstance(shape, MultipleChoice | Pairs | Completions) else shape
+    )
 
 
 def _texts_beside(records: Sequence[Record], shape: Instances) -> list[Record]:

@@ -18,8 +18,10 @@ from pipeline.stages.ingest.names import (
     OPINIONS,
     PERSONA,
     SYSTEM,
+    corrects,
     explains,
     leaf,
+    may_answer,
     named,
     tells_the_task,
 )
@@ -33,6 +35,7 @@ from pipeline.stages.ingest.written import is_talk
 from schemas.shapes import (
     Articles,
     Columns,
+    Completions,
     Conversation,
     Delimited,
     Exchanges,
@@ -44,7 +47,7 @@ from schemas.shapes import (
 )
 
 #: The shapes whose records may hold texts beside those that they take.
-Mapped = Columns | MultipleChoice | Pairs | Instances | Preference | Conversation | Exchanges | Delimited
+Mapped = Columns | MultipleChoice | Pairs | Instances | Preference | Completions | Conversation | Exchanges | Delimited
 #: What a text is in a column, for a message.
 MEANT = {
     "instruction": "the instruction",
@@ -93,6 +96,10 @@ def texts_fault(names: Sequence[str], shape: Mapped, records: Sequence[Record]) 
         detail = f"{spoken} texts, and `{better}` may say which is better: write the better answer as `chosen` and the"
         meta = f"choose in the source `{toml(shape)}`, so that they stay in meta"
         return Fault("unmapped-text", f"{detail} other one as `rejected` in the source file, or {meta}")
+    if isinstance(shape, Conversation | Exchanges | Delimited) and (
+        answers := [name for name in names if corrects(name) or may_answer(name)]
+    ):
+        return _other_answers(answers, shape)
     opinions = [name for name in names if name.strip().casefold() in OPINIONS]
     if isinstance(shape, Columns) and shape.output and opinions:
         return _opinions(opinions[0], shape)
@@ -163,6 +170,17 @@ def _opinions(name: str, shape: Columns) -> Fault:
         "unmapped-text",
         f"`{name}` holds what is said of `{shape.output}`: choose in the source `{toml(shape)}`, so that "
         f"`{shape.output}` is learned and `{name}` stays in meta, or `{toml(judged)}`, so that `{name}` is learned",
+    )
+
+
+def _other_answers(names: Sequence[str], shape: Conversation | Exchanges | Delimited) -> Fault:
+    """The fault of conversations with another answer beside them."""
+    spoken = ", ".join(f"`{name}`" for name in names)
+    return Fault(
+        "unmapped-text",
+        f"{spoken} may hold a better answer to the last question, and no column takes it: write it in the source file "
+        f"in place of the last answer, or choose in the source `{toml(shape)}`, so that the answers in the turns are "
+        f"learned and {spoken} stays in meta",
     )
 
 
