@@ -5,7 +5,6 @@ from typing import Any
 
 from pipeline.stages.ingest.detect_columns import are_messages, given_fields, one_or_more, tools_field
 from pipeline.stages.ingest.fields import Record, at, yes_or_no
-from pipeline.stages.ingest.marks import good_or_bad
 from pipeline.stages.ingest.names import (
     BETTER,
     CHOSEN,
@@ -22,6 +21,7 @@ from pipeline.stages.ingest.names import (
     named,
 )
 from pipeline.stages.ingest.parsing import Number
+from pipeline.stages.ingest.verdicts import good_or_bad
 from pipeline.stages.ingest.written import spelled
 from schemas.shapes import (
     Choice,

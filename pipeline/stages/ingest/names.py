@@ -3,9 +3,8 @@
 import functools
 import re
 from collections.abc import Sequence
-from typing import Any
 
-from pipeline.stages.ingest.fields import Record, yes_or_no
+from pipeline.stages.ingest.fields import Record
 from schemas.shapes import LEARN, REASONING
 
 #: What is to be done, and what is asked. Where a record has one of each, the question is what the instruction is about.
@@ -323,21 +322,6 @@ def is_read(name: str) -> bool:
 def leaf(path: str) -> str:
     """The name at the end of a path, as names are compared."""
     return path.rpartition(".")[2].strip().casefold()
-
-
-def is_right(name: str, value: Any) -> bool:
-    """Whether a field says of an answer that it is the right one, or a wrong one. (A number may be that of a choice.)
-
-    >>> is_right("is_correct", False), is_right("정답여부", 1), is_right("correct", 1)
-    (True, True, False)
-    """
-    is_mark = name.strip().casefold() in RIGHT and yes_or_no(value) is not None
-    return is_mark and (isinstance(value, bool | str) or not is_index(name))
-
-
-def rights_in(record: Record) -> list[str]:
-    """The fields of a record that say whether its answer is the right one."""
-    return [key for key in named(record, RIGHT) if is_right(key, record[key])]
 
 
 def is_index(name: str) -> bool:
