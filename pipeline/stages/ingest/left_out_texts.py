@@ -202,7 +202,8 @@ def _with_unmapped(names: Sequence[str], shape: Mapped, records: Sequence[Record
         taken["system"] = prompts[0]
         rest.remove(prompts[0])
     if isinstance(shape, Columns | MultipleChoice):
-        tasks = [name for name in rest if tells_the_task(leaf(name))]
+        are_texts = [name for name in rest if all(isinstance(at(record, name), str | None) for record in records)]
+        tasks = [name for name in are_texts if tells_the_task(leaf(name))]
         if tasks and shape.instruction.strip().casefold() not in DIRECTIVES:
             taken["instruction"] = tasks[0]
             rest = [shape.instruction, *(name for name in rest if name != tasks[0])]

@@ -90,6 +90,8 @@ ANSWERING = (
     *("assistant", "bot", "gpt", "chatgpt", "chatbot", "chip2", "assistant_message", "bot_message"),
     *("챗봇", "어시스턴트", "상담사", "상담원", "답변자"),
 )
+#: What is asked, where no other field is a question and one is an answer.
+INQUIRY = ("문의", "문의사항", "민원", "상담내용")
 #: Where no other field is an answer.
 ANSWER_KEYS = ("answerkey", "answer_key", "correct_answer", "solution", "회신내용", "상담사답변")
 SYSTEM = (

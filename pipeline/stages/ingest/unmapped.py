@@ -62,8 +62,12 @@ LEGAL = re.compile(
 TWIN = re.compile(
     r"(?:orig|original|org|raw|en|eng|english|translated)_.+|.+_(?:orig|original|en|eng|english|translated)"
 )
-#: Names of the title of a question.
+#: Names of the title of a question; and of a title that may be that of a question, or of a document.
 TITLE = re.compile(r"(?!답|회신|처리|상담사).+제목")
+TITLES = ("title", "subject", "제목")
+#: How a title ends that asks for something, and what of a question says that it is one.
+ASKS = re.compile(r".*(?:[?？]|[까요죠]|니다|다|문의|질문|요청|신청|부탁|방법)[\"'”’)\].!]*\s*", re.DOTALL)
+REFERS = re.compile(r"제목|\b(?:title|subject)\b", re.IGNORECASE)
 #: Names of the Korean form of a text, beside that text: question_ko, ko_question.
 KOREAN = (
     *("{}_ko", "{}_kor", "{}_korean", "{}_kr", "ko_{}", "kor_{}", "korean_{}"),
@@ -81,6 +85,10 @@ MEASURED = re.compile(
 )
 #: Names of a day that a question may be about.
 DAYS = ("date", "날짜")
+#: A row or a cell of a table, and a line of a program.
+MARKUP = re.compile(r"<t[rdh]\b|\|[^|\n]+\|[^|\n]+\||^\s*(?:def|class|assert|return|import|SELECT|CREATE)\b.+")
+#: Names of what an answer has to keep to, in few words.
+LIMITS = re.compile(r"(?:.*[_ ])?(?:constraint|requirement|rule|condition)s?|.*(?:조건|요구사항|규칙|제약|제약사항)")
 HANGUL = re.compile(r"[가-힣]")
 #: Values that are no part of a task: addresses, dates and times, numbers, names of files, ids.
 NO_TEXT = re.compile(
@@ -134,14 +142,30 @@ def unmapped_texts(records: Sequence[Record], shape: Columns | Preference) -> li
             if not _is_twin(values, records, mapped):
                 found.append(name)
             continue
-        if word in MANNER and _differs(values) and not _are_named(values, prompts):
+        if (word in MANNER or LIMITS.fullmatch(word)) and _differs(values) and not _are_named(values, prompts):
             found.append(name)
             continue
-        is_text = not is_note and not _is_twin(values, records, mapped) and are_sentences(values)
+        is_code = _share([MARKUP.search(value) is not None for value in values]) > MOST
+        is_text = not is_note and (is_code or not _is_twin(values, records, mapped)) and are_sentences(values)
+        is_text = is_text or (word in TITLES and _is_title_of_question(values, prompts))
         is_text = is_text or (TITLE.fullmatch(word) is not None and len(set(values)) > MOST * len(values))
         if is_text or (needed and _tells_apart(values, prompts)):
             found.append(name)
     return found
+
+
+def _is_title_of_question(values: Sequence[str], prompts: Sequence[tuple[str, ...]]) -> bool:
+    """Whether titles differ, and most ask for something and are no words of the question, or questions refer to them.
+
+    (The title of a text beside the question is that of a document.)
+    """
+    filled = [(value, texts) for value, texts in zip(values, prompts, strict=True) if value]
+    if not filled or len({value for value, _ in filled}) <= MOST * len(filled):
+        return False
+    refer = _share([any(REFERS.search(text) for text in texts) for _, texts in filled])
+    alone = _share([sum(map(bool, texts)) < 2 for _, texts in filled])
+    asks = _share([len(value.split()) > 1 and ASKS.fullmatch(value) is not None for value, _ in filled])
+    return refer > MOST or (alone > MOST and asks > MOST)
 
 
 def is_remark(word: str) -> bool:
@@ -393,6 +417,8 @@ def is_sentence(value: str) -> bool:
 
 
 def _is_clause(value: str) -> bool:
+    if MARKUP.search(value):
+        return True
     words = len(value.split())
     return not NO_TEXT.fullmatch(value) and (words >= WORDS or (words > 1 and SENTENCE_END.search(value) is not None))
 
