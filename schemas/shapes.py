@@ -281,6 +281,8 @@ class Completions(Mapping):
     score: str = "overall_score"
     #: Which score is the best. None: the highest, where the name of the score is not that of a rank.
     best: Literal["highest", "lowest"] | None = None
+    #: Fields that the prompt is about.
+    input: Fields = None
     system: str | None = None
     learn: tuple[str, ...] = RECORD_LEARN
     learn_from: LearnFrom = None

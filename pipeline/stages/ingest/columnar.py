@@ -27,6 +27,7 @@ from pipeline.stages.ingest.roles import known_role
 from pipeline.stages.ingest.rows import NO_INPUT
 from pipeline.stages.ingest.shapes import Choose
 from pipeline.stages.ingest.transcripts import OPEN_END
+from pipeline.stages.ingest.verdicts import may_be_bad, names_verdict
 from pipeline.table import thoughts
 from schemas.columns import INGESTED, MESSAGE
 from schemas.shapes import Columns, Conversation, Fields
@@ -192,7 +193,8 @@ def _flat(same: Alike, shape: Columns, given: Given) -> Plain:
         fixes=_lists(pa.list_(pa.string()), none.to_numpy(zero_copy_only=False), "no-input"),
     )
     may_be_open = pc.fill_null(pc.match_substring_regex(instruction, OPEN_END), False).to_numpy(zero_copy_only=False)
-    return _where(~(_marked(output, given) | may_be_open | _hold_bytes(rows["meta"], given)), same.numbers, rows)
+    marked = _marked(output, given) | may_be_open | _hold_bytes(rows["meta"], given)
+    return _where(~(marked | _may_judge(same, taken)), same.numbers, rows)
 
 
 def _hold_bytes(meta: pa.ChunkedArray, given: Given) -> np.ndarray:
@@ -200,6 +202,16 @@ def _hold_bytes(meta: pa.ChunkedArray, given: Given) -> np.ndarray:
     found = np.zeros(len(meta), bool)
     for sign in SIGNS if given.bytes and meta.null_count < len(meta) else ():
         found |= pc.fill_null(pc.match_substring(meta, sign), False).to_numpy()
+    return found
+
+
+def _may_judge(same: Alike, taken: list[str]) -> np.ndarray:
+    """For each record whether a field beside the taken ones may call its answer a bad one."""
+    found = np.zeros(len(same.numbers), bool)
+    for key in filter(names_verdict, same.record.keys() - {*taken}):
+        if same.record[key] is not None:
+            words = pc.utf8_lower(pc.utf8_trim_whitespace(same.texts([(key,)])))
+            found |= pc.is_in(words, pa.array(may_be_bad(key))).to_numpy(zero_copy_only=False)
     return found
 
 
@@ -245,6 +257,7 @@ def _talks(same: Alike, shape: Conversation, given: Given) -> Plain:
     )
     marked = _marked(earlier, given).reshape(count, before).any(axis=1)
     marked |= _marked(question, given) | _marked(output, given) | _hold_bytes(rows["meta"], given)
+    marked |= _may_judge(same, [shape.turns])
     return _where(~marked, same.numbers, rows)
 
 

@@ -5,8 +5,10 @@ from typing import Any
 
 from pipeline.stages.ingest.fields import Record, at, text_at, without
 from pipeline.stages.ingest.framing import Entry
+from pipeline.stages.ingest.given import is_given
 from pipeline.stages.ingest.grouped import TURNS, text_field
 from pipeline.stages.ingest.marks import Marks
+from pipeline.stages.ingest.names import CONTEXT, named
 from pipeline.stages.ingest.parsing import Fault
 from pipeline.stages.ingest.preferences import turns_in_field
 from pipeline.stages.ingest.rows import Row, numbered
@@ -74,6 +76,8 @@ def turn_records(entry: Entry, shape: TurnRecords) -> list[Row]:
         roles=shape.roles,
         speakers=shape.speakers,
         tools=None,
+        # (What all turns of a conversation are about is in its record.)
+        input=tuple(name for name in named(entry.value, CONTEXT) if is_given(entry.value[name])) or None,
         reasoning=shape.reasoning,
         learn=shape.learn,
         learn_from=shape.learn_from,

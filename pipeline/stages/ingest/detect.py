@@ -21,12 +21,12 @@ from pipeline.stages.ingest.names import (
     QUESTIONS,
     TAGS,
     named,
-    rights_in,
 )
 from pipeline.stages.ingest.nodes import are_nodes
 from pipeline.stages.ingest.parsing import FileFault
 from pipeline.stages.ingest.rows import Row
 from pipeline.stages.ingest.shapes import rows_of
+from pipeline.stages.ingest.verdicts import rights_in
 from schemas.shapes import (
     Articles,
     Choice,

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pipeline.stages.ingest.detect_columns import given_fields, letters_in, one_or_more
-from pipeline.stages.ingest.fields import Record, at, yes_or_no
+from pipeline.stages.ingest.fields import Record, at
 from pipeline.stages.ingest.multiple_choice import choices_in, counted_from, first_number, number_in, right_ones
 from pipeline.stages.ingest.names import (
     ANSWER_KEYS,
@@ -23,6 +23,7 @@ from pipeline.stages.ingest.names import (
 from pipeline.stages.ingest.parsing import Fault, Number
 from pipeline.stages.ingest.printed import opened
 from pipeline.stages.ingest.toml_line import toml
+from pipeline.stages.ingest.verdicts import judged
 from pipeline.stages.ingest.written import spelled
 from schemas.shapes import MultipleChoice
 
@@ -51,7 +52,7 @@ def marked_choices(record: Record, names: Sequence[str]) -> list[str]:
         for key, items in lists.items()
         if isinstance(items[0], dict)
         for mark in named(items[0], (*RIGHT, *LABELS))
-        if all(isinstance(item, dict) and yes_or_no(item.get(mark)) is not None for item in items)
+        if all(isinstance(item, dict) and judged(mark, item.get(mark)) is not None for item in items)
     ]
 
 

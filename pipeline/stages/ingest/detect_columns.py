@@ -17,6 +17,7 @@ from pipeline.stages.ingest.names import (
     DIALOGUES,
     DIRECTIVES,
     INPUT,
+    INQUIRY,
     INSTRUCTION,
     LABELS,
     LETTERS,
@@ -54,7 +55,7 @@ def text_path(record: Record, key: str, names: Sequence[str]) -> str:
 def answer_path(record: Record, key: str) -> str:
     """The path of the answer under a key: also of one that is alone in a list."""
     value = record[key]
-    return f"{key}.0" if are_texts(value) and len(value) == 1 else text_path(record, key, OUTPUT)
+    return f"{key}.0" if are_texts(value) and len(value) == 1 else text_path(record, key, (*OUTPUT, "contents"))
 
 
 def are_messages(value: Any) -> bool:
@@ -77,6 +78,8 @@ def columns_in(record: Record) -> Iterator[Shape]:
     if not directives and not asked and inputs and answers:
         # An object may hold the question and its input: {"input": {"question": "…", "context": "…"}}.
         directives = inputs[:1]
+    if not directives and not asked and not inputs and answers:
+        directives = [key for key in named(record, INQUIRY) if isinstance(record[key], str | None)]
     if not answers and not inputs:
         answers = [key for key in named(record, ANSWERING) if isinstance(record[key], str | None)]
         who_asks = [key for key in named(record, ASKING) if isinstance(record[key], str | None)]

@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from pipeline.stages.ingest.detect_columns import are_messages, given_fields, one_or_more, tools_field
+from pipeline.stages.ingest.detect_columns import are_messages, given_fields, one_or_more, text_path, tools_field
 from pipeline.stages.ingest.fields import Record, at, yes_or_no
-from pipeline.stages.ingest.marks import good_or_bad
 from pipeline.stages.ingest.names import (
     BETTER,
     CHOSEN,
@@ -15,6 +14,7 @@ from pipeline.stages.ingest.names import (
     OUTPUT,
     REJECTED,
     SCORES,
+    SPEAKER,
     SYSTEM,
     TEXT_KEYS,
     TURNS,
@@ -22,6 +22,7 @@ from pipeline.stages.ingest.names import (
     named,
 )
 from pipeline.stages.ingest.parsing import Number
+from pipeline.stages.ingest.verdicts import good_or_bad
 from pipeline.stages.ingest.written import spelled
 from schemas.shapes import (
     Choice,
@@ -62,6 +63,7 @@ def preferences_in(record: Record) -> Iterator[Shape]:
     systems = named(record, SYSTEM)
     prompt = prompts[0] if prompts else None
     taken = (prompt, chosen[0], others[0])
+    better, worse = (_path_of_answer(record, key) for key in (chosen[0], others[0]))
     given = one_or_more([path for path in given_fields(record) if path not in taken]) if prompts else None
     tools = tools_field(record)
     if are_messages(at(record, "input.messages")):  # OpenAI
@@ -69,8 +71,8 @@ def preferences_in(record: Record) -> Iterator[Shape]:
         tools = "input.tools"
     shape = Preference(
         prompt=prompt,
-        chosen=chosen[0],
-        rejected=others[0],
+        chosen=better,
+        rejected=worse,
         context="context" if isinstance(record.get("context"), list) else None,
         input=given,
         system=systems[0] if systems else None,
@@ -80,6 +82,12 @@ def preferences_in(record: Record) -> Iterator[Shape]:
     if labels:
         yield shape.model_copy(update={"label": labels[0]})
     yield shape
+
+
+def _path_of_answer(record: Record, key: str) -> str:
+    """The path of an answer: also in an object that is no message, beside a model and a score."""
+    value = record[key]
+    return text_path(record, key, OUTPUT) if isinstance(value, dict) and not SPEAKER & value.keys() else key
 
 
 def choices_in(record: Record) -> Iterator[Choice]:
@@ -111,5 +119,6 @@ def completions_in(record: Record) -> Iterator[Shape]:
                 completions=key,
                 text=texts[0],
                 score=scores[0],
+                input=one_or_more([path for path in given_fields(record) if path not in (questions[0], key)]),
                 system=systems[0] if systems else None,
             )

@@ -13,7 +13,7 @@ from pipeline.stages.ingest.detect_columns import one_or_more
 from pipeline.stages.ingest.detect_conversations import role_key, text_key
 from pipeline.stages.ingest.detect_pairs import judged_by
 from pipeline.stages.ingest.documents import of_the_task
-from pipeline.stages.ingest.fields import Record, at
+from pipeline.stages.ingest.fields import Record, at, yes_or_no
 from pipeline.stages.ingest.framing import Entry
 from pipeline.stages.ingest.given import paths_of
 from pipeline.stages.ingest.left_out_texts import Mapped, context_fault, in_two_languages, texts_fault, values_fault
@@ -31,6 +31,7 @@ from pipeline.stages.ingest.names import (
     RIGHT,
     TRANSCRIPTS,
     TURNS,
+    leaf,
     named,
 )
 from pipeline.stages.ingest.parsing import Fault, FileFault, Number
@@ -47,6 +48,15 @@ from pipeline.stages.ingest.unmapped import (
     unmapped_texts,
     unmapped_values,
 )
+from pipeline.stages.ingest.unmapped_turns import turns_fault, unmapped_in_turns
+from pipeline.stages.ingest.verdicts import (
+    JUDGEMENT,
+    Judged,
+    judging_field,
+    later_verdict,
+    names_verdict,
+    verdict,
+)
 from pipeline.stages.ingest.ways import (
     beside_shapes,
     guesses,
@@ -58,6 +68,7 @@ from pipeline.stages.ingest.written import is_said, spelled
 from schemas.shapes import (
     Articles,
     Columns,
+    Completions,
     Conversation,
     Delimited,
     Exchanges,
@@ -90,11 +101,16 @@ class Detected:
         self.flat: dict[tuple[Any, ...], list[Shape]] = {}
         #: Questions that only repeat the instruction beside them.
         self.copies: frozenset[str] = frozenset()
+        #: The field that says whether an answer is a good one, and others that may say it of a later record.
+        self.judge: str | None = None
+        self.watched: frozenset[str] = frozenset()
         #: Where each record is a turn, how they are grouped.
         self.grouped: TurnRecords | TreeRecords | None = tree_records(records) or turn_records(records)
         if isinstance(self.grouped, TurnRecords) and self.grouped.speakers == "in-order":
             raise _unknown(records, [toml(self.grouped)])
         if self.grouped:
+            if isinstance(self.grouped, TurnRecords) and (names := unmapped_in_turns(records, self.grouped)):
+                raise turns_fault(names, self.grouped)
             self.shapes: list[Shape] = [self.grouped] * len(records)
             self.neighbour: Shape | None = self.grouped
             return
@@ -107,6 +123,7 @@ class Detected:
         self.first = decided(
             records, [shape for shapes in found for shape in shapes if isinstance(shape, MultipleChoice)]
         )
+        self.judge, self.watched = _judge(records, found)
         self.shapes = [self.settled(shape) for shapes in found for shape in shapes]
         if records and not self.shapes:
             raise _unknown(records)
@@ -137,6 +154,10 @@ class Detected:
     def _must_map_new(self, record: Record, shape: Shape) -> None:
         """Hold a record to the same rule in the fields that come after the sample. Raises FileFault."""
         new = [name for name in record if name not in self.known]
+        if (self.watched or new) and isinstance(shape, Judged):
+            for name in record.keys() & {*self.watched, *new}:
+                if name != shape.label and verdict(name, record[name]) is False:
+                    raise FileFault(later_verdict(name, record[name], shape))
         if new and isinstance(shape, Mapped):
             names = [name for name in _left_out([record], shape) if name in new]
             if names:
@@ -159,10 +180,36 @@ class Detected:
         """The shape without the questions that only repeat the instruction, with the number of the first choice."""
         if isinstance(shape, MultipleChoice):
             return shape.model_copy(update={"first": self.first.get(shape.answer)})
+        if self.judge and isinstance(shape, Judged) and not shape.label and self.judge not in fields(shape):
+            shape = shape.model_copy(update={"label": self.judge})
         if not self.copies or not isinstance(shape, Columns):
             return shape
         left = [path for path in paths_of(shape.input) if path not in self.copies]
         return shape.model_copy(update={"input": one_or_more(left)})
+
+
+def _judge(records: Sequence[Record], found: Sequence[Sequence[Shape]]) -> tuple[str | None, frozenset[str]]:
+    """The field that says whether answers are good ones, and the other fields that have the name of one.
+
+    Raises Fault: ambiguous-shape.
+    """
+    shape = next((shapes[0] for shapes in found if shapes), None)
+    if not isinstance(shape, Judged) or (isinstance(shape, Columns) and not (shape.output or shape.tool_calls)):
+        return None, frozenset()
+    taken = [path for path in fields(shape) if path != shape.label]
+    taken.extend(paths_of(shape.input))
+    names = frozenset(name for record in records for name in record if names_verdict(name) and name not in taken)
+    if shape.label and shape.label not in names:
+        return None, frozenset()  # a tag or a label, which has the first word
+    if not names:
+        return None, names
+    scores = {name for name in names if leaf(name) not in JUDGEMENT and _are_scores([at(r, name) for r in records])}
+    return judging_field(records, shape, [*taken, *scores]), names - scores
+
+
+def _are_scores(values: Sequence[Any]) -> bool:
+    """Whether values are numbers beside 0 and 1."""
+    return any(isinstance(value, int | float | Number) and yes_or_no(value) is None for value in values)
 
 
 def may_hold_transcript(names: Sequence[str]) -> bool:
@@ -235,6 +282,8 @@ def _must_map_texts(found: Sequence[tuple[Record, Shape]]) -> None:
             raise in_two_languages(twins, shape)
         if isinstance(shape, Mapped) and (names := _left_out(records, shape)):
             raise texts_fault(names, shape, records)
+        if isinstance(shape, Conversation | Exchanges) and (names := unmapped_in_turns(records, shape)):
+            raise turns_fault(names, shape)
         if isinstance(shape, Columns) and (read := _counted_from_0(records, shape)):
             detail = f"`{shape.output}` is the number of a choice, where 0 is the first: use `{read}`"
             raise Fault("ambiguous-shape", detail)
@@ -252,7 +301,9 @@ def _left_out(records: Sequence[Record], shape: Mapped) -> list[str]:
         return unmapped_scene(records, shape)
     if isinstance(shape, Instances):
         return unmapped_texts(_texts_beside(records, shape), as_columns(shape))
-    return unmapped_texts(records, as_columns(shape) if isinstance(shape, MultipleChoice | Pairs) else shape)
+    return unmapped_texts(
+        records, as_columns(shape) if isinstance(shape, MultipleChoice | Pairs | Completions) else shape
+    )
 
 
 def _texts_beside(records: Sequence[Record], shape: Instances) -> list[Record]:

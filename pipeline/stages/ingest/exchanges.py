@@ -12,7 +12,7 @@ from pipeline.stages.ingest.speakers import SPOKEN
 from pipeline.stages.ingest.talk_rows import row_of_talk, row_with_beside, system_at, with_input
 from pipeline.stages.ingest.turn import Turn
 from pipeline.stages.ingest.turn_lists import turns_at
-from pipeline.stages.ingest.turn_objects import Keys, turn_of
+from pipeline.stages.ingest.turn_objects import Keys, take_given, turn_of
 from schemas.shapes import (
     Exchanges,
     Pairs,
@@ -57,11 +57,11 @@ def exchange(pair: Any, number: int, user: str, assistant: str) -> list[Turn]:
         raise Fault("not-text", f"exchange {number} holds {len(pair)} items, not a question and its answer")
     question, answer = (_text_in(pair, key, number) for key in (user, assistant))
     rest = {key: item for key, item in pair.items() if key not in (user, assistant)} if isinstance(pair, dict) else {}
-    if answer is None:
-        return [Turn("user", question or "", rest=rest)]
-    if question is None:
+    if question is None and answer is not None:
         return [Turn("assistant", answer, rest=rest)]
-    return [Turn("user", question, rest=rest), Turn("assistant", answer)]
+    given, rest = take_given(rest)
+    asked = Turn("user", question or "", given=given, rest=rest)
+    return [asked] if answer is None else [asked, Turn("assistant", answer)]
 
 
 def _text_in(pair: Any, key: str, number: int) -> str | None:

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipeline.stages.ingest.fields import Record, at, kind
-from pipeline.stages.ingest.names import CHOICES, LETTERS, LISTS, is_right, leaf
+from pipeline.stages.ingest.names import CHOICES, LETTERS, LISTS, leaf
 from pipeline.stages.ingest.parsing import Fault
 from pipeline.stages.ingest.printed import opened
 from pipeline.stages.ingest.rows import MEANS_NO_INPUT
+from pipeline.stages.ingest.verdicts import is_right
 from pipeline.stages.ingest.written import is_scalar, lines_of
 from schemas.shapes import Fields
 

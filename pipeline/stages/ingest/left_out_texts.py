@@ -18,8 +18,10 @@ from pipeline.stages.ingest.names import (
     OPINIONS,
     PERSONA,
     SYSTEM,
+    corrects,
     explains,
     leaf,
+    may_answer,
     named,
     tells_the_task,
 )
@@ -33,6 +35,7 @@ from pipeline.stages.ingest.written import is_talk
 from schemas.shapes import (
     Articles,
     Columns,
+    Completions,
     Conversation,
     Delimited,
     Exchanges,
@@ -44,7 +47,7 @@ from schemas.shapes import (
 )
 
 #: The shapes whose records may hold texts beside those that they take.
-Mapped = Columns | MultipleChoice | Pairs | Instances | Preference | Conversation | Exchanges | Delimited
+Mapped = Columns | MultipleChoice | Pairs | Instances | Preference | Completions | Conversation | Exchanges | Delimited
 #: What a text is in a column, for a message.
 MEANT = {
     "instruction": "the instruction",
@@ -93,6 +96,10 @@ def texts_fault(names: Sequence[str], shape: Mapped, records: Sequence[Record]) 
         detail = f"{spoken} texts, and `{better}` may say which is better: write the better answer as `chosen` and the"
         meta = f"choose in the source `{toml(shape)}`, so that they stay in meta"
         return Fault("unmapped-text", f"{detail} other one as `rejected` in the source file, or {meta}")
+    if isinstance(shape, Conversation | Exchanges | Delimited) and (
+        answers := [name for name in names if corrects(name) or may_answer(name)]
+    ):
+        return _other_answers(answers, shape)
     opinions = [name for name in names if name.strip().casefold() in OPINIONS]
     if isinstance(shape, Columns) and shape.output and opinions:
         return _opinions(opinions[0], shape)
@@ -166,6 +173,17 @@ def _opinions(name: str, shape: Columns) -> Fault:
     )
 
 
+def _other_answers(names: Sequence[str], shape: Conversation | Exchanges | Delimited) -> Fault:
+    """The fault of conversations with another answer beside them."""
+    spoken = ", ".join(f"`{name}`" for name in names)
+    return Fault(
+        "unmapped-text",
+        f"{spoken} may hold a better answer to the last question, and no column takes it: write it in the source file "
+        f"in place of the last answer, or choose in the source `{toml(shape)}`, so that the answers in the turns are "
+        f"learned and {spoken} stays in meta",
+    )
+
+
 def _says_which_is_better(names: Sequence[str], records: Sequence[Record]) -> str | None:
     """The field that names the better one of several texts; None where there is none."""
     found = [name for name in named(records[0], (*CHOSEN, *BETTER, *JUDGED)) if name not in names]
@@ -184,7 +202,8 @@ def _with_unmapped(names: Sequence[str], shape: Mapped, records: Sequence[Record
         taken["system"] = prompts[0]
         rest.remove(prompts[0])
     if isinstance(shape, Columns | MultipleChoice):
-        tasks = [name for name in rest if tells_the_task(leaf(name))]
+        are_texts = [name for name in rest if all(isinstance(at(record, name), str | None) for record in records)]
+        tasks = [name for name in are_texts if tells_the_task(leaf(name))]
         if tasks and shape.instruction.strip().casefold() not in DIRECTIVES:
             taken["instruction"] = tasks[0]
             rest = [shape.instruction, *(name for name in rest if name != tasks[0])]

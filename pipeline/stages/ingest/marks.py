@@ -4,12 +4,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from pipeline.stages.ingest.fields import Record, at, kind, number_of, without, yes_or_no
-from pipeline.stages.ingest.names import rights_in
 from pipeline.stages.ingest.parsing import Fault, FileFault, dumps
+from pipeline.stages.ingest.verdicts import good_or_bad, judged, verdicts_in
 from schemas.shapes import LEARN, NOT_LEARNED
-
-#: Words for a good and for a worse answer, beside true and false.
-GOOD, WORSE = ("chosen", "good", "desirable"), ("rejected", "bad", "undesirable")
 
 
 class Marks(NamedTuple):
@@ -52,12 +49,13 @@ def take_learn(others: Record, marks: Marks, what: str = "the record") -> tuple[
 
 
 def take_turn_label(rest: Record, marks: Marks, what: str) -> tuple[bool | None, Record]:
-    """Whether an answer is learned, by the word or the truth value in `label` of its message, or in `is_correct`.
+    """Whether an answer is learned, by the word or the truth value in `label` of its message, or in `is_correct`
+    and the like.
 
     Other labels, such as those of emotions, are no such mark. Raises UnclearLearn for 0 and 1, which may be either.
     """
-    if marks.names and (rights := rights_in(rest)):
-        return yes_or_no(rest[rights[0]]), without(rest, rights)
+    if marks.names and (said := verdicts_in(rest)):
+        return all(said.values()), without(rest, [*said])
     value = rest.get("label")
     if not marks.names or value is None:
         return None, rest
@@ -68,16 +66,6 @@ def take_turn_label(rest: Record, marks: Marks, what: str) -> tuple[bool | None,
     return None, rest
 
 
-def good_or_bad(value: Any) -> bool | None:
-    """Whether a label says that an answer is good; None where it says neither.
-
-    >>> good_or_bad("Chosen"), good_or_bad(0), good_or_bad("기쁨")
-    (True, False, None)
-    """
-    word = value.strip().casefold() if isinstance(value, str) else value
-    return True if word in GOOD else False if word in WORSE else yes_or_no(value)
-
-
 def take_label(others: Record, path: str | None) -> tuple[bool | None, Record]:
     """Whether the answer is a good one, by the field of the label, and the record without it.
 
@@ -86,7 +74,7 @@ def take_label(others: Record, path: str | None) -> tuple[bool | None, Record]:
     value = at(others, path)
     if value is None or value == "":
         return None, without(others, [path])
-    label = good_or_bad(value)
+    label = judged(path or "", value)
     if label is None:
         detail = (
             f"`{path}` is {_shown(value)}, which does not say whether the answer is a good one (true) or not (false)"

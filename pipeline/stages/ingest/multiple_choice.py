@@ -3,16 +3,17 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.stages.ingest.fields import Record, at, kind, text_at, without, yes_or_no
+from pipeline.stages.ingest.fields import Record, at, kind, text_at, without
 from pipeline.stages.ingest.framing import Entry
 from pipeline.stages.ingest.given import given_at, paths_of
-from pipeline.stages.ingest.names import LETTERS, is_right
+from pipeline.stages.ingest.names import LETTERS
 from pipeline.stages.ingest.parsing import Fault, Number
 from pipeline.stages.ingest.printed import opened
 from pipeline.stages.ingest.rows import Row, row
 from pipeline.stages.ingest.talk_rows import system_at
 from pipeline.stages.ingest.thoughts import take_thought
 from pipeline.stages.ingest.toml_line import toml
+from pipeline.stages.ingest.verdicts import is_right, judged
 from pipeline.stages.ingest.written import TEXT_NAMES, spelled
 from schemas.shapes import Fields, MultipleChoice
 
@@ -72,7 +73,7 @@ def answer_at(record: Record, path: str) -> Any:
     if not star:
         return at(record, path)
     items = opened(at(record, choices))
-    marks = [yes_or_no(at(item, mark)) for item in items] if isinstance(items, list) else []
+    marks = [judged(mark, at(item, mark)) for item in items] if isinstance(items, list) else []
     return marks.index(True) + 1 if marks.count(True) == 1 else None
 
 

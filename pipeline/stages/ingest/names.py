@@ -3,9 +3,8 @@
 import functools
 import re
 from collections.abc import Sequence
-from typing import Any
 
-from pipeline.stages.ingest.fields import Record, yes_or_no
+from pipeline.stages.ingest.fields import Record
 from schemas.shapes import LEARN, REASONING
 
 #: What is to be done, and what is asked. Where a record has one of each, the question is what the instruction is about.
@@ -91,6 +90,8 @@ ANSWERING = (
     *("assistant", "bot", "gpt", "chatgpt", "chatbot", "chip2", "assistant_message", "bot_message"),
     *("챗봇", "어시스턴트", "상담사", "상담원", "답변자"),
 )
+#: What is asked, where no other field is a question and one is an answer.
+INQUIRY = ("문의", "문의사항", "민원", "상담내용")
 #: Where no other field is an answer.
 ANSWER_KEYS = ("answerkey", "answer_key", "correct_answer", "solution", "회신내용", "상담사답변")
 SYSTEM = (
@@ -111,7 +112,7 @@ PERSONA = re.compile(
     + MORE
     + r"|.*(?:페르소나|캐릭터|프로필|성격|역할|배역).*"
 )
-SITUATION = re.compile(r"(?:.*[_ ])?(?:situations?|scenarios?|scene|setting)" + MORE + r"|.*상황.*")
+SITUATION = re.compile(r"(?:.*[_ ])?(?:situations?|scenarios?|scene|setting)" + MORE + r"|.*(?:상황|시나리오).*")
 TASK = re.compile(
     r"(?:.*[_ ])?(?:tasks?|guidelines?|constraints?|rules?|requirements?|directives?|conditions?|goals?|instructions?)"
     + MORE
@@ -196,6 +197,29 @@ MANNER = (
 OPINIONS = (
     *("feedback", "critique", "critic", "judgement", "judgment", "evaluation", "assessment", "review_comment"),
     *("피드백", "첨삭", "첨삭내용", "평가", "평가내용", "평가의견", "총평", "심사평"),
+)
+#: What people and models remark on a record, and the questions that come after it: no part of a task.
+REMARKS = re.compile(
+    r"(?:judge|llm|model|quality|reviewer|annotator|worker|expert|score|rating|rejection|label|edit|admin)s?[_ ]?"
+    r"(?:explanation|feedback|review|comment|reason|rationale|critique|note|memo|opinion|evaluation|history)s?"
+    r"|(?:edit|revision|change)[_ ]?(?:history|log)|reviewer[_ ]?notes?"
+    r"|(?:follow[_ ]?up|related|similar|suggested|recommended)[_ ]?(?:questions?|queries|prompts?)|follow[_ ]?ups"
+    r"|(?:검수|검토|평가|심사|채점|수정|작업|라벨링|점수|관리자|변경|편집|반려)자?[_ ]?"
+    r"(?:의견|코멘트|메모|사유|이유|이력|비고)"
+    r"|(?:유사|관련|연관|후속|추천)[_ ]?(?:질문|질의|문의|문항)(?:들|목록|[_ ]목록)?"
+)
+#: Notes on a conversation as a whole, or on one of its turns.
+OF_TALK = re.compile(
+    r"(?:.*[_ ])?(?:summary|summaries|abstract|headline|title|comments?|remarks?|memo|notes?|reason)"
+    r"|.*(?:요약|요약문|제목|의견|코멘트|메모|사유|이유|특이사항|비고)"
+)
+#: Names of an answer that is better than the one beside it, or the right one.
+CORRECTION = re.compile(
+    r"(?:gold(?:en)?|ground_?truth|ideal|references?|correct(?:ed)?|revised|fixed|edited|improved|better|best|expert|"
+    r"human|expected|final|target|right)[_ ]?(?:answer|response|output|completion|reply)s?|ground_?truth"
+    r"|(?:answer|response|output|completion)[_ ]?(?:corrected|revised|edited|fixed|gold)"
+    r"|(?:모범|수정|교정|정정|개선|올바른|최종|정)[_ ]?(?:정?답|답안|답변|응답|대답)(?:문)?"
+    r"|(?:답변|응답|대답)[_ ]?(?:수정|교정|수정본|교정본)"
 )
 #: What a model thought, in a name that says more than that.
 THOUGHT = re.compile(r".*(?:reasoning|thinking|thought|추론|사고).*")
@@ -302,21 +326,6 @@ def leaf(path: str) -> str:
     return path.rpartition(".")[2].strip().casefold()
 
 
-def is_right(name: str, value: Any) -> bool:
-    """Whether a field says of an answer that it is the right one, or a wrong one. (A number may be that of a choice.)
-
-    >>> is_right("is_correct", False), is_right("정답여부", 1), is_right("correct", 1)
-    (True, True, False)
-    """
-    is_mark = name.strip().casefold() in RIGHT and yes_or_no(value) is not None
-    return is_mark and (isinstance(value, bool | str) or not is_index(name))
-
-
-def rights_in(record: Record) -> list[str]:
-    """The fields of a record that say whether its answer is the right one."""
-    return [key for key in named(record, RIGHT) if is_right(key, record[key])]
-
-
 def is_index(name: str) -> bool:
     """Whether a field of this name holds the number or the letter of the right choice."""
     return INDEX.fullmatch(name.strip()) is not None
@@ -338,6 +347,16 @@ def sets_the_scene(name: str) -> bool:
     """Whether a field of this name may say who speaks, or in what situation."""
     plain = name.strip().casefold()
     return PERSONA.fullmatch(plain) is not None or SITUATION.fullmatch(plain) is not None
+
+
+def corrects(name: str) -> bool:
+    """Whether a field of this name beside an answer may hold a better one.
+
+    >>> [corrects(name) for name in ("정답", "Gold_Answer", "수정답변", "답변자", "reference")]
+    [True, True, True, False, False]
+    """
+    plain = name.strip().casefold()
+    return plain in ("정답", *ANSWER_KEYS) or CORRECTION.fullmatch(plain) is not None
 
 
 def may_answer(name: str) -> bool:

@@ -169,14 +169,18 @@ def completions(entry: Entry, shape: Completions) -> list[Row]:
         without(answer, [shape.text]) if shape.text and place in pair else answer
         for place, answer in enumerate(answers)
     ]
-    others = {**without(others, [shape.instruction, shape.system]), shape.completions: left}
+    paths_taken = [shape.instruction, shape.system, *paths_of(shape.input)]
+    others = {**without(others, paths_taken), shape.completions: left}
+    about, repairs = given_at(record, shape.input)
     better, worse = (text_at(answers, path) for path in paths)
     system, prompt = system_at(record, shape.system), at(record, shape.instruction)
     if isinstance(prompt, list):
         turns = [*prompt_turns(prompt, shape.instruction), *([] if better is None else [Turn("assistant", better)])]
+        turns = with_input(turns, about) if about else turns
         found = row_of_talk(entry, turns, others, shape.instruction, system=system)
     else:
         reasoning, output, others, fixes = take_thought(better, others, ())
         text = text_at(record, shape.instruction)
-        found = row(entry, others, text, "", output, system=system, fixes=fixes)._replace(reasoning=reasoning)
+        found = row(entry, others, text, about, output, system=system, fixes=fixes)._replace(reasoning=reasoning)
+    found = found._replace(fixes=(*found.fixes, *repairs))
     return [found._replace(rejected=worse if len(pair) == 2 else None, learn=learn)]

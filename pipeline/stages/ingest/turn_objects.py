@@ -91,12 +91,12 @@ def turn_of(value: Any, number: int, keys: Keys, roles: Mapping[str, Role]) -> T
     content = _checked(content_of(value.get(text), place), value.get(text), place, "thoughts", "calls")
     if content.results and speaker != "user":
         raise Fault("not-text", f"{place} holds results, not text")
-    given, rest = _take_given(rest) if speaker == "user" else ("", rest)
+    given, rest = take_given(rest) if speaker == "user" else ("", rest)
     texts = "\n".join(content.texts)
     return Turn(speaker, texts, results=content.results, given=given, rest=_with_parts(rest, text, content))
 
 
-def _take_given(rest: Record) -> tuple[str, Record]:
+def take_given(rest: Record) -> tuple[str, Record]:
     """What a question is about, from the fields of its message that say so, and its other fields."""
     paths = [path for path in named(rest, CONTEXT) if rest[path] and is_given(rest[path])]
     given, _ = given_at(rest, tuple(paths))

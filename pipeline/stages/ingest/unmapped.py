@@ -15,8 +15,12 @@ from pipeline.stages.ingest.names import (
     MAGPIE,
     MANNER,
     NOTES,
+    OF_TALK,
+    OPINIONS,
     ORIGIN,
+    REMARKS,
     SYSTEM,
+    corrects,
     leaf,
     named,
     sets_the_scene,
@@ -25,7 +29,17 @@ from pipeline.stages.ingest.names import (
 from pipeline.stages.ingest.parsing import dumps
 from pipeline.stages.ingest.printed import opened
 from pipeline.stages.ingest.written import is_scalar, lines_of
-from schemas.shapes import Columns, Conversation, Delimited, Exchanges, Instances, MultipleChoice, Pairs, Preference
+from schemas.shapes import (
+    Columns,
+    Completions,
+    Conversation,
+    Delimited,
+    Exchanges,
+    Instances,
+    MultipleChoice,
+    Pairs,
+    Preference,
+)
 
 #: What an object about a record (`meta`) may hold of its task.
 OF_TASK = {*INSTRUCTION, *CONTEXT, *SYSTEM}
@@ -48,8 +62,12 @@ LEGAL = re.compile(
 TWIN = re.compile(
     r"(?:orig|original|org|raw|en|eng|english|translated)_.+|.+_(?:orig|original|en|eng|english|translated)"
 )
-#: Names of the title of a question.
+#: Names of the title of a question; and of a title that may be that of a question, or of a document.
 TITLE = re.compile(r"(?!답|회신|처리|상담사).+제목")
+TITLES = ("title", "subject", "제목")
+#: How a title ends that asks for something, and what of a question says that it is one.
+ASKS = re.compile(r".*(?:[?？]|[까요죠]|니다|다|문의|질문|요청|신청|부탁|방법)[\"'”’)\].!]*\s*", re.DOTALL)
+REFERS = re.compile(r"제목|\b(?:title|subject)\b", re.IGNORECASE)
 #: Names of the Korean form of a text, beside that text: question_ko, ko_question.
 KOREAN = (
     *("{}_ko", "{}_kor", "{}_korean", "{}_kr", "ko_{}", "kor_{}", "korean_{}"),
@@ -67,6 +85,10 @@ MEASURED = re.compile(
 )
 #: Names of a day that a question may be about.
 DAYS = ("date", "날짜")
+#: A row or a cell of a table, and a line of a program.
+MARKUP = re.compile(r"<t[rdh]\b|\|[^|\n]+\|[^|\n]+\||^\s*(?:def|class|assert|return|import|SELECT|CREATE)\b.+")
+#: Names of what an answer has to keep to, in few words.
+LIMITS = re.compile(r"(?:.*[_ ])?(?:constraint|requirement|rule|condition)s?|.*(?:조건|요구사항|규칙|제약|제약사항)")
 HANGUL = re.compile(r"[가-힣]")
 #: Values that are no part of a task: addresses, dates and times, numbers, names of files, ids.
 NO_TEXT = re.compile(
@@ -74,8 +96,10 @@ NO_TEXT = re.compile(
 )
 
 
-def as_columns(shape: MultipleChoice | Pairs | Instances) -> Columns:
+def as_columns(shape: MultipleChoice | Pairs | Instances | Completions) -> Columns:
     """The columns of the same fields, for what is asked about them."""
+    if isinstance(shape, Completions):
+        return Columns(instruction=shape.instruction, output=shape.completions, input=shape.input, system=shape.system)
     if isinstance(shape, MultipleChoice):
         return Columns(
             instruction=shape.instruction,
@@ -98,17 +122,17 @@ def unmapped_texts(records: Sequence[Record], shape: Columns | Preference) -> li
     """
     mapped = _mapped(shape)
     taken = {path.split(".")[0] for path in mapped} | {*mapped, *BESIDE} | _others(shape)
-    prompts = [tuple(_text(record, path) for path in mapped if path != _answer(shape)) for record in records]
-    answers = [_text(record, _answer(shape)) for record in records]
+    prompts = [tuple(text_in(record, path) for path in mapped if path != _answer(shape)) for record in records]
+    answers = [text_in(record, _answer(shape)) for record in records]
     needed = _say_too_little(prompts, answers)
     is_magpie = len(named(records[0], MAGPIE)) == len(MAGPIE)
     found = []
     for name in (name for name in _fields(records) if name not in taken):
         word = leaf(name)
-        values = [_text(record, name) for record in records]
+        values = [text_in(record, name) for record in records]
         if word in ORIGIN or LEGAL.fullmatch(word) or is_copy(values, records, mapped):
             continue
-        is_note = word in NOTES or TWIN.fullmatch(word) is not None or (word in MAGPIE and is_magpie)
+        is_note = is_remark(word) or (word in MAGPIE and is_magpie)
         if not is_note and not MEASURED.fullmatch(word) and _are_tables(records, name):
             found.append(name)
             continue
@@ -118,14 +142,35 @@ def unmapped_texts(records: Sequence[Record], shape: Columns | Preference) -> li
             if not _is_twin(values, records, mapped):
                 found.append(name)
             continue
-        if word in MANNER and _differs(values) and not _are_named(values, prompts):
+        if (word in MANNER or LIMITS.fullmatch(word)) and _differs(values) and not _are_named(values, prompts):
             found.append(name)
             continue
-        is_text = not is_note and not _is_twin(values, records, mapped) and _are_texts(values)
+        is_code = _share([MARKUP.search(value) is not None for value in values]) > MOST
+        is_text = not is_note and (is_code or not _is_twin(values, records, mapped)) and are_sentences(values)
+        is_text = is_text or (word in TITLES and _is_title_of_question(values, prompts))
         is_text = is_text or (TITLE.fullmatch(word) is not None and len(set(values)) > MOST * len(values))
         if is_text or (needed and _tells_apart(values, prompts)):
             found.append(name)
     return found
+
+
+def _is_title_of_question(values: Sequence[str], prompts: Sequence[tuple[str, ...]]) -> bool:
+    """Whether titles differ, and most ask for something and are no words of the question, or questions refer to them.
+
+    (The title of a text beside the question is that of a document.)
+    """
+    filled = [(value, texts) for value, texts in zip(values, prompts, strict=True) if value]
+    if not filled or len({value for value, _ in filled}) <= MOST * len(filled):
+        return False
+    refer = _share([any(REFERS.search(text) for text in texts) for _, texts in filled])
+    alone = _share([sum(map(bool, texts)) < 2 for _, texts in filled])
+    asks = _share([len(value.split()) > 1 and ASKS.fullmatch(value) is not None for value, _ in filled])
+    return refer > MOST or (alone > MOST and asks > MOST)
+
+
+def is_remark(word: str) -> bool:
+    """Whether a name is that of a note, of a remark on a record, or of a text in another form."""
+    return word in NOTES or any(names.fullmatch(word) for names in (TWIN, REMARKS))
 
 
 def _fields(records: Sequence[Record]) -> Iterator[str]:
@@ -182,34 +227,51 @@ def unmapped_scene(records: Sequence[Record], shape: Conversation | Exchanges | 
     shape leaves out.
     """
     turns = shape.text if isinstance(shape, Delimited) else shape.turns
-    taken = {(path or "").split(".")[0] for path in (turns, shape.system, shape.tools, *paths_of(shape.input))}
+    answer = shape.answer if isinstance(shape, Conversation) else None
+    paths = (turns, answer, shape.system, shape.tools, *paths_of(shape.input))
+    taken = {(path or "").split(".")[0] for path in paths}
     keys = dict.fromkeys(key for record in records for key in record if key not in taken)
     names = [
         name
         for name in keys
-        if sets_the_scene(name) or tells_the_task(name) or leaf(name) in BODY or _are_documents(records, name)
+        if sets_the_scene(name) or tells_the_task(name) or leaf(name) in BODY or not is_talk_note(leaf(name))
     ]
     lists = [texts_at(record, [turns.partition(".*")[0]]) for record in records] if names else []
     said = ["\n".join(texts) for texts in lists]
     found = []
     for name in names:
-        values = [_text(record, name) for record in records]
-        # (A text may be the turns, written out.)
+        values = [text_in(record, name) for record in records]
+        # (A text may be the turns, written out. A better answer may be a word of the question.)
+        within = said if not corrects(name) else ["\n".join(texts[len(texts) // 2 :]) for texts in lists]
         copies = _share(
             [
                 value in text or max(texts, key=len, default="") in value
-                for value, text, texts in zip(values, said, lists, strict=True)
+                for value, text, texts in zip(values, within, lists, strict=True)
                 if value
             ]
         )
-        is_told = is_order if tells_the_task(name) else is_sentence
-        if (
-            copies < NEARLY_ALL
-            and _share([is_told(value) for value in values if value]) >= MOST
-            and _speaks_as(values, said)
-        ):
+        if copies < NEARLY_ALL and _is_needed(name, values, records) and speaks_as(values, said):
             found.append(name)
     return found
+
+
+def _is_needed(name: str, values: Sequence[str], records: Sequence[Record]) -> bool:
+    """Whether the values of a field beside turns are sentences of the task, or better answers."""
+    filled = [value for value in values if value]
+    if tells_the_task(name):
+        return _share([is_order(value) for value in filled]) >= MOST
+    if corrects(name):
+        return any(not NO_TEXT.fullmatch(value) for value in filled)
+    if sets_the_scene(name) or leaf(name) in BODY or _are_documents(records, name):
+        return _share([is_sentence(value) for value in filled]) >= MOST
+    return are_sentences(values)
+
+
+def is_talk_note(word: str) -> bool:
+    """Whether a field of this name beside turns is no part of their task."""
+    if word in {*ORIGIN, *BESIDE, *OPINIONS} or is_remark(word):
+        return True
+    return any(names.fullmatch(word) for names in (LEGAL, MEASURED, MEASURE, OF_TALK))
 
 
 def _are_documents(records: Sequence[Record], name: str) -> bool:
@@ -223,7 +285,7 @@ def _are_documents(records: Sequence[Record], name: str) -> bool:
     )
 
 
-def _speaks_as(values: Sequence[str], texts: Sequence[str]) -> bool:
+def speaks_as(values: Sequence[str], texts: Sequence[str]) -> bool:
     """Whether values are in the language of some texts: in Korean, or both are not."""
     korean = [_share([HANGUL.search(text) is not None for text in some if text]) for some in (values, texts)]
     return min(korean) > 1 - NEARLY_ALL or max(korean) < NEARLY_ALL
@@ -241,15 +303,15 @@ def korean_twins(records: Sequence[Record], shape: Columns | Preference) -> dict
 
 
 def _in_korean(records: Sequence[Record], path: str) -> float:
-    return _share([HANGUL.search(text) is not None for record in records if (text := _text(record, path))])
+    return _share([HANGUL.search(text) is not None for record in records if (text := text_in(record, path))])
 
 
 def unmapped_values(records: Sequence[Record], shape: Columns) -> list[str]:
     """The fields of numbers, days, lists and objects that differ where a prompt without an input repeats."""
     mapped = _mapped(shape)
-    prompts = [tuple(_text(record, path) for path in mapped if path != shape.output) for record in records]
-    given = any(_text(record, path) for record in records for path in paths_of(shape.input))
-    if given or not _say_too_little(prompts, [_text(record, _answer(shape)) for record in records]):
+    prompts = [tuple(text_in(record, path) for path in mapped if path != shape.output) for record in records]
+    given = any(text_in(record, path) for record in records for path in paths_of(shape.input))
+    if given or not _say_too_little(prompts, [text_in(record, _answer(shape)) for record in records]):
         return []
     taken = {path.split(".")[0] for path in mapped} | _others(shape)
     names = dict.fromkeys(key for record in records for key in record if key not in taken)
@@ -300,7 +362,7 @@ def _others(shape: Columns | Preference) -> set[str]:
     return {name for name in names if name}
 
 
-def _text(record: Record, path: str) -> str:
+def text_in(record: Record, path: str) -> str:
     """What a field says, as a text; "" for numbers and for what holds no text."""
     value: Any = at(record, path)
     if isinstance(value, str):
@@ -339,7 +401,7 @@ def _tells_apart(values: Sequence[str], prompts: Sequence[tuple[str, ...]]) -> b
     return _share([len(found[prompt]) > 1 for prompt in prompts]) > MOST
 
 
-def _are_texts(values: Sequence[str]) -> bool:
+def are_sentences(values: Sequence[str]) -> bool:
     """Whether values are sentences that differ from record to record."""
     filled = [value for value in values if value]
     if len(filled) > 1 and len(set(filled)) < 2:
@@ -355,6 +417,8 @@ def is_sentence(value: str) -> bool:
 
 
 def _is_clause(value: str) -> bool:
+    if MARKUP.search(value):
+        return True
     words = len(value.split())
     return not NO_TEXT.fullmatch(value) and (words >= WORDS or (words > 1 and SENTENCE_END.search(value) is not None))
 
@@ -373,7 +437,7 @@ def is_copy(values: Sequence[str], records: Sequence[Record], mapped: Sequence[s
     """Whether a field nearly always repeats a text of the shape, or holds the prompt written out."""
     copies = []
     for value, record in zip(values, records, strict=True):
-        texts = [text for path in mapped if (text := _text(record, path))]
+        texts = [text for path in mapped if (text := text_in(record, path))]
         if value and texts:
             copies.append(texts[0] in value or any(value in text for text in texts))
     return _share(copies) >= NEARLY_ALL
@@ -381,6 +445,6 @@ def is_copy(values: Sequence[str], records: Sequence[Record], mapped: Sequence[s
 
 def _is_twin(values: Sequence[str], records: Sequence[Record], mapped: Sequence[str]) -> bool:
     """Whether a field is in another language than the texts of the shape: a translation, or what was translated."""
-    texts = ["".join(_text(record, path) for path in mapped) for record in records]
+    texts = ["".join(text_in(record, path) for path in mapped) for record in records]
     # (Of a prompt of messages the language is not looked at.)
-    return any(texts) and not _speaks_as(values, texts)
+    return any(texts) and not speaks_as(values, texts)

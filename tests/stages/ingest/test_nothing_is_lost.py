@@ -3,6 +3,8 @@
 import csv
 import itertools
 import json
+import re
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,9 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from pipeline.stages.ingest import IngestError, ingest
+from pipeline.stages.ingest.streams import SAMPLE
 from schemas.options import IngestOptions, Source
+from tests.stages.ingest.test_ingest import rows_of
 from tests.support.lost_texts import lost
 
 NAMES = st.sampled_from(
@@ -209,3 +213,16 @@ def test_every_cell_of_a_table_is_in_its_row(
     found = read(path)
     assert found is not None
     assert lost(records, *found) == []
+
+
+@pytest.mark.parametrize("name", ["status", "검수결과"])
+def test_a_bad_answer_far_behind_the_sample_stops_its_file(name: str, tmp_path: Path) -> None:
+    """The first bad word of a field of judging comes after the sample, among records that are read by the block."""
+    bad = {"question": "달은?", "answer": "항성입니다.", name: "반려"}
+    good = [{"question": f"{number}은 짝수인가?", "answer": "예.", name: "승인"} for number in range(SAMPLE + 500)]
+    path = tmp_path / "later.jsonl"
+    path.write_text("\n".join(json.dumps(record, ensure_ascii=False) for record in [*good, bad, good[0]]), "utf-8")
+    with pytest.raises(IngestError, match=f"{len(good) + 1}: `{name}` calls an answer bad") as error:
+        rows_of(path)
+    labelled, learned = re.findall(r"`(shape = [^`]*)`", str(error.value))
+    assert [rows_of(path, **tomllib.loads(line))[-2]["label"] for line in (labelled, learned)] == [False, None]
