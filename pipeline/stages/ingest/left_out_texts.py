@@ -24,6 +24,7 @@ from pipeline.stages.ingest.names import (
     tells_the_task,
 )
 from pipeline.stages.ingest.parsing import Fault, Number, dumps
+from pipeline.stages.ingest.passages import hold_answers
 from pipeline.stages.ingest.thoughts import thought_of
 from pipeline.stages.ingest.toml_line import toml
 from pipeline.stages.ingest.unmapped import is_sentence
@@ -96,6 +97,8 @@ def texts_fault(names: Sequence[str], shape: Mapped, records: Sequence[Record]) 
     opinions = [name for name in names if name.strip().casefold() in OPINIONS]
     if isinstance(shape, Columns) and shape.output and opinions:
         return _opinions(opinions[0], shape)
+    if answered := [name for name in names if any(hold_answers(at(record, name)) for record in records)]:
+        return _answered_inside(answered, shape)
     if not all(is_given(value) for name in names for record in records if (value := at(record, name)) is not None):
         return _nested(shape, spoken)
     read, meant = _with_unmapped(names, shape, records)
@@ -123,6 +126,15 @@ def _are_earlier_turns(names: Sequence[str], shape: Columns, records: Sequence[R
     """Whether texts may be the turns before the question: those of a user and an assistant."""
     values = [value for name in names for record in records if (value := at(record, name))]
     return len(names) == 1 and not shape.history and all(are_messages(value) and not is_talk(value) for value in values)
+
+
+def _answered_inside(names: Sequence[str], shape: Mapped) -> Fault:
+    """The fault of documents that hold an answer, which an input would give away."""
+    found = (
+        f"the documents in {', '.join(f'`{name}`' for name in names)} hold an answer beside their texts, and no column"
+    )
+    way = f"take it out of them in the source file, or choose in the source `{toml(shape)}`, so that they stay in meta"
+    return Fault("unmapped-text", f"{found} takes them: {way}")
 
 
 def _nested(shape: Mapped, spoken: str) -> Fault:

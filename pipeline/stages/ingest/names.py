@@ -162,6 +162,11 @@ NOTES = (
 )
 #: What Magpie says about each question: notes where all of them are there.
 MAGPIE = ("intent", "knowledge", "difficulty")
+#: Names of measures, counters and ids, which no answer depends on.
+MEASURE = re.compile(
+    r".*(?:id|idx|index|seq|scores?|rewards?|ranks?|ratings?|len|length|count|num|n_.*|tokens?|votes?|likes?|views?|hits?|prob|loss|time|size)"
+    r"|.*(?:번호|순번|점수|횟수|조회수|추천수|길이|개수|시간|일시)"
+)
 #: Whether the text of a question holds no answer to it, or one.
 UNANSWERABLE = ("is_impossible", "unanswerable", "is_unanswerable", "impossible")
 ANSWERABLE = ("answerable", "is_answerable", "has_answer")

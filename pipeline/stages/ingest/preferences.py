@@ -6,7 +6,7 @@ from typing import Any
 
 from pipeline.stages.ingest.fields import at, kind, list_at, number_of, text_at, without
 from pipeline.stages.ingest.framing import Entry
-from pipeline.stages.ingest.given import given_at, paths_of
+from pipeline.stages.ingest.given import given_at, without_given
 from pipeline.stages.ingest.marks import Marks, take_label, take_learn
 from pipeline.stages.ingest.parsing import Fault, FileFault
 from pipeline.stages.ingest.rows import Row, row
@@ -52,7 +52,7 @@ def preference(entry: Entry, shape: Preference) -> list[Row]:
     record = entry.value
     learn, others = take_learn(record, Marks(shape.learn, shape.learn_from))
     label, others = take_label(others, shape.label)
-    others = without(others, [shape.chosen, shape.rejected, *paths_of(shape.input), shape.system])
+    others = without_given(without(others, [shape.chosen, shape.rejected, shape.system]), shape.input)
     tools = tools_at(record, shape.tools)
     if tools.text is not None:
         others = without(others, [shape.tools])

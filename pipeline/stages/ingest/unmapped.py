@@ -14,6 +14,7 @@ from pipeline.stages.ingest.names import (
     INSTRUCTION,
     MAGPIE,
     MANNER,
+    MEASURE,
     NOTES,
     ORIGIN,
     SYSTEM,
@@ -54,11 +55,6 @@ TITLE = re.compile(r"(?!답|회신|처리|상담사).+제목")
 KOREAN = (
     *("{}_ko", "{}_kor", "{}_korean", "{}_kr", "ko_{}", "kor_{}", "korean_{}"),
     *("{}_translated", "translated_{}", "{}_translation", "{}_번역", "번역_{}"),
-)
-#: Names of measures, counters and ids, which no answer depends on.
-MEASURE = re.compile(
-    r".*(?:id|idx|index|seq|scores?|rewards?|ranks?|ratings?|len|length|count|num|n_.*|tokens?|votes?|likes?|views?|hits?|prob|loss|time|size)"
-    r"|.*(?:번호|순번|점수|횟수|조회수|추천수|길이|개수|시간|일시)"
 )
 #: Names of what was measured or marked in a text, in lists and objects: no table that a question is about.
 MEASURED = re.compile(
