@@ -9,6 +9,7 @@ from pipeline.stages.ingest.fields import Record, at, kind, text_at, without
 from pipeline.stages.ingest.framing import Entry
 from pipeline.stages.ingest.given import NUMBERS, given_at, lettered_choices, paths_of, without_given
 from pipeline.stages.ingest.marks import Marks, take_label, take_learn
+from pipeline.stages.ingest.multiple_choice import beyond_choices
 from pipeline.stages.ingest.parsing import Fault, dumps
 from pipeline.stages.ingest.preferences import prompt_turns, turns_in_field
 from pipeline.stages.ingest.rows import Row, rejected, row
@@ -89,6 +90,7 @@ def _texts(record: Record, shape: Columns) -> tuple[dict[str, str | None], tuple
                 texts[name] = text_at(record, getattr(shape, name))
         except Fault as found:
             fault = fault or _numbers_are_not_text(found, record, shape)
+    fault = fault or beyond_choices(record, shape.input, at(record, shape.output))
     return texts, fixes, fault
 
 
