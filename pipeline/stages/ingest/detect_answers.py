@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
+from pipeline.stages.ingest.compared_answers import best_of_list, best_of_several, compared
 from pipeline.stages.ingest.detect_columns import are_messages, are_texts, given_fields, one_or_more, text_path
 from pipeline.stages.ingest.fields import Record, at, number_of
 from pipeline.stages.ingest.names import (
@@ -27,7 +28,7 @@ from pipeline.stages.ingest.speakers import speaker_of
 from pipeline.stages.ingest.toml_line import toml
 from pipeline.stages.ingest.turn_lists import turns_in
 from pipeline.stages.ingest.unmapped import is_sentence
-from schemas.shapes import Columns, Completions, Conversation, Preference, Shape
+from schemas.shapes import Choice, Columns, Completions, Conversation, Preference, Shape
 
 #: Fields of an answer. (A server puts its answers under `choices`.)
 NAMES = (*OUTPUT, *ANSWER_KEYS, "choices")
@@ -86,6 +87,9 @@ def unanswered(records: Sequence[Record], shape: Shape) -> Fault | None:
         return None
     if lines := list(_of_several(records, prompt, shape)):
         return _choose(prompt, lines, shape)
+    if remedy := best_of_several(records):
+        detail = f"{remedy}, or choose in the source `{toml(shape)}`, so that these are prompts without an answer"
+        return Fault("unmapped-text", detail)
     names = [name for name in _may_answer(records, shape) if name != prompt]
     lines = [(toml(_answered(shape, name)), f"so that `{name}` is the answer") for name in names[:2]]
     return _choose(prompt, lines, shape) if lines and isinstance(shape, Conversation) else None
@@ -158,7 +162,9 @@ def _of_several(records: Sequence[Record], prompt: str, shape: Conversation | Co
         lists = [items for record in records if isinstance(items := opened(record.get(key)), list) and items]
         if len(lists) < len(records) or key == prompt:
             continue
-        if all(map(are_texts, lists)):
+        if best_of_list(records, key):
+            yield from ((toml(each), _says(each)) for each in compared(records))
+        elif all(map(are_texts, lists)):
             last = min(map(len, lists)) - 1
             yield toml(_answered(shape, f"{key}.0")), f"so that the first of `{key}` is the answer"
             scores = [name for name in records[0] if last and _are_scores(records, key, name)]
@@ -174,6 +180,11 @@ def _of_several(records: Sequence[Record], prompt: str, shape: Conversation | Co
                 yield toml(pair), "where they are ranked, the best one first"
         elif all(isinstance(answer, dict) for answers in lists for answer in answers):
             yield from _of_objects(key, [answer for answers in lists for answer in answers], prompt, shape)
+
+
+def _says(shape: Shape) -> str:
+    first = f", where {shape.first} is the first one" if isinstance(shape, Choice) else ""
+    return f"so that the better one is the answer{first}"
 
 
 def _are_scores(records: Sequence[Record], key: str, name: str) -> bool:

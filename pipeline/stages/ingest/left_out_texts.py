@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.stages.ingest.columns import labelled
+from pipeline.stages.ingest.compared_answers import is_worse
 from pipeline.stages.ingest.detect_columns import are_messages, one_or_more
 from pipeline.stages.ingest.fields import Record, at
 from pipeline.stages.ingest.given import is_given, paths_of
@@ -94,6 +95,8 @@ def texts_fault(names: Sequence[str], shape: Mapped, records: Sequence[Record]) 
         detail = f"{spoken} texts, and `{better}` may say which is better: write the better answer as `chosen` and the"
         meta = f"choose in the source `{toml(shape)}`, so that they stay in meta"
         return Fault("unmapped-text", f"{detail} other one as `rejected` in the source file, or {meta}")
+    if isinstance(shape, Columns) and shape.output and (worse := [name for name in names if is_worse(name)]):
+        return _worse(worse[0], [name for name in names if name not in worse], shape, records)
     opinions = [name for name in names if name.strip().casefold() in OPINIONS]
     if isinstance(shape, Columns) and shape.output and opinions:
         return _opinions(opinions[0], shape)
@@ -175,6 +178,23 @@ def _opinions(name: str, shape: Columns) -> Fault:
         "unmapped-text",
         f"`{name}` holds what is said of `{shape.output}`: choose in the source `{toml(shape)}`, so that "
         f"`{shape.output}` is learned and `{name}` stays in meta, or `{toml(judged)}`, so that `{name}` is learned",
+    )
+
+
+def _worse(name: str, others: Sequence[str], shape: Columns, records: Sequence[Record]) -> Fault:
+    """The fault of records that hold a worse answer beside the answer. `others`: the texts that no column takes."""
+    read, _ = _with_unmapped(others, shape, records)
+    pair = Preference(
+        prompt=read.instruction if isinstance(read, Columns) else shape.instruction,
+        chosen=shape.output or "",
+        rejected=name,
+        input=read.input if isinstance(read, Columns) else shape.input,
+        system=shape.system,
+    )
+    return Fault(
+        "unmapped-text",
+        f"`{name}` holds a worse answer than `{shape.output}`: choose in the source `{toml(pair)}`, so that it is the "
+        f"rejected one, or `{toml(shape)}`, so that it stays in meta",
     )
 
 

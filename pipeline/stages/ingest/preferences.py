@@ -132,13 +132,36 @@ def choice(entry: Entry, shape: Choice) -> list[Row]:
 
     Raises Fault: no-better, and as `preference` does.
     """
-    number = number_of(at(entry.value, shape.better))
-    if number not in (0, 1):
-        raise Fault("no-better", f"`{shape.better}` is {kind(at(entry.value, shape.better))}: which answer is better?")
-    chosen, rejected = shape.answers if number == 0 else reversed(shape.answers)
-    return preference(entry, Preference(prompt=shape.prompt, chosen=chosen, rejected=rejected))
+    value = at(entry.value, shape.better)
+    place = better_of(value, shape)
+    if place is None:
+        said = f"`{value}`" if isinstance(value, str) else kind(value)
+        raise Fault("no-better", f"`{shape.better}` is {said}: which answer is better?")
+    chosen, rejected = shape.answers if place == 0 else reversed(shape.answers)
+    return preference(entry, Preference(prompt=shape.prompt, chosen=chosen, rejected=rejected, input=shape.input))
 
 
+def better_of(value: Any, shape: Choice) -> int | None:
+    """Which of two answers a value means, 0 or 1: by its number, by its name, or by the letter at the end of that.
+
+    >>> shape = Choice(answers=("response_a", "response_b"), better="winner")
+    >>> [better_of(value, shape) for value in (1, "response_a", "model_b", "tie")]
+    [1, 0, 1, None]
+    """
+    number = number_of(value)
+    if number is not None:
+        return int(number) - shape.first if number in (shape.first, shape.first + 1) else None
+    said = value.strip().casefold() if isinstance(value, str) else ""
+    names = [name.strip().casefold() for name in shape.answers]
+    ends = [name[-1] for name in names]
+    if said in names:
+        return names.index(said)
+    match = LETTER.fullmatch(said)
+    return ends.index(match[1]) if match and match[1] in ends and ends[0] != ends[1] else None
+
+
+#: A letter alone, or at the end of the name of a model or an answer.
+LETTER = re.compile(r"(?:.*[_ -])?([a-z])")
 #: Names of a rank.
 RANK = re.compile(r"(?:.*[._])?(?:rank|ranking|순위|등수)s?", re.IGNORECASE)
 

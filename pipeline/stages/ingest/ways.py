@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pipeline.stages.ingest.columns import labelled
+from pipeline.stages.ingest.compared_answers import best_of_several, compared
 from pipeline.stages.ingest.detect import shapes_of
 from pipeline.stages.ingest.detect_answers import several_answers
 from pipeline.stages.ingest.detect_choices import labelled_choice, marked_choices
@@ -61,9 +62,10 @@ def ways(records: Sequence[Record]) -> Iterator[str]:
     for name, recipe in recipes().items():
         if recipe.shape and _has_all(record, recipe.shape):
             yield f'recipe = "{name}"'
-    if lines := list(map(toml, made_tasks(records))):
-        yield from lines
-        return
+    for shapes in (compared(records), made_tasks(records)):
+        if lines := list(map(toml, shapes)):
+            yield from lines
+            return
     likely = _likely_conversation(record)
     if likely:
         yield from map(toml, about_talk(records, likely))
@@ -383,6 +385,8 @@ def beside_shapes(records: Sequence[Record]) -> str | None:
             f"`{answers}` holds right and wrong answers; write a right one as `chosen` and a wrong one as `rejected` "
             "in the source file, or the right one as `output`"
         )
+    if named(first, INSTRUCTION) and (remedy := best_of_several(records)):
+        return remedy
     if who := message_columns(records):
         return (
             f"each record is a message of `{who}`, and no field says to which conversation it belongs; add a column "
