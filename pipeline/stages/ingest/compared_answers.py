@@ -39,13 +39,18 @@ def is_worse(name: str) -> bool:
     return WORSE.fullmatch(name.strip()) is not None or name.strip().casefold() in REJECTED
 
 
+def judged_by_name(name: str) -> bool:
+    """Whether the name of a field says that its answers are better or worse ones."""
+    return is_worse(name) or BETTER_ONE.fullmatch(name.strip()) is not None
+
+
 def compared(records: Sequence[Record]) -> list[Shape]:
     """The shapes of a prompt with a better and a worse answer; none for other records."""
     asked = named(records[0], (*INSTRUCTION, *ASKING))
     if asked:
         return [*_by_name(records, asked[0]), *_by_number(records, asked[0])]
     texts = [name for name in records[0] if all(isinstance(each.get(name), str) for each in records)]
-    others = [name for name in texts if not is_worse(name) and not BETTER_ONE.fullmatch(name.strip())]
+    others = [name for name in texts if not judged_by_name(name)]
     return [*_by_name(records, others[0])] if len(others) == 1 else []
 
 

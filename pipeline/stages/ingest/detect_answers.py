@@ -1,9 +1,10 @@
 """The answer to a prompt in a field beside it: known by its name, or one that people must choose."""
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
-from pipeline.stages.ingest.compared_answers import best_of_list, best_of_several, compared
+from pipeline.stages.ingest.compared_answers import best_of_list, best_of_several, compared, judged_by_name
 from pipeline.stages.ingest.detect_columns import are_messages, are_texts, given_fields, one_or_more, text_path
 from pipeline.stages.ingest.fields import Record, at, number_of
 from pipeline.stages.ingest.names import (
@@ -30,6 +31,8 @@ from pipeline.stages.ingest.turn_lists import turns_in
 from pipeline.stages.ingest.unmapped import is_sentence
 from schemas.shapes import Choice, Columns, Completions, Conversation, Preference, Shape
 
+#: Names of lists of answers that say who answers.
+MORE_ANSWERS = re.compile(r".+_(?:answers|responses|outputs|completions)|.+답변(?:들|목록)", re.IGNORECASE)
 #: Fields of an answer. (A server puts its answers under `choices`.)
 NAMES = (*OUTPUT, *ANSWER_KEYS, "choices")
 
@@ -95,6 +98,13 @@ def unanswered(records: Sequence[Record], shape: Shape) -> Fault | None:
     return _choose(prompt, lines, shape) if lines and isinstance(shape, Conversation) else None
 
 
+def answered_elsewhere(records: Sequence[Record], shape: Columns) -> Fault | None:
+    """The fault of prompts beside a field whose name is that of an answer, in whatever language; None for others."""
+    names = [name for name in _may_answer(records, shape) if may_answer(name) and name != shape.instruction]
+    lines = [(toml(_answered(shape, name)), f"so that `{name}` is the answer") for name in names[:2]]
+    return _choose(shape.instruction, lines, shape) if shape.output is None and lines else None
+
+
 def printed_answers(records: Sequence[Record], shape: Columns) -> Fault | None:
     """The fault of answers to questions that are lists, written as texts; None where most are something else.
 
@@ -158,7 +168,8 @@ def _are_sentences(records: Sequence[Record], name: str) -> bool:
 
 def _of_several(records: Sequence[Record], prompt: str, shape: Conversation | Columns) -> Iterator[tuple[str, str]]:
     """The lines of toml that read a list of answers, each with what it does."""
-    for key in named(records[0], SEVERAL):
+    more = [key for key in records[0] if MORE_ANSWERS.fullmatch(key.strip()) and not judged_by_name(key)]
+    for key in dict.fromkeys((*named(records[0], SEVERAL), *more)):
         lists = [items for record in records if isinstance(items := opened(record.get(key)), list) and items]
         if len(lists) < len(records) or key == prompt:
             continue
@@ -169,7 +180,7 @@ def _of_several(records: Sequence[Record], prompt: str, shape: Conversation | Co
             yield toml(_answered(shape, f"{key}.0")), f"so that the first of `{key}` is the answer"
             scores = [name for name in records[0] if last and _are_scores(records, key, name)]
             yield from (line for name in scores for line in _best(key, None, name, prompt, shape))
-            if last and not scores:
+            if last and not scores and key not in more:
                 pair = Preference(
                     prompt=prompt,
                     chosen=f"{key}.0",

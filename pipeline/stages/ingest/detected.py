@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline.stages.ingest.calls import is_empty
 from pipeline.stages.ingest.detect import readings_of, shapes_of
-from pipeline.stages.ingest.detect_answers import printed_answers, unanswered
+from pipeline.stages.ingest.detect_answers import answered_elsewhere, printed_answers, unanswered
 from pipeline.stages.ingest.detect_choices import choice_fields, decided, first_of
 from pipeline.stages.ingest.detect_columns import one_or_more
 from pipeline.stages.ingest.detect_conversations import role_key, text_key
@@ -235,6 +235,8 @@ def _must_map_texts(found: Sequence[tuple[Record, Shape]]) -> None:
             raise in_two_languages(twins, shape)
         if isinstance(shape, Mapped) and (names := _left_out(records, shape)):
             raise texts_fault(names, shape, records)
+        if isinstance(shape, Columns) and (fault := answered_elsewhere(records, shape)):
+            raise fault
         if isinstance(shape, Columns) and (read := _counted_from_0(records, shape)):
             detail = f"`{shape.output}` is the number of a choice, where 0 is the first: use `{read}`"
             raise Fault("ambiguous-shape", detail)

@@ -47,7 +47,7 @@ CHOICES = (
     *("보기", "선택지", "선지", "답지"),
 )
 NUMBERED_CHOICE = re.compile(
-    r"(?:choice|option|opt|alternative|ending|sol|보기|선택지|선지|답지)[ _#.]?(?:\d|[a-e])|[①-⑤]", re.IGNORECASE
+    r"(?:choice|option|opt|op|alternative|ending|sol|보기|선택지|선지|답지)[ _#.]?(?:\d|[a-e])|[①-⑤]", re.IGNORECASE
 )
 #: The number, or the letter, of the right one.
 INDEX = re.compile(
@@ -176,6 +176,8 @@ EXPLANATIONS = (
         "explanation",
         "rationale",
         "solution",
+        "exp",
+        "reason",
         "풀이",
         "풀이과정",
         "풀이 과정",
@@ -258,17 +260,18 @@ SEVERAL = (
 #: Names of an answer, also of one of several.
 ANSWER = re.compile(
     r"(?:.*_)?(?:output|answer|response|completion|reply|target|result|feedback|attempt)s?[ _]?(?:\d+|[a-e])?(?:\..*)?"
-    r"|.*(?:답변|응답|대답|정답|회신|처리결과)\d*(?:\..*)?",
+    r"|.*(?:답변|응답|대답|정답|회신|회답|처리결과)\d*(?:\..*)?",
     re.IGNORECASE,
 )
 #: Other names that an answer has beside the prompt alone.
 ALONE = re.compile(
-    r"(?:.*_)?(?:gold|ground_?truth|ideal|reference|generated|generation|generated_text|label|assistant|bot|gpt)"
+    r"(?:.*_)?(?:gold|ground_?truth|ideal|reference|generated|generation|generated_text|label|assistant|bot|gpt"
+    r"|sql|sql_query|solution|canonical_solution|program)"
     r"|.*(?:답안|모범답|어시스턴트|챗봇)",
     re.IGNORECASE,
 )
 #: Names of what is made of a text.
-MADE = re.compile(r".*(?:summary|abstract|translation|headline|title|요약|번역|제목|결과).*", re.IGNORECASE)
+MADE = re.compile(r".*(?:summary|abstract|abstractive|translation|headline|title|요약|번역|제목|결과).*", re.IGNORECASE)
 #: Fields that may hold a transcript beside other columns.
 TRANSCRIPTS = ("text", "conversation", "dialogue", "transcript", "chat")
 

@@ -115,8 +115,10 @@ def articles(entry: Entry, shape: Articles) -> list[Row]:
     outer = without(record, [shape.paragraphs]) if is_article else {}
     for paragraph in list_at(record, shape.paragraphs) if is_article else [record]:
         named_so = shape.context or context_name(paragraph) or "context"
-        context = text_at(paragraph, named_so)
-        rest = _in(outer, without(paragraph, [named_so, "qas"])) if isinstance(paragraph, dict) else outer
+        context, _ = given_at(paragraph, named_so)
+        rest = (
+            _in(outer, without_given(without(paragraph, ["qas"]), named_so)) if isinstance(paragraph, dict) else outer
+        )
         for question in list_at(paragraph, "qas"):
             texts = (at(question, path) for path in ANSWERS)
             answer = next((text for text in texts if text and isinstance(text, str)), None)

@@ -16,8 +16,10 @@ from pipeline.stages.ingest.names import (
     MANNER,
     MEASURE,
     NOTES,
+    OPINIONS,
     ORIGIN,
     SYSTEM,
+    explains,
     leaf,
     named,
     sets_the_scene,
@@ -102,6 +104,8 @@ def unmapped_texts(records: Sequence[Record], shape: Columns | Preference) -> li
     for name in (name for name in _fields(records) if name not in taken):
         word = leaf(name)
         values = [_text(record, name) for record in records]
+        if isinstance(shape, Preference) and (explains(word) or word in OPINIONS):
+            continue  # it says why one answer is better
         if word in ORIGIN or LEGAL.fullmatch(word) or is_copy(values, records, mapped):
             continue
         is_note = word in NOTES or TWIN.fullmatch(word) is not None or (word in MAGPIE and is_magpie)
