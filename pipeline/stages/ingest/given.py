@@ -77,6 +77,8 @@ def without_given(record: Record, fields: Fields) -> Record:
     """
     paths = paths_of(fields)
     notes = {path: notes_of(value) for path in paths if _may_have_notes(value := _value(record, path), path)}
+    if not notes:
+        return without(record, paths)
     left = without(record, [path for path in paths if notes.get(path) is None])
     for path, note in notes.items():
         if note is not None:

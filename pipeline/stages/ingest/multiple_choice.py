@@ -1,5 +1,6 @@
 """A question with answers to choose from, and the number or the letter of the right one: each record to one row."""
 
+import functools
 from collections.abc import Sequence
 from string import ascii_uppercase
 from typing import Any
@@ -151,14 +152,12 @@ def beyond_choices(record: Record, fields: Fields, answer: Any) -> Fault | None:
     >>> beyond_choices({"보기": ["참", "거짓"]}, "보기", "2")
     """
     said = answer.strip() if isinstance(answer, str) and len(answer) < SHORT else ""
-    paths = [path for path in paths_of(fields) if _is_choice(path)] if said else []
+    paths = _choices_among(paths_of(fields)) if said else ()
     place = _place(said) if paths else None
-    if place is None:
+    if place is None or (len(paths) > 1 and place < len(paths) and at(record, paths[place]) not in (None, "")):
         return None
     choices = [
-        (label, text)
-        for label, text in choices_in(record, tuple(paths) if len(paths) > 1 else paths[0])
-        if text.strip()
+        (label, text) for label, text in choices_in(record, paths if len(paths) > 1 else paths[0]) if text.strip()
     ]
     is_one = any(said == label or said in text for label, text in choices)
     if not choices or place < len(choices) or is_one:
@@ -166,8 +165,14 @@ def beyond_choices(record: Record, fields: Fields, answer: Any) -> Fault | None:
     return Fault("unknown-choice", f"the answer is {said!r}, and there are {len(choices)} choices")
 
 
-def _is_choice(path: str) -> bool:
-    return leaf(path) in CHOICES or path in LETTERS or NUMBERED_CHOICE.fullmatch(path.strip()) is not None
+@functools.lru_cache(4096)
+def _choices_among(paths: tuple[str, ...]) -> tuple[str, ...]:
+    """The fields among some that hold answers to choose from."""
+    return tuple(
+        path
+        for path in paths
+        if leaf(path) in CHOICES or path in LETTERS or NUMBERED_CHOICE.fullmatch(path.strip()) is not None
+    )
 
 
 def _place(sign: str) -> int | None:

@@ -1,8 +1,9 @@
 """Lists of documents that a question is about: their texts and titles are read, and the rest is notes about them."""
 
+import functools
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from pipeline.stages.ingest.fields import Record, yes_or_no
 from pipeline.stages.ingest.names import ANSWER_KEYS, MEASURE, ORIGIN, OUTPUT, SPEAKER, named
@@ -45,6 +46,8 @@ def notes_of(value: Any) -> Any:
 
 def hold_answers(value: Any) -> bool:
     """Whether a document in a list has an answer beside its text: with it in the input, the answer is given away."""
+    if not isinstance(value, list | dict):
+        return False
     found = _documents(value) or []
     return any(
         item[key] is not None and not _is_note(key, item[key])
@@ -71,19 +74,28 @@ def _documents(value: Any) -> list[Record] | None:
 
 
 def _is_document(item: Record) -> bool:
-    if SPEAKER & item.keys():
-        return False
-    return any(isinstance(item[key], str) for key in _texts(item)) or _inside(item) is not None
+    texts = _texts(item)
+    if texts:
+        return not SPEAKER & item.keys() and any(isinstance(item[key], str) for key in texts)
+    return not SPEAKER & item.keys() and _inside(item) is not None
 
 
-def _texts(item: Record) -> list[str]:
-    return [key for key in item if key in TEXT_NAMES or key in FOUND_NAMES]
+def _texts(item: Record) -> tuple[str, ...]:
+    return _texts_among(tuple(item))
+
+
+# Most documents of a file have the same keys.
+@functools.lru_cache(4096)
+def _texts_among(keys: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(key for key in keys if key in TEXT_NAMES or key in FOUND_NAMES)
 
 
 def _inside(item: Record) -> str | None:
     """The one list of documents in a document that has no text of its own: its pages."""
+    if _texts(item):
+        return None
     lists = [key for key, value in item.items() if isinstance(value, list) and _documents(value) is not None]
-    return lists[0] if len(lists) == 1 and not _texts(item) else None
+    return lists[0] if len(lists) == 1 else None
 
 
 def _flat(item: Record) -> Sequence[Record]:
@@ -110,13 +122,27 @@ def _notes(item: Record) -> Record:
 
 def _is_note(key: str, value: Any) -> bool:
     """Whether a field of a document is a mark, a measure, an id, a day or an address, and no part of its text."""
-    word = key.strip().casefold()
-    if key in TEXT_NAMES or key in FOUND_NAMES:
+    sort = _sort_of(key)
+    if sort == "text":
         return False
     if isinstance(value, bool) or (isinstance(value, str) and ADDRESS.fullmatch(value)):
         return True
-    if word in ANSWERS:
+    if sort == "answer":
         return yes_or_no(value) is not None
-    if word in NUMBERED:
+    if sort == "number":
         return is_scalar(value) and spelled(value).strip().isdecimal()
-    return word in ORIGIN or MEASURE.fullmatch(word) is not None or FITS.fullmatch(word) is not None
+    return sort == "note"
+
+
+@functools.lru_cache(4096)
+def _sort_of(key: str) -> Literal["text", "answer", "number", "note", "title"]:
+    """What a field of this name holds in a document."""
+    word = key.strip().casefold()
+    if key in TEXT_NAMES or key in FOUND_NAMES:
+        return "text"
+    if word in ANSWERS:
+        return "answer"
+    if word in NUMBERED:
+        return "number"
+    is_note = word in ORIGIN or MEASURE.fullmatch(word) is not None or FITS.fullmatch(word) is not None
+    return "note" if is_note else "title"
