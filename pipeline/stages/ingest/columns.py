@@ -46,7 +46,7 @@ def columns(entry: Entry, shape: Columns) -> list[Row]:
             return [rejected(entry, no_answer(unanswerable, shape), **known)]
         texts["output"], paths = shape.no_answer, [path for path in paths if path != shape.output]
     said, others, repairs = _beside(record, shape)
-    others = without_given(without(others, paths), shape.input)
+    others = without_given(others, shape.input, paths)
     history: list[Message] = []
     if shape.history:
         turns = earlier_turns(record, shape.history, shape.roles)
@@ -130,7 +130,7 @@ def _spoken(entry: Entry, shape: Columns) -> Row:
     """The row of a record whose prompt or answer is a list of messages (TRL), or whose prompt is a transcript."""
     record = entry.value
     said, others, repairs = _beside(record, shape)
-    others = without_given(without(others, _paths(shape)), shape.input)
+    others = without_given(others, shape.input, _paths(shape))
     turns = earlier_turns(record, shape.history, shape.roles) if shape.history else []
     marks = Marks(LEARN if shape.learn else (), shape.learn_from)
     turns += prompt_turns(at(record, shape.instruction), shape.instruction, marks)

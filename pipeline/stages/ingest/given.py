@@ -69,21 +69,28 @@ def given_at(record: Record, fields: Fields, answer: Any = None) -> tuple[str | 
     return "\n".join(f"{names[path]}:{_gap(text)}{text}" for path, text in given.items()), fixes
 
 
-def without_given(record: Record, fields: Fields) -> Record:
+def without_given(record: Record, fields: Fields, others: Sequence[str | None] = ()) -> Record:
     """The record without what is given in the fields. The notes about documents stay: their ids, scores and marks.
+
+    `others`: other fields that are taken.
 
     >>> without_given({"글": "고래는 젖을 먹인다.", "문서": [{"text": "고래", "score": 0.9}]}, ("글", "문서"))
     {'문서': [{'score': 0.9}]}
     """
     paths = paths_of(fields)
+    if not any(_may_be_list(at(record, path)) for path in paths):
+        return without(record, (*others, *paths))
     notes = {path: notes_of(value) for path in paths if _may_have_notes(value := _value(record, path), path)}
-    if not notes:
-        return without(record, paths)
-    left = without(record, [path for path in paths if notes.get(path) is None])
+    left = without(record, [*others, *(path for path in paths if notes.get(path) is None)])
     for path, note in notes.items():
         if note is not None:
             left = _with(left, path, note)
     return left
+
+
+def _may_be_list(value: Any) -> bool:
+    """Whether a value is a list or an object, or the text of one."""
+    return isinstance(value, list | dict) or (isinstance(value, str) and value.lstrip()[:1] in ("[", "{"))
 
 
 def _may_have_notes(value: Any, path: str) -> bool:

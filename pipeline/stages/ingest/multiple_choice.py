@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from string import ascii_uppercase
 from typing import Any
 
-from pipeline.stages.ingest.fields import Record, at, kind, text_at, without, yes_or_no
+from pipeline.stages.ingest.fields import Record, at, kind, text_at, yes_or_no
 from pipeline.stages.ingest.framing import Entry
 from pipeline.stages.ingest.given import given_at, paths_of, without_given
 from pipeline.stages.ingest.names import CHOICES, LETTERS, NUMBERED_CHOICE, is_right, leaf
@@ -33,7 +33,7 @@ def multiple_choice(entry: Entry, shape: MultipleChoice) -> list[Row]:
     output = "\n".join(_right(shape, each, choices) for each in right_ones(answer))
     paths = (*paths_of(shape.input), *paths_of(shape.choices))
     given, fixes = given_at(record, paths, answer)
-    others = without_given(without(record, [shape.instruction, shape.system]), paths)
+    others = without_given(record, paths, [shape.instruction, shape.system])
     reasoning, text, others, thought = take_thought(output, others, shape.reasoning)
     instruction, system = text_at(record, shape.instruction), system_at(record, shape.system)
     found = row(entry, others, instruction, given, text, system=system, fixes=(*fixes, *thought))

@@ -29,7 +29,7 @@ def read_of(value: Any) -> Any:
     >>> read_of({"text": ["달은 위성이다."], "url": ["https://a.kr/1"]})
     [{'text': '달은 위성이다.'}]
     """
-    found = _documents(value)
+    found = None if _is_plain(value) else _documents(value)
     return value if found is None else [_read(each) for item in found for each in _flat(item)]
 
 
@@ -39,14 +39,14 @@ def notes_of(value: Any) -> Any:
     >>> notes_of([{"title": "달", "text": "달은 위성이다.", "score": 0.9}, {"title": "해", "text": "해는 항성이다."}])
     [{'score': 0.9}, {}]
     """
-    found = _documents(value)
+    found = None if _is_plain(value) else _documents(value)
     notes = [] if found is None else [_notes(item) for item in found]
     return notes if any(notes) else None
 
 
 def hold_answers(value: Any) -> bool:
     """Whether a document in a list has an answer beside its text: with it in the input, the answer is given away."""
-    if not isinstance(value, list | dict):
+    if not isinstance(value, list | dict) or _is_plain(value):
         return False
     found = _documents(value) or []
     return any(
@@ -55,6 +55,29 @@ def hold_answers(value: Any) -> bool:
         for item in _flat(document)
         for key in named(item, ANSWERS)
     )
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a list holds nothing but texts with their titles, as most lists do."""
+    if not isinstance(value, list):
+        return False
+    for item in value:
+        titles = _titles_among(tuple(item)) if isinstance(item, dict) else None
+        if titles is None:
+            return False
+        for key in titles:
+            if not isinstance(item[key], str) or ADDRESS.fullmatch(item[key]):
+                return False
+    return True
+
+
+# Most documents of a file have the same keys.
+@functools.lru_cache(4096)
+def _titles_among(keys: tuple[str, ...]) -> tuple[str, ...] | None:
+    """The names of titles among those of a document; None where there is no text, or another name."""
+    sorts = {key: _sort_of(key) for key in keys}
+    is_plain = "text" in sorts.values() and set(sorts.values()) <= {"text", "title"}
+    return tuple(key for key, sort in sorts.items() if sort == "title") if is_plain else None
 
 
 def are_documents(value: Any) -> bool:

@@ -52,7 +52,7 @@ def preference(entry: Entry, shape: Preference) -> list[Row]:
     record = entry.value
     learn, others = take_learn(record, Marks(shape.learn, shape.learn_from))
     label, others = take_label(others, shape.label)
-    others = without_given(without(others, [shape.chosen, shape.rejected, shape.system]), shape.input)
+    others = without_given(others, shape.input, [shape.chosen, shape.rejected, shape.system])
     tools = tools_at(record, shape.tools)
     if tools.text is not None:
         others = without(others, [shape.tools])

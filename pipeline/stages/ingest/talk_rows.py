@@ -66,7 +66,7 @@ def row_with_beside(
     given, fixes = given_at(record, shape.input)
     declared = tools_at(record, shape.tools)
     prompt = system_at(record, shape.system)
-    others = without_given(without(record, [path, shape.system]), shape.input)
+    others = without_given(record, shape.input, [path, shape.system])
     if not declared.flags:
         others = without(others, [shape.tools])
     if declared.text is None and prompt and (glaive := glaive_tools(prompt)):
