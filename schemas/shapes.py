@@ -259,12 +259,18 @@ class Preference(Mapping):
 
 
 class Choice(Mapping):
-    """Two answers to a prompt, and a field with the number of the better one, 0 or 1: the other is `rejected`."""
+    """Two answers to a prompt, and a field that says which one is better: the other is `rejected`.
+
+    It holds the number of the better one, or the name of its field, or the letter at the end of that name.
+    """
 
     kind: Literal["choice"] = "choice"
     prompt: str = "prompt"
     answers: tuple[str, str] = ("response_0", "response_1")
     better: str = "better_response_id"
+    #: The number of the first answer in `better`.
+    first: Literal[0, 1] = 0
+    input: Fields = None
 
 
 class Completions(Mapping):

@@ -7,8 +7,9 @@ from pipeline.stages.ingest.calls import calls_in, calls_of, is_empty, is_whole,
 from pipeline.stages.ingest.exchanges import earlier_turns
 from pipeline.stages.ingest.fields import Record, at, kind, text_at, without
 from pipeline.stages.ingest.framing import Entry
-from pipeline.stages.ingest.given import NUMBERS, given_at, lettered_choices, paths_of
+from pipeline.stages.ingest.given import NUMBERS, given_at, lettered_choices, paths_of, without_given
 from pipeline.stages.ingest.marks import Marks, take_label, take_learn
+from pipeline.stages.ingest.multiple_choice import beyond_choices
 from pipeline.stages.ingest.parsing import Fault, dumps
 from pipeline.stages.ingest.preferences import prompt_turns, turns_in_field
 from pipeline.stages.ingest.rows import Row, rejected, row
@@ -45,7 +46,7 @@ def columns(entry: Entry, shape: Columns) -> list[Row]:
             return [rejected(entry, no_answer(unanswerable, shape), **known)]
         texts["output"], paths = shape.no_answer, [path for path in paths if path != shape.output]
     said, others, repairs = _beside(record, shape)
-    others = without(others, paths)
+    others = without_given(others, shape.input, paths)
     history: list[Message] = []
     if shape.history:
         turns = earlier_turns(record, shape.history, shape.roles)
@@ -89,12 +90,13 @@ def _texts(record: Record, shape: Columns) -> tuple[dict[str, str | None], tuple
                 texts[name] = text_at(record, getattr(shape, name))
         except Fault as found:
             fault = fault or _numbers_are_not_text(found, record, shape)
+    fault = fault or beyond_choices(record, shape.input, at(record, shape.output))
     return texts, fixes, fault
 
 
 def _paths(shape: Columns) -> list[str | None]:
-    """The fields of a shape's texts."""
-    return [shape.instruction, *paths_of(shape.input), shape.output, shape.system, shape.history]
+    """The fields of a shape's texts, beside its input."""
+    return [shape.instruction, shape.output, shape.system, shape.history]
 
 
 def _is_spoken(value: Any) -> bool:
@@ -128,7 +130,7 @@ def _spoken(entry: Entry, shape: Columns) -> Row:
     """The row of a record whose prompt or answer is a list of messages (TRL), or whose prompt is a transcript."""
     record = entry.value
     said, others, repairs = _beside(record, shape)
-    others = without(others, _paths(shape))
+    others = without_given(others, shape.input, _paths(shape))
     turns = earlier_turns(record, shape.history, shape.roles) if shape.history else []
     marks = Marks(LEARN if shape.learn else (), shape.learn_from)
     turns += prompt_turns(at(record, shape.instruction), shape.instruction, marks)

@@ -12,7 +12,7 @@ from pipeline.stages.ingest.names import CONTEXT, named
 from pipeline.stages.ingest.parsing import Fault
 from pipeline.stages.ingest.preferences import turns_in_field
 from pipeline.stages.ingest.rows import Row, numbered
-from pipeline.stages.ingest.speakers import in_order, must_go_on, speaker_of, unknown_role
+from pipeline.stages.ingest.speakers import SPOKEN, in_order, must_go_on, speaker_of, unknown_role
 from pipeline.stages.ingest.talk_rows import row_with_beside
 from pipeline.stages.ingest.toml_line import toml
 from pipeline.stages.ingest.transcripts import declared_style, styles_with, turns_of, unknown_names
@@ -43,6 +43,8 @@ def conversation(entry: Entry, shape: Conversation) -> list[Row]:
 
 def _turns(found: Sequence[Any], shape: Conversation) -> list[Turn]:
     """The turns of a list. Raises Fault: unknown-role, too-many-speakers, turns-out-of-order, and as `turn_of` does."""
+    if found and all(isinstance(text, str) for text in found):
+        return [Turn(SPOKEN[place % 2], text) for place, text in enumerate(found)]
     if shape.order:
         must_go_on([at(turn, shape.order) for turn in found], shape.order)
     names = [speaker_of(turn, shape.role) for turn in found]

@@ -13,8 +13,8 @@ from pipeline.stages.ingest.headers import (
     TITLE_LINES,
     are_known_names,
     column_names,
+    header_again,
     is_header,
-    is_same_header,
 )
 from pipeline.stages.ingest.parsing import BOM, Fault
 from pipeline.stages.ingest.unpacking import escaped
@@ -131,7 +131,7 @@ def delimited(blocks: Iterable[Lines], dialect: Dialect, first: int = 1) -> Iter
     A header that comes once more is a faulty entry, and the rows below it have their cells in its order.
     """
     names = dialect.names
-    width, known = len(names), frozenset(names)
+    width, other = len(names), 0
     header = dialect.has_header
     for number, raw, cells, fault in _records(_lines(blocks), dialect, width, first):
         place = f":{number}"
@@ -143,9 +143,10 @@ def delimited(blocks: Iterable[Lines], dialect: Dialect, first: int = 1) -> Iter
         elif header:
             header = False
         elif len(cells) != width:
-            yield Entry(place, None, text, (), _wrong_count(cells, width, dialect.delimiter))
-        elif cells[0].strip() in known and is_same_header(cells, names):
-            names = column_names(cells)
+            other = len(cells) if are_known_names(cells) else other
+            yield Entry(place, None, text, (), _wrong_count(cells, width, dialect.delimiter, other))
+        elif found := header_again(cells, names):
+            names = found
             yield Entry(place, None, text, (), Fault("repeated-header", REPEATED))
         elif not raw.isascii() and any(SURROGATE.search(cell) for cell in cells):
             detail = "the row holds bytes that are not text in this encoding: repair them, or correct `encoding`"
@@ -156,11 +157,14 @@ def delimited(blocks: Iterable[Lines], dialect: Dialect, first: int = 1) -> Iter
             yield Entry(place, dict(zip(names, cells, strict=True)), text)
 
 
-def _wrong_count(cells: Sequence[str], width: int, delimiter: str) -> Fault:
-    """The fault of a row that has not as many cells as the header."""
+def _wrong_count(cells: Sequence[str], width: int, delimiter: str, other: int) -> Fault:
+    """The fault of a row that has not as many cells as the header. `other`: how many another header above it has."""
     if are_known_names(cells):
         detail = f"a header of {len(cells)} columns among rows of {width}: put the table below it in a file of its own"
         return Fault("repeated-header", detail)
+    if len(cells) == other:
+        detail = f"a row of the table of {other} columns that begins among rows of {width}"
+        return Fault("wrong-cell-count", f"{detail}: put that table in a file of its own")
     remedy = f"put cells that contain {delimiter!r} in quotes"
     return Fault("wrong-cell-count", f"{len(cells)} cells, but the header has {width}: {remedy}")
 

@@ -77,11 +77,20 @@ def _lists(record: Record) -> Iterator[Shape]:
     if isinstance(record.get("paragraphs"), list) or isinstance(record.get("qas"), list):
         yield Articles()
     asked = [key for key in named(record, QUESTIONS) if are_texts(record[key])]
-    answered = [key for key in named(record, ANSWERS) if are_texts(record[key])]
+    answered = [path for key in named(record, ANSWERS) if (path := _list_of_texts(record, key))]
     if asked and answered:
         yield Pairs(questions=asked[0], answers=answered[0], input=_beside(record))
     elif asked:
         yield Questions(questions=asked[0])
+
+
+def _list_of_texts(record: Record, key: str) -> str | None:
+    """The path of a list of texts: under the key, or alone in the object there (CoQA); None where there is none."""
+    value = record[key]
+    if not isinstance(value, dict):
+        return key if are_texts(value) else None
+    inside = [name for name, items in value.items() if are_texts(items)]
+    return f"{key}.{inside[0]}" if len(inside) == 1 else None
 
 
 def _beside(record: Record) -> Fields:

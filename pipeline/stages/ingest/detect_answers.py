@@ -1,8 +1,10 @@
 """The answer to a prompt in a field beside it: known by its name, or one that people must choose."""
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
+from pipeline.stages.ingest.compared_answers import best_of_list, best_of_several, compared, judged_by_name
 from pipeline.stages.ingest.detect_columns import are_messages, are_texts, given_fields, one_or_more, text_path
 from pipeline.stages.ingest.fields import Record, at, number_of
 from pipeline.stages.ingest.names import (
@@ -27,8 +29,10 @@ from pipeline.stages.ingest.speakers import speaker_of
 from pipeline.stages.ingest.toml_line import toml
 from pipeline.stages.ingest.turn_lists import turns_in
 from pipeline.stages.ingest.unmapped import is_sentence
-from schemas.shapes import Columns, Completions, Conversation, Preference, Shape
+from schemas.shapes import Choice, Columns, Completions, Conversation, Preference, Shape
 
+#: Names of lists of answers that say who answers.
+MORE_ANSWERS = re.compile(r".+_(?:answers|responses|outputs|completions)|.+답변(?:들|목록)", re.IGNORECASE)
 #: Fields of an answer. (A server puts its answers under `choices`.)
 NAMES = (*OUTPUT, *ANSWER_KEYS, "choices")
 
@@ -86,9 +90,19 @@ def unanswered(records: Sequence[Record], shape: Shape) -> Fault | None:
         return None
     if lines := list(_of_several(records, prompt, shape)):
         return _choose(prompt, lines, shape)
+    if remedy := best_of_several(records):
+        detail = f"{remedy}, or choose in the source `{toml(shape)}`, so that these are prompts without an answer"
+        return Fault("unmapped-text", detail)
     names = [name for name in _may_answer(records, shape) if name != prompt]
     lines = [(toml(_answered(shape, name)), f"so that `{name}` is the answer") for name in names[:2]]
     return _choose(prompt, lines, shape) if lines and isinstance(shape, Conversation) else None
+
+
+def answered_elsewhere(records: Sequence[Record], shape: Columns) -> Fault | None:
+    """The fault of prompts beside a field whose name is that of an answer, in whatever language; None for others."""
+    names = [name for name in _may_answer(records, shape) if may_answer(name) and name != shape.instruction]
+    lines = [(toml(_answered(shape, name)), f"so that `{name}` is the answer") for name in names[:2]]
+    return _choose(shape.instruction, lines, shape) if shape.output is None and lines else None
 
 
 def printed_answers(records: Sequence[Record], shape: Columns) -> Fault | None:
@@ -154,16 +168,19 @@ def _are_sentences(records: Sequence[Record], name: str) -> bool:
 
 def _of_several(records: Sequence[Record], prompt: str, shape: Conversation | Columns) -> Iterator[tuple[str, str]]:
     """The lines of toml that read a list of answers, each with what it does."""
-    for key in named(records[0], SEVERAL):
+    more = [key for key in records[0] if MORE_ANSWERS.fullmatch(key.strip()) and not judged_by_name(key)]
+    for key in dict.fromkeys((*named(records[0], SEVERAL), *more)):
         lists = [items for record in records if isinstance(items := opened(record.get(key)), list) and items]
         if len(lists) < len(records) or key == prompt:
             continue
-        if all(map(are_texts, lists)):
+        if best_of_list(records, key):
+            yield from ((toml(each), _says(each)) for each in compared(records))
+        elif all(map(are_texts, lists)):
             last = min(map(len, lists)) - 1
             yield toml(_answered(shape, f"{key}.0")), f"so that the first of `{key}` is the answer"
             scores = [name for name in records[0] if last and _are_scores(records, key, name)]
             yield from (line for name in scores for line in _best(key, None, name, prompt, shape))
-            if last and not scores:
+            if last and not scores and key not in more:
                 pair = Preference(
                     prompt=prompt,
                     chosen=f"{key}.0",
@@ -174,6 +191,11 @@ def _of_several(records: Sequence[Record], prompt: str, shape: Conversation | Co
                 yield toml(pair), "where they are ranked, the best one first"
         elif all(isinstance(answer, dict) for answers in lists for answer in answers):
             yield from _of_objects(key, [answer for answers in lists for answer in answers], prompt, shape)
+
+
+def _says(shape: Shape) -> str:
+    first = f", where {shape.first} is the first one" if isinstance(shape, Choice) else ""
+    return f"so that the better one is the answer{first}"
 
 
 def _are_scores(records: Sequence[Record], key: str, name: str) -> bool:

@@ -30,6 +30,7 @@ from pipeline.stages.ingest.names import (
     numbered_choices,
 )
 from pipeline.stages.ingest.parsing import Number
+from pipeline.stages.ingest.passages import are_documents
 from pipeline.stages.ingest.printed import opened
 from pipeline.stages.ingest.tool_definitions import tools_at
 from pipeline.stages.ingest.written import is_talk
@@ -124,7 +125,9 @@ def _columns_of(record: Record, instruction: str, output: str | None, about: Seq
 
 def given_fields(record: Record) -> list[str]:
     """The fields of a record that say what a task is about: a passage and the like, and answers to choose from."""
-    contexts = [text_path(record, key, CONTEXT) for key in named(record, CONTEXT)]
+    contexts = [
+        key if are_documents(record[key]) else text_path(record, key, CONTEXT) for key in named(record, CONTEXT)
+    ]
     talks = [key for key in named(record, DIALOGUES) if is_talk(record[key])]
     choices = [*named(record, CHOICES), *numbered_choices(record)]
     fields = dict.fromkeys((*contexts, *talks, *choices, *letters_in(record)))

@@ -69,6 +69,8 @@ def conversations_in(record: Record, taken: Collection[str | None] = (), prefix:
                 yield from conversations_in(value, (), f"{prefix}{key}.")
 
 
+#: Names of a list whose texts are turns.
+SPOKEN_LISTS = ("conversations", "conversation", "messages")
 #: How deep in objects a list of turns is looked for.
 DEPTH = 3
 
@@ -103,6 +105,8 @@ def _turns(path: str, turns: list[Any], is_named: bool) -> Conversation | Exchan
                 user in turn and assistant in turn for turn in turns
             ):
                 return Exchanges(turns=path, user=user, assistant=assistant)
+    elif len(turns) > 1 and path.casefold() in SPOKEN_LISTS and all(isinstance(text, str) for text in turns):
+        return Conversation(turns=path)  # a user and an assistant in turn (LIMA)
     elif is_named and all(map(_is_pair, turns)):
         return Exchanges(turns=path, user="0", assistant="1")
     return None

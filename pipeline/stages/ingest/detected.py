@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline.stages.ingest.calls import is_empty
 from pipeline.stages.ingest.detect import readings_of, shapes_of
-from pipeline.stages.ingest.detect_answers import printed_answers, unanswered
+from pipeline.stages.ingest.detect_answers import answered_elsewhere, printed_answers, unanswered
 from pipeline.stages.ingest.detect_choices import choice_fields, decided, first_of
 from pipeline.stages.ingest.detect_columns import one_or_more
 from pipeline.stages.ingest.detect_conversations import role_key, text_key
@@ -280,6 +280,8 @@ def _must_map_texts(found: Sequence[tuple[Record, Shape]]) -> None:
             raise context_fault(names, shape)
         if isinstance(shape, Columns | Preference) and (twins := korean_twins(records, shape)):
             raise in_two_languages(twins, shape)
+        if isinstance(shape, Columns) and (fault := answered_elsewhere(records, shape)):
+            raise fault
         if isinstance(shape, Mapped) and (names := _left_out(records, shape)):
             raise texts_fault(names, shape, records)
         if isinstance(shape, Conversation | Exchanges) and (names := unmapped_in_turns(records, shape)):

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.stages.ingest.fields import Record, at, kind, list_at, text_at, texts_at, without
+from pipeline.stages.ingest.fields import Record, at, kind, list_at, text_at, texts_at
 from pipeline.stages.ingest.framing import Entry
-from pipeline.stages.ingest.given import given_at, paths_of
+from pipeline.stages.ingest.given import given_at, without_given
 from pipeline.stages.ingest.parsing import Fault
 from pipeline.stages.ingest.rows import Row, numbered, rejected
 from pipeline.stages.ingest.speakers import SPOKEN
@@ -35,7 +35,7 @@ def turn_fields(entry: Entry, shape: TurnFields) -> list[Row]:
     texts = [text_at(record, path) or "" for path in shape.turns]
     turns = [Turn(SPOKEN[place % 2], text) for place, text in enumerate(texts) if text.strip()]
     given, fixes = given_at(record, shape.input)
-    others = without(record, [*shape.turns, shape.system, *paths_of(shape.input)])
+    others = without_given(record, shape.input, [*shape.turns, shape.system])
     turns = with_input(turns, given) if given else turns
     found = row_of_talk(entry, turns, others, "turns", system=system_at(record, shape.system))
     return [found._replace(fixes=(*found.fixes, *fixes))]
@@ -99,7 +99,7 @@ def pairs(entry: Entry, shape: Pairs) -> list[Row]:
             f"{len(questions)} `{shape.questions}` and {len(answers)} `{shape.answers}`: which answers which?",
         )
     given, fixes = given_at(record, shape.input)
-    others = without(record, [shape.questions, shape.answers, *paths_of(shape.input)])
+    others = without_given(record, shape.input, [shape.questions, shape.answers])
     talks = [
         [Turn("user", text_at(questions, str(number)) or ""), Turn("assistant", text_at(answers, str(number)) or "")]
         for number in range(len(questions))

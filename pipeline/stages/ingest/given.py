@@ -3,15 +3,18 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.stages.ingest.fields import Record, at, kind
+from pipeline.stages.ingest.fields import Record, at, kind, without
 from pipeline.stages.ingest.names import CHOICES, LETTERS, LISTS, leaf
 from pipeline.stages.ingest.parsing import Fault
+from pipeline.stages.ingest.passages import hold_answers, notes_of, read_of
 from pipeline.stages.ingest.printed import opened
 from pipeline.stages.ingest.rows import MEANS_NO_INPUT
 from pipeline.stages.ingest.verdicts import is_right
 from pipeline.stages.ingest.written import is_scalar, lines_of
 from schemas.shapes import Fields
 
+#: Names of tables: the numbers and days in them are what is asked about.
+TABLES = ("table", "tables", "표", "표자료")
 #: The numbers of answers to choose from, beside LETTERS.
 NUMBERS = ("1", "2", "3", "4", "5")
 
@@ -50,7 +53,7 @@ def given_at(record: Record, fields: Fields, answer: Any = None) -> tuple[str | 
     ('1: 참\n2: 거짓', ())
     """
     paths = paths_of(fields)
-    values = {path: opened(at(record, path)) if may_be_printed(path) else at(record, path) for path in paths}
+    values = {path: _value(record, path) for path in paths}
     letters, names = lettered_choices(paths), {path: path for path in paths}
     if answer in LETTERS:
         lists = {path: items for path in paths if (items := choices_at(record, path)) and len(items) <= len(LETTERS)}
@@ -67,13 +70,53 @@ def given_at(record: Record, fields: Fields, answer: Any = None) -> tuple[str | 
     return "\n".join(f"{names[path]}:{_gap(text)}{text}" for path, text in given.items()), fixes
 
 
+def without_given(record: Record, fields: Fields, others: Sequence[str | None] = ()) -> Record:
+    """The record without what is given in the fields. The notes about documents stay: their ids, scores and marks.
+
+    `others`: other fields that are taken.
+
+    >>> without_given({"글": "고래는 젖을 먹인다.", "문서": [{"text": "고래", "score": 0.9}]}, ("글", "문서"))
+    {'문서': [{'score': 0.9}]}
+    """
+    paths = paths_of(fields)
+    if not any(_may_be_list(at(record, path)) for path in paths):
+        return without(record, (*others, *paths))
+    notes = {path: notes_of(value) for path in paths if _may_have_notes(value := _value(record, path), path)}
+    left = without(record, [*others, *(path for path in paths if notes.get(path) is None)])
+    for path, note in notes.items():
+        if note is not None:
+            left = _with(left, path, note)
+    return left
+
+
+def _may_be_list(value: Any) -> bool:
+    """Whether a value is a list or an object, or the text of one."""
+    return isinstance(value, list | dict) or (isinstance(value, str) and value.lstrip()[:1] in ("[", "{"))
+
+
+def _may_have_notes(value: Any, path: str) -> bool:
+    return isinstance(value, list | dict) and leaf(path) not in (*CHOICES, *TABLES)
+
+
+def _with(record: Record, path: str, value: Any) -> Record:
+    """The record with another value at the path."""
+    head, _, rest = path.partition(".")
+    if path in record or not isinstance(record.get(head), dict):
+        return {**record, path: value}
+    return {**record, head: _with(record[head], rest, value)}
+
+
+def _value(record: Record, path: str) -> Any:
+    return opened(at(record, path)) if may_be_printed(path) else at(record, path)
+
+
 def _gap(text: str) -> str:
     return "\n" if "\n" in text else " "
 
 
 def is_given(value: Any) -> bool:
     """Whether a value can be written as a text: a text itself, or what `lines_of` writes."""
-    return isinstance(value, str | None) or bool(lines_of(value))
+    return isinstance(value, str | None) or (not hold_answers(value) and bool(lines_of(read_of(value))))
 
 
 def text_of(value: Any, path: str) -> str | None:
@@ -84,8 +127,9 @@ def text_of(value: Any, path: str) -> str | None:
     """
     if value is None or isinstance(value, str):
         return value
-    lines = lines_of(_unmarked(value) if leaf(path) in CHOICES else value)
-    if lines is None:
+    word = leaf(path)
+    lines = lines_of(_unmarked(value) if word in CHOICES else value if word in TABLES else read_of(value))
+    if lines is None or (word not in CHOICES and hold_answers(value)):
         detail = f"`{path}` is {kind(value)}, not text: write it in quotes in the source file, or map another field"
         raise Fault("not-text", detail)
     return "\n".join(lines) or None

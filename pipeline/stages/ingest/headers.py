@@ -3,13 +3,17 @@
 import re
 from collections.abc import Sequence
 
-from pipeline.stages.ingest.names import INPUT, INSTRUCTION, OUTPUT, SYSTEM, TURNS
+from pipeline.stages.ingest.names import INPUT, INSTRUCTION, NOTES, ORIGIN, OUTPUT, SYSTEM, TURNS
 from pipeline.stages.ingest.unmapped import SENTENCE_END
 
 #: Rows among which a header below title lines is looked for.
 TITLE_LINES = 30
 #: Names that columns with a text of a record have.
 KNOWN_NAMES = frozenset((*INSTRUCTION, *INPUT, *OUTPUT, *SYSTEM, *TURNS))
+#: Those names by what they hold, and with them the names of notes: the names that a header can be made of.
+ROLES = {"instruction": INSTRUCTION, "input": INPUT, "output": OUTPUT, "system": SYSTEM}
+NAMES = KNOWN_NAMES | {*ORIGIN, *NOTES, ""}
+LONGEST = max(map(len, NAMES))
 NUMBER = re.compile(r"[-+]?[\d.,]+%?")
 #: What is wrong with a header among the records.
 REPEATED = "the header of the table comes once more here"
@@ -86,14 +90,45 @@ def lines_before_header(rows: Sequence[Sequence[str]]) -> int:
     return number if is_title else 0
 
 
-def is_same_header(cells: Sequence[str], names: Sequence[str]) -> bool:
-    """Whether cells are the header of a table once more, or known names of its columns in another order.
+def header_again(cells: Sequence[str], names: Sequence[str]) -> tuple[str, ...] | None:
+    """The names of the columns below a row that is the header of a table once more; None where it is no header.
 
-    >>> is_same_header([" 질문", "답변"], ["질문", "답변"]), is_same_header(["답변", "질문"], ["질문", "답변"])
-    (True, True)
+    It may name the columns in another order, or by other known names: these are read as the names of the same columns.
+
+    >>> header_again(["답변", "질문"], ["질문", "답변"]), header_again(["output", "prompt"], ["질문", "답변"])
+    (('답변', '질문'), ('답변', '질문'))
+    >>> header_again(["question", "질문"], ["질문", "답변"])
     """
+    if not may_name(cells[0], names):
+        return None
     found = column_names(cells)
-    return found == tuple(names) or (are_known_names(cells) and sorted(found) == sorted(names))
+    if found == tuple(names) or (are_known_names(cells) and sorted(found) == sorted(names)):
+        return found
+    if (
+        len(cells) != len(names)
+        or not are_known_names(cells)
+        or not all(cell.strip().casefold() in NAMES for cell in cells)
+    ):
+        return None
+    roles = [role for role in map(_role, cells) if role]
+    if len(set(roles)) < len(roles):
+        return None  # two words for one thing: a row of a dictionary
+    by_role = {_role(name): name for name in reversed(names)}
+    if not by_role.keys() >= set(roles):
+        return found
+    rest = iter([name for name in names if name not in {by_role[role] for role in roles}])
+    return tuple(by_role[role] if (role := _role(cell)) else next(rest) for cell in cells)
+
+
+def may_name(cell: str, names: Sequence[str]) -> bool:
+    """Whether a cell may be the name of a column."""
+    word = cell.strip()
+    return word in names or (len(word) <= LONGEST and word.casefold() in NAMES)
+
+
+def _role(name: str) -> str | None:
+    """Which text of a record a column of this name holds."""
+    return next((role for role, names in ROLES.items() if name.strip().casefold() in names), None)
 
 
 def hides(skip: int, place: str, names: Sequence[str], above: int) -> str:

@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.stages.ingest.columns import labelled
+from pipeline.stages.ingest.compared_answers import is_worse
 from pipeline.stages.ingest.detect_columns import are_messages, one_or_more
 from pipeline.stages.ingest.fields import Record, at
+from pipeline.stages.ingest.giveaways import gives_away, is_earlier, is_truth, judges
 from pipeline.stages.ingest.given import is_given, paths_of
 from pipeline.stages.ingest.names import (
     ANSWER,
@@ -15,7 +17,6 @@ from pipeline.stages.ingest.names import (
     EVIDENCE,
     JUDGED,
     OF_USER,
-    OPINIONS,
     PERSONA,
     SYSTEM,
     corrects,
@@ -26,6 +27,7 @@ from pipeline.stages.ingest.names import (
     tells_the_task,
 )
 from pipeline.stages.ingest.parsing import Fault, Number, dumps
+from pipeline.stages.ingest.passages import hold_answers
 from pipeline.stages.ingest.thoughts import thought_of
 from pipeline.stages.ingest.toml_line import toml
 from pipeline.stages.ingest.unmapped import is_sentence
@@ -44,6 +46,7 @@ from schemas.shapes import (
     Pairs,
     Preference,
     Shape,
+    TurnFields,
 )
 
 #: The shapes whose records may hold texts beside those that they take.
@@ -100,9 +103,15 @@ def texts_fault(names: Sequence[str], shape: Mapped, records: Sequence[Record]) 
         answers := [name for name in names if corrects(name) or may_answer(name)]
     ):
         return _other_answers(answers, shape)
-    opinions = [name for name in names if name.strip().casefold() in OPINIONS]
+    if isinstance(shape, Columns) and shape.output and (worse := [name for name in names if is_worse(name)]):
+        return _worse(worse[0], [name for name in names if name not in worse], shape, records)
+    opinions = [name for name in names if judges(name)]
     if isinstance(shape, Columns) and shape.output and opinions:
-        return _opinions(opinions[0], shape)
+        return _opinions(opinions[0], shape, records)
+    if isinstance(shape, Columns) and shape.output and (earlier := _earlier(names, shape)):
+        return earlier
+    if answered := [name for name in names if any(hold_answers(at(record, name)) for record in records)]:
+        return _answered_inside(answered, shape)
     if not all(is_given(value) for name in names for record in records if (value := at(record, name)) is not None):
         return _nested(shape, spoken)
     read, meant = _with_unmapped(names, shape, records)
@@ -130,6 +139,15 @@ def _are_earlier_turns(names: Sequence[str], shape: Columns, records: Sequence[R
     """Whether texts may be the turns before the question: those of a user and an assistant."""
     values = [value for name in names for record in records if (value := at(record, name))]
     return len(names) == 1 and not shape.history and all(are_messages(value) and not is_talk(value) for value in values)
+
+
+def _answered_inside(names: Sequence[str], shape: Mapped) -> Fault:
+    """The fault of documents that hold an answer, which an input would give away."""
+    found = (
+        f"the documents in {', '.join(f'`{name}`' for name in names)} hold an answer beside their texts, and no column"
+    )
+    way = f"take it out of them in the source file, or choose in the source `{toml(shape)}`, so that they stay in meta"
+    return Fault("unmapped-text", f"{found} takes them: {way}")
 
 
 def _nested(shape: Mapped, spoken: str) -> Fault:
@@ -161,15 +179,54 @@ def _template_of(shape: Shape, records: Sequence[Record]) -> Shape:
     return worded(template, records) if isinstance(at(records[0], shape.output), bool) else template
 
 
-def _opinions(name: str, shape: Columns) -> Fault:
+def _earlier(names: Sequence[str], shape: Columns) -> Fault | None:
+    """The fault of records that hold an earlier question and its answer; None for others."""
+    earlier = [name for name in names if is_earlier(name)]
+    answers = [name for name in earlier if ANSWER.fullmatch(name)]
+    asked = [name for name in earlier if name not in answers]
+    if len(asked) != 1 or len(answers) != 1:
+        return None
+    rest = [name for name in names if name not in earlier and not gives_away(name, shape.output or "")]
+    turns = (asked[0], answers[0], shape.instruction, shape.output or "")
+    talk = TurnFields(turns=turns, system=shape.system, input=one_or_more([*paths_of(shape.input), *rest]))
+    return Fault(
+        "unmapped-text",
+        f"`{asked[0]}` and `{answers[0]}` hold what was said before: choose in the source `{toml(talk)}`, so that they "
+        f"are earlier turns, or `{toml(shape)}`, so that they stay in meta",
+    )
+
+
+def _opinions(name: str, shape: Columns, records: Sequence[Record]) -> Fault:
     """The fault of records that hold what others say of their answers."""
     judged = shape.model_copy(
         update={"input": one_or_more([*paths_of(shape.input), shape.output or ""]), "output": name}
     )
+    first = (
+        f"`{name}` holds what is said of `{shape.output}`: choose in the source `{toml(shape)}`, so that "
+        f"`{shape.output}` is learned and `{name}` stays in meta"
+    )
+    if not all(isinstance(at(record, name), str | None) for record in records):
+        return Fault("unmapped-text", first)
     return Fault(
         "unmapped-text",
-        f"`{name}` holds what is said of `{shape.output}`: choose in the source `{toml(shape)}`, so that "
-        f"`{shape.output}` is learned and `{name}` stays in meta, or `{toml(judged)}`, so that `{name}` is learned",
+        f"{first}, or `{toml(judged)}`, so that `{name}` is learned",
+    )
+
+
+def _worse(name: str, others: Sequence[str], shape: Columns, records: Sequence[Record]) -> Fault:
+    """The fault of records that hold a worse answer beside the answer. `others`: the texts that no column takes."""
+    read, _ = _with_unmapped(others, shape, records)
+    pair = Preference(
+        prompt=read.instruction if isinstance(read, Columns) else shape.instruction,
+        chosen=shape.output or "",
+        rejected=name,
+        input=read.input if isinstance(read, Columns) else shape.input,
+        system=shape.system,
+    )
+    return Fault(
+        "unmapped-text",
+        f"`{name}` holds a worse answer than `{shape.output}`: choose in the source `{toml(pair)}`, so that it is the "
+        f"rejected one, or `{toml(shape)}`, so that it stays in meta",
     )
 
 
@@ -212,7 +269,7 @@ def _with_unmapped(names: Sequence[str], shape: Mapped, records: Sequence[Record
             rest = [name for name in rest if name not in thoughts]
     if isinstance(shape, Columns):
         answers = [name for record in records for name in other_texts(record, shape) if not explains(name)]
-        attempts = [name for name in rest if ANSWER.fullmatch(name)]
+        attempts = [name for name in rest if (ANSWER.fullmatch(name) and not is_earlier(name)) or is_truth(name)]
         if attempts or (shape.output is None and answers):
             taken["output"] = (attempts or answers[-1:])[0]
             rest = [name for name in rest if name not in (*attempts, taken["output"])]

@@ -1,12 +1,14 @@
 """A question with answers to choose from, and the number or the letter of the right one: each record to one row."""
 
+import functools
 from collections.abc import Sequence
+from string import ascii_uppercase
 from typing import Any
 
-from pipeline.stages.ingest.fields import Record, at, kind, text_at, without
+from pipeline.stages.ingest.fields import Record, at, kind, text_at
 from pipeline.stages.ingest.framing import Entry
-from pipeline.stages.ingest.given import given_at, paths_of
-from pipeline.stages.ingest.names import LETTERS
+from pipeline.stages.ingest.given import given_at, paths_of, without_given
+from pipeline.stages.ingest.names import CHOICES, LETTERS, NUMBERED_CHOICE, leaf
 from pipeline.stages.ingest.parsing import Fault, Number
 from pipeline.stages.ingest.printed import opened
 from pipeline.stages.ingest.rows import Row, row
@@ -19,6 +21,8 @@ from schemas.shapes import Fields, MultipleChoice
 
 #: Numbers in circles, as Korean tests write them.
 CIRCLED = "①②③④⑤⑥⑦⑧⑨⑩"
+#: The letter or the number of a choice has fewer signs.
+SHORT = 4
 
 
 def multiple_choice(entry: Entry, shape: MultipleChoice) -> list[Row]:
@@ -30,7 +34,7 @@ def multiple_choice(entry: Entry, shape: MultipleChoice) -> list[Row]:
     output = "\n".join(_right(shape, each, choices) for each in right_ones(answer))
     paths = (*paths_of(shape.input), *paths_of(shape.choices))
     given, fixes = given_at(record, paths, answer)
-    others = without(record, [shape.instruction, shape.system, *paths])
+    others = without_given(record, paths, [shape.instruction, shape.system])
     reasoning, text, others, thought = take_thought(output, others, shape.reasoning)
     instruction, system = text_at(record, shape.instruction), system_at(record, shape.system)
     found = row(entry, others, instruction, given, text, system=system, fixes=(*fixes, *thought))
@@ -139,3 +143,42 @@ def _named(answer: Any, choices: Sequence[tuple[str, str]]) -> str | None:
         return labels[said]
     letters = [signs.index(said.upper()) for signs in (LETTERS, tuple(CIRCLED)) if said.upper() in signs]
     return choices[letters[0]][1] if letters and letters[0] < len(choices) else None
+
+
+def beyond_choices(record: Record, fields: Fields, answer: Any) -> Fault | None:
+    """The fault of an answer that is the letter, or the number, of a choice that is not there; None for other answers.
+
+    >>> beyond_choices({"A": "참", "B": "거짓"}, ("A", "B"), "C").detail
+    "the answer is 'C', and there are 2 choices"
+    >>> beyond_choices({"보기": ["참", "거짓"]}, "보기", "2")
+    """
+    said = answer.strip() if isinstance(answer, str) and len(answer) < SHORT else ""
+    paths = _choices_among(paths_of(fields)) if said else ()
+    place = _place(said) if paths else None
+    if place is None or (len(paths) > 1 and place < len(paths) and at(record, paths[place]) not in (None, "")):
+        return None
+    choices = [
+        (label, text) for label, text in choices_in(record, paths if len(paths) > 1 else paths[0]) if text.strip()
+    ]
+    is_one = any(said == label or said in text for label, text in choices)
+    if not choices or place < len(choices) or is_one:
+        return None
+    return Fault("unknown-choice", f"the answer is {said!r}, and there are {len(choices)} choices")
+
+
+@functools.lru_cache(4096)
+def _choices_among(paths: tuple[str, ...]) -> tuple[str, ...]:
+    """The fields among some that hold answers to choose from."""
+    return tuple(
+        path
+        for path in paths
+        if leaf(path) in CHOICES or path in LETTERS or NUMBERED_CHOICE.fullmatch(path.strip()) is not None
+    )
+
+
+def _place(sign: str) -> int | None:
+    """The place of the choice that a letter, a number or a number in a circle means; None for others."""
+    if sign.isascii() and sign.isdecimal():
+        return int(sign) - 1
+    signs = next((signs for signs in (ascii_uppercase, CIRCLED) if sign.upper() in signs), "")
+    return signs.index(sign.upper()) if signs else None

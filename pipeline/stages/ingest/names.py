@@ -46,7 +46,7 @@ CHOICES = (
     *("보기", "선택지", "선지", "답지"),
 )
 NUMBERED_CHOICE = re.compile(
-    r"(?:choice|option|opt|alternative|ending|sol|보기|선택지|선지|답지)[ _#.]?(?:\d|[a-e])|[①-⑤]", re.IGNORECASE
+    r"(?:choice|option|opt|op|alternative|ending|sol|보기|선택지|선지|답지)[ _#.]?(?:\d|[a-e])|[①-⑤]", re.IGNORECASE
 )
 #: The number, or the letter, of the right one.
 INDEX = re.compile(
@@ -163,6 +163,11 @@ NOTES = (
 )
 #: What Magpie says about each question: notes where all of them are there.
 MAGPIE = ("intent", "knowledge", "difficulty")
+#: Names of measures, counters and ids, which no answer depends on.
+MEASURE = re.compile(
+    r".*(?:id|idx|index|seq|scores?|rewards?|ranks?|ratings?|len|length|count|num|n_.*|tokens?|votes?|likes?|views?|hits?|prob|loss|time|size)"
+    r"|.*(?:번호|순번|점수|횟수|조회수|추천수|길이|개수|시간|일시)"
+)
 #: Whether the text of a question holds no answer to it, or one.
 UNANSWERABLE = ("is_impossible", "unanswerable", "is_unanswerable", "impossible")
 ANSWERABLE = ("answerable", "is_answerable", "has_answer")
@@ -172,6 +177,8 @@ EXPLANATIONS = (
         "explanation",
         "rationale",
         "solution",
+        "exp",
+        "reason",
         "풀이",
         "풀이과정",
         "풀이 과정",
@@ -277,17 +284,18 @@ SEVERAL = (
 #: Names of an answer, also of one of several.
 ANSWER = re.compile(
     r"(?:.*_)?(?:output|answer|response|completion|reply|target|result|feedback|attempt)s?[ _]?(?:\d+|[a-e])?(?:\..*)?"
-    r"|.*(?:답변|응답|대답|정답|회신|처리결과)\d*(?:\..*)?",
+    r"|.*(?:답변|응답|대답|정답|회신|회답|처리결과)\d*(?:\..*)?",
     re.IGNORECASE,
 )
 #: Other names that an answer has beside the prompt alone.
 ALONE = re.compile(
-    r"(?:.*_)?(?:gold|ground_?truth|ideal|reference|generated|generation|generated_text|label|assistant|bot|gpt)"
+    r"(?:.*_)?(?:gold|ground_?truth|ideal|reference|generated|generation|generated_text|label|assistant|bot|gpt"
+    r"|sql|sql_query|solution|canonical_solution|program)"
     r"|.*(?:답안|모범답|어시스턴트|챗봇)",
     re.IGNORECASE,
 )
 #: Names of what is made of a text.
-MADE = re.compile(r".*(?:summary|abstract|translation|headline|title|요약|번역|제목|결과).*", re.IGNORECASE)
+MADE = re.compile(r".*(?:summary|abstract|abstractive|translation|headline|title|요약|번역|제목|결과).*", re.IGNORECASE)
 #: Fields that may hold a transcript beside other columns.
 TRANSCRIPTS = ("text", "conversation", "dialogue", "transcript", "chat")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from pipeline.stages.ingest.fields import at, kind, list_at, number_of, text_at, without
 from pipeline.stages.ingest.framing import Entry
-from pipeline.stages.ingest.given import given_at, paths_of
+from pipeline.stages.ingest.given import given_at, without_given
 from pipeline.stages.ingest.marks import Marks, take_label, take_learn
 from pipeline.stages.ingest.parsing import Fault, FileFault
 from pipeline.stages.ingest.rows import Row, row
@@ -52,7 +52,7 @@ def preference(entry: Entry, shape: Preference) -> list[Row]:
     record = entry.value
     learn, others = take_learn(record, Marks(shape.learn, shape.learn_from))
     label, others = take_label(others, shape.label)
-    others = without(others, [shape.chosen, shape.rejected, *paths_of(shape.input), shape.system])
+    others = without_given(others, shape.input, [shape.chosen, shape.rejected, shape.system])
     tools = tools_at(record, shape.tools)
     if tools.text is not None:
         others = without(others, [shape.tools])
@@ -132,13 +132,36 @@ def choice(entry: Entry, shape: Choice) -> list[Row]:
 
     Raises Fault: no-better, and as `preference` does.
     """
-    number = number_of(at(entry.value, shape.better))
-    if number not in (0, 1):
-        raise Fault("no-better", f"`{shape.better}` is {kind(at(entry.value, shape.better))}: which answer is better?")
-    chosen, rejected = shape.answers if number == 0 else reversed(shape.answers)
-    return preference(entry, Preference(prompt=shape.prompt, chosen=chosen, rejected=rejected))
+    value = at(entry.value, shape.better)
+    place = better_of(value, shape)
+    if place is None:
+        said = f"`{value}`" if isinstance(value, str) else kind(value)
+        raise Fault("no-better", f"`{shape.better}` is {said}: which answer is better?")
+    chosen, rejected = shape.answers if place == 0 else reversed(shape.answers)
+    return preference(entry, Preference(prompt=shape.prompt, chosen=chosen, rejected=rejected, input=shape.input))
 
 
+def better_of(value: Any, shape: Choice) -> int | None:
+    """Which of two answers a value means, 0 or 1: by its number, by its name, or by the letter at the end of that.
+
+    >>> shape = Choice(answers=("response_a", "response_b"), better="winner")
+    >>> [better_of(value, shape) for value in (1, "response_a", "model_b", "tie")]
+    [1, 0, 1, None]
+    """
+    number = number_of(value)
+    if number is not None:
+        return int(number) - shape.first if number in (shape.first, shape.first + 1) else None
+    said = value.strip().casefold() if isinstance(value, str) else ""
+    names = [name.strip().casefold() for name in shape.answers]
+    ends = [name[-1] for name in names]
+    if said in names:
+        return names.index(said)
+    match = LETTER.fullmatch(said)
+    return ends.index(match[1]) if match and match[1] in ends and ends[0] != ends[1] else None
+
+
+#: A letter alone, or at the end of the name of a model or an answer.
+LETTER = re.compile(r"(?:.*[_ -])?([a-z])")
 #: Names of a rank.
 RANK = re.compile(r"(?:.*[._])?(?:rank|ranking|순위|등수)s?", re.IGNORECASE)
 
@@ -169,8 +192,8 @@ def completions(entry: Entry, shape: Completions) -> list[Row]:
         without(answer, [shape.text]) if shape.text and place in pair else answer
         for place, answer in enumerate(answers)
     ]
-    paths_taken = [shape.instruction, shape.system, *paths_of(shape.input)]
-    others = {**without(others, paths_taken), shape.completions: left}
+    others = without_given(others, shape.input, [shape.instruction, shape.system])
+    others = {**others, shape.completions: left}
     about, repairs = given_at(record, shape.input)
     better, worse = (text_at(answers, path) for path in paths)
     system, prompt = system_at(record, shape.system), at(record, shape.instruction)

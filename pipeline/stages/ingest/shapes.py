@@ -11,7 +11,7 @@ from pipeline.stages.ingest.exchanges import exchanges, pairs, questions, turn_f
 from pipeline.stages.ingest.exported import exported
 from pipeline.stages.ingest.fields import Record, at, kind, list_at, not_an_object, text_at, without
 from pipeline.stages.ingest.framing import Entry
-from pipeline.stages.ingest.given import given_at, is_given, may_be_printed, paths_of, text_of
+from pipeline.stages.ingest.given import given_at, is_given, may_be_printed, text_of, without_given
 from pipeline.stages.ingest.marks import UnclearLearn
 from pipeline.stages.ingest.multiple_choice import multiple_choice
 from pipeline.stages.ingest.names import BODY, CHOICES, CONTEXT, named
@@ -77,7 +77,7 @@ def instances(entry: Entry, shape: Instances) -> list[Row]:
     definition = at(record, shape.instruction)
     is_parts = isinstance(definition, list) and all(isinstance(part, str) for part in definition)
     instruction = "\n".join(definition) if is_parts else text_at(record, shape.instruction)
-    rest = without(record, [shape.instruction, shape.instances, *paths_of(shape.input)])
+    rest = without_given(without(record, [shape.instruction, shape.instances]), shape.input)
     return [
         row(
             entry,
@@ -115,8 +115,10 @@ def articles(entry: Entry, shape: Articles) -> list[Row]:
     outer = without(record, [shape.paragraphs]) if is_article else {}
     for paragraph in list_at(record, shape.paragraphs) if is_article else [record]:
         named_so = shape.context or context_name(paragraph) or "context"
-        context = text_at(paragraph, named_so)
-        rest = _in(outer, without(paragraph, [named_so, "qas"])) if isinstance(paragraph, dict) else outer
+        context, _ = given_at(paragraph, named_so)
+        rest = (
+            _in(outer, without_given(without(paragraph, ["qas"]), named_so)) if isinstance(paragraph, dict) else outer
+        )
         for question in list_at(paragraph, "qas"):
             texts = (at(question, path) for path in ANSWERS)
             answer = next((text for text in texts if text and isinstance(text, str)), None)

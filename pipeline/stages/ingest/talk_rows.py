@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from pipeline.stages.ingest.fields import Record, at, text_at, without
 from pipeline.stages.ingest.framing import Entry
-from pipeline.stages.ingest.given import given_at, paths_of
+from pipeline.stages.ingest.given import given_at, without_given
 from pipeline.stages.ingest.marks import Marks, take_label, take_learn
 from pipeline.stages.ingest.parsing import Fault
 from pipeline.stages.ingest.rows import Row, row
@@ -66,7 +66,7 @@ def row_with_beside(
     given, fixes = given_at(record, shape.input)
     declared = tools_at(record, shape.tools)
     prompt = system_at(record, shape.system)
-    others = without(record, [path, *paths_of(shape.input), shape.system])
+    others = without_given(record, shape.input, [path, shape.system])
     if not declared.flags:
         others = without(others, [shape.tools])
     if declared.text is None and prompt and (glaive := glaive_tools(prompt)):

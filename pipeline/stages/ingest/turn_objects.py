@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from pipeline.stages.ingest.calls import Call, calls_of, is_empty, is_whole, no_calls, repairs_in
 from pipeline.stages.ingest.fields import Record, at, kind, without
-from pipeline.stages.ingest.given import given_at, is_given
+from pipeline.stages.ingest.given import given_at, is_given, without_given
 from pipeline.stages.ingest.marks import Marks, take_learn, take_turn_label
 from pipeline.stages.ingest.names import CALLED, CONTEXT, named
 from pipeline.stages.ingest.parsing import Fault, dumps
@@ -100,7 +100,7 @@ def take_given(rest: Record) -> tuple[str, Record]:
     """What a question is about, from the fields of its message that say so, and its other fields."""
     paths = [path for path in named(rest, CONTEXT) if rest[path] and is_given(rest[path])]
     given, _ = given_at(rest, tuple(paths))
-    return given or "", without(rest, paths) if given else rest
+    return given or "", without_given(rest, tuple(paths)) if given else rest
 
 
 def _checked(content: Content | None, value: Any, place: str, *foreign: str) -> Content:

@@ -14,6 +14,7 @@ from pipeline.stages.ingest.names import (
     INSTRUCTION,
     MAGPIE,
     MANNER,
+    MEASURE,
     NOTES,
     OF_TALK,
     OPINIONS,
@@ -21,6 +22,7 @@ from pipeline.stages.ingest.names import (
     REMARKS,
     SYSTEM,
     corrects,
+    explains,
     leaf,
     named,
     sets_the_scene,
@@ -72,11 +74,6 @@ REFERS = re.compile(r"제목|\b(?:title|subject)\b", re.IGNORECASE)
 KOREAN = (
     *("{}_ko", "{}_kor", "{}_korean", "{}_kr", "ko_{}", "kor_{}", "korean_{}"),
     *("{}_translated", "translated_{}", "{}_translation", "{}_번역", "번역_{}"),
-)
-#: Names of measures, counters and ids, which no answer depends on.
-MEASURE = re.compile(
-    r".*(?:id|idx|index|seq|scores?|rewards?|ranks?|ratings?|len|length|count|num|n_.*|tokens?|votes?|likes?|views?|hits?|prob|loss|time|size)"
-    r"|.*(?:번호|순번|점수|횟수|조회수|추천수|길이|개수|시간|일시)"
 )
 #: Names of what was measured or marked in a text, in lists and objects: no table that a question is about.
 MEASURED = re.compile(
@@ -130,6 +127,8 @@ def unmapped_texts(records: Sequence[Record], shape: Columns | Preference) -> li
     for name in (name for name in _fields(records) if name not in taken):
         word = leaf(name)
         values = [text_in(record, name) for record in records]
+        if isinstance(shape, Preference) and (explains(word) or word in OPINIONS):
+            continue  # it says why one answer is better
         if word in ORIGIN or LEGAL.fullmatch(word) or is_copy(values, records, mapped):
             continue
         is_note = is_remark(word) or (word in MAGPIE and is_magpie)

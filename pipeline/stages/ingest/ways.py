@@ -6,13 +6,16 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pipeline.stages.ingest.columns import labelled
+from pipeline.stages.ingest.compared_answers import best_of_several, compared, is_worse
 from pipeline.stages.ingest.detect import shapes_of
 from pipeline.stages.ingest.detect_answers import several_answers
 from pipeline.stages.ingest.detect_choices import labelled_choice, marked_choices
-from pipeline.stages.ingest.detect_columns import given_fields, one_or_more
+from pipeline.stages.ingest.detect_columns import are_texts, given_fields, one_or_more
 from pipeline.stages.ingest.detect_conversations import role_key, text_key
+from pipeline.stages.ingest.detect_pairs import may_judge
 from pipeline.stages.ingest.detect_turns import likely_turns
-from pipeline.stages.ingest.fields import Record, at
+from pipeline.stages.ingest.fields import Record, at, yes_or_no
+from pipeline.stages.ingest.giveaways import gives_away, is_earlier, judges, may_ask
 from pipeline.stages.ingest.given import is_given, paths_of
 from pipeline.stages.ingest.made_tasks import HEADINGS, about_talk, is_marks, made_tasks, not_written_out
 from pipeline.stages.ingest.names import (
@@ -31,6 +34,8 @@ from pipeline.stages.ingest.names import (
     OUTPUT,
     ROLE_KEYS,
     SEVERAL,
+    SYSTEM,
+    may_answer,
     named,
 )
 from pipeline.stages.ingest.parsing import Fault
@@ -61,15 +66,16 @@ def ways(records: Sequence[Record]) -> Iterator[str]:
     for name, recipe in recipes().items():
         if recipe.shape and _has_all(record, recipe.shape):
             yield f'recipe = "{name}"'
-    if lines := list(map(toml, made_tasks(records))):
-        yield from lines
-        return
+    for shapes in (compared(records), _inside(record), made_tasks(records)):
+        if lines := list(map(toml, shapes)):
+            yield from lines
+            return
     likely = _likely_conversation(record)
     if likely:
         yield from map(toml, about_talk(records, likely))
         yield from map(toml, _with_roles(likely, records))
     yield from _headers(record)
-    yield from map(toml, _inside(record))
+    yield from map(toml, _told_of_talk(records))
     yield from map(toml, _marked(records))
     if lines := list(map(toml, translations_in(record))):
         yield from lines
@@ -80,7 +86,7 @@ def ways(records: Sequence[Record]) -> Iterator[str]:
     if lines := labelled_choice(records):
         yield from lines
         return
-    asked = named(record, (*INSTRUCTION, *ASKING))
+    asked = named(record, (*INSTRUCTION, *ASKING)) or [name for name in _texts(record) if may_ask(name)]
     if asked and (lines := several_answers(records, asked[0])):
         yield from lines
         return
@@ -89,10 +95,43 @@ def ways(records: Sequence[Record]) -> Iterator[str]:
         yield from map(toml, _in_question(record, asked[0], answers))
     elif answers and not likely and not _inside_is(record, answers[0]):
         taken = (*asked[:1], answers[0])
-        fields = (*given_fields(record), *(_texts(record) or _titles(record)), *_texts_in_objects(record))
+        fields = (*given_fields(record), *_titles(record), *_texts(record), *_texts_in_objects(record))
         given = [path for path in dict.fromkeys(fields) if path not in taken and not ONE_OF_SEVERAL.fullmatch(path)]
+        kept = [path for path in given if not gives_away(path, answers[0])]
+        given = kept if kept or asked else given
+        systems = [path for path in given if path in named(record, SYSTEM)]
+        if len(systems) == 1 and len(given) == 2 and not asked and answers[0] in named(record, OUTPUT):
+            (prompt,) = [path for path in given if path not in systems]
+            yield toml(Columns(instruction=prompt, output=answers[0], input=None, system=systems[0]))
+            return
+        judged = [name for name in record if judges(name) and all(may_judge(each.get(name)) for each in records)]
+        if asked and judged and isinstance(record[answers[0]], str):
+            yield toml(Columns(instruction=asked[0], output=answers[0], input=one_or_more(given), label=judged[0]))
+            return
+        if words := _in_words(records, answers[0]):
+            answers = [words]
         template = worded(labelled(asked[0] if asked else "", given, answers[0]), records)
         yield toml(template if asked or template.instruction != "{}" else _to_word(template))
+
+
+def _in_words(records: Sequence[Record], label: str) -> str | None:
+    """The field that says in words what the number of a label means; None where there is none."""
+    for name in records[0]:
+        if not name.startswith(f"{label}_") or not all(isinstance(record.get(name), str) for record in records):
+            continue
+        words = {(str(record.get(label)), record[name]) for record in records}
+        are_words = not any(NO_TEXT.fullmatch(word) for _, word in words)
+        if are_words and len({number for number, _ in words}) == len(words):
+            return name
+    return None
+
+
+def _told_of_talk(records: Sequence[Record]) -> Iterator[Template]:
+    """A text in which people take turns, and the one text that is made of it: a summary."""
+    for talk in _marked(records):
+        made = [name for name in _texts(records[0]) if name != talk.text and MADE.fullmatch(name)]
+        if len(made) == 1:
+            yield _to_word(labelled("", [talk.text], made[0]))
 
 
 #: The label that one of several people gave.
@@ -136,14 +175,15 @@ def guesses(records: Sequence[Record]) -> Iterator[str]:
     length = Counter[str]()
     for record in records:
         length.update({path: len(at(record, path)) for path in (*_texts(record), *_texts_in_objects(record))})
-    asked = named(records[0], INSTRUCTION)
+    asked = named(records[0], INSTRUCTION) or [path for path in length if may_ask(path)]
     if asked and length[asked[0]]:
         about = [path for path in length if path in named(records[0], (*CONTEXT, *BODY)) and path != asked[0]]
         others = Counter({path: size for path, size in length.items() if path not in about})
         if len(others) < 2:
             about, others = [], length
-        for answer in _answers_to(asked[0], others) or _first_of_list(records[0]):
-            rest = [path for path in about if path != answer]
+        answers = _answers_to(asked[0], others) or _first_of_list(records[0])
+        for answer in answers:
+            rest = _about(records, [asked[0], *answers], answer, [*about, *others])
             yield toml(Columns(instruction=asked[0], output=answer, input=one_or_more(rest)))
         return
     longest = [name for name, _ in length.most_common(2)]
@@ -151,10 +191,22 @@ def guesses(records: Sequence[Record]) -> Iterator[str]:
     if second and ANSWER.fullmatch(first) and not ANSWER.fullmatch(second[0]):
         first, second = second[0], [first]
     if second and not ANSWER.fullmatch(first):
-        rest = [path for path in length if path not in longest and all(_is_sentence_at(each, path) for each in records)]
+        rest = _about(records, longest, second[0], list(length))
         yield toml(Columns(instruction=first, output=second[0], input=one_or_more(rest)))
     elif first and not second:
-        yield toml(_to_word(labelled("", (), first)))
+        lists = [name for name, value in records[0].items() if are_texts(value) and any(map(is_sentence, value))]
+        heads = [] if lists or MADE.fullmatch(first) else _titles(records[0])
+        made = labelled("", [first], heads[0]) if heads else labelled("", lists, first)
+        yield toml(_to_word(made))
+
+
+def _about(records: Sequence[Record], taken: Sequence[str], answer: str, texts: Sequence[str]) -> list[str]:
+    """What a question is about: the fields that say so, and other texts that tell nothing of the answer."""
+    spoken = [path for path in texts if all(_is_sentence_at(each, path) for each in records)]
+    given = [path for path in given_fields(records[0]) if path not in texts]
+    context = named(records[0], (*CONTEXT, *BODY))
+    found = dict.fromkeys((*(path for path in texts if path in context), *given, *spoken))
+    return [path for path in found if path not in taken and not gives_away(path, answer)]
 
 
 def _is_sentence_at(record: Record, path: str) -> bool:
@@ -165,9 +217,12 @@ def _answers_to(question: str, length: Counter[str]) -> list[str]:
     """The paths of texts that may answer a question: the longest of each name of an answer, or the longest of all."""
     likely: dict[str, str] = {}
     for path, _ in length.most_common():
-        if ANSWER.fullmatch(path):
+        if ANSWER.fullmatch(path) and not is_worse(path) and not is_earlier(path) and not judges(path):
             likely.setdefault(path.partition(".")[0], path)
     others = [path for path, _ in length.most_common() if path != question]
+    others = [path for path in others if may_answer(path)] or [
+        path for path in others if not gives_away(path, "answer")
+    ]
     return sorted(likely.values()) or [path for path in others if MADE.fullmatch(path)][:1] or others[:1]
 
 
@@ -185,7 +240,7 @@ def made_of_another(record: Record) -> Iterator[str]:
     texts = _texts(record)
     if (
         len(texts) == 2
-        and texts[0] not in named(record, INSTRUCTION)
+        and not any(name in named(record, INSTRUCTION) or may_ask(name) for name in texts)
         and is_sentence(record[texts[0]])
         and (is_sentence(record[texts[1]]) or MADE.fullmatch(texts[1]))
     ):
@@ -203,9 +258,18 @@ def _inside(record: Record) -> Iterator[Shape]:
             yield shape.model_copy(update={**names, "input": given})
         elif isinstance(shape, Columns) and shape.output and isinstance(at(value, shape.instruction), str):
             inside = [f"{key}.{path}" for path in paths_of(shape.input)]
+            inside += [name for name, outer in record.items() if name != key and _is_told(outer)]
             texts = {"instruction": shape.instruction, "output": shape.output, "system": shape.system}
             paths = {name: f"{key}.{path}" if path else None for name, path in texts.items()}
             yield shape.model_copy(update={**paths, "input": one_or_more(inside)})
+
+
+def _is_told(value: Any) -> bool:
+    """Whether a value beside an object is what its question is about: sentences, or the rows of a table."""
+    if isinstance(value, str):
+        return is_sentence(value)
+    is_table = isinstance(value, list) and bool(value) and all(isinstance(row, list) for row in value)
+    return is_given(value) and (is_table or (are_texts(value) and any(map(is_sentence, value))))
 
 
 #: A word before a colon at the beginning of a line.
@@ -238,6 +302,10 @@ def _texts(record: Record) -> list[str]:
     ]
 
 
+#: Names of what stands above a text, and belongs to it.
+HEADLINES = ("title", "subject", "headline", "제목", "기사제목", "문의제목")
+
+
 def _texts_in_objects(record: Record) -> list[str]:
     """The paths of the texts in the objects of a record."""
     objects = {key: value for key, value in record.items() if isinstance(value, dict)}
@@ -252,9 +320,9 @@ def other_texts(record: Record, shape: Columns) -> list[str]:
 
 
 def _titles(record: Record) -> list[str]:
-    """The notes about a record that are a text: a headline is what its label is about, where there is no other text."""
-    names = named(record, NOTES)
-    return [name for name in names if isinstance(record[name], str) and is_sentence(record[name])]
+    """The notes about a record that are a text: a headline, of more than a word; others where nothing else is one."""
+    names = named(record, HEADLINES if _texts(record) else NOTES)
+    return [name for name in names if isinstance(record[name], str) and len(record[name].split()) > 1]
 
 
 def _headers(record: Record) -> Iterator[str]:
@@ -354,6 +422,37 @@ def _leaves_texts(record: Record, asked: Sequence[str]) -> bool:
     return any(isinstance(item, str) and is_sentence(item) for item in others)
 
 
+def _asked_in_parts(record: Record) -> str | None:
+    """The field of a list whose objects hold each a text, and questions about it with their answers."""
+    for name, items in record.items():
+        part = items[0] if isinstance(items, list) and items and isinstance(items[0], dict) else {}
+        lists = [value for value in part.values() if isinstance(value, list) and value and isinstance(value[0], dict)]
+        if named(part, (*CONTEXT, *BODY)) and any(_is_answered(value[0]) for value in lists):
+            return name
+    return None
+
+
+def _is_answered(record: Record) -> bool:
+    return any(isinstance(shape, Columns) and shape.output for shape in shapes_of(record))
+
+
+def _scored_choices(record: Record) -> str | None:
+    """The field of answers, each with 1 where it is right and 0 where it is not: an object, or a list of each."""
+    for name, value in record.items():
+        if not isinstance(value, dict) or len(value) < 2:
+            continue
+        texts = [items for items in value.values() if are_texts(items)]
+        marks = [items for items in value.values() if isinstance(items, list) and items not in texts]
+        is_parallel = len(value) == 2 and len(texts) == len(marks) == 1 and len(texts[0]) == len(marks[0])
+        scores = marks[0] if is_parallel else [*value.values()]
+        if not any(isinstance(score, list) for score in scores) and {yes_or_no(score) for score in scores} == {
+            True,
+            False,
+        }:
+            return name
+    return None
+
+
 #: Columns of who wrote a message, in what messengers export.
 WRITERS = ("user", "name", "username", "nickname", "보낸사람", "보낸 사람", "이름", "닉네임", "작성자", *ROLE_KEYS)
 
@@ -383,6 +482,18 @@ def beside_shapes(records: Sequence[Record]) -> str | None:
             f"`{answers}` holds right and wrong answers; write a right one as `chosen` and a wrong one as `rejected` "
             "in the source file, or the right one as `output`"
         )
+    if parts := _asked_in_parts(first):
+        return (
+            f"`{parts}` holds questions and their answers beside a text each; write each item of `{parts}` as a record "
+            "of its own in the source file"
+        )
+    if scored := _scored_choices(first):
+        return (
+            f"`{scored}` holds answers and marks of the right one; write the right one as `answer` in the source file, "
+            "and all of them as a list `choices`"
+        )
+    if named(first, INSTRUCTION) and (remedy := best_of_several(records)):
+        return remedy
     if who := message_columns(records):
         return (
             f"each record is a message of `{who}`, and no field says to which conversation it belongs; add a column "

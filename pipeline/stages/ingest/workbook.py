@@ -14,10 +14,11 @@ from pipeline.stages.ingest.headers import (
     TITLE_LINES,
     are_known_names,
     column_names,
+    header_again,
     hides,
     is_one_of,
-    is_same_header,
     lines_before_header,
+    may_name,
 )
 from pipeline.stages.ingest.parsing import Fault
 from pipeline.stages.ingest.unpacking import IngestError, damaged
@@ -141,8 +142,8 @@ def _sheet(rows: list[list[Any]], inside: str, table: _Table, skip: int) -> Iter
         elif number < table.begin:
             if number >= skip:
                 yield Entry(place, row, None, (), Fault("not-data", "the row is above the header of the sheet"))
-        elif _texts(row[:1])[0].strip() in names and is_same_header(_texts(row), names):
-            names = column_names(_texts(row))
+        elif may_name(_texts(row[:1])[0], names) and (found := header_again(_texts(row), names)):
+            names = found
             yield Entry(place, row, None, (), Fault("repeated-header", REPEATED))
         else:
             fixes = ("excel-escapes",) if any(isinstance(value, _Unescaped) for value in row) else ()

@@ -12,7 +12,8 @@ from pipeline.stages.ingest.roles import known_role
 TEXT_NAMES = {"text", "content", "value", "내용", "텍스트", "문장"}
 FOUND_NAMES = {
     *("snippet", "passage", "paragraph", "body", "contents", "sentence", "excerpt", "document", "context"),
-    *("본문", "발췌", "발췌문", "요약", "단락", "지문", "원문"),
+    *("page_content", "passage_text", "paragraph_text", "document_text", "doc_text", "chunk", "chunk_text"),
+    *("본문", "발췌", "발췌문", "요약", "단락", "지문", "원문", "본문내용", "문서내용"),
 }
 CELLS = " | "
 
