@@ -280,12 +280,12 @@ def _must_map_texts(found: Sequence[tuple[Record, Shape]]) -> None:
             raise context_fault(names, shape)
         if isinstance(shape, Columns | Preference) and (twins := korean_twins(records, shape)):
             raise in_two_languages(twins, shape)
-        if isinstance(shape, Columns) and (fault := answered_elsewhere(records, shape)):
-            raise fault
         if isinstance(shape, Mapped) and (names := _left_out(records, shape)):
             raise texts_fault(names, shape, records)
         if isinstance(shape, Conversation | Exchanges) and (names := unmapped_in_turns(records, shape)):
             raise turns_fault(names, shape)
+        if isinstance(shape, Columns) and (fault := answered_elsewhere(records, shape)):
+            raise fault
         if isinstance(shape, Columns) and (read := _counted_from_0(records, shape)):
             detail = f"`{shape.output}` is the number of a choice, where 0 is the first: use `{read}`"
             raise Fault("ambiguous-shape", detail)

@@ -5,6 +5,7 @@ from typing import Any
 
 from pipeline.stages.ingest.columns import labelled
 from pipeline.stages.ingest.compared_answers import is_worse
+from pipeline.stages.ingest.detect_answers import answered_elsewhere
 from pipeline.stages.ingest.detect_columns import are_messages, one_or_more
 from pipeline.stages.ingest.fields import Record, at
 from pipeline.stages.ingest.giveaways import gives_away, is_earlier, is_truth, judges
@@ -103,6 +104,8 @@ def texts_fault(names: Sequence[str], shape: Mapped, records: Sequence[Record]) 
         answers := [name for name in names if corrects(name) or may_answer(name)]
     ):
         return _other_answers(answers, shape)
+    if isinstance(shape, Columns) and (fault := answered_elsewhere(records, shape)):
+        return fault
     if isinstance(shape, Columns) and shape.output and (worse := [name for name in names if is_worse(name)]):
         return _worse(worse[0], [name for name in names if name not in worse], shape, records)
     opinions = [name for name in names if judges(name)]
