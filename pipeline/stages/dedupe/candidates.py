@@ -98,11 +98,11 @@ def candidate_pairs(job: Job, part: str, rows: Ints, salt: Hashes) -> Candidates
 
     `part`: of the prompt, as the columns of a fingerprint name it; `rows`: int64[n] of the table; `salt`: uint64[n].
     """
-    if len(rows) < 2:
-        return NO_CANDIDATES
     buckets = Buckets.of(job.options)
     signatures = job.column(f"{part}_signature", rows, np.uint16)
     bag = job.column(f"{part}_bag", rows, np.uint32)[:, 0]
+    if len(rows) < 2:
+        return NO_CANDIDATES
 
     def signatures_of(places: Ints) -> Signatures:
         return signatures.take(places, axis=0)
