@@ -8,7 +8,7 @@
 # make test-ray    more than one machine: clusters of Ray on this one, and object stores (installs both apart)
 # make test-browser  look at the report in a browser (chromium from the distribution; installs playwright apart)
 # make test-kill   kill KILLS=100 runs of each way at random moments; the next run must give the same bytes
-# make test-attack damage ATTACKS=2000 files of each kind, and try the laws on RANDOM_ROWS=40000 rows (see below)
+# make test-attack damage ATTACKS=1500 files of each kind, and try the laws on RANDOM_ROWS=40000 rows (see below)
 # make fuzz        break files at random for SECONDS=60, in search of one that ingest fails on (installs atheris)
 # make audit       list the licences of the dependencies, and their known weaknesses (installs pip-audit; online)
 # make docs        write docs/reference.md from the code
@@ -173,7 +173,7 @@ test-kill: $(VENV)/.installed-dev
 # Damaged Arrow, Parquet, JSON Lines and dataset files through every command and the page of browse: ATTACKS files of each
 # kind, from SEED. Twice as many requests that no page makes. As many texts of repeated units for each fix, finder and
 # kind; the laws on RANDOM_ROWS rows; every signal; runs with few files and little memory.
-ATTACKS ?= 2000
+ATTACKS ?= 1500
 RANDOM_ROWS ?= 40000
 SEED ?= 0
 test-attack: $(VENV)/.installed-dev
