@@ -150,7 +150,7 @@ def find_pii(text: str, kinds: Sequence[Kind] = KINDS, label: str = "") -> list[
     rest = folded(name + text)
     linked, digits = "://" in rest, digits_in(rest)
     near = most_digits_together(rest) if digits >= NUMBER else 0
-    pieces = _pieces(rest) if len(rest) >= VERY_LONG else None
+    places_of = _Places(rest) if len(rest) >= VERY_LONG else None
     for kind in kinds if len(rest) < LONG else kinds_that_may(name + text, kinds):
         # The digits of a link are its own; its host may be an IP address.
         if linked and kind.name not in ("secret", "pii-email"):
@@ -167,32 +167,36 @@ def find_pii(text: str, kinds: Sequence[Kind] = KINDS, label: str = "") -> list[
                 found.append((kind, at + start - len(name), at + end - len(name)))
                 return f"{match.string[match.start() : start]}{MARK * (end - start)}{match.string[end : match.end()]}"
 
-            places = [(0, len(rest))] if pieces is None or not form.reach else _places(pieces, form)
             parts, done = [], 0
-            for begin, end in places:
+            for begin, end in places_of.of(form) if places_of and form.reach else [(0, len(rest))]:
                 parts += [rest[done:begin], form.pattern.sub(partial(claim, at=begin), rest[begin:end])]
                 done = end
             rest = "".join([*parts, rest[done:]])
     return sorted((item for item in found if item[1] >= 0), key=lambda item: item[1])
 
 
-def _pieces(text: str) -> pa.Array:
-    return pa.array([text[at : at + PIECE + COMMON] for at in range(0, len(text), PIECE)])
+class _Places:
+    """Where forms may be in a very long text, which is scanned once for all forms with one scan."""
 
+    def __init__(self, text: str) -> None:
+        self._pieces = pa.array([text[at : at + PIECE + COMMON] for at in range(0, len(text), PIECE)])
+        self._matched: dict[str, list[int]] = {}
 
-def _places(pieces: pa.Array, form: Form) -> list[tuple[int, int]]:
-    """Where the form may be in a text of these pieces: begin and end of stretches that do not touch.
+    def of(self, form: Form) -> list[tuple[int, int]]:
+        """Begin and end of stretches that do not touch.
 
-    >>> _places(_pieces("가" * 9000 + "hong@naver.com" + "나" * 9000), network.EMAIL)
-    [(6800, 11400)]
-    """
-    found: list[tuple[int, int]] = []
-    for number in pc.indices_nonzero(pc.match_substring_regex(pieces, form.scan)).to_pylist():
-        begin, end = max(number * PIECE - form.reach, 0), (number + 1) * PIECE + COMMON + form.reach
-        if found and begin <= found[-1][1]:
-            begin = found.pop()[0]
-        found.append((begin, end))
-    return found
+        >>> _Places("가" * 9000 + "hong@naver.com" + "나" * 9000).of(network.EMAIL)
+        [(6800, 11400)]
+        """
+        if form.scan not in self._matched:
+            self._matched[form.scan] = pc.indices_nonzero(pc.match_substring_regex(self._pieces, form.scan)).to_pylist()
+        found: list[tuple[int, int]] = []
+        for number in self._matched[form.scan]:
+            begin, end = max(number * PIECE - form.reach, 0), (number + 1) * PIECE + COMMON + form.reach
+            if found and begin <= found[-1][1]:
+                begin = found.pop()[0]
+            found.append((begin, end))
+        return found
 
 
 def kinds_that_may(text: str, kinds: Sequence[Kind]) -> list[Kind]:
