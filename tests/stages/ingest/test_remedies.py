@@ -174,13 +174,18 @@ def test_a_text_in_a_field_that_comes_late_stops_the_file(tmp_path: Path) -> Non
     """A field that no record of the sample has is judged where it comes first, and both remedies read the file."""
     records = [{"instruction": f"별 {number}개의 이름은?", "output": f"별{number}입니다."} for number in range(5000)]
     late = {"instruction": "그는 왜 울었나?", "상황설명": "그는 어제 친구와 크게 다투었다.", "output": "다투어서요."}
-    path = tmp_path / "late.jsonl"
-    path.write_text("".join(json.dumps(record, ensure_ascii=False) + "\n" for record in (*records, late)), "utf-8")
-    with pytest.raises(IngestError, match=r"late\.jsonl:5001: `상황설명` holds texts") as error:
+    stops_at_a_late_field(tmp_path / "late.jsonl", [*records, late], "상황설명")
+
+
+def stops_at_a_late_field(path: Path, records: list[dict[str, Any]], name: str) -> None:
+    """The last record alone has the field: the file stops there, and both lines of the message read it."""
+    path.write_text("".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records), "utf-8")
+    with pytest.raises(IngestError, match=rf"{path.name}:{len(records)}: `{name}` holds texts") as error:
         rows_of(path)
     as_input, in_meta = LINE.findall(str(error.value))
-    assert rows_of(path, **tomllib.loads(as_input))[-1]["input"] == late["상황설명"]
-    assert json.loads(rows_of(path, **tomllib.loads(in_meta))[-1]["meta"]) == {"상황설명": late["상황설명"]}
+    text = records[-1][name]
+    assert rows_of(path, **tomllib.loads(as_input))[-1]["input"] == text
+    assert json.loads(rows_of(path, **tomllib.loads(in_meta))[-1]["meta"]) == {name: text}
 
 
 def _is_said(row: dict[str, Any]) -> bool:
@@ -210,13 +215,7 @@ def test_the_line_that_pins_a_shape_reads_the_same(tmp_path: Path) -> None:
 def test_a_scene_that_comes_late_stops_a_file_of_conversations(tmp_path: Path) -> None:
     talks = [_talk(number) for number in range(2000)]
     late = {"상황": "손님이 가게에 들어와 화를 낸다.", **_talk(2000)}
-    path = tmp_path / "late.jsonl"
-    path.write_text("".join(json.dumps(record, ensure_ascii=False) + "\n" for record in (*talks, late)), "utf-8")
-    with pytest.raises(IngestError, match=r"late\.jsonl:2001: `상황` holds texts") as error:
-        rows_of(path)
-    as_input, in_meta = LINE.findall(str(error.value))
-    assert rows_of(path, **tomllib.loads(as_input))[-1]["input"] == late["상황"]
-    assert json.loads(rows_of(path, **tomllib.loads(in_meta))[-1]["meta"]) == {"상황": late["상황"]}
+    stops_at_a_late_field(tmp_path / "late.jsonl", [*talks, late], "상황")
 
 
 def _talk(number: int) -> dict[str, Any]:
