@@ -175,7 +175,6 @@ test-kill: $(VENV)/.installed-dev
 # kind; the laws on RANDOM_ROWS rows; every signal; runs with few files and little memory.
 ATTACKS ?= 1500
 RANDOM_ROWS ?= 40000
-SEED ?= 0
 # Tests that have not begun after so many minutes are skipped, and counted as such; the last ones may take two more.
 MINUTES ?= 13
 test-attack: $(VENV)/.installed-dev
