@@ -45,7 +45,7 @@ for name in ("arrow_files", "saved_dataset"):
     importlib.import_module(f"pipeline.io.{name}")  # before, so that of `pipeline` only ingest is instrumented
 with atheris.instrument_imports(include=["pipeline"]):
     from pipeline.stages.ingest import IngestError, columnar, ingest, json_values
-    from pipeline.stages.ingest.encoding import encoding_of
+    from pipeline.stages.ingest.parse.encoding import encoding_of
     from tests.support.lost_texts import lost_words
 
 # A single record is read as a block is.

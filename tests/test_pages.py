@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
-from pipeline.stages.ingest.recipes import recipes
+from pipeline.stages.ingest.detect.recipes import recipes
 from schemas.options import Config
 from tests.support.paths import ROOT
 from tests.support.small_tokenizers import TOOLS, save_causal

@@ -26,7 +26,8 @@ from pipeline.hub import FetchError, fetch
 from pipeline.run.chain import run
 from pipeline.run.config import ConfigError, load_config
 from pipeline.run.plan import plan_of_config, plan_of_files
-from pipeline.stages.ingest import ingest, json_text, json_values, unpacking
+from pipeline.stages.ingest import ingest
+from pipeline.stages.ingest.parse import json_text, json_values, unpacking
 from pipeline.tokenizers.load import resolve
 from pipeline.tokenizers.protocol import LoadError
 from schemas.options import Config, Source

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from pipeline.dataset.layout import MANIFEST
 from pipeline.dataset.own_files import OwnFiles, manifests_of, own_files
 from pipeline.hub.errors import FetchError
-from pipeline.stages.ingest.recipes import recipes
+from pipeline.stages.ingest.detect.recipes import recipes
 from schemas.options import Config
 from schemas.recipe import Recipe
 

@@ -39,7 +39,7 @@ def _of_names(config: Config) -> Iterator[str]:
 
 
 def _of_source(source: Source, raw: Path) -> Iterator[str]:
-    from pipeline.stages.ingest.declared import declared_shape
+    from pipeline.stages.ingest.detect.declared import declared_shape
 
     yield from (f"source {source.name!r}: {fault}" for fault in _of_call(declared_shape, source))
     units: tuple[Unit, ...] = ()

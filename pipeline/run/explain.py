@@ -229,7 +229,7 @@ def _tables(plan: Plan, unit: Unit) -> Iterator[pa.Table]:
 def _raw_of(plan: Plan, unit: Unit, origin: str) -> str | None:
     """The record as it is in the file; None where no single place of the file has it, as a record of several lines."""
     from pipeline.stages.ingest import IngestError
-    from pipeline.stages.ingest.streams import entries_of, readings_of
+    from pipeline.stages.ingest.readers.streams import entries_of, readings_of
 
     wanted = {origin, re.sub(r"/\d+$", "", origin)}
     with contextlib.suppress(IngestError):  # of a file that the source skips

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 def ingest_unit(plan: Plan, unit: Unit) -> Iterator[pa.Table]:
     """The rows of a raw file. What file it was, and how it was read, is written beside them for the manifest."""
     from pipeline.stages.ingest import IngestError, ingest
-    from pipeline.stages.ingest.streams import readings_of
+    from pipeline.stages.ingest.readers.streams import readings_of
 
     options = plan.config.of(unit.source).ingest
     with unchanged(unit), ThreadPoolExecutor(1) as beside:

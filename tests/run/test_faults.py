@@ -27,7 +27,7 @@ from pipeline.run.raw_state import ChangedError, unchanged
 from pipeline.run.read_units import ingest_unit
 from pipeline.run.stamps import write_plan
 from pipeline.stages import ingest
-from pipeline.stages.ingest.unpacking import IngestError
+from pipeline.stages.ingest.parse.unpacking import IngestError
 from schemas.manifest import File
 from tests.kills import NOTE, Project, Unbroken, random_kills, step_kills
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import orjson
 
-from pipeline.stages.ingest.roles import ROLES
-from pipeline.stages.ingest.rows import MEANS_NO_INPUT
-from pipeline.stages.ingest.transcripts import is_transcript
+from pipeline.stages.ingest.fields.no_input import MEANS_NO_INPUT
+from pipeline.stages.ingest.fields.roles import ROLES
+from pipeline.stages.ingest.shapes.transcripts import is_transcript
 
 HANGUL = re.compile("[가-힣]")
 

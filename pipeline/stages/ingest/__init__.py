@@ -10,20 +10,20 @@ import pyarrow as pa
 from pipeline.io.arrow_files import BATCH_ROWS
 from pipeline.io.workers import ordered
 from pipeline.stages.ingest.columnar import Plain, in_order, plain_rows
-from pipeline.stages.ingest.declared import declared_shape
-from pipeline.stages.ingest.detect import shapes_of
+from pipeline.stages.ingest.detect.declared import declared_shape
+from pipeline.stages.ingest.detect.record import shapes_of
 from pipeline.stages.ingest.detected import Detected, detected_in
-from pipeline.stages.ingest.exported import found_anew, is_exported, once
-from pipeline.stages.ingest.framing import Entry, Lines, Records, Singles, entries_in, numbered_entries, split
-from pipeline.stages.ingest.grouped import grouped
+from pipeline.stages.ingest.faults import Fault, FileFault
+from pipeline.stages.ingest.fields.meta import keep_meta
+from pipeline.stages.ingest.fields.published_splits import apply_splits, published_by
 from pipeline.stages.ingest.inspection import describe, inspect
-from pipeline.stages.ingest.meta import keep_meta
-from pipeline.stages.ingest.parsing import Fault, FileFault
-from pipeline.stages.ingest.published_splits import apply_splits, published_by
-from pipeline.stages.ingest.rows import Row, rejected, table
-from pipeline.stages.ingest.shapes import Choose, rows_or_rejects
-from pipeline.stages.ingest.streams import SAMPLE, Reading, are_pages, in_pages, readings_of
-from pipeline.stages.ingest.unpacking import IngestError
+from pipeline.stages.ingest.parse.framing import Entry, Lines, Records, Singles, entries_in, numbered_entries, split
+from pipeline.stages.ingest.parse.unpacking import IngestError
+from pipeline.stages.ingest.readers.streams import SAMPLE, Reading, are_pages, in_pages, readings_of
+from pipeline.stages.ingest.shapes.exported import found_anew, is_exported, once
+from pipeline.stages.ingest.shapes.grouped import grouped
+from pipeline.stages.ingest.shapes.rows import Row, rejected, table
+from pipeline.stages.ingest.shapes.to_rows import Choose, rows_or_rejects
 from schemas.options import IngestOptions, Source
 from schemas.shapes import Shape, TreeRecords, TurnRecords
 

@@ -13,11 +13,12 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.stages.ingest.fields import Record
-from pipeline.stages.ingest.framing import Lines, Unread, spans
-from pipeline.stages.ingest.json_text import quotes_and_slashes
-from pipeline.stages.ingest.parsing import Fault, Number, parse
-from pipeline.stages.ingest.signs import is_utf8, places_of
+from pipeline.stages.ingest.faults import Fault
+from pipeline.stages.ingest.fields.paths import Record
+from pipeline.stages.ingest.parse.exact_json import Number, parse
+from pipeline.stages.ingest.parse.framing import Lines, Unread, spans
+from pipeline.stages.ingest.parse.json_text import quotes_and_slashes
+from pipeline.stages.ingest.parse.signs import is_utf8, places_of
 
 #: The keys and places that lead to a value in a record.
 Path = tuple[str | int, ...]

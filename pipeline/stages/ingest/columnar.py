@@ -12,22 +12,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.io.json_lines import json_objects
-from pipeline.stages.ingest import calls
 from pipeline.stages.ingest.alike import Alike, Path, Signs, alike
 from pipeline.stages.ingest.alike import template as template_of
-from pipeline.stages.ingest.base64_fields import SIGNS
 from pipeline.stages.ingest.detected import may_hold_transcript
-from pipeline.stages.ingest.fields import Record
-from pipeline.stages.ingest.framing import Elements, Unread
-from pipeline.stages.ingest.given import may_be_printed
-from pipeline.stages.ingest.names import ANSWERABLE, UNANSWERABLE, is_read
-from pipeline.stages.ingest.parsing import Fault, FileFault
-from pipeline.stages.ingest.published_splits import FIELD as SPLIT
-from pipeline.stages.ingest.roles import known_role
-from pipeline.stages.ingest.rows import NO_INPUT
-from pipeline.stages.ingest.shapes import Choose
-from pipeline.stages.ingest.transcripts import OPEN_END
-from pipeline.stages.ingest.verdicts import may_be_bad, names_verdict
+from pipeline.stages.ingest.faults import Fault, FileFault
+from pipeline.stages.ingest.fields import calls
+from pipeline.stages.ingest.fields.base64_fields import SIGNS
+from pipeline.stages.ingest.fields.given import may_be_printed
+from pipeline.stages.ingest.fields.names import ANSWERABLE, UNANSWERABLE, is_read
+from pipeline.stages.ingest.fields.no_input import NO_INPUT
+from pipeline.stages.ingest.fields.paths import Record
+from pipeline.stages.ingest.fields.published_splits import FIELD as SPLIT
+from pipeline.stages.ingest.fields.roles import known_role
+from pipeline.stages.ingest.fields.verdicts import may_be_bad, names_verdict
+from pipeline.stages.ingest.parse.framing import Elements, Unread
+from pipeline.stages.ingest.shapes.to_rows import Choose
+from pipeline.stages.ingest.shapes.transcripts import OPEN_END
 from pipeline.table import thoughts
 from schemas.columns import INGESTED, MESSAGE
 from schemas.shapes import Columns, Conversation, Fields

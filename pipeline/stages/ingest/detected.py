@@ -5,20 +5,16 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.stages.ingest.calls import is_empty
-from pipeline.stages.ingest.detect import readings_of, shapes_of
-from pipeline.stages.ingest.detect_answers import answered_elsewhere, printed_answers, unanswered
-from pipeline.stages.ingest.detect_choices import choice_fields, decided, first_of
-from pipeline.stages.ingest.detect_columns import one_or_more
-from pipeline.stages.ingest.detect_conversations import role_key, text_key
-from pipeline.stages.ingest.detect_pairs import judged_by
-from pipeline.stages.ingest.documents import of_the_task
-from pipeline.stages.ingest.fields import Record, at, yes_or_no
-from pipeline.stages.ingest.framing import Entry
-from pipeline.stages.ingest.given import paths_of
-from pipeline.stages.ingest.left_out_texts import Mapped, context_fault, in_two_languages, texts_fault, values_fault
-from pipeline.stages.ingest.multiple_choice import number_in
-from pipeline.stages.ingest.names import (
+from pipeline.stages.ingest.detect.answers import answered_elsewhere, printed_answers, unanswered
+from pipeline.stages.ingest.detect.choices import choice_fields, decided, first_of
+from pipeline.stages.ingest.detect.columns import one_or_more
+from pipeline.stages.ingest.detect.conversations import role_key, text_key
+from pipeline.stages.ingest.detect.pairs import judged_by
+from pipeline.stages.ingest.detect.record import readings_of, shapes_of
+from pipeline.stages.ingest.faults import Fault, FileFault
+from pipeline.stages.ingest.fields.calls import is_empty
+from pipeline.stages.ingest.fields.given import paths_of
+from pipeline.stages.ingest.fields.names import (
     ASKED,
     COUNTERS,
     DIALOGUES,
@@ -34,13 +30,12 @@ from pipeline.stages.ingest.names import (
     leaf,
     named,
 )
-from pipeline.stages.ingest.parsing import Fault, FileFault, Number
-from pipeline.stages.ingest.roles import known_role
-from pipeline.stages.ingest.second_lists import lists_beside, lists_fault, lists_of_records, without_lists
-from pipeline.stages.ingest.shapes import context_name
-from pipeline.stages.ingest.speakers import speaker_of
-from pipeline.stages.ingest.toml_line import toml
-from pipeline.stages.ingest.unmapped import (
+from pipeline.stages.ingest.fields.of_documents import of_the_task
+from pipeline.stages.ingest.fields.paths import Record, at, yes_or_no
+from pipeline.stages.ingest.fields.roles import known_role
+from pipeline.stages.ingest.fields.speakers import speaker_of
+from pipeline.stages.ingest.fields.toml_line import toml
+from pipeline.stages.ingest.fields.unmapped import (
     as_columns,
     is_copy,
     korean_twins,
@@ -48,8 +43,8 @@ from pipeline.stages.ingest.unmapped import (
     unmapped_texts,
     unmapped_values,
 )
-from pipeline.stages.ingest.unmapped_turns import turns_fault, unmapped_in_turns
-from pipeline.stages.ingest.verdicts import (
+from pipeline.stages.ingest.fields.unmapped_turns import turns_fault, unmapped_in_turns
+from pipeline.stages.ingest.fields.verdicts import (
     JUDGEMENT,
     Judged,
     judging_field,
@@ -57,14 +52,26 @@ from pipeline.stages.ingest.verdicts import (
     names_verdict,
     verdict,
 )
-from pipeline.stages.ingest.ways import (
+from pipeline.stages.ingest.fields.written import is_said, spelled
+from pipeline.stages.ingest.offers.left_out_texts import (
+    Mapped,
+    context_fault,
+    in_two_languages,
+    texts_fault,
+    values_fault,
+)
+from pipeline.stages.ingest.offers.second_lists import lists_beside, lists_fault, lists_of_records, without_lists
+from pipeline.stages.ingest.offers.ways import (
     beside_shapes,
     guesses,
     made_of_another,
     message_columns,
     ways,
 )
-from pipeline.stages.ingest.written import is_said, spelled
+from pipeline.stages.ingest.parse.exact_json import Number
+from pipeline.stages.ingest.parse.framing import Entry
+from pipeline.stages.ingest.shapes.multiple_choice import number_in
+from pipeline.stages.ingest.shapes.to_rows import context_name
 from schemas.shapes import (
     Articles,
     Columns,

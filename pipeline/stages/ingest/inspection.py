@@ -8,19 +8,20 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from pipeline.io.terminal_text import visible
-from pipeline.stages.ingest.declared import declared_shape
-from pipeline.stages.ingest.detect import shapes_of
+from pipeline.stages.ingest.detect.declared import declared_shape
+from pipeline.stages.ingest.detect.record import shapes_of
 from pipeline.stages.ingest.detected import detected_in
-from pipeline.stages.ingest.exported import once
-from pipeline.stages.ingest.framing import Entry
-from pipeline.stages.ingest.grouped import grouped
-from pipeline.stages.ingest.parsing import Fault, FileFault, dumps
-from pipeline.stages.ingest.published_splits import meaning, must_be_known, published_by
-from pipeline.stages.ingest.rows import Row, table
-from pipeline.stages.ingest.shapes import Choose, rows_of, rows_or_rejects
-from pipeline.stages.ingest.streams import SAMPLE, Reading, are_pages, entries_of, in_pages, readings_of
-from pipeline.stages.ingest.toml_line import how_read, toml
-from pipeline.stages.ingest.unpacking import IngestError, escaped
+from pipeline.stages.ingest.faults import Fault, FileFault
+from pipeline.stages.ingest.fields.published_splits import meaning, must_be_known, published_by
+from pipeline.stages.ingest.fields.toml_line import how_read, toml
+from pipeline.stages.ingest.parse.exact_json import dumps
+from pipeline.stages.ingest.parse.framing import Entry
+from pipeline.stages.ingest.parse.unpacking import IngestError, escaped
+from pipeline.stages.ingest.readers.streams import SAMPLE, Reading, are_pages, entries_of, in_pages, readings_of
+from pipeline.stages.ingest.shapes.exported import once
+from pipeline.stages.ingest.shapes.grouped import grouped
+from pipeline.stages.ingest.shapes.rows import Row, table
+from pipeline.stages.ingest.shapes.to_rows import Choose, rows_of, rows_or_rejects
 from schemas.inspection import Candidate, Inspection, Sample, Stream
 from schemas.options import IngestOptions, Source
 from schemas.shapes import Shape

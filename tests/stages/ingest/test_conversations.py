@@ -12,15 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.stages.ingest.detect import shapes_of
+from pipeline.stages.ingest.detect.record import shapes_of
 from pipeline.stages.ingest.detected import Detected
-from pipeline.stages.ingest.framing import Entry
-from pipeline.stages.ingest.parsing import Fault, FileFault
-from pipeline.stages.ingest.rows import Row, table
-from pipeline.stages.ingest.shapes import rows_of
-from pipeline.stages.ingest.transcripts import turns_of
-from pipeline.stages.ingest.turn import Turn
-from pipeline.stages.ingest.turns import talk_of
+from pipeline.stages.ingest.faults import Fault, FileFault
+from pipeline.stages.ingest.parse.framing import Entry
+from pipeline.stages.ingest.shapes.rows import Row, table
+from pipeline.stages.ingest.shapes.to_rows import rows_of
+from pipeline.stages.ingest.shapes.transcripts import turns_of
+from pipeline.stages.ingest.shapes.turn import Turn
+from pipeline.stages.ingest.shapes.turns import talk_of
 from pipeline.table.messages import SPOKEN, from_messages, to_messages
 from schemas.options import Source
 from schemas.shapes import Conversation, Delimited, Shape

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.stages.ingest import ingest
-from pipeline.stages.ingest.json_text import is_json_lines
+from pipeline.stages.ingest.parse.json_text import is_json_lines
 from schemas.options import IngestOptions, Source
 from schemas.shapes import Columns, Conversation
 from tests.stages.ingest.test_ingest import rows_of

@@ -17,7 +17,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from pipeline.stages.ingest import IngestError, ingest, unpacking
+from pipeline.stages.ingest import IngestError, ingest
+from pipeline.stages.ingest.parse import unpacking
 from schemas.columns import INGESTED
 from schemas.options import IngestOptions, Source
 from tests.support.paths import CASES

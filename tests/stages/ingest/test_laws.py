@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 
 from pipeline.stages.ingest import IngestError, columnar, describe, ingest, inspect
 from pipeline.stages.ingest import _block as block_of
-from pipeline.stages.ingest import json_values as json_values_module
 from pipeline.stages.ingest.columnar import plain_rows
-from pipeline.stages.ingest.framing import Lines, entries_in, lines_of
-from pipeline.stages.ingest.json_values import json_blocks, json_values
-from pipeline.stages.ingest.rows import table
-from pipeline.stages.ingest.shapes import rows_of as rows_of_entry
-from pipeline.stages.ingest.toml_line import toml
+from pipeline.stages.ingest.fields.toml_line import toml
+from pipeline.stages.ingest.parse import json_values as json_values_module
+from pipeline.stages.ingest.parse.framing import Lines, entries_in, lines_of
+from pipeline.stages.ingest.parse.json_values import json_blocks, json_values
+from pipeline.stages.ingest.shapes.rows import table
+from pipeline.stages.ingest.shapes.to_rows import rows_of as rows_of_entry
 from schemas.options import Source
 from schemas.shapes import Columns, Conversation, Delimited, Exchanges, Pairs, Shape, Template, Tree
 from tests.stages.ingest.test_ingest import rows_of

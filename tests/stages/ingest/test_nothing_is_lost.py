@@ -16,7 +16,7 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from pipeline.stages.ingest import IngestError, ingest
-from pipeline.stages.ingest.streams import SAMPLE
+from pipeline.stages.ingest.readers.streams import SAMPLE
 from schemas.options import IngestOptions, Source
 from tests.stages.ingest.test_ingest import rows_of
 from tests.support.lost_texts import lost

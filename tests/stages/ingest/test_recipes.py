@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.stages.ingest import IngestError
-from pipeline.stages.ingest.recipes import recipe, recipes
+from pipeline.stages.ingest.detect.recipes import recipe, recipes
 from tests.stages.ingest.test_ingest import check, rows_of
 from tests.support.paths import CASES
 

@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from pipeline.stages.ingest import IngestError, describe, inspect
-from pipeline.stages.ingest.left_out_texts import MEANT
+from pipeline.stages.ingest.offers.left_out_texts import MEANT
 from pipeline.stages.validate import validate
 from schemas.options import Source
 from schemas.shapes import Columns, Conversation

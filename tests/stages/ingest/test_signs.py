@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.stages.ingest import signs
-from pipeline.stages.ingest.json_text import quotes_and_slashes
+from pipeline.stages.ingest.parse import signs
+from pipeline.stages.ingest.parse.json_text import quotes_and_slashes
 
 #: Bytes at which the rules of UTF-8 change.
 EDGES = bytes.fromhex("00 41 7f 80 8f 90 9f a0 bf c0 c1 c2 df e0 e1 ec ed ee ef f0 f1 f3 f4 f5 ff")

@@ -1,0 +1,47 @@
+"""Records that are a message each and name the message that they answer, put together to trees."""
+
+from collections.abc import Iterator
+
+from pipeline.stages.ingest.faults import Fault
+from pipeline.stages.ingest.fields.paths import Record, at
+from pipeline.stages.ingest.fields.written import spelled
+from pipeline.stages.ingest.parse.framing import Entry
+from schemas.shapes import TreeRecords
+
+#: The keys of the first message in the record of a tree, and of the replies to a message.
+ROOT, REPLIES = "prompt", "replies"
+
+
+def joined(entries: Iterator[Entry], shape: TreeRecords) -> Iterator[Entry]:
+    """An entry for each tree, placed where its first message is. A message follows the one that it answers: another
+    one is faulty (parted-tree). Faulty entries stay.
+    """
+    first: Entry | None = None
+    messages: dict[str, Record] = {}
+    for entry in entries:
+        name = at(entry.value, shape.id)
+        if entry.fault or not isinstance(entry.value, dict) or name is None:
+            yield entry._replace(
+                fault=entry.fault or Fault("no-group", f"`{shape.id}` is missing: which message is it?")
+            )
+            continue
+        parent = at(entry.value, shape.parent)
+        is_first = parent in (None, "")
+        if is_first:
+            if first:
+                yield first
+            messages, first = {}, entry._replace(value={ROOT: {**entry.value, REPLIES: []}}, raw=None)
+        elif spelled(parent) not in messages or spelled(name) in messages:
+            yield entry._replace(fault=_parted(shape, spelled(parent)))
+            continue
+        message = first.value[ROOT] if first and is_first else {**entry.value, REPLIES: []}
+        messages[spelled(name)] = message
+        if not is_first:
+            messages[spelled(parent)][REPLIES].append(message)
+    if first:
+        yield first
+
+
+def _parted(shape: TreeRecords, parent: str) -> Fault:
+    detail = f"the message answers {parent} (`{shape.parent}`), which does not come before it in the same tree: sort"
+    return Fault("parted-tree", f"{detail} the source tree by tree, each message behind the one that it answers")
