@@ -140,7 +140,8 @@ def only_han(texts: Texts) -> bool:
 @functools.lru_cache(maxsize=8)  # the finders of a row ask about the same texts
 def foreign_answer(texts: Texts) -> tuple[str, str] | None:
     """The language expected and the one that the whole answer has, where they are not the same."""
-    expected, got = expected_language(texts), language_of_answer(texts)
+    got = language_of_answer(texts)
+    expected = expected_language(texts) if got else None
     if expected is None or got is None or expected == got:
         return None
     same_script = SCRIPT_OF_LANGUAGE.get(expected) == SCRIPT_OF_LANGUAGE.get(got, got)
@@ -216,19 +217,19 @@ def untranslated(texts: Texts, options: ScreenOptions) -> str | None:
         return f"the instruction wants {found[0]}, the answer is still {found[1]}: {quoted(texts.output)}"
     if left := left_korean(texts) or left_source(texts):
         return f"the translation holds text of its source: {quoted(left)}"
-    if expected_language(texts) != "Korean" or not re.search("[가-힣]", texts.output):
+    if not re.search("[가-힣]", texts.output):
         return None
-    if asks(texts.instruction, "meaning"):  # its examples are in the other language
-        return None
-    if (
-        left := left_words(texts)
+    left = (
+        left_words(texts)
         or mixed_words(texts)
         or han_words(texts)
         or other_letters(texts)
         or (left_sentence(texts) if _KOREAN_LINE.search(texts.output) else None)
-    ):
-        return f"the answer is Korean and has foreign text in it: {quoted(left)}"
-    return None
+    )
+    # (The examples of a meaning are in the other language. What is asked for is looked at last: that takes longest.)
+    if not left or asks(texts.instruction, "meaning") or expected_language(texts) != "Korean":
+        return None
+    return f"the answer is Korean and has foreign text in it: {quoted(left)}"
 
 
 _LATIN_RUN = pattern(r"(?<![A-Za-z가-힣])[A-Z][A-Za-z'’,;\- ]{20,300}(?=[.!?\n]|$)")
@@ -237,29 +238,34 @@ _OTHER_RUN = pattern(r"[\u3041-\u30ff\u4e00-\u9fff，。、]{8,}|[\u0400-\u052f 
 
 def left_sentence(texts: Texts) -> str | None:
     """A sentence in another language inside of a Korean answer; names, titles and quotations are none."""
-    if asks(texts.instruction, "code") and not asks(texts.instruction, "translation"):
+    found = sentence_in_latin(texts) or sentence_in_other_letters(texts)
+    if found and asks(texts.instruction, "code") and not asks(texts.instruction, "translation"):
         return None
-    prose = unquoted(texts.output)
-    for match in _LATIN_RUN.finditer(prose):
+    return found
+
+
+def sentence_in_latin(texts: Texts) -> str | None:
+    for match in _LATIN_RUN.finditer(unquoted(texts.output)):
         words = re.findall(r"[A-Za-z'’]+", match[0])
         small = [word for word in words if word.islower()]
         known = sum(word.lower() in FUNCTION_WORDS["English"] for word in words)
         if len(words) >= 5 and known >= 2 and len(small) * 2 > len(words):
             return match[0]
-    if asks(texts.instruction, "about-language") and not asks(texts.instruction, "translation"):
+    return None
+
+
+def sentence_in_other_letters(texts: Texts) -> str | None:
+    other = _OTHER_RUN.search(unquoted(texts.output))
+    if not other or not (re.search("[\u3041-\u30ff\u0400-\u06ff]", other[0]) or _CHINESE.search(other[0])):
         return None
-    other = _OTHER_RUN.search(prose)
-    return (
-        other[0]
-        if other and (re.search("[\u3041-\u30ff\u0400-\u06ff]", other[0]) or _CHINESE.search(other[0]))
-        else None
-    )
+    about = asks(texts.instruction, "about-language") and not asks(texts.instruction, "translation")
+    return None if about else other[0]
 
 
 def left_korean(texts: Texts) -> str | None:
     """Korean words of the text to translate that are still in a translation into another language."""
-    wanted = wanted_language(texts.instruction)
-    if wanted in (None, "Any", "Korean") or not texts.input or not asks(texts.instruction, "translation"):
+    wanted = wanted_language(texts.instruction) if texts.input else None
+    if wanted in (None, "Any", "Korean") or not asks(texts.instruction, "translation"):
         return None
     left = [word for word in re.findall("[가-힣]+", unquoted(texts.output)) if word in texts.input]
     return (
@@ -285,10 +291,10 @@ _HAN_WORD = pattern("(?<![一-鿿(])([一-鿿]{2,4})(?:을|를|은|는|이|가|�
 
 def han_words(texts: Texts) -> str | None:
     """Two words in Chinese characters in a Korean answer to a request without any."""
-    if re.search("[一-鿿]|한자|한문", texts.instruction + texts.input) or asks(texts.instruction, "about-language"):
-        return None
     found = list(dict.fromkeys(match[1] for match in _HAN_WORD.finditer(unquoted(texts.output))))
-    return ", ".join(found) if len(found) >= 2 else None
+    if len(found) < 2 or re.search("[一-鿿]|한자|한문", texts.instruction + texts.input):
+        return None
+    return None if asks(texts.instruction, "about-language") else ", ".join(found)
 
 
 _OTHER_LETTERS = pattern("[\u3041-\u30ff]{2,}|[\u0400-\u052f]{4,}|[\u0600-\u06ff]{4,}|[\u0e01-\u0e5b]{4,}")
@@ -296,14 +302,15 @@ _OTHER_LETTERS = pattern("[\u3041-\u30ff]{2,}|[\u0400-\u052f]{4,}|[\u0600-\u06ff
 
 def other_letters(texts: Texts) -> str | None:
     """A word in Japanese, Cyrillic, Arabic or Thai letters in a Korean answer that is not about such words."""
-    wanted = wanted_language(texts.instruction)
-    if wanted not in (None, "Korean") or re.search("나라 ?말|외국어|원어|문자|글자", texts.instruction):
+    match = _OTHER_LETTERS.search(unquoted(texts.output))
+    if not match or re.search("나라 ?말|외국어|원어|문자|글자", texts.instruction):
+        return None
+    if wanted_language(texts.instruction) not in (None, "Korean"):
         return None
     if asks(texts.instruction, "about-language", "about-names", "copy") and not asks(texts.instruction, "translation"):
         return None
-    match = _OTHER_LETTERS.search(unquoted(texts.output))
     asked = texts.instruction if asks(texts.instruction, "translation") else texts.instruction + texts.input
-    return match[0] if match and not _OTHER_LETTERS.search(asked) else None
+    return None if _OTHER_LETTERS.search(asked) else match[0]
 
 
 #: An English word with a Korean ending: regulate하는, nutrient입니다.
@@ -318,15 +325,15 @@ _OF_COMPUTERS = pattern(
 
 def mixed_words(texts: Texts) -> str | None:
     """Three English words with Korean endings, one of them a verb, none of them in the prompt."""
-    if asks(texts.instruction, "code", "about-language", "about-links"):
-        return None
     asked = (texts.instruction + texts.input).lower()
     found = [match for match in _MIXED.finditer(unquoted(texts.output)) if match[1] not in asked]
     plain = not re.search("[A-Za-z]", asked) and not _OF_COMPUTERS.search(texts.instruction)
     mixed = len({match[1] for match in found}) >= 3 and (
         plain or any(match[2] in ("하", "한", "할", "해") for match in found)
     )
-    return ", ".join(dict.fromkeys(match[1] for match in found)) if mixed else None
+    if not mixed or asks(texts.instruction, "code", "about-language", "about-links"):
+        return None
+    return ", ".join(dict.fromkeys(match[1] for match in found))
 
 
 _WORD = pattern(r"(?<![A-Za-z.\-/_@#])[a-z]{4,}(?![A-Za-z\-/_(]|\.[A-Za-z])")
@@ -334,8 +341,8 @@ _WORD = pattern(r"(?<![A-Za-z.\-/_@#])[a-z]{4,}(?![A-Za-z\-/_(]|\.[A-Za-z])")
 
 def left_words(texts: Texts) -> str | None:
     """Words of the text to translate that are still in the translation, with Korean particles."""
-    if not asks(texts.instruction, "translation") or asks(texts.instruction, "copy"):
-        return None
     source = set(_WORD.findall(texts.input or texts.instruction))
     left = [word for word in dict.fromkeys(_WORD.findall(unquoted(texts.output))) if word in source]
-    return ", ".join(left) if len(left) >= 2 else None
+    if len(left) < 2 or not asks(texts.instruction, "translation") or asks(texts.instruction, "copy"):
+        return None
+    return ", ".join(left)

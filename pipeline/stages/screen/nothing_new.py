@@ -3,7 +3,7 @@ elsewhere, or say the request again in other forms of its words.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -82,12 +82,17 @@ def says_nothing(texts: Texts, options: ScreenOptions) -> str | None:
         return None if elsewhere or "http" in texts.input else f"the whole answer is a link: {quoted(answer, 60)}"
     if offers_help(texts):
         return f"the answer offers to answer, and does not: {quoted(answer, 60)}"
-    if not asks_for_content(texts) or asks(texts.instruction, "questions", "title"):
+    found = how_nothing_is_said(texts, answer)
+    if not found or not asks_for_content(texts) or asks(texts.instruction, "questions", "title"):
         return None
+    return None if not _HESITATION.fullmatch(answer) and asks(texts.instruction, *_OF_ITS_WORDS) else found
+
+
+def how_nothing_is_said(texts: Texts, answer: str) -> str | None:
     if _HESITATION.fullmatch(answer):
         one_word = _YES_OR_NO.search(texts.instruction) and not _WH.search(texts.instruction)
         return None if one_word else f"the answer only hesitates or agrees: {quoted(answer)}"
-    if asks(texts.instruction, *_OF_ITS_WORDS) or answer[:1] in "\"'“‘「『":
+    if answer[:1] in "\"'“‘「『":
         return None
     one_sentence = len(re.findall(r"[.!?:](?=\s|$)", answer)) <= 1 and "\n" not in answer
     if one_sentence and (_ANNOUNCEMENT.search(answer) or _SENDS.search(answer)):
@@ -114,18 +119,16 @@ def offers_help(texts: Texts) -> bool:
     >>> offers_help(Texts("첫 문장을 추천해 줘.", "", "네! 어떤 질문이든 언제든지 말씀해 주세요."))
     True
     """
-    instruction = texts.instruction
-    if asks(instruction, "dialogue", "persona", "letter", "examples", "title", "translation", "rewriting", "copy"):
+    if not _OFFER.search(texts.output) or not _ASKED_FOR.search(texts.instruction):
         return False
-    if not _ASKED_FOR.search(instruction) or not _OFFER.search(texts.output):
-        return False
-    return talk_of(Texts("", "", texts.output)) is not None
+    kinds = ("dialogue", "persona", "letter", "examples", "title", "translation", "rewriting", "copy")
+    return talk_of(Texts("", "", texts.output)) is not None and not asks(texts.instruction, *kinds)
 
 
 _ASKED_FOR = pattern(r"알려|설명|추천|써|작성|만들|소개|나열|정리|요약|제안|비교|무엇|어떻게|얼마|이유|방법")
 
 
-def talks_of_service(talk: list[str]) -> bool:
+def talks_of_service(talk: Sequence[str]) -> bool:
     return any(map(_SERVED.fullmatch, talk))
 
 

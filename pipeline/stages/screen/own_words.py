@@ -3,9 +3,10 @@
 An answer without any such word has no content: it refuses, or promises an answer, whatever its sentences are.
 """
 
+import functools
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -173,11 +174,12 @@ def letters_of(word: str) -> str:
     return unicodedata.normalize("NFD", word)
 
 
-def talk_of(texts: Texts) -> list[str] | None:
+@functools.lru_cache(maxsize=8)  # the finders of a row ask about the same texts
+def talk_of(texts: Texts) -> tuple[str, ...] | None:
     """The words of the answer that are not of the prompt, if all of these are of talking about requests; else None.
 
     >>> talk_of(Texts("고양이 이름을 지어 줘.", "", "고양이 이름은 제 담당이 아니라서요."))
-    ['제', '담당이', '아니라서요']
+    ('제', '담당이', '아니라서요')
     >>> talk_of(Texts("고양이 이름을 지어 줘.", "", "나비는 어떠세요?"))
     """
     asked = letters_of(" ".join(WORD.findall(f"{texts.instruction} {texts.input}"))).split(" ")
@@ -190,7 +192,7 @@ def talk_of(texts: Texts) -> list[str] | None:
         if not _TALK.fullmatch(word):
             return None
         talk.append(word)
-    return talk
+    return tuple(talk)
 
 
 #: Letters. Longer answers have words of their own, or are found by other rules.
@@ -265,7 +267,7 @@ def refuses_in_all(texts: Texts) -> str | None:
     return None if plain and not re.search("모르겠|모릅|몰라요?$", " ".join(negative)) else quoted(answer, 60)
 
 
-def wants_text(texts: Texts, talk: list[str]) -> bool:
+def wants_text(texts: Texts, talk: Sequence[str]) -> bool:
     """Whether the answer only asks for the text to work on.
 
     >>> wants_text(Texts("다음 문장을 번역해 줘.", "", "문장을 알려 주시면 번역하겠습니다."), ["알려", "주시면"])

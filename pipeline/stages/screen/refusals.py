@@ -183,18 +183,32 @@ OPENING = 220
 
 
 def refusal(texts: Texts, options: ScreenOptions) -> str | None:
+    """Here and below, what an instruction asks for is looked at last: that takes longest."""
+    if not _REFUSES.search(texts.output[:OPENING]) or texts.output[:1] in "\"'“‘「『":
+        return None
+    found = how_it_refuses(texts)
+    return None if found and says_words_of_others(texts) else found
+
+
+def says_words_of_others(texts: Texts) -> bool:
+    """Whether an answer may be what a given text says, or what someone is to say to others.
+
+    >>> says_words_of_others(Texts("환불이 어렵다는 사과문을 써 줘.", "", "죄송하지만 환불이 어렵습니다."))
+    True
+    """
+    instruction = texts.instruction
+    if _TO_SAY.search(instruction) or asks(instruction, "apology"):
+        return True
+    if not asks(instruction, "translation", "rewriting", "copy", "about-speech", "examples", "continuation"):
+        return False
+    # Its words are those of the given text, unless that text is missing altogether.
+    given = f"{texts.input} {instruction}"
+    refuses = re.search(r"죄송|미안|유감|없|못|[Ss]orry|cannot|can['’]t|unable|不|申し訳", given)
+    return bool(refuses) or asks(instruction, "continuation")
+
+
+def how_it_refuses(texts: Texts) -> str | None:
     instruction, output = texts.instruction, texts.output
-    if not _REFUSES.search(output[:OPENING]):
-        return None
-    if asks(instruction, "translation", "rewriting", "copy", "about-speech", "examples", "continuation"):
-        # Its words are those of a given text, unless the text is missing in it altogether.
-        given = f"{texts.input} {instruction}"
-        if re.search(r"죄송|미안|유감|없|못|[Ss]orry|cannot|can['’]t|unable|不|申し訳", given) or asks(
-            instruction, "continuation"
-        ):
-            return None
-    if output[:1] in "\"'“‘「『" or asks(instruction, "apology") or _TO_SAY.search(instruction):
-        return None
     if match := _ENGLISH.search(output):
         return f"the answer opens with {around(match)}"
     opening = unquoted(output[:OPENING])
@@ -205,7 +219,7 @@ def refusal(texts: Texts, options: ScreenOptions) -> str | None:
         return None if may_i and not served else f"the answer refuses: {around(match)}"
     if short_refusal(texts, opening, to_customer or may_i is not None):
         return f"the whole answer is a refusal: {quoted(output, 60)}"
-    if not asks(instruction, *_VOICED) and (match := _APOLOGY.search(output)):
+    if (match := _APOLOGY.search(output)) and not asks(instruction, *_VOICED):
         answers = _ROLE.search(output[:200]) or _YOUR_OWN.search(output[:200]) or may_i
         return None if answers else f"the answer opens with {around(match)}"
     if len(output) <= 120 and (match := _UNABLE.search(output)) and not _YOUR_OWN.search(output):
@@ -219,13 +233,12 @@ def short_refusal(texts: Texts, opening: str, may_be_an_answer: bool) -> bool:
     >>> short_refusal(Texts("추석 인사말을 써 줘.", "", "난 그런 거 못 해."), "난 그런 거 못 해.", False)
     True
     """
-    if may_be_an_answer or len(texts.output) > 160 or asks(texts.instruction, "dialogue", "story"):
+    if may_be_an_answer or len(texts.output) > 160:
         return False
     if _BLUNT.fullmatch(texts.output):
-        return not asks(texts.instruction, "short", "selection", "labels", "as-it-may-be")
-    if asks(texts.instruction, "letter", "title", "questions", "rewriting", "translation") or re.search(
-        "편집|다시", texts.instruction
-    ):
-        return False
+        return not asks(texts.instruction, "dialogue", "story", "short", "selection", "labels", "as-it-may-be")
     no_help = _NO_HELP.search(opening) and (_OF_ITSELF.search(opening[:60]) or _SENDS_AWAY.search(opening[-60:]))
-    return bool(no_help or _SOMETHING_ELSE.search(opening) or _GIVE_ME.search(texts.output))
+    if not (no_help or _SOMETHING_ELSE.search(opening) or _GIVE_ME.search(texts.output)):
+        return False
+    of_a_text = ("letter", "title", "questions", "rewriting", "translation")
+    return not (re.search("편집|다시", texts.instruction) or asks(texts.instruction, "dialogue", "story", *of_a_text))
