@@ -1,7 +1,8 @@
 # make processed   build processed/<dataset>/ from raw/, redoing only what changed   (CONFIG=other.toml for another,
 #                  CONFIG="a.toml b.toml" for several; LAYOUT=causal for another layout, in
 #                  processed/<dataset>-causal/; TOKENIZER=folder; SET="tokenize.max_length=1024 mix.seed=2")
-# make test        run every test that needs no torch
+# make test        run the tests, in less than three minutes
+# make test-long   run those of whole commands: killed, side by side, short of memory; and of many rows (some minutes)
 # make test-train  run the tests that need torch or TRL (installs them)
 # make test-trainers  load the text forms with TRL and compare what it trains (installs it apart; also with
 #                  test-axolotl, test-torchtune, which take long to install)
@@ -25,7 +26,7 @@ SETS   := $(foreach change,$(SET),--set '$(change)')
 CHANGED := $(if $(LAYOUT),--layout $(LAYOUT)) $(if $(TOKENIZER),--tokenizer "$(TOKENIZER)") $(SETS)
 
 # No .DELETE_ON_ERROR: every target appears whole or not at all, and the old one is good until then.
-.PHONY: processed test test-train test-trainers test-axolotl test-torchtune test-ray test-browser test-kill test-attack fuzz audit check docs bench bench-check clean embedded
+.PHONY: processed test test-long test-train test-trainers test-axolotl test-torchtune test-ray test-browser test-kill test-attack fuzz audit check docs bench bench-check clean embedded
 
 # CONFIG is one path, which may hold spaces, where there is such a file; else it is a list of paths.
 processed: $(VENV)/.installed
@@ -83,8 +84,13 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 
 # Compiled code is kept, whatever the environment says: tests start many processes of ko-instruct. One test process more
 # than cores: some tests wait for a server, a signal or another process.
+PYTEST = PYTHONDONTWRITEBYTECODE= $(VENV)/bin/python -m pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist worksteal
+
 test: $(VENV)/.installed-dev
-	@PYTHONDONTWRITEBYTECODE= $(VENV)/bin/python -m pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist worksteal -m "not train and not trainers and not ray and not browser"
+	@$(PYTEST) -m "not long and not train and not trainers and not ray and not browser"
+
+test-long: $(VENV)/.installed-dev
+	@$(PYTEST) -m long
 
 # Train the embedded vocabulary again, after a change of raw/sample.
 embedded: $(VENV)/.installed

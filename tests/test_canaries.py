@@ -16,7 +16,10 @@ from tests.browse.built import request, serving
 from tests.support import hub_server
 
 # huggingface_hub sends LFS files in a way that its HTTP library is about to drop.
-pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=<...>' to upload raw bytes:DeprecationWarning")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.filterwarnings("ignore:Use 'content=<...>' to upload raw bytes:DeprecationWarning"),
+]
 
 PHONE, EMAIL, SECRET = "010-9876-1234", "canary.kim@hong-ilho.kr", "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"
 CANARIES = (PHONE, EMAIL, SECRET, hub_server.TOKEN)

@@ -64,7 +64,7 @@ def test_the_lines_for_trainers_are_current() -> None:
 
 def test_every_fault_of_ingest_has_a_listed_reason() -> None:
     trees = [
-        ast.parse(path.read_text(encoding="utf-8")) for path in sorted((ROOT / "pipeline/stages/ingest").glob("*.py"))
+        ast.parse(path.read_text(encoding="utf-8")) for path in sorted((ROOT / "pipeline/stages/ingest").rglob("*.py"))
     ]
     names = {
         node.name for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and is_fault(node)

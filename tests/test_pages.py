@@ -30,6 +30,8 @@ from schemas.options import Config
 from tests.support.paths import ROOT
 from tests.support.small_tokenizers import TOOLS, save_causal
 
+pytestmark = pytest.mark.long
+
 PAGES = [ROOT / "README.md", *sorted(path for path in ROOT.glob("docs/*.md") if not path.name.endswith(".ko.md"))]
 IN_KOREAN = [(page, page.with_suffix(".ko.md")) for page in PAGES if page.with_suffix(".ko.md").exists()]
 #: Lines of `sh` and blocks of `python` that do not run here, and why.

@@ -202,6 +202,7 @@ def test_a_workbook_that_is_a_size_bomb_is_not_unpacked(tmp_path: Path, monkeypa
     assert row["reject_reason"] == "size-bomb"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("packing", ["gz", "zst", "zip"])
 def test_memory_does_not_grow_with_what_a_bomb_unpacks_to(packing: str, tmp_path: Path) -> None:
     """A record of 128 MB without an end, in a few KB: of it no more is held than of the longest record allowed."""

@@ -30,6 +30,8 @@ from schemas.errors import DatasetError
 from tests.browse.built import build
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -220,6 +220,7 @@ def test_the_schema_allows_what_a_config_may_hold() -> None:
     assert [kind["type"] for kind in tokenizer["anyOf"]] == ["string", "array"]
 
 
+@pytest.mark.long
 def test_a_run_imports_nothing_heavy_that_it_does_not_use(tmp_path: Path) -> None:
     code = f"""
 import sys

@@ -28,6 +28,8 @@ from pipeline.dataset.reference import ExistingError, read_existing
 from schemas.errors import KoInstructError
 from tests.browse.built import request, serving
 
+pytestmark = pytest.mark.long
+
 ATTACKS = int(os.environ.get("ATTACKS", "25"))
 SEED = int(os.environ.get("SEED", "0"))
 

@@ -19,6 +19,8 @@ from pipeline.cli import main
 from pipeline.commands.shared import ADDRESS_SPACE, CLOSED
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.long
+
 CONFIG = """
 [dataset]
 name = "mine"

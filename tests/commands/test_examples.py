@@ -16,6 +16,8 @@ from click.testing import CliRunner
 from pipeline.cli import PRIVATE, main
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.long
+
 CONTEXT = Context(main)
 #: In an order in which each finds what it needs. `make-plan` builds what dedupe, export and the lookers need.
 ORDER = (

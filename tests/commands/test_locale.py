@@ -12,6 +12,8 @@ from click.testing import CliRunner
 from pipeline.cli import main
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.long
+
 CONFIG = '[dataset]\nname = "x"\n\n[[source]]\nname = "s"\nfiles = ["*.jsonl"]\n\n[tokenize]\ntokenizer = "embedded"\n'
 ROW = '{"instruction": "대한민국의 수도는?", "output": "서울입니다."}\n'
 

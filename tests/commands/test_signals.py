@@ -24,6 +24,8 @@ from tests.support import hub_server, openai_server
 from tests.support.openai_server import Fault
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.long
+
 CONFIG = """
 [dataset]
 name = "mine"

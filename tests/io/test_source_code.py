@@ -176,6 +176,7 @@ STAGES = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("module", STAGES)
 def test_what_is_really_imported_is_in_the_closure(module: str, tmp_path: Path) -> None:
     raw = tmp_path / "raw"

@@ -22,6 +22,8 @@ from tests.support.folders import digests
 from tests.support.paths import ROOT
 from tests.support.tables import rechunk
 
+pytestmark = pytest.mark.long
+
 GOLDEN = ROOT / "tests" / "cases" / "sample_sha256.json"
 QUESTION = "조선 세종 때 만들어진 강우량 측정 기구의 이름과 그 쓰임새를 자세히 설명해 주세요."
 CONFIG = """

@@ -20,6 +20,8 @@ from pipeline.run.stamps import Made, kept_made_of, write_plan
 from pipeline.run.tokenizer import find_tokenizer
 from schemas.run_times import RUN
 
+pytestmark = pytest.mark.long
+
 CONFIG = """
 [dataset]
 name = "small"

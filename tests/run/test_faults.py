@@ -31,6 +31,8 @@ from pipeline.stages.ingest.parse.unpacking import IngestError
 from schemas.manifest import File
 from tests.kills import NOTE, Project, Unbroken, random_kills, step_kills
 
+pytestmark = pytest.mark.long
+
 FILES = ("office.csv",)
 
 

@@ -29,6 +29,8 @@ from tests.support import small_tokenizers as small
 from tests.support.folders import digests
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.long
+
 CONFIG = """
 [dataset]
 name = "small"

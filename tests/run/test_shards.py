@@ -20,6 +20,8 @@ from pipeline.run.shards import Shard
 from tests.support.folders import digests
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.long
+
 CONFIG = """
 [dataset]
 name = "x"

@@ -13,6 +13,8 @@ from pipeline.run.plan import Plan, plan_of_config
 from pipeline.run.stamps import COMPOSITION, OVER_ALL, ROW_WISE, Made, made_of, stamps
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def plan() -> Plan:

@@ -14,6 +14,8 @@ from pipeline.run.chain import run
 from pipeline.run.plan import plan_of_config
 from tests.support.folders import digests
 
+pytestmark = pytest.mark.long
+
 CONFIG = """
 [dataset]
 name = "x"

@@ -22,6 +22,8 @@ from tests.self_instruct.test_self_instruct import write_seeds
 from tests.support import openai_server, self_instruct_model
 from tests.support.openai_server import KEY, Fault, Server
 
+pytestmark = pytest.mark.long
+
 SAMPLING = Sampling(max_tokens=64, temperature=0.7, top_p=0.9, stop=("\n17.",))
 REQUESTS = [Request(prompt=f"물음 {number}", seed=number) for number in range(12)]
 WANT = [self_instruct_model.answer(request) for request in REQUESTS]

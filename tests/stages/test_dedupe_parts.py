@@ -23,6 +23,8 @@ from pipeline.table.reject_and_flag import complete
 from schemas.columns import INGESTED
 from schemas.options import DedupeOptions
 
+pytestmark = pytest.mark.long
+
 CONTEXTS = [
     "다음 글을 한 문장으로 요약해 주세요.",
     "다음 글을 한 문장으로 요약해주세요!",

@@ -135,6 +135,7 @@ def test_a_document_longer_than_the_longest_record_is_streamed(tmp_path: Path) -
         assert rows["reject_reason"].null_count == 4000
 
 
+@pytest.mark.long
 def test_memory_does_not_grow_with_a_document(tmp_path: Path) -> None:
     long = [{**each, "answer": each["answer"] * 10} for each in QUESTIONS]
 

@@ -131,6 +131,7 @@ def test_inspect_counts_the_rejects_of_the_contract(tmp_path: Path) -> None:
     assert stream.examples[1].after[0]["reason"] == "output-blank"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("shape", [None, Columns(instruction="q", output="a"), Conversation(turns="messages")])
 def test_inspect_and_ingest_agree(shape: Any, tmp_path: Path) -> None:
     """For every case file: what inspect keeps and rejects is what ingest keeps and rejects."""
@@ -193,6 +194,7 @@ def _is_said(row: dict[str, Any]) -> bool:
     return not row["reject_reason"] and bool(row["instruction"])
 
 
+@pytest.mark.long
 def test_the_line_that_pins_a_shape_reads_the_same(tmp_path: Path) -> None:
     """For every case file without a shape: the line that inspect shows to pin it gives the kept rows of detection."""
     pinned = 0

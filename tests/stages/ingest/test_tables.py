@@ -273,6 +273,7 @@ def test_bytes_that_are_no_text_are_left_out_wherever_they_are(tmp_path: Path) -
     assert "\\x" not in row["meta"]
 
 
+@pytest.mark.long
 def test_memory_does_not_grow_with_the_pictures(tmp_path: Path) -> None:
     path = tmp_path / "images.parquet"
     records = [
