@@ -1,8 +1,8 @@
 # make processed   build processed/<dataset>/ from raw/, redoing only what changed   (CONFIG=other.toml for another,
 #                  CONFIG="a.toml b.toml" for several; LAYOUT=causal for another layout, in
 #                  processed/<dataset>-causal/; TOKENIZER=folder; SET="tokenize.max_length=1024 mix.seed=2")
-# make test        run the tests, in less than three minutes
-# make test-long   run those of whole commands: killed, side by side, short of memory; and of many rows (some minutes)
+# make test        run the tests (three minutes on two cores)
+# make test-long   run those of whole commands (killed, side by side, short of memory), of many rows, and of time by length
 # make test-train  run the tests that need torch or TRL (installs them)
 # make test-trainers  load the text forms with TRL and compare what it trains (installs it apart; also with
 #                  test-axolotl, test-torchtune, which take long to install)

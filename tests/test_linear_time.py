@@ -21,6 +21,8 @@ from schemas.options import ScreenOptions
 from tests.support.adversarial import PARTS, adversarial
 from tests.support.growth import is_below, is_linear
 
+pytestmark = pytest.mark.long
+
 ATTACKS = int(os.environ.get("ATTACKS", "10"))
 SEED = int(os.environ.get("SEED", "0"))
 SHORT, LONG = 2_000, 16_000

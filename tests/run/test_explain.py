@@ -65,6 +65,7 @@ def test_what_is_printed(tmp_path: Path, case: dict[str, Any]) -> None:
     assert not [text for text in case.get("absent", ()) if text in result.stdout]
 
 
+@pytest.mark.long
 def test_the_way_is_that_of_the_run(tmp_path: Path) -> None:
     """Every record of the sample ends as it ended in the run, and nothing is written."""
     shutil.copytree(ROOT / "raw" / "sample", tmp_path / "raw" / "sample")

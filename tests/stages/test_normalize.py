@@ -398,11 +398,13 @@ def apply_each(text: str) -> None:
         fix.fix(text)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("piece", HOSTILE, ids=repr)
 def test_the_work_is_linear(piece: str) -> None:
     assert is_linear(apply_each, lambda length: piece * (length // len(piece)) + "x")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("unit", HOSTILE, ids=repr)
 def test_all_fixes_together_take_time_as_the_text_grows(unit: str) -> None:
     """Fixes run until none changes the text: a fix must not leave work to the next round at each place."""
