@@ -19,43 +19,16 @@ from schemas.shapes import Columns, Conversation, Shape, Template
 #: What is translated, and its translation: one that somebody has checked comes before the one of a machine.
 SOURCES = ("source", "src", "source_text", "src_text", "source_sentence", "원문", "원문장")
 TARGETS = (
-    *(
-        "번역문_검수",
-        "번역문 검수",
-        "검수번역문",
-        "검수_번역문",
-        "최종번역문",
-        "post_edit",
-        "post_edited",
-        "pe",
-        "ref",
-        "reference",
-    ),
-    *("target", "tgt", "target_text", "tgt_text", "target_sentence", "번역문"),
+    *("번역문_검수", "번역문 검수", "검수번역문", "검수_번역문", "최종번역문", "post_edit", "post_edited", "pe", "ref"),
+    *("reference", "target", "tgt", "target_text", "tgt_text", "target_sentence", "번역문"),
 )
 #: The language of a translation.
 TARGET_LANGUAGES = (
-    "target_lang",
-    "tgt_lang",
-    "target_language",
-    "output_language",
-    "목표언어",
-    "목표 언어",
-    "번역언어",
+    *("target_lang", "tgt_lang", "target_language", "output_language", "목표언어", "목표 언어", "번역언어"),
 )
 #: Where in a text, or in a table, a mark is.
 POSITIONS = {
-    "start",
-    "end",
-    "begin",
-    "offset",
-    "start_offset",
-    "end_offset",
-    "start_idx",
-    "end_idx",
-    "span",
-    "row",
-    "col",
+    *("start", "end", "begin", "offset", "start_offset", "end_offset", "start_idx", "end_idx", "span", "row", "col"),
 }
 #: Names of what is above a part of a text, and of nobody who speaks.
 HEADINGS = ("heading", "header", "title", "subtitle", "section", "label", "type", "제목", "소제목", "항목")
