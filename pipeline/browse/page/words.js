@@ -25,7 +25,7 @@ const WORDS = {
       ["n", "note"], ["t", "tokens or conversation"], ["/", "search"], ["c", "condition"], ["Esc", "leave a field"], ["?", "these keys"]],
   },
   ko: {
-    rows: "행", source: "출처", flag: "플래그", reason: "사유", verdict: "판정", text: "검색", where: "조건식",
+    rows: "행", source: "출처", flag: "플래그", reason: "이유", verdict: "판정", text: "검색", where: "조건식",
     find: "찾기", clear: "초기화", more: "더 보기", nothing: "행을 고르세요. ? 키를 누르면 단축키가 나옵니다.",
     all: "전체", any: "플래그 있음", kept: "남은 행", rejected: "제외된 행",
     "judged-": "전체", "judged-yes": "판정함", "judged-no": "아직 판정 안 함",
