@@ -7,7 +7,8 @@ from typing import Any
 from pipeline.stages.ingest.faults import Fault
 from pipeline.stages.ingest.parse.exact_json import dumps, parse
 
-STRING = re.compile(r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")""", re.DOTALL)
+#: A string of JSON or Python; one that nothing closes goes on to the end.
+STRING = re.compile(r"""('(?:[^'\\]|\\.?)*+(?:'|\Z)|"(?:[^"\\]|\\.?)*+(?:"|\Z))""", re.DOTALL)
 #: What numpy prints around a list of an array, and the gap between two items, where it prints no comma.
 ARRAY, DTYPE, GAP = re.compile(r"\barray\("), re.compile(r",\s*dtype=\w+\s*\)"), re.compile(r"(?<=[}\]])\s+(?=[{\[])")
 
