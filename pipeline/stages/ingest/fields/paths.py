@@ -67,7 +67,7 @@ def at(record: Any, path: str | None) -> Any:
         return at(opened(record[head]), rest) if rest and head in record else None
     if isinstance(record, list):
         head, _, rest = path.partition(".")
-        if head.isdigit() and int(head) < len(record):
+        if head.isdecimal() and int(head) < len(record):
             return at(record[int(head)], rest) if rest else record[int(head)]
     return None
 
@@ -135,5 +135,5 @@ def without(record: Record, paths: Sequence[str | None]) -> Record:
 def _without_inside(items: list[Any], path: str) -> list[Any]:
     """The list, and in it an object without the field at the path."""
     place, _, rest = path.partition(".")
-    inside = place.isdigit() and int(place) < len(items) and isinstance(items[int(place)], dict) and bool(rest)
+    inside = place.isdecimal() and int(place) < len(items) and isinstance(items[int(place)], dict) and bool(rest)
     return [without(item, [rest]) if inside and number == int(place) else item for number, item in enumerate(items)]

@@ -113,10 +113,14 @@ def choices_in(record: Record, fields: Fields) -> list[tuple[str, str]]:
 
     >>> choices_in({"보기": ["참", "거짓"]}, "보기"), choices_in({"A": "참", "B": 1}, ("A", "B"))
     ([('1', '참'), ('2', '거짓')], [('A', '참'), ('B', '1')])
+    >>> choices_in({"보기": {"text": ["참", "거짓"], "개수": 2}}, "보기")
+    []
     """
     paths = paths_of(fields)
     value = {path: at(record, path) for path in paths} if len(paths) > 1 else opened(at(record, paths[0]))
     if isinstance(value, dict) and isinstance(value.get("text"), list):
+        if not all(isinstance(items, list) for items in value.values()):
+            return []
         value = [dict(zip(value, items, strict=False)) for items in zip(*value.values(), strict=False)]
     if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
         named = [_label_and_text(item) for item in value]
