@@ -51,7 +51,7 @@ def _across(document: Record, is_record: IsRecord) -> tuple[list[tuple[str, Reco
 
 
 def _split(document: Record) -> tuple[list[tuple[str, Record]], Record] | None:
-    """The same of orient split: the names of the columns, rows with a cell for each of them, and a label of each row."""
+    """The same of orient split: the names of the columns, rows with a cell for each of them, the labels of rows."""
     names, data = document.get("columns"), document.get("data")
     if not isinstance(names, list) or not isinstance(data, list) or not data:
         return None
