@@ -72,6 +72,18 @@ def at(record: Any, path: str | None) -> Any:
     return None
 
 
+def as_objects(value: Record) -> list[Record] | None:
+    """The objects that an object of lists of one length holds, as columns; None for another object.
+
+    >>> as_objects({"text": ["서울", "부산"], "label": ["가", "나"]})
+    [{'text': '서울', 'label': '가'}, {'text': '부산', 'label': '나'}]
+    """
+    lists = list(value.values())
+    if not all(isinstance(items, list) for items in lists) or len(set(map(len, lists))) != 1:
+        return None
+    return [dict(zip(value, items, strict=True)) for items in zip(*lists, strict=True)]
+
+
 def texts_at(record: Record, paths: Sequence[str]) -> list[str]:
     """All texts under some paths, in order: a list or an object gives the texts in it, a number its digits.
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from pipeline.stages.ingest.fields.paths import Record
+from pipeline.stages.ingest.fields.paths import Record, as_objects
 
 #: Whether an object can be read as a record.
 IsRecord = Callable[[Record], bool]
@@ -43,11 +43,8 @@ def _across(document: Record, is_record: IsRecord) -> tuple[list[tuple[str, Reco
             return _numbered(_with_keys(across)), {}
         if is_record(values[0]):
             return _numbered(_with_keys(document)), {}
-    if values and all(isinstance(value, list) for value in values) and len({len(value) for value in values}) == 1:
-        rows = [dict(zip(document, row, strict=True)) for row in zip(*values, strict=True)]
-        if rows and is_record(rows[0]):
-            return _numbered(rows), {}
-    return None
+    rows = as_objects(document)
+    return (_numbered(rows), {}) if rows and is_record(rows[0]) else None
 
 
 def _split(document: Record) -> tuple[list[tuple[str, Record]], Record] | None:

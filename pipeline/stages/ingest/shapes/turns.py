@@ -4,14 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from pipeline.stages.ingest.faults import Fault
-from pipeline.stages.ingest.fields.calls import (
-    Written,
-    calls_in,
-    calls_of,
-    is_result,
-    is_whole,
-    repairs_in,
-)
+from pipeline.stages.ingest.fields.calls import Written, calls_in, calls_of, is_result, is_whole, repairs_in
 from pipeline.stages.ingest.fields.paths import Record
 from pipeline.stages.ingest.parse.printed import json_value
 from pipeline.stages.ingest.shapes.talk_messages import Messages, written
@@ -71,7 +64,7 @@ def talk_of(turns: Sequence[Turn], tools: bool = False) -> Talk:
     return _talk(talk, rests)
 
 
-def _talk(talk: "Messages", rests: list[Record]) -> Talk:
+def _talk(talk: Messages, rests: list[Record]) -> Talk:
     """The messages of a conversation as the columns hold them."""
     talk.order_results()
     asked = max(place for place, message in enumerate(talk.messages) if message["role"] == "user")
