@@ -29,7 +29,7 @@ from schemas.shapes import LEARN, Columns, Template
 
 
 #: The roles of an answer.
-ANSWERS = ("assistant", "call")
+ANSWER_ROLES = ("assistant", "call")
 
 
 def columns(entry: Entry, shape: Columns) -> list[Row]:
@@ -169,7 +169,7 @@ def _with_thought(turns: Sequence[Turn], others: Record, shape: Columns) -> tupl
     """
     thought, _, rest, _ = take_thought(None, others, shape.reasoning)
     last = turns[-1] if turns else None
-    if thought is None or last is None or last.role not in ANSWERS or last.reasoning not in (None, "", thought):
+    if thought is None or last is None or last.role not in ANSWER_ROLES or last.reasoning not in (None, "", thought):
         return [*turns], others
     return [*turns[:-1], last._replace(reasoning=thought)], rest
 
