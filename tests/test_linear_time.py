@@ -1,5 +1,5 @@
-"""Each fix, finder and kind of personal data takes time as its text grows, whatever the text repeats. So do the patterns
-of ingest that once did not.
+"""Each fix, finder and kind of personal data takes time as its text grows, whatever the text repeats. The patterns of
+ingest that once did not do so, too.
 
 The ratio of two times decides, not a limit of one. `make test` draws a few texts for each of them, `make test-attack`
 thousands (ATTACKS=…, SEED=…).
