@@ -15,7 +15,7 @@ REASONS: dict[str, dict[str, str]] = {
         "cut-cells": "the datasets server of the Hub cut a text of the row off: this is a preview",
         "damaged": "the rest of a packed file or saved folder cannot be read",
         "different-prompts": "the chosen and the rejected answer of a preference record do not have the same prompt",
-        "duplicate-key": "a JSON object has the same key twice, with different values",
+        "duplicate-key": "a JSON object has a key twice, with different values, or a table two columns of one name",
         "empty-file": "the file is empty",
         "invalid-csv": "a quote in the CSV row is not closed, or the row breaks the format in another way",
         "invalid-json": "the record is not valid JSON",

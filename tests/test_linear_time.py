@@ -1,9 +1,11 @@
-"""Each fix, finder and kind of personal data takes time as its text grows, whatever the text repeats.
+"""Each fix, finder and kind of personal data takes time as its text grows, whatever the text repeats. The patterns of
+ingest that once did not do so, too.
 
 The ratio of two times decides, not a limit of one. `make test` draws a few texts for each of them, `make test-attack`
 thousands (ATTACKS=…, SEED=…).
 """
 
+import contextlib
 import os
 import random
 from collections.abc import Callable
@@ -12,6 +14,10 @@ from functools import partial
 import pyarrow as pa
 import pytest
 
+from pipeline.stages.ingest.faults import Fault
+from pipeline.stages.ingest.fields.calls import calls_in
+from pipeline.stages.ingest.fields.unmapped import NO_TEXT
+from pipeline.stages.ingest.parse.printed import STRING
 from pipeline.stages.normalize.fixes import FIXES, apply_fixes
 from pipeline.stages.screen.defects import DEFECTS, Defect
 from pipeline.stages.screen.pii import Kind, find_pii, kinds_of
@@ -45,8 +51,16 @@ def searching(kind: Kind) -> Callable[[str], object]:
     return lambda text: find_pii(text, [kind])
 
 
+def reading_calls(text: str) -> None:
+    with contextlib.suppress(Fault):
+        calls_in(text, bare=True)
+
+
 NEED_A_LIBRARY = ("hanja", "hanja-gloss", "spacing")
 WORK: dict[str, Callable[[str], object]] = {
+    "calls in an answer": reading_calls,
+    "strings of a printed value": STRING.split,
+    "values that are no text": NO_TEXT.fullmatch,
     "protected spans": find_spans,
     "all fixes": lambda text: apply_fixes(text, [fix for fix in FIXES if fix.default]),
     **{f"fix {fix.name}": fix.fix for fix in FIXES if fix.name not in NEED_A_LIBRARY},
@@ -57,6 +71,9 @@ WORK: dict[str, Callable[[str], object]] = {
 
 #: Texts whose square once decided.
 KNOWN = {
+    "calls in an answer": ("<tool_call>", " ", "x"),
+    "strings of a printed value": ('{"a": "', '\\"', ""),
+    "values that are no text": ("", "a1", "="),
     "defect template-residue of output": ("<", "_", "가"),
     "defect url-only of input": ("", " ", "x"),
     "defect mixed-speech of output": ("", "!", "x"),

@@ -88,7 +88,7 @@ def _names_of_card(card: Path, path: Path) -> Any:
 
 def _feature(about: Any) -> Any:
     """A feature as a dataset card writes it, as `datasets` writes it into a schema."""
-    if isinstance(about, list) and all(isinstance(field, dict) and "name" in field for field in about):
+    if isinstance(about, list) and all(map(_has_name, about)):
         return {field["name"]: _feature(field) for field in about}
     if not isinstance(about, dict):
         return about
@@ -103,6 +103,10 @@ def _feature(about: Any) -> Any:
         if key in about:
             return {"_type": "Sequence", "feature": _feature(about[key])}
     return _feature(about["struct"]) if "struct" in about else about
+
+
+def _has_name(field: Any) -> bool:
+    return isinstance(field, dict) and isinstance(field.get("name"), str)
 
 
 def _items(names: Any) -> Items | None:

@@ -25,8 +25,6 @@ MADE = "rows.json"
 CLEANED = "clean.arrow"
 #: How long the step took that wrote these files: `StepTimes`.
 TIMES = "times.json"
-
-
 #: What became of the verdicts on its rows.
 VERDICTS = "verdicts.json"
 
@@ -51,13 +49,13 @@ DECIDED_ON = "dedupe.rows.json"
 #: What it found about pairs of texts.
 KNOWN_PAIRS = "dedupe.pairs.arrow"
 MEASURED_PAIRS = "dedupe.measured.arrow"
+#: How long it took.
+DECISION_TIMES = "dedupe.times.json"
 #: The folder of what tasks give each other, where `ko-instruct run` decides in parts, or other machines write.
 EXCHANGES = "run.exchanges"
 #: In it, what was decided about all rows, and the fingerprints of existing datasets.
 DECIDED = "decided.arrow"
 KNOWN_PRINTS = "known.arrow"
-#: How long it took.
-DECISION_TIMES = "dedupe.times.json"
 #: The pieces of the dataset that `export` wrote, for the next one.
 PIECES = "export.pieces.json"
 #: Which tokenizer the dataset is made with, and why: a `Resolution`.

@@ -164,11 +164,13 @@ def with_change(data: dict[str, Any], change: str) -> dict[str, Any]:
         raise ConfigError(f"--set {change}: write it as SECTION.OPTION=VALUE, as in tokenize.max_length=1024")
     data = copy.deepcopy(data)
     if names[0] == "source" and len(names) > 2:
-        sources = {source.get("name"): source for source in data.get("source", [])}
+        listed = data["source"] if isinstance(data.get("source"), list) else []
+        named = [source for source in listed if isinstance(source, dict) and isinstance(source.get("name"), str)]
+        sources = {source["name"]: source for source in named}
         # A name may hold dots.
         found = next((at for at in range(len(names) - 1, 1, -1) if ".".join(names[1:at]) in sources), None)
         if found is None:
-            raise ConfigError(f"--set {change}: no source has this name; sources are {', '.join(map(str, sources))}")
+            raise ConfigError(f"--set {change}: no source has this name; sources are {', '.join(sources) or 'none'}")
         section, names = sources[".".join(names[1:found])], names[found:]
     else:
         section = data

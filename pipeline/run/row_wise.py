@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import pickle
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
@@ -147,6 +147,8 @@ class RowStages:
     clean: bool
     #: How many tables are given: the rows tokenized, their fingerprints, and the rows cleaned.
     results: int
+    #: What became of the verdicts, of the rows that are done: one for all threads.
+    outcomes: dict[Key, Outcome] = field(default_factory=dict, init=False, compare=False)
 
     def __call__(self, table: pa.Table) -> Batch:
         from pipeline.stages.dedupe import fingerprint
@@ -169,11 +171,6 @@ class RowStages:
         verdicts = plan.verdicts_on(self.unit)
         before = [] if self.clean else cleaning(plan, source, self.tools.benchmarks, verdicts, self.outcomes)
         return before, tokenizing(plan, source, self.tools.tokenizer)
-
-    @cached_property
-    def outcomes(self) -> dict[Key, Outcome]:
-        """What became of the verdicts, of the rows that are done."""
-        return {}
 
     def __reduce__(self) -> tuple[Callable[..., RowStages], tuple[Any, ...]]:
         return RowStages, (self.tools, self.unit, self.clean, self.results)

@@ -52,6 +52,8 @@ def test_faults_of_extends_and_set(project: Path) -> None:
     build(project, {"a": ""})
     assert "write it as SECTION.OPTION=VALUE" in command("check", "--set", "max_length").stderr
     assert "no source has this name; sources are a" in command("check", "--set", "source.b.weight=1").stderr
+    (project / "pipeline.toml").write_text('[dataset]\nname = "d"\n[source]\nname = "a"\n')
+    assert "no source has this name; sources are none" in command("check", "--set", "source.a.weight=1").stderr
 
 
 def test_set_holds_for_files_that_no_config_names(project: Path) -> None:

@@ -10,7 +10,7 @@ from pipeline.stages.ingest.detect.choices import choice_fields, decided, first_
 from pipeline.stages.ingest.detect.columns import one_or_more
 from pipeline.stages.ingest.detect.conversations import role_key, text_key
 from pipeline.stages.ingest.detect.pairs import judged_by
-from pipeline.stages.ingest.detect.record import readings_of, shapes_of
+from pipeline.stages.ingest.detect.record import possible_shapes, shapes_of
 from pipeline.stages.ingest.faults import Fault, FileFault
 from pipeline.stages.ingest.fields.calls import is_empty
 from pipeline.stages.ingest.fields.given import paths_of
@@ -177,10 +177,10 @@ class Detected:
             return shapes_of(record)
         key = (*record, *kinds)
         if key not in self.flat:
-            readings = readings_of(record)
-            if len(readings) != 1:
+            found = possible_shapes(record)
+            if len(found) != 1:
                 return shapes_of(record)
-            self.flat[key] = readings
+            self.flat[key] = found
         return self.flat[key]
 
     def settled(self, shape: Shape) -> Shape:

@@ -111,7 +111,7 @@ _EMPTY_FORM = pattern(
 )
 #: A mark of a program or of a chat that stands for nothing.
 _MARK = pattern(r"\W*(?i:#?(?:VALUE|REF|N/A|NAME|DIV/0|NUM|ERROR)!?|error|null|ㅇㅇ|ㅇㅋ|ㄴㄴ|ㅋ{2,8}|ㅎ{2,8})\W*")
-#: Every placeholder has a match of this RE2 pattern.
+#: What may be around the words of a placeholder; how they end; and those that are one alone, in English and in Korean.
 _FRAME = "[^0-9A-Za-z가-힣]*"
 _CLOSES = any_of(
     *("없음", "습니다", "입니다", "합니다", "있음", "예정", "생략", "중", "미정", "작성", "입력", "추가", "기입"),
@@ -132,6 +132,7 @@ _WHOLE = any_of(
     *("없습니다", "없어요"),
     *("모름", "모릅니다", "정답", "본문", "내용", "출력", "예시", "샘플", "임시", "테스트", "가짜", "더미"),
 )
+#: Every placeholder has a match of this RE2 pattern.
 PLACEHOLDER = any_of(
     rf"^{_FRAME}(?:(?i:{_ENGLISH})|[가-힣 ]{{0,14}}{_CLOSES}|{_WHOLE}){_FRAME}$",
     rf"^{_FRAME}(?i:todo|tbd|fixme)",
@@ -213,7 +214,7 @@ def note_alone(texts: Texts) -> bool:
         return not asks(texts.instruction, "code", "labels", "selection")
     if asks(texts.instruction, "short", "title", "labels", "selection", "as-it-may-be", "translation", "rewriting"):
         return False
-    if _MARK.fullmatch(texts.output) or _EMPTY_FORM.fullmatch(_NUMBERS.sub("", texts.output)):
+    if _EMPTY_FORM.fullmatch(_NUMBERS.sub("", texts.output)):
         return not asks(texts.instruction, "code")
     notes = [word for word in words if _NOTES.fullmatch(word)]
     beside = [word for word in words if word not in notes and _BESIDE.fullmatch(word)]

@@ -14,13 +14,13 @@ _POLITE = pattern(r"(?:(?<!아)니다|니까|십시오|시오|시다|[가-힣]�
 _POLITE_NOUN = pattern(r"(?:필|중|수|주|동|소|긴|개|강)요$")
 #: Written plain speech: 간다, 좋다, 크다.
 _WRITTEN = pattern(rf"[{_STEMS}많같않좋이크맞르쁘프]다$")
-#: Spoken plain speech, in endings that few nouns have.
 #: Stems with a final consonant that hardly any noun in -어 or -아 has (언어, 국어, 상어): not ㄱ ㄴ ㅁ ㅇ.
 _VERB_STEMS = "".join(
     chr(code)
     for code in range(0xAC00, 0xD7A4)
     if (code - 0xAC00) % 28 in (2, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 17, 18, 19, 22, 23, 25, 26, 27)
 )
+#: Spoken plain speech, in endings that few nouns have.
 _SPOKEN = pattern(
     r"(?:[거이해고네]야|[아었았했있없됐갔왔였겠봤줬렸졌겼꼈]어|[좋많같맞싫찮않잖]아|[줘돼둬]|잖아|거든"
     r"|구나"  # statements

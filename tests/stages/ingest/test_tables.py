@@ -125,6 +125,20 @@ def book(path: Path, rows: list[list[Any]], formats: dict[str, str] | None = Non
     return path
 
 
+def test_two_columns_of_one_name_are_not_read_as_one(tmp_path: Path) -> None:
+    columns = [pa.array(["예?"]), pa.array(["네."]), pa.array(["아니요."])]
+    table = pa.table(columns, names=["instruction", "output", "output"])
+    with pa.ipc.new_file(str(tmp_path / "twice.arrow"), table.schema) as writer:
+        writer.write_table(table)
+    [row] = rows_of(tmp_path / "twice.arrow")
+    assert (row["reject_reason"], "two columns `output`" in row["reject_detail"]) == ("duplicate-key", True)
+
+
+def test_half_a_character_in_a_workbook_stays_as_it_is_written(tmp_path: Path) -> None:
+    path = book(tmp_path / "book.xlsx", [["질문", "답변"], ["_xD83D_는 무엇?", "글자의 절반"]])
+    assert answers(path) == [("_xD83D_는 무엇?", "글자의 절반")]
+
+
 def test_a_workbook_gives_its_cells_as_excel_shows_them(tmp_path: Path) -> None:
     day = datetime.datetime(2026, 3, 1, 9, 5)
     rows = [["질문", "답변"], ["줄_x000D_\n바꿈?", "_x005F_x000D_"], ["언제?", day], ["몇 시?", day], ["며칠?", day]]

@@ -90,7 +90,7 @@ def _path_of_answer(record: Record, key: str) -> str:
     return text_path(record, key, OUTPUT) if isinstance(value, dict) and not SPEAKER & value.keys() else key
 
 
-def choices_in(record: Record) -> Iterator[Choice]:
+def two_answers_in(record: Record) -> Iterator[Choice]:
     """Two answers, and fields with the number of the better one: a shape for each of them (PKU-SafeRLHF)."""
     prompts = named(record, INSTRUCTION)
     for answers in TWO_ANSWERS if prompts else ():

@@ -6,7 +6,7 @@ from pipeline.stages.ingest.detect.answers import with_answer
 from pipeline.stages.ingest.detect.choices import chosen_in
 from pipeline.stages.ingest.detect.columns import are_texts, columns_in, one_or_more, prompts_in
 from pipeline.stages.ingest.detect.conversations import beside_turns, conversations_in, transcripts_in
-from pipeline.stages.ingest.detect.pairs import choices_in, completions_in, may_judge, preferences_in
+from pipeline.stages.ingest.detect.pairs import completions_in, may_judge, preferences_in, two_answers_in
 from pipeline.stages.ingest.detect.turns import numbered_turns
 from pipeline.stages.ingest.faults import FileFault
 from pipeline.stages.ingest.fields.given import paths_of
@@ -105,7 +105,7 @@ def shapes_of(record: Record) -> list[Shape]:
     Where two shapes give the same answer (a transcript beside the columns that it was made from), the record
     holds one thing twice, and the first shape is taken.
     """
-    found = readings_of(record)
+    found = possible_shapes(record)
     if len(found) < 2 or isinstance(found[0], Preference | Choice | Completions):
         return found
     # A reading that rejects the record is no choice.
@@ -113,13 +113,13 @@ def shapes_of(record: Record) -> list[Shape]:
     return [found[0], *(shape for shape in found[1:] if _last(record, shape) != _last(record, found[0]))]
 
 
-def readings_of(record: Record) -> list[Shape]:
+def possible_shapes(record: Record) -> list[Shape]:
     """The shapes that a record may have, by its fields: also those that give the same, or reject it."""
     if is_exported(record):
         return [Exported()]
     if are_nodes(record.get("mapping")):
         return [Nodes()]
-    found = [*preferences_in(record)] or [*choices_in(record)] or [*completions_in(record)]
+    found = [*preferences_in(record)] or [*two_answers_in(record)] or [*completions_in(record)]
     if found:
         return found
     found = [*_lists(record)] or [*numbered_turns(record)] or [*chosen_in(record)]

@@ -3,6 +3,7 @@
 import ast
 import itertools
 import re
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from pipeline.stages.ingest.faults import Fault
@@ -13,18 +14,19 @@ Call = dict[str, Any]
 
 REMEDY = ": fix this record in the source file"
 
-#: Calls written into an answer: Hermes and Qwen (one or several), Glaive, Mistral, Llama 3.1's code token.
-TAGGED = re.compile(r"\s*<tool_call>\s*(.*?)\s*</tool_call>\s*", re.DOTALL)
-GLAIVE = re.compile(r"\s*<functioncall>\s*(.*?)\s*(?:<\|endoftext\|>\s*)?$", re.DOTALL)
-LISTED = re.compile(r"\s*\[TOOL_CALLS\]\s*(\[.*\])\s*$", re.DOTALL)
-#: A result as Hermes writes it.
-RESULT = re.compile(r"\s*<tool_response>\s*(.*?)\s*</tool_response>\s*", re.DOTALL)
-#: A call on lines of its own, with words behind it; what begins a call and is none.
-OWN_LINES = re.compile(r"^[ \t]*<tool_call>.*?</tool_call>[ \t]*$", re.DOTALL | re.MULTILINE)
+#: Marks around a call that is written into an answer: of Hermes and Qwen (one or several).
+TAG, TAG_END = "<tool_call>", "</tool_call>"
+#: Marks before calls at the end of an answer: of Glaive (what may be behind its call, too), and of Mistral.
+GLAIVE, GLAIVE_END = "<functioncall>", "<|endoftext|>"
+LISTED = re.compile(r"\[TOOL_CALLS\]\s*+(?=\[)")
+#: Marks around a result, as Hermes writes it.
+RESULT, RESULT_END = "<tool_response>", "</tool_response>"
+#: How a call on lines of its own begins and ends; what begins a call and is none.
+OWN_LINE, OWN_LINE_END = (re.compile(mark, re.MULTILINE) for mark in (rf"^[ \t]*{TAG}", rf"{TAG_END}[ \t]*$"))
 BROKEN = re.compile(r"^[ \t]*(?:<tool_call>|<functioncall>|\[TOOL_CALLS\])\s*(?=[{\[<])", re.MULTILINE)
-MARKS = ("<tool_call>", "<functioncall>", "[TOOL_CALLS]")
+MARKS = (TAG, GLAIVE, "[TOOL_CALLS]")
 #: The name of a call in brackets; it may have spaces.
-NAMED = re.compile(r"\s*([^\s()\[\],=\"'][^()\[\],=\"']*?)\s*\(")
+NAMED = re.compile(r"\s*+([^\s()\[\],=\"'][^()\[\],=\"']*+)\(")
 #: How many closing brackets are tried as the end of a call's arguments.
 MOST_ENDS = 100
 #: Names under which a call's arguments are given.
@@ -160,21 +162,54 @@ def calls_in(text: str, bare: bool = False) -> Written | None:
     if not any(mark in text for mark in MARKS):
         calls = bracketed(text) if bare else None
         return Written("", calls, calls) if calls else None
-    found = GLAIVE.search(text) if "<functioncall>" in text else LISTED.search(text) if "[TOOL_CALLS]" in text else None
-    written = _tagged(text) if "<tool_call>" in text else _at_end(text, found) if found else None
+    last = _last(text)
+    written = _tagged(text) if TAG in text else _at_end(text, last) if last else None
     broken = BROKEN.search(text) if written is None else None
     if broken and text.count("```", 0, broken.start()) % 2 == 0:
-        first = TAGGED.search(text, broken.start()) or found
-        raise no_calls(first[1] if first else text[broken.end() :], "the answer")
+        first = next(_between(text, TAG, TAG_END, broken.start()), last)
+        raise no_calls(first.inside if first else text[broken.end() :], "the answer")
     return written
 
 
-def _at_end(text: str, found: re.Match[str]) -> Written | None:
-    value = json_value(found[1])
-    repairs = repairs_in(found[1])
-    value = _glaive(found[1]) if value is None else value
+class Marked(NamedTuple):
+    """Where marks begin and end in a text, and what they mark, without the white space around it."""
+
+    start: int
+    end: int
+    inside: str
+
+
+def _between(text: str, opens: str, closes: str, begin: int = 0) -> Iterator[Marked]:
+    """What is between two marks, each time.
+
+    >>> [found.inside for found in _between("<b> 가 </b>나<b>다</b>", "<b>", "</b>")]
+    ['가', '다']
+    """
+    while (start := text.find(opens, begin)) >= 0 and (end := text.find(closes, start + len(opens))) >= 0:
+        begin = end + len(closes)
+        yield Marked(start, begin, text[start + len(opens) : end].strip())
+
+
+def _beside(text: str, found: Sequence[Marked]) -> list[str]:
+    """What is before, between and behind marks, without the white space around it."""
+    ends, starts = [0, *(each.end for each in found)], [*(each.start for each in found), len(text)]
+    return [text[end:start].strip() for end, start in zip(ends, starts, strict=True)]
+
+
+def _last(text: str) -> Marked | None:
+    """The calls at the end of an answer, behind the mark of Glaive or of Mistral; None where there is none."""
+    if (start := text.find(GLAIVE)) >= 0:
+        return Marked(start, len(text), text[start + len(GLAIVE) :].strip().removesuffix(GLAIVE_END).rstrip())
+    listed = LISTED.search(text) if text.rstrip().endswith("]") else None
+    return Marked(listed.start(), len(text), text[listed.end() :].rstrip()) if listed else None
+
+
+def _at_end(text: str, last: Marked) -> Written | None:
+    value = json_value(last.inside)
+    repairs = repairs_in(last.inside)
+    value = _glaive(last.inside) if value is None else value
     calls = calls_of(value)
-    return Written(text[: found.start()], calls, value, repairs or repairs_in(value)) if calls else None
+    return Written(text[: last.start].rstrip(), calls, value, repairs or repairs_in(value)) if calls else None
 
 
 def results_in(text: str) -> list[str]:
@@ -183,33 +218,33 @@ def results_in(text: str) -> list[str]:
     >>> results_in("<tool_response>1</tool_response><tool_response>2</tool_response>"), results_in("21도")
     (['1', '2'], ['21도'])
     """
-    return RESULT.findall(text) if is_result(text) else [text]
+    return [found.inside for found in _between(text, RESULT, RESULT_END)] if is_result(text) else [text]
 
 
 def is_result(text: str) -> bool:
     """Whether a text is results of tools between <tool_response> marks, and nothing else."""
-    return "<tool_response>" in text and not RESULT.sub("", text).strip()
+    return RESULT in text and not any(_beside(text, [*_between(text, RESULT, RESULT_END)]))
 
 
 def _tagged(text: str) -> Written | None:
-    first = TAGGED.search(text)
-    if first is None:
+    found = [*_between(text, TAG, TAG_END)]
+    if not found:
         return None
-    before, behind = text[: first.start()], TAGGED.sub("\n", text[first.start() :]).strip()
-    if behind and not OWN_LINES.search(text):
+    before, behind = text[: found[0].start].rstrip(), "\n".join(_beside(text, found)[1:]).strip()
+    own_line = OWN_LINE.search(text) if behind else None
+    if behind and not (own_line and OWN_LINE_END.search(text, own_line.end())):
         return None
-    if "<tool_response>" in behind:
+    if RESULT in behind:
         detail = "the answer holds the result of a tool behind the call: make it a message of the role tool"
         raise Fault("not-a-call", f"{detail}, and what follows it an answer")
-    found = TAGGED.findall(text)
-    values = [json_value(written) for written in found]
+    values = [json_value(each.inside) for each in found]
     read = [calls_of(value) for value in values]
     if not all(read):
         return None
     calls = [call for calls in read for call in calls or ()]
     flat = [call for value in values for call in (value if isinstance(value, list) else [value])]
     words = "\n".join(words for words in (before, behind) if words)
-    repairs = [fix for written in found for fix in repairs_in(written)]
+    repairs = [fix for each in found for fix in repairs_in(each.inside)]
     return Written(words, calls, flat, (*dict.fromkeys(repairs), *(["words-after-call"] if behind else [])))
 
 
@@ -233,7 +268,7 @@ def bracketed(text: str) -> list[Call] | None:
         end, arguments = next((found for found in read if found[1] is not None), (0, None))
         if arguments is None or rest[end + 1 :].strip()[:1] not in ("", ","):
             return None
-        calls.append({"type": "function", "function": {"name": named[1], "arguments": arguments}})
+        calls.append({"type": "function", "function": {"name": named[1].rstrip(), "arguments": arguments}})
         rest = rest[end + 1 :].strip().removeprefix(",").strip()
     return calls or None
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from pipeline.stages.ingest.fields.names import ANSWER_KEYS, MEASURE, ORIGIN, OUTPUT, SPEAKER, named
-from pipeline.stages.ingest.fields.paths import Record, yes_or_no
+from pipeline.stages.ingest.fields.paths import Record, as_objects, yes_or_no
 from pipeline.stages.ingest.fields.written import FOUND_NAMES, TEXT_NAMES, is_scalar, spelled
 
 #: Names of what says how well a document fits the question, or whether it does.
@@ -88,10 +88,7 @@ def are_documents(value: Any) -> bool:
 def _documents(value: Any) -> list[Record] | None:
     """The documents of a list, or of an object of lists; None where a value is something else."""
     if isinstance(value, dict):
-        lists = [items for items in value.values() if isinstance(items, list)]
-        if len(lists) < len(value) or len(_texts(value)) != 1 or len(set(map(len, lists))) != 1:
-            return None
-        value = [dict(zip(value, items, strict=True)) for items in zip(*lists, strict=True)]
+        value = as_objects(value) if len(_texts(value)) == 1 else None
     is_list = isinstance(value, list) and bool(value)
     return value if is_list and all(isinstance(item, dict) and _is_document(item) for item in value) else None
 

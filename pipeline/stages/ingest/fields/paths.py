@@ -67,9 +67,21 @@ def at(record: Any, path: str | None) -> Any:
         return at(opened(record[head]), rest) if rest and head in record else None
     if isinstance(record, list):
         head, _, rest = path.partition(".")
-        if head.isdigit() and int(head) < len(record):
+        if head.isdecimal() and int(head) < len(record):
             return at(record[int(head)], rest) if rest else record[int(head)]
     return None
+
+
+def as_objects(value: Record) -> list[Record] | None:
+    """The objects that an object of lists of one length holds, as columns; None for another object.
+
+    >>> as_objects({"text": ["서울", "부산"], "label": ["가", "나"]})
+    [{'text': '서울', 'label': '가'}, {'text': '부산', 'label': '나'}]
+    """
+    lists = list(value.values())
+    if not all(isinstance(items, list) for items in lists) or len(set(map(len, lists))) != 1:
+        return None
+    return [dict(zip(value, items, strict=True)) for items in zip(*lists, strict=True)]
 
 
 def texts_at(record: Record, paths: Sequence[str]) -> list[str]:
@@ -135,5 +147,5 @@ def without(record: Record, paths: Sequence[str | None]) -> Record:
 def _without_inside(items: list[Any], path: str) -> list[Any]:
     """The list, and in it an object without the field at the path."""
     place, _, rest = path.partition(".")
-    inside = place.isdigit() and int(place) < len(items) and isinstance(items[int(place)], dict) and bool(rest)
+    inside = place.isdecimal() and int(place) < len(items) and isinstance(items[int(place)], dict) and bool(rest)
     return [without(item, [rest]) if inside and number == int(place) else item for number, item in enumerate(items)]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pipeline.stages.ingest.fields.paths import Record, at, list_at
+from pipeline.stages.ingest.fields.paths import Record, as_objects, at, list_at
 from pipeline.stages.ingest.parse.printed import opened
 
 
@@ -34,8 +34,5 @@ def turns_in(value: Any) -> Any:
     ([['q', 'a']], [{'role': 'user', 'content': '안녕?'}])
     """
     value = opened(value)
-    if isinstance(value, dict) and len(value) > 1 and all(isinstance(items, list) for items in value.values()):
-        lengths = {len(items) for items in value.values()}
-        if len(lengths) == 1:
-            return [dict(zip(value, items, strict=True)) for items in zip(*value.values(), strict=True)]
-    return value
+    objects = as_objects(value) if isinstance(value, dict) and len(value) > 1 else None
+    return value if objects is None else objects

@@ -89,7 +89,8 @@ LIMITS = re.compile(r"(?:.*[_ ])?(?:constraint|requirement|rule|condition)s?|.*(
 HANGUL = re.compile(r"[가-힣]")
 #: Values that are no part of a task: addresses, dates and times, numbers, names of files, ids.
 NO_TEXT = re.compile(
-    r"\s*(?:[a-z]+://\S+|www\.\S+|[\d.,:/\s년월일시분초TZ+-]+%?|\S+\.[A-Za-z]{2,5}|[\w.-]*\d[\w.:/#-]*|[0-9a-fA-F-]{16,})\s*"
+    r"[\d.,:/\s년월일시분초TZ+-]++%?\s*+"
+    r"|\s*+(?:[a-z]+://\S+|www\.\S+|\S+\.[A-Za-z]{2,5}|(?:[^\W\d]|[.-])*+\d[\w.:/#-]*+|[0-9a-fA-F-]{16,})\s*+"
 )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipeline.stages.ingest.fields.names import ROLE_KEYS, SPEAKER, TEXT_KEYS, named
-from pipeline.stages.ingest.fields.paths import Record
+from pipeline.stages.ingest.fields.paths import Record, as_objects
 from pipeline.stages.ingest.fields.roles import known_role
 from pipeline.stages.ingest.parse.exact_json import Number
 
@@ -41,14 +41,9 @@ def lines_of(value: Any) -> list[str] | None:
 
 
 def _of_object(value: Record) -> list[str] | None:
-    lists = [*value.values()]
-    are_lists = all(isinstance(items, list) for items in lists)
     if isinstance(value.get("text"), list):
-        is_whole = are_lists and len(set(map(len, lists))) == 1
-        return (
-            lines_of([dict(zip(value, items, strict=True)) for items in zip(*lists, strict=True)]) if is_whole else None
-        )
-    if all(map(is_scalar, lists)):
+        return lines_of(as_objects(value))
+    if all(map(is_scalar, value.values())):
         return [f"{name}. {spelled(item)}" for name, item in value.items() if item is not None]
     return _of_table(value)
 

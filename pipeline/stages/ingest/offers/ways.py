@@ -462,8 +462,9 @@ def message_columns(records: Sequence[Record]) -> str | None:
     texts = text_key(records)
     writers = named(records[0], WRITERS) if texts else []
     for name in writers:
-        people = {record.get(name) for record in records}
-        if 1 < len(people) <= min(MOST_NAMES, len(records) // 2) and all(isinstance(who, str) for who in people):
+        people = [record.get(name) for record in records]
+        are_names = all(isinstance(who, str) for who in people)
+        if are_names and 1 < len({*people}) <= min(MOST_NAMES, len(records) // 2):
             return name
     return None
 

@@ -10,9 +10,8 @@ import orjson
 from pipeline.stages.ingest.faults import Fault
 
 BOM = b"\xef\xbb\xbf"
-#: Nesting that orjson still writes (its limit is 254): a record that is deeper cannot be kept in `meta`.
-DEPTH = 200
-
+#: Levels of nesting of a record; and of its `meta`, which may put some around it. (orjson writes 254.)
+DEPTH, META_DEPTH = 200, 240
 #: How an object begins that Python printed.
 PRINTED = re.compile(r"\s*[{\[]\s*(?:\{\s*)?'")
 KEY_END = re.compile(rb'"[ \t\r\n]*:')
@@ -60,6 +59,27 @@ def plain_keys(value: Any) -> int:
     return keys
 
 
+def is_deep(value: Any, text: bytes, levels: int = DEPTH) -> bool:
+    """Whether the value of a JSON text is nested in more levels than these.
+
+    >>> is_deep([[1]], b"[[1]]", 2), is_deep([[[]], []], b"[[[]], []]", 2)
+    (False, True)
+    """
+    if text.count(b"[") + text.count(b"{") <= levels:
+        return False
+    held = [value]
+    for _ in range(levels):
+        inside = (each.values() if type(each) is dict else each for each in held)
+        held = [item for items in inside for item in items if type(item) is dict or type(item) is list]
+        if not held:
+            return False
+    return True
+
+
+def too_deep() -> Fault:
+    return Fault("too-deep", f"nested too deeply to be a record (more than {DEPTH} levels)")
+
+
 def parse(text: bytes, line: int = 1) -> Parsed:
     """The value of one JSON text; `line` is the line of the file on which it starts, for the message.
 
@@ -74,6 +94,8 @@ def parse(text: bytes, line: int = 1) -> Parsed:
     except orjson.JSONDecodeError as error:
         return _exact(text, line, error)
     if type(value) is dict or type(value) is list:
+        if is_deep(value, text, META_DEPTH):
+            raise too_deep()
         keys = plain_keys(value)
         # A repeated key is in the text more often than in the value.
         if keys < 0 or len(KEY_END.findall(text)) != keys:
@@ -111,7 +133,7 @@ def _exact(data: bytes, line: int, error: orjson.JSONDecodeError | None) -> Pars
         if "surrogate" in str(wrong):
             detail = "half a character (a lone \\ud800-\\udfff): the text was cut inside it"
             raise Fault("lone-surrogate", detail) from None
-        raise Fault("too-deep", f"nested too deeply to be a record (more than {DEPTH} levels)") from None
+        raise too_deep() from None
     if fixes and value is None:
         raise Fault("invalid-json", f"NaN (line {line}) is not a record: remove it")
     return Parsed(value, tuple(dict.fromkeys(fixes)))

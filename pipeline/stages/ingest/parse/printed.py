@@ -5,29 +5,33 @@ import re
 from typing import Any
 
 from pipeline.stages.ingest.faults import Fault
-from pipeline.stages.ingest.parse.exact_json import dumps, parse
+from pipeline.stages.ingest.parse.exact_json import dumps, is_deep, parse
 
-STRING = re.compile(r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")""", re.DOTALL)
+#: A string of JSON or Python; one that nothing closes goes on to the end.
+STRING = re.compile(r"""('(?:[^'\\]|\\.?)*+(?:'|\Z)|"(?:[^"\\]|\\.?)*+(?:"|\Z))""", re.DOTALL)
 #: What numpy prints around a list of an array, and the gap between two items, where it prints no comma.
 ARRAY, DTYPE, GAP = re.compile(r"\barray\("), re.compile(r",\s*dtype=\w+\s*\)"), re.compile(r"(?<=[}\]])\s+(?=[{\[])")
 
 
 def json_value(text: str) -> Any:
     """The value of a JSON text, numbers as they are spelled, or of a Python literal that JSON can write; None where it
-    is neither, or has a key twice with different values.
+    is neither, has a key twice with different values, or is nested too deeply.
 
     >>> json_value("{'text': array(['봄', \\"'가'을\\"], dtype=object)}"), json_value("['봄' '가을']")
     ({'text': ['봄', "'가'을"]}, ['봄', '가을'])
     """
+    data = text.encode(errors="surrogatepass")
     try:
-        return parse(text.encode(errors="surrogatepass")).value
+        value = parse(data).value
+        return None if is_deep(value, data) else value
     except Fault as fault:
         if fault.reason == "duplicate-key":
             return None
     try:
         tree = ast.parse(_with_commas(text.strip()), mode="eval")
         value = None if any(map(_repeats_key, ast.walk(tree))) else ast.literal_eval(tree)
-        dumps(value)
+        if is_deep(value, dumps(value).encode()):
+            return None
     except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
         return None
     return value if isinstance(value, dict | list) else None

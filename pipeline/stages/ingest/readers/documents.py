@@ -129,6 +129,7 @@ def _split(outline: Outline, lists: Collection[Path], task_name: TaskName, above
             continue
         if any(some[: len(path)] == path for some in lists):
             inside, others = _split(outline, lists, task_name, path)
+            others |= {name: text for name, text in inside.items() if name in task}
             task = {**inside, **task}
             outer |= {key: others} if others else {}
         elif name is not None and given is not None and name not in task:

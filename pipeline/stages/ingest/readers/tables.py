@@ -6,6 +6,7 @@ import hashlib
 import io
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -73,8 +74,12 @@ def _unpacked(member: Member) -> bytes:
 
 
 def table_entries(found: Iterator[pa.RecordBatch], first: int = 0) -> Iterator[Entry]:
-    """One entry per row, placed by its number from `first`. Raises pa.ArrowInvalid where a batch is damaged."""
+    """One entry per row, placed by its number from `first`. Raises pa.ArrowInvalid where a batch is damaged, and Fault
+    (duplicate-key) where two columns have one name: Python would read the last one alone.
+    """
     for batch in found:
+        if twice := [name for name, times in Counter(batch.schema.names).items() if times > 1]:
+            raise Fault("duplicate-key", f"the table has two columns `{twice[0]}`: rename or remove one")
         # Arrow reads offsets as they stand in the file, even beyond the memory of the machine.
         batch.validate(full=True)
         names = names_in_schema(batch.schema)

@@ -25,8 +25,9 @@ from pipeline.stages.ingest.readers.headers import (
 from schemas.errors import install
 from schemas.options import Source
 
-#: How Excel writes a character that XML does not hold: _x000D_ is CR, and _x005F_ the underscore of such a word.
-ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
+#: How Excel writes a character that XML does not hold: _x000D_ is CR, and _x005F_ the underscore of such a word. (What
+#: would be half of a surrogate pair stays as it is.)
+ESCAPE = re.compile(r"_x(?![Dd][89A-Fa-f])([0-9A-Fa-f]{4})_")
 #: The parts of a format of dates: texts in quotes or behind a backslash, [$-412] and colours, and letters.
 DATE_PART = re.compile(r'"([^"]*)"|\\(.)|\[[^\]]*\]|(AM/PM|오전/오후|y+|m+|d+|h+|s+|a{3,4})|(.)', re.IGNORECASE)
 #: A format of numbers: thousands, decimals, per cent.

@@ -28,6 +28,10 @@ from pipeline.table.messages import Message
 from schemas.shapes import LEARN, Columns, Template
 
 
+#: The roles of an answer.
+ANSWER_ROLES = ("assistant", "call")
+
+
 def columns(entry: Entry, shape: Columns) -> list[Row]:
     """One row: each text from its own field."""
     record = entry.value
@@ -144,7 +148,7 @@ def _spoken(entry: Entry, shape: Columns) -> Row:
         if isinstance(answer, str)
         else turns_in_field(answer, "assistant", shape.output, marks)
     )
-    reasoning, _, others, _ = take_thought(None, others, shape.reasoning)
+    turns, others = _with_thought(turns, others, shape)
     spoken = row_of_talk(
         entry,
         turns,
@@ -156,7 +160,18 @@ def _spoken(entry: Entry, shape: Columns) -> Row:
     spoken = spoken._replace(fixes=(*spoken.fixes, *fixes, *repairs))
     said = {name: value for name, value in said.items() if value is not None}
     said["flags"] = (*spoken.flags, *said["flags"])
-    return spoken._replace(**said) if reasoning is None else spoken._replace(**said, reasoning=reasoning)
+    return spoken._replace(**said)
+
+
+def _with_thought(turns: Sequence[Turn], others: Record, shape: Columns) -> tuple[list[Turn], Record]:
+    """The turns with the thought that a field of the record holds, and the record without it. Where the last answer has
+    another thought of its own, the field stays where it is.
+    """
+    thought, _, rest, _ = take_thought(None, others, shape.reasoning)
+    last = turns[-1] if turns else None
+    if thought is None or last is None or last.role not in ANSWER_ROLES or last.reasoning not in (None, "", thought):
+        return [*turns], others
+    return [*turns[:-1], last._replace(reasoning=thought)], rest
 
 
 def _numbers_are_not_text(fault: Fault, record: Record, shape: Columns) -> Fault:

@@ -55,6 +55,8 @@ def exchange(pair: Any, number: int, user: str, assistant: str) -> list[Turn]:
         raise Fault("not-an-object", f"exchange {number} is {kind(pair)}, not a question and its answer")
     if isinstance(pair, list) and len(pair) > 2:
         raise Fault("not-text", f"exchange {number} holds {len(pair)} items, not a question and its answer")
+    if not _may_hold(pair, user) and not _may_hold(pair, assistant):
+        raise Fault("not-an-object", f"exchange {number} is {kind(pair)}: it holds neither `{user}` nor `{assistant}`")
     question, answer = (_text_in(pair, key, number) for key in (user, assistant))
     rest = {key: item for key, item in pair.items() if key not in (user, assistant)} if isinstance(pair, dict) else {}
     if question is None and answer is not None:
@@ -62,6 +64,12 @@ def exchange(pair: Any, number: int, user: str, assistant: str) -> list[Turn]:
     given, rest = take_given(rest)
     asked = Turn("user", question or "", given=given, rest=rest)
     return [asked] if answer is None else [asked, Turn("assistant", answer)]
+
+
+def _may_hold(pair: Record | list[Any], key: str) -> bool:
+    """Whether an exchange is of the kind that has such a key: an object with it, or a list where it is a place."""
+    head = key.partition(".")[0]
+    return head.isdecimal() if isinstance(pair, list) else key in pair or head in pair
 
 
 def _text_in(pair: Any, key: str, number: int) -> str | None:
@@ -84,9 +92,23 @@ def earlier_turns(record: Record, path: str, roles: Mapping[str, Role]) -> list[
         elif "from" in keys:
             turns.append(turn_of(item, number, Keys("from", "value"), roles))
         else:
-            known = EXCHANGES + EXCHANGES_OF_TURNS
-            turns += exchange(item, number, *next((pair for pair in known if set(pair) <= set(keys)), ("0", "1")))
+            turns += exchange(item, number, *_names_in(item, path))
     return turns
+
+
+def _names_in(item: Any, path: str) -> tuple[str, str]:
+    """Who asks and who answers in an earlier exchange. Raises Fault (not-an-object) where no name of them is known."""
+    if not isinstance(item, dict):
+        return "0", "1"
+    known = EXCHANGES + EXCHANGES_OF_TURNS
+    found = [pair for pair in known if item.keys() >= {*pair}] or [pair for pair in known if item.keys() & {*pair}]
+    if found:
+        return found[0]
+    raise Fault(
+        "not-an-object",
+        f"`{path}` holds {kind(item)}: neither a message with `role` and `content` nor a question and its answer; "
+        'write it so in the source file, or put `history = ""` into the shape, so that it stays in meta',
+    )
 
 
 def pairs(entry: Entry, shape: Pairs) -> list[Row]:

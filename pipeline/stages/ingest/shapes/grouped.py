@@ -8,7 +8,7 @@ from pipeline.stages.ingest.fields.paths import Record, at
 from pipeline.stages.ingest.fields.speakers import must_go_on
 from pipeline.stages.ingest.fields.written import spelled
 from pipeline.stages.ingest.parse.framing import Entry
-from pipeline.stages.ingest.shapes.joined import joined
+from pipeline.stages.ingest.shapes.joined import joined, together
 from schemas.shapes import Shape, TreeRecords, TurnRecords
 
 #: The key of the turns in the record of a conversation.
@@ -57,11 +57,10 @@ def _conversation(held: Sequence[Entry], shape: TurnRecords, seen: set[str]) -> 
         if key not in own and all(_same(turn, key, value) for turn in turns)
     }
     value = {**alike, TURNS: [{key: item for key, item in turn.items() if key not in alike} for turn in turns]}
-    fixes = tuple(dict.fromkeys(fix for entry in held for fix in entry.fixes))
     group = _group(held[0], shape)
     fault = _fault(turns, shape, group, seen)
     seen.add(group)
-    return Entry(held[0].place, value, None, fixes, fault, held[0].split)
+    return together(held)._replace(value=value, fault=fault)
 
 
 def _same(turn: Record, key: str, value: Any) -> bool:

@@ -1,6 +1,6 @@
 """Records that are a message each and name the message that they answer, put together to trees."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pipeline.stages.ingest.faults import Fault
 from pipeline.stages.ingest.fields.paths import Record, at
@@ -16,7 +16,7 @@ def joined(entries: Iterator[Entry], shape: TreeRecords) -> Iterator[Entry]:
     """An entry for each tree, placed where its first message is. A message follows the one that it answers: another
     one is faulty (parted-tree). Faulty entries stay.
     """
-    first: Entry | None = None
+    held: list[Entry] = []
     messages: dict[str, Record] = {}
     for entry in entries:
         name = at(entry.value, shape.id)
@@ -26,20 +26,27 @@ def joined(entries: Iterator[Entry], shape: TreeRecords) -> Iterator[Entry]:
             )
             continue
         parent = at(entry.value, shape.parent)
-        is_first = parent in (None, "")
-        if is_first:
-            if first:
-                yield first
-            messages, first = {}, entry._replace(value={ROOT: {**entry.value, REPLIES: []}}, raw=None)
+        message = {**entry.value, REPLIES: []}
+        if parent in (None, ""):
+            if held:
+                yield together(held)
+            messages, held = {}, [entry._replace(value={ROOT: message})]
         elif spelled(parent) not in messages or spelled(name) in messages:
             yield entry._replace(fault=_parted(shape, spelled(parent)))
             continue
-        message = first.value[ROOT] if first and is_first else {**entry.value, REPLIES: []}
-        messages[spelled(name)] = message
-        if not is_first:
+        else:
+            held.append(entry)
             messages[spelled(parent)][REPLIES].append(message)
-    if first:
-        yield first
+        messages[spelled(name)] = message
+    if held:
+        yield together(held)
+
+
+def together(held: Sequence[Entry]) -> Entry:
+    """The first of some entries that are one record together, with the repairs and the fields left out of all."""
+    fixes = dict.fromkeys(fix for entry in held for fix in entry.fixes)
+    left_out = dict.fromkeys(name for entry in held for name in entry.left_out)
+    return held[0]._replace(raw=None, fixes=tuple(fixes), left_out=tuple(left_out))
 
 
 def _parted(shape: TreeRecords, parent: str) -> Fault:

@@ -24,6 +24,8 @@ from schemas.shapes import Fields, MultipleChoice
 CIRCLED = "①②③④⑤⑥⑦⑧⑨⑩"
 #: The letter or the number of a choice has fewer signs.
 SHORT = 4
+#: A number of more digits is none of a choice or a class. (Of some thousand Python reads none.)
+MOST_DIGITS = 18
 
 
 def multiple_choice(entry: Entry, shape: MultipleChoice) -> list[Row]:
@@ -101,11 +103,16 @@ def first_number(numbers: Sequence[int], counts: Sequence[int]) -> int | None:
 
 
 def number_in(answer: Any) -> int | None:
-    """The number that an answer is, also where it is a text; None for other answers."""
+    """The number that an answer is, also where it is a text; None for other answers, and for one of too many digits to
+    count choices.
+
+    >>> number_in("2"), number_in(2.0), number_in("둘"), number_in("9" * 5000)
+    (2, 2, None, None)
+    """
     if isinstance(answer, bool) or not isinstance(answer, int | float | str | Number):
         return None
     text = spelled(answer).strip().removesuffix(".0")
-    return int(text) if text.isascii() and text.isdecimal() else None
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= MOST_DIGITS else None
 
 
 def choices_in(record: Record, fields: Fields) -> list[tuple[str, str]]:
@@ -113,10 +120,14 @@ def choices_in(record: Record, fields: Fields) -> list[tuple[str, str]]:
 
     >>> choices_in({"보기": ["참", "거짓"]}, "보기"), choices_in({"A": "참", "B": 1}, ("A", "B"))
     ([('1', '참'), ('2', '거짓')], [('A', '참'), ('B', '1')])
+    >>> choices_in({"보기": {"text": ["참", "거짓"], "개수": 2}}, "보기"), choices_in({"보기": [{"text": None}]}, "보기")
+    ([], [])
     """
     paths = paths_of(fields)
     value = {path: at(record, path) for path in paths} if len(paths) > 1 else opened(at(record, paths[0]))
     if isinstance(value, dict) and isinstance(value.get("text"), list):
+        if not all(isinstance(items, list) for items in value.values()):
+            return []
         value = [dict(zip(value, items, strict=False)) for items in zip(*value.values(), strict=False)]
     if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
         named = [_label_and_text(item) for item in value]
@@ -130,8 +141,10 @@ def choices_in(record: Record, fields: Fields) -> list[tuple[str, str]]:
 
 def _label_and_text(item: Record) -> tuple[str, str] | None:
     texts = [key for key in item if key in TEXT_NAMES]
+    if len(texts) != 1 or not isinstance(item[texts[0]], str | int | float | Number):
+        return None
     labels = [spelled(value) for key, value in item.items() if key not in texts and not is_right(key, value)]
-    return (labels[0] if labels else "", spelled(item[texts[0]])) if len(texts) == 1 else None
+    return labels[0] if labels else "", spelled(item[texts[0]])
 
 
 def _named(answer: Any, choices: Sequence[tuple[str, str]]) -> str | None:

@@ -29,7 +29,9 @@ def are_nodes(value: Any) -> bool:
 
 
 def _is_node(node: Any) -> bool:
-    return isinstance(node, dict) and "parent" in node and isinstance(node.get("message", False), dict | None)
+    if not isinstance(node, dict) or "parent" not in node or isinstance(node["parent"], list | dict):
+        return False
+    return isinstance(node.get("message", False), dict | None)
 
 
 def nodes(entry: Entry, shape: Nodes) -> list[Row]:
@@ -82,7 +84,8 @@ def _said(content: Record, role: str, recipient: Any) -> tuple[Record, Sequence[
     texts = {key: content[key] for key in TEXTS if isinstance(content.get(key), str) and content[key]}
     if isinstance(content.get("thoughts"), list):
         thoughts = [at(thought, "content") for thought in content["thoughts"]]
-        return {"content": "", "reasoning": "\n".join(filter(None, thoughts))}, ()  # with their summaries
+        said = "\n".join(thought for thought in thoughts if isinstance(thought, str) and thought)
+        return {"content": "", "reasoning": said}, ()  # with their summaries
     if isinstance(content.get("parts"), list):
         return {"content": [_part(part) for part in content["parts"] if part]}, ("parts",)
     if content.get("content_type") == RECAP:

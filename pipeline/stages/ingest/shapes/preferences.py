@@ -72,8 +72,8 @@ def preference(entry: Entry, shape: Preference) -> list[Row]:
     if worse and _plain(_before(worse, [*context, *prompt], given)) != _plain(before):
         detail = f"`{shape.chosen}` and `{shape.rejected}` differ before their last answers"
         raise Fault("different-prompts", f"{detail}: these are answers to two prompts")
-    if worse and worse[-1].rest:
-        others = {**others, shape.rejected: worse[-1].rest}
+    if rest := _rest_of_worse(worse, chosen):
+        others = {**others, shape.rejected: rest}
     turns = [*before, *chosen[-1:]]
     row = row_of_talk(entry, turns, others, shape.chosen, system=system_at(record, shape.system), tools=tools.text)
     learn = row.learn if learn is None else learn
@@ -87,6 +87,16 @@ def preference(entry: Entry, shape: Preference) -> list[Row]:
             flags=(*row.flags, *tools.flags),
         )
     ]
+
+
+def _rest_of_worse(worse: Sequence[Turn], chosen: Sequence[Turn]) -> Any:
+    """What the messages of a worse answer hold beside their texts: of the last one, or a list where earlier ones hold
+    something else than those of the better answer.
+    """
+    rests = [dict(turn.rest) for turn in worse]
+    if rests[:-1] == [dict(turn.rest) for turn in chosen[:-1]] or not any(rests[:-1]):
+        return rests[-1] if rests else {}
+    return rests
 
 
 def _before(answer: Sequence[Turn], prompt: Sequence[Turn], given: str | None) -> list[Turn]:

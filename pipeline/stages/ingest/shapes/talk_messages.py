@@ -4,10 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.stages.ingest.faults import Fault
-from pipeline.stages.ingest.fields.calls import (
-    bracketed,
-    results_in,
-)
+from pipeline.stages.ingest.fields.calls import bracketed, results_in
 from pipeline.stages.ingest.parse.exact_json import dumps
 from pipeline.stages.ingest.shapes.turn import Turn, result_of
 from pipeline.table.messages import BETWEEN, Message

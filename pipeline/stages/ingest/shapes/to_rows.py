@@ -1,7 +1,7 @@
 """Records to rows: one small pure function per shape (`schemas.shapes` says what each is)."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from pipeline.io.class_labels import ClassName
@@ -74,6 +74,7 @@ def instances(entry: Entry, shape: Instances) -> list[Row]:
     tasks = list_at(record, shape.instances)
     if not tasks:
         raise Fault("no-turns", f"`{shape.instances}` is empty")
+    _must_be_objects(tasks, shape.instances)
     given, fixes = given_at(record, shape.input)
     definition = at(record, shape.instruction)
     is_parts = isinstance(definition, list) and all(isinstance(part, str) for part in definition)
@@ -82,7 +83,7 @@ def instances(entry: Entry, shape: Instances) -> list[Row]:
     return [
         row(
             entry,
-            _in(rest, without(task, ["input", path])) if isinstance(task, dict) else rest,
+            _in(rest, without(task, ["input", path])),
             instruction,
             "\n".join(text for text in (given, text_at(task, "input")) if text),
             text_at(task, path),
@@ -93,6 +94,13 @@ def instances(entry: Entry, shape: Instances) -> list[Row]:
         # Of several answers that are right (Super-NaturalInstructions) the first one; all of them stay in `meta`.
         for path in ["output.0" if isinstance(at(task, "output"), list) else "output"]
     ]
+
+
+def _must_be_objects(items: Sequence[Any], name: str) -> None:
+    """Hold a list to objects: the texts of anything else would be lost. Raises Fault: not-an-object."""
+    for item in items:
+        if not isinstance(item, dict):
+            raise Fault("not-an-object", f"`{name}` holds {kind(item)}, not an object with named fields")
 
 
 def _in(outer: Record, inner: Record) -> Record:
@@ -111,22 +119,30 @@ ANSWERS = (
 
 def articles(entry: Entry, shape: Articles) -> list[Row]:
     record = entry.value
-    found = []
+    found: list[Asked | Unasked] = []
     is_article = at(record, shape.paragraphs) is not None
     outer = without(record, [shape.paragraphs]) if is_article else {}
-    for paragraph in list_at(record, shape.paragraphs) if is_article else [record]:
+    paragraphs = list_at(record, shape.paragraphs) if is_article else [record]
+    _must_be_objects(paragraphs, shape.paragraphs)
+    for paragraph in paragraphs:
         named_so = shape.context or context_name(paragraph) or "context"
         context, _ = given_at(paragraph, named_so)
-        rest = (
-            _in(outer, without_given(without(paragraph, ["qas"]), named_so)) if isinstance(paragraph, dict) else outer
-        )
-        for question in list_at(paragraph, "qas"):
+        rest = _in(outer, without_given(without(paragraph, ["qas"]), named_so))
+        qas = list_at(paragraph, "qas")
+        _must_be_objects(qas, "qas")
+        for question in qas:
             texts = (at(question, path) for path in ANSWERS)
             answer = next((text for text in texts if text and isinstance(text, str)), None)
-            found.append((question, context, answer, rest))
-    if not found:
+            found.append(Asked(question, context, answer, rest))
+        if not qas:
+            found.append(Unasked(paragraph, context))
+    if not any(isinstance(each, Asked) for each in found):
         raise Fault("no-turns", f"`{shape.paragraphs}` hold no question (`qas`)")
-    return [_asked(entry, Asked(*each), numbered(number, len(found)), shape) for number, each in enumerate(found, 1)]
+    places = [numbered(number, len(found)) for number in range(1, len(found) + 1)]
+    return [
+        _asked(entry, each, place, shape) if isinstance(each, Asked) else _unasked(entry, each, place)
+        for each, place in zip(found, places, strict=True)
+    ]
 
 
 def context_name(paragraph: Any) -> str | None:
@@ -138,19 +154,31 @@ def context_name(paragraph: Any) -> str | None:
 class Asked(NamedTuple):
     """A question of an article, the text that it is about, its answer and the fields around it."""
 
-    question: Any
+    question: Record
     context: str | None
     answer: str | None
     rest: Record
 
 
+class Unasked(NamedTuple):
+    """A paragraph of an article about which nothing is asked, and its text."""
+
+    paragraph: Record
+    context: str | None
+
+
+def _unasked(entry: Entry, unasked: Unasked, place: str) -> Row:
+    alone = entry._replace(place=entry.place + place, value=unasked.paragraph, raw=None)
+    fault = Fault("no-turns", "the paragraph holds no question (`qas`): add one to the source file, or remove it")
+    return rejected(alone, fault, input=unasked.context or "")
+
+
 def _asked(entry: Entry, asked: Asked, place: str, shape: Articles) -> Row:
     question, context, answer, rest = asked
-    own = question if isinstance(question, dict) else {}
-    text, others = text_at(question, "question"), _in(rest, without(own, ["question"]))
-    unanswerable = marked_unanswerable(own)
+    text, others = text_at(question, "question"), _in(rest, without(question, ["question"]))
+    unanswerable = marked_unanswerable(question)
     if unanswerable and not shape.no_answer:
-        alone = entry._replace(place=entry.place + place, value=_in(rest, {"context": context, **own}), raw=None)
+        alone = entry._replace(place=entry.place + place, value=_in(rest, {"context": context, **question}), raw=None)
         fault = no_answer(unanswerable, shape)
         return rejected(alone, fault, instruction=text, input=context or "")
     return row(entry, others, text, context, shape.no_answer if unanswerable else answer, place=place)

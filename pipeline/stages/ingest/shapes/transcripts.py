@@ -9,7 +9,7 @@ from pipeline.stages.ingest.fields.roles import ROLES, SPEAKERS, known_role, rol
 from pipeline.stages.ingest.shapes.turn import THOUGHT_CHANNEL, Turn
 from schemas.shapes import Role
 
-#: Delimiter words (case-folded) and the role of the text after them, where `turns.ROLES` does not have them.
+#: Delimiter words (case-folded) and the role of the text after them, where `fields.roles.ROLES` does not have them.
 WORDS: dict[str, Role] = {
     "instruction": "user",
     "질문": "user",
@@ -124,7 +124,7 @@ STYLES = (
     Style("ChatML", re.compile(r"<\|im_start\|>[ ]*([\w-]+)\b\n?"), ("<|im_end|>", "<|endoftext|>")),
     Style(
         "Llama 3",
-        re.compile(r"<\|start_header_id\|>[ ]*([^<|\n]+?)[ ]*<\|end_header_id\|>"),
+        re.compile(r"<\|start_header_id\|>(?=[^<|\n])[ ]*+([^ <|\n](?:[^<|\n]*[^ <|\n])?|)[ ]*+<\|end_header_id\|>"),
         ("<|begin_of_text|>", "<|eot_id|>", "<|eom_id|>", "<|end_of_text|>", "<|python_tag|>"),
     ),
     Style("Llama 2", re.compile(r"(\[/?INST\]|<</?SYS>>|\[/?TOOL_RESULTS\])"), ("<s>", "</s>")),
@@ -250,13 +250,13 @@ def _steady(marks: Sequence[re.Match[str]], roles: Mapping[str, Role]) -> list[r
 
     A name whose role is declared or not known is a mark wherever it is, and a likely one before another turn.
     """
-    known = [mark.start() for mark in marks if _role(mark[1], roles)]
+    last = max((mark.start() for mark in marks if _role(mark[1], roles)), default=0)
     first: dict[Role, str] = {}
     found = []
     for mark in marks:
         role, word = _role(mark[1], roles), mark[1].casefold()
         if role is None and LIKELY_PEOPLE.fullmatch(word) and not STRANGERS.fullmatch(word):
-            is_mark = mark.start() < max(known, default=0)
+            is_mark = mark.start() < last
         elif role is None or mark[1] in roles:
             is_mark = True
         else:

@@ -3,9 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from pipeline.stages.ingest.fields.calls import (
-    Call,
-)
+from pipeline.stages.ingest.fields.calls import Call
 from pipeline.table.messages import Message
 from schemas.shapes import Role
 

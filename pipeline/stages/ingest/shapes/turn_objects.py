@@ -192,7 +192,9 @@ def holds_media(rest: Mapping[str, Any]) -> bool:
 
 
 def _is_media(part: Record) -> bool:
-    return part.get("type") in MEDIA_PARTS or any(isinstance(part.get(key), dict) for key in GEMINI_MEDIA)
+    sort = part.get("type")
+    is_named = isinstance(sort, str) and sort in MEDIA_PARTS
+    return is_named or any(isinstance(part.get(key), dict) for key in GEMINI_MEDIA)
 
 
 def _is_part(part: Any) -> bool:

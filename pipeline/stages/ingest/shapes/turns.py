@@ -4,14 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from pipeline.stages.ingest.faults import Fault
-from pipeline.stages.ingest.fields.calls import (
-    Written,
-    calls_in,
-    calls_of,
-    is_result,
-    is_whole,
-    repairs_in,
-)
+from pipeline.stages.ingest.fields.calls import Written, calls_in, calls_of, is_result, is_whole, repairs_in
 from pipeline.stages.ingest.fields.paths import Record
 from pipeline.stages.ingest.parse.printed import json_value
 from pipeline.stages.ingest.shapes.talk_messages import Messages, written
@@ -63,7 +56,10 @@ def talk_of(turns: Sequence[Turn], tools: bool = False) -> Talk:
         talk.add(turn, number)
         rests.append(dict(turn.rest))
     if talk.orders:  # no question follows
-        rests[-1]["system"] = "\n".join(talk.orders)
+        name = "system"
+        while name in rests[-1]:
+            name += "_"
+        rests[-1][name] = "\n".join(talk.orders)
     if not any(turn.role == "user" and not _holds_results_only(turn) for turn in turns):
         raise Fault("no-turns", "the conversation holds no question" if turns else "the list of turns is empty")
     if talk.waiting:
@@ -71,7 +67,7 @@ def talk_of(turns: Sequence[Turn], tools: bool = False) -> Talk:
     return _talk(talk, rests)
 
 
-def _talk(talk: "Messages", rests: list[Record]) -> Talk:
+def _talk(talk: Messages, rests: list[Record]) -> Talk:
     """The messages of a conversation as the columns hold them."""
     talk.order_results()
     asked = max(place for place, message in enumerate(talk.messages) if message["role"] == "user")

@@ -56,7 +56,7 @@ def _web_token(match: Match) -> bool:
     header = match[0].partition(".")[0]
     try:
         return "alg" in json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4)))
-    except (binascii.Error, ValueError, TypeError):
+    except (binascii.Error, ValueError, TypeError, RecursionError):
         return False
 
 
