@@ -16,6 +16,7 @@ import pytest
 
 from pipeline.stages.ingest.faults import Fault
 from pipeline.stages.ingest.fields.calls import calls_in
+from pipeline.stages.ingest.fields.tool_definitions import glaive_tools
 from pipeline.stages.ingest.fields.unmapped import NO_TEXT
 from pipeline.stages.ingest.parse.printed import STRING
 from pipeline.stages.normalize.fixes import FIXES, apply_fixes
@@ -60,6 +61,7 @@ NEED_A_LIBRARY = ("hanja", "hanja-gloss", "spacing")
 WORK: dict[str, Callable[[str], object]] = {
     "calls in an answer": reading_calls,
     "strings of a printed value": STRING.split,
+    "tools in a system prompt": lambda text: glaive_tools(f"SYSTEM: functions{text}"),
     "values that are no text": NO_TEXT.fullmatch,
     "protected spans": find_spans,
     "all fixes": lambda text: apply_fixes(text, [fix for fix in FIXES if fix.default]),
@@ -72,6 +74,7 @@ WORK: dict[str, Callable[[str], object]] = {
 #: Texts whose square once decided.
 KNOWN = {
     "calls in an answer": ("<tool_call>", " ", "x"),
+    "tools in a system prompt": ("", "functions ", "x"),
     "strings of a printed value": ('{"a": "', '\\"', ""),
     "values that are no text": ("", "a1", "="),
     "defect template-residue of output": ("<", "_", "가"),

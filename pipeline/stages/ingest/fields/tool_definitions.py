@@ -9,7 +9,9 @@ from pipeline.stages.ingest.parse.exact_json import dumps
 from pipeline.stages.ingest.parse.printed import json_value
 
 #: Tools in the system prompt of Glaive: a sentence about functions, and their declarations.
-GLAIVE_TOOLS = re.compile(r"SYSTEM:\s*(.*?functions.*?)(?:\s*-\s*|\s+)(\{.*\})\s*$", re.DOTALL)
+GLAIVE_TOOLS = re.compile(
+    r"SYSTEM:\s*+((?:(?!functions).)*+functions.*?)(?<!\s)(?:\s*+-\s*+|\s++)(\{.*\})\s*+$", re.DOTALL
+)
 
 
 def glaive_tools(prompt: str) -> tuple[str, str] | None:
