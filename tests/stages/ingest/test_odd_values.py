@@ -1,4 +1,4 @@
-"""A value of any kind in any field of a known record gives rows or an IngestError, and no text of the record is lost."""
+"""A value of any kind in any field of a known record gives rows or an IngestError, and loses no text of the record."""
 
 import itertools
 import json
@@ -35,7 +35,14 @@ ODD = (
         "[{}]",
         '{"a": null}',
     ),
-    *('["가", 1]', '[["가", "나"], 7]', '{"role": ["user"]}', '[{"type": ["text"], "text": "달"}]', "9" * 5000),
+    *(
+        '{"a": null}',
+        '["가", 1]',
+        '[["가", "나"], 7]',
+        '{"role": ["user"]}',
+        '[{"type": ["text"], "text": "달"}]',
+        "9" * 5000,
+    ),
     *('"' + "9" * 5000 + '"', "[" * 260 + "]" * 260, '{"content": {"parts": [1]}}', '"{\\"a\\": "', '"<think>"'),
 )
 #: Takes the place of a value until its JSON does.
