@@ -12,6 +12,9 @@ Message = dict[str, Any]
 #: Who speaks in messages, and what a message may hold.
 ROLES = ("system", "user", "assistant", "tool")
 KEYS = {"role", "content", "input", "reasoning_content", "tool_calls", "tool_call_id", "name", "weight"}
+#: What the system prompt, the user's last message and the answer at the end may hold: they become columns.
+OF_SYSTEM, OF_QUESTION = {"role", "content"}, {"role", "content", "input"}
+OF_ANSWER = {"role", "content", "reasoning_content", "tool_calls", "weight"}
 #: The field of a thought, and its other names.
 THOUGHT, THOUGHTS = "reasoning_content", ("reasoning", "thinking")
 #: Between an instruction and its input where both are one text.
@@ -60,7 +63,11 @@ def from_messages(messages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """
     row: dict[str, Any] = dict.fromkeys(SPOKEN)
     row |= {"history": [], "input": "", "steps": []}
-    spoken = [_checked(message, number) for number, message in enumerate(messages)]
+    question = max((number for number, message in enumerate(messages) if message.get("role") == "user"), default=-1)
+    spoken = [
+        _checked(message, number, _held(message.get("role"), number == question, number == len(messages) - 1))
+        for number, message in enumerate(messages)
+    ]
     if spoken and spoken[0]["role"] == "system":
         row["system"] = spoken.pop(0)["content"]
     users = [place for place, message in enumerate(spoken) if message["role"] == "user"]
@@ -78,19 +85,35 @@ def from_messages(messages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return row
 
 
-def _checked(message: Mapping[str, Any], number: int) -> Message:
-    """The message with its field of a thought, and its role, under the names that `to_messages` gives them."""
-    checked = {THOUGHT if key in THOUGHTS else key: value for key, value in message.items() if value is not None}
+def _held(role: Any, is_question: bool, is_last: bool) -> set[str]:
+    """The keys of a message that have a place in a row. `is_question`: it is the user's last one."""
+    if role in ("system", "developer"):
+        return OF_SYSTEM
+    if role == "user":
+        return OF_QUESTION if is_question else KEYS
+    return OF_ANSWER if role == "assistant" and is_last else KEYS - {"input"}
+
+
+def _checked(message: Mapping[str, Any], number: int, held: set[str]) -> Message:
+    """The message with its field of a thought, and its role, under the names that `to_messages` gives them. `held`: the
+    keys that have a place in a row."""
+    given = {key: value for key, value in message.items() if value is not None}
+    thoughts = [given[key] for key in (THOUGHT, *THOUGHTS) if key in given]
+    checked = {THOUGHT if key in THOUGHTS else key: value for key, value in given.items()}
     if checked.get("role") == "developer":
         checked["role"] = "system"
     checked.setdefault("content", "")
-    wrong = sorted(checked.keys() - KEYS)
-    if wrong:
+    role, wrong = checked.get("role"), sorted(checked.keys() - held)
+    if role not in ROLES or (role == "system" and number):
+        found = f"the role {role!r} at this place"
+    elif wrong:
         found = f"the key {wrong[0]!r}, which has no column"
-    elif checked["role"] not in ROLES or (checked["role"] == "system" and number):
-        found = f"the role {checked['role']!r} at this place"
+    elif any(thought != thoughts[0] for thought in thoughts):
+        found = "two different thoughts"
     elif not isinstance(checked["content"], str):
         found = f"content that is not text: {checked['content']!r:.40}"
+    elif not isinstance(checked.get("input", ""), str):
+        found = f"an input that is not text: {checked['input']!r:.40}"
     elif checked.get("weight", 1) not in (0, 1):
         found = f"the weight {checked['weight']!r}; it is 0 or 1"
     else:

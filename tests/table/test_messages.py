@@ -104,12 +104,23 @@ def test_the_row_of_a_conversation_with_tools() -> None:
         ({"role": "assistant", "content": "가", "audio": "x"}, "message 1: the key 'audio', which has no column."),
         ({"role": "system", "content": "가"}, "message 1: the role 'system' at this place."),
         ({"role": "bot", "content": "가"}, "message 1: the role 'bot' at this place."),
+        ({"content": "가"}, "message 1: the role None at this place."),
+        ({"role": "assistant", "content": "가", "name": "봇"}, "message 1: the key 'name', which has no column."),
+        ({"role": "assistant", "content": "가", "input": "나"}, "message 1: the key 'input', which has no column."),
+        ({"role": "user", "content": "가", "name": "철수"}, "message 1: the key 'name', which has no column."),
+        ({"role": "user", "content": "가", "input": ["나"]}, "message 1: an input that is not text: ['나']"),
+        ({"role": "assistant", "content": "가", "thinking": "나", "reasoning": "다"}, "message 1: two different thoughts."),
     ],
 )
 def test_nothing_in_a_message_is_left_out(message: dict[str, object], says: str) -> None:
     with pytest.raises(TableError, match=re.escape(says)) as error:
         from_messages([{"role": "user", "content": "질문"}, message])
     assert str(error.value).endswith("Read records of other forms with `ingest`.")
+
+
+def test_a_system_prompt_is_a_text_alone() -> None:
+    with pytest.raises(TableError, match="message 0: the key 'name', which has no column"):
+        from_messages([{"role": "system", "content": "짧게.", "name": "봇"}])
 
 
 def test_other_names_of_a_thought_and_of_the_system() -> None:
