@@ -109,7 +109,10 @@ def test_the_row_of_a_conversation_with_tools() -> None:
         ({"role": "assistant", "content": "가", "input": "나"}, "message 1: the key 'input', which has no column."),
         ({"role": "user", "content": "가", "name": "철수"}, "message 1: the key 'name', which has no column."),
         ({"role": "user", "content": "가", "input": ["나"]}, "message 1: an input that is not text: ['나']"),
-        ({"role": "assistant", "content": "가", "thinking": "나", "reasoning": "다"}, "message 1: two different thoughts."),
+        (
+            {"role": "assistant", "content": "가", "thinking": "나", "reasoning": "다"},
+            "message 1: two different thoughts.",
+        ),
     ],
 )
 def test_nothing_in_a_message_is_left_out(message: dict[str, object], says: str) -> None:
