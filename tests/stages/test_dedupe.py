@@ -19,6 +19,7 @@ from pipeline.io import processes
 from pipeline.stages.dedupe import apply, decide, dedupe, differences, fingerprint, keys, report
 from pipeline.stages.dedupe.bags import LEAST, bag_table, bags
 from pipeline.stages.dedupe.differences import same
+from pipeline.stages.dedupe.differences.mentioned import mentions
 from pipeline.stages.dedupe.groups import first_equal_rows, repeated_keys
 from pipeline.stages.dedupe.known import Known
 from pipeline.stages.dedupe.minhash import HASHES, Bands, choose_bands
@@ -91,6 +92,12 @@ def test_a_pair_loses_a_row_only_where_it_says_the_same(pair: dict) -> None:
 PIECES = st.sampled_from(
     ["가", "나라", "를", "알려", "주세요", "줘", "AI", "의", "3", "1,000", "?", ".", "ㅋㅋ", " ", "\n", "`x`", "="]
 )
+
+
+@pytest.mark.parametrize("text", ["질문: " * 3000, "가" + "." * 60_000, "<" + "가" * 60_000, "가. " * 20_000])
+def test_what_a_long_text_mentions(text: str) -> None:
+    """Neither a call within a call for each label, nor time by the square of a length."""
+    assert not any(mentions(text + "끝"))
 
 
 @given(st.lists(PIECES, max_size=8).map("".join), st.lists(PIECES, max_size=8).map("".join))

@@ -11,7 +11,8 @@ from typing import NamedTuple
 #: A quotation, in narrow signs (`words_of_text.WIDTH`). An apostrophe behind a letter of the alphabet opens none.
 _QUOTED = re.compile(
     r"""
-      "([^"]+)" | (?<![A-Za-z0-9])'([^'\n]+)' | 《([^》]+)》 | 〈([^〉]+)〉 | «([^»]+)» | <([^<>\n]*[가-힣][^<>\n]*)>
+      "([^"]+)" | (?<![A-Za-z0-9])'([^'\n]+)' | 《([^》]+)》 | 〈([^〉]+)〉 | «([^»]+)»
+    | <(?=[^<>\n]*>)([^<>\n]*[가-힣][^<>\n]*)>
     """,
     re.VERBOSE,
 )
@@ -25,7 +26,7 @@ _POINTS = re.compile(rf"(?<![가-힣])(?!이메일){POINTS}")
 _POINTS_BACK = re.compile(rf"(?<![가-힣])(?!이메일)(?:이|위|윗|앞)(?:의|에)?\s*{_TEXT}")
 #: Where a text may begin that an instruction works on: behind a colon, or on the next line; and behind a sentence.
 _BREAK = re.compile(r"\n|:(?!//)(?<!\d:)(?!\d)")
-_SENTENCE = re.compile(rf"{_BREAK.pattern}|[.?!]+(?=\s)")
+_SENTENCE = re.compile(rf"{_BREAK.pattern}|(?<![.?!])[.?!]++(?=\s)")
 #: Before a colon, these only say that an instruction follows.
 _LABEL = re.compile(r"\s*(?:질문|문제|요청|지시|지시문|지시\s?사항|명령|과제|Q|instruction|question)\s*", re.IGNORECASE)
 _MARKS = ".,!?~ "
@@ -63,9 +64,11 @@ def mentions(text: str) -> Mentions:
 
 def _material(text: str) -> str:
     stop = _BREAK.search(text)
-    if stop and stop[0] == ":" and _LABEL.fullmatch(text, 0, stop.start()):
-        return _material(text[stop.end() :].strip())
-    ends = [found.end() for found in _SENTENCE.finditer(text) if text[found.end() :].strip()]
+    while stop and stop[0] == ":" and _LABEL.fullmatch(text, 0, stop.start()):
+        text = text[stop.end() :].strip()
+        stop = _BREAK.search(text)
+    last = len(text.rstrip())
+    ends = [found.end() for found in _SENTENCE.finditer(text) if found.end() < last]
     if not ends:
         return ""
     points = _POINTS.search(text)
