@@ -145,10 +145,21 @@ def _named(messages: list[Message]) -> list[Message]:
         if message.role != "tool":
             calls = list(message.calls)
         elif calls:
-            call = calls.pop(0)
+            call = calls.pop(_answered(calls, message.tool_call_id))
             name, call_id = message.name or call["function"]["name"], message.tool_call_id or call.get("id")
             messages[number] = message._replace(name=name, tool_call_id=call_id)
     return messages
+
+
+def _answered(calls: Sequence[Any], call_id: str | None) -> int:
+    """The place of the call that a result answers: the one of its id, else the first without an id, else the first.
+
+    >>> calls = [{"id": "a"}, {"id": "b"}]
+    >>> _answered(calls, "b"), _answered(calls, None), _answered([*calls, {}], "c")
+    (1, 0, 2)
+    """
+    ids = [call.get("id") for call in calls]
+    return next((ids.index(wanted) for wanted in (call_id, None) if wanted in ids), 0) if call_id is not None else 0
 
 
 def _messages(column: pa.ChunkedArray, thoughts: bool) -> list[list[Message]]:
@@ -179,7 +190,7 @@ def _parsed(text: str | None) -> Sequence[Any]:
     try:
         found: Sequence[Any] = json.loads(text)  # orjson rounds a whole number of more than 64 bits
         return found
-    except ValueError:
+    except (ValueError, RecursionError):
         raise TableError(f"tools or calls are not JSON: {text[:40]!r}. Run validate first") from None
 
 

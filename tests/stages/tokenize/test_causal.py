@@ -779,6 +779,16 @@ def test_the_template_is_asked_once_for_each_structure(monkeypatch: pytest.Monke
 # What other layouts build on.
 
 
+@pytest.mark.parametrize("order", ["ab", "ba", "b"])
+def test_a_result_without_a_name_has_that_of_the_call_that_it_answers(order: str) -> None:
+    calls = [{"id": name, "type": "function", "function": {"name": name, "arguments": {}}} for name in "ab"]
+    results = [EMPTY | {"role": "tool", "content": "1", "tool_call_id": name} for name in order]
+    row = row_of(steps=[answer("", tool_calls=json.dumps(calls)), *results])
+    (talk,) = conversations_of(table_of([row]), "\n", TokenizeOptions(layout="causal"))
+    assert talk is not None
+    assert [message.name for message in talk.messages if message.role == "tool"] == list(order)
+
+
 @pytest.mark.parametrize("template", [small.TOOLS, small.OPENS_THOUGHT, small.NO_SYSTEM, None])
 def test_a_prompt_without_an_answer_is_what_a_model_is_given(template: str | None) -> None:
     tokenizer = small.causal(template)
