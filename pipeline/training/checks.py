@@ -3,16 +3,22 @@
 from collections import Counter
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 from datasets import Dataset
 
 from pipeline.training.collators import Collator
-from pipeline.training.columns import TRL_COLUMNS
 from pipeline.training.packed_collators import ContaminationError
 from schemas.columns import TEXTS
 from schemas.errors import KoInstructError
 
+#: The columns of ids that a model reads, the prompt before each answer that has one; of packed rows their lengths.
+READ = (
+    *("seq_lengths", "instruction_ids", "input_ids", "output_ids", "labels"),
+    *("prompt_ids", "chosen_ids", "rejected_ids", "completion_ids"),
+)
 #: The texts that `prompt_ids` hold.
 PROMPT = ("system", "instruction", "input")
 #: Below this mean share of characters that text and decoded ids have in common, another tokenizer made the ids.
@@ -45,15 +51,17 @@ def check_length(dataset: Dataset, model: Any) -> None:
 def longest_sequence(dataset: Dataset) -> int:
     """Tokens of the longest sequence that a model reads at once."""
     rows = dataset.with_format("arrow")
-    names = [name for name in ("seq_lengths", "input_ids", *TRL_COLUMNS) if name in dataset.column_names]
+    names = [name for name in READ if name in dataset.column_names]
     longest = 0
     for batch in rows.select_columns(names).iter(batch_size=10_000):
         if "seq_lengths" in names:
             longest = max(longest, pc.max(pc.list_flatten(batch["seq_lengths"])).as_py())
             continue
-        length = {name: pc.list_value_length(batch[name]).to_numpy() for name in names}
+        lists = [name for name in names if pa.types.is_nested(batch[name].type)]  # labels may be numbers
+        length = {name: pc.list_value_length(batch[name]).to_numpy() for name in lists}
         prompt = length.pop("prompt_ids", 0)
-        longest = max([longest, *(int((prompt + each).max()) for each in length.values())])
+        sequences = [prompt + each for each in length.values()] or [prompt]
+        longest = max([longest, *(int(np.max(sizes)) for sizes in sequences)])
     return longest
 
 

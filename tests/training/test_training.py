@@ -62,6 +62,7 @@ from pipeline.training import (  # noqa: E402
     load,
     packed_collator,
 )
+from pipeline.training.checks import longest_sequence  # noqa: E402
 
 PAD = 1
 ids = st.lists(st.integers(0, 9000), min_size=1, max_size=12)
@@ -365,6 +366,20 @@ def test_a_row_that_is_too_long_for_the_model(tmp_path: Path) -> None:
     with pytest.raises(TooLongForModelError, match=rf"has {longest} tokens, and BertModel has {longest - 1} positions"):
         check_length(dataset, short)
     check_length(load(finish(tmp_path / "remedy", max_length=longest - 1)), short)
+
+
+@pytest.mark.parametrize(
+    ("layout", "columns"),
+    [
+        ("prompt", ["prompt_ids"]),
+        ("fields", ["instruction_ids", "input_ids", "output_ids"]),
+        ("seq2seq", ["input_ids", "labels"]),
+    ],
+)
+def test_every_sequence_of_a_layout_is_measured(tmp_path: Path, layout: str, columns: list[str]) -> None:
+    dataset = load(finish(tmp_path / "d", layout))
+    rows = dataset.with_format(None)
+    assert longest_sequence(dataset) == max(len(row[name]) for row in rows for name in columns)
 
 
 def in_a_new_process(script: str, **environment: str) -> None:
