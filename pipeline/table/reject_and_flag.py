@@ -30,6 +30,8 @@ def complete(table: pa.Table, schema: pa.Schema = INGESTED) -> pa.Table:
             table = table.append_column(field, _nothing(field, len(table)))
         elif table.field(at).type != field.type or _has_other_calls(table.column(at), field.name):
             table = table.set_column(at, field, _cast(table.column(at), field))
+        elif not table.field(at).nullable:  # else batches of which one is changed would have two schemas
+            table = table.set_column(at, field, table.column(at))
     if table["input"].null_count:
         table = set_column(table, "input", pc.fill_null(table["input"], ""))
     if table["tool_calls"].null_count < len(table):

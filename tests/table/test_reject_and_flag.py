@@ -5,6 +5,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline import normalize
 from pipeline.table.reject_and_flag import add_names, complete, reject, replace_rows, row_mask
 from schemas.columns import INGESTED
 
@@ -40,6 +41,14 @@ def test_a_bare_table_is_completed() -> None:
     assert set(INGESTED.names) <= set(table.column_names)
     row = table.to_pylist()[0]
     assert (row["input"], row["history"], row["fixes"], row["system"], row["점수"]) == ("", [], [], None, 1)
+
+
+def test_columns_without_nulls_by_their_schema_may_have_some() -> None:
+    """As Parquet files of Spark have them. One batch of two is changed, and both are one table again."""
+    text = pa.field("instruction", pa.string(), nullable=False)
+    parts = [pa.table({"instruction": [each], "output": ["나"]}) for each in ("가\r\n나", "다")]
+    table = pa.concat_tables([part.set_column(0, text, part["instruction"]) for part in parts])
+    assert normalize(table)["instruction"].to_pylist() == ["가\n나", "다"]
 
 
 def test_the_first_rejection_stays() -> None:
