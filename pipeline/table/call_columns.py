@@ -20,6 +20,8 @@ def as_calls(column: pa.Array) -> pa.StringArray | None:
     """
     if pa.types.is_null(column.type):
         return column.cast(pa.string())
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
         return _from_texts(column.cast(pa.string()))
     if not _holds_calls(column.type):
@@ -47,7 +49,7 @@ def _rewritten(text: str) -> str:
     """Calls with their arguments as objects; a text that is anything else as it is."""
     try:
         calls = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
     functions = [call.get("function") for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
     changed = False
@@ -92,10 +94,15 @@ def _arguments(given: Any) -> Any:
         return given
     try:
         read = json.loads(given) if given.strip() else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         return given
     return read if isinstance(read, dict) else given
 
 
 def _dumped(calls: Any) -> str:
-    return json.dumps(calls, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(calls, ensure_ascii=False, separators=(",", ":"))
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half a character: only an escape can hold it
+        return json.dumps(calls, separators=(",", ":"))
+    return text

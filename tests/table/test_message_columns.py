@@ -142,6 +142,22 @@ def test_lists_of_calls_without_calls() -> None:
     assert complete(pa.Table.from_pylist(rows[:1]))["tool_calls"].to_pylist() == [None]
 
 
+def test_calls_as_a_dictionary_column() -> None:
+    calls = pa.array([json.dumps(WITHOUT_NULL), None, json.dumps(WITHOUT_NULL)]).dictionary_encode()
+    table = complete(pa.table({"instruction": ["가"] * 3, "output": [""] * 3, "tool_calls": calls}))
+    assert table["tool_calls"].to_pylist() == [WRITTEN, None, WRITTEN]
+
+
+@pytest.mark.parametrize(
+    "arguments", ['{"a": "\\ud800"}', '{"a": ' + "[" * 100_000 + "]" * 100_000 + "}"], ids=["half", "deep"]
+)
+def test_arguments_that_no_call_can_hold_reject_the_row(arguments: str) -> None:
+    """Half a character, and lists that are nested too deep."""
+    calls = json.dumps([{"type": "function", "function": {"name": "f", "arguments": arguments}}])
+    table = validate(pa.table({"instruction": ["가"], "output": [""], "tool_calls": [calls]}))
+    assert table["reject_reason"].to_pylist() == ["tool-calls-not-calls"]
+
+
 def test_calls_whose_arguments_are_objects_are_written_as_json() -> None:
     """Arrow gives all objects of a column the same fields: what one call lacks would become null in it."""
     calls = [{"type": "function", "function": {"name": "weather", "arguments": {"city": "부산"}}}]

@@ -376,7 +376,7 @@ def _calls(text: str | None) -> list[dict[str, object]]:
     """The calls in a text; none where it is not a list of objects."""
     try:
         parsed = json.loads(text) if text else []
-    except ValueError:
+    except (ValueError, RecursionError):
         return []
     return parsed if isinstance(parsed, list) and all(isinstance(call, dict) for call in parsed) else []
 
