@@ -51,7 +51,6 @@ def map_strings(text: str, change: ChangeString, change_number: ChangeString | N
         if is_key:
             opened[-1].place = old
             new = _another(new, opened[-1].keys)
-            opened[-1].keys.add(new)
         if new != old:
             pieces += [text[at : token.start()], _quoted(new)]
             at = token.end()
@@ -64,8 +63,8 @@ class _Opened:
 
     #: Of an object the key that was read last, of a list the index.
     place: str | int
-    #: The keys of an object so far.
-    keys: set[str] = dataclasses.field(default_factory=set)
+    #: The keys of an object so far, each with the last number that was put at its end.
+    keys: dict[str, int] = dataclasses.field(default_factory=dict)
 
 
 def _strings(text: str) -> Iterator[tuple[re.Match[str], list[_Opened], bool]]:
@@ -96,10 +95,19 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=half)
 
 
-def _another(key: str, taken: set[str]) -> str:
-    number, free = 2, key
+def _another(key: str, taken: dict[str, int]) -> str:
+    """The key, with a number at its end where it is taken. What is given is taken then.
+
+    >>> taken: dict[str, int] = {}
+    >>> [_another(key, taken) for key in ("x", "x 2", "x", "x")]
+    ['x', 'x 2', 'x 3', 'x 4']
+    """
+    number, free = taken.get(key, 1), key
     while free in taken:
-        number, free = number + 1, f"{key} {number}"
+        number += 1
+        free = f"{key} {number}"
+    taken[key] = number
+    taken.setdefault(free, 1)
     return free
 
 
