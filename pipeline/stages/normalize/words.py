@@ -51,8 +51,8 @@ def gloss_hanja(text: str) -> str:
 
     def gloss(run: re.Match[str]) -> str:
         reading = _reading(run)
-        before, after = text[: run.start()], text[run.end() :]
-        if before[-1:] in ("(", "（") or after.startswith((f"({reading}", f"（{reading}")) or reading == run[0]:
+        in_brackets = text.endswith(("(", "（"), 0, run.start())
+        if in_brackets or text.startswith((f"({reading}", f"（{reading}"), run.end()) or reading == run[0]:
             return run[0]
         return f"{reading}({run[0]})"
 
