@@ -123,7 +123,7 @@ def _fix(
 
 def with_texts(row: Row, verdict: Verdict) -> Row:
     """The row with the texts of a fix, as it is before `validate`. Raises VerdictError where it has no such place."""
-    row = {**row, **{name: [message and dict(message) for message in row[name]] for name in MESSAGES}}
+    row = {**row, **{name: [message and dict(message) for message in row[name] or ()] for name in MESSAGES}}
     for place, text in verdict.texts.items():
         found = FIXABLE.fullmatch(place)
         assert found
@@ -134,8 +134,9 @@ def with_texts(row: Row, verdict: Verdict) -> Row:
             message[found["field"]] = value
         else:
             raise VerdictError(f"the verdict on {verdict.origin} fixes {place}, and the record has no such message.")
-    flags = [flag for flag in row["flags"] if flag in FLAGS["ingest"]]
-    fixes = [*row["fixes"], *([] if FIX in row["fixes"] else [FIX])]
+    flags = [flag for flag in row["flags"] or () if flag in FLAGS["ingest"]]
+    fixes = row["fixes"] or []
+    fixes = [*fixes, *([] if FIX in fixes else [FIX])]
     return row | dict.fromkeys(MARKS.names) | {"flags": flags, "evidence": [], "fixes": fixes}
 
 
