@@ -30,7 +30,7 @@ class Answers(NamedTuple):
 
 
 def reject_unlearnable(table: pa.Table) -> pa.Table:
-    """Reject the records without an answer to learn: a bad answer (`label` is false), or calls of tools alone."""
+    """Reject the records whose answer is a bad one (`label` is false)."""
     bad = pc.fill_null(pc.invert(table["label"]), False)
     if pc.any(bad).as_py():
         detail = "label is false: the answer is a bad one. Layout unpaired learns from such records"
