@@ -21,6 +21,8 @@ class Example(NamedTuple):
     finished: bool
 
 
+#: Digits that no number of an item has: a model may write one digit without an end.
+LONGEST_NUMBER = 19
 #: A number that begins an item, bold or not: `9.`, `10)`, `**11.**`.
 _ITEM = re.compile(r"^[ \t]*\**(\d+)\**[ \t]*[.)](?!\d)\**[ \t]*", re.MULTILINE)
 _EXAMPLE = re.compile(rf"^[#* \t]*{EXAMPLE}[ \t]*\d+[ \t]*[.:：)\]*]*[ \t]*$", re.MULTILINE)
@@ -40,7 +42,7 @@ def read_tasks(answer: Answer, first: int) -> list[WrittenInstruction]:
     marks = list(_ITEM.finditer(answer.text))
     starts = [mark.end() for mark in marks]
     ends = [mark.start() for mark in marks]
-    if marks and int(marks[0][1]) == first:
+    if marks and len(marks[0][1]) < LONGEST_NUMBER and int(marks[0][1]) == first:
         ends = ends[1:]
     else:
         starts = [0, *starts]

@@ -89,6 +89,10 @@ def test_list(case: dict) -> None:
     assert [text if finished else None for text, finished in readings] == case["want"]
 
 
+def test_a_number_without_an_end_begins_no_list() -> None:
+    assert parsing.read_tasks(said("9" * 5000 + ". 과제"), 9) == [("과제", True)]
+
+
 def test_what_people_wrote_as_seeds_breaks_no_rule() -> None:
     tasks = read_seeds(ROOT / "raw" / "seeds")
     assert {filters.broken(task.instruction, filters.INSTRUCTION_RULES) for task in tasks} == {None}
