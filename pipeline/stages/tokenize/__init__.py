@@ -24,6 +24,7 @@ from pipeline.stages.tokenize.unpaired import unpaired
 from pipeline.table.reject_and_flag import add_names, alive, complete, set_column
 from pipeline.tokenizers.given_tokenizer import GivenTokenizer, given_tokenizer
 from pipeline.tokenizers.protocol import ChatTemplateError, NoOffsetsError, Tokenizer
+from schemas.columns import MESSAGES
 from schemas.errors import KoInstructError
 from schemas.options import TokenizeOptions
 
@@ -97,8 +98,8 @@ def tokenize(table: pa.Table, tokenizer: GivenTokenizer, options: TokenizeOption
 def _has_context(table: pa.Table) -> pa.ChunkedArray:
     """Boolean per row: it has what these layouts have no place for: system prompt, tools, thoughts, calls, other
     messages."""
-    found = pc.greater(pc.list_value_length(table["history"]), 0)
-    found = pc.or_(found, pc.greater(pc.list_value_length(table["steps"]), 0))
+    lengths = (pc.fill_null(pc.list_value_length(table[name]), 0) for name in MESSAGES)
+    found = pc.greater(pc.add(*lengths), 0)
     for name in ("system", "tools", "reasoning", "tool_calls"):
         found = pc.or_(found, pc.is_valid(table[name]))
     return found

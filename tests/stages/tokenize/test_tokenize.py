@@ -143,6 +143,12 @@ def test_context_that_the_layout_leaves_out_is_flagged(layout: str, context: dic
     assert flags == [[], ["context-left-out"]]
 
 
+def test_context_beside_a_history_that_is_null_is_flagged() -> None:
+    row = {"instruction": "가", "output": "나", "system": "친절하게", "history": None}
+    table = tokenize(pa.Table.from_pylist([row]), embedded(), TokenizeOptions())
+    assert table["flags"].to_pylist() == [["context-left-out"]]
+
+
 @pytest.mark.parametrize("layout", ["pair", "fields", "seq2seq"])
 def test_a_conversation_that_ends_with_a_result_gives_its_earlier_answers(layout: str) -> None:
     options = TokenizeOptions.model_validate({"layout": layout})
