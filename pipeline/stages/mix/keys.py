@@ -1,4 +1,6 @@
-"""A hash of each record, from all its texts: equal for equal records wherever they are, and evenly spread."""
+"""A hash of each record, from its texts but the thoughts in its messages: equal for equal records wherever they are,
+and evenly spread.
+"""
 
 import numpy as np
 import numpy.typing as npt
