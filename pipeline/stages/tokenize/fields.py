@@ -4,19 +4,21 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.stages.tokenize.segments import Segment, as_ints, as_lists, count, encode, join, living, total
-from pipeline.stages.tokenize.truncation import refuse_empty
+from pipeline.stages.tokenize.truncation import refuse_empty, refuse_long
 from pipeline.tokenizers.protocol import Tokenizer
 from schemas.options import TokenizeOptions
 
-FIELDS = ("instruction", "input", "output")
+#: The fields, each with the truncation policy beside `longest-first` that cuts it.
+FIELDS = {"instruction": "truncate-prompt", "input": "truncate-prompt", "output": "truncate-output"}
 
 #: The numbers of the segments, in their order.
 PREFIX, TEXT, SUFFIX, PADDING = range(4)
 
 
 def fields(table: pa.Table, tokenizer: Tokenizer, options: TokenizeOptions) -> tuple[pa.Table, dict[str, pa.Array]]:
-    """`instruction_ids`, `input_ids`, `output_ids` list<int32>, each [CLS] field [SEP], cut to max_length. A row whose
-    output gives no token is rejected (nothing-to-learn)."""
+    """`instruction_ids`, `input_ids`, `output_ids` list<int32>, each [CLS] field [SEP] of at most max_length tokens. A
+    longer one is cut, or its row rejected, by the truncation policy, to which instruction and input are the prompt. A
+    row whose output gives no token is rejected (nothing-to-learn)."""
     prefix, suffix = tokenizer.single
     room = options.max_length - len(prefix) - len(suffix)
     rows = living(table)
@@ -24,6 +26,11 @@ def fields(table: pa.Table, tokenizer: Tokenizer, options: TokenizeOptions) -> t
     empty = encoded["output"][1] == 0
     table = refuse_empty(table, rows & empty, "the output")
     rows &= ~empty
+    for name, policy in FIELDS.items():
+        length = encoded[name][1]
+        long = np.flatnonzero(rows & (length > room) & (options.truncation not in ("longest-first", policy)))
+        table = refuse_long(table, long, {name: length[long]}, room, options)
+        rows[long] = False
     columns: dict[str, pa.Array] = {}
     tokens, learned, cut, unknown = (np.zeros(len(table), np.int64) for _ in range(4))
     for name, (lists, length) in encoded.items():

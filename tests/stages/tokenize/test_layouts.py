@@ -72,6 +72,34 @@ def test_options_that_do_not_fit_together(options: Row) -> None:
         TokenizeOptions.model_validate(options)
 
 
+# Fields apart.
+
+
+@pytest.mark.parametrize(
+    ("policy", "long", "outcome"),
+    [
+        ("longest-first", "input", None),
+        ("longest-first", "output", None),
+        ("truncate-prompt", "instruction", None),
+        ("truncate-prompt", "output", "too-long"),
+        ("truncate-output", "output", None),
+        ("truncate-output", "input", "too-long"),
+        ("drop", "instruction", "too-long"),
+        ("drop", "output", "too-long"),
+    ],
+)
+def test_a_long_field_under_each_policy(policy: str, long: str, outcome: str | None) -> None:
+    row = row_of() | {long: "나라의 말 " * 20}
+    after = laid_out([row], embedded(), layout="fields", max_length=24, truncation=policy)[0]
+    assert after["reject_reason"] == outcome
+    if outcome is None:
+        assert len(after[f"{long}_ids"]) == 24
+        assert after["truncated"] > 0
+    else:
+        assert after["output_ids"] is None
+        assert long in after["reject_detail"]
+
+
 # Encoder and decoder.
 
 
