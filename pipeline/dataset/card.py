@@ -479,13 +479,16 @@ def _header_and_body(config: str, text: str) -> tuple[dict[str, Any], str]:
     """YAML header and body of a card."""
     import yaml
 
-    found = re.match(r"---\s*\n(.*?)\n---[ \t]*\n(.*)", text, re.DOTALL)
+    found = re.match(r"---\s*\n(.*?)\r?\n---[ \t]*\r?\n(.*)", text, re.DOTALL)
     try:
         header = yaml.safe_load(found[1]) if found else None
     except yaml.YAMLError as error:
         raise CardError(f"the card of the config {config} has a broken YAML header: {error}") from None
     if found is None or not isinstance(header, dict):
         raise CardError(f"the card of the config {config} has no YAML header between two lines of ---")
+    configs = header.get("configs", [])
+    if not isinstance(configs, list) or not all(isinstance(one, dict) and "config_name" in one for one in configs):
+        raise CardError(f"in the card of the config {config}, `configs` is not a list of entries with a config_name")
     return header, found[2]
 
 

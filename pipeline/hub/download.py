@@ -1,5 +1,6 @@
 """Fetch: download the files of a published dataset from the Hugging Face Hub into raw/, and declare its [[source]]."""
 
+import errno
 import fnmatch
 import json
 from collections.abc import Sequence
@@ -19,6 +20,11 @@ DATA_FILES = tuple(
     f"{folder}*.{ending}"
     for ending in ("json", "jsonl", "csv", "tsv", "parquet", "arrow", "zip")
     for folder in ("", "**/")
+)
+#: Errors of a file system, where others are of the network.
+OF_DISK = (
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO),
+    *(errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG),
 )
 
 
@@ -193,6 +199,11 @@ def explain(error: Exception, name: str, raw: Path, revision: str) -> str:
             return f"{name!r} is not a valid Hub id: use owner/name"
         case UnicodeEncodeError():
             return "The access token contains invalid characters: log in again with `hf auth login`"
+        case OSError() if error.errno in OF_DISK:
+            return (
+                f"{error.filename or raw / name}: {error.strerror}. Correct this and run this again, which "
+                "continues the download"
+            )
         case _:
             return (
                 f"the Hub cannot be reached ({type(error).__name__}): go online and run this again, which continues "

@@ -144,6 +144,23 @@ def test_the_card_of_one_config_is_not_touched() -> None:
     assert cards.merge({"pair": "anything\r\n"}) == "anything\r\n"
 
 
+def test_a_card_with_the_line_ends_of_windows_is_joined() -> None:
+    ours = "---\nlicense: mit\nconfigs:\n- config_name: pair\n---\n\nOurs.\n"
+    theirs = ours.replace("pair", "fields").replace("Ours", "Theirs").replace("\n", "\r\n")
+    merged = cards.merge({"pair": ours, "fields": theirs})
+    header = yaml.safe_load(merged.split("---\n")[1])
+    assert header == {"license": "mit", "configs": [{"config_name": "fields"}, {"config_name": "pair"}]}
+    assert "Ours." in merged
+    assert "Theirs." in merged
+
+
+@pytest.mark.parametrize("configs", ["", "{config_name: pair}", "[pair]", "[{data_files: x}]"])
+def test_a_card_whose_list_of_configs_is_damaged_is_not_joined(configs: str) -> None:
+    ours = "---\nlicense: mit\n---\n\nOurs.\n"
+    with pytest.raises(cards.CardError, match="in the card of the config fields, `configs` is not a list of entries"):
+        cards.merge({"pair": ours, "fields": ours.replace("mit", f"mit\nconfigs: {configs}")})
+
+
 def test_cards_of_two_exports_become_one(tmp_path: Path) -> None:
     texts = {}
     for layout in ("pair", "fields"):

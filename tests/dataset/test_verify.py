@@ -159,7 +159,8 @@ def test_a_record_in_packs_of_two_files_is_one_record(tmp_path: Path) -> None:
         pq.write_table(pa.table({"origins": pa.array(packs, pa.list_(pa.string()))}), tmp_path / name)
         files.append(DataFile("parquet", "train", name, tmp_path / name))
     counts = Counts(rows_in=2, kept=2, rejected=[], sources={"a": 2}, splits={"train": 2}, fixes={}, flags={})
-    manifest = Manifest.model_construct(counts=counts, examples={"train": 2}, packing=Packing(length=8, packs=2, fill=1))
+    packing = Packing(length=8, packs=2, fill=1)
+    manifest = Manifest.model_construct(counts=counts, examples={"train": 2}, packing=packing)
     assert not check_rows(tmp_path, files, manifest).faults
     assert not check_records(files, manifest).faults
 

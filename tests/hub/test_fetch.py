@@ -1,5 +1,6 @@
 """Fetch takes the files of a recipe from the Hub at one commit, and says how to declare them."""
 
+import errno
 import json
 import shutil
 import tomllib
@@ -15,7 +16,7 @@ from click.testing import CliRunner
 
 from pipeline.cli import main
 from pipeline.hub import FetchError, declare, fetch, push
-from pipeline.hub.download import escape, wanted
+from pipeline.hub.download import escape, explain, wanted
 from pipeline.run.chain import run
 from pipeline.run.config import ConfigError, load_config
 from pipeline.run.new_config import new_config
@@ -86,6 +87,14 @@ def test_offline_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
         hub_server.lead_here(monkeypatch, running, tmp_path / "home")
     with pytest.raises(FetchError, match="go online and run this again"):
         fetch(ID, tmp_path)
+
+
+def test_a_disk_that_takes_no_file_is_not_the_network(tmp_path: Path) -> None:
+    full = explain(OSError(errno.ENOSPC, "No space left on device"), ID, tmp_path, "main")
+    assert full.startswith(f"{tmp_path / ID}: No space left on device. Correct this and run this again")
+    locked = explain(PermissionError(errno.EACCES, "Permission denied", "raw/x.part"), ID, tmp_path, "main")
+    assert locked.startswith("raw/x.part: Permission denied. ")
+    assert "go online" in explain(ConnectionRefusedError(errno.ECONNREFUSED, "refused"), ID, tmp_path, "main")
 
 
 def test_globs_of_files() -> None:

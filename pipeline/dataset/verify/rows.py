@@ -61,8 +61,8 @@ def _count_rows(files: Sequence[DataFile], manifest: Manifest) -> tuple[Counter[
 
 
 def _origins(file: DataFile, manifest: Manifest) -> Iterator[tuple[int, pa.Array]]:
-    """The number of rows, and the origins of the records in them, batch by batch: a record may fill several rows. A pack
-    holds several sequences, each with the origin of its record."""
+    """The number of rows, and the origins of the records in them, batch by batch: a record may fill several rows. Of
+    packs they are the origins of their sequences."""
     if file.format == "jsonl":
         yield from ((len(origins), origins) for origins in read_values(file, "origin"))
     elif manifest.packing:
