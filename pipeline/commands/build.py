@@ -28,6 +28,7 @@ from pipeline.commands.shared import (
     tokenizer_option,
     workers_option,
 )
+from pipeline.io.terminal_text import visible_json
 from schemas.engines import EngineName
 from schemas.formats import Format
 from schemas.text_forms import TextForm
@@ -250,4 +251,7 @@ def plan(
 
     planned = changed(plan_of_config(config or config_path, layout, changes), layout, names)
     found = changes_of(planned)
-    click.echo(json.dumps(found.as_json(planned), ensure_ascii=False, indent=1) if as_json else found.report(planned))
+    if as_json:
+        click.echo(visible_json(json.dumps(found.as_json(planned), ensure_ascii=False, indent=1)))
+    else:
+        click.echo(found.report(planned))
