@@ -118,3 +118,14 @@ def test_what_a_run_would_do(project: Path) -> None:
 
     write(project, "b.jsonl", QUESTIONS[:2])
     assert "  b.jsonl: has changed\n  a run would read b.jsonl, dedupe, write the dataset" in command("plan").stdout
+
+
+def test_what_another_version_kept_of_the_tokenizer_is_found_again(project: Path) -> None:
+    write(project, "a.jsonl", QUESTIONS)
+    build(project, {"a": ""})
+    plan = plan_of_config(project / "pipeline.toml")
+    plan.tokenizer.parent.mkdir(parents=True, exist_ok=True)
+    for text in ("", "{", '{"name": "embedded"}'):
+        plan.tokenizer.write_text(text)
+        assert find_tokenizer(plan).name == "embedded"
+        assert json.loads(plan.tokenizer.read_bytes())["sha256"]
