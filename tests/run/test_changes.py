@@ -116,6 +116,13 @@ def test_what_a_run_would_do(project: Path) -> None:
     assert (found["read"], found["tokenize"], found["dedupe"], found["export"]) == (["b.jsonl"], [], True, True)
     assert {path: path.stat().st_mtime_ns for path in project.rglob("*")} == before
 
+    other = command("export", "--set", "dedupe.threshold=0.9")
+    assert other.exit_code == 1
+    assert "are on other rows, or by other options or code, than those of now. First run ko-instruct dedupe" in (
+        other.stderr
+    )
+    assert other.stderr.endswith("or: make processed\n")
+
     write(project, "b.jsonl", QUESTIONS[:2])
     assert "  b.jsonl: has changed\n  a run would read b.jsonl, dedupe, write the dataset" in command("plan").stdout
 
