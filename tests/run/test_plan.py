@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.io.hashed_files import MUCH
 from pipeline.run.config import ConfigError
 from pipeline.run.plan import Unit, plan_of_files
+from pipeline.run.stamps import _makefile
 from schemas.options import Config, Source
 
 
@@ -47,6 +49,15 @@ def test_a_name_that_is_not_utf8_is_named(name: str, what: str, tmp_path: Path) 
         pytest.skip("the file system takes no such name")
     with pytest.raises(ConfigError, match=f"is a {what} whose name is not UTF-8; read as CP949 it is 답"):
         Unit(Source(name="a", files=("*",)), path, name)
+
+
+def test_a_large_file_whose_name_has_a_line_end_is_not_for_make(tmp_path: Path) -> None:
+    path = tmp_path / "a\nb.jsonl"
+    with path.open("wb") as file:
+        file.truncate(MUCH)
+    plan = plan_of_files([path], tmp_path / "out", Config.model_construct())
+    with pytest.raises(ConfigError, match="Make takes no name with a line end"):
+        _makefile(plan)
 
 
 def test_units_of_files_with_one_name_stay_apart(tmp_path: Path) -> None:
