@@ -36,7 +36,7 @@ def fetch(name: str, revision: str | None, benchmark: bool, config_path: Path) -
               ko-instruct fetch --benchmark korean
               ko-instruct fetch --benchmark KMMLU
     """
-    from pipeline.hub import benchmarks_named, declare
+    from pipeline.hub import benchmarks_named, check_own, declare
     from pipeline.hub import fetch as download
     from pipeline.run.config import load_config
 
@@ -44,6 +44,8 @@ def fetch(name: str, revision: str | None, benchmark: bool, config_path: Path) -
         fetch_known(known, revision, config_path)
         return
     config = load_config(config_path)
+    if not benchmark:
+        check_own(config.source, config_path, "source")
     raw = config_path.parent / "raw"
     fetched = download(name, raw, revision or "main")
     shown = visible(str(config_path))

@@ -3,8 +3,10 @@
 import errno
 import fnmatch
 import json
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -209,6 +211,19 @@ def explain(error: Exception, name: str, raw: Path, revision: str) -> str:
                 f"the Hub cannot be reached ({type(error).__name__}): go online and run this again, which continues "
                 f"the download; or put the files into {raw / name} yourself"
             )
+
+
+def check_own(listed: Sequence[object], path: Path, *place: str) -> None:
+    """Raises FetchError where what the config at this path lists is in a config that it extends: a table that is added
+    here would take the place of that list."""
+    own: Any = tomllib.loads(path.read_text("utf-8-sig"))
+    for name in place:
+        own = own.get(name) if isinstance(own, dict) else None
+    if listed and own is None:
+        raise FetchError(
+            f"{path} extends a config that lists {'.'.join(place)}, and a table that is added here would take the "
+            "place of that list. Name the config that it extends with --config."
+        )
 
 
 def declare(fetched: Fetched, config: Config, path: Path) -> bool:

@@ -104,6 +104,24 @@ def test_globs_of_files() -> None:
     assert escape("a[1]*.json") == "a[[]1][*].json"
 
 
+def test_a_list_of_an_extended_config_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "base.toml").write_text(
+        '[dataset]\nname = "a"\n\n[[source]]\nname = "b"\nfiles = ["b.json"]\n\n'
+        '[[screen.benchmarks]]\nname = "c"\nfiles = ["c.json"]\n'
+    )
+    config = tmp_path / "pipeline.toml"
+    config.write_text('extends = "base.toml"\n\n[dataset]\nname = "d"\n')
+    before = config.read_text()
+    for arguments, lists in (([ID], "source"), (["--benchmark", "KMMLU"], "screen.benchmarks")):
+        done = CliRunner().invoke(main, ["fetch", *arguments], catch_exceptions=False)
+        assert done.exit_code == 1
+        assert f"pipeline.toml extends a config that lists {lists}, and a table that is added here" in done.stderr
+        assert "Name the config that it extends with --config." in done.stderr
+    assert config.read_text() == before
+    assert not (tmp_path / "raw").exists()
+
+
 def test_the_command_declares_what_it_fetched_once(
     hub: hub_server.Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
