@@ -19,6 +19,7 @@ from pipeline.dataset.complete_folder import need_files, need_rows
 from pipeline.dataset.layout import MANIFEST, Format
 from pipeline.dataset.manifest_file import read_manifest
 from pipeline.dataset.show import tokenizer_of
+from pipeline.io.terminal_text import visible
 from pipeline.io.verdict_file import add_verdict, read_verdicts
 from pipeline.table.keep import as_nfc
 from pipeline.table.verdicts import Verdicts
@@ -91,8 +92,8 @@ class Answers:
             "sources": [source.name for source in self.manifest.sources],
             "flags": counts.flags,
             "reasons": sorted({f"{one.stage}/{one.reason}" for one in counts.rejected}),
-            "verdict_file": str(self.verdict_file),
-            "toml": f"[[source]]\nverdicts = {json.dumps(self.verdict_file.name, ensure_ascii=False)}",
+            "verdict_file": visible(str(self.verdict_file)),
+            "toml": visible(f"[[source]]\nverdicts = {json.dumps(self.verdict_file.name, ensure_ascii=False)}"),
             "verdicts": len(self.verdicts()),
         }
 

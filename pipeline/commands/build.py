@@ -28,6 +28,7 @@ from pipeline.commands.shared import (
     tokenizer_option,
     workers_option,
 )
+from pipeline.io.terminal_text import visible_json
 from schemas.engines import EngineName
 from schemas.formats import Format
 from schemas.text_forms import TextForm
@@ -175,6 +176,7 @@ def export(
     from pipeline.io.arrow_files import open_table
     from pipeline.io.lock import locked
     from pipeline.run.export import export_units
+    from pipeline.run.kept_decisions import is_decided
     from pipeline.run.plan import plan_of_config
     from pipeline.run.stamps import kept_made_of
     from pipeline.run.times import times_left
@@ -183,9 +185,15 @@ def export(
     plan = with_formats(changed(plan_of_config(config_path, layout, changes), layout, names), formats)
     click.get_current_context().with_resource(locked(plan.stages, "ko-instruct export"))
     require([plan.stages / stage_files.DECISIONS], "export", plan, config_path)
-    decisions = open_table(plan.stages / stage_files.DECISIONS)
-    made = kept_made_of()["export"]
-    manifest = export_units(plan, stage_files.OF_MAKE, decisions, find_tokenizer(plan), workers, times_left(plan), made)
+    made = kept_made_of()
+    if not is_decided(plan, made["dedupe"]):
+        raise Failure(
+            f"the decisions on duplicates in {plan.stages} are on other rows, or by other options or code, than those "
+            f"of now. First run ko-instruct dedupe with the same options, or: {make_command(plan, config_path)}"
+        )
+    decisions, found = open_table(plan.stages / stage_files.DECISIONS), find_tokenizer(plan)
+    times = times_left(plan)
+    manifest = export_units(plan, stage_files.OF_MAKE, decisions, found, workers, times, made["export"])
     show_summary(manifest, plan.folder, as_json)
 
 
@@ -211,13 +219,18 @@ def require(files: Iterable[Path], stage: str, plan: Plan, config_path: Path) ->
     """Stage files that Make keeps must be there. Raises Failure."""
     if all(file.exists() for file in files):
         return
-    config = "" if config_path == Path("pipeline.toml") else f" CONFIG={shlex.quote(str(config_path))}"
-    layout = plan.folder.name.removeprefix(plan.config.dataset.name).removeprefix("-")
     raise Failure(
         f"{stage} goes on from the stage files that `make processed` keeps of {plan.folder}, and they are not all "
         "there (`ko-instruct run` keeps none: it has written the whole dataset). "
-        f"First run: make processed{config}{f' LAYOUT={layout}' if layout else ''}"
+        f"First run: {make_command(plan, config_path)}"
     )
+
+
+def make_command(plan: Plan, config_path: Path) -> str:
+    """The command that brings the stage files of a plan up to date."""
+    config = "" if config_path == Path("pipeline.toml") else f" CONFIG={shlex.quote(str(config_path))}"
+    layout = plan.folder.name.removeprefix(plan.config.dataset.name).removeprefix("-")
+    return f"make processed{config}{f' LAYOUT={layout}' if layout else ''}"
 
 
 @click.command(cls=Command)
@@ -250,4 +263,7 @@ def plan(
 
     planned = changed(plan_of_config(config or config_path, layout, changes), layout, names)
     found = changes_of(planned)
-    click.echo(json.dumps(found.as_json(planned), ensure_ascii=False, indent=1) if as_json else found.report(planned))
+    if as_json:
+        click.echo(visible_json(json.dumps(found.as_json(planned), ensure_ascii=False, indent=1)))
+    else:
+        click.echo(found.report(planned))

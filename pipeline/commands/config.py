@@ -20,18 +20,20 @@ def init(path: Path, name: str) -> None:
     """
     from pipeline.run.new_config import TO_DO, new_config
 
-    quoted = shlex.quote(str(path))
+    quoted = visible(shlex.quote(str(path)))
     text = new_config(path.parent / "raw", name, quoted)
+    data = text.encode()
     try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
+        with path.open("xb") as file:
+            file.write(data)
     except FileExistsError:
         raise Failure(f"{path} exists. Name another file: ko-instruct init mine.toml") from None
     config = "" if str(path) == "pipeline.toml" else f" CONFIG={quoted}"
     for line in text.splitlines():
         if line.startswith(TO_DO):
             click.echo(visible(line.removeprefix("# ")))
-    click.echo(f"written: {path}\nNext: look at it, run ko-instruct check {quoted}, then run: make processed{config}")
+    click.echo(f"written: {visible(str(path))}")
+    click.echo(f"Next: look at it, run ko-instruct check {quoted}, then run: make processed{config}")
 
 
 @click.command()
@@ -52,7 +54,7 @@ def check(config: Path | None, config_path: Path, changes: tuple[str, ...]) -> N
     faults = list(faults_of(config_path, changes))
     if faults:
         raise Failure("\n  ".join([f"{config_path}:", *faults]))
-    click.echo(f"{config_path}: no fault found")
+    click.echo(f"{visible(str(config_path))}: no fault found")
 
 
 @click.command()

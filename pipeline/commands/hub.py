@@ -36,7 +36,7 @@ def fetch(name: str, revision: str | None, benchmark: bool, config_path: Path) -
               ko-instruct fetch --benchmark korean
               ko-instruct fetch --benchmark KMMLU
     """
-    from pipeline.hub import benchmarks_named, declare
+    from pipeline.hub import benchmarks_named, check_own, declare
     from pipeline.hub import fetch as download
     from pipeline.run.config import load_config
 
@@ -44,19 +44,22 @@ def fetch(name: str, revision: str | None, benchmark: bool, config_path: Path) -
         fetch_known(known, revision, config_path)
         return
     config = load_config(config_path)
+    if not benchmark:
+        check_own(config.source, config_path, "source")
     raw = config_path.parent / "raw"
     fetched = download(name, raw, revision or "main")
-    click.echo(f"{len(fetched.files)} files in {raw / fetched.folder}, at {fetched.revision}")
+    shown = visible(str(config_path))
+    click.echo(visible(f"{len(fetched.files)} files in {raw / fetched.folder}, at {fetched.revision}"))
     if fetched.trap:
-        click.echo(f"note: {fetched.trap}")
+        click.echo(visible(f"note: {fetched.trap}"))
     if benchmark:
-        click.echo(f"to keep its rows out of a dataset, add this line under [screen] in {config_path}:")
+        click.echo(f"to keep its rows out of a dataset, add this line under [screen] in {shown}:")
         click.echo(visible(fetched.benchmark_toml()))
         return
     if declare(fetched, config, config_path):
-        click.echo(f"declared in {config_path}:")
+        click.echo(f"declared in {shown}:")
     else:
-        click.echo(f"{config_path} declares {fetched.source_name!r} already and is not changed. Now it would be:")
+        click.echo(f"{shown} declares {fetched.source_name!r} already and is not changed. Now it would be:")
     click.echo(visible(fetched.toml()))
 
 

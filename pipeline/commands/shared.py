@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, get_args
 
 import click
 
-from pipeline.io.terminal_text import visible
+from pipeline.io.terminal_text import visible, visible_json
 from schemas.layouts import Layout
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def show_summary(manifest: Manifest, folder: Path, as_json: bool) -> None:
     if as_json:
         counted = {"dataset", "counts", "tokens", "examples", "packing", "forms", "mixture", "tokenizer"}
         summary = {"folder": str(folder), **manifest.model_dump(mode="json", include=counted)}
-        click.echo(json.dumps(summary, ensure_ascii=False, indent=1))
+        click.echo(visible_json(json.dumps(summary, ensure_ascii=False, indent=1)))
     elif not quiet():
         click.echo("\n" + report(manifest, folder))
 

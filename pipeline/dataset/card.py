@@ -157,7 +157,7 @@ def _feature(kind: pa.DataType) -> dict[str, Any]:
 
 def _summary(manifest: Manifest) -> str:
     counts = manifest.counts
-    rejected = counts.rows_in - counts.kept
+    rejected = sum(group.rows for group in counts.rejected)  # of a mixture, kept rows are repeated, too
     splits = ", ".join(f"{name} {rows:,}" for name, rows in counts.splits.items())
     return (
         f"Korean instruction data: {counts.kept:,} rows ({splits}), made by ko-instruct "
@@ -221,16 +221,11 @@ def _tokens(manifest: Manifest) -> str:
     tokens, tokenizer, layout = manifest.tokens, manifest.tokenizer, manifest.options.tokenize.layout
     lines = [
         f"Tokenizer: {plain(tokenizer.name)} (sha256 `{tokenizer.sha256[:16]}…`), layout `{layout}`.",
-        f"{tokens.total:,} tokens: {tokens.mean} per row on average, {tokens.longest:,} in the longest row."
-        + (f" {tokens.unknown:,} of them are [UNK]." if tokens.unknown else "")
-        + (f" {tokens.cut:,} tokens were cut from {tokens.cut_rows:,} rows." if tokens.cut else ""),
-        f"토큰은 모두 {tokens.total:,}개로 행마다 평균 {tokens.mean}개이고 가장 긴 행은 {tokens.longest:,}개입니다."
-        + (f" 그중 [UNK]는 {tokens.unknown:,}개입니다." if tokens.unknown else "")
-        + (f" 길이 제한에 맞추려고 {tokens.cut_rows:,}개 행에서 {tokens.cut:,}개를 잘랐습니다." if tokens.cut else ""),
+        *_token_counts(manifest),
     ]
     lines += _learned(manifest)
     if packing := manifest.packing:
-        count = sum(manifest.counts.splits.values())
+        count = tokens.sequences
         lines.append(
             f"Packed: {count:,} sequences in {packing.packs:,} rows of at most {packing.length:,} tokens, "
             f"{packing.fill:.2%} full; `position_ids` and `seq_lengths` show where each sequence begins. "
@@ -254,6 +249,25 @@ def _tokens(manifest: Manifest) -> str:
     return "## Tokens · 토큰\n\n" + "\n\n".join(lines) + "\n"
 
 
+def _token_counts(manifest: Manifest) -> list[str]:
+    """Tokens of the sequences, in English and Korean. A sequence is a row, but for packs."""
+    tokens = manifest.tokens
+    row, korean, longest = ("sequence", "시퀀스", "시퀀스는") if manifest.packing else ("row", "행", "행은")
+    return [
+        f"{tokens.total:,} tokens: {tokens.mean} per {row} on average, {tokens.longest:,} in the longest {row}."
+        + (f" {tokens.unknown:,} of them are [UNK]." if tokens.unknown else "")
+        + (f" {tokens.cut:,} tokens were cut from {tokens.cut_rows:,} {row}s." if tokens.cut else ""),
+        f"토큰은 모두 {tokens.total:,}개로 {korean}마다 평균 {tokens.mean}개이고 "
+        f"가장 긴 {longest} {tokens.longest:,}개입니다."
+        + (f" 그중 [UNK]는 {tokens.unknown:,}개입니다." if tokens.unknown else "")
+        + (
+            f" 길이 제한에 맞추려고 {tokens.cut_rows:,}개 {korean}에서 {tokens.cut:,}개를 잘랐습니다."
+            if tokens.cut
+            else ""
+        ),
+    ]
+
+
 #: What becomes of thoughts (`[tokenize] reasoning`), in English and Korean.
 THOUGHTS = {
     "learn": ("are learned, too", "생각도 함께 학습합니다"),
@@ -275,7 +289,7 @@ def _learned(manifest: Manifest) -> list[str]:
     rows = (
         f" {kept:,} records give {tokens.sequences:,} sequences, a row each. 레코드 {kept:,}건에서 나온 시퀀스 "
         f"{tokens.sequences:,}개를 한 행에 하나씩 담았습니다."
-        if tokens.sequences != kept
+        if tokens.sequences != kept and not manifest.packing
         else ""
     )
     return [
@@ -465,13 +479,16 @@ def _header_and_body(config: str, text: str) -> tuple[dict[str, Any], str]:
     """YAML header and body of a card."""
     import yaml
 
-    found = re.match(r"---\s*\n(.*?)\n---[ \t]*\n(.*)", text, re.DOTALL)
+    found = re.match(r"---\s*\n(.*?)\r?\n---[ \t]*\r?\n(.*)", text, re.DOTALL)
     try:
         header = yaml.safe_load(found[1]) if found else None
     except yaml.YAMLError as error:
         raise CardError(f"the card of the config {config} has a broken YAML header: {error}") from None
     if found is None or not isinstance(header, dict):
         raise CardError(f"the card of the config {config} has no YAML header between two lines of ---")
+    configs = header.get("configs", [])
+    if not isinstance(configs, list) or not all(isinstance(one, dict) and "config_name" in one for one in configs):
+        raise CardError(f"in the card of the config {config}, `configs` is not a list of entries with a config_name")
     return header, found[2]
 
 

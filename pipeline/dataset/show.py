@@ -1,5 +1,6 @@
 """show: rows of a dataset. As tokens, with what is trained and what is not, most mistakes are visible."""
 
+import contextlib
 import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -7,11 +8,13 @@ from pathlib import Path
 from shlex import quote
 from typing import Literal, NamedTuple
 
+from pydantic import ValidationError
+
 from pipeline.dataset.layout import MANIFEST
 from pipeline.dataset.manifest_file import read_manifest
 from pipeline.dataset.show_texts import as_json, as_messages, has_texts, need_row
 from pipeline.dataset.shown_rows import Place, Row, ShowError, rows_of
-from pipeline.io.stage_files import place_of
+from pipeline.io.stage_files import TOKENIZER, place_of
 from pipeline.io.terminal_text import visible
 from pipeline.stages.tokenize import Tokenizer
 from pipeline.table.sequences import SEQUENCES
@@ -84,8 +87,9 @@ def _used_tokenizer(path: Path) -> UsedTokenizer:
         if (folder / MANIFEST).is_file():
             return read_manifest(folder).tokenizer
     for folder in folders:
-        if (folder / "tokenizer.json").is_file():
-            return Resolution.model_validate_json((folder / "tokenizer.json").read_bytes())
+        if (folder / TOKENIZER).is_file():
+            with contextlib.suppress(ValidationError):  # the vocabulary of a model has this name, too
+                return Resolution.model_validate_json((folder / TOKENIZER).read_bytes())
     raise ShowError(
         f"{path}: it is not known which tokenizer made the ids. Show a dataset with its {MANIFEST}, or a stage file in "
         "its place below processed/.stages/."

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
-from pipeline.hub.download import Fetched, fetch_files, wanted
+from pipeline.hub.download import Fetched, check_own, fetch_files, wanted
 from pipeline.hub.errors import FetchError
 from schemas.benchmark import KnownBenchmark, KnownBenchmarks
 from schemas.options import Benchmark, Config
@@ -96,7 +96,9 @@ def _toml(value: str | list[str]) -> str:
 
 
 def check_room(config: Config, path: Path) -> None:
-    """Raises FetchError where no [[screen.benchmarks]] can be added to the config: its benchmarks are one value."""
+    """Raises FetchError where no [[screen.benchmarks]] can be added to the config: its benchmarks are one value, or are
+    in a config that it extends."""
+    check_own(config.screen.benchmarks, path, "screen", "benchmarks")
     try:
         tomllib.loads(f"{path.read_text('utf-8-sig')}\n{HEADING}\n")
     except tomllib.TOMLDecodeError:

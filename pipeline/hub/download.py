@@ -1,9 +1,12 @@
 """Fetch: download the files of a published dataset from the Hugging Face Hub into raw/, and declare its [[source]]."""
 
+import errno
 import fnmatch
 import json
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -19,6 +22,11 @@ DATA_FILES = tuple(
     f"{folder}*.{ending}"
     for ending in ("json", "jsonl", "csv", "tsv", "parquet", "arrow", "zip")
     for folder in ("", "**/")
+)
+#: Errors of a file system, where others are of the network.
+OF_DISK = (
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO),
+    *(errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG),
 )
 
 
@@ -193,11 +201,29 @@ def explain(error: Exception, name: str, raw: Path, revision: str) -> str:
             return f"{name!r} is not a valid Hub id: use owner/name"
         case UnicodeEncodeError():
             return "The access token contains invalid characters: log in again with `hf auth login`"
+        case OSError() if error.errno in OF_DISK:
+            return (
+                f"{error.filename or raw / name}: {error.strerror}. Correct this and run this again, which "
+                "continues the download"
+            )
         case _:
             return (
                 f"the Hub cannot be reached ({type(error).__name__}): go online and run this again, which continues "
                 f"the download; or put the files into {raw / name} yourself"
             )
+
+
+def check_own(listed: Sequence[object], path: Path, *place: str) -> None:
+    """Raises FetchError where what the config at this path lists is in a config that it extends: a table that is added
+    here would take the place of that list."""
+    own: Any = tomllib.loads(path.read_text("utf-8-sig"))
+    for name in place:
+        own = own.get(name) if isinstance(own, dict) else None
+    if listed and own is None:
+        raise FetchError(
+            f"{path} extends a config that lists {'.'.join(place)}, and a table that is added here would take the "
+            "place of that list. Name the config that it extends with --config."
+        )
 
 
 def declare(fetched: Fetched, config: Config, path: Path) -> bool:

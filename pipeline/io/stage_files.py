@@ -6,6 +6,7 @@ defined here alone; the Makefile has them from `plan.mk`.
     processed/.stages/<dataset>/<unit>/     those of a raw file
 """
 
+import contextlib
 import json
 from pathlib import Path
 from typing import NamedTuple
@@ -89,7 +90,7 @@ def place_of(folder: Path, name: str, sha256: str) -> str:
     Else it is the name in the manifest (`schemas.tokenizer.public_name`), which may not be a path here.
     """
     kept = stages_of(folder.absolute()) / TOKENIZER
-    if kept.is_file():
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # of another version, or damaged
         used = json.loads(kept.read_bytes())
         if used["sha256"] == sha256 and Path(used["path"]).exists():
             return str(used["path"])

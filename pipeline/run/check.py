@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
+from shlex import quote
 
 from pipeline.run.config import read_config
 from pipeline.run.plan import Unit, find_benchmarks, find_existing, find_steps, find_units
@@ -49,7 +50,7 @@ def _of_source(source: Source, raw: Path) -> Iterator[str]:
         yield str(error) + _alike(source, raw)
     for unit in units:
         if not os.access(unit.path, os.R_OK):
-            yield f"{unit.path}: it cannot be read. Change its permissions: chmod +r {unit.path}"
+            yield f"{unit.path}: it cannot be read. Change its permissions: chmod +r {quote(str(unit.path))}"
 
 
 def _alike(source: Source, raw: Path) -> str:

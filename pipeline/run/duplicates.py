@@ -69,7 +69,7 @@ class Duplicates:
 
     def summary(self) -> str:
         """How many rows are dropped for which reason, and where the clusters are listed."""
-        return f"{report.summary(self.decided.new)}\nclusters with their texts: {self.listed}"
+        return visible(f"{report.summary(self.decided.new)}\nclusters with their texts: {self.listed}")
 
 
 def find_duplicates(trial: Trial, workers: int, anew: bool = False) -> Duplicates:

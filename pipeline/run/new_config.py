@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipeline.dataset.own_files import own_below, place_of
 from pipeline.io.saved_dataset import is_saved_dataset
-from pipeline.run.plan import EXTENSIONS, source_name
+from pipeline.run.plan import EXTENSIONS, need_utf8, source_name
 from schemas.errors import KoInstructError
 from schemas.options import DedupeOptions, Source, glob_of
 
@@ -74,10 +74,12 @@ def new_config(raw: Path, name: str, path: str = "pipeline.toml") -> str:
 
 
 def _sources(raw: Path) -> Iterator[tuple[str, list[str]]]:
-    """The name and the globs of a source, for each data file and each folder with data files, by name."""
+    """The name and the globs of a source, for each data file and each folder with data files, by name. Raises
+    ConfigError for a name that is not UTF-8."""
     for path in sorted(raw.glob("*")):
         if path.name in SHIPPED or path.name.startswith("."):
             continue
+        need_utf8(path)
         if path.is_dir() and (own := own_below(path, raw)):
             # Datasets that this project wrote: of the many files of each those that hold its records once.
             best = {place_of(one.folder, one.manifest): one.globs for one in reversed(own) if one.files}

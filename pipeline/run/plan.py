@@ -4,10 +4,11 @@ import hashlib
 import json
 import os
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from pipeline.dataset.own_files import manifests_of, own_below, place_read_wrongly
@@ -36,15 +37,9 @@ class Unit:
     origin: str
 
     def __post_init__(self) -> None:
-        try:
-            self.origin.encode()
-        except UnicodeEncodeError:
-            name = os.fsencode(self.path.name)
-            folder = visible(str(self.path.parent))
-            raise ConfigError(
-                f"In {folder} is a file whose name is not UTF-8; read as CP949 it is "
-                f"{name.decode('cp949', 'replace')}. Give it a name in UTF-8."
-            ) from None
+        places = (self.path, *self.path.parents)[: len(PurePosixPath(self.origin).parts)]
+        for place in reversed(places):
+            need_utf8(place)
 
     @property
     def is_small(self) -> bool:
@@ -57,6 +52,18 @@ class Unit:
         if safe != self.origin.replace("/", "--"):
             safe += "-" + hashlib.sha256(self.origin.encode()).hexdigest()[:8]
         return f"{self.source.name}/{safe}"
+
+
+def need_utf8(path: Path) -> None:
+    """Raises ConfigError where the name of a raw file, or of a folder of such files, is not UTF-8."""
+    try:
+        path.name.encode()
+    except UnicodeEncodeError:
+        name, kind = os.fsencode(path.name).decode("cp949", "replace"), "folder" if path.is_dir() else "file"
+        raise ConfigError(
+            f"In {visible(str(path.parent))} is a {kind} whose name is not UTF-8; read as CP949 it is {name}. "
+            "Give it a name in UTF-8."
+        ) from None
 
 
 class OwnStep(NamedTuple):
@@ -190,13 +197,17 @@ def source_name(file: str) -> str:
 
     >>> source_name("KoAlpaca v1.1.jsonl.gz")
     'KoAlpaca_v1.1'
+    >>> source_name("①데이터.json")
+    '_데이터'
     """
     return _as_name(EXTENSIONS.sub("", file))
 
 
 def _as_name(text: str) -> str:
     """A name that a config allows, from that of a file or folder."""
-    return re.sub(r"[^\w.-]|^\W", "_", text) or "file"
+    allowed = re.sub(r"[^\w.-]|^\W", "_", text)
+    # Numbers such as ① and ² are letters to `re`, and not to the pattern of a name.
+    return "".join("_" if unicodedata.category(each) == "No" else each for each in allowed) or "file"
 
 
 def find_benchmarks(config: Config, raw: Path) -> tuple[Unit, ...]:

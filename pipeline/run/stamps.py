@@ -14,6 +14,7 @@ from pipeline.io import source_code, stage_files
 from pipeline.io.atomic_files import write_if_changed
 from pipeline.io.kept import kept
 from pipeline.io.versions import own_versions
+from pipeline.run.config import ConfigError
 from pipeline.run.plan import Plan, Unit
 from pipeline.run.raw_state import state_of
 from pipeline.run.verdicts import state_of_verdicts
@@ -123,6 +124,11 @@ def _makefile(plan: Plan) -> list[str]:
     }
     lines = [f"{name} := {value}" for name, value in variables.items()]
     for unit in (unit for unit in plan.units if not unit.is_small):
+        if "\n" in str(unit.path):
+            raise ConfigError(
+                f"{str(unit.path)!r}: Make takes no name with a line end. Give the file another name, or build the "
+                "dataset with ko-instruct run."
+            )
         raw = shlex.quote(str(unit.path)).replace("$", "$$").replace("#", "\\#")
         made = " ".join(str(plan.file(unit, name)) for name in stage_files.OF_MAKE)
         lines.append(f"{made}: RAW = {raw}")

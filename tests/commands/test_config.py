@@ -163,9 +163,13 @@ def test_what_is_looked_for_anyway_is_not_called_unknown(project: Path) -> None:
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file")
 def test_a_file_that_cannot_be_read(project: Path) -> None:
     write(project / "raw" / "a.jsonl")
+    write(project / "raw" / "b c.jsonl")
     call("init")
     (project / "raw" / "a.jsonl").chmod(0)
-    assert "it cannot be read. Change its permissions: chmod +r raw/a.jsonl" in call("check").stderr
+    (project / "raw" / "b c.jsonl").chmod(0)
+    found = call("check").stderr
+    assert "it cannot be read. Change its permissions: chmod +r raw/a.jsonl" in found
+    assert "it cannot be read. Change its permissions: chmod +r 'raw/b c.jsonl'" in found
 
 
 def test_the_config_that_init_wrote_can_be_checked_as_it_says(project: Path) -> None:

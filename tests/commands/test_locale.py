@@ -53,3 +53,27 @@ def test_a_file_name_that_is_not_utf8(project: Path) -> None:
     assert "a file whose name is not UTF-8; read as CP949 it is 답변.jsonl. Give it a name in UTF-8." in done.stderr
     os.rename(bad, project / "raw" / "답변.jsonl")
     assert CliRunner().invoke(main, ["run", "--config", "내 설정.toml"], catch_exceptions=False).exit_code == 0
+
+
+def test_a_config_whose_name_is_not_utf8(project: Path) -> None:
+    name = os.fsdecode("설정.toml".encode("cp949"))
+    try:
+        Path(name).write_text(CONFIG, "utf-8")
+    except OSError:
+        pytest.skip("the file system takes no such name")
+    done = CliRunner().invoke(main, ["check", name], catch_exceptions=False)
+    assert (done.exit_code, done.stdout) == (0, "\\udcbc\\udcb3\\udcc1\\udca4.toml: no fault found\n")
+    Path(name).unlink()
+    done = CliRunner().invoke(main, ["init", name], catch_exceptions=False)
+    assert (done.exit_code, done.stdout.splitlines()[0]) == (0, "written: \\udcbc\\udcb3\\udcc1\\udca4.toml")
+
+
+def test_init_names_a_raw_file_that_is_not_utf8(project: Path) -> None:
+    try:
+        (project / "raw" / os.fsdecode("답변".encode("cp949"))).mkdir()
+    except OSError:
+        pytest.skip("the file system takes no such name")
+    done = CliRunner().invoke(main, ["init"], catch_exceptions=False)
+    assert done.exit_code == 1
+    assert "a folder whose name is not UTF-8; read as CP949 it is 답변. Give it a name in UTF-8." in done.stderr
+    assert not (project / "pipeline.toml").exists()

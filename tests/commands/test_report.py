@@ -101,6 +101,13 @@ def test_a_raw_file_that_has_changed_is_not_the_text_before(built: Path) -> None
     assert "U+200B" not in (built / "report.html").read_text()
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file")
+def test_a_raw_file_that_cannot_be_read_is_no_fault_of_the_dataset(built: Path) -> None:
+    (built.parent.parent / "raw" / "a.jsonl").chmod(0)
+    assert run(str(built)).exit_code == 0
+    assert "U+200B" not in (built / "report.html").read_text()
+
+
 @pytest.mark.parametrize("name", ["manifest.json", "rejects.jsonl", "train/data-00000-of-00001.arrow", "README.md"])
 def test_no_file_of_the_dataset_is_written_over(folder: Path, name: str) -> None:
     before = (folder / name).read_bytes()

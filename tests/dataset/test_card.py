@@ -20,7 +20,7 @@ from pipeline.dataset import card as cards
 from pipeline.dataset.manifest_file import read_manifest
 from pipeline.run.chain import run
 from pipeline.run.plan import plan_of_files
-from schemas.manifest import Manifest
+from schemas.manifest import Counts, Manifest, Packing, Rejected
 from schemas.options import Config, ExportOptions
 from tests.dataset.test_export import RECORD, about, finished
 from tests.support import small_tokenizers as small
@@ -144,6 +144,23 @@ def test_the_card_of_one_config_is_not_touched() -> None:
     assert cards.merge({"pair": "anything\r\n"}) == "anything\r\n"
 
 
+def test_a_card_with_the_line_ends_of_windows_is_joined() -> None:
+    ours = "---\nlicense: mit\nconfigs:\n- config_name: pair\n---\n\nOurs.\n"
+    theirs = ours.replace("pair", "fields").replace("Ours", "Theirs").replace("\n", "\r\n")
+    merged = cards.merge({"pair": ours, "fields": theirs})
+    header = yaml.safe_load(merged.split("---\n")[1])
+    assert header == {"license": "mit", "configs": [{"config_name": "fields"}, {"config_name": "pair"}]}
+    assert "Ours." in merged
+    assert "Theirs." in merged
+
+
+@pytest.mark.parametrize("configs", ["", "{config_name: pair}", "[pair]", "[{data_files: x}]"])
+def test_a_card_whose_list_of_configs_is_damaged_is_not_joined(configs: str) -> None:
+    ours = "---\nlicense: mit\n---\n\nOurs.\n"
+    with pytest.raises(cards.CardError, match="in the card of the config fields, `configs` is not a list of entries"):
+        cards.merge({"pair": ours, "fields": ours.replace("mit", f"mit\nconfigs: {configs}")})
+
+
 def test_cards_of_two_exports_become_one(tmp_path: Path) -> None:
     texts = {}
     for layout in ("pair", "fields"):
@@ -188,3 +205,24 @@ def test_records_of_several_sequences(folder: Path) -> None:
     (line,) = cards._learned(manifest.model_copy(update={"options": options, "tokens": tokens}))
     assert "thoughts are in the ids, but not learned" in line
     assert f"{manifest.counts.kept:,} records give {manifest.counts.kept + 3:,} sequences, a row each." in line
+
+
+def test_what_was_rejected_of_a_mixture_that_repeats_rows(folder: Path) -> None:
+    rejected = [Rejected(source="a", stage="dedupe", reason="exact", rows=5)]
+    counts = Counts(
+        rows_in=10, repeated=15, kept=20, rejected=rejected, sources={"a": 20}, splits={"train": 20}, fixes={}, flags={}
+    )
+    text = cards._summary(read_manifest(folder).model_copy(update={"counts": counts}))
+    assert "20 rows (train 20), made by" in text
+    assert "from 10 source records. 5 were rejected, each with its reason." in text
+    assert "제외한 5건은" in text
+
+
+def test_packs_of_records_of_several_sequences(folder: Path) -> None:
+    manifest = read_manifest(folder)
+    tokens = manifest.tokens.model_copy(update={"sequences": manifest.counts.kept + 3, "mean": 4.5, "longest": 8})
+    packed = {"packing": Packing(length=8, packs=3, fill=0.5), "tokens": tokens}
+    text = cards._tokens(manifest.model_copy(update=packed))
+    assert f"Packed: {manifest.counts.kept + 3:,} sequences in 3 rows of at most 8 tokens" in text
+    assert "4.5 per sequence on average, 8 in the longest sequence." in text
+    assert "시퀀스마다 평균 4.5개이고 가장 긴 시퀀스는 8개입니다." in text

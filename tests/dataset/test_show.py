@@ -20,6 +20,7 @@ from pipeline.dataset.show import GIVEN, TRAINED, Shown, in_brackets, in_colour,
 from pipeline.dataset.show_texts import as_json, as_messages
 from pipeline.dataset.shown_rows import ShowError
 from pipeline.dataset.text_forms import TEXT_FORMS
+from pipeline.io import stage_files
 from pipeline.run.chain import run
 from pipeline.run.plan import plan_of_files
 from pipeline.tokenizers.protocol import Tokenizer
@@ -152,6 +153,17 @@ def test_what_cannot_be_shown(tmp_path: Path) -> None:
     assert "would decode to the wrong text" in result.stderr
     (folder / "manifest.json").unlink()
     assert "not known which tokenizer made the ids" in call(folder).stderr
+    (folder.parent / "tokenizer.json").write_text('{"version": "1.0", "model": {}}')  # of a model
+    assert "not known which tokenizer made the ids" in call(folder).stderr
+
+
+def test_the_place_of_a_tokenizer_of_another_version_is_not_known(tmp_path: Path) -> None:
+    folder = built(tmp_path, "embedded", {})
+    kept = stage_files.stages_of(folder) / stage_files.TOKENIZER
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    for text in ("[]", "{", "{}", '{"sha256": 1}'):
+        kept.write_text(text)
+        assert call(folder).exit_code == 0
 
 
 def test_a_folder_in_a_dataset_or_around_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

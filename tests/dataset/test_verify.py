@@ -15,11 +15,15 @@ import pytest
 from click.testing import CliRunner
 
 from pipeline.cli import main
+from pipeline.dataset.reader import DataFile
 from pipeline.dataset.show import show
 from pipeline.dataset.verify import verify
+from pipeline.dataset.verify.rows import check_rows
+from pipeline.dataset.verify.splits import check_records
 from pipeline.io.hashed_files import describe_file
 from pipeline.run.chain import run
 from pipeline.run.plan import plan_of_files
+from schemas.manifest import Counts, Manifest, Packing
 from schemas.options import Config
 from tests.support import small_tokenizers as small
 from tests.support.paths import ROOT
@@ -146,6 +150,19 @@ def test_damage_of_packs_is_found(tmp_path: Path) -> None:
     assert "rows in parquet, and the manifest counts" in found["rows"]
     assert "records in parquet, and the manifest counts" in found["rows"]
     assert "the packs hold" in found["counts"]
+
+
+def test_a_record_in_packs_of_two_files_is_one_record(tmp_path: Path) -> None:
+    files = []
+    for number, packs in enumerate([[["a:1", "a:2"]], [["a:1"]]]):
+        name = f"train-0000{number}-of-00002.parquet"
+        pq.write_table(pa.table({"origins": pa.array(packs, pa.list_(pa.string()))}), tmp_path / name)
+        files.append(DataFile("parquet", "train", name, tmp_path / name))
+    counts = Counts(rows_in=2, kept=2, rejected=[], sources={"a": 2}, splits={"train": 2}, fixes={}, flags={})
+    packing = Packing(length=8, packs=2, fill=1)
+    manifest = Manifest.model_construct(counts=counts, examples={"train": 2}, packing=packing)
+    assert not check_rows(tmp_path, files, manifest).faults
+    assert not check_records(files, manifest).faults
 
 
 def test_a_dataset_without_rows_passes(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Fetch takes the files of a recipe from the Hub at one commit, and says how to declare them."""
 
+import errno
 import json
 import shutil
 import tomllib
@@ -15,7 +16,7 @@ from click.testing import CliRunner
 
 from pipeline.cli import main
 from pipeline.hub import FetchError, declare, fetch, push
-from pipeline.hub.download import escape, wanted
+from pipeline.hub.download import escape, explain, wanted
 from pipeline.run.chain import run
 from pipeline.run.config import ConfigError, load_config
 from pipeline.run.new_config import new_config
@@ -88,11 +89,37 @@ def test_offline_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
         fetch(ID, tmp_path)
 
 
+def test_a_disk_that_takes_no_file_is_not_the_network(tmp_path: Path) -> None:
+    full = explain(OSError(errno.ENOSPC, "No space left on device"), ID, tmp_path, "main")
+    assert full.startswith(f"{tmp_path / ID}: No space left on device. Correct this and run this again")
+    locked = explain(PermissionError(errno.EACCES, "Permission denied", "raw/x.part"), ID, tmp_path, "main")
+    assert locked.startswith("raw/x.part: Permission denied. ")
+    assert "go online" in explain(ConnectionRefusedError(errno.ECONNREFUSED, "refused"), ID, tmp_path, "main")
+
+
 def test_globs_of_files() -> None:
     assert wanted("data/train-0.parquet", ("**/*.parquet",))
     assert wanted("train.parquet", ("**/*.parquet",))
     assert not wanted("README.md", ("**/*.parquet", "*.json"))
     assert escape("a[1]*.json") == "a[[]1][*].json"
+
+
+def test_a_list_of_an_extended_config_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "base.toml").write_text(
+        '[dataset]\nname = "a"\n\n[[source]]\nname = "b"\nfiles = ["b.json"]\n\n'
+        '[[screen.benchmarks]]\nname = "c"\nfiles = ["c.json"]\n'
+    )
+    config = tmp_path / "pipeline.toml"
+    config.write_text('extends = "base.toml"\n\n[dataset]\nname = "d"\n')
+    before = config.read_text()
+    for arguments, lists in (([ID], "source"), (["--benchmark", "KMMLU"], "screen.benchmarks")):
+        done = CliRunner().invoke(main, ["fetch", *arguments], catch_exceptions=False)
+        assert done.exit_code == 1
+        assert f"pipeline.toml extends a config that lists {lists}, and a table that is added here" in done.stderr
+        assert "Name the config that it extends with --config." in done.stderr
+    assert config.read_text() == before
+    assert not (tmp_path / "raw").exists()
 
 
 def test_the_command_declares_what_it_fetched_once(

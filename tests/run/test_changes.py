@@ -116,5 +116,23 @@ def test_what_a_run_would_do(project: Path) -> None:
     assert (found["read"], found["tokenize"], found["dedupe"], found["export"]) == (["b.jsonl"], [], True, True)
     assert {path: path.stat().st_mtime_ns for path in project.rglob("*")} == before
 
+    other = command("export", "--set", "dedupe.threshold=0.9")
+    assert other.exit_code == 1
+    assert "are on other rows, or by other options or code, than those of now. First run ko-instruct dedupe" in (
+        other.stderr
+    )
+    assert other.stderr.endswith("or: make processed\n")
+
     write(project, "b.jsonl", QUESTIONS[:2])
     assert "  b.jsonl: has changed\n  a run would read b.jsonl, dedupe, write the dataset" in command("plan").stdout
+
+
+def test_what_another_version_kept_of_the_tokenizer_is_found_again(project: Path) -> None:
+    write(project, "a.jsonl", QUESTIONS)
+    build(project, {"a": ""})
+    plan = plan_of_config(project / "pipeline.toml")
+    plan.tokenizer.parent.mkdir(parents=True, exist_ok=True)
+    for text in ("", "{", '{"name": "embedded"}'):
+        plan.tokenizer.write_text(text)
+        assert find_tokenizer(plan).name == "embedded"
+        assert json.loads(plan.tokenizer.read_bytes())["sha256"]

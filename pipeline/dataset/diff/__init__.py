@@ -14,6 +14,7 @@ from pipeline.dataset.diff.rows import DiffError, has_rejects
 from pipeline.dataset.diff.settings import Manifest, same_ids, settings
 from pipeline.dataset.hidden import Hide, masked
 from pipeline.dataset.manifest_file import read_any_manifest
+from pipeline.io.terminal_text import visible
 from schemas.difference import Difference, Rows
 
 __all__ = ["DiffError", "diff"]
@@ -36,8 +37,8 @@ def diff(old: Path, new: Path, count: int = 10, hide: Hide = masked) -> Differen
     rejected = (_rejected(old, first), _rejected(new, second))
     ids_note = IDS_DIFFER if before and after else IDS_UNKNOWN
     return Difference(
-        old=str(old),
-        new=str(new),
+        old=visible(str(old)),
+        new=visible(str(new)),
         kept=(int(first.kept.sum()), int(second.kept.sum())),
         rejected=rejected,
         rejects=_rejects(first, second, joined, list(groups)) if None not in rejected else None,
@@ -73,6 +74,6 @@ def _rejects(old: Records, new: Records, joined: Joined, groups: Sequence[Group]
 
 def _notes(path: Path, manifest: Manifest) -> Iterator[str]:
     if not manifest:
-        yield f"{path} has no manifest.json: options, versions and raw files are not compared"
+        yield f"{visible(str(path))} has no manifest.json: options, versions and raw files are not compared"
     if path.is_dir() and not has_rejects(path):
-        yield f"{path} has no rejects.jsonl: why a record is not in it is not known"
+        yield f"{visible(str(path))} has no rejects.jsonl: why a record is not in it is not known"

@@ -3,6 +3,7 @@
 `export` does not import this: a report that a run writes has only what is in the dataset.
 """
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from pipeline.dataset.report.gather import Summary
 from pipeline.dataset.report.sample import Row
 from pipeline.io.hashed_files import describe_file
 from pipeline.stages.ingest import ingest
+from schemas.errors import KoInstructError
 from schemas.manifest import File, Manifest
 from schemas.options import IngestOptions, Source
 
@@ -21,15 +23,17 @@ PER_FIX, LARGEST = 3, 1 << 28
 
 
 def texts_before(raw: Path, summary: Summary) -> dict[str, Row]:
-    """By origin, rows of fixes as `ingest` reads them. Rows with masked personal data are left out."""
+    """By origin, rows of fixes as `ingest` reads them. Rows with masked personal data are left out, and so are those of
+    raw files that cannot be read here."""
     keys = [key for key in summary.kept.every_key() if key.facet == "fix"]
     rows = [summary.kept.row(number) for key in keys for number in summary.kept.of(key)[:PER_FIX]]
     rows = [row for row in rows if "mask" not in row["fixes"]]
     found: dict[str, Row] = {}
     for name, source in dict.fromkeys(filter(None, (_file_of(row, summary.manifest) for row in rows))):
         wanted = {row["origin"] for row in rows if _file_of(row, summary.manifest) == (name, source)}
-        if _is_same(raw / name, summary.manifest.raw[name]):
-            found |= _read(raw / name, name, _source(summary.manifest, source), summary.manifest, wanted)
+        with contextlib.suppress(OSError, KoInstructError):
+            if _is_same(raw / name, summary.manifest.raw[name]):
+                found |= _read(raw / name, name, _source(summary.manifest, source), summary.manifest, wanted)
     return found
 
 

@@ -45,26 +45,28 @@ def check_rows(folder: Path, files: Sequence[DataFile], manifest: Manifest) -> C
     return Check("rows", f"{kept}, {rejected.total():,} rejected", faults, notes)
 
 
-def _count_rows(files: Iterable[DataFile], manifest: Manifest) -> tuple[Counter[str], Counter[str], Hashes]:
+def _count_rows(files: Sequence[DataFile], manifest: Manifest) -> tuple[Counter[str], Counter[str], Hashes]:
     """The rows and the records in these files by split, and the hash of each record's origin."""
-    rows, records = Counter[str](), Counter[str]()
-    hashes = [np.array([], np.uint64)]
+    rows, found = Counter[str](), dict[str, list[Hashes]]()
     for file in files:
         for count, origins in _origins(file, manifest):
             rows[file.split] += count
-            records[file.split] += len(origins)
-            hashes.append(hashes_of(origins))
-    return rows, records, np.concatenate(hashes)
+            found.setdefault(file.split, []).append(hashes_of(origins))
+    hashes = {split: np.concatenate(some) for split, some in found.items()}
+    if manifest.packing and all(file.format != "jsonl" for file in files):
+        # The sequences of a record may be in several packs, and these in several files.
+        hashes = {split: np.unique(every) for split, every in hashes.items()}
+    records = Counter({split: len(some) for split, some in hashes.items()})
+    return rows, records, np.concatenate([np.array([], np.uint64), *hashes.values()])
 
 
 def _origins(file: DataFile, manifest: Manifest) -> Iterator[tuple[int, pa.Array]]:
-    """The number of rows, and the origins of the records in them, batch by batch: a pack holds several records, and a
-    record may fill several rows."""
+    """The number of rows, and the origins of the records in them, batch by batch: a record may fill several rows. Of
+    packs they are the origins of their sequences."""
     if file.format == "jsonl":
         yield from ((len(origins), origins) for origins in read_values(file, "origin"))
     elif manifest.packing:
-        packs = list(read_values(file, "origins"))
-        yield sum(map(len, packs)), pc.unique(pa.chunked_array([pack.flatten() for pack in packs], pa.string()))
+        yield from ((len(packs), packs.flatten()) for packs in read_values(file, "origins"))
     else:
         numbers = _unrolled(manifest)
         for table in read_batches(file, ["origin", *numbers]):

@@ -1,7 +1,7 @@
 """The splits of a dataset: no record and no cluster is in two of them."""
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -21,13 +21,14 @@ def check_records(files: Sequence[DataFile], manifest: Manifest) -> Check:
     """No record of a source is in two splits: its origin names it, without the number of a row of several."""
     column = "origins" if manifest.packing else "origin"
     chosen = table_files(files) or [file for file in files if file.format == "jsonl"]
-    seen: dict[str, Hashes] = {}
+    found: dict[str, list[Hashes]] = {}
     for file in chosen:
         name = "origin" if file.format == "jsonl" else column
         for origins in read_values(file, name):
             texts = origins.flatten() if pa.types.is_list(origins.type) else origins
-            found = hashes_of(pc.replace_substring_regex(texts, r"(/\d+)?(#\d+)?$", ""))
-            seen[file.split] = np.union1d(seen.get(file.split, np.array([], np.uint64)), found)
+            records = hashes_of(pc.replace_substring_regex(texts, r"(/\d+)?(#\d+)?$", ""))
+            found.setdefault(file.split, []).append(np.unique(records))
+    seen = _each_once(found)
     faults = [
         f"{len(both):,} records are in {one} and in {other}: build the dataset again"
         for one, other in itertools.combinations(seen, 2)
@@ -42,10 +43,11 @@ def check_clusters(files: Sequence[DataFile], manifest: Manifest) -> Check:
     chosen = chosen or [file for file in files if file.format == "jsonl"]
     if not chosen and manifest.packing:
         return Check("clusters", "not checked: packs do not show clusters, and there are no JSON Lines here")
-    seen: dict[str, Hashes] = {}
+    found: dict[str, list[Hashes]] = {}
     for file in chosen:
-        found = [hashes_of(clusters.drop_null()) for clusters in read_values(file, "cluster")]
-        seen[file.split] = np.unique(np.concatenate([seen.get(file.split, np.array([], np.uint64)), *found]))
+        for clusters in read_values(file, "cluster"):
+            found.setdefault(file.split, []).append(np.unique(hashes_of(clusters.drop_null())))
+    seen = _each_once(found)
     faults = []
     for one, other in itertools.combinations(seen, 2):
         both = np.intersect1d(seen[one], seen[other])
@@ -53,6 +55,11 @@ def check_clusters(files: Sequence[DataFile], manifest: Manifest) -> Check:
             names = itertools.islice(_with_hashes(chosen, "cluster", both), NAMED)
             faults.append(f"{len(both):,} clusters are in {one} and in {other}: {', '.join(names)}")
     return Check("clusters", f"{sum(map(len, seen.values())):,} clusters, each in one split", faults)
+
+
+def _each_once(found: Mapping[str, Sequence[Hashes]]) -> dict[str, Hashes]:
+    """The hashes of each split, sorted."""
+    return {split: np.unique(np.concatenate(some)) for split, some in found.items()}
 
 
 def _with_hashes(files: Iterable[DataFile], column: str, hashes: Hashes) -> Iterator[str]:
