@@ -27,7 +27,6 @@ from pipeline.stages.ingest.shapes.wording import worded
 from pipeline.table.messages import Message
 from schemas.shapes import LEARN, Columns, Template
 
-
 #: The roles of an answer.
 ANSWER_ROLES = ("assistant", "call")
 

@@ -120,8 +120,10 @@ def choices_in(record: Record, fields: Fields) -> list[tuple[str, str]]:
 
     >>> choices_in({"보기": ["참", "거짓"]}, "보기"), choices_in({"A": "참", "B": 1}, ("A", "B"))
     ([('1', '참'), ('2', '거짓')], [('A', '참'), ('B', '1')])
-    >>> choices_in({"보기": {"text": ["참", "거짓"], "개수": 2}}, "보기"), choices_in({"보기": [{"text": None}]}, "보기")
-    ([], [])
+    >>> choices_in({"보기": {"text": ["참", "거짓"], "개수": 2}}, "보기")
+    []
+    >>> choices_in({"보기": [{"text": None}]}, "보기")
+    []
     """
     paths = paths_of(fields)
     value = {path: at(record, path) for path in paths} if len(paths) > 1 else opened(at(record, paths[0]))
