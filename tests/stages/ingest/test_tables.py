@@ -397,3 +397,11 @@ def test_a_record_that_we_wrote_as_several_sequences_is_read_once(counter: str, 
         assert [row["instruction"] for row in rows_of(path)] == ["물음 a:1", "물음 a:2", "물음 a:3"]
         stream = inspect(path, Source(name="s", files=("*",))).streams[0]
         assert (stream.records, stream.kept) == (3, 3)
+
+
+@pytest.mark.parametrize("text", ["[]", '{"splits": 7}', '{"splits": [7]}', '{"splits": null}', "{}"])
+def test_a_saved_folder_whose_description_is_damaged(text: str, tmp_path: Path) -> None:
+    (tmp_path / "saved").mkdir()
+    (tmp_path / "saved" / "dataset_dict.json").write_text(text)
+    (row,) = rows_of(tmp_path / "saved")
+    assert row["reject_reason"] == "damaged"

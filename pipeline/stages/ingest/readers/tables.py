@@ -149,18 +149,30 @@ def _left_out(value: bytes, name: str, left_out: list[str]) -> dict[str, Any]:
 def dataset_folder(path: Path) -> Iterator[Entry]:
     """The rows of a folder that `datasets` saved (`save_to_disk`), split by split."""
     if is_set_of_splits(path):
-        for split in splits_of(path):
+        for split in _as_saved(splits_of(path)):
             for entry in dataset_folder(_inside(path, split)):
                 yield entry._replace(place=f"/{split}{entry.place}", split=split)
         return
     first = 0
-    for name in files_of(path):
+    for name in _as_saved(files_of(path)):
         file = _inside(path, name)
         with file.open("rb") as opened:
             kind = table_kind(opened.read(6)) or "arrow-stream"
         for batch in batches(Member("", partial(io.FileIO, file), file.stat().st_size, file), kind):
             yield from table_entries(iter([batch]), first)
             first += len(batch)
+
+
+def _as_saved(names: Iterator[str]) -> list[str]:
+    """The names in a folder's own description. Raises Fault where it is not as `datasets` writes it."""
+    try:
+        found = [*names]
+    except (TypeError, KeyError):
+        found = [None]  # type: ignore[list-item]
+    if not all(isinstance(name, str) for name in found):
+        detail = "what the folder says of its own files is not as `datasets` saved it: save the dataset again"
+        raise Fault("damaged", detail)
+    return found
 
 
 def _inside(folder: Path, name: str) -> Path:
