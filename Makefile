@@ -187,7 +187,7 @@ test-attack: $(VENV)/.installed-dev
 	@ATTACK_UNTIL=$$(($$(date +%s) + 60 * $(MINUTES))) ATTACKS=$(ATTACKS) RANDOM_ROWS=$(RANDOM_ROWS) SEED=$(SEED) \
 		$(VENV)/bin/python -m pytest -q -n auto tests/commands/test_environments.py tests/commands/test_signals.py \
 		tests/test_linear_time.py tests/test_patterns.py tests/test_laws_on_random_rows.py \
-		tests/commands/test_damaged_files.py tests/browse/test_hostile_requests.py
+		tests/commands/test_damaged_files.py tests/browse/test_hostile_requests.py tests/stages/ingest/test_odd_values.py
 
 # The search for files that break ingest, which needs atheris.
 SECONDS ?= 60

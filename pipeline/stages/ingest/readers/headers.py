@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from pipeline.stages.ingest.fields.names import INPUT, INSTRUCTION, NOTES, ORIGIN, OUTPUT, SYSTEM, TURNS
 from pipeline.stages.ingest.fields.unmapped import SENTENCE_END
@@ -51,14 +52,18 @@ def _ends(cell: str) -> bool:
     return END.search(cell) is not None or (len(cell.split()) > 2 and SENTENCE_END.search(cell) is not None)
 
 
-def is_known_name(cells: Sequence[str]) -> bool:
+def is_known_name(cells: Sequence[Any]) -> bool:
     """Whether one of the cells is a known name of a column."""
-    return any(cell.strip().casefold() in KNOWN_NAMES for cell in cells)
+    return _known_names(cells) > 0
 
 
-def are_known_names(cells: Sequence[str]) -> bool:
+def are_known_names(cells: Sequence[Any]) -> bool:
     """Whether two of the cells are known names of columns."""
-    return sum(cell.strip().casefold() in KNOWN_NAMES for cell in cells) > 1
+    return _known_names(cells) > 1
+
+
+def _known_names(cells: Sequence[Any]) -> int:
+    return sum(isinstance(cell, str) and cell.strip().casefold() in KNOWN_NAMES for cell in cells)
 
 
 def column_names(cells: Sequence[str]) -> tuple[str, ...]:

@@ -53,10 +53,17 @@ def _object(text: Text, limit: int, number: int, about: set[str]) -> Iterator[En
         if path is None:
             yield entry
         elif path == ("data",) and is_element:
-            table = {name: value for name, value in fields.items() if name != "type"}
-            place = f"[{number}].data{entry.place}"
-            yield entry._replace(place=place, outer={"table": table}, left_out=tuple(sorted(about)))
+            yield _row(entry._replace(place=f"[{number}].data{entry.place}"), fields, about)
+        elif path == ("data",) and isinstance(entry.value, list):  # its first row is no object
+            for at, value in enumerate(entry.value):
+                yield _row(Entry(f"[{number}].data[{at}]", value, None), fields, about)
         elif not is_element:
             fields[path[0]] = entry.value
     if fields.get("type") in ABOUT:
         about |= {f"{fields['type']}.{name}" for name in fields if name != "type"}
+
+
+def _row(entry: Entry, fields: Record, about: set[str]) -> Entry:
+    """The row of a table with what the export says of that table before its rows."""
+    table = {name: value for name, value in fields.items() if name != "type"}
+    return entry._replace(outer={"table": table}, left_out=tuple(sorted(about)))

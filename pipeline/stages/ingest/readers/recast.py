@@ -69,5 +69,6 @@ def _without_server(entry: Entry) -> Entry:
 def _class_names(features: Any) -> Any:
     """The names of classes by the features that the server lists beside the rows."""
     listed = features if isinstance(features, list) else []
-    kinds = {each.get("name"): each.get("type") for each in listed if isinstance(each, dict)}
+    objects = [each for each in listed if isinstance(each, dict) and isinstance(each.get("name"), str)]
+    kinds = {each["name"]: each.get("type") for each in objects}
     return names_in(kinds)

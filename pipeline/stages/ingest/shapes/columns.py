@@ -56,7 +56,9 @@ def columns(entry: Entry, shape: Columns) -> list[Row]:
         turns = earlier_turns(record, shape.history, shape.roles)
         earlier = talk_of([*turns, Turn("user", texts["instruction"] or "")])
         history, fixes = earlier.history, (*fixes, *earlier.fixes)
-        texts["instruction"] = earlier.instruction if texts["instruction"] is not None else None
+        # Without an instruction the last question is one of the earlier turns, or there is none.
+        asked = earlier.instruction if texts["instruction"] else earlier.instruction.strip()
+        texts["instruction"] = asked or texts["instruction"]
         texts["input"] = "\n".join(text for text in (earlier.input, texts["input"]) if text)
         texts["system"] = "\n".join(text for text in (texts["system"], earlier.system) if text)
         if any(earlier.rests):
