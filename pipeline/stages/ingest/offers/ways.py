@@ -174,7 +174,8 @@ def guesses(records: Sequence[Record]) -> Iterator[str]:
         return
     length = Counter[str]()
     for record in records:
-        length.update({path: len(at(record, path)) for path in (*_texts(record), *_texts_in_objects(record))})
+        found = ((path, at(record, path)) for path in (*_texts(record), *_texts_in_objects(record)))
+        length.update({path: len(text) for path, text in found if text is not None})  # no path leads to the name ""
     asked = named(records[0], INSTRUCTION) or [path for path in length if may_ask(path)]
     if asked and length[asked[0]]:
         about = [path for path in length if path in named(records[0], (*CONTEXT, *BODY)) and path != asked[0]]

@@ -58,12 +58,13 @@ _SCALAR = str | int | float | Number | None
 def _without_server(entry: Entry) -> Entry:
     if not is_row_of_server(entry.value):
         return entry
-    cut = ", ".join(f"`{name}`" for name in entry.value.get("truncated_cells") or ())
+    names = entry.value.get("truncated_cells")
+    cut = ", ".join(f"`{name}`" for name in (names if isinstance(names, list) else ()))
     detail = f"the datasets server cut {cut} off: fetch the files of the dataset in place of its preview"
     fault = Fault("cut-cells", detail) if cut else entry.fault
     outer = {**(entry.outer or {}), "row_idx": entry.value["row_idx"]}
-    record, names = entry.value["row"], _class_names(outer.pop("features", None))
-    return entry._replace(value=with_names(record, names) if names else record, fault=fault, outer=outer)
+    record, classes = entry.value["row"], _class_names(outer.pop("features", None))
+    return entry._replace(value=with_names(record, classes) if classes else record, fault=fault, outer=outer)
 
 
 def _class_names(features: Any) -> Any:
