@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 import pyarrow as pa
 
-from pipeline.stages.ingest.parse.exact_json import dumps, parse
+from pipeline.stages.ingest.parse.exact_json import META_DEPTH, dumps, parse
 from pipeline.table.reject_and_flag import set_column
 
 
@@ -18,7 +18,7 @@ def keep_meta(table: pa.Table, wanted: str | Collection[str], left_out: set[str]
 
 
 def _kept(text: str, names: Collection[str], left_out: set[str]) -> str | None:
-    fields = parse(text.encode()).value
+    fields = parse(text.encode(), levels=META_DEPTH).value
     left_out.update(fields.keys() - names)
     kept = {name: value for name, value in fields.items() if name in names}
     return dumps(kept) if kept else None

@@ -59,7 +59,7 @@ def plain_keys(value: Any) -> int:
     return keys
 
 
-def is_deep(value: Any, text: bytes, levels: int = DEPTH) -> bool:
+def is_deep(value: Any, text: bytes, levels: int) -> bool:
     """Whether the value of a JSON text is nested in more levels than these.
 
     >>> is_deep([[1]], b"[[1]]", 2), is_deep([[[]], []], b"[[[]], []]", 2)
@@ -80,8 +80,9 @@ def too_deep() -> Fault:
     return Fault("too-deep", f"nested too deeply to be a record (more than {DEPTH} levels)")
 
 
-def parse(text: bytes, line: int = 1) -> Parsed:
-    """The value of one JSON text; `line` is the line of the file on which it starts, for the message.
+def parse(text: bytes, line: int = 1, levels: int = DEPTH) -> Parsed:
+    """The value of one JSON text; `line` is the line of the file on which it starts, for the message. `levels`: of
+    nesting that it may have.
 
     orjson reads it. Where orjson would lose something (a float's spelling, a repeated key) or refuses what has a
     defined meaning (NaN), Python's own parser reads it again, slowly and exactly.
@@ -92,9 +93,12 @@ def parse(text: bytes, line: int = 1) -> Parsed:
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        return _exact(text, line, error)
+        found = _exact(text, line, error)
+        if is_deep(found.value, text, levels):
+            raise too_deep() from None
+        return found
     if type(value) is dict or type(value) is list:
-        if is_deep(value, text, META_DEPTH):
+        if is_deep(value, text, levels):
             raise too_deep()
         keys = plain_keys(value)
         # A repeated key is in the text more often than in the value.

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pipeline.stages.ingest.faults import Fault
-from pipeline.stages.ingest.parse.exact_json import BOM, is_deep, parse, too_deep
+from pipeline.stages.ingest.parse.exact_json import BOM, parse
 from pipeline.stages.ingest.parse.signs import pieces_of
 from schemas.options import IngestOptions
 
@@ -35,8 +35,6 @@ class Entry(NamedTuple):
 def entry_of(place: str, raw: bytes, line: int) -> Entry:
     try:
         value, fixes = parse(raw, line)
-        if isinstance(value, dict | list) and is_deep(value, raw):
-            raise too_deep()
     except Fault as fault:
         return Entry(place, None, raw, (), fault)
     return Entry(place, value, raw, fixes)

@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 from pipeline.stages.ingest.faults import Fault
-from pipeline.stages.ingest.parse.exact_json import dumps, is_deep, parse
+from pipeline.stages.ingest.parse.exact_json import DEPTH, dumps, is_deep, parse
 
 #: A string of JSON or Python; one that nothing closes goes on to the end.
 STRING = re.compile(r"""('(?:[^'\\]|\\.?)*+(?:'|\Z)|"(?:[^"\\]|\\.?)*+(?:"|\Z))""", re.DOTALL)
@@ -20,17 +20,15 @@ def json_value(text: str) -> Any:
     >>> json_value("{'text': array(['봄', \\"'가'을\\"], dtype=object)}"), json_value("['봄' '가을']")
     ({'text': ['봄', "'가'을"]}, ['봄', '가을'])
     """
-    data = text.encode(errors="surrogatepass")
     try:
-        value = parse(data).value
-        return None if is_deep(value, data) else value
+        return parse(text.encode(errors="surrogatepass")).value
     except Fault as fault:
-        if fault.reason == "duplicate-key":
+        if fault.reason in ("duplicate-key", "too-deep"):
             return None
     try:
         tree = ast.parse(_with_commas(text.strip()), mode="eval")
         value = None if any(map(_repeats_key, ast.walk(tree))) else ast.literal_eval(tree)
-        if is_deep(value, dumps(value).encode()):
+        if is_deep(value, dumps(value).encode(), DEPTH):
             return None
     except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
         return None

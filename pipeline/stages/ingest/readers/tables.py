@@ -165,13 +165,15 @@ def dataset_folder(path: Path) -> Iterator[Entry]:
 
 def _as_saved(names: Iterator[str]) -> list[str]:
     """The names in a folder's own description. Raises Fault where it is not as `datasets` writes it."""
+    fault = Fault(
+        "damaged", "what the folder says of its own files is not as `datasets` saved it: save the dataset again"
+    )
     try:
         found = [*names]
     except (TypeError, KeyError):
-        found = [None]  # type: ignore[list-item]
+        raise fault from None
     if not all(isinstance(name, str) for name in found):
-        detail = "what the folder says of its own files is not as `datasets` saved it: save the dataset again"
-        raise Fault("damaged", detail)
+        raise fault
     return found
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from pipeline.stages.ingest.faults import Fault
 from pipeline.stages.ingest.fields.paths import Record, kind, list_at, text_at, yes_or_no
 from pipeline.stages.ingest.fields.published_splits import meaning
-from pipeline.stages.ingest.parse.exact_json import dumps, parse
+from pipeline.stages.ingest.parse.exact_json import META_DEPTH, dumps, parse
 from pipeline.stages.ingest.parse.framing import Entry
 from pipeline.stages.ingest.shapes.rows import Row
 from pipeline.table.messages import Message
@@ -137,7 +137,7 @@ def meta_of(record: Record) -> Record:
     """The record's own `meta`, and in it, under OWN, the first origin and source, and columns that are not ours."""
     meta = record.get("meta")
     if isinstance(meta, str):
-        meta = parse(meta.encode(errors="surrogatepass")).value
+        meta = parse(meta.encode(errors="surrogatepass"), levels=META_DEPTH).value
     meta = meta if isinstance(meta, dict) else {} if meta is None else {"meta": meta}
     before: Record = meta[OWN] if isinstance(meta.get(OWN), dict) else {}
     first = {name: record[name] for name in ("origin", "source") if record[name] is not None}

@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.stages.ingest.faults import Fault
 from pipeline.stages.ingest.fields.given import given_at, paths_of, without_given
 from pipeline.stages.ingest.fields.names import CHOICES, LETTERS, NUMBERED_CHOICE, leaf
-from pipeline.stages.ingest.fields.paths import Record, at, kind, text_at
+from pipeline.stages.ingest.fields.paths import Record, as_objects, at, kind, text_at
 from pipeline.stages.ingest.fields.thoughts import take_thought
 from pipeline.stages.ingest.fields.toml_line import toml
 from pipeline.stages.ingest.fields.verdicts import is_right, judged
@@ -128,9 +128,7 @@ def choices_in(record: Record, fields: Fields) -> list[tuple[str, str]]:
     paths = paths_of(fields)
     value = {path: at(record, path) for path in paths} if len(paths) > 1 else opened(at(record, paths[0]))
     if isinstance(value, dict) and isinstance(value.get("text"), list):
-        if not all(isinstance(items, list) for items in value.values()):
-            return []
-        value = [dict(zip(value, items, strict=False)) for items in zip(*value.values(), strict=False)]
+        value = as_objects(value) or []
     if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
         named = [_label_and_text(item) for item in value]
         return [] if None in named else [pair for pair in named if pair]

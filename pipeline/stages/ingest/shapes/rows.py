@@ -11,7 +11,7 @@ from pipeline.stages.ingest.fields.calls import bracketed
 from pipeline.stages.ingest.fields.no_input import MEANS_NO_INPUT
 from pipeline.stages.ingest.fields.paths import Record
 from pipeline.stages.ingest.fields.published_splits import take_split
-from pipeline.stages.ingest.parse.exact_json import dumps, parse
+from pipeline.stages.ingest.parse.exact_json import META_DEPTH, dumps, parse
 from pipeline.stages.ingest.parse.framing import Entry
 from pipeline.stages.ingest.parse.unpacking import escaped
 from pipeline.table.messages import Message
@@ -128,7 +128,7 @@ def with_outer(rows: list[Row], outer: Record | None) -> list[Row]:
         return rows
     found = []
     for given in rows:
-        meta = parse(given.meta.encode()).value if given.meta else {}
+        meta = parse(given.meta.encode(), levels=META_DEPTH).value if given.meta else {}
         free, taken = around(outer, meta)
         found.append(given._replace(meta=dumps({**meta, **free, **taken})))
     return found
