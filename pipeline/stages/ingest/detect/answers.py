@@ -101,9 +101,11 @@ def unanswered(records: Sequence[Record], shape: Shape) -> Fault | None:
 
 def answered_elsewhere(records: Sequence[Record], shape: Columns) -> Fault | None:
     """The fault of prompts beside a field whose name is that of an answer, in whatever language; None for others."""
+    if shape.output is not None:
+        return None
     names = [name for name in _may_answer(records, shape) if may_answer(name) and name != shape.instruction]
     lines = [(toml(_answered(shape, name)), f"so that `{name}` is the answer") for name in names[:2]]
-    return _choose(shape.instruction, lines, shape) if shape.output is None and lines else None
+    return _choose(shape.instruction, lines, shape) if lines else None
 
 
 def printed_answers(records: Sequence[Record], shape: Columns) -> Fault | None:
